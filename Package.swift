@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every external package is behind a trait, so that a consumer of `AgentEvents` and `AgentEventsTesting` with
+// `traits: []` resolves no package at all. Tests/TraitlessConsumer proves it; one unconditional product would break it.
+let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
+let server: TargetDependencyCondition? = .when(traits: ["Server"])
+let client: TargetDependencyCondition? = .when(traits: ["Client"])
+let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "swift-agent-events",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "AgentEvents", targets: ["AgentEvents"]),
+        .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
+        .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
+        .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
+        .executable(name: "agent-events", targets: ["agent-events"]),
+    ],
+    traits: [
+        .trait(name: "SQLite", description: "The durable log on SQLite."),
+        .trait(name: "Server", description: "The WebSocket and HTTP service."),
+        .trait(name: "Client", description: "The Swift client."),
+        .trait(
+            name: "CommandLine",
+            description: "The agent-events program.",
+            enabledTraits: ["SQLite", "Server", "Client"]
+        ),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "CommandLine"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        .target(name: "AgentEvents", swiftSettings: settings),
+        .target(name: "AgentEventsTesting", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(
+            name: "AgentEventsSQLite",
+            dependencies: [
+                "AgentEvents",
+                .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AgentEventsServer",
+            dependencies: [
+                "AgentEvents",
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras", condition: server),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AgentEventsClient",
+            dependencies: [
+                "AgentEvents",
+                .product(name: "NIOCore", package: "swift-nio", condition: client),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
+                .product(name: "NIOPosix", package: "swift-nio", condition: client),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: client),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "agent-events",
+            dependencies: [
+                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
+                .product(name: "Logging", package: "swift-log", condition: commandLine),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

@@ -1,0 +1,57 @@
+// The kinds of identifier, one type each. They differ in nothing but their meaning.
+
+/// The person (or account) that a thread belongs to.
+public struct UserID: Identifier {
+    public static var kind: String { "user id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One conversation: the unit of order and of subscription.
+public struct ThreadID: Identifier {
+    public static var kind: String { "thread id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One execution of one agent. Never used twice in a thread.
+public struct RunID: Identifier {
+    public static var kind: String { "run id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One call of one tool. New in its run.
+public struct CallID: Identifier {
+    public static var kind: String { "call id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One message. Its fragments share the id; it is not reopened once it is completed.
+public struct MessageID: Identifier {
+    public static var kind: String { "message id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One thought. Its fragments share the id.
+public struct ThoughtID: Identifier {
+    public static var kind: String { "thought id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// One request for a person's approval. New in its run.
+public struct ApprovalID: Identifier {
+    public static var kind: String { "approval id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
+/// Names one request, so that sending it again does nothing twice.
+public struct IdempotencyKey: Identifier {
+    public static var kind: String { "idempotency key" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}

@@ -1,0 +1,30 @@
+/// A JSON number, kept as it was written. Two numbers are equal when they are spelled the same: `1.0` is not `1`.
+public struct JSONNumber: Hashable, Sendable, CustomStringConvertible {
+    /// The number as it stands in JSON: `-0.5e3`.
+    public let literal: String
+
+    public init(_ value: some BinaryInteger) { literal = String(value) }
+
+    /// - Returns: `nil` for infinities and NaN, which JSON does not have.
+    public init?(_ value: Double) {
+        guard value.isFinite else { return nil }
+        var text = value.description
+        // A whole number is spelled as one, as other JSON writers do: 3, not 3.0.
+        if text.hasSuffix(".0") { text.removeLast(2) }
+        literal = text
+    }
+
+    /// For text that the parser has checked against the grammar of RFC 8259, section 6.
+    package init(validated literal: String) { self.literal = literal }
+
+    /// The value, when it is written as an integer and an `Int64` holds it exactly.
+    public var integer: Int64? { Int64(literal) }
+
+    /// The nearest `Double`; `nil` when the number is beyond its range (`1e400`).
+    public var double: Double? {
+        guard let value = Double(literal), value.isFinite else { return nil }
+        return value
+    }
+
+    public var description: String { literal }
+}

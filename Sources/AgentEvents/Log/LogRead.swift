@@ -1,0 +1,55 @@
+/// A request for committed events.
+public struct LogRead: Sendable {
+    /// Which events, in which order.
+    @nonexhaustive
+    public enum Selection: Hashable, Sendable {
+        /// The events of one thread with a sequence above `after` (0 for all), in order.
+        case thread(ThreadID, after: UInt64)
+        /// The events of all threads behind a log offset (0 for all), in the order of their commits. An offset means
+        /// nothing but what ``LogPage/nextOffset`` of the same log gave.
+        case all(afterOffset: UInt64)
+    }
+
+    public var selection: Selection
+    /// At most so many events; at least 1.
+    public var maximumCount: Int
+    /// No further event once so many bytes are reached; the first event is given whatever its size.
+    public var maximumByteCount: Int
+
+    public init(_ selection: Selection, maximumCount: Int = 1000, maximumByteCount: Int = 256 * 1024) {
+        precondition(maximumCount > 0, "a page has room for one event at least")
+        self.selection = selection
+        self.maximumCount = maximumCount
+        self.maximumByteCount = maximumByteCount
+    }
+}
+
+/// A page of committed events.
+public struct LogPage: Sendable {
+    /// The events, in order.
+    public var events: [StoredEvent]
+    /// Whether nothing followed the page's last event when it was read.
+    public var reachesEnd: Bool
+    /// For a page of all threads: the offset behind its last event. For a page of one thread: 0.
+    public var nextOffset: UInt64
+
+    public init(events: [StoredEvent], reachesEnd: Bool, nextOffset: UInt64 = 0) {
+        self.events = events
+        self.reachesEnd = reachesEnd
+        self.nextOffset = nextOffset
+    }
+}
+
+/// One committed event: its place and its bytes.
+public struct StoredEvent: Hashable, Sendable {
+    public var thread: ThreadID
+    public var id: EventID
+    /// One JSON object in UTF-8, exactly as it was appended.
+    public var bytes: [UInt8]
+
+    public init(thread: ThreadID, id: EventID, bytes: [UInt8]) {
+        self.thread = thread
+        self.id = id
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,30 @@
+/// The rules of a run's order, by their codes.
+@nonexhaustive
+public enum OrderRule: String, CaseIterable, Sendable {
+    /// A run's first event is `agent_started`.
+    case notStarted = "order.not_started"
+    /// A run has one `agent_started`, and its id is never used twice in a thread.
+    case alreadyStarted = "order.already_started"
+    /// Nothing follows a run's terminal event.
+    case alreadyEnded = "order.already_ended"
+    /// A call id is new in its run.
+    case callReused = "order.call_reused"
+    /// Progress, completion and whatever refers to a call name an open one, and the same tool.
+    case callNotOpen = "order.call_not_open"
+    /// No fragment after `message_completed`; a message id is not reopened.
+    case messageClosed = "order.message_closed"
+    /// An approval that is resolved is open.
+    case approvalNotOpen = "order.approval_not_open"
+    /// An approval id is new in its run.
+    case approvalReused = "order.approval_reused"
+    /// A run does not complete while a call, message, approval or child run is open.
+    case workOpen = "order.work_open"
+    /// While paused only: `agent_resumed`, the ends of calls already open, `agent_failed`, `agent_cancelled`.
+    case paused = "order.paused"
+    /// `agent_resumed` follows `agent_paused`.
+    case notPaused = "order.not_paused"
+    /// A child run starts under an open run of the same thread.
+    case parentNotOpen = "order.parent_not_open"
+    /// The policy `canonical`: thinking before the first tool call, and at least one of each.
+    case notCanonical = "order.not_canonical"
+}

@@ -1,0 +1,78 @@
+/// Why bytes, or a JSON value, are not what they should be.
+public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Dotted and stable.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Value: String {
+            case syntax = "json.syntax"
+            case encoding = "json.encoding"
+            case depth = "json.depth"
+            case duplicateKey = "json.duplicate_key"
+            case loneSurrogate = "json.lone_surrogate"
+            case numberRange = "json.number_range"
+            case missingField = "event.missing_field"
+            case wrongType = "event.wrong_type"
+            case invalidValue = "event.invalid_value"
+            case invalidIdentifier = "event.invalid_id"
+            case unknownType = "event.unknown_type"
+            case unknownField = "event.unknown_field"
+            case fieldNotAllowed = "event.field_not_allowed"
+            case tooLarge = "event.too_large"
+        }
+        private let value: Value
+
+        /// The bytes are not JSON.
+        public static let syntax = Code(value: .syntax)
+        /// The bytes are not UTF-8.
+        public static let encoding = Code(value: .encoding)
+        /// Arrays and objects are nested deeper than 64 levels.
+        public static let depth = Code(value: .depth)
+        /// A key occurs twice in an object.
+        public static let duplicateKey = Code(value: .duplicateKey)
+        /// A text has half of a surrogate pair.
+        public static let loneSurrogate = Code(value: .loneSurrogate)
+        /// A number is out of the range of its field.
+        public static let numberRange = Code(value: .numberRange)
+        /// A required member is missing.
+        public static let missingField = Code(value: .missingField)
+        /// A member has the wrong JSON type.
+        public static let wrongType = Code(value: .wrongType)
+        /// A member has the right type and an impossible value.
+        public static let invalidValue = Code(value: .invalidValue)
+        /// A member is not a valid identifier or name.
+        public static let invalidIdentifier = Code(value: .invalidIdentifier)
+        /// The type is not in the catalogue.
+        public static let unknownType = Code(value: .unknownType)
+        /// A member that the type does not have.
+        public static let unknownField = Code(value: .unknownField)
+        /// A member that only the runtime sets: `id`, `seq`, `time`.
+        public static let fieldNotAllowed = Code(value: .fieldNotAllowed)
+        /// The value is larger than allowed.
+        public static let tooLarge = Code(value: .tooLarge)
+
+        public var description: String { value.rawValue }
+    }
+
+    public var code: Code
+    /// The way to the fault, from the root: `$.events[3].data.call_id`.
+    public var path: String
+    /// Where in the bytes, from 0; `nil` when the fault is not of one place.
+    public var offset: Int?
+    /// One sentence: what is wrong, and what would have been right.
+    public var problem: String
+
+    public init(_ code: Code, path: String = "$", offset: Int? = nil, _ problem: String) {
+        self.code = code
+        self.path = path
+        self.offset = offset
+        self.problem = problem
+    }
+
+    /// The problem and its place, in one line.
+    public var message: String {
+        "\(problem) (at \(path)\(offset.map { ", byte \($0)" } ?? ""))"
+    }
+
+    public var description: String { "\(code): \(message)" }
+
+    public static func ~= (code: Code, error: any Error) -> Bool { (error as? WireError)?.code == code }
+}
