@@ -47,6 +47,8 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(code): \(message)" }
+}
 
-    public static func ~= (code: Code, error: any Error) -> Bool { (error as? EventLogError)?.code == code }
+extension EventLogError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? EventLogError)?.code == code }
 }

@@ -73,6 +73,8 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(code): \(message)" }
+}
 
-    public static func ~= (code: Code, error: any Error) -> Bool { (error as? WireError)?.code == code }
+extension WireError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? WireError)?.code == code }
 }
