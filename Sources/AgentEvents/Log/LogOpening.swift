@@ -5,8 +5,12 @@ public struct LogOpening: Sendable {
     /// The threads with runs that have no end.
     public var threadsWithOpenRuns: [ThreadID]
 
-    public init(generation: UInt64, threadsWithOpenRuns: [ThreadID]) {
+    /// The offset behind the last event that was committed before; see ``LogRead/Selection/all(afterOffset:)``.
+    public var endOffset: UInt64
+
+    public init(generation: UInt64, threadsWithOpenRuns: [ThreadID], endOffset: UInt64) {
         self.generation = generation
+        self.endOffset = endOffset
         self.threadsWithOpenRuns = threadsWithOpenRuns
     }
 }

@@ -1,0 +1,116 @@
+import Synchronization
+
+/// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
+///
+/// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one writer,
+/// ``run(log:clock:committed:)``.
+package final class GroupCommit: Sendable {
+    private typealias Waiter = CheckedContinuation<Void, Never>
+    private let machine: Mutex<GroupCommitStateMachine<Waiter>>
+
+    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    package init(highWaterByteCount: Int) {
+        machine = Mutex(GroupCommitStateMachine(highWaterByteCount: highWaterByteCount))
+    }
+
+    /// Where an offer stands.
+    struct Offer {
+        /// The position to wait for.
+        var position: UInt64
+        /// Whether the producer has to wait for capacity before it offers again.
+        var isFull: Bool
+    }
+
+    /// Enqueues one event behind everything offered before.
+    func offer(_ entry: LogEntry) throws(EventLogError) -> Offer {
+        try carryOut(machine.withLock { $0.offer(entry) })
+    }
+
+    /// Enqueues events that are committed together.
+    func offer(_ entries: [LogEntry], key: KeyedEvents?) throws(EventLogError) -> Offer {
+        try carryOut(machine.withLock { $0.offer(entries, key: key) })
+    }
+
+    private func carryOut(_ action: GroupCommitStateMachine<Waiter>.OfferAction) throws(EventLogError) -> Offer {
+        switch action {
+        case .enqueued(let position, let isFull, let writer):
+            writer?.resume()
+            return Offer(position: position, isFull: isFull)
+        case .reject(let error):
+            throw error
+        }
+    }
+
+    /// Returns when there is room for an event, or the log has failed, which the next offer reports. Does not react to
+    /// cancellation, because the ends of a cancelled run are events too; the writer always makes room or fails.
+    func waitForCapacity() async {
+        await withCheckedContinuation { continuation in
+            switch machine.withLock({ $0.waitForCapacity(continuation) }) {
+            case .suspend: break
+            case .proceed, .fail: continuation.resume()
+            }
+        }
+    }
+
+    /// Returns when everything up to a position is durable; does not react to cancellation.
+    package func waitForCommit(of position: UInt64) async throws(EventLogError) {
+        await withCheckedContinuation { (continuation: Waiter) in
+            switch machine.withLock({ $0.waitForCommit(of: position, continuation) }) {
+            case .suspend: break
+            case .proceed, .fail: continuation.resume()
+            }
+        }
+        // Asked again, to learn how it ended; nobody waits in between, so this does not suspend.
+        try machine.withLock { (machine) throws(EventLogError) in try machine.outcome(of: position) }
+    }
+
+    /// The position of the last offer.
+    package var offeredPosition: UInt64 { machine.withLock { $0.offeredPosition } }
+
+    /// Up to where everything is durable.
+    package var committedPosition: UInt64 { machine.withLock { $0.committedPosition } }
+
+    /// No further offers; ``run(log:clock:committed:)`` commits what is pending and returns.
+    func close() {
+        for waiter in machine.withLock({ $0.close() }) { waiter.resume() }
+    }
+
+    /// The writer: commits what was offered, again and again, until ``close()`` or an error of the log.
+    ///
+    /// - Parameter committed: called after each commit and before those who wait for it go on.
+    func run(
+        log: any EventLog,
+        clock: WallClock,
+        committed: (LogCommit) -> Void
+    ) async throws(EventLogError) {
+        while true {
+            switch machine.withLock({ $0.nextCommit() }) {
+            case .finish:
+                return
+            case .suspend:
+                await withCheckedContinuation { continuation in
+                    let suspended = machine.withLock { $0.suspendWriter(continuation) }
+                    if !suspended { continuation.resume() }
+                }
+            case .commit(let entries, let keys):
+                let commit = LogCommit(entries: entries, keys: keys, time: clock.now())
+                do throws(EventLogError) {
+                    try await log.append(commit)
+                } catch {
+                    for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
+                    throw error
+                }
+                committed(commit)
+                let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
+                for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
+                    waiter.resume()
+                }
+            }
+        }
+    }
+
+    /// The log could not even be opened: nothing is accepted any more.
+    func fail(_ error: EventLogError) {
+        for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
+    }
+}

@@ -1,0 +1,210 @@
+/// Decides what happens between the contexts that offer events and the one writer that commits them.
+///
+/// A position counts the entries offered so far, so `committed >= position` says that an offer is durable. The machine
+/// is generic over what a waiting task is, so that it can be tested without tasks.
+struct GroupCommitStateMachine<Waiter>: ~Copyable {
+    private enum Phase {
+        case accepting
+        /// No further offers; what was offered is still committed.
+        case closing
+        case finished(EventLogError)
+    }
+
+    private var phase = Phase.accepting
+    private var entries: [LogEntry] = []
+    private var keys: [KeyedEvents] = []
+    private var pendingByteCount = 0
+    private var offered: UInt64 = 0
+    private var taken: UInt64 = 0
+    private var committed: UInt64 = 0
+    private var writer: Waiter?
+    private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
+    private var capacityWaiters: [Waiter] = []
+    private let highWaterByteCount: Int
+
+    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    init(highWaterByteCount: Int) { self.highWaterByteCount = highWaterByteCount }
+
+    var offeredPosition: UInt64 { offered }
+    var committedPosition: UInt64 { committed }
+
+    private var isFull: Bool { pendingByteCount >= highWaterByteCount }
+
+    // MARK: Producers
+
+    enum OfferAction {
+        /// `isFull`: the producer waits for capacity before it goes on.
+        case enqueued(position: UInt64, isFull: Bool, wakeWriter: Waiter?)
+        case reject(EventLogError)
+    }
+
+    /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
+    private static var entryOverhead: Int { 128 }
+
+    mutating func offer(_ entry: LogEntry) -> OfferAction {
+        switch phase {
+        case .accepting:
+            entries.append(entry)
+            pendingByteCount += entry.bytes.count + Self.entryOverhead
+            offered += 1
+            return .enqueued(position: offered, isFull: isFull, wakeWriter: writer.take())
+        case .closing:
+            return .reject(Self.closedError)
+        case .finished(let error):
+            return .reject(error)
+        }
+    }
+
+    mutating func offer(_ batch: [LogEntry], key: KeyedEvents?) -> OfferAction {
+        switch phase {
+        case .accepting:
+            entries.append(contentsOf: batch)
+            if let key { keys.append(key) }
+            pendingByteCount += batch.reduce(0) { $0 + $1.bytes.count + Self.entryOverhead }
+            offered += UInt64(batch.count)
+            return .enqueued(position: offered, isFull: isFull, wakeWriter: batch.isEmpty ? nil : writer.take())
+        case .closing:
+            return .reject(Self.closedError)
+        case .finished(let error):
+            return .reject(error)
+        }
+    }
+
+    enum WaitAction {
+        case proceed
+        case suspend
+        case fail(EventLogError)
+    }
+
+    /// A producer whose offer found the buffer full waits here. So each producer is at most one offer over the
+    /// high-water mark.
+    mutating func waitForCapacity(_ waiter: Waiter) -> WaitAction {
+        switch phase {
+        case .accepting:
+            guard isFull else { return .proceed }
+            capacityWaiters.append(waiter)
+            return .suspend
+        case .closing: return .fail(Self.closedError)
+        case .finished(let error): return .fail(error)
+        }
+    }
+
+    mutating func waitForCommit(of position: UInt64, _ waiter: Waiter) -> WaitAction {
+        if committed >= position { return .proceed }
+        switch phase {
+        case .accepting, .closing:
+            commitWaiters.append((position, waiter))
+            return .suspend
+        case .finished(let error):
+            return .fail(error)
+        }
+    }
+
+    /// How the wait for a position ended, once the waiter was resumed.
+    func outcome(of position: UInt64) throws(EventLogError) {
+        if committed >= position { return }
+        switch phase {
+        case .finished(let error): throw error
+        case .accepting, .closing: preconditionFailure("resumed before position \(position) was committed")
+        }
+    }
+
+    // MARK: The writer
+
+    enum WriterAction {
+        case commit(entries: [LogEntry], keys: [KeyedEvents])
+        case suspend
+        case finish
+    }
+
+    mutating func nextCommit() -> WriterAction {
+        if !entries.isEmpty {
+            precondition(taken == committed, "one commit at a time")
+            var batch: [LogEntry] = []
+            batch.reserveCapacity(min(entries.count, 256))
+            swap(&batch, &entries)
+            var batchKeys: [KeyedEvents] = []
+            swap(&batchKeys, &keys)
+            taken = offered
+            return .commit(entries: batch, keys: batchKeys)
+        }
+        switch phase {
+        case .accepting:
+            return .suspend
+        case .closing:
+            phase = .finished(Self.closedError)
+            return .finish
+        case .finished:
+            return .finish
+        }
+    }
+
+    /// - Returns: whether the writer sleeps until it is resumed; `false` when there is something to do already.
+    mutating func suspendWriter(_ waiter: Waiter) -> Bool {
+        switch phase {
+        case .accepting where entries.isEmpty:
+            precondition(writer == nil, "there is one writer")
+            writer = waiter
+            return true
+        case .accepting, .closing, .finished:
+            return false
+        }
+    }
+
+    /// The batch taken last is durable.
+    /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
+    mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
+        committed = taken
+        pendingByteCount -= byteCount + count * Self.entryOverhead
+        var resumed: [Waiter] = []
+        if !commitWaiters.isEmpty {
+            var remaining: [(position: UInt64, waiter: Waiter)] = []
+            for waiting in commitWaiters {
+                if waiting.position <= committed {
+                    resumed.append(waiting.waiter)
+                } else {
+                    remaining.append(waiting)
+                }
+            }
+            commitWaiters = remaining
+        }
+        if !isFull, !capacityWaiters.isEmpty {
+            resumed += capacityWaiters
+            capacityWaiters = []
+        }
+        return resumed
+    }
+
+    /// The log failed: nothing of what is pending is committed, nothing more is accepted.
+    /// - Returns: the tasks to resume with the error.
+    mutating func didFail(_ error: EventLogError) -> [Waiter] {
+        phase = .finished(error)
+        entries = []
+        keys = []
+        pendingByteCount = 0
+        return takeWaiters()
+    }
+
+    /// No further offers; the writer commits what is pending and finishes.
+    /// - Returns: the writer, if it sleeps, and the producers that waited for room.
+    mutating func close() -> [Waiter] {
+        guard case .accepting = phase else { return [] }
+        phase = .closing
+        var resumed = capacityWaiters
+        capacityWaiters = []
+        if let writer = writer.take() { resumed.append(writer) }
+        return resumed
+    }
+
+    private mutating func takeWaiters() -> [Waiter] {
+        var waiters = commitWaiters.map(\.waiter) + capacityWaiters
+        if let writer = writer.take() { waiters.append(writer) }
+        commitWaiters = []
+        capacityWaiters = []
+        return waiters
+    }
+
+    private static var closedError: EventLogError {
+        EventLogError(.closed, "the runtime is stopping and takes no further events")
+    }
+}

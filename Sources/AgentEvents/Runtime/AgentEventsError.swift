@@ -1,0 +1,72 @@
+/// Why the runtime refused something.
+public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
+    /// Dotted and stable. The codes of order, wire and log errors are those of ``OrderRule``, ``WireError`` and
+    /// ``EventLogError``.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The code as it stands on the wire.
+        public let rawValue: String
+
+        init(_ rawValue: String) { self.rawValue = rawValue }
+
+        /// The thread belongs to another user.
+        public static let threadForbidden = Code("thread.forbidden")
+        /// The cursor is not one of the thread: its event was lost in a crash, or never existed.
+        public static let cursorDiverged = Code("cursor.diverged")
+        /// The runtime is not running: `run()` was not called, or has returned.
+        public static let notRunning = Code("runtime.not_running")
+        /// The event is larger than the configured limit.
+        public static let tooLarge = Code("event.too_large")
+        /// The event names another agent, or another thread, than its run has.
+        public static let mismatch = Code("event.mismatch")
+        /// A batch without events.
+        public static let emptyBatch = Code("event.empty_batch")
+
+        /// An order rule's code.
+        public static func order(_ rule: OrderRule) -> Code { Code(rule.rawValue) }
+        /// A wire error's code.
+        public static func wire(_ code: WireError.Code) -> Code { Code(code.description) }
+        /// A log error's code.
+        public static func log(_ code: EventLogError.Code) -> Code { Code(code.description) }
+
+        public var description: String { rawValue }
+    }
+
+    public var code: Code
+    /// One sentence: what is wrong, and what would have been right.
+    public var message: String
+    /// Which event of a batch, from 0; `nil` when the error is not of one event.
+    public var index: Int?
+    /// The rule of order that was broken, with the state and what was legal.
+    public var violation: OrderViolation?
+    /// The error underneath, if there is one.
+    public var cause: (any Error)?
+
+    public init(_ code: Code, _ message: String, index: Int? = nil, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.index = index
+        self.cause = cause
+    }
+
+    init(_ violation: OrderViolation, index: Int? = nil) {
+        self.init(.order(violation.rule), violation.message, index: index)
+        self.violation = violation
+    }
+
+    init(_ error: WireError, index: Int? = nil) {
+        self.init(.wire(error.code), error.message, index: index, cause: error)
+    }
+
+    init(_ error: EventLogError) {
+        self.init(.log(error.code), error.message, cause: error)
+    }
+
+    /// Whether the same request may succeed later.
+    public var isRetryable: Bool { code == .notRunning || code.rawValue.hasPrefix("log.") }
+
+    public var description: String { "\(code): \(message)" }
+}
+
+extension AgentEventsError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? AgentEventsError)?.code == code }
+}

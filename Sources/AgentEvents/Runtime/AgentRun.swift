@@ -1,0 +1,173 @@
+/// A run, in the hands of the agent's code. Its methods emit the events of the run; scopes emit the ends, so the right
+/// order is the one that is easy to write.
+///
+/// A handle may be used from several tasks at once, so tools can run in parallel. Methods return when their events are
+/// accepted; ``flush()`` and the end of the run wait for the commit. They do not react to cancellation, since the ends of
+/// a cancelled run are events too; they throw ``AgentEventsError`` when an event is refused or the log fails.
+public struct AgentRun: Sendable {
+    /// The run's id.
+    public let id: RunID
+    /// The agent that runs.
+    public let agent: AgentName
+    /// The context the run belongs to.
+    public let context: ExecutionContext
+
+    init(id: RunID, agent: AgentName, context: ExecutionContext) {
+        self.id = id
+        self.agent = agent
+        self.context = context
+    }
+
+    private var identifiers: IdentifierSource { context.services.configuration.identifiers }
+
+    // MARK: Thinking and progress
+
+    /// Emits a thought, or a further fragment of one.
+    ///
+    /// - Parameters:
+    ///   - text: the fragment.
+    ///   - thought: the thought that the fragment belongs to; a new one when it is `nil`.
+    /// - Returns: the thought, for further fragments.
+    @discardableResult
+    public func think(_ text: String, continuing thought: ThoughtID? = nil) async throws(AgentEventsError) -> ThoughtID {
+        let thought = thought ?? identifiers.thoughtID()
+        try await emit(.agentThinking(AgentThinking(thought: thought, text: text)))
+        return thought
+    }
+
+    /// Emits how far the run is.
+    ///
+    /// - Parameters:
+    ///   - fraction: 0 to 1.
+    ///   - step: the current step, from 1.
+    ///   - total: how many steps there are.
+    public func progress(
+        _ message: String? = nil,
+        fraction: Double? = nil,
+        step: Int? = nil,
+        of total: Int? = nil
+    ) async throws(AgentEventsError) {
+        try await emit(.agentProgress(AgentProgress(message: message, fraction: fraction, step: step, total: total)))
+    }
+
+    // MARK: Messages
+
+    /// Says something to the user: a fragment of the run's answer. All fragments said in a run are one message, which is
+    /// completed when the run ends well; for several messages see ``message(_:)``.
+    public func say(_ text: String) async throws(AgentEventsError) {
+        try await context.say(text, run: id)
+    }
+
+    /// Opens a message for the length of a scope and completes it at the end. When the scope throws, the message stays
+    /// open and the failing run closes it with what it has.
+    public func message<Result>(_ body: (RunMessage) async throws -> Result) async throws -> Result {
+        let message = RunMessage(id: identifiers.messageID(), run: self)
+        let result = try await body(message)
+        try await context.completeMessage(message.id, run: id)
+        return result
+    }
+
+    // MARK: Tools
+
+    /// Calls a tool: `tool_executing`, the body, `tool_completed` with the body's result, or with how it failed.
+    ///
+    /// - Parameters:
+    ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
+    ///   - purpose: why, for people.
+    /// - Returns: what the body returns.
+    /// - Throws: what the body throws, after `tool_completed` with status `failed` (or `cancelled`, when the task is); or
+    ///   ``AgentEventsError``.
+    public func tool<Result: Encodable & Sendable>(
+        _ tool: ToolName,
+        arguments: some Encodable & Sendable,
+        purpose: String? = nil,
+        _ body: (ToolCall) async throws -> Result
+    ) async throws -> Result {
+        try await self.tool(tool, arguments: arguments, purpose: purpose, body, result: JSONValue.init(converting:))
+    }
+
+    /// Calls a tool that returns nothing.
+    public func tool(
+        _ tool: ToolName,
+        arguments: some Encodable & Sendable,
+        purpose: String? = nil,
+        _ body: (ToolCall) async throws -> Void
+    ) async throws {
+        try await self.tool(tool, arguments: arguments, purpose: purpose, body, result: { _ in nil })
+    }
+
+    private func tool<Result>(
+        _ tool: ToolName,
+        arguments: some Encodable & Sendable,
+        purpose: String?,
+        _ body: (ToolCall) async throws -> Result,
+        result convert: (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        let call = ToolCall(id: identifiers.callID(), tool: tool, run: self)
+        let arguments = try JSONValue(converting: arguments)
+        try await emit(
+            .toolExecuting(ToolExecuting(call: call.id, tool: tool, arguments: arguments, purpose: purpose)))
+        var completed = ToolCompleted(call: call.id, tool: tool, status: .succeeded, durationMilliseconds: 0)
+        let result: Result
+        do {
+            result = try await body(call)
+            completed.result = try convert(result)
+        } catch {
+            completed.status = isCancellation(error) ? .cancelled : .failed
+            completed.error = ToolFailure(describing: error)
+            do throws(AgentEventsError) {
+                try await context.completeTool(completed, run: id)
+            } catch let unlogged {
+                throw unlogged.endingAfter(error)
+            }
+            throw error
+        }
+        try await context.completeTool(completed, run: id)
+        return result
+    }
+
+    // MARK: Child runs
+
+    /// Runs another agent inside this one: a run of its own in the same thread, which ends before this one does.
+    ///
+    /// - Parameter call: the open tool call that starts it, if there is one.
+    public func withChild<Result: Encodable & Sendable>(
+        agent: AgentName,
+        input: (any Encodable & Sendable)? = nil,
+        call: CallID? = nil,
+        _ body: (AgentRun) async throws -> Result
+    ) async throws -> Result {
+        try await RunScope(context: context, agent: agent, input: input, parent: (id, call))
+            .run(body, result: JSONValue.init(converting:))
+    }
+
+    /// Runs another agent, which returns nothing, inside this one.
+    public func withChild(
+        agent: AgentName,
+        input: (any Encodable & Sendable)? = nil,
+        call: CallID? = nil,
+        _ body: (AgentRun) async throws -> Void
+    ) async throws {
+        try await RunScope(context: context, agent: agent, input: input, parent: (id, call))
+            .run(body, result: { _ in nil })
+    }
+
+    // MARK: Raw events
+
+    /// Emits any event of the run; it goes through the same checks as all others.
+    ///
+    /// - Returns: the event's id.
+    @discardableResult
+    public func emit(_ payload: EventPayload) async throws(AgentEventsError) -> EventID {
+        try await context.emit(EventDraft(run: id, agent: agent, payload))
+    }
+
+    /// Returns when everything that the run has emitted is committed.
+    public func flush() async throws(AgentEventsError) {
+        try await context.flush()
+    }
+}
+
+/// Whether a scope ends because its task was cancelled. Libraries throw errors of their own when they are cancelled, so
+/// the task's state counts as well.
+func isCancellation(_ error: any Error) -> Bool { error is CancellationError || Task.isCancelled }

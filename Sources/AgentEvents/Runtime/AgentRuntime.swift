@@ -1,0 +1,264 @@
+import Synchronization
+
+/// Runs agents: opens execution contexts, commits their events to the log and delivers them.
+///
+/// A runtime works while ``run()`` runs; ``withAgentRuntime(log:sinks:configuration:_:)`` does both in one scope. Calls
+/// made shortly before the start wait for it; calls without one fail with `runtime.not_running`.
+///
+/// ```swift
+/// try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
+///     try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide", input: "Where is the parser?") { run in
+///         try await run.think("Which files mention it?")
+///         try await run.say("In Sources/Parser.swift.")
+///     }
+/// }
+/// ```
+public final class AgentRuntime: Sendable {
+    /// The log; read it directly for whole pages of events. The runtime is its only writer.
+    public let log: any EventLog
+    /// How the runtime works.
+    public let configuration: RuntimeConfiguration
+    /// Tells observers in this package of each commit.
+    package let hub = CommitHub()
+
+    private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
+    private let commit: GroupCommit
+    private let lifecycle = RuntimeLifecycle()
+    private let registry: Mutex<Registry>
+    private let watchers = ThreadWatchers()
+    private let pumps: [SinkPump]
+
+    /// - Parameters:
+    ///   - log: where events are committed. The runtime opens it and is its only writer.
+    ///   - sinks: where committed events go, each at its own pace.
+    public init(
+        log: any EventLog,
+        sinks: [any EventSink] = [],
+        configuration: RuntimeConfiguration = RuntimeConfiguration()
+    ) {
+        self.log = log
+        self.configuration = configuration
+        commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
+        registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
+        pumps = sinks.map { SinkPump(sink: $0, log: log, retry: configuration.sinkRetry) }
+        hub.add(watchers)
+        for pump in pumps { hub.add(pump) }
+    }
+
+    // MARK: Running
+
+    /// Opens the log, ends the runs that a crash left open, and commits and delivers events until the task is cancelled
+    /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
+    /// method returns. Call it once.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails; from then on every emission fails with it.
+    public func run() async throws {
+        guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
+        do {
+            try await withTaskExecutorPreference(log.executor) { try await openAndRun() }
+        } catch {
+            let failure = (error as? AgentEventsError) ?? AgentEventsError(.notRunning, "\(error)", cause: error)
+            lifecycle.stop(failure)
+            watchers.finish()
+            throw failure
+        }
+        lifecycle.stop(AgentEventsError(.notRunning, "the runtime has stopped"))
+        watchers.finish()
+    }
+
+    /// Stops taking events, commits what was accepted and lets ``run()`` return.
+    public func shutdown() {
+        commit.close()
+    }
+
+    private func openAndRun() async throws {
+        let opening: LogOpening
+        do throws(EventLogError) {
+            opening = try await log.open()
+        } catch {
+            commit.fail(error)
+            throw AgentEventsError(error)
+        }
+        let services = RuntimeServices(
+            log: log, commit: commit, generation: opening.generation, configuration: configuration)
+        try await withTaskCancellationHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for pump in pumps {
+                    group.addTask(executorPreference: globalConcurrentExecutor) {
+                        await pump.run(from: opening.endOffset)
+                    }
+                }
+                group.addTask(executorPreference: globalConcurrentExecutor) {
+                    try await self.closeLostRuns(in: opening.threadsWithOpenRuns, services)
+                    self.lifecycle.start(services)
+                    await self.giveBackIdleContexts()
+                }
+                defer {
+                    for pump in pumps { pump.finish() }
+                    group.cancelAll()
+                }
+                // The writer runs here, on the log's own executor: no hop between two commits.
+                do throws(EventLogError) {
+                    try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
+                } catch {
+                    throw AgentEventsError(error)
+                }
+            }
+        } onCancel: {
+            commit.close()
+        }
+    }
+
+    /// Runs that were open when the last process died are ended as `agent_failed`, code `run.lost` (I7).
+    private func closeLostRuns(in threads: [ThreadID], _ services: RuntimeServices) async throws {
+        for thread in threads {
+            guard let record = try await log.thread(thread) else { continue }
+            let context = try await context(user: record.user, thread: thread, services)
+            for run in await context.openRootRuns {
+                let failure = RunFailure(
+                    code: "run.lost", message: "the process that ran the agent ended before the run did", retryable: true)
+                _ = try await context.fail(run, failure)
+            }
+        }
+    }
+
+    private func giveBackIdleContexts() async {
+        while !Task.isCancelled {
+            // Cancelled at the end of the runtime; then there is nothing left to give back.
+            try? await Task.sleep(for: .seconds(configuration.idleContextSeconds))
+            registry.withLock { $0.rotate() }
+        }
+    }
+
+    // MARK: Contexts
+
+    /// The execution context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from
+    /// the log when it is not in memory.
+    ///
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `runtime.not_running`,
+    ///   or an error of the log.
+    public func context(user: UserID, thread: ThreadID) async throws(AgentEventsError) -> ExecutionContext {
+        let services: RuntimeServices
+        if let running = try lifecycle.services() {
+            services = running
+        } else {
+            services = try await lifecycle.services(within: configuration.startSeconds)
+        }
+        return try await context(user: user, thread: thread, services)
+    }
+
+    private func context(
+        user: UserID,
+        thread: ThreadID,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        while true {
+            switch registry.withLock({ $0.find(thread) }) {
+            case .found(let context):
+                guard context.user == user else { throw Self.forbidden(thread) }
+                return context
+            case .wait:
+                await withCheckedContinuation { continuation in
+                    let action = registry.withLock { $0.find(thread, waiter: continuation) }
+                    if case .wait = action { return }
+                    continuation.resume()
+                }
+            case .open:
+                let context: ExecutionContext
+                do throws(AgentEventsError) {
+                    context = try await open(user: user, thread: thread, services)
+                } catch {
+                    for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
+                    throw error
+                }
+                for waiter in registry.withLock({ $0.didOpen(context) }) { waiter.resume() }
+                return context
+            }
+        }
+    }
+
+    private func open(
+        user: UserID,
+        thread: ThreadID,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        do throws(EventLogError) {
+            // The last context of the thread may have been given back with events still on their way into the log.
+            try await commit.waitForCommit(of: commit.offeredPosition)
+            guard let record = try await log.thread(thread) else {
+                let rebuilt = RebuiltThread(policy: configuration.orderPolicy)
+                return ExecutionContext(
+                    owner: ThreadOwner(thread: thread, user: user), services: services, rebuilt: rebuilt)
+            }
+            guard record.user == user else { throw Self.forbidden(thread) }
+            let rebuilt = try await RebuiltThread(record, of: thread, log: log, policy: configuration.orderPolicy)
+            return ExecutionContext(
+                owner: ThreadOwner(thread: thread, user: user), services: services, rebuilt: rebuilt)
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
+        AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
+    }
+
+    // MARK: Reading
+
+    /// The events of a thread from a position on, as an asynchronous sequence that goes on with what is committed later.
+    ///
+    /// A thread without events is not an error: the sequence waits for the first one.
+    ///
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `cursor.diverged` when
+    ///   the cursor is not one of the thread, or an error of the log.
+    public func events(
+        user: UserID,
+        thread: ThreadID,
+        from start: StartPosition = .start
+    ) async throws(AgentEventsError) -> ThreadEvents {
+        do throws(EventLogError) {
+            let record = try await log.thread(thread)
+            if let record, record.user != user { throw Self.forbidden(thread) }
+            let resolved = try await log.resolve(start, in: thread, record: record)
+            guard case .position(let after) = resolved else {
+                throw AgentEventsError(
+                    .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
+            }
+            return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    /// Returns when everything accepted so far, in all threads, is committed.
+    public func flush() async throws(AgentEventsError) {
+        try await waitForCommit(at: commit.offeredPosition)
+    }
+
+    /// Returns when the events of a receipt are committed.
+    public func waitForCommit(of receipt: EmitReceipt) async throws(AgentEventsError) {
+        try await waitForCommit(at: receipt.position)
+    }
+
+    package func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
+        do throws(EventLogError) {
+            try await commit.waitForCommit(of: position)
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    /// Up to where everything is committed, in the positions of ``EmitReceipt``.
+    package var committedPosition: UInt64 { commit.committedPosition }
+
+    /// Returns when every sink has been given everything accepted so far, or has failed for good.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log fails.
+    public func flushSinks() async throws(AgentEventsError) {
+        try await flush()
+        for pump in pumps { await pump.catchUp() }
+    }
+
+    /// How each sink is doing, in the order in which the sinks were given.
+    public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
+}

@@ -1,0 +1,314 @@
+/// One user's agent work in one thread: the only place where events of that thread are made.
+///
+/// The actor checks an event against the order of its run, numbers it, encodes it once and hands it to the log, all in
+/// one synchronous section, so nothing can come in between. There is at most one context for a thread; it is had from
+/// ``AgentRuntime/context(user:thread:)``.
+public actor ExecutionContext {
+    /// The user the thread belongs to.
+    public nonisolated var user: UserID { owner.user }
+    /// The thread.
+    public nonisolated var thread: ThreadID { owner.thread }
+
+    nonisolated let owner: ThreadOwner
+    nonisolated let services: RuntimeServices
+    private var machine: ThreadStateMachine
+    private var lastSequence: UInt64
+    private var lastTime: Timestamp
+    /// The messages that `say` has open, by run.
+    private var spokenMessages: [RunID: MessageID] = [:]
+    /// Requests with an idempotency key that are being looked up, and who waits for them.
+    private var keyedRequests: [IdempotencyKey: [CheckedContinuation<Void, Never>]] = [:]
+    /// Requests with an idempotency key that may not be committed yet.
+    private var uncommittedKeys: [IdempotencyKey: EmitReceipt] = [:]
+
+    init(owner: ThreadOwner, services: RuntimeServices, rebuilt: RebuiltThread) {
+        self.owner = owner
+        self.services = services
+        self.machine = rebuilt.machine
+        self.lastSequence = rebuilt.lastSequence
+        self.lastTime = rebuilt.lastTime
+    }
+
+    // MARK: Raw events
+
+    /// Accepts one event: checks, numbers, encodes and enqueues it.
+    ///
+    /// Returns when the event is accepted and in its place, before it is committed; suspends while more than
+    /// ``RuntimeConfiguration/highWaterByteCount`` wait for the log. Not sensitive to cancellation.
+    ///
+    /// - Returns: the event's id.
+    /// - Throws: ``AgentEventsError``; then nothing changed (I4).
+    @discardableResult
+    public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
+        let accepted = try accept(run: draft.run, agent: draft.agent, draft.payload)
+        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        return accepted.id
+    }
+
+    /// Accepts several events, all or none, next to each other.
+    ///
+    /// - Parameters:
+    ///   - drafts: at least one.
+    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    /// - Throws: ``AgentEventsError`` with the ``AgentEventsError/index`` of the event at fault; then nothing changed.
+    public func emit(
+        _ drafts: [EventDraft],
+        key: IdempotencyKey? = nil
+    ) async throws(AgentEventsError) -> EmitReceipt {
+        guard let key else { return try await emitUnkeyed(drafts, key: nil) }
+        // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
+        while keyedRequests[key] != nil {
+            await withCheckedContinuation { keyedRequests[key]?.append($0) }
+        }
+        if let receipt = uncommittedKeys[key] { return receipt.repeated }
+        keyedRequests[key] = []
+        defer { for waiter in keyedRequests.removeValue(forKey: key) ?? [] { waiter.resume() } }
+        do throws(EventLogError) {
+            if let ids = try await services.log.recall(key, in: thread) {
+                return EmitReceipt(ids: ids, isRepeated: true, position: 0)
+            }
+        } catch {
+            throw AgentEventsError(error)
+        }
+        let receipt = try await emitUnkeyed(drafts, key: key)
+        remember(key, receipt)
+        return receipt
+    }
+
+    /// The log knows a key once it is committed; until then it is known here.
+    private func remember(_ key: IdempotencyKey, _ receipt: EmitReceipt) {
+        if uncommittedKeys.count >= 16 {
+            let committed = services.commit.committedPosition
+            uncommittedKeys = uncommittedKeys.filter { $0.value.position > committed }
+        }
+        uncommittedKeys[key] = receipt
+    }
+
+    private func emitUnkeyed(
+        _ drafts: [EventDraft],
+        key: IdempotencyKey?
+    ) async throws(AgentEventsError) -> EmitReceipt {
+        let accepted = try accept(drafts, key: key)
+        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        return EmitReceipt(ids: accepted.ids, isRepeated: false, position: accepted.offer.position)
+    }
+
+    /// Returns when everything accepted so far is committed; not sensitive to cancellation.
+    public func flush() async throws(AgentEventsError) {
+        try await waitForCommit(at: services.commit.offeredPosition)
+    }
+
+    func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
+        do throws(EventLogError) {
+            try await services.commit.waitForCommit(of: position)
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    // MARK: What runs do
+
+    func start(_ run: RunID, agent: AgentName, _ started: AgentStarted) async throws(AgentEventsError) {
+        try await emit(EventDraft(run: run, agent: agent, .agentStarted(started)))
+    }
+
+    /// Appends to the run's spoken message, opening one if there is none.
+    func say(_ text: String, run: RunID) async throws(AgentEventsError) {
+        let message = spokenMessages[run] ?? services.configuration.identifiers.messageID()
+        let accepted = try accept(run: run, agent: nil, .messageDelta(MessageDelta(message: message, text: text)))
+        spokenMessages[run] = message
+        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+    }
+
+    func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) {
+        let text = machine.openMessageText(message, in: run) ?? ""
+        try await emit(
+            EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, role: .assistant, text: text))))
+    }
+
+    func completeTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) {
+        var completed = completed
+        let now = time()
+        let opened = machine.openedTime(ofCall: completed.call, in: run) ?? now
+        completed.durationMilliseconds = now.milliseconds(since: opened)
+        try await emit(EventDraft(run: run, .toolCompleted(completed)))
+    }
+
+    /// Ends a run well; a message that `say` left open is completed with it.
+    func complete(_ run: RunID, result: JSONValue?, usage: TokenUsage?) async throws(AgentEventsError) -> UInt64 {
+        var drafts: [EventDraft] = []
+        if let message = spokenMessages[run], let text = machine.openMessageText(message, in: run) {
+            drafts.append(EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text))))
+        }
+        let completed = AgentCompleted(result: result, usage: usage, durationMilliseconds: duration(of: run))
+        drafts.append(EventDraft(run: run, .agentCompleted(completed)))
+        let accepted = try accept(drafts, key: nil)
+        spokenMessages[run] = nil
+        return accepted.offer.position
+    }
+
+    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64 {
+        let failed = AgentFailed(error: failure, durationMilliseconds: duration(of: run))
+        let accepted = try accept(run: run, agent: nil, .agentFailed(failed))
+        spokenMessages[run] = nil
+        return accepted.offer.position
+    }
+
+    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64 {
+        let cancelled = AgentCancelled(reason: reason, by: user, durationMilliseconds: duration(of: run))
+        let accepted = try accept(run: run, agent: nil, .agentCancelled(cancelled))
+        spokenMessages[run] = nil
+        return accepted.offer.position
+    }
+
+    func isOpen(_ run: RunID) -> Bool { machine.isOpen(run) }
+
+    /// The runs without an end and without a parent, in the order in which they started.
+    package var openRootRuns: [RunID] { machine.openRootRuns }
+
+    // MARK: The synchronous section
+
+    private struct Accepted {
+        var id: EventID
+        var offer: GroupCommit.Offer
+    }
+
+    private struct AcceptedBatch {
+        var ids: [EventID]
+        var offer: GroupCommit.Offer
+    }
+
+    /// One event. Encoded before the machine takes it, so that one which cannot be encoded changes nothing either.
+    private func accept(
+        run: RunID?,
+        agent: AgentName?,
+        _ payload: EventPayload
+    ) throws(AgentEventsError) -> Accepted {
+        guard let type = payload.type, type != .agentFailed, type != .agentCancelled else {
+            // These may close open work: several events, all or none.
+            let batch = try accept([EventDraft(run: run, agent: agent, payload)], key: nil, indexed: false)
+            guard let id = batch.ids.first else { preconditionFailure("one draft has one id") }
+            return Accepted(id: id, offer: batch.offer)
+        }
+        let time = time()
+        let id = EventID(generation: services.generation, sequence: lastSequence + 1)
+        let entry: LogEntry?
+        if let encodedAgent = try resolvedAgent(agent, of: run, for: payload) {
+            entry = try encode(payload, type: type, id: id, run: run, agent: encodedAgent, time: time)
+        } else if run == nil {
+            entry = try encode(payload, type: type, id: id, run: nil, agent: nil, time: time)
+        } else {
+            entry = nil
+        }
+        switch machine.receive(run: run, agent: agent, payload: payload, at: time) {
+        case .reject(let violation):
+            throw AgentEventsError(violation)
+        case .accept:
+            break
+        }
+        guard let entry else { preconditionFailure("an open run has an agent") }
+        let offer = try offered { () throws(EventLogError) in try services.commit.offer(entry) }
+        lastSequence = id.sequence
+        lastTime = time
+        return Accepted(id: id, offer: offer)
+    }
+
+    /// Several events, on a copy of the machine that replaces it when all are accepted.
+    private func accept(
+        _ drafts: [EventDraft],
+        key: IdempotencyKey?,
+        indexed: Bool = true
+    ) throws(AgentEventsError) -> AcceptedBatch {
+        guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        let time = time()
+        var copy = machine
+        var sequence = lastSequence
+        var entries: [LogEntry] = []
+        var ids: [EventID] = []
+        entries.reserveCapacity(drafts.count)
+        ids.reserveCapacity(drafts.count)
+        for (index, draft) in drafts.enumerated() {
+            do throws(AgentEventsError) {
+                let action = copy.receive(run: draft.run, agent: draft.agent, payload: draft.payload, at: time)
+                guard case .accept(let acceptance) = action else {
+                    guard case .reject(let violation) = action else { preconditionFailure("accepted or rejected") }
+                    throw AgentEventsError(violation)
+                }
+                for closing in acceptance.closing {
+                    sequence += 1
+                    let id = EventID(generation: services.generation, sequence: sequence)
+                    entries.append(
+                        try encode(closing.payload, id: id, run: closing.run, agent: closing.agent, time: time))
+                }
+                sequence += 1
+                let id = EventID(generation: services.generation, sequence: sequence)
+                entries.append(
+                    try encode(draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time))
+                ids.append(id)
+            } catch {
+                var error = error
+                if indexed { error.index = index }
+                throw error
+            }
+        }
+        let keyed = key.map { KeyedEvents(key: $0, thread: thread, ids: ids) }
+        let offer = try offered { () throws(EventLogError) in try services.commit.offer(entries, key: keyed) }
+        machine = copy
+        lastSequence = sequence
+        lastTime = time
+        return AcceptedBatch(ids: ids, offer: offer)
+    }
+
+    private func offered(
+        _ offer: () throws(EventLogError) -> GroupCommit.Offer
+    ) throws(AgentEventsError) -> GroupCommit.Offer {
+        do throws(EventLogError) {
+            return try offer()
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    /// The agent that the event will carry, or `nil` when there is none yet, which the machine will refuse.
+    private func resolvedAgent(
+        _ agent: AgentName?,
+        of run: RunID?,
+        for payload: EventPayload
+    ) throws(AgentEventsError) -> AgentName? {
+        guard let run else { return nil }
+        return agent ?? machine.agent(of: run)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        type: EventType? = nil,
+        id: EventID,
+        run: RunID?,
+        agent: AgentName?,
+        time: Timestamp
+    ) throws(AgentEventsError) -> LogEntry {
+        let bytes: [UInt8]
+        do throws(WireError) {
+            bytes = try EventEncoder.encode(payload, id: id, thread: thread, run: run, agent: agent, time: time)
+        } catch {
+            throw AgentEventsError(error)
+        }
+        guard bytes.count <= services.configuration.maximumEventByteCount else {
+            throw AgentEventsError(
+                .tooLarge,
+                "an event has at most \(services.configuration.maximumEventByteCount) bytes, this one would have "
+                    + "\(bytes.count); put what is large elsewhere and send a reference"
+            )
+        }
+        guard let type = type ?? payload.type else { preconditionFailure("the encoder refuses unknown types") }
+        return LogEntry(owner: owner, id: id, type: type, run: run, bytes: bytes)
+    }
+
+    /// The time of the next event: now, but never before the last one's.
+    private func time() -> Timestamp { max(services.configuration.clock.now(), lastTime) }
+
+    private func duration(of run: RunID) -> Int64 {
+        let now = time()
+        return now.milliseconds(since: machine.startTime(of: run) ?? now)
+    }
+}

@@ -1,0 +1,38 @@
+/// A thread's state as a context needs it, rebuilt from the tail of the log.
+struct RebuiltThread: Sendable {
+    var machine: ThreadStateMachine
+    var lastSequence: UInt64
+    var lastTime: Timestamp
+
+    /// A thread without events.
+    init(policy: OrderPolicy) {
+        machine = ThreadStateMachine(policy: policy)
+        lastSequence = 0
+        lastTime = Timestamp(milliseconds: .min)
+    }
+
+    /// Reads the thread from the first event of its oldest open run on, or only its last event when no run is open.
+    init(_ record: ThreadRecord, of thread: ThreadID, log: any EventLog, policy: OrderPolicy) async throws(EventLogError)
+    {
+        machine = ThreadStateMachine(policy: policy, usedRuns: record.runs)
+        lastSequence = record.head.sequence
+        lastTime = Timestamp(milliseconds: .min)
+        var after = (record.firstOpenSequence ?? record.head.sequence) - 1
+        while after < record.head.sequence {
+            let page = try await log.read(LogRead(.thread(thread, after: after)))
+            guard let last = page.events.last else {
+                throw EventLogError(.corrupt, "thread \(thread) ends at \(after) and should end at \(record.head)")
+            }
+            for stored in page.events {
+                do throws(WireError) {
+                    let event = try EventDecoder.decode(stored.bytes)
+                    machine.restore(event)
+                    lastTime = event.time
+                } catch {
+                    throw EventLogError(.corrupt, "event \(stored.id) of thread \(thread) is unreadable", cause: error)
+                }
+            }
+            after = last.id.sequence
+        }
+    }
+}

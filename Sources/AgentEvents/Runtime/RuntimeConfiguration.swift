@@ -1,0 +1,25 @@
+/// How an ``AgentRuntime`` works. Every value has a default that suits a service.
+public struct RuntimeConfiguration: Sendable {
+    /// How strictly the order of runs is checked. Default: ``OrderPolicy/standard``.
+    public var orderPolicy: OrderPolicy = .standard
+    /// The largest event, encoded, in bytes; larger ones are refused with `event.too_large`. Default: 1 MiB.
+    public var maximumEventByteCount = 1024 * 1024
+    /// From so many bytes accepted and not yet committed on, producers are suspended. Default: 16 MiB.
+    public var highWaterByteCount = 16 * 1024 * 1024
+    /// How many idle execution contexts are kept in memory; further ones are rebuilt from the log when they are needed.
+    /// Default: 10 000.
+    public var maximumIdleContexts = 10_000
+    /// How long an idle context is kept at least, in seconds, while there is room; at most twice as long. Default: 60.
+    public var idleContextSeconds: Double = 60
+    /// How long a call waits for ``AgentRuntime/run()`` to start before it fails with `runtime.not_running`, in seconds.
+    /// Default: 10.
+    public var startSeconds: Double = 10
+    /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
+    public var sinkRetry = SinkRetryPolicy()
+    /// Where the times of events come from. Default: the operating system.
+    public var clock = WallClock.system
+    /// Where new ids come from. Default: time-sorted random ones.
+    public var identifiers = IdentifierSource.timeSorted()
+
+    public init() {}
+}

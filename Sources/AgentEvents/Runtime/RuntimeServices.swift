@@ -1,0 +1,7 @@
+/// What the contexts of a running runtime share.
+struct RuntimeServices: Sendable {
+    let log: any EventLog
+    let commit: GroupCommit
+    let generation: UInt64
+    let configuration: RuntimeConfiguration
+}

@@ -1,0 +1,16 @@
+/// A tool call that is under way, inside of ``AgentRun/tool(_:arguments:purpose:_:)``.
+public struct ToolCall: Sendable {
+    /// The call's id.
+    public let id: CallID
+    /// The tool.
+    public let tool: ToolName
+    /// The run that made the call.
+    public let run: AgentRun
+
+    /// Emits how far the call is.
+    ///
+    /// - Parameter fraction: 0 to 1.
+    public func progress(_ message: String? = nil, fraction: Double? = nil) async throws(AgentEventsError) {
+        try await run.emit(.toolProgress(ToolProgress(call: id, message: message, fraction: fraction)))
+    }
+}

@@ -1,0 +1,19 @@
+/// How a sink is doing.
+public struct SinkState: Sendable {
+    @nonexhaustive
+    public enum Condition: Sendable {
+        /// The last batch was taken, or there was none yet.
+        case working
+        /// The current batch was refused so many times, last for this reason, and will be given again.
+        case retrying(failures: Int, last: any Error)
+        /// A batch was refused as often as the policy allows. The sink is given nothing more.
+        case failed(any Error)
+    }
+
+    /// The sink's name.
+    public var name: String
+    /// How it is doing.
+    public var condition: Condition
+    /// How many events it has taken.
+    public var receivedCount: UInt64
+}
