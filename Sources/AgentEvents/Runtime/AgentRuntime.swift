@@ -101,6 +101,7 @@ public final class AgentRuntime: Sendable {
                 do throws(EventLogError) {
                     try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
                 } catch {
+                    hub.publishFailure(error)
                     throw AgentEventsError(error)
                 }
             }
@@ -247,6 +248,9 @@ public final class AgentRuntime: Sendable {
             throw AgentEventsError(error)
         }
     }
+
+    /// Up to where events were accepted, in the positions of ``EmitReceipt``.
+    package var offeredPosition: UInt64 { commit.offeredPosition }
 
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
