@@ -1,7 +1,8 @@
 extension Timestamp {
     /// The times that RFC 3339 can write: the years 0000 to 9999.
-    package static let writable = Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(
-        milliseconds: 253_402_300_799_999)
+    package static var writable: ClosedRange<Timestamp> {
+        Timestamp(milliseconds: -62_167_219_200_000)...Timestamp(milliseconds: 253_402_300_799_999)
+    }
 
     /// Reads RFC 3339 with any offset and any number of fractional digits; what is finer than a millisecond is cut off.
     /// A leap second (`23:59:60Z`) is read as the last millisecond before it.

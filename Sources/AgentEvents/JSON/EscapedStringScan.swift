@@ -95,7 +95,8 @@ struct EscapedStringScan {
         case UInt8(ascii: "u"): return try hexadecimal(from: start)
         default:
             throw WireError(
-                .syntax, offset: start, "an escape is one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four digits")
+                .syntax, offset: start, "an escape is one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four digits"
+            )
         }
     }
 

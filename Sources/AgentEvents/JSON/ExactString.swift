@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A string that compares by its UTF-8 bytes. Swift's own comparison finds "é" equal however it is composed; in JSON the
