@@ -17,6 +17,7 @@ enum OrderTable {
                         new run call msg appr chld shut paus p-cl p-wk cmpl fail canc c-rn c-th c-cl c-dn c-nt
         start           +   AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
         start-nobody    NS  AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
+        start-other     +   AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
         start-child     +   AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
         start-by-call   +   AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
         start-bad-call  CN  AS  AS   AS  AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS   AS
@@ -88,6 +89,7 @@ enum OrderTable {
     static let inputs: [String: OrderInput] = [
         "start": start,
         "start-nobody": OrderInput("r_1", .start()),
+        "start-other": OrderInput("r_1", agent: "other", .start()),
         "start-child": input(.start(parent: "p_open")),
         "start-by-call": input(.start(parent: "p_open", call: "c_p")),
         "start-bad-call": input(.start(parent: "p_open", call: "c_1")),
