@@ -48,9 +48,12 @@ package struct RunStateMachine: Hashable, Sendable {
         switch payload {
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, notOfARun(payload))
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled, .custom:
+        case .agentStarted:
+            // Whatever agent it names, a second start is a second start.
+            guard state == .notStarted else { return rejectSecondStart(payload) }
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
+            .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted,
+            .agentFailed, .agentCancelled, .custom:
             break
         }
         switch state {
@@ -63,7 +66,6 @@ package struct RunStateMachine: Hashable, Sendable {
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
             return receivePaused(payload)
         case .ended:
-            if case .agentStarted = payload { return rejectSecondStart(payload) }
             return reject(payload, .alreadyEnded, "the run has ended, nothing follows its terminal event")
         }
     }

@@ -15,6 +15,11 @@ package struct ThreadStateMachine: Sendable {
         package var closing: [ClosingEvent]
         /// The agent of the run the event belongs to; `nil` for an event of the thread.
         package var agent: AgentName?
+
+        package init(closing: [ClosingEvent], agent: AgentName?) {
+            self.closing = closing
+            self.agent = agent
+        }
     }
 
     /// An event that ends something because the run around it ends.
@@ -22,6 +27,12 @@ package struct ThreadStateMachine: Sendable {
         package var run: RunID
         package var agent: AgentName
         package var payload: EventPayload
+
+        package init(run: RunID, agent: AgentName, payload: EventPayload) {
+            self.run = run
+            self.agent = agent
+            self.payload = payload
+        }
     }
 
     private struct OpenRun: Sendable {
