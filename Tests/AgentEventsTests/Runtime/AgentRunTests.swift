@@ -147,11 +147,12 @@ struct AgentRunTests {
 
     @Test func toolsInParallelCompleteInAnyOrder() async throws {
         let events = try await events { runtime in
-            try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
+            let read = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
                 async let one = run.tool("read_file", arguments: ["path": "a"]) { _ in "a" }
                 async let two = run.tool("read_file", arguments: ["path": "b"]) { _ in "b" }
                 return try await [one, two]
             }
+            #expect(read == ["a", "b"])
         }
         #expect(events.count == 6)
         #expect(events.map(\.sequence) == Array(1...6))
