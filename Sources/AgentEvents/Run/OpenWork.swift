@@ -50,9 +50,12 @@ struct OpenWork: Hashable, Sendable {
             messages.open(message, as: fragment, ordinal: takeOrdinal())
             return .appended
         }
-        let byteCount = messages.entries.values[index].item.utf8.count
-        guard fragment.utf8.count <= maximumByteCount - byteCount else { return .tooLong }
-        messages.entries.values[index].item.append(fragment)
+        return Self.append(fragment, to: &messages.entries.values[index].item, maximumByteCount: maximumByteCount)
+    }
+
+    private static func append(_ fragment: String, to text: inout String, maximumByteCount: Int) -> AppendResult {
+        guard fragment.utf8.count <= maximumByteCount - text.utf8.count else { return .tooLong }
+        text.append(fragment)
         return .appended
     }
 
