@@ -10,7 +10,8 @@ package struct RunStateMachine: Hashable, Sendable {
     }
 
     enum ReceiveAction: Hashable, Sendable {
-        /// Log the event, as one of the run's agent.
+        /// Log the event, as one of the run's agent. (It is handed out here because reading it from the dictionary of
+        /// runs would copy the run: 190 instead of 50 ns per event.)
         case accept(agent: AgentName?)
         /// End what is open, given innermost first, then log the event, which is the run's last.
         case end(open: [OpenItem])
