@@ -161,6 +161,8 @@ public struct AgentEventsService: Service {
         application.beforeServerStarts { try await runtime.waitForStart() }
         do {
             try await application.run()
+        } catch is CancellationError {
+            // Cancelled by this service, at the end of the grace period or with the service itself.
         } catch {
             throw ServiceError(listeningOn: configuration.host, port: configuration.port, error) ?? error
         }
