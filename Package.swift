@@ -111,5 +111,10 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AgentEventsTests",
+            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            swiftSettings: settings
+        ),
     ]
 )
