@@ -110,7 +110,8 @@ struct LogOpener {
         return Recovery(
             opening: LogOpening(
                 generation: UInt64(generation),
-                threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database)
+                threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
+                endOffset: LogOffset(block: tail.end + 1, eventCount: 0).number
             ),
             tail: tail,
             lastThread: UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database)),
