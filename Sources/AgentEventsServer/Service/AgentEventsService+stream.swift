@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 
 extension AgentEventsService {
     /// Makes the side of the service that speaks WebSocket.

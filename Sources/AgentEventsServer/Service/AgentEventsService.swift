@@ -1,5 +1,6 @@
 public import AgentEvents
 import Hummingbird
+import HummingbirdCore
 public import Logging
 public import ServiceLifecycle
 

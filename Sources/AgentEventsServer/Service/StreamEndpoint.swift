@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 
 /// The WebSocket side of a service, as the service sees it.
 struct StreamEndpoint: Sendable {
