@@ -98,5 +98,10 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AgentEventsTests",
+            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            swiftSettings: settings
+        ),
     ]
 )

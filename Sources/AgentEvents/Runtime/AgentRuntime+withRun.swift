@@ -10,6 +10,7 @@ extension AgentRuntime {
     ///   - input: what the agent is asked; any `Codable` or a ``JSONValue``.
     ///   - id: the run's id; a new one when it is `nil`. Never used twice in a thread.
     /// - Throws: what the body throws, or ``AgentEventsError``.
+    @discardableResult
     public func withRun<Result: Encodable & Sendable>(
         user: UserID,
         thread: ThreadID,
