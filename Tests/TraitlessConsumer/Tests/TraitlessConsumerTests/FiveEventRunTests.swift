@@ -9,13 +9,16 @@ import Testing
 
     @Test func aRunReachesTheInMemorySinkAsFiveEventsInOrder() async throws {
         let sink = InMemorySink()
-        try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: Self.canonical) { runtime in
+        let count: Int = try await withAgentRuntime(
+            log: InMemoryEventLog(), sinks: [sink], configuration: Self.canonical
+        ) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide", input: "How many files?") { run in
                 try await run.think("Count them.")
                 return try await run.tool("count_files", arguments: ["folder": "Sources"]) { _ in 42 }
             }
         }
 
+        #expect(count == 42)
         let events = sink.events(in: "t_1")
         #expect(events.map(\.type) == Self.fiveSteps)
         #expect(events.map(\.sequence) == [1, 2, 3, 4, 5])
@@ -33,10 +36,11 @@ import Testing
     @Test func aRunWithoutAThoughtIsRefusedByTheCanonicalPolicyAndFails() async throws {
         let sink = InMemorySink()
         await #expect(throws: AgentEventsError.self) {
-            try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: Self.canonical) {
-                runtime in
+            try await withAgentRuntime(
+                log: InMemoryEventLog(), sinks: [sink], configuration: Self.canonical
+            ) { runtime in
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
-                    try await run.tool("count_files", arguments: ["folder": "Sources"]) { _ in 42 }
+                    try await run.tool("count_files", arguments: ["folder": "Sources"]) { _ in }
                 }
             }
         }
