@@ -6,6 +6,7 @@ python := .build/venv/bin/python
 step := .ci/step
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsTesting
+third_party := rfc6455 bad_input many_threads crash demo_run
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
@@ -30,7 +31,8 @@ test: .build/setup/checks
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
 	@$(step) 'swift tests' swift test --skip-build
-	@$(step) 'third-party self-test' $(python) Tests/ThirdParty/self_tests.py
+	@$(step) 'third-party self-tests' sh -c \
+	    'for script in $(third_party); do $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
 	@$(step) 'RFC 6455' $(python) Tests/ThirdParty/rfc6455.py
 	@$(step) 'bad input' $(python) Tests/ThirdParty/bad_input.py
 	@$(step) 'many threads' $(python) Tests/ThirdParty/many_threads.py
@@ -59,7 +61,7 @@ clean:
 	@.ci/setup build
 	@mkdir -p $(@D) && touch $@
 
-.build/setup/checks: .build/setup/build Tests/requirements.txt
+.build/setup/checks: .build/setup/build Tests/requirements.txt Tests/Schemas/requirements.txt
 	@.ci/setup checks
 	@python3 -m venv .build/venv
 	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt

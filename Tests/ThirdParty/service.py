@@ -59,6 +59,7 @@ class Service:
             stdin=subprocess.DEVNULL,
         )
         self.port = None
+        self.was_killed = False
         self.start_seconds = start_seconds
 
     def wait_until_listening(self):
@@ -99,10 +100,13 @@ class Service:
         """SIGKILL: nothing is finished, nothing is said."""
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGKILL)
+            self.was_killed = True
         self._reap()
 
     def stop(self, seconds=15):
-        """SIGTERM. Raises when the service does not end well, and in time."""
+        """SIGTERM. Raises when the service does not end well, and in time; one that was killed is left at that."""
+        if self.was_killed:
+            return
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGTERM)
         try:
