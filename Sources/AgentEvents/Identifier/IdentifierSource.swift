@@ -25,8 +25,11 @@ public struct IdentifierSource: Sendable {
         }
     }
 
-    func runID() -> RunID { RunID(text: make("r")) }
+    /// A new id of any kind.
+    package func text(prefix: String) -> IdentifierText { make(prefix) }
+
+    package func runID() -> RunID { RunID(text: make("r")) }
     func callID() -> CallID { CallID(text: make("c")) }
-    func messageID() -> MessageID { MessageID(text: make("m")) }
+    package func messageID() -> MessageID { MessageID(text: make("m")) }
     func thoughtID() -> ThoughtID { ThoughtID(text: make("th")) }
 }

@@ -36,4 +36,18 @@ extension AgentRuntime {
         let context = try await context(user: user, thread: thread)
         try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { _ in nil })
     }
+
+    /// Runs an agent whose result is JSON, or absent.
+    @discardableResult
+    public func withRun(
+        user: UserID,
+        thread: ThreadID,
+        agent: AgentName,
+        input: (any Encodable & Sendable)? = nil,
+        id: RunID? = nil,
+        _ body: (AgentRun) async throws -> JSONValue?
+    ) async throws -> JSONValue? {
+        let context = try await context(user: user, thread: thread)
+        return try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { $0 })
+    }
 }

@@ -71,6 +71,16 @@ public final class AgentRuntime: Sendable {
         commit.close()
     }
 
+    /// Returns when the log is open and events are taken, however long that needs.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened, or the task is cancelled before it is.
+    package func waitForStart() async throws(AgentEventsError) {
+        await lifecycle.waitForStart()
+        guard try lifecycle.services() != nil else {
+            throw AgentEventsError(.notRunning, "the wait for the runtime's start was cancelled")
+        }
+    }
+
     private func openAndRun() async throws {
         let opening: LogOpening
         do throws(EventLogError) {
