@@ -26,5 +26,38 @@ public struct JSONNumber: Hashable, Sendable, CustomStringConvertible {
         return value
     }
 
+    /// Whether two numbers have the same value, however they are written.
+    func isSameValue(as other: JSONNumber) -> Bool {
+        let (one, other) = (canonical, other.canonical)
+        return one.digits == other.digits && (one.digits.isEmpty || one == other)
+    }
+
+    /// The value as digits without zeros at either end, times a power of ten. Zero has no digits.
+    private var canonical: (isNegative: Bool, digits: [UInt8], exponent: Int?) {
+        var digits: [UInt8] = []
+        var exponent: Int? = 0
+        var isFraction = false
+        var rest = literal.utf8[...]
+        let isNegative = rest.first == ASCII.minus
+        if isNegative { rest = rest.dropFirst() }
+        while let byte = rest.popFirst() {
+            if byte == ASCII.point {
+                isFraction = true
+            } else if byte | 0x20 == UInt8(ascii: "e") {
+                let written = Int(Substring(rest))
+                exponent = exponent.flatMap { fraction in written?.addingReportingOverflow(fraction).partialValue }
+                break
+            } else {
+                if isFraction { exponent = exponent.map { $0 - 1 } }
+                if byte != ASCII.zero || !digits.isEmpty { digits.append(byte) }
+            }
+        }
+        while digits.last == ASCII.zero {
+            digits.removeLast()
+            exponent = exponent.map { $0 &+ 1 }
+        }
+        return (isNegative, digits, exponent)
+    }
+
     public var description: String { literal }
 }

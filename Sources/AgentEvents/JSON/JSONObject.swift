@@ -1,6 +1,7 @@
 /// The members of a JSON object, in the order in which they were written. No key occurs twice.
 ///
-/// Two objects are equal when they have equal members, in whatever order.
+/// Two objects are equal when they have equal members, in whatever order. Keys are told apart by their UTF-8 bytes, so
+/// two spellings of "é" are two keys.
 public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccessCollection {
     public typealias Element = (key: String, value: JSONValue)
 
@@ -9,8 +10,9 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccess
     /// Traps when a key occurs twice.
     public init(_ members: some Sequence<(String, JSONValue)>) {
         self.members = []
+        var seen = KeyFilter()
         for (key, value) in members {
-            precondition(self[key] == nil, "the key \"\(key)\" occurs twice")
+            precondition(seen.insert(key, after: self.members), "the key \"\(key)\" occurs twice")
             self.members.append((key, value))
         }
     }
@@ -26,10 +28,9 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccess
 
     /// The value of a key. Setting one that is not there appends it; setting `nil` removes it.
     public subscript(key: String) -> JSONValue? {
-        get { members.first { $0.key == key }?.value }
+        get { index(of: key).map { members[$0].value } }
         set {
-            let index = members.firstIndex { $0.key == key }
-            switch (index, newValue) {
+            switch (index(of: key), newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
             case (nil, let value?): members.append((key, value))
@@ -39,14 +40,22 @@ public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccess
     }
 
     public var keys: [String] { members.map(\.key) }
+
+    private func index(of key: String) -> Int? {
+        members.firstIndex { ExactString.areEqual($0.key, key) }
+    }
 }
 
 extension JSONObject: Hashable {
     public static func == (one: JSONObject, other: JSONObject) -> Bool {
         guard one.count == other.count else { return false }
-        if one.members.elementsEqual(other.members, by: { $0.key == $1.key && $0.value == $1.value }) { return true }
-        let values = Dictionary(uniqueKeysWithValues: other.members.map { ($0.key, $0.value) })
-        return one.members.allSatisfy { values[$0.key] == $0.value }
+        if one.members.elementsEqual(other.members, by: Self.areEqual) { return true }
+        let values = Dictionary(uniqueKeysWithValues: other.members.map { (ExactString($0.key), $0.value) })
+        return one.members.allSatisfy { values[ExactString($0.key)] == $0.value }
+    }
+
+    private static func areEqual(_ one: Element, _ other: Element) -> Bool {
+        ExactString.areEqual(one.key, other.key) && one.value == other.value
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -54,7 +63,7 @@ extension JSONObject: Hashable {
         var sum = 0
         for member in members {
             var memberHasher = Hasher()
-            memberHasher.combine(member.key)
+            ExactString.hash(member.key, into: &memberHasher)
             memberHasher.combine(member.value)
             sum = sum &+ memberHasher.finalize()
         }

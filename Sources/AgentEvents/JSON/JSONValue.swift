@@ -1,7 +1,7 @@
 /// Any JSON value, kept exactly: 64-bit and larger integers, fractions as they were written, any Unicode, and escapes of
 /// lone surrogates.
 @nonexhaustive
-public enum JSONValue: Hashable, Sendable {
+public enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case number(JSONNumber)

@@ -44,7 +44,8 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let unknownType = Code(value: .unknownType)
         /// A member that the type does not have.
         public static let unknownField = Code(value: .unknownField)
-        /// A member that only the runtime sets: `id`, `seq`, `time`.
+        /// A member that is not allowed here: only the runtime sets `id`, `seq` and `time`; an event of the thread has
+        /// no `run_id`.
         public static let fieldNotAllowed = Code(value: .fieldNotAllowed)
         /// The value is larger than allowed.
         public static let tooLarge = Code(value: .tooLarge)

@@ -1,0 +1,153 @@
+/// Writes JSON into a byte array. What is written is taken as it comes: commas and colons are the caller's business.
+package struct JSONWriter: Sendable {
+    /// What has been written.
+    package private(set) var bytes: [UInt8] = []
+
+    /// - Parameter capacity: how many bytes to reserve; more than that is fine, only slower.
+    package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+
+    /// Appends text that is JSON already.
+    package mutating func raw(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends bytes that are JSON already.
+    package mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
+
+    /// Appends bytes that are JSON already.
+    package mutating func raw(_ json: UnsafeRawBufferPointer) { bytes.append(contentsOf: json) }
+
+    /// Appends one byte that is JSON already.
+    package mutating func byte(_ byte: UInt8) { bytes.append(byte) }
+
+    /// Appends text without quotation marks; it has nothing that needs an escape (an identifier, a number's literal).
+    package mutating func plain(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
+    }
+
+    /// Appends a string: quotation marks around it, escapes where JSON demands them.
+    package mutating func string(_ text: String) {
+        bytes.append(ASCII.quote)
+        escaped(text)
+        bytes.append(ASCII.quote)
+    }
+
+    /// Appends the inside of a string, with escapes where JSON demands them.
+    package mutating func escaped(_ text: String) {
+        var text = text
+        text.withUTF8 { buffer in
+            guard let base = buffer.baseAddress else { return }
+            var start = 0
+            while true {
+                let stop = StringScan.firstSpecial(base, from: start, to: buffer.count)
+                bytes.append(contentsOf: UnsafeBufferPointer(start: base + start, count: stop - start))
+                guard stop < buffer.count else { return }
+                escape(base[stop])
+                start = stop + 1
+            }
+        }
+    }
+
+    /// Appends a string of which not all is Unicode text.
+    package mutating func string(_ string: UnpairedString) {
+        bytes.append(ASCII.quote)
+        var decoder = UTF16()
+        var units = string.codeUnits[...]
+        while let first = units.first {
+            var iterator = units.makeIterator()
+            if case .scalarValue(let scalar) = decoder.decode(&iterator) {
+                escaped(String(scalar))
+                units = units.dropFirst(UTF16.width(scalar))
+            } else {
+                escape(unit: first)
+                units = units.dropFirst()
+            }
+            decoder = UTF16()
+        }
+        bytes.append(ASCII.quote)
+    }
+
+    /// Appends an integer.
+    package mutating func integer(_ value: Int64) {
+        if value < 0 { bytes.append(ASCII.minus) }
+        integer(value.magnitude)
+    }
+
+    /// Appends an integer.
+    package mutating func integer(_ value: UInt64) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var start = 20
+            var rest = value
+            repeat {
+                start &-= 1
+                let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
+                digits[start] = ASCII.zero &+ UInt8(truncatingIfNeeded: remainder)
+                rest = quotient
+            } while rest != 0
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        }
+    }
+
+    /// Appends a JSON value, compact.
+    package mutating func value(_ value: JSONValue) { _ = self.value(value, depthLimit: .max) }
+
+    /// Appends a JSON value, compact.
+    ///
+    /// - Parameter depthLimit: how deep arrays and objects may be nested.
+    /// - Returns: `false` when they are nested deeper; what has been written is then of no use.
+    package mutating func value(_ value: JSONValue, depthLimit: Int) -> Bool {
+        switch value {
+        case .null: raw("null")
+        case .bool(true): raw("true")
+        case .bool(false): raw("false")
+        case .number(let number): plain(number.literal)
+        case .string(let text): string(text)
+        case .unpairedString(let text): string(text)
+        case .array(let elements):
+            guard depthLimit > 0 else { return false }
+            bytes.append(ASCII.openBracket)
+            var isFirst = true
+            for element in elements {
+                if !isFirst { bytes.append(ASCII.comma) }
+                isFirst = false
+                guard self.value(element, depthLimit: depthLimit - 1) else { return false }
+            }
+            bytes.append(ASCII.closeBracket)
+        case .object(let object):
+            guard depthLimit > 0 else { return false }
+            bytes.append(ASCII.openBrace)
+            var isFirst = true
+            for (key, value) in object {
+                if !isFirst { bytes.append(ASCII.comma) }
+                isFirst = false
+                string(key)
+                bytes.append(ASCII.colon)
+                guard self.value(value, depthLimit: depthLimit - 1) else { return false }
+            }
+            bytes.append(ASCII.closeBrace)
+        }
+        return true
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case ASCII.quote: raw(#"\""#)
+        case ASCII.backslash: raw(#"\\"#)
+        case ASCII.lineFeed: raw(#"\n"#)
+        case ASCII.tab: raw(#"\t"#)
+        case ASCII.carriageReturn: raw(#"\r"#)
+        case 0x08: raw(#"\b"#)
+        case 0x0C: raw(#"\f"#)
+        default: escape(unit: UInt16(byte))
+        }
+    }
+
+    private mutating func escape(unit: UInt16) {
+        raw(#"\u"#)
+        for shift in [12, 8, 4, 0] as [UInt16] {
+            let digit = UInt8(truncatingIfNeeded: unit >> shift & 0xF)
+            bytes.append(digit < 10 ? ASCII.zero + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}

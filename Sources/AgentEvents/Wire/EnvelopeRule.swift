@@ -1,0 +1,35 @@
+/// Which events have a run and an agent.
+enum EnvelopeRule {
+    /// - Parameter type: `nil` for a type that is not in the catalogue.
+    static func check(_ type: EventType?, hasRun: Bool, hasAgent: Bool) throws(WireError) {
+        try checkRun(type, hasRun: hasRun, hasAgent: hasAgent)
+        guard hasRun == hasAgent else {
+            throw WireError(
+                .missingField, path: hasRun ? "$.agent" : "$.run_id",
+                hasRun ? "an event of a run names its agent" : "an event that names an agent names the run, too")
+        }
+    }
+
+    /// The same for an event that is still to be accepted: the agent may be left out once the run is started.
+    static func checkDraft(_ type: EventType, hasRun: Bool, hasAgent: Bool) throws(WireError) {
+        try checkRun(type, hasRun: hasRun, hasAgent: hasAgent)
+        if hasAgent, !hasRun {
+            throw WireError(.missingField, path: "$.run_id", "an event that names an agent names the run, too")
+        }
+        if type == .agentStarted, !hasAgent {
+            throw WireError(.missingField, path: "$.agent", "agent_started names the agent")
+        }
+    }
+
+    private static func checkRun(_ type: EventType?, hasRun: Bool, hasAgent: Bool) throws(WireError) {
+        guard let type else { return }
+        if type.belongsToThread, hasRun || hasAgent {
+            throw WireError(
+                .fieldNotAllowed, path: hasRun ? "$.run_id" : "$.agent",
+                "\(type.rawValue) belongs to the thread, it has no run and no agent")
+        }
+        if type.needsRun, !hasRun {
+            throw WireError(.missingField, path: "$.run_id", "\(type.rawValue) belongs to a run, run_id is missing")
+        }
+    }
+}

@@ -1,0 +1,136 @@
+/// Reads events as they stand on the wire and in the log, and the drafts that clients send.
+public enum EventDecoder {
+    /// The members of the envelope, in the order of the wire.
+    static var envelopeMembers: [String] {
+        ["type", "id", "seq", "from_seq", "thread_id", "run_id", "agent", "time", "data"]
+    }
+
+    /// The members that a draft's envelope may have.
+    static var draftMembers: [String] { ["type", "thread_id", "run_id", "agent", "data"] }
+
+    /// Reads one event.
+    ///
+    /// Tolerant of what a later version may add: unknown members are kept apart in ``AgentEvent/unrecognized``, an event
+    /// of an unknown type becomes ``EventPayload/unknown(_:)`` with its bytes. All else is checked.
+    ///
+    /// - Throws: ``WireError`` with the path to the fault.
+    public static func decode(_ bytes: [UInt8]) throws(WireError) -> AgentEvent {
+        var envelope = try MemberReader(try JSONValue(parsing: bytes), path: "$")
+        let typeName = try typeName(in: &envelope)
+        let id = try id(in: &envelope)
+        let fromSequence = try envelope.sequenceIfPresent("from_seq")
+        if let fromSequence, fromSequence > id.sequence {
+            throw envelope.invalid("from_seq", "from_seq must be 1 to seq")
+        }
+        let thread: ThreadID = try envelope.identifier("thread_id")
+        let run: RunID? = try envelope.identifierIfPresent("run_id")
+        let agent: AgentName? = try envelope.nameIfPresent("agent")
+        let time = try envelope.time("time")
+        let type = EventType(rawValue: typeName)
+        try EnvelopeRule.check(type, hasRun: run != nil, hasAgent: agent != nil)
+        let payload: EventPayload
+        var unrecognized = UnrecognizedMembers()
+        if let type {
+            var data = try envelope.object("data")
+            payload = try EventPayload(type, from: &data)
+            unrecognized.data = data.untaken(known: type.dataMembers)
+            unrecognized.envelope = envelope.untaken(known: envelopeMembers)
+        } else {
+            payload = .unknown(UnknownEvent(typeName: typeName, bytes: bytes))
+        }
+        return AgentEvent(
+            id: id, thread: thread, run: run, agent: agent, time: time, fromSequence: fromSequence, payload: payload,
+            unrecognized: unrecognized.envelope.isEmpty && unrecognized.data.isEmpty ? nil : unrecognized)
+    }
+
+    /// Reads an event that a client wants emitted. It is strict: only types of the catalogue, only the members they have.
+    ///
+    /// - Parameters:
+    ///   - path: where the value stands in what the client sent, for errors: `$.events[3]`.
+    ///   - thread: the thread that it is for; a `thread_id` in it must be the same.
+    /// - Throws: ``WireError`` with the path to the fault. `event.field_not_allowed` for `id`, `seq`, `from_seq` and
+    ///   `time`, which only the runtime sets, and for a run where there must be none.
+    public static func decodeDraft(
+        _ value: JSONValue, path: String, thread: ThreadID
+    ) throws(WireError) -> EventDraft {
+        do throws(WireError) {
+            return try decodeDraft(value, thread: thread)
+        } catch {
+            throw error.inside(path: path)
+        }
+    }
+
+    private static func decodeDraft(_ value: JSONValue, thread: ThreadID) throws(WireError) -> EventDraft {
+        var envelope = try MemberReader(value, path: "$")
+        let type = try knownType(in: &envelope)
+        for name in ["id", "seq", "from_seq", "time"] where envelope.take(name) != nil {
+            throw WireError(
+                .fieldNotAllowed, path: "$.\(name)", "\(name) is set when the event is accepted; leave it out")
+        }
+        if let named: ThreadID = try envelope.identifierIfPresent("thread_id"), named != thread {
+            throw envelope.invalid("thread_id", "the event is for the thread \(thread), thread_id is \(named)")
+        }
+        let run: RunID? = try envelope.identifierIfPresent("run_id")
+        let agent: AgentName? = try envelope.nameIfPresent("agent")
+        try EnvelopeRule.checkDraft(type, hasRun: run != nil, hasAgent: agent != nil)
+        var data = try envelope.object("data")
+        let payload = try EventPayload(type, from: &data)
+        if let unknown = envelope.untaken(known: draftMembers).first {
+            throw unknownField(unknown, path: "$", of: "an event", known: draftMembers)
+        }
+        if let unknown = data.untaken(known: type.dataMembers).first {
+            throw unknownField(unknown, path: "$.data", of: type.rawValue, known: type.dataMembers)
+        }
+        return EventDraft(run: run, agent: agent, payload)
+    }
+
+    // MARK: Parts of the envelope
+
+    private static func typeName(in envelope: inout MemberReader) throws(WireError) -> String {
+        let name = try envelope.text("type")
+        guard !name.isEmpty else { throw envelope.invalid("type", "type must not be empty") }
+        return name
+    }
+
+    private static func knownType(in envelope: inout MemberReader) throws(WireError) -> EventType {
+        let name = try typeName(in: &envelope)
+        guard let type = EventType(rawValue: name) else {
+            let catalogue = EventType.allCases.map(\.rawValue).joined(separator: ", ")
+            throw WireError(
+                .unknownType, path: "$.type",
+                "there is no such type; the types are: \(catalogue). Use custom for events of your own")
+        }
+        return type
+    }
+
+    private static func id(in envelope: inout MemberReader) throws(WireError) -> EventID {
+        guard let id = EventID(try envelope.text("id")) else {
+            throw WireError(
+                .invalidIdentifier, path: "$.id", "an event's id is two numbers from 1, joined by a hyphen: 3-42")
+        }
+        guard let sequence = try envelope.sequenceIfPresent("seq") else {
+            throw WireError(.missingField, path: "$.seq", "the member seq is missing")
+        }
+        guard sequence == id.sequence else {
+            throw envelope.invalid("seq", "seq must be the number in id, \(id.sequence), it is \(sequence)")
+        }
+        return id
+    }
+
+    /// The error for a member that the type does not have; it may stand in an object inside of `data`.
+    private static func unknownField(
+        _ member: JSONObject.Element, path: String, of owner: String, known: [String]
+    ) -> WireError {
+        let fieldPath = path + WireError.component(member.key)
+        // Only an object inside of `data` comes here under a name that is known.
+        if known.contains(member.key), let inner = member.value.objectValue?.first {
+            return WireError(
+                .unknownField, path: fieldPath + WireError.component(inner.key),
+                "\(member.key) of \(owner) does not have this member; use a custom event for data of your own")
+        }
+        return WireError(
+            .unknownField, path: fieldPath,
+            "\(owner) does not have this member, its members are: \(known.joined(separator: ", ")); "
+                + "use a custom event for data of your own")
+    }
+}

@@ -1,0 +1,80 @@
+/// Writes events as they stand on the wire and in the log: compact JSON, the members in a fixed order.
+///
+/// It is strict: what ``EventDecoder`` would not read back as the same event is not written.
+public enum EventEncoder {
+    /// Encodes an event. Members in ``AgentEvent/unrecognized`` are left out.
+    ///
+    /// - Throws: ``WireError`` with the path to the member at fault: for a payload of an unknown type, a fraction outside
+    ///   of 0 to 1, a negative duration or count, an empty custom name, a version or number below 1, a time that RFC 3339
+    ///   cannot write, JSON nested so deep that it could not be read, and for a run or an agent where there must be none,
+    ///   or none where there must be one.
+    public static func encode(_ event: AgentEvent) throws(WireError) -> [UInt8] {
+        try encode(
+            event.payload, id: event.id, thread: event.thread, run: event.run, agent: event.agent, time: event.time,
+            fromSequence: event.fromSequence)
+    }
+
+    /// Encodes an event that is still in its parts; the same bytes.
+    package static func encode(
+        _ payload: EventPayload,
+        id: EventID,
+        thread: ThreadID,
+        run: RunID?,
+        agent: AgentName?,
+        time: Timestamp,
+        fromSequence: UInt64? = nil
+    ) throws(WireError) -> [UInt8] {
+        guard let type = payload.type else {
+            throw WireError(
+                .unknownType, path: "$.type", "an event of the unknown type \"\(payload.typeName)\" can only be read")
+        }
+        try check(type, id: id, run: run, agent: agent, time: time, fromSequence: fromSequence)
+        var writer = JSONWriter(capacity: 256 + payload.textByteCount)
+        writer.raw(#"{"type":""#)
+        writer.plain(type.rawValue)
+        writer.raw(#"","id":""#)
+        writer.integer(id.generation)
+        writer.byte(ASCII.minus)
+        writer.integer(id.sequence)
+        writer.raw(#"","seq":"#)
+        writer.integer(id.sequence)
+        if let fromSequence {
+            writer.raw(#","from_seq":"#)
+            writer.integer(fromSequence)
+        }
+        writer.raw(#","thread_id":""#)
+        writer.plain(thread.rawValue)
+        if let run, let agent {
+            writer.raw(#"","run_id":""#)
+            writer.plain(run.rawValue)
+            writer.raw(#"","agent":""#)
+            writer.escaped(agent.rawValue)
+        }
+        writer.raw(#"","time":""#)
+        time.write(into: &writer)
+        writer.raw(#"","data":"#)
+        var data = MemberWriter(writer)
+        try payload.write(into: &data)
+        return data.finish()
+    }
+
+    private static func check(
+        _ type: EventType,
+        id: EventID,
+        run: RunID?,
+        agent: AgentName?,
+        time: Timestamp,
+        fromSequence: UInt64?
+    ) throws(WireError) {
+        guard id.generation > 0, id.sequence > 0 else {
+            throw WireError(.invalidValue, path: "$.id", "the generation and the number of an event start at 1")
+        }
+        if let fromSequence, !(1...id.sequence).contains(fromSequence) {
+            throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be 1 to seq")
+        }
+        guard Timestamp.writable.contains(time) else {
+            throw WireError(.invalidValue, path: "$.time", "a time must lie in the years 0000 to 9999")
+        }
+        try EnvelopeRule.check(type, hasRun: run != nil, hasAgent: agent != nil)
+    }
+}

@@ -1,0 +1,204 @@
+extension EventPayload {
+    /// Reads the members of `data` that the type has.
+    init(_ type: EventType, from data: inout MemberReader) throws(WireError) {
+        switch type {
+        case .agentStarted: self = .agentStarted(try AgentStarted(from: &data))
+        case .agentThinking: self = .agentThinking(try AgentThinking(from: &data))
+        case .agentProgress: self = .agentProgress(try AgentProgress(from: &data))
+        case .messageDelta: self = .messageDelta(try MessageDelta(from: &data))
+        case .messageCompleted: self = .messageCompleted(try MessageCompleted(from: &data))
+        case .toolExecuting: self = .toolExecuting(try ToolExecuting(from: &data))
+        case .toolProgress: self = .toolProgress(try ToolProgress(from: &data))
+        case .toolCompleted: self = .toolCompleted(try ToolCompleted(from: &data))
+        case .approvalRequested: self = .approvalRequested(try ApprovalRequested(from: &data))
+        case .approvalResolved: self = .approvalResolved(try ApprovalResolved(from: &data))
+        case .agentPaused: self = .agentPaused(try AgentPaused(from: &data))
+        case .agentResumed: self = .agentResumed(try AgentResumed(from: &data))
+        case .agentCompleted: self = .agentCompleted(try AgentCompleted(from: &data))
+        case .agentFailed: self = .agentFailed(try AgentFailed(from: &data))
+        case .agentCancelled: self = .agentCancelled(try AgentCancelled(from: &data))
+        case .userMessage: self = .userMessage(try UserMessage(from: &data))
+        case .stateUpdated: self = .stateUpdated(try StateUpdated(from: &data))
+        case .custom: self = .custom(try CustomEvent(from: &data))
+        }
+    }
+}
+
+extension AgentStarted {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            input: data.take("input"), parentRun: try data.identifierIfPresent("parent_run_id"),
+            parentCall: try data.identifierIfPresent("parent_call_id"))
+    }
+}
+
+extension AgentThinking {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(thought: try data.identifier("thought_id"), text: try data.text("text"))
+    }
+}
+
+extension AgentProgress {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            message: try data.textIfPresent("message"), fraction: try data.fractionIfPresent("fraction"),
+            step: try data.integerIfPresent("step", from: 1).map(Int.init),
+            total: try data.integerIfPresent("total", from: 0).map(Int.init))
+    }
+}
+
+extension MessageDelta {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(message: try data.identifier("message_id"), text: try data.text("text"))
+    }
+}
+
+extension MessageCompleted {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            message: try data.identifier("message_id"), role: try data.choice("role"), text: try data.text("text"))
+    }
+}
+
+extension ToolExecuting {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            call: try data.identifier("call_id"), tool: try data.name("tool"),
+            arguments: try data.required("arguments"), purpose: try data.textIfPresent("purpose"))
+    }
+}
+
+extension ToolProgress {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            call: try data.identifier("call_id"), message: try data.textIfPresent("message"),
+            fraction: try data.fractionIfPresent("fraction"))
+    }
+}
+
+extension ToolCompleted {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            call: try data.identifier("call_id"), tool: try data.name("tool"), status: try data.choice("status"),
+            result: data.take("result"), error: try ToolFailure(ifPresentIn: &data),
+            durationMilliseconds: try data.integer("duration_ms", from: 0))
+    }
+}
+
+extension ToolFailure {
+    fileprivate init?(ifPresentIn data: inout MemberReader) throws(WireError) {
+        guard var members = try data.objectIfPresent("error") else { return nil }
+        self.init(code: try members.text("code"), message: try members.text("message"))
+        data.close(members, as: "error", known: ["code", "message"])
+    }
+}
+
+extension ApprovalRequested {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            approval: try data.identifier("approval_id"), call: try data.identifierIfPresent("call_id"),
+            prompt: try data.text("prompt"), schema: data.take("schema"),
+            expiresAt: try data.timeIfPresent("expires_at"))
+    }
+}
+
+extension ApprovalResolved {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            approval: try data.identifier("approval_id"), decision: try data.choice("decision"),
+            by: try data.identifierIfPresent("by"), data: data.take("data"))
+    }
+}
+
+extension AgentPaused {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(by: try data.identifierIfPresent("by"), reason: try data.textIfPresent("reason"))
+    }
+}
+
+extension AgentResumed {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(by: try data.identifierIfPresent("by"), reason: try data.textIfPresent("reason"))
+    }
+}
+
+extension AgentCompleted {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            result: data.take("result"), usage: try TokenUsage(ifPresentIn: &data),
+            durationMilliseconds: try data.integer("duration_ms", from: 0))
+    }
+}
+
+extension TokenUsage {
+    fileprivate init?(ifPresentIn data: inout MemberReader) throws(WireError) {
+        guard var members = try data.objectIfPresent("usage") else { return nil }
+        self.init(
+            inputTokens: try members.integerIfPresent("input_tokens", from: 0),
+            outputTokens: try members.integerIfPresent("output_tokens", from: 0),
+            other: members.untaken(known: ["input_tokens", "output_tokens"]))
+    }
+}
+
+extension AgentFailed {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            error: try RunFailure(in: &data), durationMilliseconds: try data.integer("duration_ms", from: 0))
+    }
+}
+
+extension RunFailure {
+    fileprivate init(in data: inout MemberReader) throws(WireError) {
+        var members = try data.object("error")
+        self.init(
+            code: try members.text("code"), message: try members.text("message"),
+            retryable: try members.bool("retryable"))
+        data.close(members, as: "error", known: ["code", "message", "retryable"])
+    }
+}
+
+extension AgentCancelled {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            reason: try data.textIfPresent("reason"), by: try data.identifierIfPresent("by"),
+            durationMilliseconds: try data.integer("duration_ms", from: 0))
+    }
+}
+
+extension UserMessage {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            message: try data.identifier("message_id"), user: try data.identifier("user_id"),
+            text: try data.text("text"), data: data.take("data"))
+    }
+}
+
+extension StateUpdated {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            version: try data.integer("version", from: 1), key: try data.text("key"),
+            change: try StateChange(in: &data), expiresAt: try data.timeIfPresent("expires_at"))
+    }
+}
+
+extension StateChange {
+    fileprivate init(in data: inout MemberReader) throws(WireError) {
+        switch (data.take("value"), data.take("removed")) {
+        case (let value?, nil): self = .value(value)
+        case (nil, .bool(true)?): self = .removed
+        case (nil, nil):
+            throw WireError(.missingField, path: "\(data.path).value", "either value or removed is needed")
+        case (.some, .some):
+            throw data.invalid("removed", "there is either value or removed, not both")
+        case (nil, .some):
+            throw data.invalid("removed", "removed is true, or is left out")
+        }
+    }
+}
+
+extension CustomEvent {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(name: try data.text("name"), value: try data.required("value"))
+        guard !name.isEmpty else { throw data.invalid("name", "a custom event's name must not be empty") }
+    }
+}

@@ -1,0 +1,207 @@
+extension EventPayload {
+    /// How many bytes the texts without a limit take, to reserve room for them.
+    var textByteCount: Int {
+        switch self {
+        case .agentThinking(let event): event.text.utf8.count
+        case .messageDelta(let event): event.text.utf8.count
+        case .messageCompleted(let event): event.text.utf8.count
+        case .userMessage(let event): event.text.utf8.count
+        case .agentStarted, .agentProgress, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested,
+            .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled,
+            .stateUpdated, .custom, .unknown:
+            256
+        }
+    }
+
+    /// Writes the members of `data`, in the order of the catalogue.
+    func write(into data: inout MemberWriter) throws(WireError) {
+        switch self {
+        case .agentStarted(let event): try event.write(into: &data)
+        case .agentThinking(let event): event.write(into: &data)
+        case .agentProgress(let event): try event.write(into: &data)
+        case .messageDelta(let event): event.write(into: &data)
+        case .messageCompleted(let event): event.write(into: &data)
+        case .toolExecuting(let event): try event.write(into: &data)
+        case .toolProgress(let event): try event.write(into: &data)
+        case .toolCompleted(let event): try event.write(into: &data)
+        case .approvalRequested(let event): try event.write(into: &data)
+        case .approvalResolved(let event): try event.write(into: &data)
+        case .agentPaused(let event): event.write(into: &data)
+        case .agentResumed(let event): event.write(into: &data)
+        case .agentCompleted(let event): try event.write(into: &data)
+        case .agentFailed(let event): try event.write(into: &data)
+        case .agentCancelled(let event): try event.write(into: &data)
+        case .userMessage(let event): try event.write(into: &data)
+        case .stateUpdated(let event): try event.write(into: &data)
+        case .custom(let event): try event.write(into: &data)
+        case .unknown: preconditionFailure("the encoder refuses unknown types")
+        }
+    }
+}
+
+extension AgentStarted {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.json("input", input)
+        data.identifier("parent_run_id", parentRun)
+        data.identifier("parent_call_id", parentCall)
+    }
+}
+
+extension AgentThinking {
+    fileprivate func write(into data: inout MemberWriter) {
+        data.identifier("thought_id", thought)
+        data.text("text", text)
+    }
+}
+
+extension AgentProgress {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.text("message", message)
+        try data.fraction("fraction", fraction)
+        try data.integer("step", step.map(Int64.init), from: 1)
+        try data.integer("total", total.map(Int64.init), from: 0)
+    }
+}
+
+extension MessageDelta {
+    fileprivate func write(into data: inout MemberWriter) {
+        data.identifier("message_id", message)
+        data.text("text", text)
+    }
+}
+
+extension MessageCompleted {
+    fileprivate func write(into data: inout MemberWriter) {
+        data.identifier("message_id", message)
+        data.text("role", role.rawValue)
+        data.text("text", text)
+    }
+}
+
+extension ToolExecuting {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("call_id", call)
+        data.text("tool", tool.rawValue)
+        try data.json("arguments", arguments)
+        data.text("purpose", purpose)
+    }
+}
+
+extension ToolProgress {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("call_id", call)
+        data.text("message", message)
+        try data.fraction("fraction", fraction)
+    }
+}
+
+extension ToolCompleted {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("call_id", call)
+        data.text("tool", tool.rawValue)
+        data.text("status", status.rawValue)
+        try data.json("result", result)
+        if let error {
+            try data.object("error") { members throws(WireError) in
+                members.text("code", error.code)
+                members.text("message", error.message)
+            }
+        }
+        try data.integer("duration_ms", durationMilliseconds, from: 0)
+    }
+}
+
+extension ApprovalRequested {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("approval_id", approval)
+        data.identifier("call_id", call)
+        data.text("prompt", prompt)
+        try data.json("schema", schema)
+        try data.time("expires_at", expiresAt)
+    }
+}
+
+extension ApprovalResolved {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("approval_id", approval)
+        data.text("decision", decision.rawValue)
+        data.identifier("by", by)
+        try data.json("data", self.data)
+    }
+}
+
+extension AgentPaused {
+    fileprivate func write(into data: inout MemberWriter) {
+        data.identifier("by", by)
+        data.text("reason", reason)
+    }
+}
+
+extension AgentResumed {
+    fileprivate func write(into data: inout MemberWriter) {
+        data.identifier("by", by)
+        data.text("reason", reason)
+    }
+}
+
+extension AgentCompleted {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.json("result", result)
+        if let usage {
+            try data.object("usage") { members throws(WireError) in
+                try members.integer("input_tokens", usage.inputTokens, from: 0)
+                try members.integer("output_tokens", usage.outputTokens, from: 0)
+                try members.members(usage.other, reserved: ["input_tokens", "output_tokens"])
+            }
+        }
+        try data.integer("duration_ms", durationMilliseconds, from: 0)
+    }
+}
+
+extension AgentFailed {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.object("error") { members throws(WireError) in
+            members.text("code", error.code)
+            members.text("message", error.message)
+            members.bool("retryable", error.retryable)
+        }
+        try data.integer("duration_ms", durationMilliseconds, from: 0)
+    }
+}
+
+extension AgentCancelled {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.text("reason", reason)
+        data.identifier("by", by)
+        try data.integer("duration_ms", durationMilliseconds, from: 0)
+    }
+}
+
+extension UserMessage {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.identifier("message_id", message)
+        data.identifier("user_id", user)
+        data.text("text", text)
+        try data.json("data", self.data)
+    }
+}
+
+extension StateUpdated {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.integer("version", version, from: 1)
+        data.text("key", key)
+        switch change {
+        case .value(let value): try data.json("value", value)
+        case .removed: data.bool("removed", true)
+        }
+        try data.time("expires_at", expiresAt)
+    }
+}
+
+extension CustomEvent {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        guard !name.isEmpty else { throw data.fault(.invalidValue, "name", "a custom event's name must not be empty") }
+        data.text("name", name)
+        try data.json("value", value)
+    }
+}

@@ -1,0 +1,240 @@
+/// Takes the members of one object by their names, and keeps account of those nobody took.
+///
+/// Members mostly come in the order in which they are asked for, so the search starts after the last one found.
+struct MemberReader {
+    let object: JSONObject
+    let path: String
+    private var next = 0
+    private var takenCount = 0
+    /// Members of objects inside of this one that nobody took.
+    private var nested: [JSONObject.Element] = []
+
+    init(_ object: JSONObject, path: String) {
+        self.object = object
+        self.path = path
+    }
+
+    init(_ value: JSONValue, path: String) throws(WireError) {
+        guard case .object(let object) = value else { throw Self.wrongType(value, path, expected: "an object") }
+        self.init(object, path: path)
+    }
+
+    // MARK: Any value
+
+    /// The value of a member, or `nil` when it is not there.
+    mutating func take(_ name: String) -> JSONValue? {
+        let count = object.count
+        for step in 0..<count {
+            var index = next &+ step
+            if index >= count { index &-= count }
+            let member = object[index]
+            guard ExactString.areEqual(member.key, name) else { continue }
+            next = index &+ 1
+            takenCount &+= 1
+            return member.value
+        }
+        return nil
+    }
+
+    mutating func required(_ name: String) throws(WireError) -> JSONValue {
+        guard let value = take(name) else {
+            throw WireError(.missingField, path: path(name), "the member \(name) is missing")
+        }
+        return value
+    }
+
+    // MARK: Typed values
+
+    mutating func text(_ name: String) throws(WireError) -> String { try text(try required(name), name) }
+
+    mutating func textIfPresent(_ name: String) throws(WireError) -> String? {
+        guard let value = take(name) else { return nil }
+        return try text(value, name)
+    }
+
+    mutating func identifier<ID: Identifier>(_ name: String) throws(WireError) -> ID {
+        try identifier(try required(name), name)
+    }
+
+    mutating func identifierIfPresent<ID: Identifier>(_ name: String) throws(WireError) -> ID? {
+        guard let value = take(name) else { return nil }
+        return try identifier(value, name)
+    }
+
+    mutating func name<Kind: Name>(_ name: String) throws(WireError) -> Kind {
+        try self.name(try required(name), name)
+    }
+
+    mutating func nameIfPresent<Kind: Name>(_ name: String) throws(WireError) -> Kind? {
+        guard let value = take(name) else { return nil }
+        return try self.name(value, name)
+    }
+
+    mutating func bool(_ name: String) throws(WireError) -> Bool {
+        let value = try required(name)
+        guard case .bool(let bool) = value else { throw wrongType(value, name, expected: "true or false") }
+        return bool
+    }
+
+    mutating func integer(_ name: String, from minimum: Int64) throws(WireError) -> Int64 {
+        try integer(try required(name), name, from: minimum)
+    }
+
+    mutating func integerIfPresent(_ name: String, from minimum: Int64) throws(WireError) -> Int64? {
+        guard let value = take(name) else { return nil }
+        return try integer(value, name, from: minimum)
+    }
+
+    /// A number from 1 to 2^64 - 1.
+    mutating func sequenceIfPresent(_ name: String) throws(WireError) -> UInt64? {
+        guard let value = take(name) else { return nil }
+        let literal = try integerLiteral(value, name)
+        guard let sequence = UInt64(literal) else { throw outOfRange(literal, name) }
+        guard sequence > 0 else { throw invalid(name, "\(name) must be at least 1, it is 0") }
+        return sequence
+    }
+
+    mutating func fractionIfPresent(_ name: String) throws(WireError) -> Double? {
+        guard let value = take(name) else { return nil }
+        guard case .number(let number) = value else { throw wrongType(value, name, expected: "a number") }
+        guard let fraction = number.double else { throw outOfRange(number.literal, name) }
+        guard (0...1).contains(fraction) else {
+            throw invalid(name, "\(name) must be 0 to 1, it is \(Self.cut(number.literal))")
+        }
+        return fraction
+    }
+
+    mutating func time(_ name: String) throws(WireError) -> Timestamp { try time(try required(name), name) }
+
+    mutating func timeIfPresent(_ name: String) throws(WireError) -> Timestamp? {
+        guard let value = take(name) else { return nil }
+        return try time(value, name)
+    }
+
+    mutating func choice<Choice>(_ name: String) throws(WireError) -> Choice
+    where Choice: RawRepresentable<String> & CaseIterable {
+        let text = try text(name)
+        guard let choice = Choice(rawValue: text) else {
+            let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw invalid(name, "\(name) must be one of: \(choices)")
+        }
+        return choice
+    }
+
+    /// The reader of an object inside of this one; give it to ``close(_:as:)`` when it is read.
+    mutating func object(_ name: String) throws(WireError) -> MemberReader {
+        try MemberReader(try required(name), path: path(name))
+    }
+
+    mutating func objectIfPresent(_ name: String) throws(WireError) -> MemberReader? {
+        guard let value = take(name) else { return nil }
+        return try MemberReader(value, path: path(name))
+    }
+
+    // MARK: What nobody took
+
+    /// Takes over the members that nobody took from an object inside of this one.
+    mutating func close(_ reader: MemberReader, as name: String, known: [String]) {
+        let rest = reader.untaken(known: known)
+        if !rest.isEmpty { nested.append((name, .object(rest))) }
+    }
+
+    /// The members whose names are not known.
+    func untaken(known: @autoclosure () -> [String]) -> JSONObject {
+        guard takenCount < object.count || !nested.isEmpty else { return JSONObject(uniqueMembers: []) }
+        let known = known()
+        let members = object.filter { member in !known.contains { ExactString.areEqual($0, member.key) } }
+        return JSONObject(uniqueMembers: members + nested)
+    }
+
+    // MARK: Conversions
+
+    private func text(_ value: JSONValue, _ name: String) throws(WireError) -> String {
+        switch value {
+        case .string(let text):
+            return text
+        case .unpairedString:
+            throw WireError(
+                .loneSurrogate, path: path(name),
+                "\(name) has half of a surrogate pair; send the whole character in one fragment")
+        case .null, .bool, .number, .array, .object:
+            throw wrongType(value, name, expected: "a string")
+        }
+    }
+
+    private func identifier<ID: Identifier>(_ value: JSONValue, _ name: String) throws(WireError) -> ID {
+        let text = try text(value, name)
+        do throws(IdentifierError) {
+            return try ID(text)
+        } catch {
+            throw WireError(.invalidIdentifier, path: path(name), error.message)
+        }
+    }
+
+    private func name<Kind: Name>(_ value: JSONValue, _ name: String) throws(WireError) -> Kind {
+        let text = try text(value, name)
+        do throws(IdentifierError) {
+            return try Kind(text)
+        } catch {
+            throw WireError(.invalidIdentifier, path: path(name), error.message)
+        }
+    }
+
+    private func integer(_ value: JSONValue, _ name: String, from minimum: Int64) throws(WireError) -> Int64 {
+        let literal = try integerLiteral(value, name)
+        guard let integer = Int64(literal) else { throw outOfRange(literal, name) }
+        guard integer >= minimum else { throw invalid(name, "\(name) must be at least \(minimum), it is \(integer)") }
+        return integer
+    }
+
+    private func integerLiteral(_ value: JSONValue, _ name: String) throws(WireError) -> String {
+        guard case .number(let number) = value else { throw wrongType(value, name, expected: "a whole number") }
+        guard number.literal.utf8.allSatisfy({ $0 == ASCII.minus || ($0 >= ASCII.zero && $0 <= ASCII.nine) }) else {
+            let literal = Self.cut(number.literal)
+            throw invalid(
+                name, "\(name) must be a whole number, written without fraction and exponent, it is \(literal)")
+        }
+        return number.literal
+    }
+
+    private func time(_ value: JSONValue, _ name: String) throws(WireError) -> Timestamp {
+        guard let time = Timestamp(rfc3339: try text(value, name)) else {
+            throw invalid(name, "\(name) must be a time of RFC 3339, such as 2026-11-21T02:10:00.123Z")
+        }
+        return time
+    }
+
+    // MARK: Faults
+
+    func invalid(_ name: String, _ problem: String) -> WireError {
+        WireError(.invalidValue, path: path(name), problem)
+    }
+
+    private func path(_ name: String) -> String { path + WireError.component(name) }
+
+    private func outOfRange(_ literal: String, _ name: String) -> WireError {
+        WireError(.numberRange, path: path(name), "\(name) is out of range, it is \(Self.cut(literal))")
+    }
+
+    private func wrongType(_ value: JSONValue, _ name: String, expected: String) -> WireError {
+        Self.wrongType(value, path(name), expected: expected)
+    }
+
+    private static func wrongType(_ value: JSONValue, _ path: String, expected: String) -> WireError {
+        let found =
+            switch value {
+            case .null: "null; leave out what has no value"
+            case .bool: "true or false"
+            case .number: "a number"
+            case .string, .unpairedString: "a string"
+            case .array: "an array"
+            case .object: "an object"
+            }
+        return WireError(.wrongType, path: path, "\(expected) is expected here, there is \(found)")
+    }
+
+    /// A literal that may be as long as its sender likes.
+    private static func cut(_ literal: String) -> String {
+        literal.utf8.count <= 40 ? literal : "\(literal.prefix(40))…"
+    }
+}

@@ -1,0 +1,129 @@
+/// Writes the members of one object after another, and checks what JSON alone does not.
+struct MemberWriter {
+    private var writer: JSONWriter
+    private var path = "$.data"
+    private var isFirst = true
+
+    /// Opens `data`; the writer stands after its colon.
+    init(_ writer: JSONWriter) {
+        self.writer = writer
+        self.writer.byte(ASCII.openBrace)
+    }
+
+    /// Closes `data` and the event.
+    consuming func finish() -> [UInt8] {
+        writer.raw("}}")
+        return writer.bytes
+    }
+
+    // MARK: Members
+
+    mutating func identifier(_ name: StaticString, _ id: some Identifier) {
+        key(name)
+        writer.byte(ASCII.quote)
+        writer.plain(id.rawValue)
+        writer.byte(ASCII.quote)
+    }
+
+    mutating func identifier(_ name: StaticString, _ id: (some Identifier)?) {
+        if let id { identifier(name, id) }
+    }
+
+    mutating func text(_ name: StaticString, _ text: String) {
+        key(name)
+        writer.string(text)
+    }
+
+    mutating func text(_ name: StaticString, _ text: String?) {
+        if let text { self.text(name, text) }
+    }
+
+    mutating func bool(_ name: StaticString, _ bool: Bool) {
+        key(name)
+        writer.value(.bool(bool))
+    }
+
+    mutating func integer(_ name: StaticString, _ integer: Int64?, from minimum: Int64) throws(WireError) {
+        guard let integer else { return }
+        guard integer >= minimum else {
+            throw fault(.invalidValue, name, "\(name) must be at least \(minimum), it is \(integer)")
+        }
+        key(name)
+        writer.integer(integer)
+    }
+
+    mutating func fraction(_ name: StaticString, _ fraction: Double?) throws(WireError) {
+        guard let fraction else { return }
+        guard (0...1).contains(fraction), let number = JSONNumber(fraction) else {
+            throw fault(.invalidValue, name, "\(name) must be 0 to 1, it is \(fraction)")
+        }
+        key(name)
+        writer.plain(number.literal)
+    }
+
+    mutating func time(_ name: StaticString, _ time: Timestamp?) throws(WireError) {
+        guard let time else { return }
+        guard Timestamp.writable.contains(time) else {
+            throw fault(.invalidValue, name, "\(name) must lie in the years 0000 to 9999")
+        }
+        key(name)
+        writer.byte(ASCII.quote)
+        time.write(into: &writer)
+        writer.byte(ASCII.quote)
+    }
+
+    mutating func json(_ name: StaticString, _ value: JSONValue?) throws(WireError) {
+        guard let value else { return }
+        key(name)
+        // The value stands in `data`, which stands in the event.
+        guard writer.value(value, depthLimit: JSONParser.depthLimit - 2) else { throw tooDeep(name) }
+    }
+
+    /// An object of its own.
+    mutating func object(
+        _ name: StaticString, _ members: (inout MemberWriter) throws(WireError) -> Void
+    ) throws(WireError) {
+        key(name)
+        writer.byte(ASCII.openBrace)
+        let outer = path
+        path = "\(path).\(name)"
+        isFirst = true
+        try members(&self)
+        path = outer
+        isFirst = false
+        writer.byte(ASCII.closeBrace)
+    }
+
+    /// Members as they are, in an object inside of `data`; none of them may have a reserved name.
+    mutating func members(_ object: JSONObject, reserved: [String]) throws(WireError) {
+        for (name, value) in object {
+            guard !reserved.contains(name) else {
+                throw WireError(.duplicateKey, path: "\(path).\(name)", "\(name) has a property of its own")
+            }
+            if !isFirst { writer.byte(ASCII.comma) }
+            isFirst = false
+            writer.string(name)
+            writer.byte(ASCII.colon)
+            guard writer.value(value, depthLimit: JSONParser.depthLimit - 3) else {
+                throw WireError(.depth, path: path + WireError.component(name), Self.depthProblem)
+            }
+        }
+    }
+
+    func fault(_ code: WireError.Code, _ name: StaticString, _ problem: String) -> WireError {
+        WireError(code, path: "\(path).\(name)", problem)
+    }
+
+    private func tooDeep(_ name: StaticString) -> WireError { fault(.depth, name, Self.depthProblem) }
+
+    private static var depthProblem: String {
+        "the event must not be nested deeper than \(JSONParser.depthLimit) levels"
+    }
+
+    private mutating func key(_ name: StaticString) {
+        writer.raw(isFirst ? "\"" : ",\"")
+        isFirst = false
+        writer.raw(name)
+        writer.raw("\":")
+    }
+}
