@@ -25,6 +25,10 @@ public enum OrderRule: String, CaseIterable, Sendable {
     case notPaused = "order.not_paused"
     /// A child run starts under an open run of the same thread.
     case parentNotOpen = "order.parent_not_open"
+    /// An event names the agent of its run, or none.
+    case agentMismatch = "order.agent_mismatch"
+    /// The fragments of one message stay below a limit; what is longer goes into another message.
+    case messageTooLong = "order.message_too_long"
     /// The policy `canonical`: thinking before the first tool call, and at least one of each.
     case notCanonical = "order.not_canonical"
 }

@@ -24,7 +24,8 @@ public struct OrderViolation: Error, Hashable, Sendable, CustomStringConvertible
 
     /// The problem, the state and what was legal, in one line.
     public var message: String {
-        "\(problem) (run \(run?.rawValue ?? "none"): \(state); legal now: \(legal.joined(separator: ", ")))"
+        let legalNow = legal.isEmpty ? "nothing" : legal.joined(separator: ", ")
+        return "\(problem) (run \(run?.rawValue ?? "none"): \(state); legal now: \(legalNow))"
     }
 
     public var description: String { "\(rule.rawValue): \(message)" }

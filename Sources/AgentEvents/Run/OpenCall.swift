@@ -1,0 +1,7 @@
+/// A tool call that has started and not ended.
+struct OpenCall: Hashable, Sendable {
+    /// The tool; the call's end names the same one.
+    var tool: ToolName
+    /// When `tool_executing` was accepted.
+    var time: Timestamp
+}

@@ -1,0 +1,75 @@
+/// What is open in a run, and which of the run's ids are used.
+///
+/// The open items of all kinds form one stack, in the order in which they were opened. They may end in any order; only
+/// the end of the run closes them from the top.
+struct OpenWork: Hashable, Sendable {
+    private(set) var calls = ItemLedger<CallID, OpenCall>()
+    private(set) var messages = ItemLedger<MessageID, String>()
+    private(set) var approvals = ItemLedger<ApprovalID, CallID?>()
+    /// The child runs that are open, with their ordinals.
+    private var children: [RunID: Int] = [:]
+    private var nextOrdinal = 0
+
+    /// Whether nothing is open.
+    var isEmpty: Bool { calls.isEmpty && messages.isEmpty && approvals.isEmpty && children.isEmpty }
+
+    /// The open items in the order in which they were opened.
+    var items: [OpenItem] {
+        var items: [(ordinal: Int, item: OpenItem)] = []
+        for (id, entry) in calls.entries { items.append((entry.ordinal, .call(id, entry.item))) }
+        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item))) }
+        for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item))) }
+        for (id, ordinal) in children { items.append((ordinal, .child(id))) }
+        items.sort { $0.ordinal < $1.ordinal }
+        return items.map(\.item)
+    }
+
+    mutating func openCall(_ call: CallID, tool: ToolName, at time: Timestamp) {
+        calls.open(call, as: OpenCall(tool: tool, time: time), ordinal: takeOrdinal())
+    }
+
+    mutating func closeCall(_ call: CallID) { calls.close(call) }
+
+    /// What became of a fragment. Unless it was appended, nothing changed.
+    enum AppendResult {
+        case appended
+        /// The message is completed.
+        case closed
+        /// The text would be longer than the maximum.
+        case tooLong
+    }
+
+    /// Adds a fragment to a message, opening it with the first one.
+    ///
+    /// - Parameter maximumByteCount: the longest text, in bytes of UTF-8.
+    mutating func append(_ fragment: String, to message: MessageID, maximumByteCount: Int) -> AppendResult {
+        // One look-up for the fragments after the first, and the text grows in place.
+        guard let index = messages.entries.index(forKey: message) else {
+            guard !messages.isClosed(message) else { return .closed }
+            guard fragment.utf8.count <= maximumByteCount else { return .tooLong }
+            messages.open(message, as: fragment, ordinal: takeOrdinal())
+            return .appended
+        }
+        let byteCount = messages.entries.values[index].item.utf8.count
+        guard fragment.utf8.count <= maximumByteCount - byteCount else { return .tooLong }
+        messages.entries.values[index].item.append(fragment)
+        return .appended
+    }
+
+    mutating func closeMessage(_ message: MessageID) { messages.close(message) }
+
+    mutating func openApproval(_ approval: ApprovalID, call: CallID?) {
+        approvals.open(approval, as: call, ordinal: takeOrdinal())
+    }
+
+    mutating func closeApproval(_ approval: ApprovalID) { approvals.close(approval) }
+
+    mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }
+
+    mutating func closeChild(_ run: RunID) { children.removeValue(forKey: run) }
+
+    private mutating func takeOrdinal() -> Int {
+        defer { nextOrdinal += 1 }
+        return nextOrdinal
+    }
+}
