@@ -1,0 +1,4 @@
+internal import AgentEventsSQLite
+internal import ArgumentParser
+
+extension SQLiteEventLog.Durability: ExpressibleByArgument {}
