@@ -98,5 +98,23 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AgentEventsServerTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsServer",
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsTests",
+            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            swiftSettings: settings
+        ),
     ]
 )

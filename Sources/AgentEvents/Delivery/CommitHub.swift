@@ -16,7 +16,11 @@ package final class CommitHub: Sendable {
         observers.withLock { $0.removeAll { $0 === observer } }
     }
 
-    func publish(_ commit: LogCommit) {
-        for observer in observers.withLock({ $0 }) { observer.didCommit(commit) }
+    func publish(_ commit: LogCommit, upTo position: UInt64) {
+        for observer in observers.withLock({ $0 }) { observer.didCommit(commit, upTo: position) }
+    }
+
+    func publishFailure(_ error: EventLogError) {
+        for observer in observers.withLock({ $0 }) { observer.didFail(error) }
     }
 }

@@ -41,7 +41,7 @@ final class ThreadWatchers: CommitObserver {
         if isFinished { signal.finish() }
     }
 
-    func didCommit(_ commit: LogCommit) {
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         let signals: [WakeSignal] = state.withLock { state in
             guard !state.watchers.isEmpty else { return [] }
             var found: [WakeSignal] = []

@@ -25,8 +25,8 @@ public struct IdentifierSource: Sendable {
         }
     }
 
-    func runID() -> RunID { RunID(text: make("r")) }
+    package func runID() -> RunID { RunID(text: make("r")) }
     func callID() -> CallID { CallID(text: make("c")) }
-    func messageID() -> MessageID { MessageID(text: make("m")) }
+    package func messageID() -> MessageID { MessageID(text: make("m")) }
     func thoughtID() -> ThoughtID { ThoughtID(text: make("th")) }
 }

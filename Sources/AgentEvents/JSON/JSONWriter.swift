@@ -49,6 +49,24 @@ package struct JSONWriter: Sendable {
         }
     }
 
+    /// How many bytes the inside of a string takes.
+    static func escapedByteCount(of text: String) -> Int {
+        var text = text
+        return text.withUTF8 { buffer in
+            guard let base = buffer.baseAddress else { return 0 }
+            var count = buffer.count
+            var start = StringScan.firstSpecial(base, from: 0, to: buffer.count)
+            while start < buffer.count {
+                switch base[start] {
+                case ASCII.quote, ASCII.backslash, ASCII.lineFeed, ASCII.tab, ASCII.carriageReturn, 0x08, 0x0C: count += 1
+                default: count += 5
+                }
+                start = StringScan.firstSpecial(base, from: start + 1, to: buffer.count)
+            }
+            return count
+        }
+    }
+
     /// Appends a string of which not all is Unicode text.
     package mutating func string(_ string: UnpairedString) {
         bytes.append(ASCII.quote)

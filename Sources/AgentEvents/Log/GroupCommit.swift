@@ -81,7 +81,7 @@ package final class GroupCommit: Sendable {
     func run(
         log: any EventLog,
         clock: WallClock,
-        committed: (LogCommit) -> Void
+        committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
         while true {
             switch machine.withLock({ $0.nextCommit() }) {
@@ -92,7 +92,7 @@ package final class GroupCommit: Sendable {
                     let suspended = machine.withLock { $0.suspendWriter(continuation) }
                     if !suspended { continuation.resume() }
                 }
-            case .commit(let entries, let keys):
+            case .commit(let entries, let keys, let position):
                 let commit = LogCommit(entries: entries, keys: keys, time: clock.now())
                 do throws(EventLogError) {
                     try await log.append(commit)
@@ -100,7 +100,7 @@ package final class GroupCommit: Sendable {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
-                committed(commit)
+                committed(commit, position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
                     waiter.resume()

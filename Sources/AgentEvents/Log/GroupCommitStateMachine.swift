@@ -112,7 +112,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     // MARK: The writer
 
     enum WriterAction {
-        case commit(entries: [LogEntry], keys: [KeyedEvents])
+        case commit(entries: [LogEntry], keys: [KeyedEvents], position: UInt64)
         case suspend
         case finish
     }
@@ -126,7 +126,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
             var batchKeys: [KeyedEvents] = []
             swap(&batchKeys, &keys)
             taken = offered
-            return .commit(entries: batch, keys: batchKeys)
+            return .commit(entries: batch, keys: batchKeys, position: taken)
         }
         switch phase {
         case .accepting:

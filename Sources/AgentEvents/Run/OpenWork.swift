@@ -4,7 +4,7 @@
 /// the end of the run closes them from the top.
 struct OpenWork: Hashable, Sendable {
     private(set) var calls = ItemLedger<CallID, OpenCall>()
-    private(set) var messages = ItemLedger<MessageID, String>()
+    private(set) var messages = ItemLedger<MessageID, OpenMessage>()
     private(set) var approvals = ItemLedger<ApprovalID, CallID?>()
     /// The child runs that are open, with their ordinals.
     private var children: [RunID: Int] = [:]
@@ -17,7 +17,7 @@ struct OpenWork: Hashable, Sendable {
     var items: [OpenItem] {
         var items: [(ordinal: Int, item: OpenItem)] = []
         for (id, entry) in calls.entries { items.append((entry.ordinal, .call(id, entry.item))) }
-        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item))) }
+        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item.text))) }
         for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item))) }
         for (id, ordinal) in children { items.append((ordinal, .child(id))) }
         items.sort { $0.ordinal < $1.ordinal }
@@ -41,19 +41,18 @@ struct OpenWork: Hashable, Sendable {
 
     /// Adds a fragment to a message, opening it with the first one.
     ///
-    /// - Parameter maximumByteCount: the longest text, in bytes of UTF-8.
+    /// - Parameter maximumByteCount: the longest text, in bytes as it stands in JSON.
     mutating func append(_ fragment: String, to message: MessageID, maximumByteCount: Int) -> AppendResult {
         // One look-up for the fragments after the first, and the text grows in place.
         guard let index = messages.entries.index(forKey: message) else {
             guard !messages.isClosed(message) else { return .closed }
-            guard fragment.utf8.count <= maximumByteCount else { return .tooLong }
-            messages.open(message, as: fragment, ordinal: takeOrdinal())
+            var opened = OpenMessage()
+            guard opened.append(fragment, maximumByteCount: maximumByteCount) else { return .tooLong }
+            messages.open(message, as: opened, ordinal: takeOrdinal())
             return .appended
         }
-        let byteCount = messages.entries.values[index].item.utf8.count
-        guard fragment.utf8.count <= maximumByteCount - byteCount else { return .tooLong }
-        messages.entries.values[index].item.append(fragment)
-        return .appended
+        return messages.entries.values[index].item.append(fragment, maximumByteCount: maximumByteCount)
+            ? .appended : .tooLong
     }
 
     mutating func closeMessage(_ message: MessageID) { messages.close(message) }

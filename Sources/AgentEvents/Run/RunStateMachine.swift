@@ -20,7 +20,7 @@ package struct RunStateMachine: Hashable, Sendable {
 
     let run: RunID
     let policy: OrderPolicy
-    /// The longest text of an open message, in bytes of UTF-8.
+    /// The longest text of an open message, in bytes as it stands in JSON.
     let maximumMessageByteCount: Int
     private(set) var state: State
     /// The agent, from `agent_started` on.

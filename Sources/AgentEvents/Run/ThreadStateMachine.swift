@@ -50,7 +50,8 @@ package struct ThreadStateMachine: Sendable {
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
     ///   - usedRuns: the ids of all runs that the thread ever had, ended or not.
-    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes of UTF-8.
+    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
+    ///     in JSON.
     package init(policy: OrderPolicy, usedRuns: Set<RunID> = [], maximumMessageByteCount: Int = 960 * 1024) {
         self.policy = policy
         self.usedRuns = usedRuns
@@ -242,7 +243,7 @@ extension ThreadStateMachine {
 
     /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
     package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        runs[run]?.machine.work.messages[message]
+        runs[run]?.machine.work.messages[message]?.text
     }
 
     /// When an open call started; `nil` when the call or the run is not open.

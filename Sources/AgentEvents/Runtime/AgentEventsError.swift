@@ -70,3 +70,14 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 extension AgentEventsError.Code {
     public static func ~= (code: Self, error: any Error) -> Bool { (error as? AgentEventsError)?.code == code }
 }
+
+/// What the log throws, as an error of the runtime.
+func thrownByLog<Result>(
+    _ body: () async throws(EventLogError) -> Result
+) async throws(AgentEventsError) -> Result {
+    do throws(EventLogError) {
+        return try await body()
+    } catch {
+        throw AgentEventsError(error)
+    }
+}

@@ -39,7 +39,7 @@ public struct AgentRun: Sendable {
     ///
     /// - Parameters:
     ///   - fraction: 0 to 1.
-    ///   - step: the current step, from 1.
+    ///   - step: the current step; at least 0.
     ///   - total: how many steps there are.
     public func progress(
         _ message: String? = nil,
@@ -77,6 +77,7 @@ public struct AgentRun: Sendable {
     /// - Returns: what the body returns.
     /// - Throws: what the body throws, after `tool_completed` with status `failed` (or `cancelled`, when the task is); or
     ///   ``AgentEventsError``.
+    @discardableResult
     public func tool<Result: Encodable & Sendable>(
         _ tool: ToolName,
         arguments: some Encodable & Sendable,
@@ -131,6 +132,7 @@ public struct AgentRun: Sendable {
     /// Runs another agent inside this one: a run of its own in the same thread, which ends before this one does.
     ///
     /// - Parameter call: the open tool call that starts it, if there is one.
+    @discardableResult
     public func withChild<Result: Encodable & Sendable>(
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,

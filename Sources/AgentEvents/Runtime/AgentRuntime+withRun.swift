@@ -10,6 +10,7 @@ extension AgentRuntime {
     ///   - input: what the agent is asked; any `Codable` or a ``JSONValue``.
     ///   - id: the run's id; a new one when it is `nil`. Never used twice in a thread.
     /// - Throws: what the body throws, or ``AgentEventsError``.
+    @discardableResult
     public func withRun<Result: Encodable & Sendable>(
         user: UserID,
         thread: ThreadID,
@@ -34,5 +35,19 @@ extension AgentRuntime {
     ) async throws {
         let context = try await context(user: user, thread: thread)
         try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { _ in nil })
+    }
+
+    /// Runs an agent whose result is JSON, or absent.
+    @discardableResult
+    public func withRun(
+        user: UserID,
+        thread: ThreadID,
+        agent: AgentName,
+        input: (any Encodable & Sendable)? = nil,
+        id: RunID? = nil,
+        _ body: (AgentRun) async throws -> JSONValue?
+    ) async throws -> JSONValue? {
+        let context = try await context(user: user, thread: thread)
+        return try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { $0 })
     }
 }

@@ -71,6 +71,16 @@ public final class AgentRuntime: Sendable {
         commit.close()
     }
 
+    /// Returns when the log is open and events are taken, however long that needs.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened, or the task is cancelled before it is.
+    package func waitForStart() async throws(AgentEventsError) {
+        await lifecycle.waitForStart()
+        guard try lifecycle.services() != nil else {
+            throw AgentEventsError(.notRunning, "the wait for the runtime's start was cancelled")
+        }
+    }
+
     private func openAndRun() async throws {
         let opening: LogOpening
         do throws(EventLogError) {
@@ -101,6 +111,7 @@ public final class AgentRuntime: Sendable {
                 do throws(EventLogError) {
                     try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
                 } catch {
+                    hub.publishFailure(error)
                     throw AgentEventsError(error)
                 }
             }
@@ -182,21 +193,19 @@ public final class AgentRuntime: Sendable {
         thread: ThreadID,
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> ExecutionContext {
-        do throws(EventLogError) {
-            // The last context of the thread may have been given back with events still on their way into the log.
-            try await commit.waitForCommit(of: commit.offeredPosition)
-            guard let record = try await log.thread(thread) else {
-                let rebuilt = RebuiltThread(policy: configuration.orderPolicy)
-                return ExecutionContext(
-                    owner: ThreadOwner(thread: thread, user: user), services: services, rebuilt: rebuilt)
-            }
-            guard record.user == user else { throw Self.forbidden(thread) }
-            let rebuilt = try await RebuiltThread(record, of: thread, log: log, policy: configuration.orderPolicy)
-            return ExecutionContext(
-                owner: ThreadOwner(thread: thread, user: user), services: services, rebuilt: rebuilt)
-        } catch {
-            throw AgentEventsError(error)
+        // The last context of the thread may have been given back with events still on their way into the log.
+        try await waitForCommit(at: commit.offeredPosition)
+        let owner = ThreadOwner(thread: thread, user: user)
+        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        guard let record else {
+            let rebuilt = RebuiltThread(configuration)
+            return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
         }
+        guard record.user == user else { throw Self.forbidden(thread) }
+        let rebuilt = try await thrownByLog { () async throws(EventLogError) in
+            try await RebuiltThread(record, of: thread, log: log, configuration)
+        }
+        return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
     }
 
     private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
@@ -216,18 +225,16 @@ public final class AgentRuntime: Sendable {
         thread: ThreadID,
         from start: StartPosition = .start
     ) async throws(AgentEventsError) -> ThreadEvents {
-        do throws(EventLogError) {
-            let record = try await log.thread(thread)
-            if let record, record.user != user { throw Self.forbidden(thread) }
-            let resolved = try await log.resolve(start, in: thread, record: record)
-            guard case .position(let after) = resolved else {
-                throw AgentEventsError(
-                    .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
-            }
-            return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
-        } catch {
-            throw AgentEventsError(error)
+        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        if let record, record.user != user { throw Self.forbidden(thread) }
+        let resolved = try await thrownByLog { () async throws(EventLogError) in
+            try await log.resolve(start, in: thread, record: record)
         }
+        guard case .position(let after) = resolved else {
+            throw AgentEventsError(
+                .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
+        }
+        return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
     }
 
     /// Returns when everything accepted so far, in all threads, is committed.
@@ -241,12 +248,11 @@ public final class AgentRuntime: Sendable {
     }
 
     package func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        do throws(EventLogError) {
-            try await commit.waitForCommit(of: position)
-        } catch {
-            throw AgentEventsError(error)
-        }
+        try await thrownByLog { () async throws(EventLogError) in try await commit.waitForCommit(of: position) }
     }
+
+    /// Up to where events were accepted, in the positions of ``EmitReceipt``.
+    package var offeredPosition: UInt64 { commit.offeredPosition }
 
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }

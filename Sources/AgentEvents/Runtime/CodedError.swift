@@ -21,11 +21,11 @@ extension AgentEventsError: CodedError {
 extension ToolFailure {
     init(describing error: any Error) {
         if let coded = error as? any CodedError {
-            self.init(code: coded.eventCode, message: coded.eventMessage)
+            self.init(code: shortened(coded.eventCode), message: shortened(coded.eventMessage))
         } else if error is CancellationError {
             self.init(code: "cancelled", message: "the call was cancelled")
         } else {
-            self.init(code: "error", message: "\(error)")
+            self.init(code: "error", message: shortened("\(error)"))
         }
     }
 }
@@ -33,9 +33,9 @@ extension ToolFailure {
 extension RunFailure {
     init(describing error: any Error) {
         if let coded = error as? any CodedError {
-            self.init(code: coded.eventCode, message: coded.eventMessage, retryable: coded.isRetryable)
+            self.init(code: shortened(coded.eventCode), message: shortened(coded.eventMessage), retryable: coded.isRetryable)
         } else {
-            self.init(code: "error", message: "\(error)", retryable: false)
+            self.init(code: "error", message: shortened("\(error)"), retryable: false)
         }
     }
 }
@@ -48,4 +48,11 @@ extension AgentEventsError {
         combined.cause = error
         return combined
     }
+}
+
+/// An error's text goes into an event, which has a limit; what ends a run must never be refused for its length.
+private func shortened(_ text: String) -> String {
+    let maximumByteCount = 1000
+    guard text.utf8.count > maximumByteCount else { return text }
+    return String(text.unicodeScalars.prefix(maximumByteCount)) + "…"
 }

@@ -63,13 +63,10 @@ public actor ExecutionContext {
         if let receipt = uncommittedKeys[key] { return receipt.repeated }
         keyedRequests[key] = []
         defer { for waiter in keyedRequests.removeValue(forKey: key) ?? [] { waiter.resume() } }
-        do throws(EventLogError) {
-            if let ids = try await services.log.recall(key, in: thread) {
-                return EmitReceipt(ids: ids, isRepeated: true, position: 0)
-            }
-        } catch {
-            throw AgentEventsError(error)
+        let known = try await thrownByLog { () async throws(EventLogError) in
+            try await services.log.recall(key, in: thread)
         }
+        if let known { return EmitReceipt(ids: known, isRepeated: true, position: 0) }
         let receipt = try await emitUnkeyed(drafts, key: key)
         remember(key, receipt)
         return receipt
@@ -99,10 +96,8 @@ public actor ExecutionContext {
     }
 
     func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        do throws(EventLogError) {
+        try await thrownByLog { () async throws(EventLogError) in
             try await services.commit.waitForCommit(of: position)
-        } catch {
-            throw AgentEventsError(error)
         }
     }
 

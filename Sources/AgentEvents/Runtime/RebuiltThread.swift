@@ -5,16 +5,23 @@ struct RebuiltThread: Sendable {
     var lastTime: Timestamp
 
     /// A thread without events.
-    init(policy: OrderPolicy) {
-        machine = ThreadStateMachine(policy: policy)
+    init(_ configuration: RuntimeConfiguration) {
+        machine = ThreadStateMachine(
+            policy: configuration.orderPolicy, maximumMessageByteCount: configuration.maximumMessageByteCount)
         lastSequence = 0
         lastTime = Timestamp(milliseconds: .min)
     }
 
     /// Reads the thread from the first event of its oldest open run on, or only its last event when no run is open.
-    init(_ record: ThreadRecord, of thread: ThreadID, log: any EventLog, policy: OrderPolicy) async throws(EventLogError)
-    {
-        machine = ThreadStateMachine(policy: policy, usedRuns: record.runs)
+    init(
+        _ record: ThreadRecord,
+        of thread: ThreadID,
+        log: any EventLog,
+        _ configuration: RuntimeConfiguration
+    ) async throws(EventLogError) {
+        machine = ThreadStateMachine(
+            policy: configuration.orderPolicy, usedRuns: record.runs,
+            maximumMessageByteCount: configuration.maximumMessageByteCount)
         lastSequence = record.head.sequence
         lastTime = Timestamp(milliseconds: .min)
         var after = (record.firstOpenSequence ?? record.head.sequence) - 1

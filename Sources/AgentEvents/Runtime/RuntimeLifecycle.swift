@@ -67,7 +67,8 @@ final class RuntimeLifecycle: Sendable {
         )
     }
 
-    private func waitForStart() async {
+    /// Waits for the start or the end, or until the task is cancelled.
+    func waitForStart() async {
         let number = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter

@@ -25,7 +25,7 @@ public final class LogSink: EventSink {
     public convenience init(
         name: String = "log",
         maximumTextLength: Int = 200,
-        to output: sending some TextOutputStream
+        to output: some TextOutputStream & Sendable
     ) {
         let output = TextOutput(output)
         self.init(name: name, maximumTextLength: maximumTextLength) { line in output.write(line + "\n") }
@@ -64,9 +64,9 @@ public final class LogSink: EventSink {
 
 /// A text output behind a lock.
 private final class TextOutput: Sendable {
-    private let output: Mutex<any TextOutputStream>
+    private let output: Mutex<any TextOutputStream & Sendable>
 
-    init(_ output: sending some TextOutputStream) { self.output = Mutex(output) }
+    init(_ output: some TextOutputStream & Sendable) { self.output = Mutex(output) }
 
     func write(_ text: String) {
         output.withLock { $0.write(text) }

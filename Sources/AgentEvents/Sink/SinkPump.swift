@@ -24,7 +24,7 @@ final class SinkPump: CommitObserver {
         self.retry = retry
     }
 
-    func didCommit(_ commit: LogCommit) {
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         state.withLock { $0.commits += 1 }
         signal.signal()
     }

@@ -42,7 +42,7 @@ extension AgentProgress {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             message: try data.textIfPresent("message"), fraction: try data.fractionIfPresent("fraction"),
-            step: try data.integerIfPresent("step", from: 1).map(Int.init),
+            step: try data.integerIfPresent("step", from: 0).map(Int.init),
             total: try data.integerIfPresent("total", from: 0).map(Int.init))
     }
 }

@@ -58,7 +58,7 @@ extension AgentProgress {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         data.text("message", message)
         try data.fraction("fraction", fraction)
-        try data.integer("step", step.map(Int64.init), from: 1)
+        try data.integer("step", step.map(Int64.init), from: 0)
         try data.integer("total", total.map(Int64.init), from: 0)
     }
 }

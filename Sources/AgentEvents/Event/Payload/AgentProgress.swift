@@ -4,7 +4,7 @@ public struct AgentProgress: Hashable, Sendable {
     public var message: String?
     /// 0 to 1.
     public var fraction: Double?
-    /// The current step, from 1.
+    /// The current step; at least 0.
     public var step: Int?
     /// How many steps there are.
     public var total: Int?

@@ -1,0 +1,17 @@
+import NIOCore
+
+/// Where a service may be reached.
+package enum AccessPolicy {
+    /// Without authentication a service listens on loopback addresses only.
+    ///
+    /// - Throws: ``ServiceError`` `server.open_access`.
+    package static func validate(host: String, authenticator: any Authenticator) throws(ServiceError) {
+        guard authenticator.needsCredentials || LoopbackHost.isLoopback(host) else {
+            throw ServiceError(
+                .openAccess,
+                "without authentication everybody who reaches \(host) could read and write everything: listen on "
+                    + "127.0.0.1, or switch authentication on"
+            )
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// What a request shows of who makes it.
+public struct Credentials: Hashable, Sendable {
+    /// The token of `Authorization: Bearer`, or of the subprotocol `bearer.<token>`; `nil` when there is none.
+    public var token: String?
+    /// The path of the request, without the query.
+    public var path: String
+
+    public init(token: String?, path: String) {
+        self.token = token
+        self.path = path
+    }
+
+    /// - Parameters:
+    ///   - authorization: the header `Authorization`.
+    ///   - subprotocols: the subprotocols that the upgrade offers. The header counts first.
+    package init(authorization: String?, subprotocols: [String] = [], path: String) {
+        let header = authorization.flatMap { text -> String? in
+            let parts = text.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+            return String(parts[1])
+        }
+        let offered = subprotocols.first { $0.hasPrefix(Self.subprotocolPrefix) }
+            .map { String($0.dropFirst(Self.subprotocolPrefix.count)) }
+        self.init(token: header ?? offered, path: path)
+    }
+
+    package static let subprotocolPrefix = "bearer."
+}

@@ -1,0 +1,28 @@
+import NIOCore
+
+/// Names and addresses that reach nothing but this machine.
+package enum LoopbackHost {
+    /// - Parameter host: a name or an address, an IPv6 address with or without brackets.
+    package static func isLoopback(_ host: String) -> Bool {
+        var name = host.lowercased()
+        if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
+        if name == "localhost" { return true }
+        guard let address = try? SocketAddress(ipAddress: name, port: 0) else { return false }
+        switch address {
+        case .v4(let address):
+            return UInt32(bigEndian: address.address.sin_addr.s_addr) >> 24 == 127
+        case .v6:
+            return address.ipAddress == "::1"
+        case .unixDomainSocket:
+            return true
+        }
+    }
+
+    /// The host of a `Host` header or of an origin's authority, without the port.
+    static func host(ofAuthority authority: some StringProtocol) -> String {
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            return String(authority[...end])
+        }
+        return String(authority.prefix { $0 != ":" })
+    }
+}

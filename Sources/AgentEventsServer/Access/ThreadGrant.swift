@@ -1,0 +1,37 @@
+public import AgentEvents
+
+/// Which threads a principal may use beyond those that its user opened.
+@nonexhaustive
+public enum ThreadGrant: Hashable, Sendable {
+    /// None.
+    case own
+    /// Those that match one of the patterns, whoever opened them.
+    case listed([ThreadPattern])
+    /// All.
+    case all
+
+    /// Whether the thread is granted by name.
+    func includes(_ thread: ThreadID) -> Bool {
+        switch self {
+        case .own: false
+        case .listed(let patterns): patterns.contains { $0.matches(thread) }
+        case .all: true
+        }
+    }
+}
+
+/// A thread's id, or a prefix of ids with a `*` at the end.
+public struct ThreadPattern: Hashable, Sendable, CustomStringConvertible {
+    private let text: String
+
+    /// - Parameter text: `t_7`, or `project-*` for all ids that begin with `project-`.
+    public init(_ text: String) { self.text = text }
+
+    /// Whether the pattern stands for the thread.
+    public func matches(_ thread: ThreadID) -> Bool {
+        guard text.utf8.last == UInt8(ascii: "*") else { return text.utf8.elementsEqual(thread.rawValue.utf8) }
+        return thread.rawValue.utf8.starts(with: text.utf8.dropLast())
+    }
+
+    public var description: String { text }
+}

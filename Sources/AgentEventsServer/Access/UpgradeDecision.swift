@@ -1,0 +1,61 @@
+/// Whether a request becomes a WebSocket.
+package enum UpgradeDecision: Hashable, Sendable {
+    /// - Parameter subprotocol: what to answer in `Sec-WebSocket-Protocol`; `nil` when the client offered none.
+    case accept(subprotocol: String?)
+    case decline(UpgradeRefusal)
+
+    /// The path of the WebSocket.
+    package static let path = "/v1/stream"
+    /// The one subprotocol that is spoken; it also counts when the client offers none.
+    package static let subprotocol = "agent-events.v1"
+
+    /// Decides by the head alone. Credentials are checked after this.
+    package static func decide(_ request: UpgradeRequest, origins: OriginPolicy) -> UpgradeDecision {
+        guard request.path == path else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 404, ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(path)")))
+        }
+        guard request.method == "GET" else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 405, headers: ["allow": "GET"],
+                    ProtocolError(.methodNotAllowed, "a WebSocket is opened with GET")))
+        }
+        guard request.version == "13" else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 426, headers: ["sec-websocket-version": "13"],
+                    ProtocolError(.versionUnknown, "the version of the WebSocket protocol spoken here is 13")))
+        }
+        if let refusal = origins.refusal(origin: request.origin, host: request.host) {
+            return .decline(UpgradeRefusal(status: 403, refusal))
+        }
+        guard !request.subprotocols.isEmpty else { return .accept(subprotocol: nil) }
+        guard request.subprotocols.contains(subprotocol) else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 400,
+                    ProtocolError(
+                        .subprotocolUnknown,
+                        "the subprotocol spoken here is \(subprotocol): offer it too, or offer none")))
+        }
+        return .accept(subprotocol: subprotocol)
+    }
+}
+
+/// How an upgrade is declined.
+package struct UpgradeRefusal: Hashable, Sendable {
+    /// The HTTP status.
+    package var status: Int
+    /// Headers that belong to the status, by their names in lower case.
+    package var headers: [String: String]
+    /// The body.
+    package var error: ProtocolError
+
+    package init(status: Int, headers: [String: String] = [:], _ error: ProtocolError) {
+        self.status = status
+        self.headers = headers
+        self.error = error
+    }
+}

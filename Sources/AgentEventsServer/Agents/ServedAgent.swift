@@ -1,0 +1,32 @@
+public import AgentEvents
+
+/// An agent that people can talk to through the service.
+public protocol ServedAgent: Sendable {
+    /// The name under which it is asked for. One agent of each name.
+    var name: AgentName { get }
+
+    /// Answers a message of a user.
+    ///
+    /// Called in a task of its own, between `agent_started` and the end of the run; several calls may run at once. What
+    /// it returns stands in `agent_completed`, what it throws in `agent_failed`. When the service stops, its task is
+    /// cancelled: it returns or throws soon, and the run ends as `agent_cancelled`.
+    ///
+    /// - Returns: the run's result, or `nil` for none.
+    func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue?
+}
+
+/// What a user asks an agent.
+public struct UserPrompt: Hashable, Sendable {
+    /// What was written.
+    public var text: String
+    /// The `user_message` that holds it.
+    public var message: MessageID
+    /// Who wrote it.
+    public var author: UserID
+
+    public init(text: String, message: MessageID, author: UserID) {
+        self.text = text
+        self.message = message
+        self.author = author
+    }
+}

@@ -1,0 +1,61 @@
+import AgentEvents
+import NIOCore
+
+/// Consecutive events of one thread, framed once for all WebSockets that get them.
+struct FramedEvents: Sendable {
+    let thread: ThreadID
+    /// The first event's number; the others follow without a gap.
+    let firstSequence: UInt64
+    let lastID: EventID
+    /// All frames, one after the other.
+    private let buffer: ByteBuffer
+    /// Where each frame but the first one begins.
+    private let offsets: [Int]
+
+    var lastSequence: UInt64 { lastID.sequence }
+    var byteCount: Int { buffer.readableBytes }
+
+    /// - Parameter events: at least one, rising by one.
+    init(_ events: some Collection<StoredEvent>, thread: ThreadID, allocator: ByteBufferAllocator) {
+        var framer = Framer(
+            frameCount: events.count, payloadByteCount: events.reduce(0) { $0 + $1.bytes.count }, allocator: allocator)
+        for event in events { framer.append(event.id, event.bytes) }
+        self.init(framer, thread: thread)
+    }
+
+    init(_ framer: Framer, thread: ThreadID) {
+        guard let first = framer.firstID, let last = framer.lastID else { preconditionFailure("no event to frame") }
+        self.thread = thread
+        firstSequence = first.sequence
+        lastID = last
+        buffer = framer.buffer
+        offsets = framer.offsets
+    }
+
+    /// The frames of the events behind a sequence number, shared, not copied; `nil` when there are none.
+    func frames(after sequence: UInt64) -> ByteBuffer? {
+        if sequence < firstSequence { return buffer }
+        if sequence >= lastSequence { return nil }
+        let start = offsets[Int(sequence - firstSequence)]
+        return buffer.getSlice(at: buffer.readerIndex + start, length: buffer.readableBytes - start)
+    }
+
+    /// Gathers frames of consecutive events.
+    struct Framer {
+        private(set) var buffer: ByteBuffer
+        private(set) var offsets: [Int] = []
+        private(set) var firstID: EventID?
+        private(set) var lastID: EventID?
+
+        init(frameCount: Int, payloadByteCount: Int, allocator: ByteBufferAllocator) {
+            buffer = allocator.buffer(
+                capacity: WebSocketFraming.capacity(frameCount: frameCount, payloadByteCount: payloadByteCount))
+        }
+
+        mutating func append(_ id: EventID, _ bytes: [UInt8]) {
+            if firstID == nil { firstID = id } else { offsets.append(buffer.readableBytes) }
+            lastID = id
+            WebSocketFraming.appendText(bytes, to: &buffer)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import AgentEvents
+import NIOCore
+
+/// A thread with subscriptions on one event loop. Confined to the loop.
+final class LoopThread {
+    /// How many bytes of the latest commits are kept while somebody catches up.
+    static let maximumRecentByteCount = 256 * 1024
+
+    private var subscriptions: [StreamSubscription] = []
+    /// The latest commits, without a gap, as long as a subscription catches up: so that it can do so although the thread
+    /// goes on. Empty otherwise.
+    private var recent: [FramedEvents] = []
+    private var recentByteCount = 0
+    /// The last event that the loop has seen; 0 before the first commit.
+    var head: UInt64 { headID?.sequence ?? 0 }
+    private(set) var headID: EventID?
+    /// Whose thread it is, once a commit has told.
+    private(set) var owner: UserID?
+
+    var isEmpty: Bool { subscriptions.isEmpty }
+
+    func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
+
+    func remove(_ subscription: StreamSubscription) {
+        if let index = subscriptions.firstIndex(where: { $0 === subscription }) {
+            subscriptions.swapAt(index, subscriptions.count - 1)
+            subscriptions.removeLast()
+        }
+    }
+
+    func deliver(_ committed: CommittedEvents, written: inout [StreamSession]) {
+        let events = committed.events
+        owner = committed.owner
+        headID = events.lastID
+        var somebodyCatchesUp = false
+        for subscription in subscriptions {
+            subscription.deliver(committed, written: &written)
+            if !subscription.isLive { somebodyCatchesUp = true }
+        }
+        if somebodyCatchesUp {
+            keep(events)
+        } else {
+            recent = []
+            recentByteCount = 0
+        }
+    }
+
+    private func keep(_ events: FramedEvents) {
+        recent.append(events)
+        recentByteCount += events.byteCount
+        while recentByteCount > Self.maximumRecentByteCount, recent.count > 1 {
+            recentByteCount -= recent.removeFirst().byteCount
+        }
+    }
+
+    /// The frames behind a sequence number up to ``head``; `nil` when they are not all kept.
+    func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
+        if sequence >= head { return [] }
+        guard let first = recent.first, first.firstSequence <= sequence + 1 else { return nil }
+        return recent.compactMap { $0.frames(after: sequence) }
+    }
+}

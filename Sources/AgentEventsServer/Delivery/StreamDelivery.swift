@@ -1,0 +1,98 @@
+import AgentEvents
+import NIOCore
+import Synchronization
+
+/// Carries commits from the log's writer to the event loops: frames each event once, and hops once per loop and commit.
+///
+/// Loops are told of the threads they have subscriptions for, and of nothing else.
+final class StreamDelivery: CommitObserver {
+    private let loops: [LoopDelivery.Handle]
+    /// For each thread with a subscription the loops that have one, as bits.
+    private let interest = Mutex<[ThreadID: UInt64]>([:])
+    private let allocator = ByteBufferAllocator()
+
+    /// - Parameter eventLoops: at most 64.
+    init(eventLoops: [any EventLoop], settings: LoopDelivery.Settings) {
+        precondition(eventLoops.count <= 64, "one bit for each event loop")
+        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0, settings: settings) }
+    }
+
+    /// The part of the delivery that lives on an event loop.
+    func handle(of eventLoop: any EventLoop) -> LoopDelivery.Handle? {
+        loops.first { $0.eventLoop === eventLoop }
+    }
+
+    /// From the next commit on, the loop gets the thread's events. Called on the loop, before anything is read for it.
+    func listen(to thread: ThreadID, on handle: LoopDelivery.Handle) {
+        let bit = bit(of: handle)
+        interest.withLock { $0[thread, default: 0] |= bit }
+    }
+
+    func stopListening(to thread: ThreadID, on handle: LoopDelivery.Handle) {
+        let bit = bit(of: handle)
+        interest.withLock { interest in
+            guard let bits = interest[thread] else { return }
+            interest[thread] = bits & ~bit == 0 ? nil : bits & ~bit
+        }
+    }
+
+    private func bit(of handle: LoopDelivery.Handle) -> UInt64 {
+        guard let index = loops.firstIndex(where: { $0 === handle }) else { preconditionFailure("a loop of this delivery") }
+        return 1 << UInt64(index)
+    }
+
+    // MARK: Commits
+
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) {
+        let parts = partsOfInterest(commit)
+        for (index, loop) in loops.enumerated() {
+            let bit: UInt64 = 1 << UInt64(index)
+            let events = parts.compactMap { $0.loops & bit == 0 ? nil : $0.events }
+            guard !events.isEmpty || loop.awaitsCommits else { continue }
+            loop.execute { $0.deliver(events, upTo: position) }
+        }
+    }
+
+    func didFail(_ error: EventLogError) {
+        for loop in loops { loop.execute { $0.logFailed(error) } }
+    }
+
+    private struct Part {
+        var loops: UInt64
+        var events: CommittedEvents
+    }
+
+    private struct Gathering {
+        var loops: UInt64
+        var owner: ThreadOwner
+        var framer: FramedEvents.Framer
+    }
+
+    private func partsOfInterest(_ commit: LogCommit) -> [Part] {
+        var gathered: [Gathering] = []
+        var indices: [ThreadID: Int] = [:]
+        interest.withLock { interest in
+            guard !interest.isEmpty else { return }
+            for entry in commit.entries {
+                let thread = entry.owner.thread
+                if let last = gathered.indices.last, gathered[last].owner === entry.owner {
+                    gathered[last].framer.append(entry.id, entry.bytes)
+                } else if let index = indices[thread] {
+                    gathered[index].framer.append(entry.id, entry.bytes)
+                } else if let loops = interest[thread] {
+                    var framer = FramedEvents.Framer(
+                        frameCount: 1, payloadByteCount: entry.bytes.count, allocator: allocator)
+                    framer.append(entry.id, entry.bytes)
+                    indices[thread] = gathered.count
+                    gathered.append(Gathering(loops: loops, owner: entry.owner, framer: framer))
+                }
+            }
+        }
+        return gathered.map { part in
+            Part(
+                loops: part.loops,
+                events: CommittedEvents(
+                    owner: part.owner.user, events: FramedEvents(part.framer, thread: part.owner.thread)))
+        }
+    }
+}

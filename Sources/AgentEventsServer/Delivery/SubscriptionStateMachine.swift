@@ -1,0 +1,109 @@
+/// Decides where a subscription stands between the log and what is live. Its only memory is a cursor.
+///
+///     opening -> replaying <-> live        (and `ended` from anywhere)
+///
+/// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
+/// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As soon
+/// as the connection is not writable it replays again, from its cursor.
+struct SubscriptionStateMachine: Equatable {
+    private enum State: Equatable {
+        /// Its place in the log is being looked up.
+        case opening
+        /// Everything up to `cursor` was written. `isReading`: a page is on its way.
+        case replaying(cursor: UInt64, isReading: Bool)
+        case live(cursor: UInt64)
+        case ended
+    }
+
+    private var state = State.opening
+    /// Whether the subscriber was told that it has caught up; it is told once.
+    private var wasLive = false
+
+    /// The last event written; `nil` before the place in the log is known, and after the end.
+    var cursor: UInt64? {
+        switch state {
+        case .opening, .ended: nil
+        case .replaying(let cursor, _), .live(let cursor): cursor
+        }
+    }
+
+    var isLive: Bool { if case .live = state { true } else { false } }
+
+    enum NextAction: Equatable {
+        case none
+        /// Read a page behind the cursor, when it is this subscription's turn.
+        case read(after: UInt64)
+        /// The subscription is live. `isFirst`: tell the subscriber.
+        case goLive(isFirst: Bool)
+    }
+
+    /// The place in the log is known.
+    ///
+    /// - Parameters:
+    ///   - cursor: the event before the first one to be written; 0 for all.
+    ///   - end: the log's last event of the thread when the place was looked up.
+    ///   - head: the last event of the thread that the event loop has seen commits of; 0 if it has seen none.
+    mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
+        guard case .opening = state else { return .none }
+        return advance(to: cursor, reachesEnd: cursor >= end, head: head)
+    }
+
+    /// The subscription's turn to read has come.
+    ///
+    /// - Returns: after which event to read; `nil` when it is not replaying, or reads already.
+    mutating func startReading() -> UInt64? {
+        guard case .replaying(let cursor, isReading: false) = state else { return nil }
+        state = .replaying(cursor: cursor, isReading: true)
+        return cursor
+    }
+
+    /// A page was read and all of it written.
+    ///
+    /// - Parameters:
+    ///   - cursor: the page's last event, or the cursor as it was for an empty page.
+    ///   - reachesEnd: whether nothing followed when the page was read.
+    mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
+        guard case .replaying(_, isReading: true) = state else { return .none }
+        return advance(to: cursor, reachesEnd: reachesEnd, head: head)
+    }
+
+    /// Live when nothing lies between the cursor and what the loop will see next: every commit that the page did not
+    /// have is one that the loop has not seen yet, because the loop listened before the page was read.
+    private mutating func advance(to cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
+        guard reachesEnd, cursor >= head else {
+            state = .replaying(cursor: cursor, isReading: false)
+            return .read(after: cursor)
+        }
+        state = .live(cursor: cursor)
+        defer { wasLive = true }
+        return .goLive(isFirst: !wasLive)
+    }
+
+    enum CommitAction: Equatable {
+        /// Nothing to write: not live, or written already from a page.
+        case none
+        /// Write what follows the given event.
+        case write(after: UInt64)
+        /// The connection is full: replay from the cursor once it is writable.
+        case fallBehind
+    }
+
+    /// The event loop got a commit with events of the thread.
+    mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
+        switch state {
+        case .live(let cursor) where cursor >= last:
+            return .none
+        case .live(let cursor) where isWritable:
+            state = .live(cursor: last)
+            return .write(after: cursor)
+        case .live(let cursor):
+            state = .replaying(cursor: cursor, isReading: false)
+            return .fallBehind
+        case .opening, .replaying, .ended:
+            return .none
+        }
+    }
+
+    /// The subscriber or its connection is gone; later inputs do nothing.
+    mutating func end() { state = .ended }
+}

@@ -1,0 +1,79 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `GET /v1/threads/{t}/events?after=&limit=`: a page of a thread's events, in the bytes of the log.
+struct EventPageRoute: Sendable {
+    static let defaultLimit = 100
+    static let maximumLimit = 1000
+    /// A page ends here, whatever its limit; a single event of any size fits.
+    private static let maximumPageByteCount = 4 * 1024 * 1024
+
+    let log: any EventLog
+    let access: RequestAccess
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        if request.headers[.accept] == "text/event-stream" {
+            throw ProtocolError(
+                .notAcceptable, "events are served here as pages of JSON, and live at \(UpgradeDecision.path)")
+        }
+        let start = try request.parameter("after").map { text throws(ProtocolError) in
+            try StartPosition(text: text, path: nil)
+        }
+        let limit = try Self.limit(request.parameter("limit"))
+        do {
+            return Response(
+                status: .ok,
+                json: try await page(of: thread, start: start ?? .start, limit: limit, for: principal))
+        } catch let error as EventLogError {
+            throw ProtocolError(error, thread: thread)
+        }
+    }
+
+    private static func limit(_ text: String?) throws(ProtocolError) -> Int {
+        guard let text else { return defaultLimit }
+        guard let limit = Int(text), (1...maximumLimit).contains(limit) else {
+            throw ProtocolError(.requestInvalid, "limit is a number from 1 to \(maximumLimit)")
+        }
+        return limit
+    }
+
+    private func page(
+        of thread: ThreadID,
+        start: StartPosition,
+        limit: Int,
+        for principal: Principal
+    ) async throws -> ByteBuffer {
+        guard let record = try await log.thread(thread), principal.mayRead(thread, owner: record.user) else {
+            // The same answer for a thread of somebody else.
+            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+        }
+        guard case .position(let after) = try await log.resolve(start, in: thread, record: record) else {
+            throw ProtocolError(
+                .cursorDiverged, "the cursor is not one of this thread: read again from the start", thread: thread)
+        }
+        let page = try await log.read(
+            LogRead(
+                .thread(thread, after: after), maximumCount: limit, maximumByteCount: Self.maximumPageByteCount))
+        return Self.encode(page, head: record.head)
+    }
+
+    /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.
+    private static func encode(_ page: LogPage, head: EventID) -> ByteBuffer {
+        let last = page.events.last?.id
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(page.events.reduce(64) { $0 + $1.bytes.count + 1 })
+        buffer.writeString("{\"events\":[")
+        for (index, event) in page.events.enumerated() {
+            if index > 0 { buffer.writeString(",") }
+            buffer.writeBytes(event.bytes)
+        }
+        let next = page.reachesEnd ? nil : last
+        let latest = last.map { $0.sequence > head.sequence ? $0 : head } ?? head
+        buffer.writeString("],\"next\":\(next.map { "\"\($0)\"" } ?? "null"),\"head\":\"\(latest)\"}")
+        return buffer
+    }
+}

@@ -1,0 +1,42 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+
+/// `POST /v1/threads/{t}/events`: logs one event, or one from each line, all or none.
+struct IngestRoute: Sendable {
+    let ingest: EventIngest
+    let access: RequestAccess
+    let maximumBodyByteCount: Int
+    let maximumBatchEvents: Int
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        let user: UserID? = try request.identifierParameter("user_id")
+        let key = try Self.key(request.headers[.idempotencyKey])
+        let format = try IngestFormat(contentType: request.headers[.contentType])
+        let bytes = try await request.bodyBytes(upTo: maximumBodyByteCount)
+        let drafts: [EventDraft]
+        do throws(ProtocolError) {
+            drafts = try IngestBody(format: format, maximumCount: maximumBatchEvents).decode(bytes, thread: thread)
+        } catch {
+            var error = error
+            error.thread = thread
+            throw error
+        }
+        let ids = try await ingest.log(
+            EmitRequest(thread: thread, user: user, key: key, drafts: drafts), as: principal, root: .document)
+        return Response(status: .created, json: ["ids": .array(ids.map { $0.json })])
+    }
+
+    /// The key as it is, or as a quoted string.
+    private static func key(_ header: String?) throws(ProtocolError) -> IdempotencyKey? {
+        guard var text = header else { return nil }
+        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = String(text.dropFirst().dropLast()) }
+        do throws(IdentifierError) {
+            return try IdempotencyKey(text)
+        } catch {
+            throw ProtocolError(error, path: nil)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+
+/// `POST /v1/threads/{t}/messages`: logs a user's message and has an agent answer it.
+struct MessageRoute: Sendable {
+    let intake: MessageIntake
+    let access: RequestAccess
+    let maximumBodyByteCount: Int
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
+        let answer = try await intake.take(message, in: thread, from: principal)
+        var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]
+        json["run_id"] = answer.run?.json
+        return Response(status: .accepted, json: .object(json))
+    }
+}

@@ -1,0 +1,31 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension Response {
+    /// An answer with a JSON body.
+    init(status: HTTPResponse.Status, json: JSONValue) {
+        self.init(status: status, json: ByteBuffer(bytes: json.encoded()))
+    }
+
+    /// - Parameter json: one JSON text.
+    init(status: HTTPResponse.Status, json: ByteBuffer) {
+        self.init(status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: json))
+    }
+
+    /// The answer to a request that failed: `{"error":{…}}`.
+    init(_ error: ProtocolError) {
+        self.init(status: error.status, json: error.body)
+        if error.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        if error.status == .serviceUnavailable { headers[.retryAfter] = "1" }
+    }
+}
+
+extension ProtocolError {
+    /// The body of an HTTP error.
+    package var body: JSONValue {
+        let present = members.compactMap { member in member.1.map { (member.0, $0) } }
+        return ["error": .object(JSONObject(present))]
+    }
+}

@@ -1,0 +1,141 @@
+package import AgentEvents
+
+/// One message of a client on `/v1/stream`.
+package struct ClientMessage: Hashable, Sendable {
+    /// What the client asks for.
+    package enum Operation: Hashable, Sendable {
+        case subscribe(ThreadID, start: StartPosition)
+        case unsubscribe(ThreadID)
+        case emit(EmitRequest)
+        case ping
+        case pong
+    }
+
+    /// The client's mark, for the reply.
+    package var tag: RequestTag?
+    package var operation: Operation
+
+    package init(tag: RequestTag? = nil, _ operation: Operation) {
+        self.tag = tag
+        self.operation = operation
+    }
+}
+
+extension ClientMessage {
+    /// Reads a message.
+    ///
+    /// Members that no op has are passed over.
+    ///
+    /// - Parameter maximumBatchEvents: how many events an `emit` may have.
+    /// - Throws: ``ProtocolError`` with the path to the fault, and with the request's tag where it could be read.
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer,
+        maximumBatchEvents: Int
+    ) throws(ProtocolError) -> ClientMessage {
+        let json: JSONValue
+        do throws(WireError) {
+            json = try JSONValue(parsing: bytes)
+        } catch {
+            throw ProtocolError(error)
+        }
+        return try decode(json, maximumBatchEvents: maximumBatchEvents)
+    }
+
+    /// Reads a message.
+    package static func decode(_ bytes: [UInt8], maximumBatchEvents: Int) throws(ProtocolError) -> ClientMessage {
+        let json: JSONValue
+        do throws(WireError) {
+            json = try JSONValue(parsing: bytes)
+        } catch {
+            throw ProtocolError(error)
+        }
+        return try decode(json, maximumBatchEvents: maximumBatchEvents)
+    }
+
+    private static func decode(_ json: JSONValue, maximumBatchEvents: Int) throws(ProtocolError) -> ClientMessage {
+        guard let object = json.objectValue else {
+            throw ProtocolError(.messageInvalid, "a message is a JSON object with the member op", path: "$")
+        }
+        let members = MessageMembers(object)
+        let tag = try members.tag()
+        do throws(ProtocolError) {
+            let operation = try operation(members, maximumBatchEvents: maximumBatchEvents)
+            return ClientMessage(tag: tag, operation)
+        } catch {
+            var error = error
+            error.tag = tag
+            throw error
+        }
+    }
+
+    private static func operation(
+        _ members: MessageMembers,
+        maximumBatchEvents: Int
+    ) throws(ProtocolError) -> Operation {
+        let name = try members.text("op")
+        guard let known = OperationName(rawValue: name) else {
+            throw ProtocolError(
+                .operationUnknown, "there is no op of that name; there are: \(OperationName.known)", path: "$.op")
+        }
+        switch known {
+        case .subscribe:
+            return try subscribe(members)
+        case .unsubscribe:
+            return .unsubscribe(try members.identifier("thread_id"))
+        case .emit:
+            return .emit(try emit(members, maximumBatchEvents: maximumBatchEvents))
+        case .ping:
+            return .ping
+        case .pong:
+            return .pong
+        case .auth, .ack, .command, .refresh:
+            throw ProtocolError(
+                .operationUnsupported,
+                "this service does not do \(known.rawValue); it does: \(OperationName.supported)",
+                path: "$.op"
+            )
+        }
+    }
+
+    private static func subscribe(_ members: MessageMembers) throws(ProtocolError) -> Operation {
+        let thread: ThreadID = try members.identifier("thread_id")
+        if members["consumer"] != nil {
+            throw ProtocolError(
+                .operationUnsupported,
+                "this service stores no acknowledgements: subscribe without consumer, and with after a cursor of your own",
+                path: "$.consumer",
+                thread: thread
+            )
+        }
+        guard members["after"] != nil else { return .subscribe(thread, start: .now) }
+        do throws(ProtocolError) {
+            let after = try members.text("after")
+            return .subscribe(thread, start: try StartPosition(text: after, path: "$.after"))
+        } catch {
+            var error = error
+            error.thread = thread
+            throw error
+        }
+    }
+
+    private static func emit(
+        _ members: MessageMembers,
+        maximumBatchEvents: Int
+    ) throws(ProtocolError) -> EmitRequest {
+        let thread: ThreadID = try members.identifier("thread_id")
+        do throws(ProtocolError) {
+            let events = try members.array("events")
+            return EmitRequest(
+                thread: thread,
+                user: try members.optionalIdentifier("user_id"),
+                key: try members.optionalIdentifier("key"),
+                drafts: try DraftBatch(maximumCount: maximumBatchEvents, root: .messageMember)
+                    .decode(events, thread: thread)
+            )
+        } catch {
+            var error = error
+            error.thread = thread
+            throw error
+        }
+    }
+}

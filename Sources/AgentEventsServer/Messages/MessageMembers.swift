@@ -1,0 +1,68 @@
+import AgentEvents
+
+/// The members of a JSON object that a client sent. Each look-up throws ``ProtocolError`` `message.invalid` with the path.
+struct MessageMembers {
+    private let object: JSONObject
+
+    init(_ object: JSONObject) { self.object = object }
+
+    subscript(name: String) -> JSONValue? { object[name] }
+
+    /// The member `req`, or `nil` when there is none.
+    func tag() throws(ProtocolError) -> RequestTag? {
+        guard let value = object["req"] else { return nil }
+        guard let tag = RequestTag(value) else { throw Self.wrong("req", "is a string or a number") }
+        return tag
+    }
+
+    /// A text.
+    func text(_ name: String) throws(ProtocolError) -> String {
+        let value = try required(name)
+        if case .unpairedString = value {
+            throw ProtocolError(
+                .wire(.loneSurrogate), "\(name) has half of a surrogate pair, which is no text", path: "$.\(name)")
+        }
+        guard let text = value.stringValue else { throw Self.wrong(name, "is a string") }
+        return text
+    }
+
+    func array(_ name: String) throws(ProtocolError) -> [JSONValue] {
+        guard let array = try required(name).arrayValue else { throw Self.wrong(name, "is an array") }
+        return array
+    }
+
+    func identifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind {
+        let text = try text(name)
+        do throws(IdentifierError) {
+            return try Kind(text)
+        } catch {
+            throw ProtocolError(error, path: "$.\(name)")
+        }
+    }
+
+    func optionalIdentifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
+        guard object[name] != nil else { return nil }
+        return try identifier(name)
+    }
+
+    func optionalName<Kind: Name>(_ name: String) throws(ProtocolError) -> Kind? {
+        guard object[name] != nil else { return nil }
+        let text = try text(name)
+        do throws(IdentifierError) {
+            return try Kind(text)
+        } catch {
+            throw ProtocolError(error, path: "$.\(name)")
+        }
+    }
+
+    private func required(_ name: String) throws(ProtocolError) -> JSONValue {
+        guard let value = object[name] else {
+            throw ProtocolError(.messageInvalid, "the member \(name) is missing", path: "$.\(name)")
+        }
+        return value
+    }
+
+    private static func wrong(_ name: String, _ problem: String) -> ProtocolError {
+        ProtocolError(.messageInvalid, "the member \(name) \(problem)", path: "$.\(name)")
+    }
+}

@@ -1,0 +1,25 @@
+/// The ops that a client may send, by their names on the wire.
+package enum OperationName: String, CaseIterable, Sendable {
+    case auth
+    case subscribe
+    case unsubscribe
+    case ack
+    case emit
+    case command
+    case refresh
+    case ping
+    case pong
+
+    /// Whether this service does what the op asks for; the others are known, and refused with `op.unsupported`.
+    package var isSupported: Bool {
+        switch self {
+        case .subscribe, .unsubscribe, .emit, .ping, .pong: true
+        case .auth, .ack, .command, .refresh: false
+        }
+    }
+
+    /// The names in one line, for error messages.
+    static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
+    /// The names of the supported ops in one line.
+    static var supported: String { allCases.filter(\.isSupported).map(\.rawValue).joined(separator: ", ") }
+}

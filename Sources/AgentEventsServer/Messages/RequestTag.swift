@@ -1,0 +1,15 @@
+package import AgentEvents
+
+/// A client's own mark on a request, a string or a number, which the reply carries again.
+package struct RequestTag: Hashable, Sendable {
+    /// A string or a number.
+    package let json: JSONValue
+
+    /// - Returns: `nil` when the value is neither a string nor a number.
+    package init?(_ json: JSONValue) {
+        switch json {
+        case .string, .unpairedString, .number: self.json = json
+        case .null, .bool, .array, .object: return nil
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package import AgentEvents
+
+/// What the service sends on `/v1/stream` besides events.
+package enum ServerMessage: Hashable, Sendable {
+    case welcome(Welcome)
+    /// - Parameter after: where the subscription begins; `nil` for before the first event.
+    /// - Parameter head: the thread's last event; `nil` when it has none.
+    case subscribed(RequestTag?, ThreadID, after: Cursor?, head: Cursor?)
+    case unsubscribed(RequestTag?, ThreadID)
+    /// - Parameter cursor: the last event sent; `nil` when there was none.
+    case live(ThreadID, cursor: Cursor?)
+    case reset(ThreadID, ResetReason, oldest: Cursor?)
+    case emitted(RequestTag?, ThreadID, cursors: [Cursor])
+    case ping
+    case pong(RequestTag?)
+    case error(ProtocolError)
+
+    /// The message as one JSON object, with its members in the order of the protocol.
+    package func encoded() -> [UInt8] {
+        switch self {
+        case .welcome(let welcome):
+            let members: [(String, JSONValue?)] = [
+                ("connection_id", .string(welcome.connection.rawValue)),
+                ("user_id", welcome.user.map { .string($0.rawValue) }),
+                ("heartbeat_ms", .integer(welcome.heartbeatMilliseconds)),
+                ("limits", welcome.limits.json),
+                ("expires_at", welcome.expiresAt.map { .string($0.rfc3339) }),
+            ]
+            return Self.encode("welcome", nil, members)
+        case .subscribed(let tag, let thread, let after, let head):
+            return Self.encode(
+                "subscribed", tag, [("thread_id", thread.json), ("after", after.json), ("head", head.json)])
+        case .unsubscribed(let tag, let thread):
+            return Self.encode("unsubscribed", tag, [("thread_id", thread.json)])
+        case .live(let thread, let cursor):
+            return Self.encode("live", nil, [("thread_id", thread.json), ("cursor", cursor.json)])
+        case .reset(let thread, let reason, let oldest):
+            return Self.encode(
+                "reset", nil,
+                [("thread_id", thread.json), ("reason", .string(reason.rawValue)), ("oldest", oldest.json)])
+        case .emitted(let tag, let thread, let cursors):
+            return Self.encode(
+                "emitted", tag, [("thread_id", thread.json), ("cursors", .array(cursors.map { $0.json }))])
+        case .ping:
+            return Self.encode("ping", nil, [])
+        case .pong(let tag):
+            return Self.encode("pong", tag, [])
+        case .error(let error):
+            return Self.encode("error", error.tag, error.members)
+        }
+    }
+
+    private static func encode(_ name: String, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {
+        let head: [(String, JSONValue?)] = [("op", .string(name)), ("req", tag?.json)]
+        let present = (head + members).compactMap { member in member.1.map { (member.0, $0) } }
+        return JSONValue.object(JSONObject(present)).encoded()
+    }
+}

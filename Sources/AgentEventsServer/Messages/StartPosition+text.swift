@@ -1,0 +1,32 @@
+import AgentEvents
+
+extension StartPosition {
+    /// Reads `start`, `now` or a cursor.
+    ///
+    /// - Parameter path: where the text stands, for the error; `nil` outside of a message.
+    /// - Throws: ``ProtocolError`` `cursor.invalid`, or `op.unsupported` for `snapshot`.
+    init(text: String, path: String?) throws(ProtocolError) {
+        switch text {
+        case "start":
+            self = .start
+        case "now":
+            self = .now
+        case "snapshot":
+            throw ProtocolError(
+                .operationUnsupported,
+                "this service gives no snapshots: ask for \"start\", \"now\" or a cursor",
+                path: path
+            )
+        default:
+            guard let cursor = Cursor(text) else {
+                throw ProtocolError(
+                    .cursorInvalid,
+                    "that is no cursor: a cursor is the id of an event, such as 3-42; \"start\" and \"now\" stand for "
+                        + "the ends",
+                    path: path
+                )
+            }
+            self = .after(cursor)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+public import AgentEvents
+import Hummingbird
+public import Logging
+public import ServiceLifecycle
+
+/// The service: events over WebSocket and HTTP, and agents that people can talk to.
+///
+/// It runs the runtime, its agents and the server together, and stops them in that order's reverse when it is shut down
+/// gracefully.
+///
+/// ```swift
+/// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
+/// try await ServiceGroup(
+///     services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+/// ).run()
+/// ```
+public struct AgentEventsService: Service {
+    let runtime: AgentRuntime
+    let authenticator: any Authenticator
+    let configuration: ServiceConfiguration
+    let logger: Logger
+    let origins: OriginPolicy
+    let dispatcher: AgentDispatcher
+    private let readiness = Readiness()
+    private let onListening: @Sendable (_ port: Int) -> Void
+
+    /// - Parameters:
+    ///   - runtime: makes and commits the events. The service runs it; nobody else does.
+    ///   - agents: those that `POST /v1/threads/{t}/messages` can start; the first one answers who names none.
+    ///   - authenticator: finds out who makes a request. ``NoAuthentication`` is refused on any address but loopback.
+    ///   - onListening: called once with the port when the service takes requests.
+    public init(
+        runtime: AgentRuntime,
+        agents: [any ServedAgent] = [],
+        authenticator: any Authenticator = NoAuthentication(),
+        configuration: ServiceConfiguration = ServiceConfiguration(),
+        logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.runtime = runtime
+        self.authenticator = authenticator
+        self.configuration = configuration
+        self.logger = logger
+        self.onListening = onListening
+        origins = OriginPolicy(
+            allowedOrigins: configuration.allowedOrigins, needsCredentials: authenticator.needsCredentials)
+        dispatcher = AgentDispatcher(
+            runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
+    }
+
+    /// Runs the service until it is shut down gracefully, or its task is cancelled. Call it once.
+    ///
+    /// - Throws: ``ServiceError`` when it cannot listen, `AgentEventsError` when the log cannot be opened or fails.
+    public func run() async throws {
+        try AccessPolicy.validate(host: configuration.host, authenticator: authenticator)
+        guard (0...65535).contains(configuration.port) else {
+            throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(configuration.port)")
+        }
+        let stream = makeStreamEndpoint()
+        do {
+            try await runParts(stream)
+        } catch {
+            readiness.stop()
+            logger.info("service failed", metadata: ["error.message": "\(error)"])
+            throw error
+        }
+        logger.info("service stopped")
+    }
+
+    private func runParts(_ stream: StreamEndpoint) async throws {
+        try await withThrowingTaskGroup(of: ServiceStateMachine.Input.self) { group in
+            group.addTask {
+                try await runtime.run()
+                return .ended(.runtime)
+            }
+            group.addTask {
+                await dispatcher.run()
+                return .ended(.agents)
+            }
+            group.addTask {
+                try await runServer(stream)
+                return .ended(.server)
+            }
+            group.addTask {
+                do {
+                    try await gracefulShutdown()
+                    return .shutdownRequested
+                } catch {
+                    return .cancelled
+                }
+            }
+            var machine = ServiceStateMachine()
+            do {
+                while let input = try await group.next() {
+                    for action in machine.receive(input) { act(on: action, stream, &group) }
+                }
+            } catch {
+                dispatcher.shutdown()
+                stream.closeConnections()
+                throw error
+            }
+        }
+    }
+
+    private func act(
+        on action: ServiceStateMachine.Action,
+        _ stream: StreamEndpoint,
+        _ group: inout ThrowingTaskGroup<ServiceStateMachine.Input, any Error>
+    ) {
+        switch action {
+        case .beginShutdown:
+            guard readiness.phase != .stopping else { return }
+            logger.info("service stopping")
+            readiness.stop()
+            dispatcher.shutdown()
+            let grace = configuration.shutdownGraceSeconds
+            group.addTask {
+                // A cancelled sleep comes too late to matter.
+                try? await Task.sleep(for: .seconds(grace / 2))
+                return .agentsDeadlinePassed
+            }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(grace))
+                return .deadlinePassed
+            }
+        case .closeConnections:
+            stream.closeConnections()
+        case .stopRuntime:
+            runtime.shutdown()
+        case .cancelParts, .finish:
+            group.cancelAll()
+        }
+    }
+
+    private func runServer(_ stream: StreamEndpoint) async throws {
+        let interface = HTTPInterface(
+            runtime: runtime,
+            access: RequestAccess(authenticator: authenticator),
+            origins: origins,
+            ingest: EventIngest(runtime: runtime),
+            intake: MessageIntake(runtime: runtime, dispatcher: dispatcher),
+            readiness: readiness,
+            maximumBodyByteCount: configuration.maximumBodyByteCount,
+            maximumMessageByteCount: configuration.maximumMessageByteCount,
+            maximumBatchEvents: configuration.maximumBatchEvents
+        )
+        var application = Application(
+            router: interface.router(),
+            server: stream.serverBuilder,
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? configuration.port
+                readiness.start()
+                logger.info(
+                    "service listening", metadata: ["service.host": "\(configuration.host)", "service.port": "\(port)"])
+                onListening(port)
+            },
+            logger: logger
+        )
+        application.beforeServerStarts { try await runtime.waitForStart() }
+        do {
+            try await application.run()
+        } catch is CancellationError {
+            // Cancelled by this service, at the end of the grace period or with the service itself.
+        } catch {
+            throw ServiceError(listeningOn: configuration.host, port: configuration.port, error) ?? error
+        }
+    }
+}

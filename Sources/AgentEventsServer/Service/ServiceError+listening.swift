@@ -1,0 +1,32 @@
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension ServiceError {
+    /// What an error of `bind` means for whoever starts the service; `nil` when it is none.
+    init?(listeningOn host: String, port: Int, _ error: any Error) {
+        switch error {
+        case let error as IOError where error.errnoCode == EADDRINUSE:
+            self.init(
+                .portInUse, "another process listens on \(host):\(port): stop it, or choose another port", cause: error)
+        case let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM:
+            self.init(
+                .portForbidden, "this process may not listen on \(host):\(port): choose a port above 1023",
+                cause: error)
+        case let error as IOError where error.errnoCode == EADDRNOTAVAIL:
+            self.init(.hostInvalid, "\(host) is no address of this machine: listen on one that is", cause: error)
+        case let error as SocketAddressError:
+            self.init(.hostInvalid, "\(host) is no name or address that is known here", cause: error)
+        case let error as IOError:
+            self.init(.listeningFailed, "listening on \(host):\(port) failed: \(error)", cause: error)
+        default:
+            return nil
+        }
+    }
+}

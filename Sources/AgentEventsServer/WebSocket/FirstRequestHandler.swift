@@ -1,0 +1,37 @@
+import NIOCore
+import NIOExtras
+
+/// Guards a connection until its first request has decided what it is: closes one that sends none in time, and one that
+/// has sent none when the server stops.
+final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    /// Who makes the request, once that is known.
+    var principal: Principal?
+    private let deadline: TimeAmount
+    private var timeout: Scheduled<Void>?
+
+    init(deadline: TimeAmount) { self.deadline = deadline }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        timeout = context.eventLoop.scheduleTask(in: deadline) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { timeout?.cancel() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// The first request has come.
+    func remove(from channel: any Channel) {
+        timeout?.cancel()
+        channel.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+}

@@ -1,0 +1,132 @@
+import AgentEvents
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// A connection to the service: its first request makes it a WebSocket, or leaves it to HTTP.
+///
+/// A WebSocket lives on its event loop alone; no task is kept for it.
+struct StreamChildChannel: ServerChildChannel {
+    typealias HTTPChannel = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    enum Negotiated: Sendable {
+        case http(HTTPChannel)
+        case webSocket
+    }
+
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        let negotiated: EventLoopFuture<Negotiated>
+    }
+
+    let http: HTTP1Channel
+    let services: StreamServices
+    let authenticator: any Authenticator
+    let origins: OriginPolicy
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            try channel.syncOptions?.setOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: services.limits.outboundWatermarkByteCount / 2, high: services.limits.outboundWatermarkByteCount))
+            try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+            let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
+            try channel.pipeline.syncOperations.addHandler(waiting)
+            let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
+            var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+                upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
+                    upgraders: [upgrader(waitingBox)],
+                    notUpgradingCompletionHandler: { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            waitingBox.value.remove(from: channel)
+                            return .http(try addHTTPHandlers(to: channel, logger: logger))
+                        }
+                    }
+                )
+            )
+            // Requests are answered one after the other by the handler behind; errors by it as well.
+            configuration.enablePipelining = false
+            configuration.enableErrorHandling = false
+            configuration.enableResponseHeaderValidation = false
+            let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: configuration)
+            return Value(channel: channel, negotiated: negotiated)
+        }
+    }
+
+    private func upgrader(_ waiting: NIOLoopBound<FirstRequestHandler>) -> StreamUpgrader<Negotiated> {
+        StreamUpgrader(
+            maximumFrameByteCount: services.limits.maximumMessageByteCount,
+            shouldUpgrade: { channel, head in
+                let request = UpgradeRequest(head)
+                guard case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins) else {
+                    // The route of the same path says why, with a status and a body.
+                    return channel.eventLoop.makeSucceededFuture(nil)
+                }
+                let credentials = Credentials(
+                    authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
+                    path: request.path)
+                return channel.eventLoop.makeFutureWithTask {
+                    do throws(AuthenticationError) {
+                        return try await authenticator.authenticate(credentials)
+                    } catch {
+                        return nil
+                    }
+                }.map { (principal: Principal?) in
+                    guard let principal else { return nil }
+                    waiting.value.principal = principal
+                    return subprotocol.map { ["Sec-WebSocket-Protocol": $0] } ?? [:]
+                }
+            },
+            upgraded: { channel in
+                guard let principal = waiting.value.principal, let loop = services.delivery.handle(of: channel.eventLoop)
+                else { preconditionFailure("an upgraded connection has a principal and one of the service's loops") }
+                waiting.value.remove(from: channel)
+                try channel.pipeline.syncOperations.addHandler(
+                    StreamHandler(principal: principal, services: services, loop: loop))
+                return .webSocket
+            }
+        )
+    }
+
+    private func addHTTPHandlers(to channel: any Channel, logger: Logger) throws -> HTTPChannel {
+        try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try channel.pipeline.syncOperations.addHandler(
+            HTTPConnectionStateHandler(idleTimeout: .seconds(60), logger: logger))
+        return try HTTPChannel(
+            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.negotiated.get() {
+            case .http(let channel): await http.handleHTTP(asyncChannel: channel, logger: logger)
+            case .webSocket: break
+            }
+        } catch {
+            logger.debug("no request", metadata: ["error.message": "\(error)"])
+            // Gone already in most cases; closing again does nothing.
+            value.channel.close(promise: nil)
+        }
+    }
+}
+
+extension UpgradeRequest {
+    /// The fields of a head that decide about an upgrade.
+    init(_ head: HTTPRequestHead) {
+        self.init(
+            method: head.method.rawValue,
+            path: String(head.uri.prefix { $0 != "?" }),
+            version: head.headers.first(name: "sec-websocket-version"),
+            subprotocols: UpgradeRequest.names(in: head.headers["sec-websocket-protocol"]),
+            origin: head.headers.first(name: "origin"),
+            host: head.headers.first(name: "host")
+        )
+    }
+}

@@ -1,0 +1,68 @@
+import AgentEvents
+
+/// The emissions of one connection, from the request to the reply: carried out one batch after the other, answered in the
+/// order of the requests, each when its events are committed.
+struct StreamEmissions {
+    private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
+    private var isRunning = false
+    private var replies: [EmissionReply] = []
+    private var nextReply = 0
+
+    /// How many wait to be carried out.
+    var queuedCount: Int { queue.count }
+
+    /// Nothing waits, runs or is to be answered.
+    var isIdle: Bool { queue.isEmpty && !isRunning && nextReply == replies.count }
+
+    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?) { queue.append((request, tag)) }
+
+    /// Everything that waits, when nothing is being carried out; else `nil`.
+    mutating func takeBatch() -> [(request: EmitRequest, tag: RequestTag?)]? {
+        guard !isRunning, !queue.isEmpty else { return nil }
+        isRunning = true
+        var batch: [(request: EmitRequest, tag: RequestTag?)] = []
+        swap(&batch, &queue)
+        return batch
+    }
+
+    mutating func didEmit(_ replies: [EmissionReply]) {
+        isRunning = false
+        self.replies += replies
+    }
+
+    /// The replies that can go out: those whose events are committed, up to the first whose are not.
+    mutating func takeReplies(upTo position: UInt64) -> [ServerMessage] {
+        var taken: [ServerMessage] = []
+        while nextReply < replies.count, replies[nextReply].position <= position {
+            taken.append(replies[nextReply].message)
+            nextReply += 1
+        }
+        if nextReply == replies.count {
+            replies.removeAll(keepingCapacity: nextReply <= 256)
+            nextReply = 0
+        } else if nextReply >= 1024 {
+            replies.removeFirst(nextReply)
+            nextReply = 0
+        }
+        return taken
+    }
+
+    /// The log failed: what is not committed never will be.
+    mutating func failReplies(_ error: EventLogError) -> [ServerMessage] {
+        let failed = replies[nextReply...].map { reply in
+            ServerMessage.error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+        }
+        replies = []
+        nextReply = 0
+        return failed
+    }
+}
+
+/// The answer to an emission, and the commit it waits for.
+struct EmissionReply: Sendable {
+    /// Sent once everything up to there is committed; 0 for at once.
+    var position: UInt64
+    var tag: RequestTag?
+    var thread: ThreadID
+    var message: ServerMessage
+}

@@ -1,0 +1,15 @@
+import AgentEvents
+import Logging
+
+/// What all WebSocket connections of a service share.
+struct StreamServices: Sendable {
+    let runtime: AgentRuntime
+    let delivery: StreamDelivery
+    /// Look-ups and pages.
+    let readers: WorkerPool
+    /// Emissions; these may wait for the log, and must not keep readers waiting.
+    let emitters: WorkerPool
+    let limits: StreamLimits
+    let connectionIDs: @Sendable () -> ConnectionID
+    let logger: Logger
+}

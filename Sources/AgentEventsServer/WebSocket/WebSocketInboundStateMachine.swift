@@ -1,0 +1,116 @@
+/// Decides what a frame from a client means: RFC 6455 from the frame upwards. No frame's payload is looked at twice.
+///
+/// Generic over what a payload is, so that it can be tested without buffers.
+struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8>> {
+    /// A frame as the decoder gives it: unmasked, with what its header said.
+    struct Frame {
+        var isFinal = true
+        var hasReservedBits = false
+        var opcode: UInt8
+        var isMasked = true
+        var payload: Payload
+    }
+
+    private enum State {
+        /// Between two messages.
+        case idle
+        /// Inside of a text message that comes in fragments.
+        case fragmented(Payload)
+        /// The closing handshake has begun, or the peer broke the protocol: nothing more is read.
+        case closing
+    }
+
+    enum Action {
+        case none
+        /// A whole text message; not yet checked to be UTF-8.
+        case message(Payload)
+        case sendPong(Payload)
+        /// The peer closes: echo its code and close.
+        case echoClose(WebSocketCloseCode?)
+        /// The peer broke a rule: close with this code.
+        case fail(WebSocketCloseCode, reason: String)
+        /// This side has closed, and the peer has answered: the connection can go.
+        case finish
+    }
+
+    private var state = State.idle
+    private let maximumMessageByteCount: Int
+
+    init(maximumMessageByteCount: Int) { self.maximumMessageByteCount = maximumMessageByteCount }
+
+    /// This side closes: from now on every frame but the peer's close is ignored.
+    mutating func close() { state = .closing }
+
+    mutating func receive(_ frame: Frame) -> Action {
+        if case .closing = state { return frame.opcode == 0x8 ? .finish : .none }
+        if frame.hasReservedBits { return fail(.protocolError, "a reserved bit is set and no extension was agreed on") }
+        if !frame.isMasked { return fail(.protocolError, "frames from a client are masked") }
+        switch frame.opcode {
+        case 0x0: return receiveContinuation(frame)
+        case 0x1: return receiveText(frame)
+        case 0x2: return fail(.unsupportedData, "messages are text, this one is binary")
+        case 0x8, 0x9, 0xA: return receiveControl(frame)
+        default: return fail(.protocolError, "the opcode \(frame.opcode) is reserved")
+        }
+    }
+
+    private mutating func receiveText(_ frame: Frame) -> Action {
+        guard case .idle = state else {
+            return fail(.protocolError, "a new message began before the last one was finished")
+        }
+        guard frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
+        if frame.isFinal { return .message(frame.payload) }
+        state = .fragmented(frame.payload)
+        return .none
+    }
+
+    private mutating func receiveContinuation(_ frame: Frame) -> Action {
+        guard case .fragmented(var payload) = state else {
+            return fail(.protocolError, "a continuation without a message that it continues")
+        }
+        guard payload.count + frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
+        // The only reference, so that appending does not copy.
+        state = .idle
+        payload.append(contentsOf: frame.payload)
+        if frame.isFinal { return .message(payload) }
+        state = .fragmented(payload)
+        return .none
+    }
+
+    private mutating func receiveControl(_ frame: Frame) -> Action {
+        guard frame.isFinal else { return fail(.protocolError, "control frames are not fragmented") }
+        guard frame.payload.count <= 125 else { return fail(.protocolError, "control frames have at most 125 bytes") }
+        switch frame.opcode {
+        case 0x9: return .sendPong(frame.payload)
+        case 0xA: return .none
+        default: return receiveClose(frame.payload)
+        }
+    }
+
+    private mutating func receiveClose(_ payload: Payload) -> Action {
+        guard !payload.isEmpty else {
+            state = .closing
+            return .echoClose(nil)
+        }
+        guard payload.count >= 2 else { return fail(.protocolError, "a close code has two bytes") }
+        let bytes = Array(payload)
+        let code = WebSocketCloseCode(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        guard code.isAllowedOnTheWire else {
+            return fail(.protocolError, "the close code \(code.rawValue) is not one to be sent")
+        }
+        guard String(validating: bytes[2...], as: UTF8.self) != nil else {
+            return fail(.invalidText, "the reason of a close frame is UTF-8")
+        }
+        state = .closing
+        return .echoClose(code)
+    }
+
+    private mutating func failTooBig() -> Action {
+        fail(.tooBig, "a message has at most \(maximumMessageByteCount) bytes")
+    }
+
+    private mutating func fail(_ code: WebSocketCloseCode, _ reason: String) -> Action {
+        state = .closing
+        return .fail(code, reason: reason)
+    }
+}

@@ -1,0 +1,65 @@
+import AgentEvents
+import AgentEventsSQLite
+import ArgumentParser
+import Foundation
+
+/// `agent-events bench`: the figures that the design sets budgets for.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure emission, commits, replay and memory on this machine.",
+        discussion: """
+            Builds nothing and needs no server; the log is written to a temporary folder and removed. Use a release build.
+
+            EXAMPLE: agent-events bench --stored 1000000
+            """
+    )
+
+    @Option(help: "How long the emission and commit figures are taken, in seconds.")
+    var seconds: Double = 5
+
+    @Option(help: "How many events are stored before the replay is timed.")
+    var stored: Int = 10_000_000
+
+    @Option(help: "Where the temporary log goes.")
+    var folder: String = NSTemporaryDirectory()
+
+    func validate() throws {
+        guard seconds > 0, seconds <= 600 else { throw ValidationError("--seconds is between 0 and 600") }
+        guard stored >= 100_000 else { throw ValidationError("--stored is at least 100000") }
+    }
+
+    func run() async throws {
+        print("agent-events bench: events of 200 bytes; budgets in parentheses")
+        // In a child task: from top-level code each hop to an actor would leave the main executor and hide everything.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await measure() }
+            try await group.waitForAll()
+        }
+    }
+
+    private func measure() async throws {
+        print(try await EmitBenchmark(seconds: seconds).run())
+        for durability in [SQLiteEventLog.Durability.process, .disk] {
+            try await inTemporaryFolder { folder in
+                print(try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())
+            }
+        }
+        try await inTemporaryFolder { folder in
+            print(try await ReplayBenchmark(stored: stored, folder: folder).run())
+        }
+        print(try await ContextBenchmark().run())
+    }
+
+    private func inTemporaryFolder(_ body: (URL) async throws -> Void) async throws {
+        let url = URL(fileURLWithPath: folder).appendingPathComponent("agent-events-bench-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        do {
+            try await body(url)
+        } catch {
+            try FileManager.default.removeItem(at: url)
+            throw error
+        }
+        try FileManager.default.removeItem(at: url)
+    }
+}

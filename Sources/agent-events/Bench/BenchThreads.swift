@@ -1,0 +1,25 @@
+import AgentEvents
+
+/// Threads with an open run each, used in turn.
+final class BenchThreads {
+    private var contexts: [(context: ExecutionContext, draft: EventDraft)] = []
+    private var next = 0
+
+    init(count: Int, runtime: AgentRuntime) async throws {
+        for number in 0..<count {
+            let thread = try ThreadID("t_\(number)")
+            let context = try await runtime.context(user: "u_bench", thread: thread)
+            try await context.emit(EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            contexts.append((context, BenchEvent.thinking(run: "r_bench", thread: thread)))
+        }
+        try await runtime.flush()
+    }
+
+    /// - Returns: the position of the event.
+    func emitNext(_ runtime: AgentRuntime) async throws -> UInt64 {
+        let (context, draft) = contexts[next]
+        next = next + 1 == contexts.count ? 0 : next + 1
+        try await context.emit(draft)
+        return runtime.offeredPosition
+    }
+}

@@ -1,0 +1,38 @@
+import AgentEvents
+
+/// How many events one task makes in a second: state machine, number, encoding, hand-over to the log.
+struct EmitBenchmark {
+    let seconds: Double
+
+    func run() async throws -> String {
+        try await withAgentRuntime(log: DiscardingLog()) { runtime in
+            let context = try await runtime.context(user: "u_bench", thread: "t_bench")
+            try await context.emit(EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            let draft = BenchEvent.thinking(run: "r_bench", thread: "t_bench")
+            let clock = ContinuousClock()
+            let processorStart = ProcessorTime.ofThisProcess()
+            let start = clock.now
+            var count = 0
+            while start.duration(to: clock.now) < .seconds(seconds) {
+                for _ in 0..<10_000 { try await context.emit(draft) }
+                count += 10_000
+            }
+            let elapsed = start.duration(to: clock.now).inSeconds
+            let processor = ProcessorTime.ofThisProcess() - processorStart
+            return BenchLine.text(
+                "emit", "\(BenchLine.rate(count, elapsed)) events/s from one task",
+                "\(BenchLine.rate(count, processor)) per CPU second with the writer's share; budget 1 M/s per core")
+        }
+    }
+}
+
+/// A log that keeps nothing, so that only the way to it is measured.
+private struct DiscardingLog: EventLog {
+    func open() async throws(EventLogError) -> LogOpening {
+        LogOpening(generation: 1, threadsWithOpenRuns: [], endOffset: 0)
+    }
+    func append(_ commit: LogCommit) async throws(EventLogError) {}
+    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { LogPage(events: [], reachesEnd: true) }
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { nil }
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? { nil }
+}

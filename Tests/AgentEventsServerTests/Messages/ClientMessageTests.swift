@@ -1,0 +1,144 @@
+import AgentEvents
+import AgentEventsServer
+import Testing
+
+struct ClientMessageTests {
+    private func decode(_ text: String, maximumBatchEvents: Int = 1000) throws(ProtocolError) -> ClientMessage {
+        try ClientMessage.decode(Array(text.utf8), maximumBatchEvents: maximumBatchEvents)
+    }
+
+    private func failure(_ text: String, maximumBatchEvents: Int = 1000) -> ProtocolError? {
+        do throws(ProtocolError) {
+            _ = try decode(text, maximumBatchEvents: maximumBatchEvents)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"op":"subscribe","req":1,"thread_id":"t_7","after":"3-42"}"#,
+            ClientMessage(
+                tag: RequestTag(1), .subscribe("t_7", start: .after(Cursor(generation: 3, sequence: 42))))),
+        (#"{"op":"subscribe","thread_id":"t_7"}"#, ClientMessage(.subscribe("t_7", start: .now))),
+        (#"{"op":"subscribe","req":"first","thread_id":"t_7","after":"start"}"#,
+            ClientMessage(tag: RequestTag("first"), .subscribe("t_7", start: .start))),
+        (#"{"after":"now","thread_id":"t_7","op":"subscribe"}"#, ClientMessage(.subscribe("t_7", start: .now))),
+        (#"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#,
+            ClientMessage(tag: RequestTag(2), .unsubscribe("t_7"))),
+        (#"{"op":"ping"}"#, ClientMessage(.ping)),
+        (#" {"op":"pong","future":[1,{}]} "#, ClientMessage(.pong)),
+    ])
+    func messagesAreRead(_ text: String, _ message: ClientMessage) throws {
+        #expect(try decode(text) == message)
+    }
+
+    @Test func anEmitIsRead() throws {
+        let text =
+            #"{"op":"emit","req":3,"thread_id":"t_7","user_id":"u_1","key":"k_1","events":["#
+            + #"{"type":"agent_started","run_id":"r_1","agent":"guide","data":{}},"#
+            + #"{"type":"custom","data":{"name":"note","value":"\ud83d"}}]}"#
+        let message = try decode(text)
+        guard case .emit(let request) = message.operation else {
+            Issue.record("not an emit: \(message)")
+            return
+        }
+        #expect(request.thread == "t_7")
+        #expect(request.user == "u_1")
+        #expect(request.key == "k_1")
+        #expect(request.drafts.map(\.payload.typeName) == ["agent_started", "custom"])
+        #expect(request.drafts.map(\.run) == ["r_1", nil])
+    }
+
+    @Test(arguments: [
+        ("", "json.syntax", "$"),
+        ("{", "json.syntax", "$"),
+        ("\u{0}", "json.syntax", "$"),
+        (String(repeating: "[", count: 10_000), "json.depth", nil),
+        (#"{"op":"ping","op":"pong"}"#, "json.duplicate_key", nil),
+        ("[]", "message.invalid", "$"),
+        ("\"ping\"", "message.invalid", "$"),
+        ("1e400", "message.invalid", "$"),
+        ("{}", "message.invalid", "$.op"),
+        (#"{"op":1}"#, "message.invalid", "$.op"),
+        (#"{"op":null}"#, "message.invalid", "$.op"),
+        (#"{"op":"\ud83d"}"#, "json.lone_surrogate", "$.op"),
+        (#"{"op":"subscibe"}"#, "op.unknown", "$.op"),
+        (#"{"op":"ack","thread_id":"t_7","cursor":"3-57"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"auth","token":"x"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"refresh","token":"x"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"ping","req":{}}"#, "message.invalid", "$.req"),
+        (#"{"op":"ping","req":null}"#, "message.invalid", "$.req"),
+        (#"{"op":"subscribe"}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"subscribe","thread_id":7}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"subscribe","thread_id":""}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"subscribe","thread_id":"a b"}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"subscribe","thread_id":"t","after":3}"#, "message.invalid", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","after":null}"#, "message.invalid", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","after":"42"}"#, "cursor.invalid", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","after":"3-0"}"#, "cursor.invalid", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","after":"3-99999999999999999999"}"#, "cursor.invalid", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","after":"snapshot"}"#, "op.unsupported", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","consumer":"phone"}"#, "op.unsupported", "$.consumer"),
+        (#"{"op":"unsubscribe"}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"emit","thread_id":"t"}"#, "message.invalid", "$.events"),
+        (#"{"op":"emit","thread_id":"t","events":{}}"#, "message.invalid", "$.events"),
+        (#"{"op":"emit","thread_id":"t","events":[]}"#, "event.empty_batch", "$.events"),
+        (#"{"op":"emit","thread_id":"t","user_id":"a b","events":[]}"#, "event.empty_batch", "$.events"),
+        (#"{"op":"emit","events":[{}]}"#, "message.invalid", "$.thread_id"),
+    ])
+    func malformedMessagesAreRefused(_ text: String, _ code: String, _ path: String?) throws {
+        let error = try #require(failure(text))
+        #expect(error.code.rawValue == code)
+        if let path { #expect(error.path == path) }
+        #expect(!error.message.isEmpty)
+        #expect(!error.isRetryable)
+    }
+
+    @Test(arguments: [
+        (#"[1]"#, "$.events[1]"),
+        (#"{"type":"agent_thinking","run_id":"r","data":{"thought_id":"th"}}"#, "$.events[1].data.text"),
+        (#"{"type":"custom","id":"3-1","data":{"name":"n","value":1}}"#, "$.events[1].id"),
+        (#"{"type":"custom","seq":1,"data":{"name":"n","value":1}}"#, "$.events[1].seq"),
+        (#"{"type":"custom","time":"x","data":{"name":"n","value":1}}"#, "$.events[1].time"),
+        (#"{"type":"custom","thread_id":"other","data":{"name":"n","value":1}}"#, "$.events[1].thread_id"),
+        (#"{"type":"nonsense","data":{}}"#, "$.events[1].type"),
+    ])
+    func theFaultOfOneEventIsNamed(_ event: String, _ path: String) throws {
+        let good = #"{"type":"custom","data":{"name":"n","value":1}}"#
+        let error = try #require(
+            failure(#"{"op":"emit","req":"q","thread_id":"t_7","events":[\#(good),\#(event)]}"#))
+        #expect(error.index == 1)
+        #expect(error.path == path)
+        #expect(error.thread == "t_7")
+        #expect(error.tag == RequestTag("q"))
+    }
+
+    @Test func aBatchBeyondTheLimitIsRefused() throws {
+        let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
+        let text = #"{"op":"emit","thread_id":"t","events":[\#(event),\#(event),\#(event)]}"#
+        #expect(failure(text, maximumBatchEvents: 3) == nil)
+        #expect(failure(text, maximumBatchEvents: 2)?.code == .batchTooLarge)
+    }
+
+    @Test(arguments: [#""a\ud83d""#, "12345678901234567890123", "1.0", "-0", "1e400", #""é""#])
+    func theTagIsEchoedExactly(_ tag: String) throws {
+        let message = try decode(#"{"op":"ping","req":\#(tag)}"#)
+        #expect(String(decoding: ServerMessage.pong(message.tag).encoded(), as: UTF8.self) == #"{"op":"pong","req":\#(tag)}"#)
+    }
+
+    @Test func anUnknownOpIsAnsweredWithTheKnownOnes() throws {
+        let error = try #require(failure(#"{"op":"subscibe","req":9}"#))
+        for name in OperationName.allCases { #expect(error.message.contains(name.rawValue)) }
+        #expect(error.tag == RequestTag(9))
+    }
+
+    @Test func everyOpIsEitherReadOrRefusedAsUnsupported() {
+        for name in OperationName.allCases {
+            let text =
+                #"{"op":"\#(name.rawValue)","thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
+            #expect(failure(text)?.code == (name.isSupported ? nil : .operationUnsupported))
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Testing
+
+@testable import AgentEvents
+
+/// The machine between producers and the writer; waiters are numbers here.
+struct GroupCommitStateMachineTests {
+    private static let owner = ThreadOwner(thread: "t_1", user: "u_1")
+
+    private static func entry(_ sequence: UInt64, byteCount: Int = 10) -> LogEntry {
+        LogEntry(
+            owner: owner, id: EventID(generation: 1, sequence: sequence), type: .custom, run: nil,
+            bytes: Array(repeating: 0, count: byteCount))
+    }
+
+    @Test func anOfferWakesTheSleepingWriterOnce() throws {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        let sleeps = machine.suspendWriter(7)
+        #expect(sleeps)
+        guard case .enqueued(1, false, let woken) = machine.offer(Self.entry(1)) else {
+            Issue.record("the first offer has position 1")
+            return
+        }
+        #expect(woken == 7)
+        guard case .enqueued(2, false, let again) = machine.offer(Self.entry(2)) else {
+            Issue.record("the second offer has position 2")
+            return
+        }
+        #expect(again == nil)
+    }
+
+    @Test func theWriterDoesNotSleepWhileSomethingIsPending() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        _ = machine.offer(Self.entry(1))
+        let sleeps = machine.suspendWriter(7)
+        #expect(!sleeps)
+    }
+
+    @Test func aCommitTakesEverythingOfferedAndResumesThoseItCovers() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 100_000)
+        _ = machine.offer(Self.entry(1))
+        _ = machine.offer(Self.entry(2))
+        guard case .suspend = machine.waitForCommit(of: 2, 1) else {
+            Issue.record("not committed yet")
+            return
+        }
+        guard case .commit(let entries, _, 2) = machine.nextCommit() else {
+            Issue.record("both are taken")
+            return
+        }
+        #expect(entries.map(\.id.sequence) == [1, 2])
+        // Offered while the commit is under way: belongs to the next one.
+        _ = machine.offer(Self.entry(3))
+        guard case .suspend = machine.waitForCommit(of: 3, 2) else {
+            Issue.record("not committed yet")
+            return
+        }
+        let resumed = machine.didCommit(byteCount: 20, count: 2)
+        #expect(resumed == [1])
+        #expect(machine.committedPosition == 2)
+        guard case .proceed = machine.waitForCommit(of: 2, 3) else {
+            Issue.record("committed")
+            return
+        }
+        guard case .commit(let rest, _, 3) = machine.nextCommit() else {
+            Issue.record("the third is taken")
+            return
+        }
+        #expect(rest.map(\.id.sequence) == [3])
+        let last = machine.didCommit(byteCount: 10, count: 1)
+        #expect(last == [2])
+    }
+
+    @Test func producersWaitAtTheHighWaterMarkAndGoOnBelowIt() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        guard case .enqueued(1, true, _) = machine.offer(Self.entry(1, byteCount: 2000)) else {
+            Issue.record("accepted, and full")
+            return
+        }
+        guard case .suspend = machine.waitForCapacity(5) else {
+            Issue.record("a producer waits")
+            return
+        }
+        guard case .commit(_, _, let position) = machine.nextCommit() else {
+            Issue.record("there is something to commit")
+            return
+        }
+        #expect(position == 1)
+        let resumed = machine.didCommit(byteCount: 2000, count: 1)
+        #expect(resumed == [5])
+        guard case .proceed = machine.waitForCapacity(6) else {
+            Issue.record("there is room")
+            return
+        }
+    }
+
+    @Test func aFailureReachesEveryoneAndStays() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 10)
+        _ = machine.offer(Self.entry(1, byteCount: 100))
+        _ = machine.waitForCommit(of: 1, 1)
+        _ = machine.waitForCapacity(2)
+        _ = machine.nextCommit()
+        let resumed = machine.didFail(EventLogError(.full, "no room"))
+        #expect(resumed == [1, 2])
+        guard case .reject(let error) = machine.offer(Self.entry(2)) else {
+            Issue.record("nothing is accepted any more")
+            return
+        }
+        #expect(error.code == .full)
+        guard case .fail = machine.waitForCommit(of: 1, 3) else {
+            Issue.record("what was pending is not committed")
+            return
+        }
+        guard case .finish = machine.nextCommit() else {
+            Issue.record("the writer is done")
+            return
+        }
+    }
+
+    @Test func closingCommitsWhatIsPendingAndTakesNothingMore() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        _ = machine.offer(Self.entry(1))
+        _ = machine.close()
+        guard case .reject(let error) = machine.offer(Self.entry(2)) else {
+            Issue.record("closing takes nothing")
+            return
+        }
+        #expect(error.code == .closed)
+        guard case .commit(let entries, _, _) = machine.nextCommit() else {
+            Issue.record("what is pending is committed")
+            return
+        }
+        #expect(entries.count == 1)
+        _ = machine.didCommit(byteCount: 10, count: 1)
+        guard case .finish = machine.nextCommit() else {
+            Issue.record("then the writer is done")
+            return
+        }
+    }
+
+    @Test func closingWakesTheWriter() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        let sleeps = machine.suspendWriter(9)
+        #expect(sleeps)
+        let resumed = machine.close()
+        #expect(resumed == [9])
+    }
+}

@@ -1,0 +1,191 @@
+"""Values that the schemas must refuse: each schema proves here that it can fail."""
+
+import copy
+from collections import Counter
+
+from exact_json import parse
+
+ABSENT = object()
+
+# The schema, the example in golden/, where in it the value begins that the schema describes; then what is spoilt:
+# a path below that (`/` between members) and what is put there.
+SPOILT = [
+    ("events/agent_started.schema.json", "events/agent_started.json", "data", [
+        ("parent_run_id", ""), ("parent_call_id", 7), ("parent_call", "c_1")]),
+    ("events/agent_thinking.schema.json", "events/agent_thinking.json", "data", [
+        ("thought_id", ABSENT), ("thought_id", "th 1"), ("text", None)]),
+    ("events/agent_progress.schema.json", "events/agent_progress.json", "data", [
+        ("fraction", 1.01), ("step", -1), ("total", 1.5), ("message", 1)]),
+    ("events/message_delta.schema.json", "events/message_delta.json", "data", [
+        ("message_id", ABSENT), ("text", ABSENT), ("role", "assistant")]),
+    ("events/message_completed.schema.json", "events/message_completed.json", "data", [
+        ("role", "robot"), ("role", ABSENT), ("text", ["whole"])]),
+    ("events/tool_executing.schema.json", "events/tool_executing.json", "data", [
+        ("arguments", ABSENT), ("tool", "a\u0007"), ("call_id", None), ("purpose", {})]),
+    ("events/tool_progress.schema.json", "events/tool_progress.json", "data", [
+        ("call_id", ABSENT), ("fraction", -0.1), ("fraction", "0.5")]),
+    ("events/tool_completed.schema.json", "events/tool_completed.json", "data", [
+        ("status", "ok"), ("error/message", ABSENT), ("error/retryable", True), ("duration_ms", -1),
+        ("duration_ms", ABSENT), ("error", None)]),
+    ("events/approval_requested.schema.json", "events/approval_requested.json", "data", [
+        ("prompt", ABSENT), ("expires_at", "2026-11-21T02:15:00Z"), ("expires_at", 1795227300000),
+        ("call_id", "c/2")]),
+    ("events/approval_resolved.schema.json", "events/approval_resolved.json", "data", [
+        ("decision", "yes"), ("approval_id", ABSENT), ("by", "somebody else")]),
+    ("events/agent_paused.schema.json", "events/agent_paused.json", "data", [
+        ("by", ""), ("reason", 3), ("until", "later")]),
+    ("events/agent_resumed.schema.json", "events/agent_resumed.json", "data", [
+        ("by", ["u_1"]), ("reason", None), ("after", "a while")]),
+    ("events/agent_completed.schema.json", "events/agent_completed.json", "data", [
+        ("usage/input_tokens", -1), ("usage/output_tokens", 9223372036854775808), ("duration_ms", "5321"),
+        ("duration_ms", ABSENT), ("error", {})]),
+    ("events/agent_failed.schema.json", "events/agent_failed.json", "data", [
+        ("error/retryable", ABSENT), ("error/retryable", "no"), ("error", ABSENT), ("error/cause", "disk")]),
+    ("events/agent_cancelled.schema.json", "events/agent_cancelled.json", "data", [
+        ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1")]),
+    ("events/user_message.schema.json", "events/user_message.json", "data", [
+        ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1")]),
+    ("events/state_updated.schema.json", "events/state_updated.json", "data", [
+        ("removed", True), ("value", ABSENT), ("version", 0), ("key", ABSENT)]),
+    ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [("removed", False)]),
+    ("events/custom.schema.json", "events/custom.json", "data", [
+        ("name", ""), ("value", ABSENT), ("name", ABSENT), ("values", [])]),
+    ("event.schema.json", "events/agent_thinking.json", "", [
+        ("type", "agent_thought"), ("type", ABSENT), ("id", "3-042"), ("id", 3), ("seq", 0), ("seq", "3"),
+        ("run_id", ABSENT), ("agent", ABSENT), ("time", "2026-11-21T02:10:00.123+00:00"), ("data", []),
+        ("data/text", ABSENT), ("thread", "t_7"), ("thread_id", ABSENT), ("from_seq", 0),
+        ("data", {"message_id": "m_1", "text": ""})]),
+    ("event.schema.json", "events/user_message.json", "", [("run_id", "r_1"), ("agent", "guide")]),
+    ("event.schema.json", "events/state_updated.json", "", [("agent", "guide")]),
+    ("event.schema.json", "events/custom.json", "", [("run_id", ABSENT), ("agent", ABSENT), ("data/name", "")]),
+    ("event.schema.json", "events/tool_executing.json", "", [("from_seq", 13)]),
+    ("draft.schema.json", "client/emit.json", "events/0", [
+        ("id", "3-42"), ("seq", 42), ("time", "2026-11-21T02:10:00.123Z"), ("agent", ABSENT), ("run_id", ABSENT),
+        ("data", ABSENT), ("data/parent_run_id", ""), ("type", "agent_begun"), ("from_seq", 1)]),
+    ("draft.schema.json", "client/emit.json", "events/1", [("run_id", ABSENT), ("data/text", 1)]),
+    ("draft.schema.json", "client/emit.json", "events/3", [("agent", "guide")]),
+    ("draft.schema.json", "client/emit.minimal.json", "events/0", [("run_id", "r_1"), ("data/user_id", ABSENT)]),
+    ("client-message.schema.json", "client/auth.json", "", [("token", ABSENT), ("token", ""), ("op", "login")]),
+    ("client-message.schema.json", "client/subscribe.json", "", [
+        ("thread_id", ABSENT), ("thread_id", "a b"), ("after", "end"), ("after", None), ("req", None),
+        ("req", ["1"]), ("threads", []), ("op", ABSENT), ("op", "subscribed")]),
+    ("client-message.schema.json", "client/unsubscribe.json", "", [("thread_id", ABSENT), ("after", "now")]),
+    ("client-message.schema.json", "client/ack.json", "", [("cursor", ABSENT), ("cursor", "start")]),
+    ("client-message.schema.json", "client/emit.json", "", [
+        ("events", []), ("events", ABSENT), ("events/0/seq", 1), ("events/2/data/call_id", ABSENT), ("key", ""),
+        ("user_id", 1)]),
+    ("client-message.schema.json", "client/command.json", "", [("name", ABSENT), ("key", ABSENT), ("name", "")]),
+    ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
+    ("client-message.schema.json", "client/ping.json", "", [("time", 1)]),
+    ("client-message.schema.json", "client/pong.json", "", [("time", 1)]),
+    ("server-message.schema.json", "server/welcome.json", "", [
+        ("connection_id", ABSENT), ("heartbeat_ms", -1), ("limits/max_event_bytes", ABSENT),
+        ("limits/max_event_bytes", None), ("expires_at", None), ("op", "hello")]),
+    ("server-message.schema.json", "server/subscribed.json", "", [
+        ("head", ABSENT), ("after", ABSENT), ("after", "start"), ("head", 57)]),
+    ("server-message.schema.json", "server/unsubscribed.json", "", [("thread_id", ABSENT), ("head", None)]),
+    ("server-message.schema.json", "server/live.json", "", [("cursor", ABSENT), ("cursor", "57"), ("req", 1)]),
+    ("server-message.schema.json", "server/snapshot.json", "", [("state", ABSENT), ("state", []), ("cursor", 1)]),
+    ("server-message.schema.json", "server/reset.json", "", [("reason", "lost"), ("oldest", ABSENT)]),
+    ("server-message.schema.json", "server/emitted.json", "", [("cursors", []), ("cursors/0", "58"), ("ids", [])]),
+    ("server-message.schema.json", "server/accepted.json", "", [("req", True), ("thread_id", "t_7")]),
+    ("server-message.schema.json", "server/refreshed.json", "", [("expires_at", ABSENT), ("expires_at", "")]),
+    ("server-message.schema.json", "server/ping.json", "", [("req", 1)]),
+    ("server-message.schema.json", "server/pong.json", "", [("time", 1)]),
+    ("server-message.schema.json", "server/drain.json", "", [
+        ("reconnect_in_ms", 30001), ("reconnect_in_ms", ABSENT), ("reconnect_in_ms", -1)]),
+    ("server-message.schema.json", "server/error.order.json", "", [
+        ("code", "forbidden"), ("code", "Order.Paused"), ("message", ABSENT), ("retryable", None),
+        ("retry_after_ms", ABSENT), ("retry_after_ms", -1), ("index", -1), ("path", "events[2]"),
+        ("legal", ["agent_began"]), ("state", {}), ("thread_id", ""), ("reason", "unknown member")]),
+    ("http.schema.json#/$defs/health", "http/health.json", "", [("status", "ok"), ("status", ABSENT)]),
+    ("http.schema.json#/$defs/events", "http/events.json", "", [
+        ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
+    ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),
+    ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [("text", ABSENT), ("agent", "")]),
+    ("http.schema.json#/$defs/message_answer", "http/message_answer.json", "", [
+        ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT)]),
+    ("http.schema.json#/$defs/error", "http/error.json", "", [
+        ("error/code", ABSENT), ("error/op", "error"), ("error", "no"), ("op", "error")]),
+]
+
+# Values for the definitions: which ones they take, and which ones not.
+DEFINITIONS = {
+    "id": (["a", "t_7:a~b.c-d", "x" * 128], ["", "x" * 129, "a b", "é", "a\n", "a/b", 1, None]),
+    "name": (["guide", "Führer durch 日本 🧭", "x" * 128], ["", "x" * 129, "a\n", "a\u007f", "a\u0085", "\u0000", 1]),
+    "cursor": (["1-1", "3-42", "10-18446744073709551615"], [
+        "0-1", "1-0", "01-1", "1-", "-1", "3-42 ", "3-42\n", "3", 3]),
+    "cursor_or_null": (["3-42", None], ["", "start", 0, False]),
+    "time": (["2026-11-21T02:10:00.123Z"], [
+        "2026-11-21T02:10:00Z", "2026-11-21T02:10:00.12Z", "2026-11-21T02:10:00.1234Z", "2026-11-21 02:10:00.123Z",
+        "2026-11-21T02:10:00.123+00:00", "2026-11-21T02:10:00.123Z\n", "２026-11-21T02:10:00.123Z", 0]),
+    "count": ([0, 9223372036854775807], [-1, 0.5, 9223372036854775808, "1", None, True]),
+    "seq": ([1, 18446744073709551615], [0, -1, 18446744073709551616, 1.5, "1"]),
+    "fraction": ([0, 0.25, 1], [-0.01, 1.01, "0.5", None]),
+    "text": (["", "🧭"], [None, 1, []]),
+    "json": ([None, 1, {}], []),
+    "req": ([1, "1", 0.5], [None, True, [], {}]),
+    "error_code": (["order.paused", "a.b.c_1"], [
+        "", "paused", "Order.paused", "order.", "order.paused\n", "order paused"]),
+    "failure": ([], [{}, None, {"code": "a.b", "message": "", "retryable": False}]),
+}
+
+
+def check(schemas, report):
+    refusals = Counter({path: 0 for path in schemas.schemas})
+    for schema, golden, root, faults in SPOILT:
+        refusals[schema.partition("#")[0]] += _check_spoilt(schemas, schema, golden, root, faults, report)
+    definitions = "definitions.schema.json"
+    missing = set(schemas.definitions(definitions)) - set(DEFINITIONS)
+    report.check_none((f"{name} is never refused" for name in sorted(missing)), definitions)
+    for name, (valid, invalid) in DEFINITIONS.items():
+        reference = f"{definitions}#/$defs/{name}"
+        for value in valid:
+            report.check(not schemas.errors(reference, value), reference, f"refuses {value!r}")
+        for value in invalid:
+            refused = bool(schemas.errors(reference, value))
+            report.check(refused, reference, f"takes {value!r}")
+            refusals[definitions] += refused
+    for path, count in refusals.items():
+        report.check(count >= 3, path, f"is seen to refuse {count} values; at least 3 are asked for")
+
+
+def _check_spoilt(schemas, schema, golden, root, faults, report):
+    """How many of the spoilt values are refused, and for the right place."""
+    refused = 0
+    try:
+        sound = _at(parse((schemas.folder / "golden" / golden).read_bytes()), _steps(root))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        report.check(False, f"golden/{golden}", f"cannot be spoilt: {error}")
+        return refused
+    problems = schemas.problems(schema, sound)
+    report.check_none(problems, f"{schema}, {golden}")
+    for path, value in faults:
+        steps = _steps(path)
+        errors = schemas.errors(schema, _spoil(sound, steps, value))
+        # The fault is found where it is, or around or inside of that.
+        found = [error for error in errors if all(step == of for step, of in zip(steps, error.absolute_path))]
+        shown = "without it" if value is ABSENT else f"as {value!r}"
+        report.check(bool(found) and not problems, schema, f"takes {golden} with {path} {shown}")
+        refused += bool(found)
+    return refused
+
+
+def _steps(path):
+    return [int(step) if step.isdigit() else step for step in path.split("/") if step]
+
+
+def _at(value, steps):
+    for step in steps:
+        value = value[step]
+    return value
+
+
+def _spoil(sound, steps, value):
+    spoilt = copy.deepcopy(sound)
+    holder = _at(spoilt, steps[:-1])
+    if value is ABSENT:
+        del holder[steps[-1]]
+    else:
+        holder[steps[-1]] = value
+    return spoilt
