@@ -1,0 +1,44 @@
+import AgentEvents
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The right to write a log: a lock on a file beside it, which the system takes back when the process ends.
+final class FileLock: Sendable {
+    private let descriptor: CInt
+
+    /// Takes the lock without waiting.
+    ///
+    /// - Throws: `log.locked` when another process, or another log in this one, has it.
+    init(path: String) throws(EventLogError) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw EventLogError(systemError: errno, doing: "opening", path: path) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            _ = Self.close(descriptor)
+            guard code == EWOULDBLOCK else { throw EventLogError(systemError: code, doing: "locking", path: path) }
+            throw EventLogError(
+                .locked,
+                "another writer has the log open (it holds \(path)); stop it, or use another file"
+            )
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit { _ = Self.close(descriptor) }
+
+    private static func close(_ descriptor: CInt) -> CInt {
+        #if canImport(Glibc)
+        Glibc.close(descriptor)
+        #elseif canImport(Musl)
+        Musl.close(descriptor)
+        #else
+        Darwin.close(descriptor)
+        #endif
+    }
+}

@@ -1,0 +1,61 @@
+import AgentEvents
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+/// An open file: its connections, the part of the index that is in memory, and the lock.
+final class LogConnection: Sendable {
+    let path: String
+    let pool: DatabasePool
+    let tail: Mutex<LogTail>
+    private let lock: FileLock
+
+    init(path: String, pool: DatabasePool, tail: LogTail, lock: FileLock) {
+        self.path = path
+        self.pool = pool
+        self.tail = Mutex(tail)
+        self.lock = lock
+    }
+
+    /// Uses the writing connection, without a transaction.
+    func write<Result>(
+        _ doing: String,
+        _ body: (Database) throws -> Result
+    ) throws(EventLogError) -> Result {
+        var systemError: CInt = 0
+        do {
+            return try pool.writeWithoutTransaction { database in
+                do {
+                    return try body(database)
+                } catch {
+                    systemError = sqlite3_system_errno(database.sqliteConnection)
+                    throw error
+                }
+            }
+        } catch {
+            throw EventLogError(error, doing: doing, path: path, systemError: systemError)
+        }
+    }
+
+    /// Uses a reading connection; all that is read is of one moment.
+    func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
+        do {
+            return try pool.read(body)
+        } catch {
+            throw EventLogError(error, doing: "reading", path: path)
+        }
+    }
+
+    func close() throws(EventLogError) {
+        do {
+            try pool.close()
+        } catch {
+            throw EventLogError(error, doing: "closing", path: path)
+        }
+    }
+
+    /// An error about what is stored.
+    static func corrupt(_ what: String) -> EventLogError {
+        EventLogError(.corrupt, "the log is damaged: \(what); restore it from a copy")
+    }
+}

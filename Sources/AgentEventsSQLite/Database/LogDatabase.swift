@@ -1,0 +1,198 @@
+import AgentEvents
+import GRDB
+
+/// The statements on everything but blocks.
+enum LogDatabase {
+    // MARK: Threads
+
+    static func thread(_ thread: ThreadID, in database: Database) throws -> StoredThread? {
+        let statement = try RawStatement("SELECT number, id, user, generation FROM thread WHERE id = ?", in: database)
+        statement.bind(thread.rawValue, at: 1)
+        return try self.thread(statement, in: database)
+    }
+
+    static func thread(number: UInt64, in database: Database) throws -> StoredThread? {
+        let sql = "SELECT number, id, user, generation FROM thread WHERE number = ?"
+        let statement = try RawStatement(sql, in: database)
+        statement.bind(number, at: 1)
+        return try self.thread(statement, in: database)
+    }
+
+    private static func thread(_ statement: RawStatement, in database: Database) throws -> StoredThread? {
+        defer { statement.reset() }
+        guard try statement.step() else { return nil }
+        let number = statement.unsigned(0)
+        guard let thread = try? ThreadID(statement.text(1)), let user = try? UserID(statement.text(2)) else {
+            throw LogConnection.corrupt("the ids of thread number \(number) are none")
+        }
+        return StoredThread(
+            number: number,
+            owner: ThreadOwner(thread: thread, user: user),
+            generation: statement.unsigned(3),
+            head: try head(of: number, in: database),
+            openRuns: try openRuns(of: number, in: database)
+        )
+    }
+
+    /// The last event of a thread that is in a chunk.
+    private static func head(of number: UInt64, in database: Database) throws -> EventID? {
+        let sql =
+            "SELECT last_generation, last_sequence FROM chunk WHERE thread = ? ORDER BY last_sequence DESC LIMIT 1"
+        let statement = try RawStatement(sql, in: database)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        guard try statement.step() else { return nil }
+        return EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
+    }
+
+    private static func openRuns(of number: UInt64, in database: Database) throws -> [OpenRun] {
+        let sql = "SELECT sequence, run FROM open_run WHERE thread = ? ORDER BY sequence"
+        let statement = try RawStatement(sql, in: database)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        var runs: [OpenRun] = []
+        while try statement.step() {
+            guard let run = try? RunID(statement.text(1)) else {
+                throw LogConnection.corrupt("the id of an open run of thread number \(number) is none")
+            }
+            runs.append(OpenRun(run: run, sequence: statement.unsigned(0)))
+        }
+        return runs
+    }
+
+    static func insert(_ thread: StoredThread, in database: Database) throws {
+        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?)", in: database)
+        statement.bind(thread.number, at: 1)
+        statement.bind(thread.owner.thread.rawValue, at: 2)
+        statement.bind(thread.owner.user.rawValue, at: 3)
+        statement.bind(thread.generation, at: 4)
+        try statement.run()
+    }
+
+    /// The numbers of the threads in which a run was open at the end of the last chunk.
+    static func threadsWithOpenRuns(in database: Database) throws -> [UInt64] {
+        let statement = try RawStatement("SELECT DISTINCT thread FROM open_run ORDER BY thread", in: database)
+        defer { statement.reset() }
+        var numbers: [UInt64] = []
+        while try statement.step() { numbers.append(statement.unsigned(0)) }
+        return numbers
+    }
+
+    // MARK: Chunks
+
+    static func insert(_ chunk: IndexChunk, in database: Database) throws {
+        let statement = try RawStatement("INSERT INTO chunk VALUES (?, ?, ?, ?)", in: database)
+        statement.bind(chunk.thread, at: 1)
+        statement.bind(chunk.last.sequence, at: 2)
+        statement.bind(chunk.last.generation, at: 3)
+        try statement.run(binding: chunk.encoded, at: 4)
+        guard !chunk.marks.isEmpty else { return }
+        let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?)", in: database)
+        let deletion = try RawStatement("DELETE FROM open_run WHERE thread = ? AND sequence = ?", in: database)
+        for run in chunk.startedAndOpen {
+            insertion.bind(chunk.thread, at: 1)
+            insertion.bind(run.sequence, at: 2)
+            insertion.bind(run.run.rawValue, at: 3)
+            try insertion.run()
+        }
+        for sequence in chunk.startsOfEarlierRunsEnded {
+            deletion.bind(chunk.thread, at: 1)
+            deletion.bind(sequence, at: 2)
+            try deletion.run()
+        }
+    }
+
+    /// Goes through the chunks of a thread with events behind a sequence, in order, until told to stop.
+    ///
+    /// - Parameter body: whether to go on.
+    static func chunks(
+        of number: UInt64,
+        after: UInt64,
+        in database: Database,
+        _ body: (IndexChunk) throws -> Bool
+    ) throws {
+        let sql =
+            "SELECT last_generation, last_sequence, body FROM chunk WHERE thread = ? AND last_sequence > ? "
+            + "ORDER BY last_sequence"
+        let statement = try RawStatement(sql, in: database)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        statement.bind(Int64(clamping: after), at: 2)
+        while try statement.step() {
+            let last = EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
+            guard let chunk = IndexChunk(thread: number, last: last, body: statement.bytes(2)) else {
+                throw LogConnection.corrupt("the index of thread number \(number) up to sequence \(last.sequence)")
+            }
+            guard try body(chunk) else { return }
+        }
+    }
+
+    // MARK: Keys
+
+    private static let keyLifetime: Int64 = 24 * 60 * 60 * 1000
+
+    static func insert(_ keyed: KeyedEvents, number: UInt64, time: Timestamp, in database: Database) throws {
+        guard let first = keyed.ids.first else { return }
+        let sql =
+            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count) VALUES (?, ?, ?, ?, ?, ?)"
+        let statement = try RawStatement(sql, in: database)
+        statement.bind(time.milliseconds, at: 1)
+        statement.bind(number, at: 2)
+        statement.bind(keyed.key.rawValue, at: 3)
+        statement.bind(first.generation, at: 4)
+        statement.bind(first.sequence, at: 5)
+        statement.bind(Int64(keyed.ids.count), at: 6)
+        try statement.run()
+    }
+
+    /// Deletes some keys that are older than 24 hours.
+    static func forgetKeys(before time: Timestamp, limit: Int, in database: Database) throws {
+        let sql = "DELETE FROM keyed WHERE number IN (SELECT number FROM keyed ORDER BY number LIMIT ?) AND time <= ?"
+        let statement = try RawStatement(sql, in: database)
+        statement.bind(Int64(limit), at: 1)
+        statement.bind(time.milliseconds - keyLifetime, at: 2)
+        try statement.run()
+    }
+
+    static func recall(
+        _ key: IdempotencyKey,
+        number: UInt64,
+        now: Timestamp,
+        in database: Database
+    ) throws -> [EventID]? {
+        let sql = "SELECT generation, sequence, count FROM keyed WHERE thread = ? AND key = ? AND time > ?"
+        let statement = try RawStatement(sql, in: database)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        statement.bind(key.rawValue, at: 2)
+        statement.bind(now.milliseconds - keyLifetime, at: 3)
+        guard try statement.step() else { return nil }
+        let first = EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
+        let count = statement.unsigned(2)
+        return (0..<count).map { EventID(generation: first.generation, sequence: first.sequence + $0) }
+    }
+
+    // MARK: Numbers
+
+    static func meta(_ name: String, in database: Database) throws -> Int64 {
+        let statement = try RawStatement("SELECT value FROM meta WHERE name = ?", in: database)
+        defer { statement.reset() }
+        statement.bind(name, at: 1)
+        guard try statement.step() else { throw LogConnection.corrupt("it has no \(name)") }
+        return statement.integer(0)
+    }
+
+    static func setMeta(_ name: String, to value: Int64, in database: Database) throws {
+        let statement = try RawStatement("UPDATE meta SET value = ? WHERE name = ?", in: database)
+        statement.bind(value, at: 1)
+        statement.bind(name, at: 2)
+        try statement.run()
+    }
+
+    /// The result of a query for one number; 0 when it is null.
+    static func number(_ sql: String, in database: Database) throws -> Int64 {
+        let statement = try RawStatement(sql, in: database)
+        defer { statement.reset() }
+        return try statement.step() ? statement.integer(0) : 0
+    }
+}

@@ -1,0 +1,5 @@
+/// Where some consecutive events of a thread are: a block, and the first of them.
+struct BlockReference: Hashable, Sendable {
+    let block: Int64
+    let sequence: UInt64
+}

@@ -1,0 +1,12 @@
+import AgentEvents
+
+/// What a reader needs of a thread in memory, at one moment.
+struct ThreadView: Sendable {
+    let number: UInt64
+    let owner: ThreadOwner
+    let generation: UInt64
+    let head: EventID
+    let references: [BlockReference]
+    let marks: [RunMark]
+    let openRuns: [OpenRun]
+}

@@ -1,0 +1,45 @@
+package import AgentEvents
+import Foundation
+
+extension SQLiteEventLog {
+    /// What a commit survives once it is acknowledged.
+    @nonexhaustive
+    public enum Durability: String, CaseIterable, Sendable {
+        /// The end of the process, `kill -9` included.
+        case process
+        /// The loss of power: each commit is flushed to the disk.
+        case disk
+    }
+
+    /// How a log on SQLite works.
+    public struct Configuration: Sendable {
+        /// What a commit survives once it is acknowledged. Default: ``Durability/process``.
+        public var durability: Durability = .process
+
+        /// A thread's blocks are listed in an index row once it has so many that are not.
+        package var chunkReferenceCount = 128
+        /// … or once so many events were logged after the first of them. The next opening reads about so many.
+        package var tailEventCount = 1_000_000
+        /// … or once more threads than this are held in memory.
+        package var threadsInMemory = 65_536
+        /// The watermark is written when it rose by so many blocks.
+        package var watermarkStep: Int64 = 4096
+        /// Pages in the write-ahead log after which it is copied into the file.
+        package var checkpointPageCount = 4000
+        /// The largest size of the file, in pages of 4 KiB.
+        package var maximumPageCount: Int?
+        /// Reads that leave the caller's thread, at a time.
+        package var readerCount = 4
+        /// A page of at most so many events is read on the caller's thread.
+        package var inlineReadCount = 16
+        /// The wall clock.
+        package var now: @Sendable () -> Timestamp = {
+            Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+        }
+
+        /// - Parameter durability: what a commit survives once it is acknowledged.
+        public init(durability: Durability = .process) {
+            self.durability = durability
+        }
+    }
+}

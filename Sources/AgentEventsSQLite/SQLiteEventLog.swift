@@ -1,0 +1,95 @@
+public import AgentEvents
+import GRDB
+import Synchronization
+
+/// An event log in one SQLite file: the durable log for one machine.
+///
+/// One instance at a time has the file, guarded by a lock beside it (`<path>.lock`). ``append(_:)`` and ``open()`` block
+/// their thread; they are meant to be called on ``executor``. Reads have connections of their own, wait for no append,
+/// and leave the caller's thread when they may take long.
+///
+/// After a failed append the log answers reads and refuses further appends until it is opened again.
+public final class SQLiteEventLog: EventLog {
+    /// The file.
+    public let path: String
+    let configuration: Configuration
+
+    private let writerExecutor: SerialTaskExecutor
+    private let readExecutor: RotatingTaskExecutor
+    private let connection: Mutex<LogConnection?>
+    private let writer: Mutex<LogWriter?>
+
+    /// - Parameters:
+    ///   - path: the file; made when it is opened for the first time, with the folders on the way.
+    ///   - configuration: how durable a commit is, and more.
+    public init(path: String, configuration: Configuration = Configuration()) {
+        self.path = path
+        self.configuration = configuration
+        writerExecutor = SerialTaskExecutor(label: "agent-events.sqlite.write")
+        readExecutor = RotatingTaskExecutor(label: "agent-events.sqlite.read", width: configuration.readerCount)
+        connection = Mutex(nil)
+        writer = Mutex(nil)
+    }
+
+    /// A thread of the log's own, because a commit blocks.
+    public var executor: (any TaskExecutor)? { writerExecutor }
+
+    public func open() async throws(EventLogError) -> LogOpening {
+        try writer.withLock { (writer) throws(EventLogError) in
+            if let previous = writer.take() { try? previous.connection.close() }
+            connection.withLock { $0 = nil }
+            let opened = try LogOpener(path: path, configuration: configuration).open()
+            writer = opened.writer
+            connection.withLock { $0 = opened.writer.connection }
+            return opened.opening
+        }
+    }
+
+    public func append(_ commit: LogCommit) async throws(EventLogError) {
+        try writer.withLock { (writer) throws(EventLogError) in
+            guard writer != nil else { throw closed }
+            try writer?.append(commit)
+        }
+    }
+
+    public func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
+        let reader = LogReader(connection: try openConnection())
+        if request.maximumCount <= configuration.inlineReadCount { return try reader.page(request) }
+        return try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in
+            try reader.page(request)
+        }
+    }
+
+    public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
+        let reader = LogReader(connection: try openConnection())
+        return try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in
+            try reader.record(of: thread)
+        }
+    }
+
+    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+        try LogReader(connection: try openConnection()).recall(key, in: thread, now: configuration.now())
+    }
+
+    /// Writes what makes the next opening fast, and gives the file free. Further calls throw `log.closed`.
+    ///
+    /// Closing a log that is not open does nothing. Nothing is lost without it.
+    public func close() async throws(EventLogError) {
+        try await withTaskExecutorPreference(writerExecutor) { () async throws(EventLogError) in
+            try self.writer.withLock { (writer) throws(EventLogError) in
+                self.connection.withLock { $0 = nil }
+                guard var closing = writer.take() else { return }
+                try closing.close()
+            }
+        }
+    }
+
+    private func openConnection() throws(EventLogError) -> LogConnection {
+        guard let connection = connection.withLock({ $0 }) else { throw closed }
+        return connection
+    }
+
+    private var closed: EventLogError {
+        EventLogError(.closed, "the log \(path) is not open; open it first")
+    }
+}
