@@ -10,8 +10,9 @@ package struct RunStateMachine: Hashable, Sendable {
     }
 
     enum ReceiveAction: Hashable, Sendable {
-        /// Log the event.
-        case accept
+        /// Log the event, as one of the run's agent. (It is handed out here because reading it from the dictionary of
+        /// runs would copy the run: 190 instead of 50 ns per event.)
+        case accept(agent: AgentName?)
         /// End what is open, given innermost first, then log the event, which is the run's last.
         case end(open: [OpenItem])
         /// Log nothing; nothing changed.
@@ -82,7 +83,7 @@ package struct RunStateMachine: Hashable, Sendable {
             return reject(payload, .notStarted, "agent_started names no agent, a run starts with the name of its agent")
         }
         start(agent: agent, parent: started.parentRun, at: time)
-        return .accept
+        return .accept(agent: agent)
     }
 
     private mutating func receiveRunning(_ payload: EventPayload, at time: Timestamp) -> ReceiveAction {
@@ -138,7 +139,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, notOfARun(payload))
         }
-        return .accept
+        return .accept(agent: agent)
     }
 
     private mutating func receivePaused(_ payload: EventPayload) -> ReceiveAction {
@@ -147,7 +148,7 @@ package struct RunStateMachine: Hashable, Sendable {
             return completeCall(completed, payload)
         case .agentResumed:
             state = .running
-            return .accept
+            return .accept(agent: agent)
         case .agentFailed, .agentCancelled:
             return .end(open: end())
         case .agentStarted:
@@ -171,7 +172,7 @@ package struct RunStateMachine: Hashable, Sendable {
         }
         work.closeCall(completed.call)
         hasCompletedCall = true
-        return .accept
+        return .accept(agent: agent)
     }
 
     private mutating func complete(_ payload: EventPayload) -> ReceiveAction {

@@ -76,8 +76,8 @@ package struct ThreadStateMachine: Sendable {
             return receiveOfNewRun(run, agent: agent, payload: payload, at: time)
         }
         switch runs.values[index].machine.receive(payload, agent: agent, at: time) {
-        case .accept:
-            return .accept(Acceptance(closing: [], agent: runs.values[index].machine.agent))
+        case .accept(let agent):
+            return .accept(Acceptance(closing: [], agent: agent))
         case .end(let open):
             let ended = runs.remove(at: index).value.machine
             if let parent = ended.parent { runs[parent]?.machine.endChild(run) }
@@ -133,9 +133,9 @@ package struct ThreadStateMachine: Sendable {
             return .reject(violation)
         }
         switch machine.receive(payload, agent: agent, at: time) {
-        case .accept:
+        case .accept(let agent):
             insert(machine)
-            return .accept(Acceptance(closing: [], agent: machine.agent))
+            return .accept(Acceptance(closing: [], agent: agent))
         case .end:
             preconditionFailure("a run that is not open does not end")
         case .reject(let violation):
