@@ -16,5 +16,6 @@ struct AgentEventsCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, TailCommand.self, EmitCommand.self, ValidateCommand.self, ReplayCommand.self,
+            BenchCommand.self,
         ])
 }

@@ -38,7 +38,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Keep events in memory only.")
     var inMemory = false
 
-    @Option(help: "What a committed event survives: the end of the process, or a loss of power too. Default: process")
+    @Option(
+        help: ArgumentHelp(
+            "What a committed event survives: the end of the process (default), or a loss of power too.",
+            valueName: "process|disk"),
+        transform: { text throws in try Choice.read(text) })
     var durability: SQLiteEventLog.Durability?
 
     @Option(help: "How clients show who they are. With none, only loopback addresses are possible.")
@@ -60,15 +64,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp("What is logged on standard error: trace to critical.", valueName: "level"),
-        transform: Self.level)
+        transform: { text throws in try Choice.read(text) })
     var logLevel = Logger.Level.notice
-
-    private static func level(_ text: String) throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: text) else {
-            throw ValidationError("it is one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        return level
-    }
 
     func validate() throws {
         guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }

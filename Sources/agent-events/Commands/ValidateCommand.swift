@@ -1,8 +1,6 @@
 internal import AgentEvents
 internal import ArgumentParser
 
-extension OrderPolicy: ExpressibleByArgument {}
-
 struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
@@ -21,7 +19,11 @@ struct ValidateCommand: AsyncParsableCommand {
     @Argument(help: "The file; - for standard input.")
     var file: String
 
-    @Option(help: "How strictly the order is checked: canonical asks for a thought before the first tool, and for both.")
+    @Option(
+        help: ArgumentHelp(
+            "How strictly the order is checked: canonical asks for a thought before the first tool call, and for both.",
+            valueName: "standard|canonical"),
+        transform: { text throws in try Choice.read(text) })
     var policy = OrderPolicy.standard
 
     @concurrent

@@ -1,4 +1,0 @@
-internal import AgentEventsSQLite
-internal import ArgumentParser
-
-extension SQLiteEventLog.Durability: ExpressibleByArgument {}
