@@ -68,7 +68,9 @@ struct AgentEventsServiceTests {
 
     @Test func afterAShutdownThePortIsFree() async throws {
         let port = try await withRunningService { $0.client.port }
-        try await withRunningService { $0.port = port } _: { service in
+        try await withRunningService {
+            $0.port = port
+        } _: { service in
             let answer = try await service.client.get("/health")
             #expect(answer.status == 200)
         }
