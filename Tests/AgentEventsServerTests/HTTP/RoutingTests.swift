@@ -70,4 +70,27 @@ struct RoutingTests {
             #expect(answer.status == 200)
         }
     }
+
+    @Test(
+        arguments: [
+            ("chat, agent-events.v1, bearer.u_1", [:], "agent-events.v1"),
+            (nil, ["Authorization": "Bearer u_1"], nil),
+        ] as [(String?, [String: String], String?)])
+    func acceptedUpgradesSwitchProtocols(
+        _ offered: String?,
+        _ credentials: [String: String],
+        _ chosen: String?
+    ) async throws {
+        try await withRunningService(authenticator: NamingAuthenticator()) { service in
+            var headers = [
+                "Connection": "keep-alive, Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            ]
+            headers["Sec-WebSocket-Protocol"] = offered
+            let answer = try await service.client.get("/v1/stream", headers: headers.merging(credentials) { $1 })
+            #expect(answer.status == 101)
+            #expect(answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            #expect(answer.headers["sec-websocket-protocol"] == chosen)
+        }
+    }
 }
