@@ -1,9 +1,9 @@
 /// Decides what a frame from a client means: RFC 6455 from the frame upwards. No frame's payload is looked at twice.
 ///
 /// Generic over what a payload is, so that it can be tested without buffers.
-struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8>> {
+struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> & Sendable>: Sendable {
     /// A frame as the decoder gives it: unmasked, with what its header said.
-    struct Frame {
+    struct Frame: Sendable {
         var isFinal = true
         var hasReservedBits = false
         var opcode: UInt8
@@ -11,7 +11,7 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8>> 
         var payload: Payload
     }
 
-    private enum State {
+    private enum State: Sendable {
         /// Between two messages.
         case idle
         /// Inside of a text message that comes in fragments.
@@ -20,7 +20,7 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8>> 
         case closing
     }
 
-    enum Action {
+    enum Action: Sendable {
         case none
         /// A whole text message; not yet checked to be UTF-8.
         case message(Payload)
