@@ -124,10 +124,7 @@ struct LogOpener {
     private func threadsWithOpenRuns(tail: LogTail, in database: Database) throws -> [ThreadID] {
         var open: [UInt64: ThreadID] = [:]
         for number in try LogDatabase.threadsWithOpenRuns(in: database) {
-            guard let thread = try LogDatabase.thread(number: number, in: database) else {
-                throw LogConnection.corrupt("there is no thread number \(number)")
-            }
-            open[number] = thread.owner.thread
+            open[number] = try LogDatabase.threadID(number: number, in: database)
         }
         for state in tail.runStates { open[state.number] = state.isOpen ? state.thread : nil }
         return open.sorted { $0.key < $1.key }.map(\.value)

@@ -88,12 +88,6 @@ struct LogTail: Sendable {
         )
     }
 
-    /// The thread with a number, if it is in memory.
-    func thread(number: UInt64) -> ThreadID? {
-        guard let index = byNumber[number] else { return nil }
-        return slots[index]?.owner.thread
-    }
-
     /// The last sequence of a thread in memory, by its number.
     func head(number: UInt64) -> UInt64? {
         guard let index = byNumber[number], let slot = slots[index] else { return nil }
