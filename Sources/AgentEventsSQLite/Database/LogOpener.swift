@@ -64,7 +64,6 @@ struct LogOpener {
         database.busyMode = .timeout(1)
         // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
-        database.persistentReadOnlyConnections = true
         let maximumPageCount = configuration.maximumPageCount
         database.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -8192")

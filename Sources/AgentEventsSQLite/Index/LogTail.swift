@@ -109,7 +109,9 @@ struct LogTail: Sendable {
         plan.placements.reserveCapacity(entries.count)
         var started: [UInt64: [OpenRun]] = [:]
         for entry in entries {
-            guard let index = byOwner[ObjectIdentifier(entry.owner)], let slot = slots[index] else {
+            // Several equal owners may be in one commit, of which one is the known one.
+            let known = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread]
+            guard let index = known, let slot = slots[index] else {
                 preconditionFailure("an owner that was made known is known")
             }
             guard slot.planned < entry.id.sequence, slot.planned + 1 == entry.id.sequence else {
