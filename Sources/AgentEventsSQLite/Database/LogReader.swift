@@ -107,7 +107,8 @@ struct LogReader: Sendable {
                     let bytes = try reader.eventBytes(head)
                     index += 1
                     if block == offset.block, index <= offset.eventCount { continue }
-                    if page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount {
+                    let isFull = page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount
+                    if !page.events.isEmpty, isFull {
                         page.reachesEnd = false
                         break
                     }

@@ -135,6 +135,8 @@ struct LogWriter: Sendable {
         } catch {
             throw EventLogError(error, doing: "closing", path: connection.path)
         }
+        // So that the file alone is the log. Where it cannot be done, the write-ahead log stays beside it.
+        _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try connection.close()
     }
 }

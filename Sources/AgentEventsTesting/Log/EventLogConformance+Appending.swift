@@ -133,18 +133,14 @@ extension EventLogConformance {
         commitSize: Int,
         _ acknowledged: AcknowledgedCount
     ) async throws {
-        var isFinished = false
+        let read = LogRead(.all(afterOffset: 0), maximumCount: .max, maximumByteCount: .max)
         var previous = 0
-        while !isFinished {
-            let minimum = await acknowledged.count
-            isFinished = await acknowledged.isFinished
-            let page = try await log.read(
-                LogRead(.all(afterOffset: 0), maximumCount: .max, maximumByteCount: .max)
-            )
-            check(page.events.count % commitSize == 0, "a part of a commit was seen")
-            check(page.events.count >= minimum, "an acknowledged commit was not seen among all threads")
-            check(page.events.count >= previous, "a commit that was seen is gone")
-            previous = page.events.count
+        try await watch(acknowledged) { minimum in
+            let count = try await log.read(read).events.count
+            defer { previous = count }
+            if count % commitSize != 0 { return "a part of a commit was seen" }
+            if count < minimum { return "an acknowledged commit was not seen among all threads" }
+            return count < previous ? "a commit that was seen is gone" : nil
         }
     }
 
@@ -154,17 +150,33 @@ extension EventLogConformance {
         commitSize: Int,
         _ acknowledged: AcknowledgedCount
     ) async throws {
+        let read = LogRead(.thread("t_1", after: 0), maximumCount: .max, maximumByteCount: .max)
+        try await watch(acknowledged) { minimum in
+            let sequences = try await log.read(read).events.map(\.id.sequence)
+            if sequences.count % perCommit != 0 { return "a part of a commit was seen in a thread" }
+            if sequences.count < minimum / commitSize * perCommit {
+                return "an acknowledged commit was not seen in its thread"
+            }
+            let isDense = sequences == Array(1..<UInt64(sequences.count + 1))
+            return isDense ? nil : "the sequences seen are not dense"
+        }
+    }
+
+    /// Looks again and again until the writer has finished or something is wrong.
+    ///
+    /// - Parameter look: gets the count of events that are acknowledged, and says what is wrong.
+    private func watch(
+        _ acknowledged: AcknowledgedCount,
+        _ look: (Int) async throws -> String?
+    ) async throws {
         var isFinished = false
         while !isFinished {
-            let minimum = await acknowledged.count / commitSize * perCommit
+            let minimum = await acknowledged.count
             isFinished = await acknowledged.isFinished
-            let page = try await log.read(
-                LogRead(.thread("t_1", after: 0), maximumCount: .max, maximumByteCount: .max)
-            )
-            check(page.events.count % perCommit == 0, "a part of a commit was seen in a thread")
-            check(page.events.count >= minimum, "an acknowledged commit was not seen in its thread")
-            let sequences = page.events.map(\.id.sequence)
-            check(sequences == Array(1..<UInt64(sequences.count + 1)), "the sequences seen are not dense")
+            if let problem = try await look(minimum) {
+                check(false, problem)
+                return
+            }
         }
     }
 }

@@ -19,7 +19,8 @@ func commit(_ sequence: UInt64, generation: UInt64, user: UserID = "u_1", size: 
 ///
 /// - Returns: the path of the copy.
 func copyOfFiles(of log: SQLiteEventLog) throws -> String {
-    let copy = log.path + "-" + UUID().uuidString
+    let folder = URL(fileURLWithPath: log.path).deletingLastPathComponent().path
+    let copy = "\(folder)/\(UUID().uuidString)"
     for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: log.path + suffix) {
         try FileManager.default.copyItem(atPath: log.path + suffix, toPath: copy + suffix)
     }
