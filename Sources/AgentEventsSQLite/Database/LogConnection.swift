@@ -56,7 +56,9 @@ final class LogConnection: Sendable {
         return thread
     }
 
+    /// Waits for the reads under way, and gives the file free.
     func close() throws(EventLogError) {
+        defer { lock.release() }
         do {
             try pool.close()
         } catch {

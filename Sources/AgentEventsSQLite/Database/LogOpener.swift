@@ -36,8 +36,9 @@ struct LogOpener {
             )
             return (writer, state.opening)
         } catch {
+            let error = EventLogError(error, doing: "opening", path: path)
             try? pool.close()
-            throw EventLogError(error, doing: "opening", path: path)
+            throw error
         }
     }
 

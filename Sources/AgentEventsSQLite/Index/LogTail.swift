@@ -88,6 +88,11 @@ struct LogTail: Sendable {
         )
     }
 
+    /// The number of a thread in memory.
+    func number(of thread: ThreadID) -> UInt64? {
+        byThread[thread].flatMap { slots[$0]?.number }
+    }
+
     /// The last sequence of a thread in memory, by its number.
     func head(number: UInt64) -> UInt64? {
         guard let index = byNumber[number], let slot = slots[index] else { return nil }

@@ -33,7 +33,8 @@ struct LogScript {
         let owner = owners[thread] ?? ThreadOwner(thread: thread, user: user)
         owners[thread] = owner
         heads[thread] = id.sequence
-        let bytes = Array("{\"type\":\"\(type.rawValue)\",\"id\":\"\(id)\",\"thread_id\":\"\(thread)\",\"x\":\"\(text)\"}".utf8)
+        let json = "{\"type\":\"\(type.rawValue)\",\"id\":\"\(id)\",\"thread_id\":\"\(thread)\",\"x\":\"\(text)\"}"
+        let bytes = Array(json.utf8)
         events.append(StoredEvent(thread: thread, id: id, bytes: bytes))
         return LogEntry(owner: owner, id: id, type: type, run: run, bytes: bytes)
     }

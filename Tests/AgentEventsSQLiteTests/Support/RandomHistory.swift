@@ -49,7 +49,7 @@ struct RandomHistory {
         // An equal owner that is not the same, now and then.
         if owners[thread] == nil || chance(of: 10) { owners[thread] = ThreadOwner(thread: thread, user: "u_1") }
         heads[thread, default: 0] += 1
-        let size = chance(of: 20) ? Int.random(in: 3000...9000, using: &random) : Int.random(in: 1...300, using: &random)
+        let size = Int.random(in: chance(of: 20) ? 3000...9000 : 1...300, using: &random)
         return LogEntry(
             owner: owners[thread] ?? ThreadOwner(thread: thread, user: "u_1"),
             id: EventID(generation: generation, sequence: heads[thread, default: 1]),

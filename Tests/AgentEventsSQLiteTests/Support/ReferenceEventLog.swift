@@ -46,7 +46,9 @@ final class ReferenceEventLog: EventLog {
     func open() async throws(EventLogError) -> LogOpening {
         state.withLock { state in
             if fault != .keepsTheGeneration || state.generation == 0 { state.generation += 1 }
-            if fault == .losesTheTail, let last = state.events.popLast() { state.threads[last.thread]?.events.removeLast() }
+            if fault == .losesTheTail, let last = state.events.popLast() {
+                state.threads[last.thread]?.events.removeLast()
+            }
             let open = state.threads.filter { !$0.value.open.isEmpty }.map(\.key)
             return LogOpening(
                 generation: state.generation,
