@@ -66,9 +66,13 @@ struct LogOpener {
         // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
         let maximumPageCount = configuration.maximumPageCount
+        let mappedByteCount = configuration.mappedByteCount
         database.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -8192")
-            guard !database.configuration.readonly else { return }
+            try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
+            if database.configuration.readonly {
+                try database.execute(sql: "PRAGMA mmap_size = \(mappedByteCount)")
+                return
+            }
             // The checkpointer does it.
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             if let maximumPageCount { try database.execute(sql: "PRAGMA max_page_count = \(maximumPageCount)") }
