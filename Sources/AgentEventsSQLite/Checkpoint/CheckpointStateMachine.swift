@@ -2,7 +2,7 @@
 ///
 /// The bulk is copied beside the writer. What was written meanwhile is left to the writer, between two commits: only
 /// when nothing is left does the write-ahead log start again at its beginning instead of growing.
-struct CheckpointStateMachine: Sendable {
+package struct CheckpointStateMachine: Sendable {
     private enum State: Hashable {
         case idle
         case copying
@@ -10,7 +10,7 @@ struct CheckpointStateMachine: Sendable {
     }
 
     /// What the writer does after a commit.
-    enum CommitAction: Hashable, Sendable {
+    package enum CommitAction: Hashable, Sendable {
         case nothing
         /// Have the write-ahead log copied, beside the writer.
         case copy
@@ -28,11 +28,11 @@ struct CheckpointStateMachine: Sendable {
     private var totalPageCount = 0
 
     /// - Parameter threshold: the pages after which copying starts.
-    init(threshold: Int) {
+    package init(threshold: Int) {
         self.threshold = threshold
     }
 
-    mutating func committed(pageCount count: Int) -> CommitAction {
+    package mutating func committed(pageCount count: Int) -> CommitAction {
         pageCount += count
         totalPageCount += count
         switch state {
@@ -48,7 +48,7 @@ struct CheckpointStateMachine: Sendable {
     }
 
     /// The copy beside the writer is done, or was not possible.
-    mutating func copied() {
+    package mutating func copied() {
         state = .copied
     }
 
@@ -57,7 +57,7 @@ struct CheckpointStateMachine: Sendable {
     /// - Parameters:
     ///   - pages: the pages in the write-ahead log.
     ///   - copied: how many of them are in the file.
-    mutating func finished(pages: Int, copied: Int) {
+    package mutating func finished(pages: Int, copied: Int) {
         state = .idle
         pageCount = 0
         // With pages left, or a reader that uses some, it goes on growing.

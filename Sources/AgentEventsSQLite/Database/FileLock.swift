@@ -1,16 +1,17 @@
 import AgentEvents
+import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The right to write a log: a lock on a file beside it, which the system takes back when the process ends.
 final class FileLock: Sendable {
-    private let descriptor: CInt
+    private let descriptor: Mutex<CInt?>
 
     /// Takes the lock without waiting.
     ///
@@ -27,18 +28,26 @@ final class FileLock: Sendable {
                 "another writer has the log open (it holds \(path)); stop it, or use another file"
             )
         }
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
     }
 
-    deinit { _ = Self.close(descriptor) }
+    // A log that was never closed must not keep the file for the rest of the process.
+    deinit { release() }
+
+    /// Gives the file free for others.
+    func release() {
+        descriptor.withLock { descriptor in
+            if let open = descriptor.take() { _ = Self.close(open) }
+        }
+    }
 
     private static func close(_ descriptor: CInt) -> CInt {
         #if canImport(Glibc)
-        Glibc.close(descriptor)
+            Glibc.close(descriptor)
         #elseif canImport(Musl)
-        Musl.close(descriptor)
+            Musl.close(descriptor)
         #else
-        Darwin.close(descriptor)
+            Darwin.close(descriptor)
         #endif
     }
 }

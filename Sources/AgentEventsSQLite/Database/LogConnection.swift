@@ -8,12 +8,14 @@ final class LogConnection: Sendable {
     let path: String
     let pool: DatabasePool
     let tail: Mutex<LogTail>
+    private let names: Mutex<ThreadNames>
     private let lock: FileLock
 
     init(path: String, pool: DatabasePool, tail: LogTail, lock: FileLock) {
         self.path = path
         self.pool = pool
         self.tail = Mutex(tail)
+        names = Mutex(ThreadNames(limit: 65_536))
         self.lock = lock
     }
 
@@ -46,7 +48,17 @@ final class LogConnection: Sendable {
         }
     }
 
+    /// The thread that has a number.
+    func thread(number: UInt64, in database: Database) throws -> ThreadID {
+        if let known = names.withLock({ $0[number] }) { return known }
+        let thread = try LogDatabase.threadID(number: number, in: database)
+        names.withLock { $0.remember(thread, number: number) }
+        return thread
+    }
+
+    /// Waits for the reads under way, and gives the file free.
     func close() throws(EventLogError) {
+        defer { lock.release() }
         do {
             try pool.close()
         } catch {

@@ -18,6 +18,16 @@ enum LogDatabase {
         return try self.thread(statement, in: database)
     }
 
+    static func threadID(number: UInt64, in database: Database) throws -> ThreadID {
+        let statement = try RawStatement("SELECT id FROM thread WHERE number = ?", in: database)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        guard try statement.step(), let thread = try? ThreadID(statement.text(0)) else {
+            throw LogConnection.corrupt("there is no thread number \(number), or it has no valid id")
+        }
+        return thread
+    }
+
     private static func thread(_ statement: RawStatement, in database: Database) throws -> StoredThread? {
         defer { statement.reset() }
         guard try statement.step() else { return nil }

@@ -36,8 +36,9 @@ struct LogOpener {
             )
             return (writer, state.opening)
         } catch {
+            let error = EventLogError(error, doing: "opening", path: path)
             try? pool.close()
-            throw EventLogError(error, doing: "opening", path: path)
+            throw error
         }
     }
 
@@ -64,11 +65,14 @@ struct LogOpener {
         database.busyMode = .timeout(1)
         // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
-        database.persistentReadOnlyConnections = true
         let maximumPageCount = configuration.maximumPageCount
+        let mappedByteCount = configuration.mappedByteCount
         database.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -8192")
-            guard !database.configuration.readonly else { return }
+            try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
+            if database.configuration.readonly {
+                try database.execute(sql: "PRAGMA mmap_size = \(mappedByteCount)")
+                return
+            }
             // The checkpointer does it.
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             if let maximumPageCount { try database.execute(sql: "PRAGMA max_page_count = \(maximumPageCount)") }
@@ -125,10 +129,7 @@ struct LogOpener {
     private func threadsWithOpenRuns(tail: LogTail, in database: Database) throws -> [ThreadID] {
         var open: [UInt64: ThreadID] = [:]
         for number in try LogDatabase.threadsWithOpenRuns(in: database) {
-            guard let thread = try LogDatabase.thread(number: number, in: database) else {
-                throw LogConnection.corrupt("there is no thread number \(number)")
-            }
-            open[number] = thread.owner.thread
+            open[number] = try LogDatabase.threadID(number: number, in: database)
         }
         for state in tail.runStates { open[state.number] = state.isOpen ? state.thread : nil }
         return open.sorted { $0.key < $1.key }.map(\.value)

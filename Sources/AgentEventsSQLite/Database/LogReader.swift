@@ -90,7 +90,6 @@ struct LogReader: Sendable {
 
     private func page(after offset: LogOffset, request: LogRead) throws(EventLogError) -> LogPage {
         try connection.read { database in
-            var names = ThreadNames(connection: connection)
             var page = LogPage(events: [], reachesEnd: true, nextOffset: offset.number)
             var byteCount = 0
             let statement = try RawStatement(
@@ -103,50 +102,28 @@ struct LogReader: Sendable {
                 let block = statement.integer(0)
                 let generation = statement.unsigned(1)
                 var index = 0
-                try Self.records(of: statement.bytes(2), block: block, generation: generation) { record in
+                var reader = try BlockReader(statement.bytes(2), block: block, generation: generation)
+                while let head = try reader.next() {
+                    let bytes = try reader.eventBytes(head)
                     index += 1
-                    if block == offset.block, index <= offset.eventCount { return true }
-                    if page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount {
+                    if block == offset.block, index <= offset.eventCount { continue }
+                    let isFull = page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount
+                    if !page.events.isEmpty, isFull {
                         page.reachesEnd = false
-                        return false
+                        break
                     }
-                    byteCount += record.bytes.count
+                    byteCount += bytes.count
                     page.events.append(
                         StoredEvent(
-                            thread: try names.thread(number: record.thread, in: database),
-                            id: EventID(generation: generation, sequence: record.sequence),
-                            bytes: [UInt8](record.bytes)
+                            thread: try connection.thread(number: head.thread, in: database),
+                            id: EventID(generation: generation, sequence: head.sequence),
+                            bytes: [UInt8](bytes)
                         )
                     )
                     page.nextOffset = LogOffset(block: block, eventCount: index).number
-                    return true
                 }
             }
             return page
-        }
-    }
-
-    // MARK: Blocks
-
-    /// Goes through the records of a block until told to stop.
-    ///
-    /// - Parameter body: whether to go on.
-    static func records(
-        of bytes: UnsafeRawBufferPointer,
-        block: Int64,
-        generation: UInt64,
-        _ body: (BlockRecord) throws -> Bool
-    ) throws {
-        let seed = EncodedBlock.seed(id: block, generation: generation)
-        guard let content = SealedBytes.open(bytes, seed: seed) else {
-            throw LogConnection.corrupt("the checksum of block \(block) is wrong")
-        }
-        var reader = ByteReader(content)
-        while !reader.isAtEnd {
-            guard let record = reader.record() else {
-                throw LogConnection.corrupt("block \(block) ends in the middle of an event")
-            }
-            guard try body(record) else { return }
         }
     }
 }

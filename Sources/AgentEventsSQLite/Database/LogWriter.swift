@@ -40,6 +40,7 @@ struct LogWriter: Sendable {
         }
         try makeKnown(commit.entries)
         let entries = commit.entries
+        let keyNumbers = try numbers(of: commit.keys)
         let chunkLimit = max(4, entries.count / 8)
         let plan = try connection.tail.withLock { (tail) throws(EventLogError) in
             try tail.plan(entries, chunkLimit: chunkLimit)
@@ -55,7 +56,7 @@ struct LogWriter: Sendable {
                     if raisesWatermark {
                         try LogDatabase.setMeta("indexed_through", to: plan.indexedThrough, in: database)
                     }
-                    try Self.write(commit.keys, time: commit.time, in: database)
+                    try Self.write(commit.keys, numbers: keyNumbers, time: commit.time, in: database)
                     return .commit
                 }
             }
@@ -108,33 +109,62 @@ struct LogWriter: Sendable {
         }
     }
 
-    private static func write(_ keys: [KeyedEvents], time: Timestamp, in database: Database) throws {
+    private static func write(
+        _ keys: [KeyedEvents],
+        numbers: [UInt64],
+        time: Timestamp,
+        in database: Database
+    ) throws {
         guard !keys.isEmpty else { return }
-        for keyed in keys {
-            guard let thread = try LogDatabase.thread(keyed.thread, in: database) else { continue }
-            try LogDatabase.insert(keyed, number: thread.number, time: time, in: database)
+        for (keyed, number) in zip(keys, numbers) {
+            try LogDatabase.insert(keyed, number: number, time: time, in: database)
         }
         try LogDatabase.forgetKeys(before: time, limit: keys.count * 2 + 16, in: database)
     }
 
-    /// Writes all that is in no chunk, and closes the file.
-    mutating func close() throws(EventLogError) {
-        defer { hasFailed = true }
-        if !hasFailed {
-            let remaining = connection.tail.withLock { ($0.remainingChunks(), $0.end) }
-            try connection.write("closing") { database in
-                try database.inTransaction(.immediate) {
-                    for chunk in remaining.0 { try LogDatabase.insert(chunk, in: database) }
-                    try LogDatabase.setMeta("indexed_through", to: remaining.1, in: database)
-                    return .commit
+    /// The numbers of the threads of keys. A key comes with events of its thread, so the thread is in memory.
+    private func numbers(of keys: [KeyedEvents]) throws(EventLogError) -> [UInt64] {
+        guard !keys.isEmpty else { return [] }
+        return try connection.tail.withLock { (tail) throws(EventLogError) in
+            var numbers: [UInt64] = []
+            for keyed in keys {
+                guard let number = tail.number(of: keyed.thread) else {
+                    throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
                 }
+                numbers.append(number)
             }
+            return numbers
         }
+    }
+
+    /// Writes all that is in no chunk, and closes the file, whatever goes wrong on the way.
+    mutating func close() throws(EventLogError) {
+        var firstError: EventLogError?
+        do throws(EventLogError) {
+            if !hasFailed { try writeRemainingChunks() }
+        } catch {
+            firstError = error
+        }
+        hasFailed = true
         do {
             try checkpointer.close()
         } catch {
-            throw EventLogError(error, doing: "closing", path: connection.path)
+            firstError = firstError ?? EventLogError(error, doing: "closing", path: connection.path)
         }
+        // So that the file alone is the log. Where it cannot be done, the write-ahead log stays beside it.
+        _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try connection.close()
+        if let firstError { throw firstError }
+    }
+
+    private func writeRemainingChunks() throws(EventLogError) {
+        let (chunks, end) = connection.tail.withLock { ($0.remainingChunks(), $0.end) }
+        try connection.write("closing") { database in
+            try database.inTransaction(.immediate) {
+                for chunk in chunks { try LogDatabase.insert(chunk, in: database) }
+                try LogDatabase.setMeta("indexed_through", to: end, in: database)
+                return .commit
+            }
+        }
     }
 }

@@ -15,9 +15,10 @@ struct TailScan {
         while try statement.step() {
             let block = statement.integer(0)
             let generation = statement.unsigned(1)
-            try LogReader.records(of: statement.bytes(2), block: block, generation: generation) { record in
+            var reader = try BlockReader(statement.bytes(2), block: block, generation: generation)
+            while let head = try reader.next() {
+                let record = try reader.record(head)
                 try note(record, generation: generation, block: block, in: &tail)
-                return true
             }
             tail.reach(block: block)
         }

@@ -53,18 +53,19 @@ struct ThreadCollector {
     }
 
     private mutating func collect(_ bytes: UnsafeRawBufferPointer, block: Int64, generation: UInt64) throws {
-        try LogReader.records(of: bytes, block: block, generation: generation) { record in
-            guard record.thread == number, record.sequence == next else { return true }
+        var reader = try BlockReader(bytes, block: block, generation: generation)
+        while !isFull, let head = try reader.next() {
+            let bytes = try reader.eventBytes(head)
+            guard head.thread == number, head.sequence == next else { continue }
             events.append(
                 StoredEvent(
                     thread: thread,
                     id: EventID(generation: generation, sequence: next),
-                    bytes: [UInt8](record.bytes)
+                    bytes: [UInt8](bytes)
                 )
             )
-            byteCount += record.bytes.count
+            byteCount += bytes.count
             next += 1
-            return !isFull
         }
     }
 }

@@ -88,10 +88,9 @@ struct LogTail: Sendable {
         )
     }
 
-    /// The thread with a number, if it is in memory.
-    func thread(number: UInt64) -> ThreadID? {
-        guard let index = byNumber[number] else { return nil }
-        return slots[index]?.owner.thread
+    /// The number of a thread in memory.
+    func number(of thread: ThreadID) -> UInt64? {
+        byThread[thread].flatMap { slots[$0]?.number }
     }
 
     /// The last sequence of a thread in memory, by its number.
@@ -115,7 +114,9 @@ struct LogTail: Sendable {
         plan.placements.reserveCapacity(entries.count)
         var started: [UInt64: [OpenRun]] = [:]
         for entry in entries {
-            guard let index = byOwner[ObjectIdentifier(entry.owner)], let slot = slots[index] else {
+            // Several equal owners may be in one commit, of which one is the known one.
+            let known = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread]
+            guard let index = known, let slot = slots[index] else {
                 preconditionFailure("an owner that was made known is known")
             }
             guard slot.planned < entry.id.sequence, slot.planned + 1 == entry.id.sequence else {

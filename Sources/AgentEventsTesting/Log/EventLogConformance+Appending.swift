@@ -1,0 +1,198 @@
+import AgentEvents
+
+extension EventLogConformance {
+    /// A thread's record has its user, its head, its oldest event, every run it had, and the first open one.
+    public func recordsThreads() async throws {
+        var (log, script) = try await opened()
+        let steps: [(type: EventType, run: RunID?, firstOpen: UInt64?)] = [
+            (.userMessage, nil, nil),
+            (.agentStarted, "r_1", 2),
+            (.agentThinking, "r_1", 2),
+            (.agentStarted, "r_2", 2),
+            (.agentCompleted, "r_1", 4),
+            (.agentStarted, "r_3", 4),
+            (.agentFailed, "r_2", 6),
+            (.agentCancelled, "r_3", nil),
+            (.userMessage, nil, nil),
+        ]
+        var runs: Set<RunID> = []
+        for step in steps {
+            let entry = script.entry("t_1", step.type, run: step.run)
+            let other = script.entry("t_2", .agentStarted, run: "other_\(entry.id.sequence)".runID)
+            try await append(LogCommit(entries: [entry, other], time: .wallClock), to: log)
+            if let run = step.run { runs.insert(run) }
+            let expected = ThreadRecord(
+                user: script.user,
+                head: entry.id,
+                oldest: EventID(generation: script.generation, sequence: 1),
+                runs: runs,
+                firstOpenSequence: step.firstOpen
+            )
+            let record = try await log.thread("t_1")
+            check(record == expected, "the record at \(entry.id): \(String(describing: record)), not \(expected)")
+        }
+        // A run that starts and ends in one commit.
+        let entries = [script.entry("t_1", .agentStarted, run: "r_4"), script.entry("t_1", .agentFailed, run: "r_4")]
+        try await append(LogCommit(entries: entries, time: .wallClock), to: log)
+        let record = try await log.thread("t_1")
+        check(record?.runs == runs.union(["r_4"]), "the runs have one that was started and ended at once")
+        check(record?.firstOpenSequence == nil, "a run that was started and ended at once is not open")
+        check(try await log.thread("t_3") == nil, "a thread without events is nil")
+    }
+
+    /// A key gives the ids that were logged under it in its thread, for 24 hours.
+    public func recallsKeys() async throws {
+        var (log, script) = try await opened()
+        let hour: Int64 = 60 * 60 * 1000
+        let now = Timestamp.wallClock
+        var known: [(key: IdempotencyKey, thread: ThreadID, ids: [EventID])] = []
+        for (index, age) in [25, 23, 1, 0].enumerated() {
+            let time = Timestamp(milliseconds: now.milliseconds - Int64(age) * hour)
+            var entries: [LogEntry] = []
+            var keys: [KeyedEvents] = []
+            for thread in [ThreadID("t_1"), "t_2"] {
+                let ids = (0...index).map { _ in
+                    entries.append(script.entry(thread))
+                    return entries[entries.count - 1].id
+                }
+                keys.append(KeyedEvents(key: "k_\(index)".key, thread: thread, ids: ids))
+                known.append((key: "k_\(index)".key, thread: thread, ids: ids))
+            }
+            try await append(LogCommit(entries: entries, keys: keys, time: time), to: log)
+        }
+        for item in known {
+            let ids = try await log.recall(item.key, in: item.thread)
+            let expected = item.key == "k_0" ? nil : item.ids
+            check(ids == expected, "\(item.key) of \(item.thread): \(String(describing: ids))")
+        }
+        check(try await log.recall("k_1", in: "t_3") == nil, "a key of another thread is not known")
+        check(try await log.recall("k_9", in: "t_1") == nil, "another key is not known")
+    }
+
+    /// A commit with an event that does not follow is refused as a whole, and nothing changes.
+    public func refusesWhatDoesNotFollow() async throws {
+        let wrong: [(name: String, sequences: [UInt64])] = [
+            ("a gap", [5]), ("a repeat", [3]), ("an earlier one", [1]), ("a gap behind a good event", [4, 6]),
+            ("a repeat behind a good event", [4, 4]), ("sequence 0", [0]), ("the largest sequence", [.max]),
+        ]
+        for (name, sequences) in wrong {
+            var (log, script) = try await opened()
+            try await append(script.commit(["t_1", "t_2", "t_1", "t_1"]), to: log)
+            let before = try await log.thread("t_1")
+            let expected = script.events
+            var entries = [script.entry("t_2"), script.entry("t_3")]
+            let template = script.entry("t_1")
+            for sequence in sequences {
+                var entry = template
+                entry.id = EventID(generation: script.generation, sequence: sequence)
+                entries.append(entry)
+            }
+            do {
+                let keyed = KeyedEvents(key: "k_1", thread: "t_2", ids: [entries[0].id])
+                try await append(LogCommit(entries: entries, keys: [keyed], time: .wallClock), to: log)
+                check(false, "\(name) is refused")
+            } catch EventLogError.Code.conflict {
+            } catch {
+                check(false, "\(name) is a conflict, not \(error)")
+            }
+            check(try await events(in: log) == expected, "\(name) leaves the log as it was")
+            check(try await log.thread("t_1") == before, "\(name) leaves the record as it was")
+            check(try await log.thread("t_3") == nil, "\(name) makes no thread")
+            check(try await log.recall("k_1", in: "t_2") == nil, "\(name) makes no key known")
+        }
+    }
+
+    /// While a log appends, a reader sees commits whole, dense and never less than before, and what was acknowledged.
+    public func showsWholeCommitsWhileAppending() async throws {
+        let (log, script) = try await opened()
+        let threads: [ThreadID] = ["t_1", "t_2", "t_1", "t_3"]
+        let acknowledged = AcknowledgedCount()
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                var script = script
+                do {
+                    for _ in 0..<300 {
+                        try await append(script.commit(threads), to: log)
+                        await acknowledged.add(threads.count)
+                    }
+                } catch {
+                    await acknowledged.finish()
+                    throw error
+                }
+                await acknowledged.finish()
+            }
+            group.addTask { try await watchAllThreads(of: log, commitSize: threads.count, acknowledged) }
+            group.addTask { try await watchThread(of: log, perCommit: 2, commitSize: threads.count, acknowledged) }
+            try await group.waitForAll()
+        }
+        check(try await events(in: log).count == 300 * threads.count, "all events at the end")
+    }
+
+    private func watchAllThreads(
+        of log: any EventLog,
+        commitSize: Int,
+        _ acknowledged: AcknowledgedCount
+    ) async throws {
+        let read = LogRead(.all(afterOffset: 0), maximumCount: .max, maximumByteCount: .max)
+        var previous = 0
+        try await watch(acknowledged) { minimum in
+            let count = try await log.read(read).events.count
+            defer { previous = count }
+            if count % commitSize != 0 { return "a part of a commit was seen" }
+            if count < minimum { return "an acknowledged commit was not seen among all threads" }
+            return count < previous ? "a commit that was seen is gone" : nil
+        }
+    }
+
+    private func watchThread(
+        of log: any EventLog,
+        perCommit: Int,
+        commitSize: Int,
+        _ acknowledged: AcknowledgedCount
+    ) async throws {
+        let read = LogRead(.thread("t_1", after: 0), maximumCount: .max, maximumByteCount: .max)
+        try await watch(acknowledged) { minimum in
+            let sequences = try await log.read(read).events.map(\.id.sequence)
+            if sequences.count % perCommit != 0 { return "a part of a commit was seen in a thread" }
+            if sequences.count < minimum / commitSize * perCommit {
+                return "an acknowledged commit was not seen in its thread"
+            }
+            let isDense = sequences == Array(1..<UInt64(sequences.count + 1))
+            return isDense ? nil : "the sequences seen are not dense"
+        }
+    }
+
+    /// Looks again and again until the writer has finished or something is wrong.
+    ///
+    /// - Parameter look: gets the count of events that are acknowledged, and says what is wrong.
+    private func watch(
+        _ acknowledged: AcknowledgedCount,
+        _ look: (Int) async throws -> String?
+    ) async throws {
+        var isFinished = false
+        while !isFinished {
+            let minimum = await acknowledged.count
+            isFinished = await acknowledged.isFinished
+            if let problem = try await look(minimum) {
+                check(false, problem)
+                return
+            }
+        }
+    }
+}
+
+/// How many events the log said are committed.
+private actor AcknowledgedCount {
+    private(set) var count = 0
+    private(set) var isFinished = false
+
+    func add(_ count: Int) { self.count += count }
+    func finish() { isFinished = true }
+}
+
+extension String {
+    /// A run id made of characters that are allowed.
+    fileprivate var runID: RunID { RunID(stringLiteral: self) }
+    /// A key made of characters that are allowed.
+    fileprivate var key: IdempotencyKey { IdempotencyKey(stringLiteral: self) }
+}

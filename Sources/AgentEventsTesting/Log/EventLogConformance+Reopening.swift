@@ -1,0 +1,50 @@
+import AgentEvents
+
+extension EventLogConformance {
+    /// A log that is opened again has a new generation, everything it had, and says where runs are open.
+    ///
+    /// Checks nothing for a log that cannot be opened again.
+    public func keepsEverythingWhenReopened() async throws {
+        guard let reopen else { return }
+        var (log, script) = try await opened()
+        var keys: [IdempotencyKey: [EventID]] = [:]
+        for round in 1...5 {
+            let entries = [
+                script.entry("t_1", .agentStarted, run: RunID(stringLiteral: "r_\(round)")),
+                script.entry("t_2", .agentStarted, run: RunID(stringLiteral: "r_\(round)")),
+                script.entry("t_3"),
+                script.entry("t_2", .agentCompleted, run: RunID(stringLiteral: "r_\(round)")),
+            ]
+            let key = IdempotencyKey(stringLiteral: "k_\(round)")
+            keys[key] = [entries[2].id]
+            let keyed = KeyedEvents(key: key, thread: "t_3", ids: [entries[2].id])
+            try await append(LogCommit(entries: entries, keys: [keyed], time: .wallClock), to: log)
+            if round == 4 {
+                let end = script.entry("t_1", .agentFailed, run: "r_1")
+                try await append(LogCommit(entries: [end], time: .wallClock), to: log)
+            }
+
+            let threads: [ThreadID] = ["t_1", "t_2", "t_3"]
+            var records: [ThreadID: ThreadRecord] = [:]
+            for thread in threads { records[thread] = try await log.thread(thread) }
+            let middle = try await log.read(LogRead(.all(afterOffset: 0), maximumCount: 2))
+
+            log = try await reopen(log)
+            let opening = try await open(log)
+            check(opening.generation == script.generation + 1, "generation \(opening.generation) after \(round) times")
+            check(opening.threadsWithOpenRuns == ["t_1"], "open runs are in t_1, not \(opening.threadsWithOpenRuns)")
+            check(try await events(in: log) == script.events, "all events after reopening")
+            for thread in threads {
+                let events = try await events(of: thread, in: log, pageSize: 3)
+                check(events == script.events(of: thread), "the events of \(thread) after reopening")
+                check(try await log.thread(thread) == records[thread], "the record of \(thread) after reopening")
+            }
+            for (key, ids) in keys {
+                check(try await log.recall(key, in: "t_3") == ids, "\(key) after reopening")
+            }
+            let rest = try await log.read(LogRead(.all(afterOffset: middle.nextOffset)))
+            check(middle.events + rest.events == script.events, "an offset goes on after reopening")
+            script = LogScript(generation: opening.generation, events: script.events)
+        }
+    }
+}

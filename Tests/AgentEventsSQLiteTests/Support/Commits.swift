@@ -1,0 +1,44 @@
+import AgentEvents
+import AgentEventsSQLite
+import Foundation
+import Testing
+
+/// A commit of one event of thread `t_1`.
+func commit(_ sequence: UInt64, generation: UInt64, user: UserID = "u_1", size: Int = 100) -> LogCommit {
+    let entry = LogEntry(
+        owner: ThreadOwner(thread: "t_1", user: user),
+        id: EventID(generation: generation, sequence: sequence),
+        type: .custom,
+        run: nil,
+        bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: sequence), count: size)
+    )
+    return LogCommit(entries: [entry], time: Timestamp(milliseconds: 0))
+}
+
+/// Copies what a process that is killed would leave behind.
+///
+/// - Returns: the path of the copy.
+func copyOfFiles(of log: SQLiteEventLog) throws -> String {
+    let folder = URL(fileURLWithPath: log.path).deletingLastPathComponent().path
+    let copy = "\(folder)/\(UUID().uuidString)"
+    for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: log.path + suffix) {
+        try FileManager.default.copyItem(atPath: log.path + suffix, toPath: copy + suffix)
+    }
+    return copy
+}
+
+/// Expects an error of a log with a code.
+func expect(
+    _ code: EventLogError.Code,
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: () async throws -> Void
+) async {
+    do {
+        try await body()
+        Issue.record("there is no error", sourceLocation: sourceLocation)
+    } catch let error as EventLogError {
+        #expect(error.code == code, "\(error)", sourceLocation: sourceLocation)
+    } catch {
+        Issue.record(error, sourceLocation: sourceLocation)
+    }
+}
