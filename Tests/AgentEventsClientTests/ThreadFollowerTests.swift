@@ -221,8 +221,8 @@ import Testing
     }
 
     @Test func aSlowReaderIsNotSentMoreThanItTakes() async throws {
-        // 40 MB, far more than the sockets between the two hold.
-        let count = 40_000
+        // 20 MB, more than the sockets between the two hold.
+        let count = 20_000
         let sent = Atomic<Int>(0)
         let padding = String(repeating: "x", count: 1000)
         try await ScriptedService.run { _, connection in
