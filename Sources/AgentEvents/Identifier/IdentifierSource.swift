@@ -25,6 +25,9 @@ public struct IdentifierSource: Sendable {
         }
     }
 
+    /// A new id of any kind.
+    package func text(prefix: String) -> IdentifierText { make(prefix) }
+
     package func runID() -> RunID { RunID(text: make("r")) }
     func callID() -> CallID { CallID(text: make("c")) }
     package func messageID() -> MessageID { MessageID(text: make("m")) }

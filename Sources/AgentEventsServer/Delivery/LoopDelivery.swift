@@ -63,6 +63,10 @@ final class LoopDelivery {
         }
     }
 
+    func closeSessions() {
+        for session in sessions.values { session.goAway() }
+    }
+
     /// The session has emitted, or is about to: it is told of every commit.
     func await(_ session: StreamSession, on handle: Handle) {
         guard awaiting.updateValue(session, forKey: ObjectIdentifier(session)) == nil else { return }

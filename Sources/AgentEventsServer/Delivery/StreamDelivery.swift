@@ -41,6 +41,11 @@ final class StreamDelivery: CommitObserver {
         return 1 << UInt64(index)
     }
 
+    /// Closes every session because the service goes away.
+    func closeSessions() {
+        for loop in loops { loop.execute { $0.closeSessions() } }
+    }
+
     // MARK: Commits
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {

@@ -1,5 +1,7 @@
 public import AgentEvents
 import Hummingbird
+import HummingbirdCore
+import NIOPosix
 public import Logging
 public import ServiceLifecycle
 
@@ -56,7 +58,9 @@ public struct AgentEventsService: Service {
         guard (0...65535).contains(configuration.port) else {
             throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(configuration.port)")
         }
-        let stream = makeStreamEndpoint()
+        let stream = StreamEndpoint(
+            runtime: runtime, authenticator: authenticator, origins: origins, limits: configuration.streamLimits,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         do {
             try await runParts(stream)
         } catch {
@@ -146,7 +150,9 @@ public struct AgentEventsService: Service {
         )
         var application = Application(
             router: interface.router(),
-            server: stream.serverBuilder,
+            server: HTTPServerBuilder { responder in
+                stream.childChannel(http: HTTP1Channel(responder: responder))
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
             onServerRunning: { channel in
@@ -156,11 +162,16 @@ public struct AgentEventsService: Service {
                     "service listening", metadata: ["service.host": "\(configuration.host)", "service.port": "\(port)"])
                 onListening(port)
             },
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             logger: logger
         )
         application.beforeServerStarts { try await runtime.waitForStart() }
         do {
-            try await application.run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await stream.run() }
+                defer { stream.finish() }
+                try await application.run()
+            }
         } catch is CancellationError {
             // Cancelled by this service, at the end of the grace period or with the service itself.
         } catch {

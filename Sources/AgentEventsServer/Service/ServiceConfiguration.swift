@@ -26,4 +26,15 @@ public struct ServiceConfiguration: Sendable {
     public var shutdownGraceSeconds: Double = 5
 
     public init() {}
+
+    /// What one WebSocket connection may use.
+    var streamLimits: StreamLimits {
+        var limits = StreamLimits()
+        limits.maximumMessageByteCount = maximumMessageByteCount
+        limits.maximumBatchEvents = maximumBatchEvents
+        limits.maximumSubscriptions = maximumSubscriptionsPerConnection
+        limits.outboundWatermarkByteCount = outboundWatermarkByteCount
+        limits.heartbeatMilliseconds = Int64(heartbeatSeconds * 1000)
+        return limits
+    }
 }

@@ -1,10 +1,62 @@
-import Hummingbird
+import AgentEvents
+import HummingbirdCore
+import Logging
+import NIOCore
 
-/// The WebSocket side of a service, as the service sees it.
+/// The WebSocket side of a service: sets up its connections, and does what they ask for away from their event loops.
 struct StreamEndpoint: Sendable {
+    let authenticator: any Authenticator
+    let origins: OriginPolicy
+    private let services: StreamServices
+    private let eventLoops: [any EventLoop]
+
+    /// - Parameter eventLoopGroup: the group that the server's connections live on.
+    init(
+        runtime: AgentRuntime,
+        authenticator: any Authenticator,
+        origins: OriginPolicy,
+        limits: StreamLimits,
+        eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.authenticator = authenticator
+        self.origins = origins
+        eventLoops = Array(eventLoopGroup.makeIterator())
+        let delivery = StreamDelivery(
+            eventLoops: eventLoops, settings: .init(heartbeatMilliseconds: limits.heartbeatMilliseconds))
+        services = StreamServices(
+            runtime: runtime,
+            delivery: delivery,
+            readers: WorkerPool(workerCount: 8),
+            emitters: WorkerPool(workerCount: 8),
+            limits: limits,
+            logger: logger
+        )
+        runtime.hub.add(delivery)
+    }
+
     /// Sets up each accepted connection, for HTTP or, after an upgrade, for a WebSocket.
-    var serverBuilder: HTTPServerBuilder
+    ///
+    /// - Parameter http: answers what is no upgrade.
+    func childChannel(http: HTTP1Channel) -> StreamChildChannel {
+        StreamChildChannel(http: http, services: services, authenticator: authenticator, origins: origins)
+    }
+
+    /// Works for the connections until ``finish()``.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await services.readers.run() }
+            group.addTask { await services.emitters.run() }
+        }
+    }
+
+    /// All connections are closed: the work under way is finished, and ``run()`` returns.
+    func finish() {
+        services.readers.finish()
+        services.emitters.finish()
+    }
+
     /// Tells every open WebSocket that the service goes away (1001). Returns at once; the server ends when all are closed.
     /// May be called several times.
-    var closeConnections: @Sendable () -> Void
+    func closeConnections() { services.delivery.closeSessions() }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import Logging
 import NIOCore
 import NIOExtras
 import NIOWebSocket
@@ -33,7 +34,7 @@ final class StreamHandler: ChannelDuplexHandler {
         self.context = context
         let session = StreamSession(principal: principal, services: services, loop: loop, output: self)
         self.session = session
-        session.begin(services.connectionIDs())
+        session.begin(ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end() }

@@ -10,6 +10,5 @@ struct StreamServices: Sendable {
     /// Emissions; these may wait for the log, and must not keep readers waiting.
     let emitters: WorkerPool
     let limits: StreamLimits
-    let connectionIDs: @Sendable () -> ConnectionID
     let logger: Logger
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import Logging
 import NIOCore
 
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
@@ -9,7 +10,7 @@ final class StreamSession {
     let principal: Principal
     let services: StreamServices
     let loop: LoopDelivery.Handle
-    private let output: StreamOutput
+    private let output: any StreamOutput
     /// In the order of their subscription.
     private var subscriptions: [StreamSubscription] = []
     /// Those that want to read a page, in the order of their turns.
@@ -18,7 +19,7 @@ final class StreamSession {
     private var emissions: StreamEmissions
     private var isEnded = false
 
-    init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle, output: StreamOutput) {
+    init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle, output: any StreamOutput) {
         self.principal = principal
         self.services = services
         self.loop = loop
@@ -59,6 +60,9 @@ final class StreamSession {
         subscription.end()
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
+
+    /// The service goes away.
+    func goAway() { output.close(.goingAway, reason: "the server is going away") }
 
     func heartbeat() {
         guard !output.takeHasWritten() else { return }

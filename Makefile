@@ -1,0 +1,69 @@
+# Build, run and check. `make` alone lists what there is.
+
+.PHONY: help run test bench lint format docs clean
+
+python := .build/venv/bin/python
+step := .ci/step
+swift_files := Sources Tests Package.swift
+documented := AgentEvents AgentEventsServer AgentEventsTesting
+third_party := rfc6455 bad_input many_threads crash demo_run
+
+help:
+	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
+	@echo 'make test     set up, lint, build, and run every check there is'
+	@echo 'make bench    build for speed and measure'
+	@echo 'make lint     check the format of the Swift files'
+	@echo 'make format   format the Swift files'
+	@echo 'make docs     write the documentation to .docs'
+	@echo 'make clean    remove what was built (not the data)'
+
+run: .build/setup/build
+	@swift build --product agent-events
+	@exec .build/debug/agent-events serve --demo $(arguments)
+
+# One recipe, so that the steps run one after the other, and each tells how it went.
+test: .build/setup/checks
+	@rm -f .build/logs/passed
+	@$(step) lint swift format lint --strict --parallel --recursive $(swift_files)
+	@$(step) schemas $(python) Tests/Schemas/check_schemas.py
+	@$(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test
+	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
+	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
+	@$(step) build swift build --build-tests
+	@$(step) 'swift tests' swift test --skip-build
+	@$(step) 'third-party self-tests' sh -c \
+	    'for script in $(third_party); do $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
+	@$(step) 'RFC 6455' $(python) Tests/ThirdParty/rfc6455.py
+	@$(step) 'bad input' $(python) Tests/ThirdParty/bad_input.py
+	@$(step) 'many threads' $(python) Tests/ThirdParty/many_threads.py
+	@$(step) 'kill -9' $(python) Tests/ThirdParty/crash.py
+	@$(step) 'demo run' $(python) Tests/ThirdParty/demo_run.py
+	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
+
+bench: .build/setup/build
+	@swift build -c release --product agent-events
+	@exec .build/release/agent-events bench $(arguments)
+
+lint:
+	@swift format lint --strict --parallel --recursive $(swift_files) && echo 'lint: clean'
+
+format:
+	@swift format --in-place --parallel --recursive $(swift_files)
+
+docs: .build/setup/build
+	@.ci/docs $(documented)
+
+clean:
+	@rm -rf .build .docs
+
+# Stamps: made again when what they stand for changes.
+.build/setup/build: .ci/setup
+	@.ci/setup build
+	@mkdir -p $(@D) && touch $@
+
+.build/setup/checks: .build/setup/build Tests/requirements.txt Tests/Schemas/requirements.txt
+	@.ci/setup checks
+	@python3 -m venv .build/venv
+	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
+	@echo "set-up: Python packages in .build/venv"
+	@touch $@

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""The demo agent, end to end: questions over HTTP, the run's events over WebSocket, and after kill -9 the same bytes again.
+
+Everything that the service sends is checked against the schemas.
+
+  demo_run.py               against a service that this script starts
+  demo_run.py --self-test   that the checks notice a run that is not whole
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+
+from self_test import check_broken
+from service import ROOT, SUBPROTOCOL, DataFolder, Service, add_binary_option
+from thread_reader import Fault, ThreadReader
+
+QUESTIONS = [
+    "Where does the hub tell observers of each commit?",
+    "Which file says how a run's order is checked?",
+    "xyzzyplugh quuxfrobnicate",
+]
+ENDS = ("agent_completed", "agent_failed", "agent_cancelled")
+TIME_LIMIT = 60
+
+
+async def ask_and_watch(service, thread, question):
+    """Subscribes, asks, and returns what the service sent until the run has ended."""
+    import websockets
+
+    sent, reader = [], ThreadReader(thread, 0)
+    async with websockets.connect(service.url, subprotocols=[SUBPROTOCOL]) as socket:
+        await socket.send(json.dumps({"op": "subscribe", "thread_id": thread, "after": "start"}))
+        live = False
+        while True:
+            raw = await socket.recv()
+            sent.append(raw)
+            message = json.loads(raw)
+            if message.get("op") == "error":
+                raise Fault(f"{question}: {raw}")
+            if message.get("op") == "live" and not live:
+                live = True
+                post(service, thread, question)
+            if "type" in message and reader.accept(raw)["type"] in ENDS:
+                return sent, reader.raw
+
+
+def post(service, thread, question):
+    headers = {"Content-Type": "application/json"}
+    answer = service.request("POST", f"/v1/threads/{thread}/messages", json.dumps({"text": question}), headers)
+    if answer.status != 202 or not answer.json().get("run_id"):
+        raise Fault(f"{question}: answered with {answer}")
+
+
+def check_run(question, raws):
+    """A whole run that really searched."""
+    events = [json.loads(raw) for raw in raws]
+    types = [event["type"] for event in events]
+    if types[:2] != ["user_message", "agent_started"] or events[0]["data"]["text"] != question:
+        raise Fault(f"{question}: the run begins with {types[:2]}")
+    if types[-1] != "agent_completed" or sum(kind in ENDS for kind in types) != 1:
+        raise Fault(f"{question}: the run ends with {types[-1]}")
+    for kind in ("agent_thinking", "tool_executing", "message_completed"):
+        if kind not in types:
+            raise Fault(f"{question}: there is no {kind}")
+    opened = [event["data"]["call_id"] for event in events if event["type"] == "tool_executing"]
+    closed = [event["data"]["call_id"] for event in events if event["type"] == "tool_completed"]
+    if sorted(opened) != sorted(closed):
+        raise Fault(f"{question}: calls {opened} were opened, and {closed} closed")
+    said = "".join(event["data"]["text"] for event in events if event["type"] == "message_delta")
+    whole = "".join(event["data"]["text"] for event in events if event["type"] == "message_completed")
+    if not said or said != whole:
+        raise Fault(f"{question}: the fragments are not the message: {said!r} and {whole!r}")
+    return events
+
+
+def check_schemas(messages):
+    with tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8") as file:
+        file.write("".join(message + "\n" for message in messages))
+        file.flush()
+        script = ROOT / "Tests" / "Schemas" / "check_schemas.py"
+        done = subprocess.run(
+            [sys.executable, str(script), "--messages", file.name], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise Fault(f"what the service sent does not fit the schemas: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def check_different(runs):
+    """Different questions, different tool calls and different answers: nothing is canned."""
+    shown = set()
+    for raws in runs:
+        events = [json.loads(raw) for raw in raws]
+        kinds = ("tool_executing", "message_completed")
+        parts = [event["data"].get("arguments") or event["data"].get("text") for event in events if event["type"] in kinds]
+        shown.add(json.dumps(parts))
+    if len(shown) != len(runs):
+        raise Fault("different questions gave the same events")
+
+
+def demo(binary):
+    runs = []
+    arguments = ["--demo", "--demo-folder", ROOT / "Sources"]
+    with DataFolder() as data:
+        with Service(binary, data, *map(str, arguments)) as service:
+            for number, question in enumerate(QUESTIONS):
+                watching = ask_and_watch(service, f"t_demo_{number}", question)
+                sent, raws = asyncio.run(asyncio.wait_for(watching, TIME_LIMIT))
+                check_run(question, raws)
+                check_schemas(sent)
+                runs.append(raws)
+            service.kill()
+            check_different(runs)
+            with Service(binary, data) as again:
+                for number, raws in enumerate(runs):
+                    events, _ = again.pages(f"t_demo_{number}")
+                    if [event.decode("utf-8") for event in events] != raws:
+                        raise Fault(f"after kill -9 the events of t_demo_{number} are not the same bytes")
+            return runs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_binary_option(parser)
+    parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
+    options = parser.parse_args()
+    if options.self_test:
+        return self_test()
+    try:
+        runs = demo(options.binary)
+    except (Fault, asyncio.TimeoutError) as fault:
+        print(f"FAILED: {fault if isinstance(fault, Fault) else f'no end within {TIME_LIMIT} s'}")
+        return 1
+    print(f"{len(runs)} questions, {sum(map(len, runs))} events, the same bytes after kill -9, all fit the schemas")
+    return 0
+
+
+# The checks, checked ----------------------------------------------------------------------------------------------------
+
+
+def recorded():
+    """A whole run, as a service sends it."""
+    data = [
+        ("user_message", {"message_id": "m_1", "user_id": "u_1", "text": "Why?"}),
+        ("agent_started", {"input": "Why?"}),
+        ("agent_thinking", {"thought_id": "th_1", "text": "Hm."}),
+        ("tool_executing", {"call_id": "c_1", "tool": "search_files", "arguments": {"query": "why"}}),
+        ("tool_completed", {"call_id": "c_1", "tool": "search_files", "status": "succeeded", "duration_ms": 1}),
+        ("message_delta", {"message_id": "m_2", "text": "Because."}),
+        ("message_completed", {"message_id": "m_2", "role": "assistant", "text": "Because."}),
+        ("agent_completed", {"duration_ms": 2}),
+    ]
+    events = []
+    for number, (kind, members) in enumerate(data, 1):
+        run = {} if kind == "user_message" else {"run_id": "r_1", "agent": "guide"}
+        event = {"type": kind, "id": f"1-{number}", "seq": number, "thread_id": "t_1", **run}
+        events.append(json.dumps({**event, "time": "2026-11-21T02:10:00.123Z", "data": members}))
+    return events
+
+
+def self_test():
+    good = recorded()
+    check_run("Why?", good)
+    check_schemas(good + ['{"op":"live","thread_id":"t_1","cursor":"1-8"}'])
+    broken = [
+        ("another question", "begins", lambda: check_run("How?", good)),
+        ("no start", "begins", lambda: check_run("Why?", good[:1] + good[2:])),
+        ("no end", "ends", lambda: check_run("Why?", good[:-1])),
+        ("two ends", "ends", lambda: check_run("Why?", good + good[-1:])),
+        ("no thought", "agent_thinking", lambda: check_run("Why?", good[:2] + good[3:])),
+        ("an open call", "closed", lambda: check_run("Why?", good[:4] + good[5:])),
+        ("a lost fragment", "fragments", lambda: check_run("Why?", good[:5] + good[6:])),
+        ("a canned answer", "the same", lambda: check_different([good, good])),
+        ("an event off the schema", "schemas", lambda: check_schemas([good[2].replace("thought_id", "thought")])),
+        ("an unknown op", "schemas", lambda: check_schemas(['{"op":"shrug"}'])),
+    ]
+    return check_broken("demo run", broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
