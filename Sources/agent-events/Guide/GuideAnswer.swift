@@ -27,7 +27,7 @@ package struct GuideAnswer: Hashable, Sendable {
             switch reading.outcome {
             case .excerpt(let excerpt):
                 fragments.append("\n\n\(reading.match.file), line \(reading.match.line):")
-                for line in excerpt.lines { fragments.append("\n    \(line)") }
+                for line in excerpt.lines { fragments.append(line.isEmpty ? "\n" : "\n    \(line)") }
                 read.append(reading.match)
             case .failed(let reason):
                 fragments.append("\n\n\(reading.match.file) matches too, but it could not be read: \(reason).")
