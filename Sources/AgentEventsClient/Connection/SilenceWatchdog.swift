@@ -59,7 +59,8 @@ package final class SilenceWatchdog: ChannelDuplexHandler {
         context.read()
     }
 
-    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
+    {
         guard let change = event as? Limit else {
             context.triggerUserOutboundEvent(event, promise: promise)
             return

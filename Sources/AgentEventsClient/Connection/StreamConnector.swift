@@ -47,7 +47,8 @@ struct StreamConnector: Sendable {
                 var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgradeConfiguration)
                 // The welcome may come in the same packet as the answer to the upgrade; by default it would be dropped.
                 pipeline.leftOverBytesStrategy = .forwardBytes
-                return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
+                return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
+                    configuration: pipeline)
             }
         }
         return try await upgrade.get()

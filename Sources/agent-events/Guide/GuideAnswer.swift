@@ -20,7 +20,8 @@ package struct GuideAnswer: Hashable, Sendable {
             return
         }
         var fragments = [
-            matches.count == 1 ? "One file has to do with \(subject)." : "\(matches.count) files have to do with \(subject)."
+            matches.count == 1
+                ? "One file has to do with \(subject)." : "\(matches.count) files have to do with \(subject)."
         ]
         var read: [FileMatch] = []
         for reading in readings {

@@ -32,7 +32,8 @@ import agent_events
     }
 
     @Test func aTermInTheNameCounts() {
-        let matches = Self.rank([("notes/garden.txt", "flowers"), ("notes/x.txt", "a garden once, and much else")], ["garden"])
+        let matches = Self.rank(
+            [("notes/garden.txt", "flowers"), ("notes/x.txt", "a garden once, and much else")], ["garden"])
         #expect(matches.first?.file == "notes/garden.txt")
         #expect(matches.count == 2)
     }

@@ -9,7 +9,8 @@ import agent_events
         ("policies of the boxes and the glass status", ["policy", "boxe", "glass", "status"]),
         ("How do I use it?", []),
         ("", []),
-        ("¿Dónde están los términos?", ["dónde", "están", "lo", "término"]),
+        ("¿Dónde están los términos?", ["dónde", "están", "los", "término"]),
+        ("“quoted” — «words»… 好的。", ["quoted", "word", "好的"]),
         ("a b c 7", []),
     ])
     func whatAQuestionIsAbout(question: String, terms: [String]) {

@@ -52,7 +52,8 @@ import agent_events
                 for (path, expected) in [
                     ("good.txt", "read: good"), ("latin.txt", "file.not_text"), ("binary.bin", "file.not_text"),
                     ("large.txt", "file.too_large"), ("outside.txt", "file.outside"), ("sub", "file.not_regular"),
-                    ("gone.txt", "file.missing"), ("../\(URL(fileURLWithPath: outside.path).lastPathComponent)/secret.txt", "file.outside"),
+                    ("gone.txt", "file.missing"),
+                    ("../\(URL(fileURLWithPath: outside.path).lastPathComponent)/secret.txt", "file.outside"),
                     ("sub/../good.txt", "read: good"), ("/etc/hostname", "file.missing"),
                 ] {
                     #expect(Self.code { try text.text(of: path) } == expected, "\(path)")

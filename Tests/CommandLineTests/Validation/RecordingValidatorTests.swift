@@ -11,7 +11,8 @@ import agent_events
         let run = run.map { #""run_id":"\#($0)","agent":"a","# } ?? ""
         let from = from.map { #""from_seq":\#($0),"# } ?? ""
         let time = second ?? sequence
-        return #"{"type":"\#(type)","id":"\#(generation)-\#(sequence)","seq":\#(sequence),\#(from)"thread_id":"\#(thread)","#
+        return
+            #"{"type":"\#(type)","id":"\#(generation)-\#(sequence)","seq":\#(sequence),\#(from)"thread_id":"\#(thread)","#
             + #"\#(run)"time":"2026-11-21T02:10:\#(time < 10 ? "0" : "")\#(time).000Z","data":\#(data)}"#
     }
 
@@ -36,34 +37,60 @@ import agent_events
 
     static let bad: [(String, [String], [String])] = [
         ("a gap", [started, line(3, "agent_completed", #"{"duration_ms":1}"#)], ["2 seq.gap"]),
-        ("a repetition", [started, thought, thought, line(3, "agent_completed", #"{"duration_ms":1}"#)],
-            ["3 seq.repeated"]),
-        ("swapped", [thought, started], ["2 seq.repeated", "2 run.unended"]),
-        ("time goes back", [started, line(2, "agent_completed", second: 0, #"{"duration_ms":1}"#)], ["2 time.backwards"]),
-        ("a generation falls",
+        (
+            "a repetition", [started, thought, thought, line(3, "agent_completed", #"{"duration_ms":1}"#)],
+            ["3 seq.repeated"]
+        ),
+        ("swapped", [thought, started], ["2 seq.repeated", "2 time.backwards", "2 run.unended"]),
+        (
+            "time goes back", [started, line(2, "agent_completed", second: 0, #"{"duration_ms":1}"#)],
+            ["2 time.backwards"]
+        ),
+        (
+            "a generation falls",
             [line(1, "agent_started", generation: 2, "{}"), line(2, "agent_completed", #"{"duration_ms":1}"#)],
-            ["2 id.generation"]),
+            ["2 id.generation"]
+        ),
         ("no end", [started, thought], ["1 run.unended"]),
         ("no start", [line(1, "agent_completed", #"{"duration_ms":1}"#)], ["1 order.not_started"]),
-        ("an event after the end",
-            [started, line(2, "agent_completed", #"{"duration_ms":1}"#),
-                line(3, "agent_thinking", #"{"thought_id":"th","text":"x"}"#)], ["3 order.already_ended"]),
-        ("a call left open", [started, thought, tool, line(4, "agent_completed", #"{"duration_ms":1}"#)],
-            ["4 order.work_open", "1 run.unended"]),
-        ("a failure that leaves a call open",
-            [started, thought, tool,
-                line(4, "agent_failed", #"{"error":{"code":"x","message":"y","retryable":false},"duration_ms":1}"#)],
-            ["4 order.work_open"]),
+        (
+            "an event after the end",
+            [
+                started, line(2, "agent_completed", #"{"duration_ms":1}"#),
+                line(3, "agent_thinking", #"{"thought_id":"th","text":"x"}"#),
+            ], ["3 order.already_ended"]
+        ),
+        (
+            "a call left open", [started, thought, tool, line(4, "agent_completed", #"{"duration_ms":1}"#)],
+            ["4 order.work_open", "1 run.unended"]
+        ),
+        (
+            "a failure that leaves a call open",
+            [
+                started, thought, tool,
+                line(4, "agent_failed", #"{"error":{"code":"x","message":"y","retryable":false},"duration_ms":1}"#),
+            ],
+            ["4 order.work_open"]
+        ),
         ("not JSON", [started, "{", line(2, "agent_completed", #"{"duration_ms":1}"#)], ["2 json.syntax"]),
         ("cut in the middle", [started, String(completed.prefix(60))], ["2 json.syntax", "1 run.unended"]),
-        ("a member is missing", [started, line(2, "agent_completed", "{}")], ["2 event.missing_field", "1 run.unended"]),
-        ("an id that is none", [#"{"type":"custom","thread_id":"no id","data":{"name":"n","value":1}}"#],
-            ["1 event.invalid_id"]),
-        ("a draft with a time",
+        (
+            "a member is missing", [started, line(2, "agent_completed", "{}")],
+            ["2 event.missing_field", "1 run.unended"]
+        ),
+        (
+            "an id that is none", [#"{"type":"custom","thread_id":"no id","data":{"name":"n","value":1}}"#],
+            ["1 event.invalid_id"]
+        ),
+        (
+            "a draft with a time",
             [#"{"type":"custom","time":"2026-11-21T02:10:00Z","data":{"name":"n","value":1}}"#],
-            ["1 event.field_not_allowed"]),
-        ("a draft out of order", [#"{"type":"agent_thinking","run_id":"r","data":{"thought_id":"t","text":"x"}}"#],
-            ["1 order.not_started"]),
+            ["1 event.field_not_allowed"]
+        ),
+        (
+            "a draft out of order", [#"{"type":"agent_thinking","run_id":"r","data":{"thought_id":"t","text":"x"}}"#],
+            ["1 order.not_started"]
+        ),
     ]
 
     @Test(arguments: bad)
