@@ -101,6 +101,23 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsClientTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsClient",
+                .product(name: "NIOCore", package: "swift-nio", condition: client),
+                .product(name: "NIOEmbedded", package: "swift-nio", condition: client),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
+                .product(name: "NIOPosix", package: "swift-nio", condition: client),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: client),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["AgentEvents", "agent-events"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsServer",

@@ -108,14 +108,15 @@ import Testing
 
     // MARK: Where it resumes
 
-    @Test(arguments: [
-        (StartPosition.start, nil, StartPosition.start),
-        (.start, cursor(4), .start),
-        (.now, cursor(4), .after(cursor(4))),
-        // The thread was empty: what came while there was no connection is to be seen.
-        (.now, nil, .start),
-        (.after(cursor(4)), cursor(4), .after(cursor(4))),
-    ] as [(StartPosition, Cursor?, StartPosition)])
+    @Test(
+        arguments: [
+            (StartPosition.start, nil, StartPosition.start),
+            (.start, cursor(4), .start),
+            (.now, cursor(4), .after(cursor(4))),
+            // The thread was empty: what came while there was no connection is to be seen.
+            (.now, nil, .start),
+            (.after(cursor(4)), cursor(4), .after(cursor(4))),
+        ] as [(StartPosition, Cursor?, StartPosition)])
     func withoutAnEventItResumesWhereItBegan(start: StartPosition, after: Cursor?, resumed: StartPosition) {
         var machine = FollowerStateMachine(thread: "t_7", start: start)
         _ = machine.receive(.welcome(heartbeatMilliseconds: nil))

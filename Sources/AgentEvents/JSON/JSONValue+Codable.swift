@@ -16,6 +16,8 @@ extension JSONValue {
         }
         let exact = ExactValues()
         let encoder = JSONEncoder()
+        // The same value gives the same bytes; by default the order of keys changes from process to process.
+        encoder.outputFormatting = .sortedKeys
         encoder.userInfo[ExactValues.key] = exact
         let json = try JSONValue(parsing: [UInt8](try encoder.encode(value)))
         guard let restored = exact.restore(in: json) else {

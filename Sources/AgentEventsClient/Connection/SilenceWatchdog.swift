@@ -1,18 +1,20 @@
-internal import NIOCore
+package import NIOCore
 
 /// Ends a connection on which nothing is heard for too long.
 ///
 /// Time counts only while somebody wants to read: a reader that is slow itself does not take the other side for dead. It
 /// stands first in the pipeline, where everything that arrives passes it.
-final class SilenceWatchdog: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class SilenceWatchdog: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     /// Sent down the pipeline to change how long a silence may last.
-    struct Limit: Sendable {
+    package struct Limit: Sendable {
         var duration: TimeAmount
+
+        package init(duration: TimeAmount) { self.duration = duration }
     }
 
     private var limit: TimeAmount
@@ -20,35 +22,35 @@ final class SilenceWatchdog: ChannelDuplexHandler {
     private var lastHeard = NIODeadline.uptimeNanoseconds(0)
     private var timer: Scheduled<Void>?
 
-    init(limit: TimeAmount) { self.limit = limit }
+    package init(limit: TimeAmount) { self.limit = limit }
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { start(context) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         start(context)
         context.fireChannelActive()
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
         context.fireChannelInactive()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastHeard = context.eventLoop.now
         isReadWanted = false
         context.fireChannelRead(data)
     }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if !isReadWanted {
             isReadWanted = true
             // The silence begins when somebody listens.
@@ -57,7 +59,8 @@ final class SilenceWatchdog: ChannelDuplexHandler {
         context.read()
     }
 
-    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
+    {
         guard let change = event as? Limit else {
             context.triggerUserOutboundEvent(event, promise: promise)
             return

@@ -44,9 +44,11 @@ struct StreamConnector: Sendable {
         let upgrade = try await bootstrap.connect(host: url.host, port: url.port) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(SilenceWatchdog(limit: limit))
+                var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgradeConfiguration)
+                // The welcome may come in the same packet as the answer to the upgrade; by default it would be dropped.
+                pipeline.leftOverBytesStrategy = .forwardBytes
                 return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-                    configuration: NIOUpgradableHTTPClientPipelineConfiguration(
-                        upgradeConfiguration: upgradeConfiguration))
+                    configuration: pipeline)
             }
         }
         return try await upgrade.get()

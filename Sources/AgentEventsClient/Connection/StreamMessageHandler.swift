@@ -1,14 +1,14 @@
-internal import NIOCore
-internal import NIOWebSocket
+package import NIOCore
+package import NIOWebSocket
 
 /// Turns frames into messages: answers pings of both kinds at once, whatever the reader does, echoes the close frame, and
 /// says how the connection ended.
 ///
 /// It stands behind the aggregator, so it sees whole messages only. What is written passes it by.
-final class StreamMessageHandler: ChannelInboundHandler {
-    typealias InboundIn = WebSocketFrame
-    typealias InboundOut = ByteBuffer
-    typealias OutboundOut = WebSocketFrame
+package final class StreamMessageHandler: ChannelInboundHandler {
+    package typealias InboundIn = WebSocketFrame
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundOut = WebSocketFrame
 
     private static let ping = Array(#"{"op":"ping""#.utf8)
     private static let pong = ByteBuffer(string: #"{"op":"pong"}"#)
@@ -16,7 +16,9 @@ final class StreamMessageHandler: ChannelInboundHandler {
     /// Whether it is known how the connection ended; what comes later says nothing more.
     private var hasEnded = false
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package init() {}
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasEnded else { return }
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
@@ -51,7 +53,7 @@ final class StreamMessageHandler: ChannelInboundHandler {
         end(context, error, sending: code == 1005 ? nil : WebSocketErrorCode(codeNumber: code))
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !hasEnded else { return }
         switch error {
         case let error as AgentEventsClientError:
@@ -72,7 +74,7 @@ final class StreamMessageHandler: ChannelInboundHandler {
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         if !hasEnded {
             hasEnded = true
             context.fireErrorCaught(

@@ -64,7 +64,8 @@ package struct FollowerStateMachine: Hashable, Sendable {
         case (.following, .live(thread.rawValue, let cursor)):
             failures = 0
             return .deliver(.live(cursor))
-        case (.subscribing, .reset(thread.rawValue, let reason, _)), (.following, .reset(thread.rawValue, let reason, _)):
+        case (.subscribing, .reset(thread.rawValue, let reason, _)),
+            (.following, .reset(thread.rawValue, let reason, _)):
             return reset(reason)
         case (.greeting, .event), (.greeting, .subscribed), (.greeting, .live), (.greeting, .reset),
             (.subscribing, .event), (.subscribing, .subscribed), (.subscribing, .live), (.subscribing, .reset),

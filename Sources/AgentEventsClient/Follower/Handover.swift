@@ -1,15 +1,17 @@
 internal import Synchronization
 
 /// Hands elements from one task to another, one at a time, with no queue in between.
-final class Handover<Element: Sendable>: Sendable {
+package final class Handover<Element: Sendable>: Sendable {
     private typealias Giver = CheckedContinuation<Void, any Error>
     private typealias Taker = CheckedContinuation<Element, any Error>
     private let machine = Mutex(HandoverStateMachine<Element, Giver, Taker>())
 
+    package init() {}
+
     /// Returns when the element was taken.
     ///
     /// - Throws: `CancellationError` when either side is cancelled or has finished.
-    func offer(_ element: Element) async throws {
+    package func offer(_ element: Element) async throws {
         try await withTaskCancellationHandler {
             try Task.checkCancellation()
             try await withCheckedThrowingContinuation { (giver: Giver) in
@@ -31,7 +33,7 @@ final class Handover<Element: Sendable>: Sendable {
     /// Returns the next element; waits for it.
     ///
     /// - Throws: what ``finish(throwing:)`` said, or `CancellationError`.
-    func take() async throws -> Element {
+    package func take() async throws -> Element {
         try await withTaskCancellationHandler {
             try Task.checkCancellation()
             return try await withCheckedThrowingContinuation { (taker: Taker) in
@@ -53,7 +55,7 @@ final class Handover<Element: Sendable>: Sendable {
     /// Ends the handover for both sides.
     ///
     /// - Parameter error: what the taker gets; `nil` for a cancellation.
-    func finish(throwing error: (any Error)?) {
+    package func finish(throwing error: (any Error)?) {
         switch machine.withLock({ $0.finish(error) }) {
         case .none:
             break

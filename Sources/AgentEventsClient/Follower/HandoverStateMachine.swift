@@ -1,7 +1,7 @@
 /// One element at a time from one giver to one taker; each waits for the other.
 ///
 /// Cancelling either side ends the handover for both.
-struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
+package struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
     private enum State: ~Copyable {
         case idle
         /// The giver waits.
@@ -14,11 +14,11 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
 
     private var state: State
 
-    init() { state = .idle }
+    package init() { state = .idle }
 
     private init(_ state: consuming State) { self.state = state }
 
-    enum OfferAction {
+    package enum OfferAction {
         /// Keep the giver waiting.
         case suspend
         /// The taker gets the element; the giver goes on.
@@ -27,7 +27,7 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
         case refuse
     }
 
-    mutating func offer(_ element: Element, _ giver: Giver) -> OfferAction {
+    package mutating func offer(_ element: Element, _ giver: Giver) -> OfferAction {
         switch consume state {
         case .idle:
             self = Self(.offered(element, giver))
@@ -43,7 +43,7 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
         }
     }
 
-    enum TakeAction {
+    package enum TakeAction {
         /// Keep the taker waiting.
         case suspend
         /// The taker gets the element, and the giver goes on.
@@ -52,7 +52,7 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
         case end((any Error)?)
     }
 
-    mutating func take(_ taker: Taker) -> TakeAction {
+    package mutating func take(_ taker: Taker) -> TakeAction {
         switch consume state {
         case .idle:
             self = Self(.awaited(taker))
@@ -68,7 +68,7 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
         }
     }
 
-    enum FinishAction {
+    package enum FinishAction {
         case none
         /// The giver that waits fails with a cancellation.
         case release(Giver)
@@ -77,7 +77,7 @@ struct HandoverStateMachine<Element, Giver, Taker>: ~Copyable {
     }
 
     /// - Parameter error: why; `nil` for a cancellation.
-    mutating func finish(_ error: (any Error)?) -> FinishAction {
+    package mutating func finish(_ error: (any Error)?) -> FinishAction {
         switch consume state {
         case .idle:
             self = Self(.finished(error))

@@ -49,7 +49,9 @@ package enum StreamMessage: Hashable, Sendable {
             guard let elements = value["cursors"]?.arrayValue else { throw malformed("cursors", value) }
             var cursors: [Cursor] = []
             for element in elements {
-                guard let cursor = element.stringValue.flatMap({ Cursor($0) }) else { throw malformed("cursors", value) }
+                guard let cursor = element.stringValue.flatMap({ Cursor($0) }) else {
+                    throw malformed("cursors", value)
+                }
                 cursors.append(cursor)
             }
             return .emitted(request: value["req"], cursors: cursors)

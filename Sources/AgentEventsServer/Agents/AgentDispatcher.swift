@@ -65,8 +65,10 @@ package final class AgentDispatcher: Sendable {
 
     /// Hands a run over to ``run()``, in a reserved slot.
     func start(_ job: AgentJob) {
+        // Counted before it is handed over: it may end before the next line.
+        let action = slots.withLock { $0.start() }
         handOver.yield(job)
-        act(on: slots.withLock { $0.start() })
+        act(on: action)
     }
 
     /// Gives a reserved slot back.

@@ -20,7 +20,8 @@ struct ReplayCommand: AsyncParsableCommand {
     @OptionGroup var stream: StreamOptions
 
     @Option(
-        help: "The thread to emit into. Default: the one of each event.", transform: { text throws in try ThreadID(text) })
+        help: "The thread to emit into. Default: the one of each event.",
+        transform: { text throws in try ThreadID(text) })
     var thread: ThreadID?
 
     @Option(

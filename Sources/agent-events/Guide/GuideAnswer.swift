@@ -20,14 +20,15 @@ package struct GuideAnswer: Hashable, Sendable {
             return
         }
         var fragments = [
-            matches.count == 1 ? "One file has to do with \(subject)." : "\(matches.count) files have to do with \(subject)."
+            matches.count == 1
+                ? "One file has to do with \(subject)." : "\(matches.count) files have to do with \(subject)."
         ]
         var read: [FileMatch] = []
         for reading in readings {
             switch reading.outcome {
             case .excerpt(let excerpt):
                 fragments.append("\n\n\(reading.match.file), line \(reading.match.line):")
-                for line in excerpt.lines { fragments.append("\n    \(line)") }
+                for line in excerpt.lines { fragments.append(line.isEmpty ? "\n" : "\n    \(line)") }
                 read.append(reading.match)
             case .failed(let reason):
                 fragments.append("\n\n\(reading.match.file) matches too, but it could not be read: \(reason).")

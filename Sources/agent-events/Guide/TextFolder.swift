@@ -43,7 +43,9 @@ package struct TextFolder: Sendable {
             case .typeDirectory:
                 collect(folder: path, depth: depth + 1, into: &found)
             case .typeRegular:
-                if let size = attributes[.size] as? NSNumber, size.intValue <= Self.maximumByteCount { found.append(path) }
+                if let size = attributes[.size] as? NSNumber, size.intValue <= Self.maximumByteCount {
+                    found.append(path)
+                }
             case .typeSymbolicLink:
                 if (try? location(of: path)) != nil { found.append(path) }
             default:

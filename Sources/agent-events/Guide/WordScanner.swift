@@ -1,4 +1,4 @@
-/// Cuts text into words: runs of letters, digits and whatever is not ASCII. A compound such as `RunStateMachine` is given
+/// Cuts text into words: runs of letters and digits, and of what is not ASCII but for signs. A compound such as `RunStateMachine` is given
 /// whole and in its parts.
 package struct WordScanner {
     /// Whether a word that begins with a byte is of interest; `nil` when every word is.
@@ -31,22 +31,25 @@ package struct WordScanner {
         var line = 1
         var position = 0
         while position < text.count {
-            let byte = text[position]
-            guard Self.isPart(byte) else {
-                if byte == 0x0A { line += 1 }
-                position += 1
+            let length = Self.partLength(text, position)
+            guard length > 0 else {
+                if text[position] == 0x0A { line += 1 }
+                position += Self.characterLength(text[position])
                 continue
             }
             let start = position
             var partStart = position
-            position += 1
-            while position < text.count, Self.isPart(text[position]) {
+            position += length
+            while position < text.count {
+                let length = Self.partLength(text, position)
+                if length == 0 { break }
                 if includesParts, Self.isUpper(text[position]), !Self.isUpper(text[position - 1]) {
                     give(text[partStart..<position], line, visit)
                     partStart = position
                 }
-                position += 1
+                position += length
             }
+            position = min(position, text.count)
             give(text[partStart..<position], line, visit)
             if partStart != start { give(text[start..<position], line, visit) }
             count += 1
@@ -59,10 +62,25 @@ package struct WordScanner {
         visit(WordFold.fold(String(decoding: word, as: UTF8.self)), line)
     }
 
-    private static func isPart(_ byte: UInt8) -> Bool {
+    /// How many bytes the character at a position has, when it is part of a word; 0 when it is none.
+    private static func partLength(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
+        let byte = text[position]
         switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x80...0xFF: true
-        default: false
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: return 1
+        case 0x00...0x7F: return 0
+        // Signs and punctuation: U+0080 to U+00BF, U+2000 to U+2FFF, U+3000 to U+303F.
+        case 0xC2, 0xE2: return 0
+        case 0xE3 where position + 1 < text.count && text[position + 1] == 0x80: return 0
+        default: return characterLength(byte)
+        }
+    }
+
+    private static func characterLength(_ first: UInt8) -> Int {
+        switch first {
+        case 0xC0...0xDF: 2
+        case 0xE0...0xEF: 3
+        case 0xF0...0xFF: 4
+        default: 1
         }
     }
 

@@ -83,7 +83,8 @@ struct RecordedThread {
             faults.append(
                 RecordingFault(
                     line: line, rule: "run.unended",
-                    message: "the run \(run) starts here and has no end; legal: agent_completed, agent_failed, agent_cancelled"
+                    message:
+                        "the run \(run) starts here and has no end; legal: agent_completed, agent_failed, agent_cancelled"
                 ))
         }
         return faults

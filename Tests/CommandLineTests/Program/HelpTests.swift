@@ -1,0 +1,30 @@
+import Testing
+
+@Suite struct HelpTests {
+    @Test(arguments: [[], ["serve"], ["tail"], ["emit"], ["validate"], ["replay"]])
+    func everyHelpHasAnExample(command: [String]) async throws {
+        let outcome = try await Program.run(command + ["--help"])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("Example"))
+        #expect(outcome.output.contains("agent-events \(command.first ?? "serve")"))
+        #expect(!outcome.output.contains("\u{1B}"))
+    }
+
+    @Test(arguments: [
+        ["nonsense"], ["tail"], ["tail", "no id"], ["tail", "t", "--after", "yesterday"],
+        ["tail", "t", "--count", "0"],
+        ["tail", "t", "--url", "http://x"], ["tail", "t", "--format", "xml"], ["emit"],
+        ["emit", "--thread", "t", "--batch", "0"],
+        ["validate"], ["validate", "x", "--policy", "strict"], ["replay", "x", "--speed", "-1"],
+        ["serve", "--auth", "jwt"], ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],
+        ["serve", "--durability", "none"], ["serve", "--in-memory", "--durability", "disk"],
+        ["serve", "--demo-folder", "."], ["serve", "--heartbeat", "0"], ["serve", "--log-level", "loud"],
+        ["serve", "--in-memory", "--host", "0.0.0.0"],
+    ])
+    func wrongUsageIsSaidInWordsAndEndsWith64(arguments: [String]) async throws {
+        let outcome = try await Program.run(arguments)
+        #expect(outcome.status == 64, "\(arguments): \(outcome)")
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.error.lowercased().contains("error"))
+    }
+}

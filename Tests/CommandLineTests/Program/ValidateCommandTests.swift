@@ -1,0 +1,41 @@
+import Testing
+
+@Suite struct ValidateCommandTests {
+    private static let draft = #"{"type":"agent_started","run_id":"r","agent":"a","data":{}}"#
+    private static let thought = #"{"type":"agent_thinking","run_id":"r","data":{"thought_id":"t","text":"x"}}"#
+    private static let end = #"{"type":"agent_completed","run_id":"r","data":{"duration_ms":1}}"#
+
+    @Test(arguments: [
+        ([draft, thought, end], "standard", 0, "ok: 3 events, 1 run, 1 thread"),
+        ([], "standard", 0, "ok: 0 events, 0 runs, 0 threads"),
+        ([draft, thought, end], "canonical", 1, ":3: order.not_canonical: "),
+        ([thought], "standard", 1, ":1: order.not_started: "),
+        ([draft, thought, end, thought], "standard", 1, ":4: order.already_ended: "),
+        ([draft, "{"], "standard", 1, ":2: json.syntax: "),
+        ([draft], "standard", 1, ":1: run.unended: "),
+    ])
+    func aFileIsJudged(lines: [String], policy: String, status: Int32, says: String) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("x.ndjson", lines.joined(separator: "\r\n"))
+            let file = try await Program.run(["validate", path, "--policy", policy])
+            #expect(file.status == status)
+            #expect(file.output.contains(says), "\(file.output)")
+            #expect(!file.output.contains("\u{1B}"))
+            let input = try await Program.run(
+                ["validate", "-", "--policy", policy], input: lines.joined(separator: "\n") + "\n")
+            #expect(input.status == status)
+            #expect(input.output == file.output.replacing(path, with: "-"))
+        }
+    }
+
+    @Test func whatWouldHaveBeenLegalIsNamed() async throws {
+        let outcome = try await Program.run(["validate", "-"], input: Self.thought + "\n")
+        #expect(outcome.output.contains("agent_started"))
+    }
+
+    @Test func aFileThatIsNotThereIsSaid() async throws {
+        let outcome = try await Program.run(["validate", "/nowhere/x.ndjson"])
+        #expect(outcome.status == 1)
+        #expect(outcome.error == "error: there is no file /nowhere/x.ndjson\n")
+    }
+}
