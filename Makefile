@@ -61,7 +61,7 @@ clean:
 	@.ci/setup build
 	@mkdir -p $(@D) && touch $@
 
-.build/setup/checks: .build/setup/build Tests/requirements.txt Tests/Schemas/requirements.txt
+.build/setup/checks: .build/setup/build Tests/requirements.txt
 	@.ci/setup checks
 	@python3 -m venv .build/venv
 	@$(python) -m pip install --quiet --disable-pip-version-check --requirement Tests/requirements.txt
