@@ -36,7 +36,7 @@ public final class SQLiteEventLog: EventLog {
 
     public func open() async throws(EventLogError) -> LogOpening {
         try writer.withLock { (writer) throws(EventLogError) in
-            if let previous = writer.take() { try? previous.connection.close() }
+            if var previous = writer.take() { try? previous.close() }
             connection.withLock { $0 = nil }
             let opened = try LogOpener(path: path, configuration: configuration).open()
             writer = opened.writer

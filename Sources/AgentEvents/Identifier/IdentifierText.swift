@@ -18,8 +18,10 @@ public struct IdentifierText: Hashable, Sendable {
         guard bytes.count <= Self.maximumByteCount else {
             throw IdentifierError(kind: kind, problem: .tooLong(byteCount: bytes.count))
         }
-        if let offset = bytes.enumerated().first(where: { !Self.allows($0.element) })?.offset {
-            throw IdentifierError(kind: kind, problem: .character(offset: offset))
+        var offset = 0
+        for byte in bytes {
+            guard Self.allows(byte) else { throw IdentifierError(kind: kind, problem: .character(offset: offset)) }
+            offset += 1
         }
         self.string = String(string)
     }

@@ -34,9 +34,10 @@ struct EscapedStringScan {
                 bytes.append(contentsOf: UTF8.encode(scalar).map(Array.init) ?? [])
             }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw WireError(.encoding, offset: position, "the text is not well-formed UTF-8")
+        let text = bytes.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { StringScan.text($0, from: 0, to: buffer.count) } ?? ""
         }
+        guard let text else { throw malformed() }
         return .string(text)
     }
 
@@ -45,15 +46,16 @@ struct EscapedStringScan {
         var units: [UInt16] = []
         while true {
             let stop = StringScan.firstSpecial(base, from: position, to: end)
-            let plain = UnsafeBufferPointer(start: base + position, count: stop - position)
-            guard let text = String(validating: plain, as: UTF8.self) else {
-                throw WireError(.encoding, offset: stop, "the text is not well-formed UTF-8")
-            }
+            guard let text = StringScan.text(base, from: position, to: stop) else { throw malformed() }
             units.append(contentsOf: text.utf16)
             position = stop
             if try takeQuote() { return units }
             units.append(try escape())
         }
+    }
+
+    private func malformed() -> WireError {
+        WireError(.encoding, offset: position, "the text is not well-formed UTF-8")
     }
 
     /// Takes the closing quotation mark, when that is the special byte here.

@@ -1,8 +1,9 @@
 import Synchronization
 
-/// The way past Foundation for JSON values: they are kept by their coding path, because a `JSONEncoder` cannot hold every
-/// number and string of JSON.
+/// The way of JSON values past Foundation, whose coders cannot hold every number and string of JSON: a value inside of
+/// what is converted goes by its coding path, and Foundation sees a null in its place.
 final class ExactValues: Sendable {
+    /// Where a coder's `userInfo` has the values.
     static var key: CodingUserInfoKey {
         guard let key = CodingUserInfoKey(rawValue: "agent_events.exact_values") else {
             preconditionFailure("any text is a key")
@@ -11,18 +12,20 @@ final class ExactValues: Sendable {
     }
 
     private let root: JSONValue?
-    private let values = Mutex<[[String]: JSONValue]>([:])
+    private let kept = Mutex(KeptValues())
 
+    /// - Parameter root: the value that is decoded; `nil` for encoding.
     init(root: JSONValue? = nil) { self.root = root }
 
-    func keep(_ value: JSONValue, at path: [any CodingKey]) {
-        values.withLock { $0[path.map(Self.step)] = value }
-    }
+    /// Keeps a value that is encoded at a path.
+    func keep(_ value: JSONValue, at path: [any CodingKey]) { kept.withLock { $0.keep(value, at: path) } }
 
-    /// The value with each kept one in its place.
-    func restore(in value: JSONValue) -> JSONValue {
-        let values = values.withLock { $0 }
-        return values.isEmpty ? value : Self.restore(value, at: [], from: values)
+    /// What Foundation made, with each kept value in its place; `nil` when one has no place in it.
+    func restore(in value: JSONValue) -> JSONValue? {
+        let kept = kept.withLock { $0 }
+        var placed = 0
+        let restored = kept.restore(in: value, placed: &placed)
+        return placed == kept.count ? restored : nil
     }
 
     /// The value at a path from the root; `nil` when the path does not lead to one.
@@ -36,30 +39,5 @@ final class ExactValues: Sendable {
             }
         }
         return value
-    }
-
-    private static func step(_ key: any CodingKey) -> String {
-        // An element of an array has no name of its own: Foundation calls the first one "Index 0".
-        if let index = key.intValue { return String(index) }
-        return key.stringValue
-    }
-
-    private static func restore(
-        _ value: JSONValue, at path: [String], from values: [[String]: JSONValue]
-    ) -> JSONValue {
-        if let exact = values[path] { return exact }
-        switch value {
-        case .array(let elements):
-            return .array(
-                elements.enumerated().map { index, element in
-                    restore(element, at: path + [String(index)], from: values)
-                })
-        case .object(let object):
-            return .object(
-                JSONObject(uniqueMembers: object.map { ($0.key, restore($0.value, at: path + [$0.key], from: values)) })
-            )
-        case .null, .bool, .number, .string, .unpairedString:
-            return value
-        }
     }
 }

@@ -172,8 +172,7 @@ struct JSONParser {
         let start = position
         let stop = StringScan.firstSpecial(base, from: start, to: end)
         guard stop < end, base[stop] == ASCII.quote else { return try escapedString(from: start) }
-        let content = UnsafeBufferPointer(start: base + start, count: stop - start)
-        guard let text = String(validating: content, as: UTF8.self) else { throw malformed(from: start, to: stop) }
+        guard let text = StringScan.text(base, from: start, to: stop) else { throw malformed(from: start, to: stop) }
         position = stop + 1
         return .string(text)
     }

@@ -18,7 +18,12 @@ extension JSONValue {
         let encoder = JSONEncoder()
         encoder.userInfo[ExactValues.key] = exact
         let json = try JSONValue(parsing: [UInt8](try encoder.encode(value)))
-        self = exact.restore(in: json)
+        guard let restored = exact.restore(in: json) else {
+            throw EncodingError.invalidValue(
+                value,
+                .init(codingPath: [], debugDescription: "a JSON value in it is encoded outside of its coding path"))
+        }
+        self = restored
     }
 
     /// Converts to any `Decodable` type, as `JSONDecoder` does by default. A `JSONValue` inside of it is taken over

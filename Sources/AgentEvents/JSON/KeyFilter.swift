@@ -22,8 +22,11 @@ struct KeyFilter {
     }
 
     private static func bit(_ key: String) -> UInt64 {
-        let bytes = key.utf8
-        guard let first = bytes.first, let last = bytes.last else { return 1 }
-        return 1 &<< UInt64(truncatingIfNeeded: Int(first) &* 31 &+ Int(last) &* 7 &+ bytes.count)
+        var key = key
+        return key.withUTF8 { bytes in
+            guard !bytes.isEmpty else { return 1 }
+            let mix = Int(bytes[0]) &* 31 &+ Int(bytes[bytes.count - 1]) &* 7 &+ bytes.count
+            return 1 &<< UInt64(truncatingIfNeeded: mix)
+        }
     }
 }

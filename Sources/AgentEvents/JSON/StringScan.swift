@@ -30,6 +30,24 @@ enum StringScan {
         return (control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & highs
     }
 
+    /// The text of bytes that may or may not be well-formed UTF-8.
+    static func text(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> String? {
+        guard firstMalformed(base, from: start, to: end) == nil else { return nil }
+        return String(decoding: UnsafeBufferPointer(start: base + start, count: end - start), as: UTF8.self)
+    }
+
+    private static func firstBeyondASCII(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
+        var index = start
+        while index &+ 8 <= end {
+            let word = UInt64(littleEndian: UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self))
+            let hits = word & 0x8080_8080_8080_8080
+            if hits != 0 { return index &+ (hits.trailingZeroBitCount &>> 3) }
+            index &+= 8
+        }
+        while index < end, base[index] < 0x80 { index &+= 1 }
+        return index
+    }
+
     /// The first byte that is not part of well-formed UTF-8 (The Unicode Standard, table 3-7).
     ///
     /// - Returns: the index of the sequence's first byte, or `nil` when all is well formed.
@@ -38,7 +56,7 @@ enum StringScan {
         while index < end {
             let lead = base[index]
             if lead < 0x80 {
-                index += 1
+                index = firstBeyondASCII(base, from: index, to: end)
                 continue
             }
             let length: Int

@@ -38,16 +38,15 @@ extension AgentRuntime {
     }
 
     /// Runs an agent whose result is JSON, or absent.
-    @discardableResult
-    public func withRun(
+    package func withJSONRun(
         user: UserID,
         thread: ThreadID,
         agent: AgentName,
-        input: (any Encodable & Sendable)? = nil,
-        id: RunID? = nil,
+        input: JSONValue,
+        id: RunID,
         _ body: (AgentRun) async throws -> JSONValue?
-    ) async throws -> JSONValue? {
+    ) async throws {
         let context = try await context(user: user, thread: thread)
-        return try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { $0 })
+        _ = try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { $0 })
     }
 }

@@ -53,7 +53,7 @@ public enum EventEncoder {
         writer.raw(#"","time":""#)
         time.write(into: &writer)
         writer.raw(#"","data":"#)
-        var data = MemberWriter(writer)
+        var data = MemberWriter(consume writer)
         try payload.write(into: &data)
         return data.finish()
     }

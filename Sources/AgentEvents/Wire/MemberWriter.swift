@@ -5,7 +5,7 @@ struct MemberWriter {
     private var isFirst = true
 
     /// Opens `data`; the writer stands after its colon.
-    init(_ writer: JSONWriter) {
+    init(_ writer: consuming JSONWriter) {
         self.writer = writer
         self.writer.byte(ASCII.openBrace)
     }

@@ -25,8 +25,10 @@ struct LogOpener {
             try migrate(pool)
             let state = try pool.writeWithoutTransaction { try recover($0) }
             let connection = LogConnection(path: path, pool: pool, tail: state.tail, lock: lock)
+            let checkpointer = try Checkpointer(path: path, threshold: configuration.checkpointPageCount)
             let writer = LogWriter(
                 connection: connection,
+                checkpointer: checkpointer,
                 configuration: configuration,
                 nextBlock: state.tail.end == 0 ? 1 : state.tail.end + 1 + Self.blockGap,
                 nextThread: state.lastThread + 1,
@@ -64,11 +66,11 @@ struct LogOpener {
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
         database.persistentReadOnlyConnections = true
         let maximumPageCount = configuration.maximumPageCount
-        let checkpointPageCount = configuration.checkpointPageCount
         database.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -8192")
             guard !database.configuration.readonly else { return }
-            try database.execute(sql: "PRAGMA wal_autocheckpoint = \(checkpointPageCount)")
+            // The checkpointer does it.
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             if let maximumPageCount { try database.execute(sql: "PRAGMA max_page_count = \(maximumPageCount)") }
         }
         return database

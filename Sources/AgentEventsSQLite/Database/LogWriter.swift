@@ -4,7 +4,12 @@ import Synchronization
 
 /// Writes commits. One at a time, on a thread that may block.
 struct LogWriter: Sendable {
+    private static let pageSize = 4096
+    /// Pages that a commit writes besides those of its rows, about.
+    private static let pagesPerCommit = 2
+
     let connection: LogConnection
+    private let checkpointer: Checkpointer
     private let configuration: SQLiteEventLog.Configuration
     private var nextBlock: Int64
     private var nextThread: UInt64
@@ -15,12 +20,14 @@ struct LogWriter: Sendable {
 
     init(
         connection: LogConnection,
+        checkpointer: Checkpointer,
         configuration: SQLiteEventLog.Configuration,
         nextBlock: Int64,
         nextThread: UInt64,
         indexedThrough: Int64
     ) {
         self.connection = connection
+        self.checkpointer = checkpointer
         self.configuration = configuration
         self.nextBlock = nextBlock
         self.nextThread = nextThread
@@ -59,6 +66,11 @@ struct LogWriter: Sendable {
         if raisesWatermark { indexedThrough = plan.indexedThrough }
         nextBlock += Int64(blocks.count)
         connection.tail.withLock { $0.apply(plan, entries: entries, blocks: blocks) }
+        let pageCount = blocks.reduce(Self.pagesPerCommit) { $0 + 1 + $1.bytes.count / Self.pageSize }
+        checkpointer.committed(
+            pageCount: pageCount + plan.chunks.count + plan.newThreads.count + commit.keys.count * 2,
+            connection: connection
+        )
     }
 
     /// Takes the threads of entries into memory that are not.
@@ -117,6 +129,11 @@ struct LogWriter: Sendable {
                     return .commit
                 }
             }
+        }
+        do {
+            try checkpointer.close()
+        } catch {
+            throw EventLogError(error, doing: "closing", path: connection.path)
         }
         try connection.close()
     }

@@ -9,8 +9,8 @@ package enum LoopbackHost {
         if name == "localhost" { return true }
         guard let address = try? SocketAddress(ipAddress: name, port: 0) else { return false }
         switch address {
-        case .v4(let address):
-            return UInt32(bigEndian: address.address.sin_addr.s_addr) >> 24 == 127
+        case .v4:
+            return address.ipAddress?.hasPrefix("127.") ?? false
         case .v6:
             return address.ipAddress == "::1"
         case .unixDomainSocket:

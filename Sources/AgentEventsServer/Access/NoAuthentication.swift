@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Lets everybody do everything, as the user `local`: for development, on loopback addresses only.
 public struct NoAuthentication: Authenticator {
     public init() {}

@@ -33,7 +33,7 @@ package struct OriginPolicy: Sendable {
 
     /// The service's own pages.
     private func isSame(_ origin: String, _ host: String?) -> Bool {
-        guard let host, let scheme = origin.range(of: "://") else { return false }
-        return origin[scheme.upperBound...].lowercased() == host.lowercased()
+        guard let host else { return false }
+        return ["http://", "https://"].contains { origin.lowercased() == $0 + host.lowercased() }
     }
 }

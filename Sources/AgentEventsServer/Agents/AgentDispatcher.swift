@@ -64,7 +64,7 @@ package final class AgentDispatcher: Sendable {
     }
 
     /// Hands a run over to ``run()``, in a reserved slot.
-    package func start(_ job: AgentJob) {
+    func start(_ job: AgentJob) {
         handOver.yield(job)
         act(on: slots.withLock { $0.start() })
     }
@@ -84,8 +84,8 @@ package final class AgentDispatcher: Sendable {
     private func execute(_ job: AgentJob) async {
         defer { slots.withLock { $0.didEnd() } }
         do {
-            _ = try await runtime.withRun(
-                user: job.owner, thread: job.thread, agent: job.agent.name, input: job.prompt.text, id: job.run
+            try await runtime.withJSONRun(
+                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text), id: job.run
             ) { run in
                 try await job.agent.respond(to: job.prompt, run: run)
             }

@@ -1,7 +1,7 @@
-package import AgentEvents
+import AgentEvents
 
 /// One run that is to be made.
-package struct AgentJob: Sendable {
+struct AgentJob: Sendable {
     var agent: any ServedAgent
     var prompt: UserPrompt
     /// Made beforehand, so that whoever asked can be told.

@@ -2,27 +2,27 @@
 ///
 /// A slot is reserved before the user's message is logged and taken when the run is handed over, so that no message is
 /// accepted which nobody will answer.
-struct AgentSlotsStateMachine: Equatable {
+package struct AgentSlotsStateMachine: Equatable {
     private let maximumRuns: Int
     private var reserved = 0
     private var running = 0
     private var isClosed = false
 
-    init(maximumRuns: Int) { self.maximumRuns = maximumRuns }
+    package init(maximumRuns: Int) { self.maximumRuns = maximumRuns }
 
-    enum ReserveAction: Equatable {
+    package enum ReserveAction: Equatable {
         case accept
         case rejectBusy
         case rejectClosed
     }
 
-    enum HandOverAction: Equatable {
+    package enum HandOverAction: Equatable {
         case none
         /// No further run comes.
         case finish
     }
 
-    mutating func reserve() -> ReserveAction {
+    package mutating func reserve() -> ReserveAction {
         guard !isClosed else { return .rejectClosed }
         guard reserved + running < maximumRuns else { return .rejectBusy }
         reserved += 1
@@ -30,7 +30,7 @@ struct AgentSlotsStateMachine: Equatable {
     }
 
     /// A reserved slot's run is handed over.
-    mutating func start() -> HandOverAction {
+    package mutating func start() -> HandOverAction {
         precondition(reserved > 0, "a run has a reserved slot")
         reserved -= 1
         running += 1
@@ -38,19 +38,19 @@ struct AgentSlotsStateMachine: Equatable {
     }
 
     /// A reserved slot is not needed.
-    mutating func giveBack() -> HandOverAction {
+    package mutating func giveBack() -> HandOverAction {
         precondition(reserved > 0, "a slot is reserved before it is given back")
         reserved -= 1
         return finishIfLast()
     }
 
-    mutating func didEnd() {
+    package mutating func didEnd() {
         precondition(running > 0, "a run starts before it ends")
         running -= 1
     }
 
     /// No further slot is reserved; those that are may still start.
-    mutating func close() -> HandOverAction {
+    package mutating func close() -> HandOverAction {
         guard !isClosed else { return .none }
         isClosed = true
         return finishIfLast()

@@ -1,6 +1,7 @@
 import AgentEvents
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// `GET /v1/threads/{t}/events?after=&limit=`: a page of a thread's events, in the bytes of the log.

@@ -1,6 +1,7 @@
 import AgentEvents
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 
 /// The service's HTTP routes. Every answer, also to a wrong request, is JSON.
 struct HTTPInterface: Sendable {
@@ -25,11 +26,12 @@ struct HTTPInterface: Sendable {
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
             maximumBatchEvents: maximumBatchEvents)
         let messages = MessageRoute(intake: intake, access: access, maximumBodyByteCount: maximumMessageByteCount)
+        let stream = StreamRoute(origins: origins, access: access)
         add("/health", [.get: { _, _ in health.health() }], to: router)
         add("/ready", [.get: { _, _ in health.ready() }], to: router)
         add("/v1/threads/:thread/events", [.get: page.respond, .post: events.respond], to: router)
         add("/v1/threads/:thread/messages", [.post: messages.respond], to: router)
-        add(RouterPath(UpgradeDecision.path), [.get: { _, _ in try Self.upgradeRequired() }], to: router)
+        add(RouterPath(UpgradeDecision.path), [.get: stream.respond], to: router)
         return router
     }
 
@@ -58,18 +60,4 @@ struct HTTPInterface: Sendable {
     private static let methods: [HTTPRequest.Method] = [
         .get, .head, .post, .put, .delete, .patch, .options, .trace, .connect,
     ]
-
-    /// A request for the WebSocket's path that is no upgrade, or that comes too late on its connection to be one.
-    private static func upgradeRequired() throws -> Response {
-        var response = Response(
-            ProtocolError(
-                .upgradeRequired,
-                "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
-                    + "with the subprotocol \(UpgradeDecision.subprotocol) or with none"
-            )
-        )
-        response.headers[.upgrade] = "websocket"
-        response.headers[.connection] = "upgrade"
-        return response
-    }
 }

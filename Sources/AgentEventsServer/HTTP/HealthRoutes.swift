@@ -1,4 +1,6 @@
+import AgentEvents
 import Hummingbird
+import HummingbirdCore
 
 /// `GET /health`: the process lives. `GET /ready`: it takes requests.
 struct HealthRoutes: Sendable {

@@ -1,6 +1,7 @@
 import AgentEvents
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 
 /// `POST /v1/threads/{t}/events`: logs one event, or one from each line, all or none.
 struct IngestRoute: Sendable {

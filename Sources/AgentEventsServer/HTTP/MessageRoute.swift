@@ -1,6 +1,7 @@
 import AgentEvents
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 
 /// `POST /v1/threads/{t}/messages`: logs a user's message and has an agent answer it.
 struct MessageRoute: Sendable {

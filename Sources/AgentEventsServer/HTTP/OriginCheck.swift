@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 
 /// Refuses requests of web pages that may not use the service.
 struct OriginCheck: RouterMiddleware {
@@ -10,7 +11,7 @@ struct OriginCheck: RouterMiddleware {
     func handle(
         _ request: Request,
         context: BasicRequestContext,
-        next: (Request, BasicRequestContext) async throws -> Response
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
         if let refusal = origins.refusal(origin: request.headers[.origin], host: request.head.authority) {
             throw refusal

@@ -1,4 +1,5 @@
-import HTTPTypes
+import AgentEvents
+package import HTTPTypes
 
 extension ProtocolError {
     /// The HTTP status that says the same.

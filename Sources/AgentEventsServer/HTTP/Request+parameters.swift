@@ -1,5 +1,6 @@
 import AgentEvents
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 extension Request {

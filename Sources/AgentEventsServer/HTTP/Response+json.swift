@@ -1,6 +1,7 @@
-import AgentEvents
+package import AgentEvents
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 extension Response {

@@ -1,5 +1,3 @@
-public import AgentEvents
-
 /// Why a service does not start.
 public struct ServiceError: Error, Sendable, CustomStringConvertible {
     /// Dotted and stable.

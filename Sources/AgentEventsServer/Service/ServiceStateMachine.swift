@@ -1,7 +1,7 @@
 /// The order in which a service stops: the agents first, so that their last events still reach the open connections, then
 /// the connections, then the runtime and with it the log.
-struct ServiceStateMachine: Equatable {
-    enum Part: CaseIterable, Hashable, Sendable {
+package struct ServiceStateMachine: Equatable {
+    package enum Part: CaseIterable, Hashable, Sendable {
         /// Commits and delivers events.
         case runtime
         /// Runs agents.
@@ -10,7 +10,7 @@ struct ServiceStateMachine: Equatable {
         case server
     }
 
-    enum Input: Hashable, Sendable {
+    package enum Input: Hashable, Sendable {
         case shutdownRequested
         case ended(Part)
         /// The agents have had their time.
@@ -20,7 +20,7 @@ struct ServiceStateMachine: Equatable {
         case cancelled
     }
 
-    enum Action: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
         /// Refuse what is new, cancel the agents and set the deadlines.
         case beginShutdown
         case closeConnections
@@ -39,7 +39,9 @@ struct ServiceStateMachine: Equatable {
     private var state = State.running
     private var ended: Set<Part> = []
 
-    mutating func receive(_ input: Input) -> [Action] {
+    package init() {}
+
+    package mutating func receive(_ input: Input) -> [Action] {
         switch (state, input) {
         case (.finished, _):
             return []

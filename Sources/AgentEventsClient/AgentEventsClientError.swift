@@ -1,0 +1,76 @@
+/// Why a client could not do what it was asked.
+public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
+    /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`, `order.already_ended`.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The code as it stands on the wire.
+        public let rawValue: String
+
+        /// A code that the service sent.
+        public init(_ rawValue: String) { self.rawValue = rawValue }
+
+        /// The address is none of a stream.
+        public static let badURL = Code("client.bad_url")
+        /// Nobody answers at the address.
+        public static let unreachable = Code("client.unreachable")
+        /// The service did not open the stream; ``AgentEventsClientError/status`` is what it answered.
+        public static let declined = Code("client.declined")
+        /// The connection ended; ``AgentEventsClientError/closeCode`` says how.
+        public static let closed = Code("client.closed")
+        /// Nothing was heard for too long.
+        public static let silent = Code("client.silent")
+        /// The other side does not speak the protocol.
+        public static let protocolViolation = Code("client.protocol")
+        /// The cursor is malformed, or of another thread.
+        public static let cursorInvalid = Code("cursor.invalid")
+        /// The thread belongs to another user.
+        public static let threadForbidden = Code("thread.forbidden")
+
+        public var description: String { rawValue }
+    }
+
+    public var code: Code
+    /// One sentence: what went wrong, and what would help.
+    public var message: String
+    /// The HTTP status with which the stream was declined.
+    public var status: Int?
+    /// The WebSocket close code; 1006 when the connection ended without one.
+    public var closeCode: Int?
+    /// What the service said, when it refused a request.
+    public var refusal: Refusal?
+    /// The error underneath, if there is one.
+    public var cause: (any Error)?
+
+    public init(
+        _ code: Code,
+        _ message: String,
+        status: Int? = nil,
+        closeCode: Int? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.status = status
+        self.closeCode = closeCode
+        self.cause = cause
+    }
+
+    /// A request that the service refused.
+    public init(_ refusal: Refusal) {
+        self.init(Code(refusal.code), refusal.message)
+        self.refusal = refusal
+    }
+
+    /// Whether the same may succeed later, with nothing changed but time.
+    public var isRetryable: Bool {
+        if let refusal { return refusal.isRetryable }
+        if let status { return status >= 500 || [408, 425, 429].contains(status) }
+        if let closeCode { return ![1002, 1003, 1007, 1009, 1010, 4400, 4401, 4403].contains(closeCode) }
+        return code == .unreachable || code == .closed || code == .silent || code == .protocolViolation
+    }
+
+    public var description: String { "\(code): \(message)" }
+}
+
+extension AgentEventsClientError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? AgentEventsClientError)?.code == code }
+}

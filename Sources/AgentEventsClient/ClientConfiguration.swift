@@ -1,0 +1,22 @@
+public import NIOCore
+internal import NIOPosix
+
+/// How a client connects. Every value has a default that suits a service on the same network.
+public struct ClientConfiguration: Sendable {
+    /// How long connecting and the upgrade may take, each, in seconds. Default: 10.
+    public var connectSeconds: Double = 10
+    /// How long nothing may be heard beyond two heartbeats before the connection counts as dead, in seconds. Default: 5.
+    public var silenceSlackSeconds: Double = 5
+    /// The largest message taken, in bytes. Default: 4 MiB.
+    public var maximumMessageByteCount = 4 * 1024 * 1024
+    /// How long a follower waits before it connects again.
+    public var backoff = ReconnectBackoff()
+    /// The event loops of the connections. Default: those of the process.
+    public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    /// What pauses between two attempts are measured with. Default: the continuous clock.
+    public var clock: any Clock<Duration> = ContinuousClock()
+    /// Numbers from 0 up to, not including, 1, for the jitter of the pauses.
+    public var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
+
+    public init() {}
+}

@@ -1,0 +1,53 @@
+public import AgentEvents
+internal import NIOCore
+internal import NIOWebSocket
+
+/// An open connection, inside of ``AgentEventsClient/withConnection(_:)``.
+///
+/// Pings of the service are answered by themselves. ``messages`` holds what arrived; while nobody reads, nothing more is
+/// taken off the network than a few messages.
+public struct StreamConnection: Sendable {
+    /// The service's messages, events and others, in order. To be iterated over once.
+    public let messages: StreamMessages
+    private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    private let channel: any Channel
+
+    init(
+        inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+        outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
+        channel: any Channel
+    ) {
+        messages = StreamMessages(inbound: inbound)
+        self.outbound = outbound
+        self.channel = channel
+    }
+
+    /// Sends a message, such as `{"op":"subscribe",…}`; suspends while the network is busy.
+    ///
+    /// - Throws: ``AgentEventsClientError`` when the connection has ended.
+    public func send(_ message: JSONValue) async throws(AgentEventsClientError) {
+        try await write(.text, ByteBuffer(bytes: message.encoded()))
+    }
+
+    /// Says how long nothing may be heard before the connection ends with `client.silent`.
+    func limitSilence(toSeconds seconds: Double) {
+        let limit = SilenceWatchdog.Limit(duration: .nanoseconds(Int64(seconds * 1e9)))
+        channel.triggerUserOutboundEvent(limit, promise: nil)
+    }
+
+    /// Says goodbye. An end of the connection before that is not of interest any more.
+    func close() async {
+        var payload = ByteBuffer()
+        payload.write(webSocketErrorCode: .normalClosure)
+        try? await write(.connectionClose, payload)
+    }
+
+    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) async throws(AgentEventsClientError) {
+        do {
+            try await outbound.write(WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: payload))
+        } catch {
+            throw AgentEventsClientError(
+                .closed, "the connection ended before the message was sent", closeCode: 1006, cause: error)
+        }
+    }
+}

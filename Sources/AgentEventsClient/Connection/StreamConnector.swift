@@ -1,0 +1,117 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOWebSocket
+
+/// Opens one connection: TCP, the upgrade, and the handlers of the stream.
+struct StreamConnector: Sendable {
+    typealias StreamChannel = NIOAsyncChannel<ByteBuffer, WebSocketFrame>
+    private typealias AnswerChannel = NIOAsyncChannel<HTTPClientResponsePart, Never>
+
+    private enum Outcome: Sendable {
+        case opened(StreamChannel)
+        case declined(AnswerChannel)
+    }
+
+    static let subprotocol = "agent-events.v1"
+
+    let url: StreamURL
+    let token: String?
+    let configuration: ClientConfiguration
+
+    /// - Throws: ``AgentEventsClientError``.
+    func open() async throws(AgentEventsClientError) -> StreamChannel {
+        let outcome: Outcome
+        do {
+            outcome = try await connect()
+        } catch let error as AgentEventsClientError {
+            throw error
+        } catch {
+            throw AgentEventsClientError(
+                .unreachable, "no stream at \(url): \(Self.reason(error)); is the service running there?", cause: error)
+        }
+        switch outcome {
+        case .opened(let channel): return channel
+        case .declined(let channel): throw await refusal(in: channel)
+        }
+    }
+
+    private func connect() async throws -> Outcome {
+        let limit = TimeAmount.nanoseconds(Int64(configuration.connectSeconds * 1e9))
+        let bootstrap = ClientBootstrap(group: configuration.eventLoopGroup)
+            .connectTimeout(limit)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+        let upgrade = try await bootstrap.connect(host: url.host, port: url.port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(SilenceWatchdog(limit: limit))
+                return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
+                    configuration: NIOUpgradableHTTPClientPipelineConfiguration(
+                        upgradeConfiguration: upgradeConfiguration))
+            }
+        }
+        return try await upgrade.get()
+    }
+
+    private var upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<Outcome> {
+        var headers = HTTPHeaders([("Host", url.authority), ("Sec-WebSocket-Protocol", Self.subprotocol)])
+        if let token { headers.add(name: "Authorization", value: "Bearer \(token)") }
+        let maximum = configuration.maximumMessageByteCount
+        let upgrader = NIOTypedWebSocketClientUpgrader<Outcome>(
+            maxFrameSize: maximum, enableAutomaticErrorHandling: false
+        ) { channel, _ in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOWebSocketFrameAggregator(
+                        minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 100_000, maxAccumulatedFrameSize: maximum)
+                )
+                try channel.pipeline.syncOperations.addHandler(StreamMessageHandler())
+                return .opened(try StreamChannel(wrappingChannelSynchronously: channel))
+            }
+        }
+        return NIOTypedHTTPClientUpgradeConfiguration(
+            upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: url.path, headers: headers),
+            upgraders: [upgrader],
+            notUpgradingCompletionHandler: { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    .declined(try AnswerChannel(wrappingChannelSynchronously: channel))
+                }
+            })
+    }
+
+    /// Reads the answer of a service that did not open the stream.
+    private func refusal(in channel: AnswerChannel) async -> AgentEventsClientError {
+        var status: Int?
+        var body: [UInt8] = []
+        do {
+            (status, body) = try await channel.executeThenClose { inbound in
+                var status: Int?
+                var body: [UInt8] = []
+                reading: for try await part in inbound {
+                    switch part {
+                    case .head(let head): status = Int(head.status.code)
+                    case .body(let buffer): body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
+                    case .end: break reading
+                    }
+                }
+                return (status, body)
+            }
+        } catch {
+            return AgentEventsClientError(
+                .declined, "\(url) did not open the stream, and its answer ended early", status: status, cause: error)
+        }
+        return DeclinedUpgrade.error(status: status, body: body, url: url)
+    }
+
+    /// Connection errors of the operating system, in their own words.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let failure = error.connectionErrors.first { return reason(failure.error) }
+            return "the name \(error.host) is not known"
+        case let error as IOError:
+            return error.description
+        default:
+            return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// `GET /v1/stream` as plain HTTP: a request that is no upgrade, one that was declined, or one that came too late on its
+/// connection to be carried out. Each is told so.
+struct StreamRoute: Sendable {
+    let origins: OriginPolicy
+    let access: RequestAccess
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        guard request.headers[.upgrade]?.lowercased() == "websocket" else { return Self.upgradeRequired() }
+        let upgrade = UpgradeRequest(request)
+        switch UpgradeDecision.decide(upgrade, origins: origins) {
+        case .decline(let refusal):
+            var response = Response(refusal.error)
+            for (name, value) in refusal.headers {
+                guard let field = HTTPField.Name(name) else { continue }
+                response.headers[field] = value
+            }
+            return response
+        case .accept:
+            _ = try await access.principal(of: request, subprotocols: upgrade.subprotocols)
+            return Self.upgradeRequired()
+        }
+    }
+
+    private static func upgradeRequired() -> Response {
+        var response = Response(
+            ProtocolError(
+                .upgradeRequired,
+                "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
+                    + "with the subprotocol \(UpgradeDecision.subprotocol) or with none"
+            )
+        )
+        response.headers[.upgrade] = "websocket"
+        response.headers[.connection] = "upgrade"
+        return response
+    }
+}
+
+extension UpgradeRequest {
+    /// The fields of a request that decide about an upgrade.
+    init(_ request: Request) {
+        self.init(
+            method: request.method.rawValue,
+            path: request.uri.path,
+            version: request.headers[.secWebSocketVersion],
+            subprotocols: UpgradeRequest.names(in: request.headers[values: .secWebSocketProtocol]),
+            origin: request.headers[.origin],
+            host: request.head.authority
+        )
+    }
+}

@@ -1,0 +1,26 @@
+internal import AgentEventsClient
+internal import ArgumentParser
+
+/// Turns the errors of a command that talks to a service into what the program says and returns.
+enum ClientFailure {
+    /// Runs a command's work.
+    static func reported(_ work: () async throws -> Void) async throws {
+        do {
+            try await work()
+        } catch is OutputClosedError {
+            return
+        } catch let error as AgentEventsClientError {
+            throw exit(for: error)
+        } catch let error as InputError {
+            throw ProgramExit.wrong(error.message)
+        }
+    }
+
+    private static func exit(for error: AgentEventsClientError) -> ExitCode {
+        switch error.code {
+        case .badURL: ProgramExit.usage(error.message)
+        case .unreachable, .closed, .silent, .declined: ProgramExit.unavailable(error.message)
+        default: error.isRetryable ? ProgramExit.unavailable("\(error)") : ProgramExit.wrong("\(error)")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+internal import AgentEvents
+
+/// A recorded event, made into one that can be emitted: without what is given when an event is accepted.
+struct RecordedDraft {
+    let draft: NumberedDraft
+    let thread: ThreadID
+    /// When it happened; `nil` when the line does not say.
+    let time: Timestamp?
+
+    /// - Parameter thread: where to emit it; `nil` for its own thread.
+    /// - Returns: `nil` for an empty line.
+    /// - Throws: ``InputError`` when the line is no event.
+    init?(_ line: LineReader.Line, thread: ThreadID?) throws(InputError) {
+        guard let parsed = try NumberedDraft(line) else { return nil }
+        guard case .object(var members) = parsed.value else {
+            throw InputError(message: "line \(line.number): an event is a JSON object")
+        }
+        time = members["time"]?.stringValue.flatMap { Timestamp(rfc3339: $0) }
+        if let thread {
+            self.thread = thread
+        } else {
+            guard let named = members["thread_id"]?.stringValue else {
+                throw InputError(message: "line \(line.number): the event names no thread; give one with --thread")
+            }
+            do throws(IdentifierError) {
+                self.thread = try ThreadID(named)
+            } catch {
+                throw InputError(message: "line \(line.number): \(error.message)")
+            }
+        }
+        for name in ["id", "seq", "from_seq", "time", "thread_id"] { members[name] = nil }
+        draft = NumberedDraft(line: line.number, value: .object(members))
+    }
+}

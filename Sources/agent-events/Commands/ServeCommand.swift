@@ -1,0 +1,157 @@
+internal import AgentEvents
+internal import AgentEventsSQLite
+internal import AgentEventsServer
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import ServiceLifecycle
+
+struct ServeCommand: AsyncParsableCommand {
+    enum Authentication: String, ExpressibleByArgument, CaseIterable {
+        case none
+        case jwt
+
+        static var allValueStrings: [String] { ["none"] }
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the service.",
+        discussion: """
+            Listens for WebSocket and HTTP clients, and keeps events in a folder or in memory. SIGINT and SIGTERM stop it \
+            gracefully.
+
+            Example:
+              agent-events serve --demo
+              agent-events serve --port 9000 --data /var/lib/agent-events --durability disk
+            """)
+
+    @Option(help: "The name or address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 for any that is free.")
+    var port = 8080
+
+    @Option(help: ArgumentHelp("The folder of the events. Default: ./data", valueName: "folder"))
+    var data: String?
+
+    @Flag(help: "Keep events in memory only.")
+    var inMemory = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What a committed event survives: the end of the process (default), or a loss of power too.",
+            valueName: "process|disk"),
+        transform: { text throws in try Choice.read(text) })
+    var durability: SQLiteEventLog.Durability?
+
+    @Option(help: "How clients show who they are. With none, only loopback addresses are possible.")
+    var auth = Authentication.none
+
+    @Option(
+        name: .customLong("allowed-origin"),
+        help: ArgumentHelp("An origin whose web pages may use the service. May be repeated.", valueName: "origin"))
+    var allowedOrigins: [String] = []
+
+    @Option(help: ArgumentHelp("How often connections are pinged, in seconds.", valueName: "seconds"))
+    var heartbeat = 25.0
+
+    @Flag(help: "Serve the agent guide, which answers questions about a folder of text files.")
+    var demo = false
+
+    @Option(help: ArgumentHelp("The guide's folder. Default: the current one", valueName: "folder"))
+    var demoFolder: String?
+
+    @Option(
+        help: ArgumentHelp("What is logged on standard error: trace to critical.", valueName: "level"),
+        transform: { text throws in try Choice.read(text) })
+    var logLevel = Logger.Level.notice
+
+    func validate() throws {
+        guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
+        guard (0...65535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
+        guard heartbeat > 0, heartbeat <= 3600 else { throw ValidationError("--heartbeat is above 0 and at most 3600") }
+        if inMemory, data != nil { throw ValidationError("--data and --in-memory exclude each other") }
+        if inMemory, durability != nil { throw ValidationError("--durability has no meaning with --in-memory") }
+        if demoFolder != nil, !demo { throw ValidationError("--demo-folder needs --demo") }
+    }
+
+    @concurrent
+    func run() async throws {
+        do {
+            try await serve()
+        } catch let error as ServiceError {
+            switch error.code {
+            case .openAccess, .hostInvalid, .portInvalid: throw ProgramExit.usage(error.message)
+            default: throw ProgramExit.unavailable(error.message)
+            }
+        } catch let error as AgentEventsError {
+            throw ProgramExit.unavailable("\(error)")
+        } catch let error as EventLogError {
+            throw ProgramExit.unavailable("\(error)")
+        }
+    }
+
+    private func serve() async throws {
+        let agents = try agents()
+        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
+        var logger = Logger(label: "agent-events")
+        logger.logLevel = logLevel
+        if inMemory {
+            try await serve(InMemoryEventLog(), agents, logger)
+        } else {
+            let configuration = SQLiteEventLog.Configuration(durability: durability ?? .process)
+            let log = SQLiteEventLog(path: try databasePath(), configuration: configuration)
+            try await serve(log, agents, logger)
+            try await log.close()
+        }
+    }
+
+    private func serve(_ log: any EventLog, _ agents: [any ServedAgent], _ logger: Logger) async throws {
+        var configuration = ServiceConfiguration()
+        configuration.host = host
+        configuration.port = port
+        configuration.heartbeatSeconds = heartbeat
+        configuration.allowedOrigins = Set(allowedOrigins)
+        let service = AgentEventsService(
+            runtime: AgentRuntime(log: log), agents: agents, configuration: configuration, logger: logger,
+            onListening: greet)
+        try await ServiceGroup(
+            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        ).run()
+    }
+
+    private func agents() throws -> [any ServedAgent] {
+        guard demo else { return [] }
+        let path = demoFolder ?? "."
+        let folder = TextFolder(path: path)
+        guard folder.exists else { throw ProgramExit.unavailable("there is no folder \(path) for the guide") }
+        return [GuideAgent(folder: folder, folderName: path == "." ? "this folder" : path)]
+    }
+
+    /// Makes the data folder if there is none.
+    private func databasePath() throws -> String {
+        let folder = data ?? "data"
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw ProgramExit.unavailable("the data folder \(folder) cannot be made: \(error.localizedDescription)")
+        }
+        return folder.hasSuffix("/") ? "\(folder)events.sqlite" : "\(folder)/events.sqlite"
+    }
+
+    private func greet(_ port: Int) {
+        let name = host.contains(":") ? "[\(host)]" : host
+        var text = "listening on http://\(name):\(port)"
+        if demo {
+            let url = port == 8080 && name == "127.0.0.1" ? "" : " --url ws://\(name):\(port)/v1/stream"
+            text += """
+
+                ask the guide:  curl -d '{"text":"Where are runs ended?"}' http://\(name):\(port)/v1/threads/t_1/messages
+                watch it:       agent-events tail t_1 --after start\(url)
+                """
+        }
+        // Whoever started the service need not listen.
+        try? StandardOutput.write(text)
+    }
+}

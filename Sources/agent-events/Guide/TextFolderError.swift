@@ -1,0 +1,31 @@
+internal import AgentEvents
+
+/// Why a file of the folder could not be read.
+struct TextFolderError: CodedError, Hashable {
+    enum Reason: String {
+        case isMissing = "file.missing"
+        case isOutside = "file.outside"
+        case isNoFile = "file.not_regular"
+        case isTooLarge = "file.too_large"
+        case isNoText = "file.not_text"
+        case isUnreadable = "file.unreadable"
+    }
+
+    let reason: Reason
+    let path: String
+
+    var eventCode: String { reason.rawValue }
+    var eventMessage: String { "\(path): \(explanation)" }
+
+    /// Without the path.
+    var explanation: String {
+        switch reason {
+        case .isMissing: "there is no such file any more"
+        case .isOutside: "it leads out of the folder"
+        case .isNoFile: "it is not a regular file"
+        case .isTooLarge: "it is larger than 1 MiB"
+        case .isNoText: "it is not text in UTF-8"
+        case .isUnreadable: "permission to read it is missing"
+        }
+    }
+}

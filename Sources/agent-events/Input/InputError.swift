@@ -1,0 +1,6 @@
+/// Why the input of a command cannot be read.
+struct InputError: Error, CustomStringConvertible {
+    let message: String
+
+    var description: String { message }
+}

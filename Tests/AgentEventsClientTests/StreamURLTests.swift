@@ -1,0 +1,35 @@
+import AgentEventsClient
+import Testing
+
+@Suite struct StreamURLTests {
+    @Test(arguments: [
+        ("ws://127.0.0.1:8080/v1/stream", "127.0.0.1", 8080, "/v1/stream"),
+        ("ws://localhost", "localhost", 80, "/v1/stream"),
+        ("ws://localhost/", "localhost", 80, "/v1/stream"),
+        ("WS://example.com:9000/events?tab=1", "example.com", 9000, "/events?tab=1"),
+        ("ws://[::1]:8080/v1/stream", "::1", 8080, "/v1/stream"),
+        ("ws://[::1]", "::1", 80, "/v1/stream"),
+    ])
+    func anAddressIsTakenApart(text: String, host: String, port: Int, path: String) throws {
+        let url = try StreamURL(text)
+        #expect(url.host == host)
+        #expect(url.port == port)
+        #expect(url.path == path)
+        let again = try StreamURL(url.description)
+        #expect(again == url)
+    }
+
+    @Test(arguments: [
+        "", "localhost:8080", "http://localhost", "wss://localhost", "ws://", "ws://:8080", "ws://host:", "ws://host:0",
+        "ws://host:65536", "ws://host:-1", "ws://host:8o", "ws://user:secret@host", "ws://[::1", "ws://[::1]8080",
+        "ws://ho st", "ws://host?x=1", "ws://host/a b", "ws://host/\r\nX: y",
+    ])
+    func whatIsNoAddressIsRefused(text: String) {
+        do {
+            let url = try StreamURL(text)
+            Issue.record("\(text) was read as \(url)")
+        } catch {
+            #expect(error.code == .badURL)
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import AgentEvents
+import AgentEventsServer
+import Testing
+
+struct MessageTests {
+    private static let path = "/v1/threads/t_7/messages"
+
+    /// The types of a thread's events up to the end of a run.
+    private func types(of service: RunningService, user: UserID = "local", until run: RunID) async throws -> [String] {
+        var types: [String] = []
+        for try await event in try await service.runtime.events(user: user, thread: "t_7") {
+            types.append(event.typeName)
+            if event.run == run, event.type?.endsRun == true { break }
+        }
+        return types
+    }
+
+    private func run(_ answer: RawHTTPClient.Answer) throws -> RunID {
+        try RunID(try #require(answer.json["run_id"]?.stringValue))
+    }
+
+    @Test func aMessageStartsTheAgent() async throws {
+        try await withRunningService(agents: [EchoAgent(), SilentAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
+            #expect(answer.status == 202)
+            #expect(try answer.json["thread_id"] == "t_7")
+            let run = try run(answer)
+            #expect(
+                try await types(of: service, until: run) == [
+                    "user_message", "agent_started", "agent_thinking", "message_delta", "message_completed",
+                    "agent_completed",
+                ])
+            let events = try await service.client.get("/v1/threads/t_7/events").json["events"]?.arrayValue ?? []
+            #expect(events[0]["data"]?["message_id"] == (try answer.json["message_id"]))
+            #expect(events[0]["data"]?["user_id"] == "local")
+            #expect(events[1]["agent"] == "echo")
+            #expect(events[1]["data"]?["input"] == "Hello")
+            #expect(events[5]["data"]?["result"] == ["length": 5])
+        }
+    }
+
+    @Test func theMessageIsCommittedBeforeTheAnswer() async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
+            #expect(answer.status == 202)
+            let page = try await service.client.get("/v1/threads/t_7/events?limit=1")
+            #expect(try page.json["events"]?.arrayValue?.first?["type"] == "user_message")
+        }
+    }
+
+    @Test func anAgentWithoutAResultHasNone() async throws {
+        try await withRunningService(agents: [EchoAgent(), SilentAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello","agent":"silent"}"#)
+            let run = try run(answer)
+            #expect(
+                try await types(of: service, until: run) == ["user_message", "agent_started", "agent_completed"])
+            let events = try await service.client.get("/v1/threads/t_7/events").json["events"]?.arrayValue ?? []
+            #expect(events[2]["data"]?.objectValue?.keys == ["duration_ms"])
+        }
+    }
+
+    @Test func withoutAgentsTheMessageIsLoggedAndNoRunStarts() async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
+            #expect(answer.status == 202)
+            #expect(try answer.json.objectValue?.keys == ["thread_id", "message_id"])
+        }
+    }
+
+    @Test func anUnknownAgentIsAnsweredWithTheKnownOnes() async throws {
+        try await withRunningService(agents: [EchoAgent(), SilentAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello","agent":"oracle"}"#)
+            #expect(answer.status == 404)
+            #expect(try answer.errorCode == "agent.unknown")
+            let message = try answer.json["error"]?["message"]?.stringValue ?? ""
+            #expect(message.contains("echo") && message.contains("silent"))
+            #expect(try await service.client.get("/v1/threads/t_7/events").status == 404)
+        }
+    }
+
+    @Test(arguments: [
+        ("", "json.syntax"), ("[]", "message.invalid"), ("{}", "message.invalid"), (#"{"text":7}"#, "message.invalid"),
+        (#"{"text":""}"#, "message.invalid"), (#"{"text":"\ud83d"}"#, "json.lone_surrogate"),
+        (#"{"text":"x","agent":""}"#, "message.invalid"), (#"{"text":"x","agent":1}"#, "message.invalid"),
+    ])
+    func malformedMessagesAreRefused(_ body: String, _ code: String) async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let answer = try await service.client.post(Self.path, body)
+            #expect(answer.status == 400)
+            #expect(try answer.errorCode == code)
+            #expect(try await service.client.get("/v1/threads/t_7/events").status == 404)
+        }
+    }
+
+    @Test func moreRunsThanMayAreRefusedAndLogNothing() async throws {
+        try await withRunningService(agents: [WaitingAgent()]) {
+            $0.maximumConcurrentRuns = 1
+        } _: { service in
+            #expect(try await service.client.post(Self.path, #"{"text":"one"}"#).status == 202)
+            let answer = try await service.client.post("/v1/threads/t_8/messages", #"{"text":"two"}"#)
+            #expect(answer.status == 503)
+            #expect(try answer.errorCode == "agents.busy")
+            #expect(try answer.json["error"]?["retryable"] == true)
+            #expect(answer.headers["retry-after"] == "1")
+            #expect(try await service.client.get("/v1/threads/t_8/events").status == 404)
+        }
+    }
+
+    @Test func aShutdownCancelsTheAgentsThatRun() async throws {
+        let log = InMemoryEventLog()
+        try await withRunningService(log: log, agents: [WaitingAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"one"}"#)
+            #expect(answer.status == 202)
+        }
+        let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
+        let types = try events.map { try EventDecoder.decode($0.bytes).typeName }
+        #expect(types == ["user_message", "agent_started", "agent_cancelled"])
+    }
+
+    @Test func aForeignThreadIsForbidden() async throws {
+        try await withRunningService(agents: [EchoAgent()], authenticator: NamingAuthenticator()) { service in
+            let own = ["Authorization": "Bearer u_1"]
+            #expect(try await service.client.post(Self.path, #"{"text":"x"}"#, headers: own).status == 202)
+            let foreign = try await service.client.post(
+                Self.path, #"{"text":"x"}"#, headers: ["Authorization": "Bearer u_2"])
+            #expect(foreign.status == 403)
+            #expect(try foreign.errorCode == "thread.forbidden")
+            let reader = try await service.client.post(
+                Self.path, #"{"text":"x"}"#, headers: ["Authorization": "Bearer u_1/read"])
+            #expect(reader.status == 403)
+            #expect(try reader.errorCode == "auth.scope_missing")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import AgentEvents
+import NIOCore
+import NIOPosix
+import Testing
+
+/// A small HTTP/1.1 client of its own: one request for each connection, any bytes that a test wants.
+struct RawHTTPClient: Sendable {
+    let port: Int
+
+    struct Answer: Sendable {
+        var status: Int
+        /// By their names in lower case.
+        var headers: [String: String]
+        var body: String
+
+        /// The body, read as JSON.
+        var json: JSONValue {
+            get throws { try JSONValue(parsing: Array(body.utf8)) }
+        }
+
+        var errorCode: String? {
+            get throws { try json["error"]?["code"]?.stringValue }
+        }
+    }
+
+    func get(_ path: String, headers: [String: String] = [:]) async throws -> Answer {
+        try await send("GET", path, headers: headers, body: nil)
+    }
+
+    func post(_ path: String, _ body: String, headers: [String: String] = [:]) async throws -> Answer {
+        try await send("POST", path, headers: headers, body: body)
+    }
+
+    func send(
+        _ method: String,
+        _ path: String,
+        headers: [String: String] = [:],
+        body: String? = nil
+    ) async throws -> Answer {
+        var head = ["Host": "127.0.0.1:\(port)", "Connection": "close"]
+        if let body { head["Content-Length"] = "\(body.utf8.count)" }
+        head.merge(headers) { $1 }
+        let lines = ["\(method) \(path) HTTP/1.1"] + head.map { "\($0.key): \($0.value)" }
+        return try await exchange(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? ""))
+    }
+
+    /// Sends a text and reads until the server closes.
+    private func exchange(_ request: String) async throws -> Answer {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        let answer = try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            var answer = ByteBuffer()
+            for try await part in inbound { answer.writeImmutableBuffer(part) }
+            return String(buffer: answer)
+        }
+        return try Self.parse(answer)
+    }
+
+    private static func parse(_ text: String) throws -> Answer {
+        let bytes = Array(text.utf8)
+        let separator = Array("\r\n\r\n".utf8)
+        let end = try #require(
+            bytes.indices.first { bytes[$0...].starts(with: separator) }, "no head in \(text.debugDescription)")
+        let lines = String(decoding: bytes[..<end], as: UTF8.self).components(separatedBy: "\r\n")
+        let status = try #require(Int(lines[0].split(separator: " ")[1]))
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            headers[parts[0].lowercased()] = String(parts[1].drop { $0 == " " })
+        }
+        return Answer(
+            status: status, headers: headers, body: String(decoding: bytes[(end + separator.count)...], as: UTF8.self))
+    }
+}
+
+extension String {
+    fileprivate func components(separatedBy separator: String) -> [String] {
+        var rest = self[...]
+        var parts: [String] = []
+        while let range = rest.firstRange(of: separator) {
+            parts.append(String(rest[..<range.lowerBound]))
+            rest = rest[range.upperBound...]
+        }
+        return parts + [String(rest)]
+    }
+}

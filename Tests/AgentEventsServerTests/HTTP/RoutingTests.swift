@@ -1,0 +1,64 @@
+import AgentEvents
+import AgentEventsServer
+import Testing
+
+struct RoutingTests {
+    @Test func theServiceSaysHowItIs() async throws {
+        try await withRunningService { service in
+            let health = try await service.client.get("/health")
+            #expect(health.status == 200)
+            #expect(health.body == #"{"status":"healthy"}"#)
+            let ready = try await service.client.get("/ready")
+            #expect(ready.status == 200)
+            #expect(ready.body == #"{"status":"ready"}"#)
+            #expect(try await service.client.send("HEAD", "/health").status == 200)
+        }
+    }
+
+    @Test(arguments: [
+        ("GET", "/", 404, "path.unknown"), ("GET", "/v1", 404, "path.unknown"),
+        ("POST", "/v2/threads/t/events", 404, "path.unknown"), ("GET", "/v1/threads//events", 404, "path.unknown"),
+        ("POST", "/health", 405, "path.method_not_allowed"), ("DELETE", "/v1/threads/t/events", 405, "path.method_not_allowed"),
+        ("GET", "/v1/threads/t/messages", 405, "path.method_not_allowed"),
+        ("GET", "/v1/stream", 426, "upgrade.required"), ("POST", "/v1/stream", 405, "path.method_not_allowed"),
+    ])
+    func everyAnswerIsJSON(_ method: String, _ path: String, _ status: Int, _ code: String) async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.send(method, path, body: method == "POST" ? "{}" : nil)
+            #expect(answer.status == status)
+            #expect(try answer.errorCode == code)
+            #expect(answer.headers["content-type"] == "application/json")
+            #expect((answer.headers["allow"] != nil) == (status == 405))
+        }
+    }
+
+    @Test(arguments: [
+        (["Sec-WebSocket-Version": "8"], 426, "upgrade.version"),
+        (["Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "chat, graphql-ws"], 400, "upgrade.subprotocol"),
+        (["Sec-WebSocket-Version": "13", "Origin": "https://evil.example"], 403, "origin.forbidden"),
+        (["Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "agent-events.v1"], 401, "auth.missing"),
+    ])
+    func declinedUpgradesSayWhy(_ headers: [String: String], _ status: Int, _ code: String) async throws {
+        try await withRunningService(authenticator: NamingAuthenticator()) { service in
+            let upgrade = [
+                "Connection": "Upgrade, close", "Upgrade": "websocket", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            ]
+            let answer = try await service.client.get("/v1/stream", headers: upgrade.merging(headers) { $1 })
+            #expect(answer.status == status)
+            #expect(try answer.errorCode == code)
+            #expect(answer.headers["sec-websocket-version"] == (status == 426 ? "13" : nil))
+        }
+    }
+
+    @Test func pagesOfOtherOriginsAreRefused() async throws {
+        try await withRunningService { service in
+            let page = try await service.client.post(
+                "/v1/threads/t/messages", #"{"text":"x"}"#, headers: ["Origin": "https://evil.example"])
+            #expect(page.status == 403)
+            #expect(try page.errorCode == "origin.forbidden")
+            let rebound = try await service.client.get("/health", headers: ["Host": "evil.example"])
+            #expect(rebound.status == 403)
+            #expect(try rebound.errorCode == "origin.host_forbidden")
+        }
+    }
+}

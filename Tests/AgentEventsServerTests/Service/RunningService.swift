@@ -1,0 +1,62 @@
+import AgentEvents
+import AgentEventsServer
+import Logging
+import ServiceLifecycle
+import Testing
+
+/// A service on a free port, for the length of a scope.
+struct RunningService: Sendable {
+    let runtime: AgentRuntime
+    let client: RawHTTPClient
+    /// Shuts the service down gracefully.
+    let shutDown: @Sendable () async -> Void
+}
+
+/// Starts the real service on a free port, runs the body and shuts the service down gracefully.
+func withRunningService<Result: Sendable>(
+    log: any EventLog = InMemoryEventLog(),
+    agents: [any ServedAgent] = [],
+    authenticator: any Authenticator = NoAuthentication(),
+    configure: (inout ServiceConfiguration) -> Void = { _ in },
+    _ body: (RunningService) async throws -> Result
+) async throws -> Result {
+    var configuration = ServiceConfiguration()
+    configuration.port = 0
+    configure(&configuration)
+    let runtime = AgentRuntime(log: log)
+    let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
+    var logger = Logger(label: "test")
+    logger.logLevel = .error
+    let service = AgentEventsService(
+        runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration, logger: logger,
+        onListening: { port in
+            found.yield(port)
+            found.finish()
+        })
+    let services = ServiceGroup(services: [service], logger: logger)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            // Whoever waits for the port is told when there will be none.
+            defer { found.finish() }
+            try await services.run()
+        }
+        guard let port = await ports.first(where: { _ in true }) else {
+            try await group.waitForAll()
+            throw CancellationError()
+        }
+        let running = RunningService(
+            runtime: runtime, client: RawHTTPClient(port: port),
+            shutDown: { await services.triggerGracefulShutdown() })
+        let result: Result
+        do {
+            result = try await body(running)
+        } catch {
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+            throw error
+        }
+        await services.triggerGracefulShutdown()
+        try await group.waitForAll()
+        return result
+    }
+}

@@ -1,0 +1,79 @@
+import AgentEventsServer
+import Testing
+
+struct ServiceStateMachineTests {
+    private typealias Machine = ServiceStateMachine
+
+    /// Inputs, and the actions that each brings.
+    private struct Walk: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var steps: [(Machine.Input, [Machine.Action])]
+    }
+
+    private static let walks: [Walk] = [
+        Walk(
+            testDescription: "a graceful shutdown",
+            steps: [
+                (.shutdownRequested, [.beginShutdown]), (.ended(.agents), [.closeConnections]),
+                (.agentsDeadlinePassed, []), (.ended(.server), [.stopRuntime]), (.ended(.runtime), [.finish]),
+                (.deadlinePassed, []), (.cancelled, []),
+            ]),
+        Walk(
+            testDescription: "agents that do not end in time",
+            steps: [
+                (.shutdownRequested, [.beginShutdown]), (.agentsDeadlinePassed, [.closeConnections]),
+                (.ended(.server), []), (.ended(.agents), [.stopRuntime]), (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "connections that do not close in time",
+            steps: [
+                (.shutdownRequested, [.beginShutdown]), (.ended(.agents), [.closeConnections]),
+                (.deadlinePassed, [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.runtime), []),
+                (.ended(.server), [.finish]),
+            ]),
+        Walk(
+            testDescription: "a runtime that is stopped from outside",
+            steps: [
+                (.ended(.runtime), [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.agents), []),
+                (.ended(.server), [.finish]),
+            ]),
+        Walk(
+            testDescription: "the service's task is cancelled",
+            steps: [
+                (.cancelled, [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.agents), []),
+                (.ended(.server), []), (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "a second request to stop",
+            steps: [
+                (.shutdownRequested, [.beginShutdown]), (.shutdownRequested, []), (.ended(.server), []),
+                (.ended(.agents), [.closeConnections, .stopRuntime]), (.ended(.runtime), [.finish]),
+            ]),
+    ]
+
+    @Test(arguments: walks)
+    private func theServiceStopsInOrder(_ walk: Walk) {
+        var machine = Machine()
+        for (input, actions) in walk.steps {
+            #expect(machine.receive(input) == actions, "\(input)")
+        }
+    }
+
+    @Test func everyOrderOfEndsFinishesOnce() {
+        let inputs: [Machine.Input] = [.ended(.runtime), .ended(.agents), .ended(.server)]
+        for first in inputs {
+            for second in inputs where second != first {
+                for third in inputs where third != first && third != second {
+                    for isRequested in [true, false] {
+                        var machine = Machine()
+                        var actions: [Machine.Action] = isRequested ? machine.receive(.shutdownRequested) : []
+                        for input in [first, second, third] { actions += machine.receive(input) }
+                        #expect(actions.last == .finish)
+                        #expect(actions.count { $0 == .finish } == 1)
+                        #expect(actions.contains(.closeConnections))
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import AgentEvents
+import Testing
+
+/// What the decoder must refuse, with its code and its path.
+struct EventDecodingTests {
+    /// A change of one member of a good event, and what must come of it.
+    struct Change: CustomTestStringConvertible, Sendable {
+        var type: EventType
+        /// The member, from the root, without the `$`.
+        var member: String
+        /// JSON text; `nil` takes the member out.
+        var json: String?
+        var code: WireError.Code
+        var path: String?
+
+        init(
+            _ type: EventType, _ member: String, _ json: String?, _ code: WireError.Code, path: String? = nil
+        ) {
+            self.type = type
+            self.member = member
+            self.json = json
+            self.code = code
+            self.path = path
+        }
+
+        var testDescription: String { "\(type) \(member) = \(json?.prefix(40) ?? "nothing")" }
+        var expectedPath: String { path ?? "$.\(member)" }
+
+        /// The event's last example, changed.
+        func apply(toDraft: Bool = false) throws -> JSONValue {
+            let example = try #require(EventExample.all.last { $0.payload.type == type })
+            let text = toDraft ? example.draftText : example.text
+            let replacement = try json.map { try JSONValue(parsing: Array($0.utf8)) }
+            return Self.set(replacement, at: member.split(separator: "."), in: try JSONValue(parsing: Array(text.utf8)))
+        }
+
+        private static func set(_ new: JSONValue?, at path: [Substring], in value: JSONValue) -> JSONValue {
+            guard var object = value.objectValue else { return value }
+            let key = String(path[0])
+            object[key] = path.count == 1 ? new : set(new, at: Array(path.dropFirst()), in: object[key] ?? [:])
+            return .object(object)
+        }
+    }
+
+    static let envelope: [Change] = [
+        Change(.agentPaused, "type", nil, .missingField),
+        Change(.agentPaused, "type", "1", .wrongType),
+        Change(.agentPaused, "type", #""""#, .invalidValue),
+        Change(.agentPaused, "type", #""\ud800""#, .loneSurrogate),
+        Change(.agentPaused, "id", nil, .missingField),
+        Change(.agentPaused, "id", "3", .wrongType),
+        Change(.agentPaused, "id", #""3""#, .invalidIdentifier),
+        Change(.agentPaused, "id", #""03-42""#, .invalidIdentifier),
+        Change(.agentPaused, "id", #""0-42""#, .invalidIdentifier),
+        Change(.agentPaused, "id", #""18446744073709551616-42""#, .invalidIdentifier),
+        Change(.agentPaused, "seq", nil, .missingField),
+        Change(.agentPaused, "seq", "41", .invalidValue),
+        Change(.agentPaused, "seq", "0", .invalidValue),
+        Change(.agentPaused, "seq", "-1", .numberRange),
+        Change(.agentPaused, "seq", "18446744073709551616", .numberRange),
+        Change(.agentPaused, "seq", "42.0", .invalidValue),
+        Change(.agentPaused, "seq", "42e0", .invalidValue),
+        Change(.agentPaused, "seq", #""42""#, .wrongType),
+        Change(.agentPaused, "from_seq", "0", .invalidValue),
+        Change(.agentPaused, "from_seq", "43", .invalidValue),
+        Change(.agentPaused, "from_seq", "null", .wrongType),
+        Change(.agentPaused, "thread_id", nil, .missingField),
+        Change(.agentPaused, "thread_id", "null", .wrongType),
+        Change(.agentPaused, "thread_id", #""""#, .invalidIdentifier),
+        Change(.agentPaused, "thread_id", #""a b""#, .invalidIdentifier),
+        Change(.agentPaused, "thread_id", #""\#(String(repeating: "x", count: 129))""#, .invalidIdentifier),
+        Change(.agentPaused, "run_id", nil, .missingField),
+        Change(.agentPaused, "run_id", "[]", .wrongType),
+        Change(.agentPaused, "run_id", #""é""#, .invalidIdentifier),
+        Change(.agentPaused, "agent", nil, .missingField),
+        Change(.agentPaused, "agent", #""\u0000""#, .invalidIdentifier),
+        Change(.agentPaused, "time", nil, .missingField),
+        Change(.agentPaused, "time", "1795227000123", .wrongType),
+        Change(.agentPaused, "time", #""2026-11-21""#, .invalidValue),
+        Change(.agentPaused, "data", nil, .missingField),
+        Change(.agentPaused, "data", "[]", .wrongType),
+        Change(.agentPaused, "data", "null", .wrongType),
+        Change(.userMessage, "run_id", #""r""#, .fieldNotAllowed),
+        Change(.stateUpdated, "agent", #""a""#, .fieldNotAllowed),
+        Change(.custom, "agent", nil, .missingField),
+        Change(.custom, "run_id", nil, .missingField),
+    ]
+
+    static let data: [Change] = [
+        Change(.agentStarted, "data.parent_run_id", "1", .wrongType),
+        Change(.agentStarted, "data.parent_call_id", #""/""#, .invalidIdentifier),
+        Change(.agentThinking, "data.thought_id", nil, .missingField),
+        Change(.agentThinking, "data.text", nil, .missingField),
+        Change(.agentThinking, "data.text", "null", .wrongType),
+        Change(.agentThinking, "data.text", #""x\ud83d""#, .loneSurrogate),
+        Change(.agentThinking, "data.thought_id", #""\udc00""#, .loneSurrogate),
+        Change(.agentProgress, "data.message", "{}", .wrongType),
+        Change(.agentProgress, "data.fraction", "1.0001", .invalidValue),
+        Change(.agentProgress, "data.fraction", "-0.1", .invalidValue),
+        Change(.agentProgress, "data.fraction", "1e400", .numberRange),
+        Change(.agentProgress, "data.fraction", #""1""#, .wrongType),
+        Change(.agentProgress, "data.step", "0", .invalidValue),
+        Change(.agentProgress, "data.step", "9223372036854775808", .numberRange),
+        Change(.agentProgress, "data.step", "1.5", .invalidValue),
+        Change(.agentProgress, "data.total", "-1", .invalidValue),
+        Change(.agentProgress, "data.total", "true", .wrongType),
+        Change(.messageDelta, "data.message_id", nil, .missingField),
+        Change(.messageDelta, "data.text", "0", .wrongType),
+        Change(.messageCompleted, "data.message_id", "null", .wrongType),
+        Change(.messageCompleted, "data.role", nil, .missingField),
+        Change(.messageCompleted, "data.role", #""robot""#, .invalidValue),
+        Change(.messageCompleted, "data.text", nil, .missingField),
+        Change(.toolExecuting, "data.call_id", nil, .missingField),
+        Change(.toolExecuting, "data.tool", nil, .missingField),
+        Change(.toolExecuting, "data.tool", #""\n""#, .invalidIdentifier),
+        Change(.toolExecuting, "data.arguments", nil, .missingField),
+        Change(.toolExecuting, "data.purpose", "1", .wrongType),
+        Change(.toolProgress, "data.call_id", nil, .missingField),
+        Change(.toolProgress, "data.fraction", "2", .invalidValue),
+        Change(.toolCompleted, "data.call_id", nil, .missingField),
+        Change(.toolCompleted, "data.tool", nil, .missingField),
+        Change(.toolCompleted, "data.status", nil, .missingField),
+        Change(.toolCompleted, "data.status", #""ok""#, .invalidValue),
+        Change(.toolCompleted, "data.error", #""no""#, .wrongType),
+        Change(.toolCompleted, "data.error.code", nil, .missingField),
+        Change(.toolCompleted, "data.error.message", "1", .wrongType),
+        Change(.toolCompleted, "data.duration_ms", nil, .missingField),
+        Change(.toolCompleted, "data.duration_ms", "-1", .invalidValue),
+        Change(.toolCompleted, "data.duration_ms", "1e3", .invalidValue),
+        Change(.toolCompleted, "data.duration_ms", String(repeating: "9", count: 400), .numberRange),
+        Change(.approvalRequested, "data.approval_id", nil, .missingField),
+        Change(.approvalRequested, "data.call_id", "null", .wrongType),
+        Change(.approvalRequested, "data.prompt", nil, .missingField),
+        Change(.approvalRequested, "data.expires_at", #""soon""#, .invalidValue),
+        Change(.approvalResolved, "data.approval_id", nil, .missingField),
+        Change(.approvalResolved, "data.decision", #""maybe""#, .invalidValue),
+        Change(.approvalResolved, "data.by", #""""#, .invalidIdentifier),
+        Change(.agentPaused, "data.by", "7", .wrongType),
+        Change(.agentPaused, "data.reason", "[]", .wrongType),
+        Change(.agentResumed, "data.by", "7", .wrongType),
+        Change(.agentCompleted, "data.usage", "3", .wrongType),
+        Change(.agentCompleted, "data.usage.input_tokens", "-1", .invalidValue),
+        Change(.agentCompleted, "data.usage.output_tokens", #""2""#, .wrongType),
+        Change(.agentCompleted, "data.duration_ms", nil, .missingField),
+        Change(.agentFailed, "data.error", nil, .missingField),
+        Change(.agentFailed, "data.error.code", nil, .missingField),
+        Change(.agentFailed, "data.error.message", nil, .missingField),
+        Change(.agentFailed, "data.error.retryable", nil, .missingField),
+        Change(.agentFailed, "data.error.retryable", "1", .wrongType),
+        Change(.agentFailed, "data.duration_ms", "-1", .invalidValue),
+        Change(.agentCancelled, "data.duration_ms", nil, .missingField),
+        Change(.agentCancelled, "data.reason", "false", .wrongType),
+        Change(.userMessage, "data.message_id", nil, .missingField),
+        Change(.userMessage, "data.user_id", nil, .missingField),
+        Change(.userMessage, "data.text", nil, .missingField),
+        Change(.stateUpdated, "data.version", "0", .invalidValue),
+        Change(.stateUpdated, "data.key", nil, .missingField),
+        Change(.stateUpdated, "data.removed", nil, .missingField, path: "$.data.value"),
+        Change(.stateUpdated, "data.removed", "false", .invalidValue),
+        Change(.stateUpdated, "data.value", "1", .invalidValue, path: "$.data.removed"),
+        Change(.stateUpdated, "data.expires_at", "0", .wrongType),
+        Change(.custom, "data.name", #""""#, .invalidValue),
+        Change(.custom, "data.name", nil, .missingField),
+        Change(.custom, "data.value", nil, .missingField),
+    ]
+
+    @Test(arguments: envelope + data)
+    func aFaultIsNamedByCodeAndPath(_ change: Change) throws {
+        let bytes = try change.apply().encoded()
+        let error = #expect(throws: WireError.self) { try EventDecoder.decode(bytes) }
+        #expect(error?.code == change.code)
+        #expect(error?.path == change.expectedPath)
+    }
+
+    @Test(arguments: data)
+    func aFaultInADraftIsNamedToo(_ change: Change) throws {
+        let value = try change.apply(toDraft: true)
+        let error = #expect(throws: WireError.self) {
+            try EventDecoder.decodeDraft(value, path: "$.events[3]", thread: "t_7")
+        }
+        #expect(error?.code == change.code)
+        #expect(error?.path == "$.events[3]" + change.expectedPath.dropFirst())
+    }
+
+    @Test(arguments: ["1", "[]", "null", #""x""#])
+    func whatIsNoObjectIsNoEvent(_ text: String) {
+        let error = #expect(throws: WireError.self) { try EventDecoder.decode(Array(text.utf8)) }
+        #expect(error?.code == .wrongType)
+        #expect(error?.path == "$")
+    }
+
+    @Test func faultsOfJSONCarryPathAndOffset() {
+        let text = #"{"type":"custom","data":{"arguments":[1,2,3,{"x":tru}]}}"#
+        let error = #expect(throws: WireError.self) { try EventDecoder.decode(Array(text.utf8)) }
+        #expect(error?.code == .syntax)
+        #expect(error?.path == "$.data.arguments[3].x")
+        #expect(error?.offset == 49)
+    }
+
+    @Test func halfAPairInATextSaysWhatToDo() throws {
+        let change = Change(.messageDelta, "data.text", #""\ud83d""#, .loneSurrogate)
+        let bytes = try change.apply().encoded()
+        let error = #expect(throws: WireError.self) { try EventDecoder.decode(bytes) }
+        #expect(error?.problem.contains("send the whole character in one fragment") == true)
+    }
+
+    @Test func halfAPairInJSONIsKept() throws {
+        let value = try Change(.custom, "data.value", #"["\ud83d"]"#, .syntax).apply()
+        let event = try EventDecoder.decode(value.encoded())
+        #expect(try JSONValue(parsing: EventEncoder.encode(event)) == value)
+    }
+}
