@@ -96,6 +96,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: commandLine),
             ],
             swiftSettings: settings
         ),

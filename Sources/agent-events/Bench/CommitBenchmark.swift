@@ -38,7 +38,7 @@ struct CommitBenchmark {
                 "commit, \(durability.rawValue)", "\(BenchLine.rate(count, elapsed)) events/s with 64 in flight",
                 "\(BenchLine.rate(count, processor)) per CPU second; budget \(budget)")
         }
-        log.close()
+        try await log.close()
         return line
     }
 }

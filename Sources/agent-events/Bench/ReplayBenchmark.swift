@@ -33,7 +33,7 @@ struct ReplayBenchmark {
                 "median of \(Self.rounds) of \(stored) stored in \(threadCount) threads, slowest "
                     + "\(BenchLine.milliseconds(times[times.count - 1])); budget 5 ms")
         }
-        log.close()
+        try await log.close()
         return line
     }
 

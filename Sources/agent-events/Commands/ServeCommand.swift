@@ -5,6 +5,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
     enum Authentication: String, ExpressibleByArgument, CaseIterable {
