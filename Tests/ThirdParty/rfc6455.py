@@ -528,6 +528,17 @@ def no_upgrade(port):
     expect_declined(port, [426], Upgrade=None, Connection=None)
 
 
+@case("an upgrade to something else is left at HTTP", "h2c", "TLS/1.0, h2c")
+def other_upgrade(port, name):
+    with RawSocket(port) as peer:
+        try:
+            status, _, body = peer.upgrade(path="/health", Upgrade=name, Sec_WebSocket_Key=None)
+        except Closed as closed:
+            raise Fault(f"GET /health was not answered: {closed}") from None
+        if status != 200 or json.loads(body) != {"status": "healthy"}:
+            raise Fault(f"GET /health was answered with {status} {body[:200]!r}")
+
+
 @case("an upgrade as the second request of a connection")
 def second_request(port):
     with RawSocket(port) as peer:
