@@ -1,12 +1,12 @@
 /// Which web pages may use the service.
 ///
-/// Browsers let any page open a WebSocket to, or post to, a service on the user's own machine, and tell the service only
-/// where the page comes from.
+/// Browsers let any page open a WebSocket to, or post to, a service on the user's own machine, and tell the service
+/// only where the page comes from.
 package struct OriginPolicy: Sendable {
     /// The origins whose pages may use the service, such as `https://chat.example.com`; `*` for all.
     package var allowedOrigins: Set<String>
-    /// Without credentials anybody who reaches the service may use it, so the name under which it is reached must be one
-    /// of this machine: a page could have its own name point here.
+    /// Without credentials anybody who reaches the service may use it, so the name under which it is reached must be
+    /// one of this machine: a page could have its own name point here.
     package var needsCredentials: Bool
 
     package init(allowedOrigins: Set<String>, needsCredentials: Bool) {

@@ -2,14 +2,16 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// `GET /v1/stream` as plain HTTP: a request that is no upgrade, one that was declined, or one that came too late on its
-/// connection to be carried out. Each is told so.
+/// `GET /v1/stream` as plain HTTP: a request that is no upgrade, one that was declined, or one that came too late on
+/// its connection to be carried out. Each is told so.
 struct StreamRoute: Sendable {
     let origins: OriginPolicy
     let access: RequestAccess
 
     func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
-        guard request.headers[.upgrade]?.lowercased() == "websocket" else { return Self.upgradeRequired() }
+        guard request.headers[.secWebSocketKey] != nil || request.headers[.secWebSocketVersion] != nil else {
+            return Self.upgradeRequired()
+        }
         let upgrade = UpgradeRequest(request)
         switch UpgradeDecision.decide(upgrade, origins: origins) {
         case .decline(let refusal):

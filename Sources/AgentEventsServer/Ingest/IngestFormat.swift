@@ -7,8 +7,8 @@ package enum IngestFormat: Hashable, Sendable {
     /// One of the two: what the body begins with decides.
     case byContent
 
-    /// - Parameter contentType: the header `Content-Type`. `nil`, and what `curl --data` sends by itself, let the content
-    ///   decide.
+    /// - Parameter contentType: the header `Content-Type`. `nil`, and what `curl --data` sends by itself, let the
+    ///   content decide.
     /// - Throws: ``ProtocolError`` `request.media_type`.
     package init(contentType: String?) throws(ProtocolError) {
         let mediaType = contentType?.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }

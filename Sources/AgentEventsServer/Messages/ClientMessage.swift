@@ -102,7 +102,7 @@ extension ClientMessage {
         if members["consumer"] != nil {
             throw ProtocolError(
                 .operationUnsupported,
-                "this service stores no acknowledgements: subscribe without consumer, and with after a cursor of your own",
+                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
                 path: "$.consumer",
                 thread: thread
             )

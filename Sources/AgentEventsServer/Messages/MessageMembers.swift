@@ -1,6 +1,7 @@
 import AgentEvents
 
-/// The members of a JSON object that a client sent. Each look-up throws ``ProtocolError`` `message.invalid` with the path.
+/// The members of a JSON object that a client sent. Each look-up throws ``ProtocolError`` `message.invalid` with the
+/// path.
 struct MessageMembers {
     private let object: JSONObject
 

@@ -7,8 +7,8 @@ public import ServiceLifecycle
 
 /// The service: events over WebSocket and HTTP, and agents that people can talk to.
 ///
-/// It runs the runtime, its agents and the server together, and stops them in that order's reverse when it is shut down
-/// gracefully.
+/// It runs the runtime, its agents and the server together. When it is shut down gracefully it takes nothing new,
+/// cancels the agents, closes the connections once the agents have ended, and stops the runtime last.
 ///
 /// ```swift
 /// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)

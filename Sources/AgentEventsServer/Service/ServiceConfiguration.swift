@@ -14,7 +14,8 @@ public struct ServiceConfiguration: Sendable {
     public var maximumBatchEvents = 1000
     /// How many threads one connection may be subscribed to. Default: 1000.
     public var maximumSubscriptionsPerConnection = 1000
-    /// From so many bytes on that a connection has not taken yet, it is sent nothing more until it has. Default: 256 KiB.
+    /// From so many bytes on that a connection has not taken yet, it is sent nothing more until it has. Default:
+    /// 256 KiB.
     public var outboundWatermarkByteCount = 256 * 1024
     /// How many agents may run at once. Default: 256.
     public var maximumConcurrentRuns = 256

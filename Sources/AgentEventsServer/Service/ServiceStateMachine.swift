@@ -1,5 +1,5 @@
-/// The order in which a service stops: the agents first, so that their last events still reach the open connections, then
-/// the connections, then the runtime and with it the log.
+/// The order in which a service stops: the agents first, so that their last events still reach the open connections,
+/// then the connections, then the runtime and with it the log.
 package struct ServiceStateMachine: Equatable {
     package enum Part: CaseIterable, Hashable, Sendable {
         /// Commits and delivers events.

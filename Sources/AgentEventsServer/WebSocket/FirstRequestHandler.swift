@@ -7,8 +7,6 @@ final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
-    /// Who makes the request, once that is known.
-    var principal: Principal?
     private let deadline: TimeAmount
     private var timeout: Scheduled<Void>?
 

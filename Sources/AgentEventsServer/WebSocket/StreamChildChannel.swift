@@ -34,14 +34,16 @@ struct StreamChildChannel: ServerChildChannel {
             try channel.syncOptions?.setOption(
                 .writeBufferWaterMark,
                 value: .init(
-                    low: services.limits.outboundWatermarkByteCount / 2, high: services.limits.outboundWatermarkByteCount))
+                    low: services.limits.outboundWatermarkByteCount / 2,
+                    high: services.limits.outboundWatermarkByteCount))
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
+            let filter = UpgradeFilter(authenticator: authenticator, origins: origins)
             let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
                 upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
-                    upgraders: [upgrader(waitingBox)],
+                    upgraders: [upgrader(waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop))],
                     notUpgradingCompletionHandler: { channel in
                         channel.eventLoop.makeCompletedFuture {
                             waitingBox.value.remove(from: channel)
@@ -56,36 +58,28 @@ struct StreamChildChannel: ServerChildChannel {
             configuration.enableResponseHeaderValidation = false
             let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: configuration)
+            let upgradeHandler = try channel.pipeline.syncOperations.handler(
+                type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+            try channel.pipeline.syncOperations.addHandler(filter, position: .before(upgradeHandler))
             return Value(channel: channel, negotiated: negotiated)
         }
     }
 
-    private func upgrader(_ waiting: NIOLoopBound<FirstRequestHandler>) -> StreamUpgrader<Negotiated> {
+    private func upgrader(
+        _ waiting: NIOLoopBound<FirstRequestHandler>,
+        _ filter: NIOLoopBound<UpgradeFilter>
+    ) -> StreamUpgrader<Negotiated> {
         StreamUpgrader(
             maximumFrameByteCount: services.limits.maximumMessageByteCount,
-            shouldUpgrade: { channel, head in
-                let request = UpgradeRequest(head)
-                guard case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins) else {
-                    // The route of the same path says why, with a status and a body.
-                    return channel.eventLoop.makeSucceededFuture(nil)
+            shouldUpgrade: { channel, _ in
+                let headers = filter.value.admission.map { admission in
+                    admission.subprotocol.map { HTTPHeaders([("Sec-WebSocket-Protocol", $0)]) } ?? HTTPHeaders()
                 }
-                let credentials = Credentials(
-                    authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
-                    path: request.path)
-                return channel.eventLoop.makeFutureWithTask {
-                    do throws(AuthenticationError) {
-                        return try await authenticator.authenticate(credentials)
-                    } catch {
-                        return nil
-                    }
-                }.map { (principal: Principal?) in
-                    guard let principal else { return nil }
-                    waiting.value.principal = principal
-                    return subprotocol.map { ["Sec-WebSocket-Protocol": $0] } ?? [:]
-                }
+                return channel.eventLoop.makeSucceededFuture(headers)
             },
             upgraded: { channel in
-                guard let principal = waiting.value.principal, let loop = services.delivery.handle(of: channel.eventLoop)
+                guard let principal = filter.value.admission?.principal,
+                    let loop = services.delivery.handle(of: channel.eventLoop)
                 else { preconditionFailure("an upgraded connection has a principal and one of the service's loops") }
                 waiting.value.remove(from: channel)
                 try channel.pipeline.syncOperations.addHandler(

@@ -7,13 +7,14 @@ struct PrincipalTests {
     private static let listed = Principal(
         user: "u_1", scopes: [.read, .command], threads: .listed([ThreadPattern("t_2"), ThreadPattern("p-*")]))
 
-    @Test(arguments: [
-        (own, "t_1", nil, true), (own, "t_1", "u_1", true), (own, "t_1", "u_2", false),
-        (listed, "t_1", "u_1", true), (listed, "t_1", "u_2", false), (listed, "t_2", "u_2", true),
-        (listed, "p-9", "u_2", true), (listed, "p", "u_2", false), (listed, "t_22", "u_2", false),
-        (Principal(user: "u_1", threads: .all), "t_1", "u_2", true),
-        (Principal(user: "u_1", scopes: [], threads: .all), "t_1", "u_1", false),
-    ] as [(Principal, ThreadID, UserID?, Bool)])
+    @Test(
+        arguments: [
+            (own, "t_1", nil, true), (own, "t_1", "u_1", true), (own, "t_1", "u_2", false),
+            (listed, "t_1", "u_1", true), (listed, "t_1", "u_2", false), (listed, "t_2", "u_2", true),
+            (listed, "p-9", "u_2", true), (listed, "p", "u_2", false), (listed, "t_22", "u_2", false),
+            (Principal(user: "u_1", threads: .all), "t_1", "u_2", true),
+            (Principal(user: "u_1", scopes: [], threads: .all), "t_1", "u_1", false),
+        ] as [(Principal, ThreadID, UserID?, Bool)])
     func readingAndCommandingTakeTheOwnerOrAGrant(
         _ principal: Principal, _ thread: ThreadID, _ owner: UserID?, _ isAllowed: Bool
     ) {
@@ -21,14 +22,15 @@ struct PrincipalTests {
         #expect(principal.mayCommand(thread, owner: owner) == isAllowed)
     }
 
-    @Test(arguments: [
-        (own, "t_1", "u_1", false), (listed, "t_2", "u_1", false),
-        (Principal(user: "u_1", scopes: [.emit]), "t_1", "u_2", true),
-        (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_2", false),
-        (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_2", "u_2", true),
-        (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_1", true),
-        (Principal(user: "u_1", scopes: [.emit], threads: .all), "t_1", "u_2", true),
-    ] as [(Principal, ThreadID, UserID, Bool)])
+    @Test(
+        arguments: [
+            (own, "t_1", "u_1", false), (listed, "t_2", "u_1", false),
+            (Principal(user: "u_1", scopes: [.emit]), "t_1", "u_2", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_2", false),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_2", "u_2", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_1", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .all), "t_1", "u_2", true),
+        ] as [(Principal, ThreadID, UserID, Bool)])
     func emittingTakesTheScope(_ principal: Principal, _ thread: ThreadID, _ user: UserID, _ isAllowed: Bool) {
         #expect(principal.mayEmit(in: thread, as: user) == isAllowed)
     }
@@ -48,10 +50,11 @@ struct PrincipalTests {
         #expect(principal.mayCommand("t", owner: "u_9"))
     }
 
-    @Test(arguments: [
-        (nil, [], nil), ("Bearer abc", [], "abc"), ("bearer abc", ["bearer.def"], "abc"),
-        ("Basic abc", [], nil), ("Bearer", [], nil), (nil, ["agent-events.v1", "bearer.d.e.f"], "d.e.f"),
-    ] as [(String?, [String], String?)])
+    @Test(
+        arguments: [
+            (nil, [], nil), ("Bearer abc", [], "abc"), ("bearer abc", ["bearer.def"], "abc"),
+            ("Basic abc", [], nil), ("Bearer", [], nil), (nil, ["agent-events.v1", "bearer.d.e.f"], "d.e.f"),
+        ] as [(String?, [String], String?)])
     func tokensAreFound(_ header: String?, _ subprotocols: [String], _ token: String?) {
         #expect(Credentials(authorization: header, subprotocols: subprotocols, path: "/").token == token)
     }

@@ -52,9 +52,11 @@ struct UpgradeDecisionTests {
         #expect(!refusal.error.message.contains("abc"))
     }
 
-    @Test(arguments: [
-        ([], []), ([""], []), ([" , "], []), (["a"], ["a"]), (["a, b ,\tc"], ["a", "b", "c"]), (["a", "b,c"], ["a", "b", "c"]),
-    ] as [([String], [String])])
+    @Test(
+        arguments: [
+            ([], []), ([""], []), ([" , "], []), (["a"], ["a"]), (["a, b ,\tc"], ["a", "b", "c"]),
+            (["a", "b,c"], ["a", "b", "c"]),
+        ] as [([String], [String])])
     func listsInHeadersAreSplit(_ values: [String], _ names: [String]) {
         #expect(UpgradeRequest.names(in: values) == names)
     }

@@ -32,14 +32,15 @@ struct EventPageTests {
         }
     }
 
-    @Test(arguments: [
-        ("?after=1-2", 200, nil), ("", 200, nil), ("?limit=1", 200, nil), ("?limit=1000", 200, nil),
-        ("?after=now", 200, nil), ("?limit=0", 400, "request.invalid"), ("?limit=1001", 400, "request.invalid"),
-        ("?limit=ten", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
-        ("?after=", 400, "cursor.invalid"), ("?after=42", 400, "cursor.invalid"),
-        ("?after=%zz", 400, "cursor.invalid"), ("?after=snapshot", 400, "op.unsupported"),
-        ("?after=1-99", 409, "cursor.diverged"), ("?after=2-2", 409, "cursor.diverged"),
-    ] as [(String, Int, String?)])
+    @Test(
+        arguments: [
+            ("?after=1-2", 200, nil), ("", 200, nil), ("?limit=1", 200, nil), ("?limit=1000", 200, nil),
+            ("?after=now", 200, nil), ("?limit=0", 400, "request.invalid"), ("?limit=1001", 400, "request.invalid"),
+            ("?limit=ten", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
+            ("?after=", 400, "cursor.invalid"), ("?after=42", 400, "cursor.invalid"),
+            ("?after=%zz", 400, "cursor.invalid"), ("?after=snapshot", 400, "op.unsupported"),
+            ("?after=1-99", 409, "cursor.diverged"), ("?after=2-2", 409, "cursor.diverged"),
+        ] as [(String, Int, String?)])
     func theQueryIsChecked(_ query: String, _ status: Int, _ code: String?) async throws {
         try await withRunningService { service in
             try await emit(3, service)

@@ -90,10 +90,16 @@ struct IngestTests {
     @Test(arguments: [
         ("", "event.empty_batch", 400), ("[]", "event.wrong_type", 400), ("nonsense", "json.syntax", 400),
         (#"{"type":"agent_started","run_id":"r_1","agent":"g","id":"1-1","data":{}}"#, "event.field_not_allowed", 400),
-        (#"{"type":"agent_started","run_id":"r_1","agent":"g","thread_id":"t_8","data":{}}"#, "event.invalid_value", 400),
+        (
+            #"{"type":"agent_started","run_id":"r_1","agent":"g","thread_id":"t_8","data":{}}"#, "event.invalid_value",
+            400
+        ),
         (#"{"type":"agent_started","run_id":"r 1","agent":"g","data":{}}"#, "event.invalid_id", 400),
         (#"{"type":"agent_finished","run_id":"r_1","agent":"g","data":{}}"#, "event.unknown_type", 400),
-        (#"{"type":"agent_thinking","run_id":"r_1","data":{"thought_id":"a","text":"\ud83d"}}"#, "json.lone_surrogate", 400),
+        (
+            #"{"type":"agent_thinking","run_id":"r_1","data":{"thought_id":"a","text":"\ud83d"}}"#,
+            "json.lone_surrogate", 400
+        ),
         (String(repeating: "[", count: 10_000), "json.depth", 400),
         (thinking, "order.not_started", 409),
     ])

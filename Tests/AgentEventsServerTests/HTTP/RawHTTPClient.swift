@@ -44,7 +44,7 @@ struct RawHTTPClient: Sendable {
         return try await exchange(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? ""))
     }
 
-    /// Sends a text and reads until the server closes.
+    /// Sends a text and reads until the answer is whole, or the server closes.
     private func exchange(_ request: String) async throws -> Answer {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -55,17 +55,21 @@ struct RawHTTPClient: Sendable {
         let answer = try await channel.executeThenClose { inbound, outbound in
             try await outbound.write(ByteBuffer(string: request))
             var answer = ByteBuffer()
-            for try await part in inbound { answer.writeImmutableBuffer(part) }
-            return String(buffer: answer)
+            for try await part in inbound {
+                answer.writeImmutableBuffer(part)
+                if let whole = try Self.parse(answer, isHead: request.hasPrefix("HEAD")) { return whole }
+            }
+            Issue.record("the connection closed after \(String(buffer: answer).debugDescription)")
+            throw CancellationError()
         }
-        return try Self.parse(answer)
+        return answer
     }
 
-    private static func parse(_ text: String) throws -> Answer {
-        let bytes = Array(text.utf8)
+    /// - Returns: `nil` when the answer is not whole yet.
+    private static func parse(_ buffer: ByteBuffer, isHead: Bool) throws -> Answer? {
+        let bytes = Array(buffer.readableBytesView)
         let separator = Array("\r\n\r\n".utf8)
-        let end = try #require(
-            bytes.indices.first { bytes[$0...].starts(with: separator) }, "no head in \(text.debugDescription)")
+        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: separator) }) else { return nil }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).components(separatedBy: "\r\n")
         let status = try #require(Int(lines[0].split(separator: " ")[1]))
         var headers: [String: String] = [:]
@@ -73,8 +77,11 @@ struct RawHTTPClient: Sendable {
             let parts = line.split(separator: ":", maxSplits: 1)
             headers[parts[0].lowercased()] = String(parts[1].drop { $0 == " " })
         }
-        return Answer(
-            status: status, headers: headers, body: String(decoding: bytes[(end + separator.count)...], as: UTF8.self))
+        if status == 101 { return Answer(status: status, headers: headers, body: "") }
+        let body = bytes[(end + separator.count)...]
+        let length = try #require(headers["content-length"].flatMap { Int($0) }, "no length in \(headers)")
+        guard isHead || body.count >= length else { return nil }
+        return Answer(status: status, headers: headers, body: String(decoding: body, as: UTF8.self))
     }
 }
 

@@ -18,7 +18,8 @@ struct RoutingTests {
     @Test(arguments: [
         ("GET", "/", 404, "path.unknown"), ("GET", "/v1", 404, "path.unknown"),
         ("POST", "/v2/threads/t/events", 404, "path.unknown"), ("GET", "/v1/threads//events", 404, "path.unknown"),
-        ("POST", "/health", 405, "path.method_not_allowed"), ("DELETE", "/v1/threads/t/events", 405, "path.method_not_allowed"),
+        ("POST", "/health", 405, "path.method_not_allowed"),
+        ("DELETE", "/v1/threads/t/events", 405, "path.method_not_allowed"),
         ("GET", "/v1/threads/t/messages", 405, "path.method_not_allowed"),
         ("GET", "/v1/stream", 426, "upgrade.required"), ("POST", "/v1/stream", 405, "path.method_not_allowed"),
     ])
@@ -41,7 +42,7 @@ struct RoutingTests {
     func declinedUpgradesSayWhy(_ headers: [String: String], _ status: Int, _ code: String) async throws {
         try await withRunningService(authenticator: NamingAuthenticator()) { service in
             let upgrade = [
-                "Connection": "Upgrade, close", "Upgrade": "websocket", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+                "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
             ]
             let answer = try await service.client.get("/v1/stream", headers: upgrade.merging(headers) { $1 })
             #expect(answer.status == status)
@@ -59,6 +60,37 @@ struct RoutingTests {
             let rebound = try await service.client.get("/health", headers: ["Host": "evil.example"])
             #expect(rebound.status == 403)
             #expect(try rebound.errorCode == "origin.host_forbidden")
+        }
+    }
+
+    @Test(arguments: [["Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings"], ["Upgrade": "websocket"]])
+    func upgradesToSomethingElseAreAnsweredAsHTTP(_ headers: [String: String]) async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.get("/health", headers: headers)
+            #expect(answer.status == 200)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("chat, agent-events.v1, bearer.u_1", [:], "agent-events.v1"),
+            (nil, ["Authorization": "Bearer u_1"], nil),
+        ] as [(String?, [String: String], String?)])
+    func acceptedUpgradesSwitchProtocols(
+        _ offered: String?,
+        _ credentials: [String: String],
+        _ chosen: String?
+    ) async throws {
+        try await withRunningService(authenticator: NamingAuthenticator()) { service in
+            var headers = [
+                "Connection": "keep-alive, Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            ]
+            headers["Sec-WebSocket-Protocol"] = offered
+            let answer = try await service.client.get("/v1/stream", headers: headers.merging(credentials) { $1 })
+            #expect(answer.status == 101)
+            #expect(answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            #expect(answer.headers["sec-websocket-protocol"] == chosen)
         }
     }
 }

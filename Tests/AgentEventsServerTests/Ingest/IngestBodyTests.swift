@@ -10,7 +10,8 @@ struct IngestBodyTests {
     }
 
     @Test(arguments: [
-        (event, IngestFormat.object, 1), (" \n\(event)\n", .object, 1), ("{\n\"type\":\"custom\",\n\"data\":{\"name\":\"n\",\"value\":1}}", .object, 1),
+        (event, IngestFormat.object, 1), (" \n\(event)\n", .object, 1),
+        ("{\n\"type\":\"custom\",\n\"data\":{\"name\":\"n\",\"value\":1}}", .object, 1),
         (event, .lines, 1), ("\(event)\n\(event)\n", .lines, 2), ("\n\(event)\r\n\r\n \n\(event)", .lines, 2),
         (event, .byContent, 1), ("\(event)\n\(event)\n\(event)\n", .byContent, 3),
         ("{\n\"type\":\"custom\",\n\"data\":{\"name\":\"n\",\"value\":1}}\n", .byContent, 1),
@@ -19,18 +20,22 @@ struct IngestBodyTests {
         #expect(try decode(text, format).count == count)
     }
 
-    @Test(arguments: [
-        ("", IngestFormat.object, "event.empty_batch", nil, nil),
-        (" \n", .lines, "event.empty_batch", nil, nil),
-        ("", .byContent, "event.empty_batch", nil, nil),
-        ("\(event)\n\(event)", .object, "json.syntax", 0, nil),
-        ("[\(event)]", .byContent, "event.wrong_type", 0, nil),
-        ("\(event)\n\(event.dropLast(9))", .lines, "json.syntax", 1, "line 2: "),
-        ("\(event)\n\(event.dropLast(9))", .byContent, "json.syntax", 1, "line 2: "),
-        ("\n\(event)\n\n{\"type\":\"custom\",\"data\":{\"name\":\"n\"}}\n", .lines, "event.missing_field", 1, "line 4: "),
-        ("{\n\(event)", .byContent, "json.syntax", 0, nil),
-        ("\(event)\n\(event)\n\(event)\n\(event)", .lines, "limits.batch_events", nil, nil),
-    ] as [(String, IngestFormat, String, Int?, String?)])
+    @Test(
+        arguments: [
+            ("", IngestFormat.object, "event.empty_batch", nil, nil),
+            (" \n", .lines, "event.empty_batch", nil, nil),
+            ("", .byContent, "event.empty_batch", nil, nil),
+            ("\(event)\n\(event)", .object, "json.syntax", 0, nil),
+            ("[\(event)]", .byContent, "event.wrong_type", 0, nil),
+            ("\(event)\n\(event.dropLast(9))", .lines, "json.syntax", 1, "line 2: "),
+            ("\(event)\n\(event.dropLast(9))", .byContent, "json.syntax", 1, "line 2: "),
+            (
+                "\n\(event)\n\n{\"type\":\"custom\",\"data\":{\"name\":\"n\"}}\n", .lines, "event.missing_field", 1,
+                "line 4: "
+            ),
+            ("{\n\(event)", .byContent, "json.syntax", 0, nil),
+            ("\(event)\n\(event)\n\(event)\n\(event)", .lines, "limits.batch_events", nil, nil),
+        ] as [(String, IngestFormat, String, Int?, String?)])
     func malformedBodiesAreRefused(
         _ text: String, _ format: IngestFormat, _ code: String, _ index: Int?, _ prefix: String?
     ) throws {
@@ -40,12 +45,13 @@ struct IngestBodyTests {
         if let prefix { #expect(error.message.hasPrefix(prefix)) }
     }
 
-    @Test(arguments: [
-        (nil, IngestFormat.byContent), ("application/x-www-form-urlencoded", .byContent),
-        ("application/json", .object), ("Application/JSON; charset=utf-8", .object),
-        ("application/x-ndjson", .lines), ("application/ndjson ;x=y", .lines), ("application/jsonl", .lines),
-        ("text/plain", nil), ("multipart/form-data", nil),
-    ] as [(String?, IngestFormat?)])
+    @Test(
+        arguments: [
+            (nil, IngestFormat.byContent), ("application/x-www-form-urlencoded", .byContent),
+            ("application/json", .object), ("Application/JSON; charset=utf-8", .object),
+            ("application/x-ndjson", .lines), ("application/ndjson ;x=y", .lines), ("application/jsonl", .lines),
+            ("text/plain", nil), ("multipart/form-data", nil),
+        ] as [(String?, IngestFormat?)])
     func theMediaTypeDecides(_ type: String?, _ format: IngestFormat?) throws {
         if let format {
             #expect(try IngestFormat(contentType: type) == format)

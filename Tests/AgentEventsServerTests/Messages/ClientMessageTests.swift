@@ -17,15 +17,21 @@ struct ClientMessageTests {
     }
 
     @Test(arguments: [
-        (#"{"op":"subscribe","req":1,"thread_id":"t_7","after":"3-42"}"#,
+        (
+            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"3-42"}"#,
             ClientMessage(
-                tag: RequestTag(1), .subscribe("t_7", start: .after(Cursor(generation: 3, sequence: 42))))),
+                tag: RequestTag(1), .subscribe("t_7", start: .after(Cursor(generation: 3, sequence: 42))))
+        ),
         (#"{"op":"subscribe","thread_id":"t_7"}"#, ClientMessage(.subscribe("t_7", start: .now))),
-        (#"{"op":"subscribe","req":"first","thread_id":"t_7","after":"start"}"#,
-            ClientMessage(tag: RequestTag("first"), .subscribe("t_7", start: .start))),
+        (
+            #"{"op":"subscribe","req":"first","thread_id":"t_7","after":"start"}"#,
+            ClientMessage(tag: RequestTag("first"), .subscribe("t_7", start: .start))
+        ),
         (#"{"after":"now","thread_id":"t_7","op":"subscribe"}"#, ClientMessage(.subscribe("t_7", start: .now))),
-        (#"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#,
-            ClientMessage(tag: RequestTag(2), .unsubscribe("t_7"))),
+        (
+            #"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#,
+            ClientMessage(tag: RequestTag(2), .unsubscribe("t_7"))
+        ),
         (#"{"op":"ping"}"#, ClientMessage(.ping)),
         (#" {"op":"pong","future":[1,{}]} "#, ClientMessage(.pong)),
     ])
@@ -85,7 +91,8 @@ struct ClientMessageTests {
         (#"{"op":"emit","thread_id":"t"}"#, "message.invalid", "$.events"),
         (#"{"op":"emit","thread_id":"t","events":{}}"#, "message.invalid", "$.events"),
         (#"{"op":"emit","thread_id":"t","events":[]}"#, "event.empty_batch", "$.events"),
-        (#"{"op":"emit","thread_id":"t","user_id":"a b","events":[]}"#, "event.empty_batch", "$.events"),
+        (#"{"op":"emit","thread_id":"t","user_id":"a b","events":[{}]}"#, "message.invalid", "$.user_id"),
+        (#"{"op":"emit","thread_id":"t","key":7,"events":[{}]}"#, "message.invalid", "$.key"),
         (#"{"op":"emit","events":[{}]}"#, "message.invalid", "$.thread_id"),
     ])
     func malformedMessagesAreRefused(_ text: String, _ code: String, _ path: String?) throws {
@@ -125,7 +132,9 @@ struct ClientMessageTests {
     @Test(arguments: [#""a\ud83d""#, "12345678901234567890123", "1.0", "-0", "1e400", #""é""#])
     func theTagIsEchoedExactly(_ tag: String) throws {
         let message = try decode(#"{"op":"ping","req":\#(tag)}"#)
-        #expect(String(decoding: ServerMessage.pong(message.tag).encoded(), as: UTF8.self) == #"{"op":"pong","req":\#(tag)}"#)
+        #expect(
+            String(decoding: ServerMessage.pong(message.tag).encoded(), as: UTF8.self)
+                == #"{"op":"pong","req":\#(tag)}"#)
     }
 
     @Test func anUnknownOpIsAnsweredWithTheKnownOnes() throws {

@@ -24,43 +24,63 @@ struct ServerMessageTests {
     }()
 
     @Test(arguments: [
-        (ServerMessage.welcome(
-            Welcome(
-                connection: "c_1", user: "u_1", heartbeatMilliseconds: 25000, limits: limits,
-                expiresAt: Timestamp(milliseconds: 1_795_230_600_000))),
+        (
+            ServerMessage.welcome(
+                Welcome(
+                    connection: "c_1", user: "u_1", heartbeatMilliseconds: 25000, limits: limits,
+                    expiresAt: Timestamp(milliseconds: 1_795_230_600_000))),
             #"{"op":"welcome","connection_id":"c_1","user_id":"u_1","heartbeat_ms":25000,"limits":{"#
                 + #""max_message_bytes":1048576,"max_event_bytes":1048576,"max_batch_events":1000,"#
-                + #""max_subscriptions":1000},"expires_at":"2026-11-21T03:10:00.000Z"}"#),
-        (.welcome(Welcome(connection: "c_1", heartbeatMilliseconds: 25000, limits: limits)),
+                + #""max_subscriptions":1000},"expires_at":"2026-11-21T03:10:00.000Z"}"#
+        ),
+        (
+            .welcome(Welcome(connection: "c_1", heartbeatMilliseconds: 25000, limits: limits)),
             #"{"op":"welcome","connection_id":"c_1","heartbeat_ms":25000,"limits":{"max_message_bytes":1048576,"#
-                + #""max_event_bytes":1048576,"max_batch_events":1000,"max_subscriptions":1000}}"#),
-        (.subscribed(
-            RequestTag(1), "t_7", after: Cursor(generation: 3, sequence: 42),
-            head: Cursor(generation: 3, sequence: 57)),
-            #"{"op":"subscribed","req":1,"thread_id":"t_7","after":"3-42","head":"3-57"}"#),
-        (.subscribed(RequestTag("first"), "t_7", after: nil, head: nil),
-            #"{"op":"subscribed","req":"first","thread_id":"t_7","after":null,"head":null}"#),
+                + #""max_event_bytes":1048576,"max_batch_events":1000,"max_subscriptions":1000}}"#
+        ),
+        (
+            .subscribed(
+                RequestTag(1), "t_7", after: Cursor(generation: 3, sequence: 42),
+                head: Cursor(generation: 3, sequence: 57)),
+            #"{"op":"subscribed","req":1,"thread_id":"t_7","after":"3-42","head":"3-57"}"#
+        ),
+        (
+            .subscribed(RequestTag("first"), "t_7", after: nil, head: nil),
+            #"{"op":"subscribed","req":"first","thread_id":"t_7","after":null,"head":null}"#
+        ),
         (.unsubscribed(RequestTag(2), "t_7"), #"{"op":"unsubscribed","req":2,"thread_id":"t_7"}"#),
-        (.live("t_7", cursor: Cursor(generation: 3, sequence: 57)),
-            #"{"op":"live","thread_id":"t_7","cursor":"3-57"}"#),
+        (
+            .live("t_7", cursor: Cursor(generation: 3, sequence: 57)),
+            #"{"op":"live","thread_id":"t_7","cursor":"3-57"}"#
+        ),
         (.live("t_7", cursor: nil), #"{"op":"live","thread_id":"t_7","cursor":null}"#),
-        (.reset("t_7", .diverged, oldest: Cursor(generation: 3, sequence: 1)),
-            #"{"op":"reset","thread_id":"t_7","reason":"diverged","oldest":"3-1"}"#),
-        (.reset("t_7", .trimmed, oldest: nil),
-            #"{"op":"reset","thread_id":"t_7","reason":"trimmed","oldest":null}"#),
-        (.emitted(
-            RequestTag(3), "t_7",
-            cursors: [Cursor(generation: 3, sequence: 58), Cursor(generation: 3, sequence: 59)]),
-            #"{"op":"emitted","req":3,"thread_id":"t_7","cursors":["3-58","3-59"]}"#),
+        (
+            .reset("t_7", .diverged, oldest: Cursor(generation: 3, sequence: 1)),
+            #"{"op":"reset","thread_id":"t_7","reason":"diverged","oldest":"3-1"}"#
+        ),
+        (
+            .reset("t_7", .trimmed, oldest: nil),
+            #"{"op":"reset","thread_id":"t_7","reason":"trimmed","oldest":null}"#
+        ),
+        (
+            .emitted(
+                RequestTag(3), "t_7",
+                cursors: [Cursor(generation: 3, sequence: 58), Cursor(generation: 3, sequence: 59)]),
+            #"{"op":"emitted","req":3,"thread_id":"t_7","cursors":["3-58","3-59"]}"#
+        ),
         (.ping, #"{"op":"ping"}"#),
         (.pong(nil), #"{"op":"pong"}"#),
-        (.error(orderError),
+        (
+            .error(orderError),
             #"{"op":"error","req":3,"code":"order.call_not_open","message":"The call c_9 is not open.","#
                 + #""retryable":false,"retry_after_ms":null,"index":2,"path":"$.events[2]","#
                 + #""legal":["agent_thinking","tool_executing"],"state":"running, open: call c_1 (search_files)","#
-                + #""thread_id":"t_7"}"#),
-        (.error(rateError),
-            #"{"op":"error","code":"agents.busy","message":"Too many runs.","retryable":true,"retry_after_ms":1500}"#),
+                + #""thread_id":"t_7"}"#
+        ),
+        (
+            .error(rateError),
+            #"{"op":"error","code":"agents.busy","message":"Too many runs.","retryable":true,"retry_after_ms":1500}"#
+        ),
     ])
     func messagesAreWrittenToTheByte(_ message: ServerMessage, _ text: String) {
         #expect(String(decoding: message.encoded(), as: UTF8.self) == text)

@@ -1,5 +1,7 @@
 import AgentEvents
 import AgentEventsServer
+import NIOCore
+import NIOPosix
 import Testing
 
 struct AgentEventsServiceTests {
@@ -68,9 +70,56 @@ struct AgentEventsServiceTests {
 
     @Test func afterAShutdownThePortIsFree() async throws {
         let port = try await withRunningService { $0.client.port }
-        try await withRunningService { $0.port = port } _: { service in
+        try await withRunningService {
+            $0.port = port
+        } _: { service in
             let answer = try await service.client.get("/health")
             #expect(answer.status == 200)
+        }
+    }
+
+    /// The grace period is far longer than the test may take: a connection that held the service up would show.
+    @Test(.timeLimit(.minutes(1)), arguments: [nil, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
+    func idleConnectionsDoNotHoldUpAShutdown(_ request: String?) async throws {
+        try await withRunningService {
+            $0.shutdownGraceSeconds = 600
+        } _: { service in
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: service.client.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            try await channel.executeThenClose { inbound, outbound in
+                if let request { try await outbound.write(ByteBuffer(string: request)) }
+                var parts = inbound.makeAsyncIterator()
+                if request != nil { #expect(try await parts.next() != nil) }
+                await service.shutDown()
+                do {
+                    while try await parts.next() != nil {}
+                } catch is IOError {
+                    // Reset rather than closed: the listening socket went before it had accepted the connection.
+                }
+            }
+        }
+    }
+
+    @Test func severalRequestsWithOneKeyLogOnce() async throws {
+        try await withRunningService { service in
+            let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
+            let answers = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await service.client.post(
+                            "/v1/threads/t/events", event, headers: ["Idempotency-Key": "k"]
+                        ).body
+                    }
+                }
+                return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+            }
+            #expect(answers == [#"{"ids":["1-1"]}"#])
+            let head = try await service.runtime.log.thread("t")?.head
+            #expect(head == Cursor(generation: 1, sequence: 1))
         }
     }
 }

@@ -70,7 +70,6 @@ struct ServiceStateMachineTests {
                         for input in [first, second, third] { actions += machine.receive(input) }
                         #expect(actions.last == .finish)
                         #expect(actions.count { $0 == .finish } == 1)
-                        #expect(actions.contains(.closeConnections))
                     }
                 }
             }

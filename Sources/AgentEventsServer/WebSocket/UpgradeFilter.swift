@@ -1,0 +1,103 @@
+import NIOCore
+import NIOHTTP1
+
+/// Decides about the first request of a connection before the upgrade handler sees it, and takes the header `Upgrade`
+/// off a request that is not to be upgraded, so that it is answered as plain HTTP: the upgrade handler of SwiftNIO loses
+/// the head of a request that it declines, and the client would wait in vain.
+final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+
+    /// A request that is to be upgraded.
+    struct Admission {
+        var principal: Principal
+        /// What to answer in `Sec-WebSocket-Protocol`; `nil` for nothing.
+        var subprotocol: String?
+    }
+
+    /// Set before the upgrade handler sees the request; `nil` when it is to stay HTTP.
+    private(set) var admission: Admission?
+
+    private enum State {
+        case waiting
+        /// The parts that came in the meantime.
+        case authenticating([NIOAny])
+        case decided
+    }
+
+    private let authenticator: any Authenticator
+    private let origins: OriginPolicy
+    private var state = State.waiting
+
+    init(authenticator: any Authenticator, origins: OriginPolicy) {
+        self.authenticator = authenticator
+        self.origins = origins
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch state {
+        case .decided:
+            // Not unwrapped: behind an upgrade these are bytes.
+            context.fireChannelRead(data)
+        case .authenticating(let parts):
+            state = .authenticating(parts + [data])
+        case .waiting:
+            guard case .head(let head) = unwrapInboundIn(data) else { return pass(data, context) }
+            decide(about: head, context)
+        }
+    }
+
+    private func decide(about head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard head.headers.contains(name: "upgrade") else { return pass(wrapInboundOut(.head(head)), context) }
+        let request = UpgradeRequest(head)
+        guard Self.isWebSocketUpgrade(head),
+            case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins)
+        else { return passWithoutUpgrade(head, context) }
+        state = .authenticating([])
+        let credentials = Credentials(
+            authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
+            path: request.path)
+        let authenticator = authenticator
+        context.eventLoop.makeFutureWithTask { () -> Principal? in
+            do throws(AuthenticationError) {
+                return try await authenticator.authenticate(credentials)
+            } catch {
+                // The route of the path asks again, and answers with the reason.
+                return nil
+            }
+        }
+        .assumeIsolated()
+        .whenSuccess { principal in
+            guard let principal else { return self.passWithoutUpgrade(head, context) }
+            self.admission = Admission(principal: principal, subprotocol: subprotocol)
+            self.pass(self.wrapInboundOut(.head(head)), context)
+        }
+    }
+
+    /// Whether the head has all that the handshake takes, and no body.
+    private static func isWebSocketUpgrade(_ head: HTTPRequestHead) -> Bool {
+        let hasBody =
+            head.headers.contains(name: "transfer-encoding")
+            || head.headers.first(name: "content-length").map { $0 != "0" } ?? false
+        return !hasBody && head.headers[canonicalForm: "upgrade"].map { $0.lowercased() } == ["websocket"]
+            && head.headers["sec-websocket-key"].count == 1 && head.headers["sec-websocket-version"].count == 1
+    }
+
+    private func passWithoutUpgrade(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        var head = head
+        head.headers.remove(name: "upgrade")
+        pass(wrapInboundOut(.head(head)), context)
+    }
+
+    /// Passes the head and what came behind it, and leaves.
+    private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {
+        let earlier = state
+        state = .decided
+        context.fireChannelRead(head)
+        if case .authenticating(let parts) = earlier {
+            for part in parts { context.fireChannelRead(part) }
+            context.fireChannelReadComplete()
+        }
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+}
