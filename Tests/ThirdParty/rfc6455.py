@@ -490,7 +490,7 @@ def other_spelling(port):
 
 @case("no key")
 def no_key(port):
-    expect_declined(port, [400], Sec_WebSocket_Key=None)
+    expect_declined(port, [400, 426], Sec_WebSocket_Key=None)
 
 
 @case("a key that is not 16 bytes", "short", "AAAA", "dGhlIHNhbXBsZSBub25jZQ==dGhl")
