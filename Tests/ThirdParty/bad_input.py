@@ -371,7 +371,7 @@ APPROVAL = draft("approval_requested", "r_1", approval_id="a_1", prompt="?")
 APPROVED = draft("approval_resolved", "r_1", approval_id="a_1", decision="approved")
 PAUSED, RESUMED = draft("agent_paused", "r_1"), draft("agent_resumed", "r_1")
 CHILD = draft("agent_started", "r_2", "helper", parent_run_id="r_1")
-LONG = "x" * 500_000
+LONG = "x" * 600_000
 
 # Rule: what comes before, and what breaks the rule.
 ORDER = [

@@ -10,9 +10,11 @@ Everything that the service sends is checked against the schemas.
 import argparse
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 
 from self_test import check_broken
 from service import ROOT, SUBPROTOCOL, DataFolder, Service, add_binary_option
@@ -101,6 +103,31 @@ def check_different(runs):
         raise Fault("different questions gave the same events")
 
 
+def check_example(service, thread, types):
+    """The WebSocket example of the README prints the events of a thread."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"<!-- websocket example -->\n```python\n(.*?)```\n<!-- /websocket example -->", readme, re.DOTALL)
+    if example is None:
+        raise Fault("README.md has no WebSocket example")
+    program = example.group(1).replace("127.0.0.1:8080", f"127.0.0.1:{service.port}").replace('"t_1"', f'"{thread}"')
+    if str(service.port) not in program or thread not in program:
+        raise Fault("the WebSocket example of README.md names another address, or another thread")
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # The example never ends by itself; when it prints too little, the reading ends with it.
+    watchdog = threading.Timer(20, process.kill)
+    watchdog.start()
+    try:
+        lines = [process.stdout.readline() for _ in types]
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    printed = [(line.split(" ") + [""])[1].strip() for line in lines]
+    if printed != types:
+        raise Fault(f"the WebSocket example of README.md printed {lines}")
+
+
 def demo(binary):
     runs = []
     arguments = ["--demo", "--demo-folder", ROOT / "Sources"]
@@ -112,6 +139,7 @@ def demo(binary):
                 check_run(question, raws)
                 check_schemas(sent)
                 runs.append(raws)
+            check_example(service, "t_demo_0", [json.loads(raw)["type"] for raw in runs[0]])
             service.kill()
             check_different(runs)
             with Service(binary, data) as again:

@@ -490,7 +490,7 @@ def other_spelling(port):
 
 @case("no key")
 def no_key(port):
-    expect_declined(port, [400], Sec_WebSocket_Key=None)
+    expect_declined(port, [400, 426], Sec_WebSocket_Key=None)
 
 
 @case("a key that is not 16 bytes", "short", "AAAA", "dGhlIHNhbXBsZSBub25jZQ==dGhl")
@@ -526,6 +526,17 @@ def foreign_origin(port):
 @case("no upgrade at all")
 def no_upgrade(port):
     expect_declined(port, [426], Upgrade=None, Connection=None)
+
+
+@case("an upgrade to something else is left at HTTP", "h2c", "TLS/1.0, h2c")
+def other_upgrade(port, name):
+    with RawSocket(port) as peer:
+        try:
+            status, _, body = peer.upgrade(path="/health", Upgrade=name, Sec_WebSocket_Key=None)
+        except Closed as closed:
+            raise Fault(f"GET /health was not answered: {closed}") from None
+        if status != 200 or json.loads(body) != {"status": "healthy"}:
+            raise Fault(f"GET /health was answered with {status} {body[:200]!r}")
 
 
 @case("an upgrade as the second request of a connection")
