@@ -118,6 +118,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsSQLiteTests",
+            dependencies: ["AgentEvents", "AgentEventsTesting", "AgentEventsSQLite"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsServer",

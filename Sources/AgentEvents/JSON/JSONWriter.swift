@@ -58,7 +58,8 @@ package struct JSONWriter: Sendable {
             var start = StringScan.firstSpecial(base, from: 0, to: buffer.count)
             while start < buffer.count {
                 switch base[start] {
-                case ASCII.quote, ASCII.backslash, ASCII.lineFeed, ASCII.tab, ASCII.carriageReturn, 0x08, 0x0C: count += 1
+                case ASCII.quote, ASCII.backslash, ASCII.lineFeed, ASCII.tab, ASCII.carriageReturn, 0x08, 0x0C:
+                    count += 1
                 default: count += 5
                 }
                 start = StringScan.firstSpecial(base, from: start + 1, to: buffer.count)

@@ -29,7 +29,8 @@ public struct AgentRun: Sendable {
     ///   - thought: the thought that the fragment belongs to; a new one when it is `nil`.
     /// - Returns: the thought, for further fragments.
     @discardableResult
-    public func think(_ text: String, continuing thought: ThoughtID? = nil) async throws(AgentEventsError) -> ThoughtID {
+    public func think(_ text: String, continuing thought: ThoughtID? = nil) async throws(AgentEventsError) -> ThoughtID
+    {
         let thought = thought ?? identifiers.thoughtID()
         try await emit(.agentThinking(AgentThinking(thought: thought, text: text)))
         return thought

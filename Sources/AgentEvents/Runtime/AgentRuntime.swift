@@ -127,7 +127,8 @@ public final class AgentRuntime: Sendable {
             let context = try await context(user: record.user, thread: thread, services)
             for run in await context.openRootRuns {
                 let failure = RunFailure(
-                    code: "run.lost", message: "the process that ran the agent ended before the run did", retryable: true)
+                    code: "run.lost", message: "the process that ran the agent ended before the run did",
+                    retryable: true)
                 _ = try await context.fail(run, failure)
             }
         }

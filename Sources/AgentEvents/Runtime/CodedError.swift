@@ -33,7 +33,8 @@ extension ToolFailure {
 extension RunFailure {
     init(describing error: any Error) {
         if let coded = error as? any CodedError {
-            self.init(code: shortened(coded.eventCode), message: shortened(coded.eventMessage), retryable: coded.isRetryable)
+            self.init(
+                code: shortened(coded.eventCode), message: shortened(coded.eventMessage), retryable: coded.isRetryable)
         } else {
             self.init(code: "error", message: shortened("\(error)"), retryable: false)
         }

@@ -3,7 +3,8 @@ struct CredentialRedaction: Sendable {
     static let replacement = JSONValue.string("[redacted]")
 
     private static let telling = [
-        "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "authorization", "credential",
+        "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "authorization",
+        "credential",
         "cookie", "bearer", "jwt",
     ]
 

@@ -53,7 +53,9 @@ public final class LogSink: EventSink {
     /// The event's data as it stands on the wire. An event that cannot be encoded was not committed, and one of an
     /// unknown type keeps its bytes.
     private static func data(of event: AgentEvent) -> JSONObject {
-        guard let bytes = try? EventEncoder.encode(event), let value = try? JSONValue(parsing: bytes) else { return [:] }
+        guard let bytes = try? EventEncoder.encode(event), let value = try? JSONValue(parsing: bytes) else {
+            return [:]
+        }
         return value["data"]?.objectValue ?? [:]
     }
 

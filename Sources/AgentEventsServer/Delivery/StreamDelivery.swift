@@ -37,7 +37,9 @@ final class StreamDelivery: CommitObserver {
     }
 
     private func bit(of handle: LoopDelivery.Handle) -> UInt64 {
-        guard let index = loops.firstIndex(where: { $0 === handle }) else { preconditionFailure("a loop of this delivery") }
+        guard let index = loops.firstIndex(where: { $0 === handle }) else {
+            preconditionFailure("a loop of this delivery")
+        }
         return 1 << UInt64(index)
     }
 

@@ -111,7 +111,9 @@ final class StreamHandler: ChannelDuplexHandler {
             session?.send(.error(error))
             let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
             if !malformed.record(at: now) {
-                close(.protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s")
+                close(
+                    .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
+                )
             }
             return
         }

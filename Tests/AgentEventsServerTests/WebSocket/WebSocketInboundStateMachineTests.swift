@@ -42,7 +42,8 @@ struct WebSocketInboundStateMachineTests {
             ["none", "none", "message abc"]
         ),
         (
-            "empty fragments", [text("", final: false), continuation("", final: false), continuation("x", final: true)],
+            "empty fragments",
+            [text("", final: false), continuation("", final: false), continuation("x", final: true)],
             ["none", "none", "message x"]
         ),
         (
@@ -58,7 +59,10 @@ struct WebSocketInboundStateMachineTests {
         ("no mask", [Frame(opcode: 1, isMasked: false, payload: [])], ["fail 1002"]),
         ("a continuation of nothing", [continuation("a", final: true)], ["fail 1002"]),
         ("a text inside of a text", [text("a", final: false), text("b")], ["none", "fail 1002"]),
-        ("a binary inside of a text", [text("a", final: false), Frame(opcode: 2, payload: [])], ["none", "fail 1003"]),
+        (
+            "a binary inside of a text", [text("a", final: false), Frame(opcode: 2, payload: [])],
+            ["none", "fail 1003"]
+        ),
         (
             "a continuation after the end",
             [text("a", final: false), continuation("b", final: true), continuation("c", final: true)],

@@ -87,9 +87,11 @@ struct AgentRunTests {
         }
         #expect(
             events.map(\.typeName) == [
-                "agent_started", "message_delta", "tool_executing", "tool_completed", "message_completed", "agent_failed",
+                "agent_started", "message_delta", "tool_executing", "tool_completed", "message_completed",
+                "agent_failed",
             ])
-        guard case .toolCompleted(let call) = events[3].payload, case .messageCompleted(let message) = events[4].payload,
+        guard case .toolCompleted(let call) = events[3].payload,
+            case .messageCompleted(let message) = events[4].payload,
             case .agentFailed(let failed) = events[5].payload
         else {
             Issue.record("closed innermost first")

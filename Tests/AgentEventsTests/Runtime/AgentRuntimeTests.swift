@@ -52,13 +52,18 @@ struct AgentRuntimeTests {
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             let drafts = [
-                started(), EventDraft(run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "t", arguments: [:]))),
+                started(),
+                EventDraft(run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "t", arguments: [:]))),
             ]
             var identities: Set<ObjectIdentifier> = []
             for round in 0..<3 {
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 identities.insert(ObjectIdentifier(context))
-                if round == 0 { _ = try await context.emit(drafts) } else { try await context.emit(thinking("\(round)")) }
+                if round == 0 {
+                    _ = try await context.emit(drafts)
+                } else {
+                    try await context.emit(thinking("\(round)"))
+                }
                 for other in 0..<4 {
                     _ = try await runtime.context(user: "u_1", thread: ThreadID("t_other_\(round)_\(other)"))
                 }
@@ -177,7 +182,9 @@ struct AgentRuntimeTests {
                 let start: StartPosition = after == 0 ? .start : .after(EventID(generation: 1, sequence: after))
                 var iterator = try await runtime.events(user: "u_1", thread: "t_1", from: start).makeAsyncIterator()
                 var seen: [UInt64] = []
-                while seen.count < Int(21 - after), let event = try await iterator.next() { seen.append(event.sequence) }
+                while seen.count < Int(21 - after), let event = try await iterator.next() {
+                    seen.append(event.sequence)
+                }
                 #expect(seen == Array(after..<21).map { $0 + 1 })
             }
             let now = try await runtime.events(user: "u_1", thread: "t_1", from: .now)
