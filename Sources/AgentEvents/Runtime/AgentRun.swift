@@ -89,6 +89,7 @@ public struct AgentRun: Sendable {
     }
 
     /// Calls a tool that returns nothing.
+    @_disfavoredOverload
     public func tool(
         _ tool: ToolName,
         arguments: some Encodable & Sendable,
@@ -145,6 +146,7 @@ public struct AgentRun: Sendable {
     }
 
     /// Runs another agent, which returns nothing, inside this one.
+    @_disfavoredOverload
     public func withChild(
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,

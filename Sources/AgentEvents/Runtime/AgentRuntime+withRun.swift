@@ -25,6 +25,7 @@ extension AgentRuntime {
     }
 
     /// Runs an agent that returns nothing.
+    @_disfavoredOverload
     public func withRun(
         user: UserID,
         thread: ThreadID,

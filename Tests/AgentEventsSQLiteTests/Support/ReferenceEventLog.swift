@@ -52,7 +52,8 @@ final class ReferenceEventLog: EventLog {
             let open = state.threads.filter { !$0.value.open.isEmpty }.map(\.key)
             return LogOpening(
                 generation: state.generation,
-                threadsWithOpenRuns: fault == .forgetsWhereRunsAreOpen ? [] : open
+                threadsWithOpenRuns: fault == .forgetsWhereRunsAreOpen ? [] : open,
+                endOffset: UInt64(state.events.count)
             )
         }
     }
