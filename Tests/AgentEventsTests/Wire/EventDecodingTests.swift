@@ -99,7 +99,7 @@ struct EventDecodingTests {
         Change(.agentProgress, "data.fraction", "-0.1", .invalidValue),
         Change(.agentProgress, "data.fraction", "1e400", .numberRange),
         Change(.agentProgress, "data.fraction", #""1""#, .wrongType),
-        Change(.agentProgress, "data.step", "0", .invalidValue),
+        Change(.agentProgress, "data.step", "-1", .invalidValue),
         Change(.agentProgress, "data.step", "9223372036854775808", .numberRange),
         Change(.agentProgress, "data.step", "1.5", .invalidValue),
         Change(.agentProgress, "data.total", "-1", .invalidValue),

@@ -25,7 +25,7 @@ struct EventEncodingTests {
         Refusal(.agentProgress(AgentProgress(fraction: -0.1)), .invalidValue, "$.data.fraction"),
         Refusal(.agentProgress(AgentProgress(fraction: .nan)), .invalidValue, "$.data.fraction"),
         Refusal(.agentProgress(AgentProgress(fraction: .infinity)), .invalidValue, "$.data.fraction"),
-        Refusal(.agentProgress(AgentProgress(step: 0)), .invalidValue, "$.data.step"),
+        Refusal(.agentProgress(AgentProgress(step: -1)), .invalidValue, "$.data.step"),
         Refusal(.agentProgress(AgentProgress(total: -1)), .invalidValue, "$.data.total"),
         Refusal(.toolProgress(ToolProgress(call: "c", fraction: 2)), .invalidValue, "$.data.fraction"),
         Refusal(
