@@ -28,6 +28,11 @@ package enum UpgradeDecision: Hashable, Sendable {
                     status: 426, headers: ["sec-websocket-version": "13"],
                     ProtocolError(.versionUnknown, "the version of the WebSocket protocol spoken here is 13")))
         }
+        guard !request.hasBadKey else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 400, ProtocolError(.keyInvalid, "Sec-WebSocket-Key is 16 random bytes in Base64")))
+        }
         if let refusal = origins.refusal(origin: request.origin, host: request.host) {
             return .decline(UpgradeRefusal(status: 403, refusal))
         }

@@ -5,6 +5,8 @@ package struct UpgradeRequest: Hashable, Sendable {
     package var path: String
     /// The header `Sec-WebSocket-Version`.
     package var version: String?
+    /// The header `Sec-WebSocket-Key`.
+    package var key: String?
     /// The names in the headers `Sec-WebSocket-Protocol`, in their order.
     package var subprotocols: [String]
     package var origin: String?
@@ -14,6 +16,7 @@ package struct UpgradeRequest: Hashable, Sendable {
         method: String,
         path: String,
         version: String?,
+        key: String? = nil,
         subprotocols: [String] = [],
         origin: String? = nil,
         host: String? = nil
@@ -21,6 +24,7 @@ package struct UpgradeRequest: Hashable, Sendable {
         self.method = method
         self.path = path
         self.version = version
+        self.key = key
         self.subprotocols = subprotocols
         self.origin = origin
         self.host = host
@@ -31,5 +35,22 @@ package struct UpgradeRequest: Hashable, Sendable {
         values.flatMap { $0.split(separator: ",") }
             .map { String($0.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed()) }
             .filter { !$0.isEmpty }
+    }
+
+    /// Whether the key is what RFC 6455, section 4.1, asks for: 16 bytes in Base64, which are 22 digits and two characters
+    /// of padding. A request without a key is none for a WebSocket, and is told so elsewhere.
+    var hasBadKey: Bool {
+        guard let key else { return false }
+        let bytes = Array(key.utf8)
+        guard bytes.count == 24, bytes.suffix(2) == [UInt8(ascii: "="), UInt8(ascii: "=")] else { return true }
+        return !bytes.dropLast(2).allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
+                true
+            default:
+                false
+            }
+        }
     }
 }

@@ -48,6 +48,7 @@ extension UpgradeRequest {
             method: request.method.rawValue,
             path: request.uri.path,
             version: request.headers[.secWebSocketVersion],
+            key: request.headers[.secWebSocketKey],
             subprotocols: UpgradeRequest.names(in: request.headers[values: .secWebSocketProtocol]),
             origin: request.headers[.origin],
             host: request.head.authority

@@ -58,6 +58,8 @@ extension ProtocolError {
         package static let upgradeRequired = Code("upgrade.required")
         /// Only subprotocols that are not spoken here were offered.
         package static let subprotocolUnknown = Code("upgrade.subprotocol")
+        /// The key of the WebSocket handshake is not 16 bytes in Base64.
+        package static let keyInvalid = Code("upgrade.key")
         /// The version of the WebSocket protocol is not 13.
         package static let versionUnknown = Code("upgrade.version")
         /// Something went wrong that the client cannot act on; the service's log says what.

@@ -118,6 +118,7 @@ extension UpgradeRequest {
             method: head.method.rawValue,
             path: String(head.uri.prefix { $0 != "?" }),
             version: head.headers.first(name: "sec-websocket-version"),
+            key: head.headers.first(name: "sec-websocket-key"),
             subprotocols: UpgradeRequest.names(in: head.headers["sec-websocket-protocol"]),
             origin: head.headers.first(name: "origin"),
             host: head.headers.first(name: "host")
