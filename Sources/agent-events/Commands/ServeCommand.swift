@@ -94,6 +94,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func serve() async throws {
+        // A file that may not grow (RLIMIT_FSIZE) is an error of the log, and not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
         let agents = try agents()
         LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
         var logger = Logger(label: "agent-events")

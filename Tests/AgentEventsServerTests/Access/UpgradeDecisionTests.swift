@@ -8,12 +8,14 @@ struct UpgradeDecisionTests {
         method: String = "GET",
         path: String = "/v1/stream",
         version: String? = "13",
+        key: String? = "dGhlIHNhbXBsZSBub25jZQ==",
         subprotocols: [String] = [],
         origin: String? = nil,
         host: String? = "127.0.0.1:8080"
     ) -> UpgradeRequest {
         UpgradeRequest(
-            method: method, path: path, version: version, subprotocols: subprotocols, origin: origin, host: host)
+            method: method, path: path, version: version, key: key, subprotocols: subprotocols, origin: origin,
+            host: host)
     }
 
     @Test(arguments: [
@@ -33,6 +35,9 @@ struct UpgradeDecisionTests {
         (request(method: "POST"), 405, "path.method_not_allowed"),
         (request(version: nil), 426, "upgrade.version"),
         (request(version: "8"), 426, "upgrade.version"),
+        (request(key: "short"), 400, "upgrade.key"),
+        (request(key: "dGhlIHNhbXBsZSBub25jZQ==dGhl"), 400, "upgrade.key"),
+        (request(key: "dGhlIHNhbXBsZSBub25jZ!=="), 400, "upgrade.key"),
         (request(subprotocols: ["graphql-ws"]), 400, "upgrade.subprotocol"),
         (request(subprotocols: ["bearer.abc"]), 400, "upgrade.subprotocol"),
         (request(subprotocols: ["agent-events.v2", "AGENT-EVENTS.V1"]), 400, "upgrade.subprotocol"),
