@@ -1,4 +1,4 @@
-/// A tool call that is under way, inside of ``AgentRun/tool(_:arguments:purpose:_:)``.
+/// A tool call that is under way, inside of the body given to `AgentRun.tool`.
 public struct ToolCall: Sendable {
     /// The call's id.
     public let id: CallID
