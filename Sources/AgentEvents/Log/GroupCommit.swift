@@ -1,13 +1,5 @@
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
 ///
 /// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one writer,
@@ -91,9 +83,7 @@ package final class GroupCommit: Sendable {
         clock: WallClock,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
-        var pace = CommitPace()
         while true {
-            gather(pace)
             switch machine.withLock({ $0.nextCommit() }) {
             case .finish:
                 return
@@ -104,29 +94,18 @@ package final class GroupCommit: Sendable {
                 }
             case .commit(let entries, let keys, let position):
                 let commit = LogCommit(entries: entries, keys: keys, time: clock.now())
-                let start = ContinuousClock.now
                 do throws(EventLogError) {
                     try await log.append(commit)
                 } catch {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
-                pace = CommitPace(count: entries.count, duration: start.duration(to: .now))
                 committed(commit, position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
                     waiter.resume()
                 }
             }
-        }
-    }
-
-    /// Lets those who were just released by a commit join the next one. Without it commits alternate: a small one of the
-    /// first to be back, and a large one of all others, at the price of two.
-    private func gather(_ pace: CommitPace) {
-        let start = ContinuousClock.now
-        while pace.isWorthWaiting(pending: machine.withLock { $0.pendingCount }, waited: start.duration(to: .now)) {
-            sched_yield()
         }
     }
 

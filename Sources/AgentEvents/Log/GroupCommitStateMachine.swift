@@ -27,8 +27,6 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     var offeredPosition: UInt64 { offered }
     var committedPosition: UInt64 { committed }
-    /// How many entries wait for the next commit.
-    var pendingCount: Int { entries.count }
 
     private var isFull: Bool { pendingByteCount >= highWaterByteCount }
 
