@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
@@ -7,6 +8,8 @@ import Synchronization
 package final class GroupCommit: Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
     private let machine: Mutex<GroupCommitStateMachine<Waiter>>
+    /// Signalled when as much is pending as the writer waits for.
+    private let gathered = DispatchSemaphore(value: 0)
 
     /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
     package init(highWaterByteCount: Int) {
@@ -33,8 +36,12 @@ package final class GroupCommit: Sendable {
 
     private func carryOut(_ action: GroupCommitStateMachine<Waiter>.OfferAction) throws(EventLogError) -> Offer {
         switch action {
-        case .enqueued(let position, let isFull, let writer):
-            writer?.resume()
+        case .enqueued(let position, let isFull, let wake):
+            switch wake {
+            case .nobody: break
+            case .writer(let writer): writer.resume()
+            case .gatheringWriter: gathered.signal()
+            }
             return Offer(position: position, isFull: isFull)
         case .reject(let error):
             throw error
@@ -83,7 +90,9 @@ package final class GroupCommit: Sendable {
         clock: WallClock,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
+        var gathering = CommitGathering()
         while true {
+            if let wait = gathering.next { gather(wait, &gathering) }
             switch machine.withLock({ $0.nextCommit() }) {
             case .finish:
                 return
@@ -94,18 +103,36 @@ package final class GroupCommit: Sendable {
                 }
             case .commit(let entries, let keys, let position):
                 let commit = LogCommit(entries: entries, keys: keys, time: clock.now())
+                let start = ContinuousClock.now
                 do throws(EventLogError) {
                     try await log.append(commit)
                 } catch {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
+                gathering.committed(entries.count, in: start.duration(to: .now))
                 committed(commit, position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
                     waiter.resume()
                 }
             }
+        }
+    }
+
+    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer than
+    /// a fraction of the commit it may save.
+    private func gather(_ wait: CommitGathering.Wait, _ gathering: inout CommitGathering) {
+        guard machine.withLock({ $0.beginGathering(wait.count) }) else { return gathering.waited(for: wait.count, wait) }
+        if gathered.wait(timeout: .now() + .nanoseconds(wait.nanoseconds)) == .success {
+            return gathering.waited(for: wait.count, wait)
+        }
+        if let count = machine.withLock({ $0.endGathering() }) {
+            gathering.waited(for: count, wait)
+        } else {
+            // The signal came after the time was over; it must not end the next wait.
+            gathered.wait()
+            gathering.waited(for: wait.count, wait)
         }
     }
 
