@@ -123,7 +123,9 @@ package final class GroupCommit: Sendable {
     /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer than
     /// a fraction of the commit it may save.
     private func gather(_ wait: CommitGathering.Wait, _ gathering: inout CommitGathering) {
-        guard machine.withLock({ $0.beginGathering(wait.count) }) else { return gathering.waited(for: wait.count, wait) }
+        guard machine.withLock({ $0.beginGathering(wait.count) }) else {
+            return gathering.waited(for: wait.count, wait)
+        }
         if gathered.wait(timeout: .now() + .nanoseconds(wait.nanoseconds)) == .success {
             return gathering.waited(for: wait.count, wait)
         }

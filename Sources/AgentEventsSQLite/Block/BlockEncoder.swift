@@ -36,7 +36,9 @@ struct BlockEncoder {
         at position: Int64,
         synced: Int64
     ) -> EncodedCommit {
-        let byteCount = entries.reduce(256 + plan.keys.count * 160 + plan.newThreads.count * 300) { $0 + $1.bytes.count + 24 }
+        let byteCount = entries.reduce(256 + plan.keys.count * 160 + plan.newThreads.count * 300) {
+            $0 + $1.bytes.count + 24
+        }
         var encoder = BlockEncoder(position: position, synced: synced, byteCount: byteCount)
         encoder.begin(generation: entries.first?.id.generation ?? 0)
         for thread in plan.newThreads { encoder.add(thread) }

@@ -78,7 +78,8 @@ struct LogOpener {
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
         database.prepareDatabase { database in
             // What the index says is on the disk once it is written: it is written seldom, and in bulk.
-            try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
+            try database.execute(
+                sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
         }
         return database
     }

@@ -69,7 +69,8 @@ final class SegmentStore: Sendable {
         let newSize = size + Int64(bytes.count)
         do throws(FileDescriptor.Failure) {
             if allocationByteCount > 0, newSize > segment.allocatedByteCount {
-                let zeros = [UInt8](repeating: 0, count: Int(newSize - segment.allocatedByteCount) + allocationByteCount)
+                let zeros = [UInt8](
+                    repeating: 0, count: Int(newSize - segment.allocatedByteCount) + allocationByteCount)
                 try file.write(zeros, at: segment.allocatedByteCount)
                 try file.synchronize()
                 segment.allocatedByteCount += Int64(zeros.count)
