@@ -77,9 +77,9 @@ import Testing
         let first = FragmentMerge.merging(try (4...5).map { try Self.stored($0, .delta("m_1", "ab")) })
         let merged = FragmentMerge.merging(first.map(\.event) + [try Self.stored(6, .delta("m_1", "c"))])
         #expect(merged.map(\.firstSequence) == [4])
-        #expect(merged == FragmentMerge.merging(try [("ab", 4), ("ab", 5), ("c", 6)].map { text, sequence in
-            try Self.stored(sequence, .delta("m_1", text))
-        }))
+        let texts: [(String, UInt64)] = [("ab", 4), ("ab", 5), ("c", 6)]
+        let together = try texts.map { text, sequence in try Self.stored(sequence, .delta("m_1", text)) }
+        #expect(merged == FragmentMerge.merging(together))
     }
 
     @Test func eventWithoutBytesPassesUnchanged() {

@@ -135,6 +135,7 @@ import Testing
                 .stateUpdated(
                     StateUpdated(version: 4, key: "a", change: .removed, expiresAt: Timestamp(milliseconds: 8))),
                 .stateUpdated(StateUpdated(version: 3, key: "a", change: .value("older than the removal"))),
+                .stateUpdated(StateUpdated(version: 3, key: "b", change: .value("as old"))),
             ], "entries", #"{"key":"b","version":3,"value":null}"#,
             #"{"key":"a","version":4,"removed":true,"expires_at":\#(time(8))}"#),
         Fold(.custom, [.custom], "runs", run(#""running","started_at":\#(time(1))"#)),
