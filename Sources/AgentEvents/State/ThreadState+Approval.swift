@@ -1,6 +1,7 @@
 extension ThreadState {
     /// An open request for a person's approval.
     public struct Approval: Hashable, Sendable {
+        /// The run that asks.
         public let run: RunID
         /// Unique in its run.
         public let approval: ApprovalID
@@ -11,6 +12,7 @@ extension ThreadState {
         /// JSON Schema of the data that an answer may carry; `nil` also when that is nested deeper than
         /// ``Limits/valueDepth``.
         public let schema: JSONValue?
+        /// When it was asked.
         public let requestedAt: Timestamp
         /// When the question lapses.
         public let expiresAt: Timestamp?

@@ -1,14 +1,17 @@
 extension ThreadState {
     /// An open call of a tool.
     public struct Call: Hashable, Sendable {
+        /// The run that calls.
         public let run: RunID
         /// Unique in its run.
         public let call: CallID
+        /// Which tool.
         public let tool: ToolName
         /// What the tool is called with; `nil` when that is nested deeper than ``Limits/valueDepth``.
         public let arguments: JSONValue?
         /// Why, for people.
         public let purpose: String?
+        /// When it started.
         public let startedAt: Timestamp
         /// How far it is.
         public internal(set) var progress: Progress?

@@ -1,6 +1,7 @@
 extension ThreadState {
     /// An entry of the thread's shared state, by the newest version of it.
     public struct Entry: Hashable, Sendable {
+        /// Which entry; keys are told apart by their UTF-8 bytes.
         public let key: String
         /// An update of this entry with the same version or a lower one was ignored, or will be.
         public let version: Int64

@@ -22,6 +22,7 @@ extension ThreadState {
         /// 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.
         public static var valueDepth: Int { 56 }
 
+        /// The limits as they stand above.
         public init() {}
     }
 

@@ -1,8 +1,11 @@
 extension ThreadState {
     /// A run of an agent.
     public struct Run: Hashable, Sendable {
+        /// Unique in the thread.
         public let run: RunID
+        /// Whose run it is.
         public let agent: AgentName
+        /// Where it stands.
         public internal(set) var status: RunStatus = .running
         /// The run that started this one, when it is a child.
         public internal(set) var parentRun: RunID?

@@ -1,6 +1,7 @@
 extension ThreadState {
     /// What a run thinks, or thought last.
     public struct Thought: Hashable, Sendable {
+        /// What the fragments of it share.
         public let thought: ThoughtID
         /// The text so far, or the end of it.
         public private(set) var text = ""
