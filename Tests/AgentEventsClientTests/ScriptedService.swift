@@ -13,14 +13,15 @@ struct ScriptedService {
     /// One accepted connection.
     final class Connection {
         private var inbound: NIOAsyncChannelInboundStream<WebSocketFrame>.AsyncIterator
-        private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+        /// Sends, from any task.
+        let sender: Sender
 
         init(
             _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
             _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
         ) {
             self.inbound = inbound.makeAsyncIterator()
-            self.outbound = outbound
+            sender = Sender(outbound: outbound)
         }
 
         /// The next frame of the client; `nil` when it has left.
@@ -31,8 +32,36 @@ struct ScriptedService {
             while try await receive() != nil {}
         }
 
+        /// The next text message of the client; `nil` when it has left.
+        func receiveMessage() async throws -> JSONValue? {
+            while let frame = try await receive() {
+                guard frame.opcode == .text else { continue }
+                return try JSONValue(parsing: Array(frame.unmaskedData.readableBytesView))
+            }
+            return nil
+        }
+
+        func send(_ text: String) async throws { try await sender.send(text) }
+
+        func send(_ message: JSONValue, request: JSONValue?) async throws {
+            try await sender.send(message, request: request)
+        }
+
+        func close(_ code: Int) async throws { try await sender.close(code) }
+    }
+
+    struct Sender: Sendable {
+        let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+
         func send(_ text: String) async throws {
             try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: text)))
+        }
+
+        /// Sends the answer to a request.
+        func send(_ message: JSONValue, request: JSONValue?) async throws {
+            var members = message.objectValue ?? [:]
+            members["req"] = request
+            try await send(String(decoding: JSONValue.object(members).encoded(), as: UTF8.self))
         }
 
         func close(_ code: Int) async throws {
