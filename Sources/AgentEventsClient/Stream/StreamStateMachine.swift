@@ -10,10 +10,10 @@ package import AgentEvents
 package struct StreamStateMachine: Sendable {
     private let backoff: ReconnectBackoff
     private let limits: InboxLimits
-    private var reconnect: ReconnectStateMachine
-    private var followed = FollowedThreads()
+    var reconnect: ReconnectStateMachine
+    var followed = FollowedThreads()
     /// Threads whose `unsubscribe` has no answer yet, and its mark. What comes of them is of an old subscription.
-    private var leaving: [ThreadID: Int64] = [:]
+    var leaving: [ThreadID: Int64] = [:]
     private var outgoing: [StreamRequest] = []
     private var lastRequest: Int64 = 0
     private var lastNumber = 0
@@ -117,7 +117,7 @@ package struct StreamStateMachine: Sendable {
     }
 
     /// Ends a subscription on the wire. What is acknowledged goes first: the service takes it from subscribers only.
-    private mutating func unsubscribe(from thread: ThreadID, wasFollowing: Bool = true) {
+    mutating func unsubscribe(from thread: ThreadID, wasFollowing: Bool = true) {
         if wasFollowing { acknowledgeAll(of: thread) }
         let request = nextRequest()
         leaving[thread] = request
@@ -226,7 +226,7 @@ package struct StreamStateMachine: Sendable {
     }
 
     /// An `unsubscribe` was answered.
-    private mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
+    mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
         switch reconnect.aboutThread() {
         case .ignore: break
         case .reject: actions.leave = Self.misplaced("message about thread \(thread)")
@@ -237,60 +237,6 @@ package struct StreamStateMachine: Sendable {
             }
             subscribe(to: thread)
         }
-    }
-
-    private mutating func refused(
-        _ request: JSONValue?,
-        _ refusal: Refusal,
-        random: Double,
-        _ actions: inout StreamActions
-    ) {
-        if let request {
-            if let thread = leaving.first(where: { .integer($0.value) == request })?.key {
-                // It had ended by itself.
-                left(thread, &actions)
-            } else if let thread = followed.first(where: { $0.subscribeRequest.map { .integer($0) } == request }) {
-                refusedThread(thread, refusal, random: random, &actions)
-            } else if let thread = followed.first(where: { .integer($0.acknowledgementRequest) == request }) {
-                refusedAcknowledgement(thread, refusal, &actions)
-            }
-            // Anything else answers a request that is of no interest any more.
-        } else if let thread = refusal.thread {
-            guard leaving[thread] == nil else { return }
-            refusedThread(thread, refusal, random: random, &actions)
-        } else {
-            actions.leave = AgentEventsClientError(refusal)
-        }
-    }
-
-    private mutating func refusedThread(
-        _ thread: ThreadID,
-        _ refusal: Refusal,
-        random: Double,
-        _ actions: inout StreamActions
-    ) {
-        switch followed.update(thread, { $0.subscription.refused(refusal, random: random) }) {
-        case nil, .ignore?: break
-        case .wait?: actions.needsTime = true
-        case .fail?:
-            fail(thread, AgentEventsClientError(refusal))
-            wake(thread, &actions)
-        }
-    }
-
-    private mutating func refusedAcknowledgement(
-        _ thread: ThreadID,
-        _ refusal: Refusal,
-        _ actions: inout StreamActions
-    ) {
-        guard !refusal.isRetryable else {
-            followed.update(thread) { $0.acknowledgement.refused() }
-            actions.needsTime = true
-            return
-        }
-        if followed.update(thread, { $0.subscription.end() }) == true { unsubscribe(from: thread, wasFollowing: false) }
-        fail(thread, AgentEventsClientError(refusal))
-        wake(thread, &actions)
     }
 
     private static func misplaced(_ what: String) -> AgentEventsClientError {
@@ -421,14 +367,14 @@ package struct StreamStateMachine: Sendable {
         }
     }
 
-    private mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
+    mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
         followed.update(thread) { followed in
             _ = followed.subscription.end()
             if followed.error == nil { followed.error = error }
         }
     }
 
-    private func wake(_ thread: ThreadID, _ actions: inout StreamActions) {
+    func wake(_ thread: ThreadID, _ actions: inout StreamActions) {
         if let number = followed[thread]?.number { actions.readers.append(number) }
     }
 }
