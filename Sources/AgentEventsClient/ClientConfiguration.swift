@@ -11,6 +11,9 @@ public struct ClientConfiguration: Sendable {
     public var maximumMessageByteCount = 4 * 1024 * 1024
     /// How much is held of each thread for its reader.
     public var inbox = InboxLimits()
+    /// How long a connection waits for the reader of a thread whose inbox is full before it goes on without that thread, in
+    /// seconds. Default: 0.05.
+    public var patienceSeconds: Double = 0.05
     /// How long acknowledgements are collected before they are sent, in seconds. Default: 0.2.
     public var acknowledgementSeconds: Double = 0.2
     /// How long a stream may take to send what is left when its scope has ended, in seconds. Default: 1.

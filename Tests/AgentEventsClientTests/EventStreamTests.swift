@@ -78,12 +78,11 @@ import Testing
             }
         }
         #expect(service.faults == [])
-        // It was taken up behind what was held, again and again.
+        // It was taken up behind what was held.
         let starts = service.requests.compactMap { request -> StartPosition? in
             guard case .subscribe(_, "t_slow", let start, _) = request else { return nil }
             return start
         }
-        #expect(starts.count > 2)
         #expect(starts.prefix(2) == [.start, .after(Self.cursor(64))])
     }
 

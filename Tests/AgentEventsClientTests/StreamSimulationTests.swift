@@ -81,6 +81,12 @@ import Testing
             for _ in 0..<random.below(4) where !service.wire.isEmpty {
                 let actions = machine.receive(service.wire.removeFirst(), random: 0)
                 if let error = actions.leave { throw Fault("left the connection: \(error)") }
+                guard actions.awaitsRoom else { continue }
+                for _ in 0..<random.below(6) {
+                    let thread = thread()
+                    try take(thread)
+                }
+                machine.stopAwaitingRoom()
             }
         }
 

@@ -3,8 +3,10 @@ public import AgentEvents
 /// One connection to a service, opened anew whenever it ends, over which any number of threads are followed. Had from
 /// ``AgentEventsClient/withStream(_:)``.
 ///
-/// Threads do not wait for each other: of a thread whose reader is slow, so much is held as ``ClientConfiguration/inbox``
-/// says, then the thread is unsubscribed from until half of that was read, and asked for again behind the last event held.
+/// Of a thread whose reader is slow, so much is held as ``ClientConfiguration/inbox`` says. When that is full, the connection
+/// waits for the reader for ``ClientConfiguration/patienceSeconds`` and then goes on without the thread: it is unsubscribed
+/// from until half of what is held was read, and asked for again behind the last event held. So a reader that has stopped
+/// holds up the other threads once and for that moment, and loses nothing.
 public final class EventStream: Sendable {
     let core: StreamCore
 

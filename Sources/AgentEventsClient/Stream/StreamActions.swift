@@ -4,6 +4,8 @@ package struct StreamActions: Sendable {
     package var leave: AgentEventsClientError?
     /// A silence of so many seconds (two heartbeats) is the end of the connection.
     package var silenceSeconds: Double?
+    /// Wait a moment for room before the next message; then ``StreamStateMachine/stopAwaitingRoom()``.
+    package var awaitsRoom = false
     /// The followers that have something to read, by their numbers.
     package var readers: [Int] = []
 

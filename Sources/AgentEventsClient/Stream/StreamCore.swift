@@ -17,6 +17,8 @@ final class StreamCore: Sendable {
     let writer = WakeSignal()
     /// Time counts.
     let timekeeper = WakeSignal()
+    /// There is room again for what is read from the connection.
+    let room = WakeSignal()
     let states = LatestValue(ClientState.connecting)
 
     init(_ configuration: ClientConfiguration) {
@@ -29,7 +31,8 @@ final class StreamCore: Sendable {
     private func input<Result: Sendable>(
         _ input: (inout StreamStateMachine) -> (Result, StreamActions)
     ) -> (Result, StreamActions) {
-        let (result, actions, signals, hasOutgoing, news) = shared.withLock { shared in
+        let (result, actions, signals, hasOutgoing, makesRoom, news) = shared.withLock { shared in
+            let hadRoom = shared.machine.hasRoom
             let (result, actions) = input(&shared.machine)
             let signals = actions.readers.compactMap { shared.readers[$0] }
             var news: (ClientState, version: Int)?
@@ -38,11 +41,14 @@ final class StreamCore: Sendable {
                 shared.told = state
                 news = (state, shared.machine.version)
             }
-            return (result, actions, signals, shared.machine.hasOutgoing, news)
+            let makesRoom = !hadRoom && shared.machine.hasRoom
+            return (result, actions, signals, shared.machine.hasOutgoing, makesRoom, news)
         }
-        for signal in signals { signal.signal() }
+        // Who is woken finds the state told already.
         if let news { states.set(news.0, version: news.version) }
+        for signal in signals { signal.signal() }
         if hasOutgoing { writer.signal() }
+        if makesRoom { room.signal() }
         if actions.needsTime { timekeeper.signal() }
         return (result, actions)
     }
@@ -56,6 +62,10 @@ final class StreamCore: Sendable {
     func receive(_ message: StreamMessage) -> StreamActions {
         let number = random()
         return input { machine in ((), machine.receive(message, random: number)) }.1
+    }
+
+    func stopAwaitingRoom() {
+        _ = input { machine in (machine.stopAwaitingRoom(), StreamActions()) }
     }
 
     func disconnected(_ error: AgentEventsClientError) -> ReconnectStateMachine.DisconnectAction {

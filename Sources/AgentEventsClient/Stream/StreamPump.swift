@@ -68,8 +68,24 @@ struct StreamPump: Sendable {
                         + client.configuration.silenceSlackSeconds)
             }
             if let fault = actions.leave { return fault }
+            if actions.awaitsRoom { await awaitRoom() }
         }
         throw CancellationError()
+    }
+
+    private func awaitRoom() async {
+        let clock = client.configuration.clock
+        let patience = Duration.seconds(client.configuration.patienceSeconds)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await core.room.wait() }
+            group.addTask {
+                // Cancelled when there is room.
+                do { try await clock.sleep(for: patience) } catch { return }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+        core.stopAwaitingRoom()
     }
 
     /// - Returns: whether everything was sent that there will ever be.

@@ -4,9 +4,10 @@ package import AgentEvents
 /// sent. Where a decision is about the connection or about one thread alone, ``ReconnectStateMachine``,
 /// ``SubscriptionStateMachine``, ``AcknowledgementStateMachine`` and ``Inbox`` decide.
 ///
-/// A thread whose inbox is full is unsubscribed from, so that its reader holds up nobody else on the connection; it is
-/// subscribed to again, behind the last event in the inbox, when half of the inbox was read. What is still on its way when
-/// a subscription ends is passed over: it comes again.
+/// When the inbox of a thread is full, nothing is read from the connection for a moment. If its reader has not made room
+/// until then, the thread is unsubscribed from, so that it holds up nobody else; it is subscribed to again, behind the last
+/// event in the inbox, when half of the inbox was read. What is still on its way when a subscription ends is passed over:
+/// it comes again.
 package struct StreamStateMachine: Sendable {
     private let backoff: ReconnectBackoff
     private let limits: InboxLimits
@@ -14,6 +15,8 @@ package struct StreamStateMachine: Sendable {
     var followed = FollowedThreads()
     /// Threads whose `unsubscribe` has no answer yet, and its mark. What comes of them is of an old subscription.
     var leaving: [ThreadID: Int64] = [:]
+    /// The thread whose inbox is full, while its reader is waited for.
+    private var crowded: ThreadID?
     private var outgoing: [StreamRequest] = []
     private var lastRequest: Int64 = 0
     private var lastNumber = 0
@@ -55,6 +58,7 @@ package struct StreamStateMachine: Sendable {
         var actions = StreamActions()
         outgoing = []
         leaving = [:]
+        crowded = nil
         let action = reconnect.disconnected(
             isRetryable: error.isRetryable, leastSeconds: error.retryAfterSeconds ?? 0, random: random)
         for thread in followed.inOrder {
@@ -206,12 +210,15 @@ package struct StreamStateMachine: Sendable {
             break
         case .deliver(let element):
             reconnect.progressed()
-            let isFilled = followed.update(thread) { followed in
+            let isFull = followed.update(thread) { followed in
                 followed.inbox.append(element)
-                return followed.inbox.isFull && followed.subscription.filled()
+                return followed.inbox.isFull
             }
             wake(thread, &actions)
-            if isFilled == true { unsubscribe(from: thread) }
+            if isFull == true {
+                crowded = thread
+                actions.awaitsRoom = true
+            }
         case .restart(let reason):
             followed.update(thread) { followed in
                 followed.acknowledgement.reset()
@@ -264,6 +271,23 @@ package struct StreamStateMachine: Sendable {
             if followed.update(thread, { $0.subscription.passed(seconds: seconds) }) == true { subscribe(to: thread) }
             if case .following? = followed.phase(of: thread) { acknowledgeAll(of: thread) }
         }
+    }
+
+    // MARK: Room
+
+    /// Whether there is no need to wait for a slow reader (any more).
+    package var hasRoom: Bool {
+        guard let crowded else { return true }
+        return followed[crowded]?.inbox.hasRoom ?? true
+    }
+
+    /// A slow reader was waited for, and there is room or there is none.
+    package mutating func stopAwaitingRoom() {
+        version += 1
+        guard let thread = crowded else { return }
+        let isSlow = !hasRoom
+        crowded = nil
+        if isSlow, followed.update(thread, { $0.subscription.filled() }) == true { unsubscribe(from: thread) }
     }
 
     // MARK: Followers
