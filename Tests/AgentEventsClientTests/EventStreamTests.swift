@@ -66,6 +66,8 @@ import Testing
                         try await Self.sequences($0, count: 2000)
                     }
                     #expect(fast == Array(1...2000))
+                    // The service may still be about to read the last of it.
+                    try await service.wait { $0 == .unsubscribe(request: 0, "t_slow") }
                     let asked = service.requests.map(\.withoutRequest).filter { $0.isAbout("t_slow") }
                     #expect(
                         asked == [
@@ -127,7 +129,7 @@ import Testing
                 }
             }
             // What the client sent before it left may still be on its way.
-            while !service.hasAcknowledgement { await Task.yield() }
+            try await service.waitForAcknowledgement()
         }
         let requests = service.requests.map(\.withoutRequest)
         #expect(
@@ -158,7 +160,7 @@ import Testing
                     try await clock.waitForSleep(of: .seconds(0.2))
                     #expect(!service.hasAcknowledgement)
                     clock.advance(by: .seconds(0.2))
-                    while !service.hasAcknowledgement { await Task.yield() }
+                    try await service.waitForAcknowledgement()
                 }
             }
         }
@@ -374,4 +376,16 @@ extension StreamRequest {
 
 extension HistoryService {
     fileprivate var hasAcknowledgement: Bool { requests.contains { $0.isAcknowledgement } }
+
+    fileprivate func waitForAcknowledgement() async throws {
+        try await wait { $0.isAcknowledgement }
+    }
+
+    /// Returns when a request was served.
+    fileprivate func wait(for condition: (StreamRequest) -> Bool) async throws {
+        while !requests.contains(where: { condition($0.withoutRequest) }) {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
 }
