@@ -56,4 +56,12 @@ extension StreamStateMachine {
         fail(thread, AgentEventsClientError(refusal))
         wake(thread, &actions)
     }
+
+    /// A thread is over; its reader gets the error behind what was received.
+    mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
+        followed.update(thread) { followed in
+            _ = followed.subscription.end()
+            if followed.error == nil { followed.error = error }
+        }
+    }
 }

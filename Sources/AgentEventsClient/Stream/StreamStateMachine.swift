@@ -391,13 +391,6 @@ package struct StreamStateMachine: Sendable {
         }
     }
 
-    mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
-        followed.update(thread) { followed in
-            _ = followed.subscription.end()
-            if followed.error == nil { followed.error = error }
-        }
-    }
-
     func wake(_ thread: ThreadID, _ actions: inout StreamActions) {
         if let number = followed[thread]?.number { actions.readers.append(number) }
     }
