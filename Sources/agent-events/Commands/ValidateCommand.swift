@@ -45,7 +45,7 @@ struct ValidateCommand: AsyncParsableCommand {
         if faultCount > 0 { throw ExitCode(1) }
     }
 
-    private func show(_ faults: [RecordingFault], _ count: inout Int) throws {
+    private func show(_ faults: [SequenceFault], _ count: inout Int) throws {
         for fault in faults {
             count += 1
             if count <= Self.shownFaultCount { try StandardOutput.write("\(file):\(fault)") }
