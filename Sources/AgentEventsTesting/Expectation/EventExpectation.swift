@@ -31,7 +31,7 @@ public struct EventExpectation: Sendable {
             let place =
                 index < events.count
                 ? "event \(index + 1) of \(events.count) is the first that differs"
-                : "there are only \(events.count)"
+                : events.isEmpty ? "there are none" : "there are only \(events.count)"
             failures.append("The events are not those expected, \(place):\n\(table.text)")
         }
         let faults = validate(events: events, policy: policy)

@@ -12,8 +12,9 @@ public import Testing
 /// }
 /// ```
 ///
-/// Whatever the pattern says, the events are checked to be well-formed: dense numbers, and runs that begin and end as they
-/// must. What is wrong is an issue of the running test, with the pattern beside the events and the first difference marked.
+/// Whatever the pattern says, the events are checked to be well-formed: dense numbers, and runs that begin and end as
+/// they must. What is wrong is an issue of the running test, with the pattern beside the events and the first difference
+/// marked.
 ///
 /// - Parameters:
 ///   - sink: has everything once `withAgentRuntime` has returned.
@@ -30,7 +31,8 @@ public func expectEvents(
     @EventPatternBuilder _ pattern: () -> EventPattern
 ) -> Bool {
     expectEvents(
-        in: sink.events(in: thread), exhaustivity: exhaustivity, policy: policy, sourceLocation: sourceLocation, pattern)
+        in: sink.events(in: thread), exhaustivity: exhaustivity, policy: policy, sourceLocation: sourceLocation,
+        pattern)
 }
 
 /// Expects the events of one thread, wherever they come from, to match a pattern, all of them and in their order.

@@ -51,7 +51,10 @@ struct CompiledPattern: Sendable {
         case .thought(let matcher, let scope):
             guard matches(matcher, scope, event, context) else { return [] }
             let further = scope.or(PatternScope(run: event.run, thought: event.payload.thought))
-            return [Step(remainder: .zeroOrMore(.event(matcher, further)), matcher: matcher)]
+            return [Step(remainder: .furtherThought(matcher, further), matcher: matcher)]
+        case .furtherThought(let matcher, let scope):
+            guard matches(matcher, scope, event, context) else { return [] }
+            return [Step(remainder: remainder, matcher: matcher)]
         case .message(let fragment, let completed, let scope):
             return takingMessage(event, fragment, completed, scope, context)
         case .call(let start, let body, let end, let scope):
@@ -139,7 +142,7 @@ struct CompiledPattern: Sendable {
                 + (parts.first { !$0.mayEnd }.map { expected(by: $0) } ?? [])
         case .anyOrder(let parts): parts.flatMap { expected(by: $0) }
         case .optional(let part), .zeroOrMore(let part), .oneOrMore(let part): expected(by: part)
-        case .anythingUpTo, .anything: []
+        case .furtherThought, .anythingUpTo, .anything: []
         }
     }
 }

@@ -25,11 +25,12 @@ extension EventMatcher {
             Condition.payload({ if case .agentProgress(let progress) = $0 { progress } else { nil } }, constraints))
     }
 
-    static func messageDelta(_ part: String?) -> EventMatcher {
+    /// - Parameter name: `messageDelta` or `fragment of message`.
+    static func messageDelta(_ name: String, _ part: String?) -> EventMatcher {
         let text = Condition.containing(part) { event, _ in
             if case .messageDelta(let delta) = event.payload { delta.text } else { nil }
         }
-        return EventMatcher("messageDelta", .messageDelta, [text])
+        return EventMatcher(name, .messageDelta, [text])
     }
 
     /// - Parameter name: `message` or `messageCompleted`.

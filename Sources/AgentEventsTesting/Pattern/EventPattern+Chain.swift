@@ -25,14 +25,12 @@ extension EventPattern {
     public func message(
         containing part: String? = nil, _ constraints: PayloadConstraint<MessageCompleted>...
     ) -> EventPattern {
-        then(
-            EventPattern(
-                .message(fragment: .messageDelta(nil), completed: .messageCompleted("message", part, constraints))))
+        then(EventPattern.message(part, constraints))
     }
 
     /// A single fragment of a message.
     public func messageDelta(containing part: String? = nil) -> EventPattern {
-        then(EventPattern(.messageDelta(part)))
+        then(EventPattern(.messageDelta("messageDelta", part)))
     }
 
     /// The end of a message, without its fragments.

@@ -37,14 +37,14 @@ extension EventPattern {
     public static func message(
         containing part: String? = nil, _ constraints: PayloadConstraint<MessageCompleted>...
     ) -> EventPattern {
-        EventPattern(.message(fragment: .messageDelta(nil), completed: .messageCompleted("message", part, constraints)))
+        message(part, constraints)
     }
 
     /// A single fragment of a message.
     ///
     /// - Parameter part: a part of the fragment.
     public static func messageDelta(containing part: String? = nil) -> EventPattern {
-        EventPattern(.messageDelta(part))
+        EventPattern(.messageDelta("messageDelta", part))
     }
 
     /// The end of a message, without its fragments.
@@ -223,6 +223,13 @@ extension EventPattern {
         _ description: String = "event", where condition: (@Sendable (AgentEvent) -> Bool)? = nil
     ) -> EventPattern {
         EventPattern(.event(description, condition))
+    }
+
+    static func message(_ part: String?, _ constraints: [PayloadConstraint<MessageCompleted>]) -> EventPattern {
+        EventPattern(
+            .message(
+                fragment: .messageDelta("fragment of message", nil),
+                completed: .messageCompleted("message", part, constraints)))
     }
 
     static func call(

@@ -1,7 +1,7 @@
 /// What a sequence of events is expected to be: a pattern of one event, of several, or of any number.
 ///
-/// Patterns are written one below the other, each with a leading dot, in the braces of `expectEvents` or of a pattern that
-/// has others inside:
+/// Patterns are written one below the other, each with a leading dot, in the braces of `expectEvents` or of a pattern
+/// that has others inside:
 ///
 /// ```swift
 /// expectEvents(in: sink, thread: "t_7") {

@@ -3,11 +3,13 @@ import AgentEvents
 /// What of a pattern is still to come, after some events: a value that can be compared, with its matchers by their
 /// numbers.
 ///
-/// Taking an event from it gives what may come then: several answers where a pattern can be read in several ways. This is
-/// how regular expressions are matched by derivatives; ``anyOrder(_:)`` is their shuffle.
+/// Taking an event from it gives what may come then: several answers where a pattern can be read in several ways. This
+/// is how regular expressions are matched by derivatives; `anyOrder` is their shuffle.
 indirect enum PatternRemainder: Hashable, Sendable {
     case event(Int, PatternScope)
     case thought(Int, PatternScope)
+    /// Further fragments of a thought that has begun, if there are any.
+    case furtherThought(Int, PatternScope)
     case message(fragment: Int, completed: Int, PatternScope)
     case call(start: Int, PatternRemainder, end: Int, PatternScope)
     case run(start: Int, PatternRemainder, PatternScope)
@@ -46,7 +48,7 @@ indirect enum PatternRemainder: Hashable, Sendable {
         switch self {
         case .event, .thought, .message, .call, .run: false
         case .sequence(let parts), .anyOrder(let parts): parts.allSatisfy(\.mayEnd)
-        case .optional, .zeroOrMore, .anythingUpTo, .anything: true
+        case .furtherThought, .optional, .zeroOrMore, .anythingUpTo, .anything: true
         case .oneOrMore(let part): part.mayEnd
         }
     }
@@ -58,6 +60,7 @@ indirect enum PatternRemainder: Hashable, Sendable {
             .event(matcher, own.or(scope))
         case .thought(let matcher, let own):
             .thought(matcher, own.or(PatternScope(run: scope.run)))
+        case .furtherThought: self
         case .message(let fragment, let completed, let own):
             .message(fragment: fragment, completed: completed, own.or(PatternScope(run: scope.run)))
         case .call(let start, let body, let end, let own):

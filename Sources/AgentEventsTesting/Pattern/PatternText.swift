@@ -9,18 +9,17 @@ enum PatternText {
     /// As it stands in a pattern: names and texts in quotation marks, the cases of an enumeration with a dot.
     static func literal(_ value: some Any) -> String {
         switch value {
+        case let optional as any OptionalValue: optional.wrapped.map { literal($0) } ?? "nil"
         case let name as any Name: quoted(name.rawValue)
         case let word as any RawRepresentable<String>: ".\(word.rawValue)"
         default: self.value(value)
         }
     }
 
-    static func value(_ value: some Any) -> String {
+    private static func value(_ value: some Any) -> String {
         switch value {
-        case let optional as any OptionalValue: optional.wrapped.map { self.value($0) } ?? "missing"
         case let text as String: quoted(text)
         case let json as JSONValue: self.json(json)
-        case let word as any RawRepresentable<String>: word.rawValue
         default: "\(value)"
         }
     }

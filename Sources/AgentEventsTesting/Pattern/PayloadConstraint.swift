@@ -17,9 +17,9 @@ public struct PayloadConstraint<Payload>: Sendable {
         _ value: Value
     ) -> PayloadConstraint {
         let name = memberName(member)
-        return PayloadConstraint(description: "\(name): \(PatternText.value(value))") { payload in
+        return PayloadConstraint(description: "\(name): \(PatternText.literal(value))") { payload in
             let found = payload[keyPath: member]
-            return found == value ? nil : "\(name) is \(PatternText.value(found))"
+            return found == value ? nil : "\(name) is \(PatternText.literal(found))"
         }
     }
 

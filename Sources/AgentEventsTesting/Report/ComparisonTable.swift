@@ -81,10 +81,14 @@ struct ComparisonTable {
     }
 
     private static func objection(to event: AgentEvent, _ scope: PatternScope) -> String {
-        if let run = scope.run, event.run != run { return "it is of the run \(event.run?.rawValue ?? "of nobody"), not \(run)" }
-        if let call = scope.call { return "it is of the call \(event.payload.call?.rawValue ?? "none"), not \(call)" }
+        if let run = scope.run, event.run != run {
+            return "it is of \(event.run.map { "the run \($0)" } ?? "no run"), not of \(run)"
+        }
+        if let call = scope.call {
+            return "it is of \(event.payload.call.map { "the call \($0)" } ?? "no call"), not of \(call)"
+        }
         if let message = scope.message {
-            return "it is of the message \(event.payload.message?.rawValue ?? "none"), not \(message)"
+            return "it is of \(event.payload.message.map { "the message \($0)" } ?? "no message"), not of \(message)"
         }
         return "it is of another thought"
     }

@@ -5,6 +5,7 @@ struct PatternOutline {
     func lines(of remainder: PatternRemainder) -> [String] {
         switch remainder {
         case .event(let matcher, _), .thought(let matcher, _): [matchers[matcher].description]
+        case .furtherThought: []
         case .message(_, let completed, _): [matchers[completed].description]
         case .call(let start, let body, let end, _): call(start, body, end)
         case .run(let start, let body, _): ["\(matchers[start].description), in one run {"] + indented(body) + ["}"]

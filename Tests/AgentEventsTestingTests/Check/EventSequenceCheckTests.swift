@@ -42,9 +42,10 @@ import Testing
     }
 
     @Test func aLineThatIsNoEventIsAFaultOfItsLine() {
-        #expect(validate(recording: Array("\n{\n\n[]\r\n".utf8)).map { "\($0.position) \($0.rule)" } == [
-            "2 json.syntax", "4 event.wrong_type",
-        ])
+        #expect(
+            validate(recording: Array("\n{\n\n[]\r\n".utf8)).map { "\($0.position) \($0.rule)" } == [
+                "2 json.syntax", "4 event.wrong_type",
+            ])
     }
 
     @Test func threadsAreJudgedApart() {

@@ -220,13 +220,15 @@ import Testing
         for record in try SoundHistory().records { recorder.record(record) }
         recorder.expectSound()
         recorder.record(.seen(client: "c_1", bytes: Array("{".utf8)))
-        recorder.record(.acknowledgedByClient(client: "c_9", thread: "t_1", cursor: EventID(generation: 1, sequence: 9)))
+        recorder.record(
+            .acknowledgedByClient(client: "c_9", thread: "t_1", cursor: EventID(generation: 1, sequence: 9)))
         withKnownIssue {
             recorder.expectSound()
         } matching: { issue in
             let text = issue.comments.first?.rawValue ?? ""
             return text.hasPrefix("The history has faults:\n  record ")
-                && text.contains(": ack.unseen: client c_9, thread t_1, event 1-9: it acknowledged what it had not seen")
+                && text.contains(
+                    ": ack.unseen: client c_9, thread t_1, event 1-9: it acknowledged what it had not seen")
         }
     }
 }

@@ -33,12 +33,14 @@ import Testing
         for (index, line) in Self.lines.enumerated() where index != 5 && index != 6 {
             check.receive(try HistoryRecord(parsing: Array(line.utf8)), at: "h.ndjson:\(index + 1)")
         }
-        #expect(check.finish().first?.description
-            == "h.ndjson:8: seen.gap: client c, thread t, event 1-2: seq 2 where 1 was due")
+        #expect(
+            check.finish().first?.description
+                == "h.ndjson:8: seen.gap: client c, thread t, event 1-2: seq 2 where 1 was due")
     }
 
     @Test(arguments: [
-        ("{", "json.syntax"), (#"{"record":"other"}"#, "event.invalid_value"), (#"{"record":"seen"}"#, "event.missing_field"),
+        ("{", "json.syntax"), (#"{"record":"other"}"#, "event.invalid_value"),
+        (#"{"record":"seen"}"#, "event.missing_field"),
         (#"{"record":"ack","client":"c","thread_id":"t"}"#, "event.missing_field"),
         (#"{"record":"ack","client":"c","thread_id":"t","cursor":"x"}"#, "event.invalid_value"),
         (#"{"record":"acknowledged","thread_id":"t","cursors":[1]}"#, "event.invalid_value"),

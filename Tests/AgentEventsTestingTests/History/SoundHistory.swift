@@ -5,7 +5,9 @@ import AgentEvents
 struct SoundHistory {
     var records: [HistoryRecord] = []
 
-    static let first: [Step] = [.start, .think(), .call(), .callEnd(), .delta("m_1", "Hi "), .delta("m_1", "there"), .message(), .complete]
+    static let first: [Step] = [
+        .start, .think(), .call(), .callEnd(), .delta("m_1", "Hi "), .delta("m_1", "there"), .message(), .complete,
+    ]
     static let second: [Step] = [.user, .start.of("r_2"), .complete.of("r_2")]
 
     /// What the log holds of the first thread, and of the second.
@@ -35,7 +37,9 @@ struct SoundHistory {
         records.append(.attempted(HistoryAttempt(name: "all", thread: "t_2", user: "u_2", drafts: drafts)))
         records.append(.acknowledged(attempt: "all", thread: "t_2", ids: Self.events.second.map(\.id)))
         if hasLog {
-            for event in Self.events.first + Self.events.second { records.append(.logged(bytes: try Self.bytes(event))) }
+            for event in Self.events.first + Self.events.second {
+                records.append(.logged(bytes: try Self.bytes(event)))
+            }
         }
         try see(Self.events.first, by: "c_1", of: "u_1")
         try see(Self.events.second, by: "c_2", of: "u_2")

@@ -89,7 +89,8 @@ extension [Step] {
             sequence = step.sequence ?? sequence + 1
             return AgentEvent(
                 id: EventID(generation: step.generation, sequence: sequence), thread: thread, run: step.run,
-                agent: step.agent, time: Timestamp(milliseconds: step.milliseconds ?? 1_795_226_400_000 + Int64(sequence)),
+                agent: step.agent,
+                time: Timestamp(milliseconds: step.milliseconds ?? 1_795_226_400_000 + Int64(sequence)),
                 fromSequence: step.fromSequence, payload: step.payload)
         }
     }

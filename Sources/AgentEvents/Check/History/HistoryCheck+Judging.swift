@@ -121,7 +121,8 @@ extension HistoryCheck {
         for id in acknowledged where !state.covers(id.sequence) {
             add(
                 HistoryFault(
-                    .acknowledgedUnseen, client: client, thread: thread, event: id, "it was acknowledged and never seen"))
+                    .acknowledgedUnseen, client: client, thread: thread, event: id, "it was acknowledged and never seen"
+                ))
         }
     }
 
