@@ -35,10 +35,7 @@ public struct EventExpectation: Sendable {
             failures.append("The events are not those expected, \(place):\n\(table.text)")
         }
         let faults = validate(events: events, policy: policy)
-        if !faults.isEmpty {
-            let lines = faults.map { "\($0.event?.description ?? "\($0.position)"): \($0.rule): \($0.message)" }
-            failures.append(FaultList.text("The events are not well-formed", lines))
-        }
+        if !faults.isEmpty { failures.append(FaultList.wellFormedness(faults)) }
         return failures
     }
 }
