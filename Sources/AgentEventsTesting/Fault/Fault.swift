@@ -19,5 +19,10 @@ public struct InjectedFault: Error, Hashable, Sendable, CustomStringConvertible 
     public var call: Int
     public var fault: Fault
 
+    public init(call: Int, fault: Fault) {
+        self.call = call
+        self.fault = fault
+    }
+
     public var description: String { "injected: call \(call): \(fault)" }
 }

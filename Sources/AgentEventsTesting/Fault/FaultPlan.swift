@@ -13,11 +13,11 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
     }
 
     /// What a call does.
-    struct Decision: Hashable, Sendable {
+    package struct Decision: Hashable, Sendable {
         /// From 1.
-        var call: Int
-        var latency: Duration
-        var fault: Fault?
+        package var call: Int
+        package var latency: Duration
+        package var fault: Fault?
     }
 
     /// What rates and latencies are made from. Print it when a test fails.
@@ -56,7 +56,7 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
     }
 
     /// What the call of this number does: the first rule that applies. It depends on the seed and the number alone.
-    func decision(forCall call: Int) -> Decision {
+    package func decision(forCall call: Int) -> Decision {
         var generator = SeededGenerator(seed: seed &+ UInt64(call) &* 0xD134_2543_DE82_EF95)
         let latency = distribution.latency(at: Double.random(in: 0..<1, using: &generator))
         for rule in rules {

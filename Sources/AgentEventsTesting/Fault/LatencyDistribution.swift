@@ -11,7 +11,7 @@ public enum LatencyDistribution: Hashable, Sendable {
     case exponential(mean: Duration, limit: Duration)
 
     /// - Parameter position: where in the distribution, from 0 up to, and without, 1.
-    func latency(at position: Double) -> Duration {
+    package func latency(at position: Double) -> Duration {
         switch self {
         case .none: .zero
         case .constant(let duration): duration

@@ -23,6 +23,7 @@ public import Testing
 ///   - clock: what the limit is measured on.
 ///   - exhaustivity: whether every event has to be taken.
 ///   - policy: how strictly the order of runs is checked.
+@discardableResult
 public func withEventProbe<Result>(
     of runtime: AgentRuntime,
     thread: ThreadID,

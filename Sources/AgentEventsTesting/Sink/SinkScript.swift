@@ -30,7 +30,7 @@ enum SinkScript {
         return events
     }
 
-    private static var largeText: String { String(repeating: "ä\n\"", count: 150_000) }
+    private static var largeText: String { String(repeating: "ä\n\"", count: 20_000) }
 
     private static var payloads: [EventPayload] {
         [
@@ -63,7 +63,8 @@ enum SinkScript {
         let hasRun = payload.type?.needsRun == true
         let id = EventID(generation: 1, sequence: sequence)
         let event = AgentEvent(
-            id: id, thread: thread, run: hasRun ? "r_1" : nil, agent: hasRun ? "guide" : nil, time: time, payload: payload)
+            id: id, thread: thread, run: hasRun ? "r_1" : nil, agent: hasRun ? "guide" : nil, time: time,
+            payload: payload)
         return StoredEvent(thread: thread, id: id, bytes: try EventEncoder.encode(event))
     }
 }
