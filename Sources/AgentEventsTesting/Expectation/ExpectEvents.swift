@@ -51,6 +51,6 @@ public func expectEvents(
     @EventPatternBuilder _ pattern: () -> EventPattern
 ) -> Bool {
     let failures = EventExpectation(exhaustivity: exhaustivity, policy: policy, pattern).failures(of: events)
-    for failure in failures { Issue.record(Comment(rawValue: failure), sourceLocation: sourceLocation) }
+    for failure in failures { TestIssue.record(failure, sourceLocation) }
     return failures.isEmpty
 }

@@ -38,8 +38,6 @@ package final class HistoryRecorder: Sendable {
     package func expectSound(sourceLocation: SourceLocation = #_sourceLocation) {
         let faults = faults
         guard !faults.isEmpty else { return }
-        Issue.record(
-            Comment(rawValue: FaultList.text("The history has faults", faults.map(\.description))),
-            sourceLocation: sourceLocation)
+        TestIssue.record(FaultList.text("The history has faults", faults.map(\.description)), sourceLocation)
     }
 }

@@ -44,12 +44,9 @@ public func withEventProbe<Result>(
     let result = try await body(probe)
     let rest = try await probe.rest()
     if !rest.isEmpty, exhaustivity == .on {
-        let text = FaultList.text("Events were not taken", rest.map(EventProbe.text))
-        Issue.record(Comment(rawValue: text), sourceLocation: sourceLocation)
+        TestIssue.record(FaultList.text("Events were not taken", rest.map(EventProbe.text)), sourceLocation)
     }
     let faults = validate(events: probe.taken + rest, policy: policy)
-    if !faults.isEmpty {
-        Issue.record(Comment(rawValue: FaultList.wellFormedness(faults)), sourceLocation: sourceLocation)
-    }
+    if !faults.isEmpty { TestIssue.record(FaultList.wellFormedness(faults), sourceLocation) }
     return result
 }

@@ -42,7 +42,8 @@ import Testing
             case .hasNoName: break
             case .dropsLargeBatches: if events.count > 100 { events = [] }
             case .swapsEvents: if events.count > 1 { events.swapAt(0, events.count - 1) }
-            case .failsOnUnknownTypes: for event in events where event.type == nil { throw InjectedFault(call: 1, fault: .fail) }
+            case .failsOnUnknownTypes:
+                for event in events where event.type == nil { throw InjectedFault(call: 1, fault: .fail) }
             case .dropsRepeatedBatches:
                 // With what is new in them.
                 let known = stored.withLock { Set($0.map(\.id)) }
