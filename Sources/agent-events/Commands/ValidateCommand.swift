@@ -13,8 +13,8 @@ struct ValidateCommand: AsyncParsableCommand {
               agent-events validate run.ndjson
               agent-events tail t_1 --after start --until-end --format json | agent-events validate -
 
-            With --history it checks a test of the whole service: what producers were told against what clients saw. The \
-            records are described with the type HistoryRecord in the source.
+            With --history it checks a test of a whole service: what producers were told against what clients saw. The \
+            article Histories of the documentation describes the records.
             """)
 
     private static let shownFaultCount = 100
