@@ -140,6 +140,15 @@ enum PatternTable {
                 .agentCompleted()
         },
         PatternCase(
+            "a message is of one id", good: [[.start, .delta("m_2"), .message("m_2"), .message(), .complete]],
+            bad: [[.start, .delta("m_2"), .message(), .message("m_2"), .complete]]
+        ) {
+            .agentStarted()
+                .message()
+                .optional { .messageCompleted() }
+                .agentCompleted()
+        },
+        PatternCase(
             "messageDelta and messageCompleted", good: [[.start, .delta(), .message(), .complete]],
             bad: [[.start, .message(), .complete], [.start, .delta(), .delta(), .message(), .complete]]
         ) {
@@ -342,6 +351,28 @@ enum PatternTable {
                 .anyOrder {
                     .tool("search")
                         .tool("search") { .toolProgress() }
+                }
+                .agentCompleted()
+        },
+        PatternCase(
+            "what lies in a call is of that call",
+            good: [
+                [
+                    .start, .call("c_1"), .call("c_2"), .callProgress("c_1"), .callEnd("c_1"),
+                    .callEnd("c_2", "search", .failed), .complete,
+                ]
+            ],
+            bad: [
+                [
+                    .start, .call("c_1"), .call("c_2"), .callProgress("c_2"), .callEnd("c_1"),
+                    .callEnd("c_2", "search", .failed), .complete,
+                ]
+            ]
+        ) {
+            .agentStarted()
+                .anyOrder {
+                    .tool("search") { .toolProgress() }
+                        .tool("search", status: .failed)
                 }
                 .agentCompleted()
         },

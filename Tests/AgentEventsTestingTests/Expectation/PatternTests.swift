@@ -15,6 +15,22 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (["a": 1, "b": ["c": [1, 2], "d": nil]], ["b": ["c": [1, 2]]], true),
+            (["a": 1], [:], true), ([:], ["a": 1], false), (["a": 1], ["a": 2], false), (["a": nil], ["a": nil], true),
+            (["a": [1, 2]], ["a": [1]], false), (["a": [["b": 1, "c": 2]]], ["a": [["b": 1]]], true),
+            ([1], ["a": 1], false),
+            (1, 1, true), (1.5, 1, false), ("x", "x", true), ("xy", "x", false),
+        ] as [(JSONValue, JSONValue, Bool)])
+    func aPartOfJSONIsFoundInTheWhole(whole: JSONValue, part: JSONValue, isPart: Bool) {
+        let events = [Step(.custom(CustomEvent(name: "x", value: whole)), run: nil, agent: nil)].events()
+        let one = EventExpectation { .custom(value: part) }
+        let other = EventExpectation { .custom("x", .includes(\.value, part)) }
+        #expect(one.failures(of: events).isEmpty == isPart)
+        #expect(other.failures(of: events).isEmpty == isPart)
+    }
+
     @Test func aBlockMayHaveConditionsAndLoops() {
         for hasThought in [true, false] {
             let expectation = EventExpectation {
