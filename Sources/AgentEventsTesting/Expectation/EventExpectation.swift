@@ -25,7 +25,14 @@ public struct EventExpectation: Sendable {
     public func failures(of events: [AgentEvent]) -> [String] {
         var failures: [String] = []
         let context = EventContext(events)
-        if case .differs(let index, let reading) = match.outcome(of: events, context) {
+        switch match.outcome(of: events, context) {
+        case .matched:
+            break
+        case .ambiguous(let index):
+            failures.append(
+                "The pattern can be read in too many ways by event \(index + 1) of \(events.count): "
+                    + "parts of anyOrder that can begin with the same events need to differ.")
+        case .differs(let index, let reading):
             let table = ComparisonTable(
                 pattern: match.pattern, events: events, context: context, index: index, reading: reading)
             let place =

@@ -36,7 +36,12 @@ struct CompiledPattern: Sendable {
         }
     }
 
+    /// Matchers that match the same have one number, so that patterns that are the same are found to be.
     private mutating func add(_ matcher: EventMatcher) -> Int {
+        let same = matchers.firstIndex {
+            $0.isTold && matcher.isTold && $0.type == matcher.type && $0.description == matcher.description
+        }
+        if let same { return same }
         matchers.append(matcher)
         return matchers.count - 1
     }
@@ -120,7 +125,9 @@ struct CompiledPattern: Sendable {
         _ parts: [PatternRemainder],
         _ context: EventContext
     ) -> [Step] {
-        parts.indices.flatMap { index in
+        // Of parts that are the same, one is enough: which of them it is makes no difference.
+        let different = parts.indices.filter { !parts[..<$0].contains(parts[$0]) }
+        return different.flatMap { index in
             taking(event, from: parts[index], context).map { step in
                 var others = parts
                 others[index] = step.remainder

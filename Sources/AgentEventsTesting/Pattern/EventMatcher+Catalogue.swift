@@ -167,7 +167,7 @@ extension EventMatcher {
         _ description: String, _ condition: (@Sendable (AgentEvent) -> Bool)?
     ) -> EventMatcher {
         guard let condition else { return EventMatcher(description, nil) }
-        let isSo = Condition(description: description) { event, _ in
+        let isSo = Condition(description: description, isTold: false) { event, _ in
             condition(event) ? nil : "it is not so: \(description)"
         }
         return EventMatcher("event", nil, [isSo])

@@ -5,6 +5,8 @@ struct EventMatcher: Sendable {
     struct Condition: Sendable {
         /// As it stands in the pattern: `agent: "guide"`.
         let description: String
+        /// Whether two conditions of the same description ask for the same. Not so where the test's own code is asked.
+        var isTold = true
         /// What the event has instead; `nil` when it meets the condition.
         let objection: @Sendable (AgentEvent, EventContext) -> String?
     }
@@ -24,6 +26,9 @@ struct EventMatcher: Sendable {
         self.conditions = conditions
     }
 
+    /// Whether a matcher of the same type and description matches the same events.
+    var isTold: Bool { conditions.allSatisfy(\.isTold) }
+
     func matches(_ event: AgentEvent, in context: EventContext) -> Bool {
         (type == nil || event.type == type) && conditions.allSatisfy { $0.objection(event, context) == nil }
     }
@@ -42,10 +47,12 @@ extension EventMatcher.Condition {
         _ constraints: [PayloadConstraint<Payload>]
     ) -> [EventMatcher.Condition] {
         constraints.map { constraint in
-            EventMatcher.Condition(description: constraint.description) { event, _ in
+            var condition = EventMatcher.Condition(description: constraint.description) { event, _ in
                 guard let payload = extract(event.payload) else { return "it is \(event.typeName)" }
                 return constraint.objection(payload)
             }
+            condition.isTold = false
+            return condition
         }
     }
 

@@ -15,7 +15,11 @@ struct PatternMatch: Sendable {
         case matched
         /// The event of this index is not what was expected; the index behind the last event when there are too few.
         case differs(at: Int, Reading)
+        /// By the event of this index there are more ways of reading the pattern than can be followed.
+        case ambiguous(at: Int)
     }
+
+    private static let maximumReadingCount = 2000
 
     let pattern: CompiledPattern
     let exhaustivity: Exhaustivity
@@ -25,6 +29,7 @@ struct PatternMatch: Sendable {
         for (index, event) in events.enumerated() {
             let next = self.readings(after: event, readings, context)
             guard !next.isEmpty else { return .differs(at: index, readings[0]) }
+            guard next.count <= Self.maximumReadingCount else { return .ambiguous(at: index) }
             readings = next
         }
         if readings.contains(where: \.remainder.mayEnd) { return .matched }

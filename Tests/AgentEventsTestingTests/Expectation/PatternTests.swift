@@ -79,6 +79,36 @@ import Testing
         #expect(loose.failures(of: events) == [])
     }
 
+    @Test func manyCallsOfOneToolAreReadInOneWay() {
+        let calls = (1...40).map { CallID(stringLiteral: "c_\($0)") }
+        let steps: [Step] = [.start] + calls.map { .call($0) } + calls.reversed().map { .callEnd($0) } + [.complete]
+        let expectation = EventExpectation {
+            EventPattern.agentStarted()
+            EventPattern.anyOrder { for _ in calls { EventPattern.tool("search") } }
+            EventPattern.agentCompleted()
+        }
+        #expect(expectation.failures(of: steps.events()) == [])
+    }
+
+    @Test func aPatternWithTooManyReadingsIsAFailure() {
+        let calls = (1...14).map { CallID(stringLiteral: "c_\($0)") }
+        let steps: [Step] = [.start] + calls.map { .call($0) } + calls.map { .callEnd($0) } + [.complete]
+        let expectation = EventExpectation {
+            EventPattern.agentStarted()
+            EventPattern.anyOrder {
+                for _ in calls {
+                    EventPattern.sequence {
+                        .toolExecuting("search", .where { _ in true })
+                            .toolCompleted("search")
+                    }
+                }
+            }
+            EventPattern.agentCompleted()
+        }
+        let failures = expectation.failures(of: steps.events())
+        #expect(failures.map { $0.prefix(39) } == ["The pattern can be read in too many way"])
+    }
+
     @Test func theSinkOfARealRunIsLookedAt() async throws {
         let sink = InMemorySink()
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in

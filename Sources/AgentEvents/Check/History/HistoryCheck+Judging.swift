@@ -28,8 +28,10 @@ extension HistoryCheck {
 
     /// How often each event was emitted, and how often it is there.
     private mutating func judgeContents(of thread: ThreadID) {
-        let emitted = emittedContents(of: thread)
-        guard !emitted.isEmpty else { return }
+        let emissions = emissions(in: thread)
+        guard !emissions.isEmpty else { return }
+        var emitted: [EventContent: Int] = [:]
+        for draft in emissions.flatMap(\.drafts) { emitted[EventContent(thread, draft), default: 0] += 1 }
         var counts: [EventContent: Int] = [:]
         let events = (book[thread] ?? [:]).values.sorted { $0.event.sequence < $1.event.sequence }
         for event in events.map(\.event) {
@@ -44,17 +46,38 @@ extension HistoryCheck {
                         ? "\(event.typeName) is there \(counts[content, default: 0]) times and was emitted \(limit) times"
                         : "\(event.typeName) is there and nobody emitted it, or it was refused"))
         }
+        judgeWholeness(of: emissions, in: thread, emitted, counts)
     }
 
-    /// How often an event may be there: attempts of one key are one emission.
-    private func emittedContents(of thread: ThreadID) -> [EventContent: Int] {
+    /// What may be there: attempts of one key are one emission.
+    private func emissions(in thread: ThreadID) -> [HistoryAttempt] {
         var emissions: [String: HistoryAttempt] = [:]
         for attempt in attempts.values where attempt.thread == thread && !refused.contains(attempt.name) {
             emissions[attempt.key.map { "key \($0)" } ?? "attempt \(attempt.name)"] = attempt
         }
-        var contents: [EventContent: Int] = [:]
-        for draft in emissions.values.flatMap(\.drafts) { contents[EventContent(thread, draft), default: 0] += 1 }
-        return contents
+        return emissions.values.sorted { $0.name < $1.name }
+    }
+
+    /// Each emission is there as a whole, or not at all.
+    private mutating func judgeWholeness(
+        of emissions: [HistoryAttempt],
+        in thread: ThreadID,
+        _ emitted: [EventContent: Int],
+        _ counts: [EventContent: Int]
+    ) {
+        // Without the log, the rest may be what nobody saw.
+        guard logged[thread] != nil else { return }
+        for emission in emissions {
+            let contents = emission.drafts.map { EventContent(thread, $0) }
+            // Of events that were emitted twice, nobody can tell which they are.
+            guard contents.allSatisfy({ emitted[$0] == 1 }) else { continue }
+            let thereCount = contents.count { counts[$0, default: 0] > 0 }
+            guard thereCount > 0, thereCount < contents.count else { continue }
+            add(
+                HistoryFault(
+                    .loggedPartly, thread: thread,
+                    "of the \(contents.count) events of attempt \(emission.name), \(thereCount) are there"))
+        }
     }
 
     private mutating func judgeAcknowledgements() {

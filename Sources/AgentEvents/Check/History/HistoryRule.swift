@@ -28,6 +28,8 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case acknowledgedRepeated = "acknowledged.repeated"
     /// An event is in the log more often than it was emitted.
     case loggedRepeated = "logged.repeated"
+    /// Some events of an emission are in the log, and others are not.
+    case loggedPartly = "logged.partly"
     /// An event is in the log that nobody emitted, or that was refused.
     case loggedUnattempted = "logged.unattempted"
     /// A client acknowledged an event that it had not seen.
