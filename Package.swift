@@ -140,5 +140,10 @@ let package = Package(
             dependencies: ["AgentEvents", "AgentEventsTesting"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AgentEventsTestingTests",
+            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            swiftSettings: settings
+        ),
     ]
 )

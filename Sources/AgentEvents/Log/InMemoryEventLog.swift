@@ -119,7 +119,7 @@ public final class InMemoryEventLog: EventLog {
                 for place in rest {
                     guard let event = state.threads[place.thread]?.events[Int(place.sequence) - 1] else { break }
                     if taken.count == request.maximumCount { break }
-                    if !taken.isEmpty, byteCount + event.bytes.count > request.maximumByteCount { break }
+                    if !taken.isEmpty, byteCount >= request.maximumByteCount { break }
                     byteCount += event.bytes.count
                     taken.append(event)
                 }
@@ -133,7 +133,7 @@ public final class InMemoryEventLog: EventLog {
         var byteCount = 0
         var count = 0
         for event in events.prefix(request.maximumCount) {
-            if count > 0, byteCount + event.bytes.count > request.maximumByteCount { break }
+            if count > 0, byteCount >= request.maximumByteCount { break }
             byteCount += event.bytes.count
             count += 1
         }

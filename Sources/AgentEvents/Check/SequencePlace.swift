@@ -1,8 +1,6 @@
-internal import AgentEvents
-
-/// Where a recording of one thread stands: every next event has the next number, the same generation or a later one,
-/// and the same time or a later one (I2).
-struct RecordedPlace: Hashable {
+/// Where a thread's sequence stands: every next event has the next number, or stands for a range that begins with it; the
+/// same generation or a later one; and the same time or a later one (I2).
+struct SequencePlace: Hashable {
     private(set) var firstSequence: UInt64?
     private var last: EventID?
     private var lastTime: Timestamp?
@@ -12,7 +10,7 @@ struct RecordedPlace: Hashable {
         let message: String
     }
 
-    /// Whether the recording begins with the thread's first event.
+    /// Whether the sequence begins with the thread's first event.
     var isWhole: Bool { firstSequence == 1 }
 
     mutating func receive(_ event: AgentEvent) -> [Problem] {
@@ -32,6 +30,10 @@ struct RecordedPlace: Hashable {
         } else {
             firstSequence = first
         }
+        if event.fromSequence != nil, !Self.isMergeable(event.type) {
+            let message = "\(event.typeName) has a from_seq: only fragments of a message or a thought are merged"
+            problems.append(Problem(rule: "seq.merged", message: message))
+        }
         if let lastTime, event.time < lastTime {
             problems.append(
                 Problem(
@@ -41,5 +43,16 @@ struct RecordedPlace: Hashable {
         last = event.id
         lastTime = max(event.time, lastTime ?? event.time)
         return problems
+    }
+
+    private static func isMergeable(_ type: EventType?) -> Bool {
+        switch type {
+        // What a later version merges is its business.
+        case .agentThinking, .messageDelta, nil: true
+        case .agentStarted, .agentProgress, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
+            .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .custom:
+            false
+        }
     }
 }
