@@ -5,7 +5,7 @@ extension StateStoreConformance {
     /// While several tasks save, and a log appends, a reader sees saves whole, and nothing is lost.
     public func showsWholeSaves() async throws {
         let store = try await make()
-        let rounds: ClosedRange<UInt8> = 1...60
+        let rounds: ClosedRange<UInt8> = 1...25
         let writing = Writing()
         try await withThrowingTaskGroup { group in
             group.addTask {
