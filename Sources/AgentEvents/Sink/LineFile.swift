@@ -17,9 +17,11 @@ struct LineFile: ~Copyable {
     private(set) var size: Int
 
     /// Opens a file, creates it if there is none (readable by its owner only), and cuts off a torn last line.
-    static func opened(at path: String) throws(SinkError) -> LineFile {
+    ///
+    /// - Parameter waitingForOthers: whether to wait while somebody else has the file, instead of failing.
+    static func opened(at path: String, waitingForOthers: Bool = false) throws(SinkError) -> LineFile {
         // In two steps: a value that closes its file cannot be left half made by an error.
-        let (descriptor, size) = try openAndLock(path)
+        let (descriptor, size) = try openAndLock(path, waitingForOthers ? LOCK_EX : LOCK_EX | LOCK_NB)
         var file = LineFile(path: path, descriptor: descriptor, size: size)
         try file.cutOffTornLine()
         return file
@@ -33,11 +35,13 @@ struct LineFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    private static func openAndLock(_ path: String) throws(SinkError) -> (descriptor: Int32, size: Int) {
+    private static func openAndLock(_ path: String, _ lockMode: Int32) throws(SinkError) -> (
+        descriptor: Int32, size: Int
+    ) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw error(.fileUnavailable, "cannot be opened", path) }
         do throws(SinkError) {
-            return (descriptor, try lock(descriptor, path))
+            return (descriptor, try lock(descriptor, path, lockMode))
         } catch {
             close(descriptor)
             throw error
@@ -45,8 +49,9 @@ struct LineFile: ~Copyable {
     }
 
     /// - Returns: the file's size.
-    private static func lock(_ descriptor: Int32, _ path: String) throws(SinkError) -> Int {
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    private static func lock(_ descriptor: Int32, _ path: String, _ mode: Int32) throws(SinkError) -> Int {
+        while flock(descriptor, mode) != 0 {
+            if errno == EINTR { continue }
             throw error(.fileLocked, "is in use by another sink or process", path)
         }
         var status = stat()
