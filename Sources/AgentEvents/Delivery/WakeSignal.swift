@@ -45,26 +45,7 @@ package final class WakeSignal: Sendable {
     /// - Returns: `false` when no signal will come any more, or the task is cancelled.
     package func wait() async -> Bool {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let answer: Bool? = state.withLock { state in
-                    switch state {
-                    case .quiet:
-                        // Looked at under the lock, so that a cancellation before this moment is seen, and one after it
-                        // finds the waiter.
-                        if Task.isCancelled { return false }
-                        state = .waiting(continuation)
-                        return nil
-                    case .signalled:
-                        state = .quiet
-                        return true
-                    case .waiting:
-                        preconditionFailure("one task waits for a signal")
-                    case .finished:
-                        return false
-                    }
-                }
-                if let answer { continuation.resume(returning: answer) }
-            }
+            await wait(isCancelled: { Task.isCancelled })
         } onCancel: {
             let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
                 guard case .waiting(let waiter) = state else { return nil }
@@ -72,6 +53,34 @@ package final class WakeSignal: Sendable {
                 return waiter
             }
             waiter?.resume(returning: false)
+        }
+    }
+
+    /// As ``wait()``, but a cancelled task waits as well: for one that has work to do until ``finish()``.
+    func waitThroughCancellation() async -> Bool {
+        await wait(isCancelled: { false })
+    }
+
+    private func wait(isCancelled: () -> Bool) async -> Bool {
+        await withCheckedContinuation { continuation in
+            let answer: Bool? = state.withLock { state in
+                switch state {
+                case .quiet:
+                    // Looked at under the lock, so that a cancellation before this moment is seen, and one after it
+                    // finds the waiter.
+                    if isCancelled() { return false }
+                    state = .waiting(continuation)
+                    return nil
+                case .signalled:
+                    state = .quiet
+                    return true
+                case .waiting:
+                    preconditionFailure("one task waits for a signal")
+                case .finished:
+                    return false
+                }
+            }
+            if let answer { continuation.resume(returning: answer) }
         }
     }
 }

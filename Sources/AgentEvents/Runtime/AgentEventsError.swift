@@ -1,7 +1,7 @@
 /// Why the runtime refused something.
 public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
-    /// Dotted and stable. The codes of order, wire and log errors are those of ``OrderRule``, ``WireError`` and
-    /// ``EventLogError``.
+    /// Dotted and stable. The codes of order, wire, log and sink errors are those of ``OrderRule``, ``WireError``,
+    /// ``EventLogError`` and ``SinkError``.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code as it stands on the wire.
         public let rawValue: String
@@ -27,6 +27,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static func wire(_ code: WireError.Code) -> Code { Code(code.description) }
         /// A log error's code.
         public static func log(_ code: EventLogError.Code) -> Code { Code(code.description) }
+        /// A sink error's code.
+        public static func sink(_ code: SinkError.Code) -> Code { Code(code.description) }
 
         public var description: String { rawValue }
     }
@@ -59,6 +61,10 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
     init(_ error: EventLogError) {
         self.init(.log(error.code), error.message, cause: error)
+    }
+
+    init(_ error: SinkError) {
+        self.init(.sink(error.code), error.message, cause: error)
     }
 
     /// Whether the same request may succeed later.

@@ -40,7 +40,7 @@ public final class AgentRuntime: Sendable {
         self.configuration = configuration
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
-        pumps = sinks.map { SinkPump(sink: $0, log: log, retry: configuration.sinkRetry) }
+        pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
         for pump in pumps { hub.add(pump) }
     }
@@ -51,7 +51,8 @@ public final class AgentRuntime: Sendable {
     /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
     /// method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, or cannot keep the offset of a
+    ///   ``DurableSink``; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
@@ -82,6 +83,11 @@ public final class AgentRuntime: Sendable {
     }
 
     private func openAndRun() async throws {
+        do throws(SinkError) {
+            try SinkPump.check(pumps)
+        } catch {
+            throw AgentEventsError(error)
+        }
         let opening: LogOpening
         do throws(EventLogError) {
             opening = try await log.open()
@@ -95,7 +101,7 @@ public final class AgentRuntime: Sendable {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
                     group.addTask(executorPreference: globalConcurrentExecutor) {
-                        await pump.run(from: opening.endOffset)
+                        await pump.run(opening)
                     }
                 }
                 group.addTask(executorPreference: globalConcurrentExecutor) {
@@ -258,7 +264,8 @@ public final class AgentRuntime: Sendable {
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
 
-    /// Returns when every sink has been given everything accepted so far, or has failed for good.
+    /// Returns when every sink has been given everything accepted so far, or has failed for good. That a sink has taken an
+    /// event does not say that the offset of a durable one is saved.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func flushSinks() async throws(AgentEventsError) {
