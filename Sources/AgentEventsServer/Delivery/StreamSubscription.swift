@@ -39,7 +39,9 @@ final class StreamSubscription {
             cursor = page.lastSequence
             lastID = page.lastID
         }
-        if session.isWritable, cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor) {
+        if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
+            session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
+        {
             for frames in recent { session.write(frames) }
             cursor = loopThread.head
             lastID = loopThread.headID
@@ -64,7 +66,8 @@ final class StreamSubscription {
             guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        switch machine.committed(upTo: committed.events.lastSequence, isWritable: session.isWritable) {
+        let isWritable = session.mayWrite(byteCount: committed.events.byteCount)
+        switch machine.committed(upTo: committed.events.lastSequence, isWritable: isWritable) {
         case .none: break
         case .write(let after):
             guard let frames = committed.events.frames(after: after) else { return }

@@ -26,7 +26,7 @@ struct HTTPInterface: Sendable {
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
             maximumBatchEvents: maximumBatchEvents)
         let messages = MessageRoute(intake: intake, access: access, maximumBodyByteCount: maximumMessageByteCount)
-        let stream = StreamRoute(origins: origins, access: access)
+        let stream = StreamRoute(origins: origins, access: access, readiness: readiness)
         add("/health", [.get: { _, _ in health.health() }], to: router)
         add("/ready", [.get: { _, _ in health.ready() }], to: router)
         add("/v1/threads/:thread/events", [.get: page.respond, .post: events.respond], to: router)

@@ -30,13 +30,13 @@ final class StreamSession {
     // MARK: Life
 
     func begin(_ connection: ConnectionID) {
-        loop.onLoop.add(self, on: loop)
+        loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
                 Welcome(
                     connection: connection,
                     user: principal.user,
-                    heartbeatMilliseconds: services.limits.heartbeatMilliseconds,
+                    heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
                     limits: WelcomeLimits(
                         maximumMessageByteCount: services.limits.maximumMessageByteCount,
                         maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
@@ -44,6 +44,11 @@ final class StreamSession {
                         maximumSubscriptions: services.limits.maximumSubscriptions),
                     expiresAt: principal.expiresAt)))
         output.flush()
+        // Upgraded at the last moment.
+        if let spread = loop.onLoop.spread {
+            drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
+        }
+        if loop.onLoop.isClosing { goAway() }
     }
 
     /// The connection is gone. Work under way finishes and finds nobody to tell.
@@ -61,28 +66,28 @@ final class StreamSession {
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
 
-    /// The service goes away.
-    func goAway() { output.close(.goingAway, reason: "the server is going away") }
+    /// The service is about to stop.
+    func drain(reconnectMilliseconds: Int64) { output.drain(reconnectMilliseconds: reconnectMilliseconds) }
 
-    func heartbeat() {
-        guard !output.takeHasWritten() else { return }
-        send(.ping)
-        output.flush()
-    }
+    /// The service stops.
+    func goAway() { output.leave(isIdle: emissions.isIdle) }
+
+    func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
     // MARK: Requests
 
     /// A message of the client's.
     ///
+    /// - Parameter byteCount: the size of the message.
     /// - Throws: ``ProtocolError``, without the request's tag.
-    func receive(_ message: ClientMessage) throws(ProtocolError) {
+    func receive(_ message: ClientMessage, byteCount: Int) throws(ProtocolError) {
         switch message.operation {
         case .subscribe(let thread, let start):
             try subscribe(to: thread, from: start, message.tag)
         case .unsubscribe(let thread):
             try unsubscribe(from: thread, message.tag)
         case .emit(let request):
-            try emit(request, message.tag)
+            try emit(request, message.tag, byteCount: byteCount)
         case .ping:
             send(.pong(message.tag))
         case .pong:
@@ -93,6 +98,11 @@ final class StreamSession {
     private func subscribe(to thread: ThreadID, from start: StartPosition, _ tag: RequestTag?) throws(ProtocolError) {
         guard principal.scopes.contains(.read) else {
             throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
+        }
+        guard output.takesSubscriptions else {
+            throw ProtocolError(
+                .stopping, "the service is about to stop; subscribe on another connection", isRetryable: true,
+                thread: thread)
         }
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
             throw ProtocolError(
@@ -215,18 +225,21 @@ final class StreamSession {
 
     // MARK: Emissions
 
-    private func emit(_ request: EmitRequest, _ tag: RequestTag?) throws(ProtocolError) {
+    private func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
-        emissions.enqueue(request, tag)
+        emissions.enqueue(request, tag, byteCount: byteCount)
         emitNext()
     }
 
     /// Whether so much waits to be emitted that nothing further is read from the client.
-    var isOverloaded: Bool { emissions.queuedCount >= services.limits.maximumQueuedEmissions }
+    var isOverloaded: Bool {
+        emissions.queuedCount >= services.limits.maximumQueuedEmissions
+            || emissions.queuedByteCount >= services.limits.maximumQueuedEmissionByteCount
+    }
 
     private func emitNext() {
         guard let batch = emissions.takeBatch() else { return }
@@ -257,7 +270,10 @@ final class StreamSession {
     private func sendReplies() -> Bool {
         let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
         for reply in replies { send(reply) }
-        if emissions.isIdle { loop.onLoop.stopAwaiting(self, on: loop) }
+        if emissions.isIdle {
+            loop.onLoop.stopAwaiting(self, on: loop)
+            output.becameIdle()
+        }
         return !replies.isEmpty
     }
 
@@ -271,6 +287,11 @@ final class StreamSession {
     private var hasPendingWrites = false
 
     var isWritable: Bool { output.isWritable }
+
+    /// Whether so much may be written at a time; it comes page by page otherwise.
+    func mayWrite(byteCount: Int) -> Bool {
+        output.isWritable && byteCount <= services.limits.maximumWriteByteCount
+    }
 
     func send(_ message: ServerMessage) { output.write(message.encoded()) }
 
