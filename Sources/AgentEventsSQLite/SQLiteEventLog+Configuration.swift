@@ -22,15 +22,12 @@ extension SQLiteEventLog {
         package var tailEventCount = 1_000_000
         /// … or once more threads than this are held in memory.
         package var threadsInMemory = 65_536
-        /// The watermark is written when it rose by so many blocks.
-        package var watermarkStep: Int64 = 4096
-        /// Pages in the write-ahead log after which it is copied into the file.
-        package var checkpointPageCount = 4000
-        /// The largest size of the file, in pages of 4 KiB.
-        package var maximumPageCount: Int?
-        /// How much of the file readers map into memory. It makes a replay a third faster, but then a disk that cannot be
-        /// read ends the process instead of failing the read.
-        package var mappedByteCount = 0
+        /// So many full rows and keys are written together.
+        package var indexUpdateCount = 64
+        /// A file of blocks that has so many bytes gets no further commit.
+        package var segmentByteCount: Int64 = 64 << 20
+        /// With ``Durability/disk``: by how many bytes a file grows at a time.
+        package var allocationByteCount = 4 << 20
         /// Reads that leave the caller's thread, at a time.
         package var readerCount = 4
         /// A page of at most so many events is read on the caller's thread.

@@ -2,15 +2,19 @@ public import AgentEvents
 import GRDB
 import Synchronization
 
-/// An event log in one SQLite file: the durable log for one machine.
+/// An event log on SQLite: the durable log for one machine.
 ///
-/// One instance at a time has the file, guarded by a lock beside it (`<path>.lock`). ``append(_:)`` and ``open()`` block
-/// their thread; they are meant to be called on ``executor``. Reads have connections of their own, wait for no append,
-/// and leave the caller's thread when they may take long.
+/// The events are in append-only files of blocks in the folder `<path>-blocks`, each block with a checksum; SQLite, in
+/// the file at `path`, has the index of them, written in bulk and always behind them. So a commit is one write, and the
+/// index can be made again out of the blocks.
+///
+/// One instance at a time has the files, guarded by a lock beside them (`<path>.lock`). ``append(_:)`` and ``open()``
+/// block their thread; they are meant to be called on ``executor``. Reads wait for no append, and leave the caller's
+/// thread when they may take long.
 ///
 /// After a failed append the log answers reads and refuses further appends until it is opened again.
 public final class SQLiteEventLog: EventLog {
-    /// The file.
+    /// The file of the index; the blocks are in a folder beside it.
     public let path: String
     let configuration: Configuration
 
@@ -20,7 +24,7 @@ public final class SQLiteEventLog: EventLog {
     private let writer: Mutex<LogWriter?>
 
     /// - Parameters:
-    ///   - path: the file; made when it is opened for the first time, with the folders on the way.
+    ///   - path: the file of the index; made when it is opened for the first time, with the folders on the way.
     ///   - configuration: how durable a commit is, and more.
     public init(path: String, configuration: Configuration = Configuration()) {
         self.path = path
@@ -71,7 +75,7 @@ public final class SQLiteEventLog: EventLog {
         try LogReader(connection: try openConnection()).recall(key, in: thread, now: configuration.now())
     }
 
-    /// Writes what makes the next opening fast, and gives the file free. Further calls throw `log.closed`.
+    /// Writes what makes the next opening fast, and gives the files free. Further calls throw `log.closed`.
     ///
     /// Closing a log that is not open does nothing. Nothing is lost without it.
     public func close() async throws(EventLogError) {

@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test func aFileThatWasCutIsCorrupt() async throws {
+    @Test func anIndexThatWasCutIsCorrupt() async throws {
         try await withTemporaryFolder { folder in
             let path = try await closedLog(in: folder)
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -22,28 +22,111 @@ import Testing
         }
     }
 
-    /// Wherever one byte of an event or of the index is changed, a reader gets an error or the truth, never something else.
-    @Test func aChangedByteNeverChangesAnEvent() async throws {
+    @Test func blocksThatAreMissingAreCorruption() async throws {
         try await withTemporaryFolder { folder in
             let path = try await closedLog(in: folder)
-            let original = try Data(contentsOf: URL(fileURLWithPath: path))
+            let files = try blockFiles(of: path)
+            #expect(files.count > 5)
+            // The last one, and one in the middle.
+            for file in [files[files.count - 1], files[2]] {
+                let data = try Data(contentsOf: URL(fileURLWithPath: file))
+                try FileManager.default.removeItem(atPath: file)
+                await expect(.corrupt) { try await readEverything(path) }
+                try data.write(to: URL(fileURLWithPath: file))
+            }
+            try await readEverything(path)
+        }
+    }
+
+    /// The blocks have everything; the file of the index is made again out of them.
+    @Test func anIndexThatWasLostIsMadeAgain() async throws {
+        try await withTemporaryFolder { folder in
+            let path = try await closedLog(in: folder)
+            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+            try await readEverything(path)
+            let log = SQLiteEventLog(path: path, configuration: SQLiteEventLogTests.cramped)
+            #expect(try await log.open().generation == 3, "ids never repeat")
+            #expect(try await log.thread("t_1")?.user == "u_1")
+            try await log.close()
+        }
+    }
+
+    /// Wherever one byte of an event or of the index is changed, a reader gets an error or the truth, never something else.
+    @Test(arguments: [true, false])
+    func aChangedByteNeverChangesAnEvent(ofTheIndex: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            let path = try await closedLog(in: folder)
+            let files = ofTheIndex ? [path] : try blockFiles(of: path)
             var found = 0
-            for offset in stride(from: 4096 + 13, to: original.count, by: 4999) {
-                var data = original
-                data[offset] ^= 0x10
-                let damaged = folder + "/damaged-\(offset)"
-                try data.write(to: URL(fileURLWithPath: damaged))
-                do {
-                    try await readEverything(damaged)
-                } catch EventLogError.Code.corrupt {
-                    found += 1
-                }
-                for suffix in ["", "-wal", "-shm", ".lock"] {
-                    try? FileManager.default.removeItem(atPath: damaged + suffix)
+            var tried = 0
+            for file in files {
+                let original = try Data(contentsOf: URL(fileURLWithPath: file))
+                for offset in stride(from: ofTheIndex ? 4096 + 13 : 7, to: original.count, by: 1987) {
+                    var data = original
+                    data[offset] ^= 0x10
+                    try data.write(to: URL(fileURLWithPath: file))
+                    tried += 1
+                    do {
+                        try await readEverything(path)
+                    } catch EventLogError.Code.corrupt {
+                        found += 1
+                    }
+                    try original.write(to: URL(fileURLWithPath: file))
                 }
             }
-            #expect(found > original.count / 4999 / 2, "most of the file is events")
+            #expect(tried > 20)
+            #expect(ofTheIndex || found == tried, "every byte of a block counts")
         }
+    }
+
+    /// A process that was killed, or a disk without power, leaves a commit behind that is not whole.
+    @Test func aTornEndIsCutOffAndTheNextEventTakesItsPlace() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log")
+            _ = try await log.open()
+            for sequence in 1...3 { try await log.append(commit(UInt64(sequence), generation: 1, size: 3000)) }
+            // Two blocks in one commit; the second one is torn.
+            var last = commit(4, generation: 1, size: 3000)
+            last.entries += commit(5, generation: 1, size: 3000).entries
+            try await log.append(last)
+            let whole = try #require(try blockFiles(of: log.path).first)
+            let size = try Data(contentsOf: URL(fileURLWithPath: whole)).count
+            for (cut, zeros) in [(1, 0), (1, 5000), (3001, 0), (3100, 0), (6060, 7)] {
+                let path = try copyOfFiles(of: log)
+                let file = try #require(try blockFiles(of: path).first)
+                var data = try Data(contentsOf: URL(fileURLWithPath: file)).prefix(size - cut)
+                data.append(Data(repeating: 0, count: zeros))
+                try data.write(to: URL(fileURLWithPath: file))
+                let torn = SQLiteEventLog(path: path)
+                #expect(try await torn.open().generation == 2)
+                #expect(try await torn.thread("t_1")?.head == EventID(generation: 1, sequence: 3), "cut by \(cut)")
+                try await torn.append(commit(4, generation: 2))
+                let events = try await torn.read(LogRead(.thread("t_1", after: 0))).events
+                #expect(events.map(\.id.description) == ["1-1", "1-2", "1-3", "2-4"])
+                try await torn.close()
+            }
+            try await log.close()
+        }
+    }
+
+    /// What was on the disk for certain is never taken for a torn end.
+    @Test func damageBeforeWhatWasFlushedIsCorruption() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log", configuration: .init(durability: .disk))
+            _ = try await log.open()
+            for sequence in 1...3 { try await log.append(commit(UInt64(sequence), generation: 1, size: 3000)) }
+            let path = try copyOfFiles(of: log)
+            try await log.close()
+            let file = try #require(try blockFiles(of: path).first)
+            var data = try Data(contentsOf: URL(fileURLWithPath: file))
+            data[4000] ^= 1
+            try data.write(to: URL(fileURLWithPath: file))
+            await expect(.corrupt) { _ = try await SQLiteEventLog(path: path).open() }
+        }
+    }
+
+    private func blockFiles(of path: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted().map { "\(path)-blocks/\($0)" }
     }
 
     private let eventCount: UInt64 = 60

@@ -44,44 +44,18 @@ import Testing
         }
     }
 
-    @Test func aFullDiskFailsTheAppendAndNothingElse() async throws {
-        try await withTemporaryFolder { folder in
-            var configuration = SQLiteEventLog.Configuration()
-            configuration.maximumPageCount = 60
-            let log = SQLiteEventLog(path: folder + "/log", configuration: configuration)
-            _ = try await log.open()
-            var acknowledged: UInt64 = 0
-            await expect(.full) {
-                for sequence in 1...1000 {
-                    try await log.append(commit(UInt64(sequence), generation: 1, size: 3000))
-                    acknowledged = UInt64(sequence)
-                }
-            }
-            #expect(acknowledged > 10)
-            await expect(.closed) { try await log.append(commit(acknowledged + 1, generation: 1)) }
-            // What was acknowledged is there, and nothing else; before and after opening again with more room.
-            let all = LogRead(.thread("t_1", after: 0))
-            #expect(try await log.read(all).events.map(\.id.sequence) == Array(1...acknowledged))
-            #expect(try await log.read(LogRead(.all(afterOffset: 0))).events.count == Int(acknowledged))
-            #expect(try await log.thread("t_1")?.head.sequence == acknowledged)
-            try await log.close()
-
-            let larger = SQLiteEventLog(path: log.path)
-            #expect(try await larger.open().generation == 2)
-            try await larger.append(commit(acknowledged + 1, generation: 2, size: 3000))
-            #expect(try await larger.read(all).events.map(\.id.sequence) == Array(1...acknowledged + 1))
-            try await larger.close()
-        }
-    }
-
+    /// A folder stands where the first file of blocks belongs.
     @Test func aLogThatFailedCanBeOpenedAgain() async throws {
         try await withTemporaryFolder { folder in
-            var configuration = SQLiteEventLog.Configuration()
-            configuration.maximumPageCount = 60
-            let log = SQLiteEventLog(path: folder + "/log", configuration: configuration)
+            let log = SQLiteEventLog(path: folder + "/log")
             _ = try await log.open()
-            await expect(.full) { try await log.append(commit(1, generation: 1, size: 1_000_000)) }
+            let obstacle = folder + "/log-blocks/0000000000000000.blocks"
+            try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+            await expect(.unavailable) { try await log.append(commit(1, generation: 1)) }
+            await expect(.closed) { try await log.append(commit(1, generation: 1)) }
             #expect(try await log.thread("t_1") == nil)
+            #expect(try await log.read(LogRead(.all(afterOffset: 0))).events == [])
+            try FileManager.default.removeItem(atPath: obstacle)
             #expect(try await log.open().generation == 2)
             try await log.append(commit(1, generation: 2))
             #expect(try await log.thread("t_1")?.head == EventID(generation: 2, sequence: 1))

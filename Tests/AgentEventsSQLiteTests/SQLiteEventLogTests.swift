@@ -11,14 +11,21 @@ import Testing
         configuration.chunkReferenceCount = 3
         configuration.tailEventCount = 20
         configuration.threadsInMemory = 2
-        configuration.watermarkStep = 1
-        configuration.checkpointPageCount = 20
+        configuration.indexUpdateCount = 2
+        configuration.segmentByteCount = 6000
+        configuration.allocationByteCount = 3000
         configuration.inlineReadCount = 2
         return configuration
     }
 
+    static var crampedOnDisk: SQLiteEventLog.Configuration {
+        var configuration = cramped
+        configuration.durability = .disk
+        return configuration
+    }
+
     static let configurations: [SQLiteEventLog.Configuration] = [
-        SQLiteEventLog.Configuration(), SQLiteEventLog.Configuration(durability: .disk), cramped,
+        SQLiteEventLog.Configuration(), SQLiteEventLog.Configuration(durability: .disk), cramped, crampedOnDisk,
     ]
 
     @Test(arguments: configurations.indices)

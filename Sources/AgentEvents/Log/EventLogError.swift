@@ -10,6 +10,7 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
             case full = "log.full"
             case locked = "log.locked"
             case readOnly = "log.read_only"
+            case tooLarge = "log.too_large"
             case unavailable = "log.unavailable"
         }
         private let value: Value
@@ -28,6 +29,8 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
         public static let locked = Code(value: .locked)
         /// The log cannot be written.
         public static let readOnly = Code(value: .readOnly)
+        /// A value beside the events exceeds the limit of its size.
+        public static let tooLarge = Code(value: .tooLarge)
         /// The log's place cannot be reached or created.
         public static let unavailable = Code(value: .unavailable)
 

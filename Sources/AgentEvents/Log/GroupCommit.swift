@@ -1,12 +1,5 @@
+import Dispatch
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
 ///
@@ -15,6 +8,8 @@ import Synchronization
 package final class GroupCommit: Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
     private let machine: Mutex<GroupCommitStateMachine<Waiter>>
+    /// Signalled when as much is pending as the writer waits for.
+    private let gathered = DispatchSemaphore(value: 0)
 
     /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
     package init(highWaterByteCount: Int) {
@@ -41,8 +36,12 @@ package final class GroupCommit: Sendable {
 
     private func carryOut(_ action: GroupCommitStateMachine<Waiter>.OfferAction) throws(EventLogError) -> Offer {
         switch action {
-        case .enqueued(let position, let isFull, let writer):
-            writer?.resume()
+        case .enqueued(let position, let isFull, let wake):
+            switch wake {
+            case .nobody: break
+            case .writer(let writer): writer.resume()
+            case .gatheringWriter: gathered.signal()
+            }
             return Offer(position: position, isFull: isFull)
         case .reject(let error):
             throw error
@@ -91,9 +90,9 @@ package final class GroupCommit: Sendable {
         clock: WallClock,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
-        var pace = CommitPace()
+        var gathering = CommitGathering()
         while true {
-            gather(pace)
+            if let wait = gathering.next { gather(wait, &gathering) }
             switch machine.withLock({ $0.nextCommit() }) {
             case .finish:
                 return
@@ -111,7 +110,7 @@ package final class GroupCommit: Sendable {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
-                pace = CommitPace(count: entries.count, duration: start.duration(to: .now))
+                gathering.committed(entries.count, in: start.duration(to: .now))
                 committed(commit, position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
@@ -121,12 +120,21 @@ package final class GroupCommit: Sendable {
         }
     }
 
-    /// Lets those who were just released by a commit join the next one. Without it commits alternate: a small one of the
-    /// first to be back, and a large one of all others, at the price of two.
-    private func gather(_ pace: CommitPace) {
-        let start = ContinuousClock.now
-        while pace.isWorthWaiting(pending: machine.withLock { $0.pendingCount }, waited: start.duration(to: .now)) {
-            sched_yield()
+    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer than
+    /// a fraction of the commit it may save.
+    private func gather(_ wait: CommitGathering.Wait, _ gathering: inout CommitGathering) {
+        guard machine.withLock({ $0.beginGathering(wait.count) }) else {
+            return gathering.waited(for: wait.count, wait)
+        }
+        if gathered.wait(timeout: .now() + .nanoseconds(wait.nanoseconds)) == .success {
+            return gathering.waited(for: wait.count, wait)
+        }
+        if let count = machine.withLock({ $0.endGathering() }) {
+            gathering.waited(for: count, wait)
+        } else {
+            // The signal came after the time was over; it must not end the next wait.
+            gathered.wait()
+            gathering.waited(for: wait.count, wait)
         }
     }
 

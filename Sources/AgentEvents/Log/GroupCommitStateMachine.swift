@@ -20,6 +20,10 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var writer: Waiter?
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
+    /// How many entries were pending when the last commit ended.
+    private var pendingAfterCommit = 0
+    /// So many pending entries end the writer's wait for more.
+    private var gatherTarget: Int?
     private let highWaterByteCount: Int
 
     /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
@@ -27,8 +31,6 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     var offeredPosition: UInt64 { offered }
     var committedPosition: UInt64 { committed }
-    /// How many entries wait for the next commit.
-    var pendingCount: Int { entries.count }
 
     private var isFull: Bool { pendingByteCount >= highWaterByteCount }
 
@@ -36,8 +38,15 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     enum OfferAction {
         /// `isFull`: the producer waits for capacity before it goes on.
-        case enqueued(position: UInt64, isFull: Bool, wakeWriter: Waiter?)
+        case enqueued(position: UInt64, isFull: Bool, wake: Wake)
         case reject(EventLogError)
+    }
+
+    enum Wake {
+        case nobody
+        case writer(Waiter)
+        /// The writer waits for so much, see ``beginGathering(_:)``.
+        case gatheringWriter
     }
 
     /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
@@ -49,7 +58,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
             entries.append(entry)
             pendingByteCount += entry.bytes.count + Self.entryOverhead
             offered += 1
-            return .enqueued(position: offered, isFull: isFull, wakeWriter: writer.take())
+            return .enqueued(position: offered, isFull: isFull, wake: takeWake())
         case .closing:
             return .reject(Self.closedError)
         case .finished(let error):
@@ -64,12 +73,21 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
             if let key { keys.append(key) }
             pendingByteCount += batch.reduce(0) { $0 + $1.bytes.count + Self.entryOverhead }
             offered += UInt64(batch.count)
-            return .enqueued(position: offered, isFull: isFull, wakeWriter: batch.isEmpty ? nil : writer.take())
+            return .enqueued(position: offered, isFull: isFull, wake: takeWake())
         case .closing:
             return .reject(Self.closedError)
         case .finished(let error):
             return .reject(error)
         }
+    }
+
+    private mutating func takeWake() -> Wake {
+        if let target = gatherTarget, entries.count >= target {
+            gatherTarget = nil
+            return .gatheringWriter
+        }
+        guard !entries.isEmpty, let writer = writer.take() else { return .nobody }
+        return .writer(writer)
     }
 
     enum WaitAction {
@@ -141,6 +159,24 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
+    /// The writer waits until so many entries were offered since the last commit ended.
+    ///
+    /// - Returns: whether it has to: not when they were, when the buffer is full, or when nothing more is accepted.
+    mutating func beginGathering(_ count: Int) -> Bool {
+        guard case .accepting = phase, !isFull, entries.count < pendingAfterCommit + count else { return false }
+        gatherTarget = pendingAfterCommit + count
+        return true
+    }
+
+    /// The writer waits no longer.
+    ///
+    /// - Returns: how many entries were offered since the last commit ended; `nil` when a producer has ended the wait.
+    mutating func endGathering() -> Int? {
+        guard gatherTarget != nil else { return nil }
+        gatherTarget = nil
+        return entries.count - pendingAfterCommit
+    }
+
     /// - Returns: whether the writer sleeps until it is resumed; `false` when there is something to do already.
     mutating func suspendWriter(_ waiter: Waiter) -> Bool {
         switch phase {
@@ -157,6 +193,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
     mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
         committed = taken
+        pendingAfterCommit = entries.count
         pendingByteCount -= byteCount + count * Self.entryOverhead
         var resumed: [Waiter] = []
         if !commitWaiters.isEmpty {

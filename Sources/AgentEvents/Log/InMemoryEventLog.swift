@@ -2,7 +2,7 @@ import Synchronization
 
 /// A log in memory: for tests, and for services that may lose everything when they stop.
 ///
-/// It is bounded: an append beyond its capacity fails with `log.full`.
+/// It is bounded: an append, or a value, beyond its capacity fails with `log.full`.
 public final class InMemoryEventLog: EventLog {
     private struct StoredThread {
         var user: UserID
@@ -20,6 +20,7 @@ public final class InMemoryEventLog: EventLog {
         var order: [(thread: ThreadID, sequence: UInt64)] = []
         var keys: [ThreadID: [IdempotencyKey: (ids: [EventID], time: Timestamp)]] = [:]
         var byteCount = 0
+        var values = StoredValueTable()
     }
 
     private static let keyLifetimeMilliseconds: Int64 = 24 * 60 * 60 * 1000
@@ -29,7 +30,7 @@ public final class InMemoryEventLog: EventLog {
     private let clock: WallClock
 
     /// - Parameters:
-    ///   - maximumByteCount: how many bytes of events the log holds. Default: 1 GiB.
+    ///   - maximumByteCount: how many bytes of events and values the log holds. Default: 1 GiB.
     ///   - clock: tells when idempotency keys are older than 24 hours. Default: the operating system's.
     public init(maximumByteCount: Int = 1 << 30, clock: WallClock = .system) {
         self.maximumByteCount = maximumByteCount
@@ -59,13 +60,17 @@ public final class InMemoryEventLog: EventLog {
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             let byteCount = commit.entries.reduce(state.byteCount) { $0 + $1.bytes.count }
-            guard byteCount <= maximumByteCount else {
-                throw EventLogError(.full, "the in-memory log holds \(maximumByteCount) bytes and is full")
-            }
+            try checkCapacity(byteCount + state.values.byteCount)
             try Self.checkOrder(of: commit, in: state)
             state.byteCount = byteCount
             for entry in commit.entries { Self.store(entry, in: &state) }
             for keyed in commit.keys { state.keys[keyed.thread, default: [:]][keyed.key] = (keyed.ids, commit.time) }
+        }
+    }
+
+    private func checkCapacity(_ byteCount: Int) throws(EventLogError) {
+        guard byteCount <= maximumByteCount else {
+            throw EventLogError(.full, "the in-memory log holds \(maximumByteCount) bytes and is full")
         }
     }
 
@@ -150,6 +155,31 @@ public final class InMemoryEventLog: EventLog {
         return state.withLock { state in
             guard let keyed = state.keys[thread]?[key], keyed.time.milliseconds > oldest else { return nil }
             return keyed.ids
+        }
+    }
+}
+
+extension InMemoryEventLog: StateStore {
+    public func load(
+        _ kind: StoredValue.Kind,
+        thread: ThreadID?,
+        name: String
+    ) async throws(EventLogError) -> [UInt8]? {
+        state.withLock { $0.values.bytes(kind, thread: thread, name: name) }
+    }
+
+    public func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
+        state.withLock { $0.values.all(kind, thread: thread) }
+    }
+
+    public func save(_ values: [StoredValue]) async throws(EventLogError) {
+        for value in values { try value.checkLimits() }
+        try state.withLock { (state) throws(EventLogError) in
+            guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            var saved = state.values
+            for value in values { saved.store(value) }
+            try checkCapacity(state.byteCount + saved.byteCount)
+            state.values = saved
         }
     }
 }

@@ -8,4 +8,10 @@ extension [UInt8] {
         }
         append(UInt8(truncatingIfNeeded: rest))
     }
+
+    /// Appends a text behind its size.
+    mutating func append(text: String) {
+        append(number: UInt64(text.utf8.count))
+        append(contentsOf: text.utf8)
+    }
 }

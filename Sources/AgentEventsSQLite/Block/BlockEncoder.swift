@@ -2,75 +2,116 @@ import AgentEvents
 
 /// Cuts a commit into blocks.
 ///
-/// A block is about as large as a page of the database, so that a row neither spills over nor wastes much.
+/// A block is what a reader reads at once and checks as a whole: large enough for little overhead, small enough that
+/// one event costs little.
 struct BlockEncoder {
-    /// The most bytes that fit on a page of 4 KiB beside SQLite's own.
-    static let capacity = 4040
+    /// The size up to which a block takes further events. A larger event has a block of its own.
+    static let capacity = 4096
     /// The most events in a block; fewer than ``LogOffset`` can count.
-    static let maximumEventCount = 4000
-    /// The largest size of what stands before an event's bytes, for an event that starts no run.
-    private static let recordOverhead = 12
+    private static let maximumEventCount = 4000
 
-    private var blocks: [EncodedBlock] = []
-    private var bytes: [UInt8] = []
-    private var eventCount = 0
+    private let position: Int64
+    private let synced: Int64
+    private var commit = EncodedCommit()
+    private var blockStart = 0
+    private var entryCount = 0
     private var generation: UInt64 = 0
-    private var nextID: Int64
-    private let target: Int
 
-    private init(entries: [LogEntry], firstID: Int64) {
-        nextID = firstID
-        let size = entries.reduce(0) { $0 + $1.bytes.count + Self.recordOverhead }
-        let count = max(1, (size + Self.capacity - 1) / Self.capacity)
-        target = min(Self.capacity, size / count + Self.recordOverhead)
+    /// - Parameters:
+    ///   - position: where the first block will be.
+    ///   - synced: up to where the log is on the disk.
+    private init(position: Int64, synced: Int64, byteCount: Int) {
+        self.position = position
+        self.synced = synced
+        commit.bytes.reserveCapacity(byteCount)
     }
 
-    /// - Parameter firstID: the id of the first block; the others follow.
-    static func encode(_ entries: [LogEntry], at placements: [Placement], firstID: Int64) -> [EncodedBlock] {
-        var encoder = BlockEncoder(entries: entries, firstID: firstID)
-        for index in entries.indices { encoder.add(entries[index], at: placements[index]) }
-        encoder.finish()
-        return encoder.blocks
+    /// - Parameters:
+    ///   - plan: has a placement for each entry.
+    ///   - position: where the first block will be.
+    ///   - synced: up to where the log is on the disk.
+    static func encode(
+        _ entries: [LogEntry],
+        plan: CommitPlan,
+        at position: Int64,
+        synced: Int64
+    ) -> EncodedCommit {
+        let byteCount = entries.reduce(256 + plan.keys.count * 160 + plan.newThreads.count * 300) {
+            $0 + $1.bytes.count + 24
+        }
+        var encoder = BlockEncoder(position: position, synced: synced, byteCount: byteCount)
+        encoder.begin(generation: entries.first?.id.generation ?? 0)
+        for thread in plan.newThreads { encoder.add(thread) }
+        for index in entries.indices { encoder.add(entries[index], at: plan.placements[index]) }
+        for key in plan.keys { encoder.add(key) }
+        encoder.finish(endsCommit: true)
+        return encoder.commit
     }
 
     private mutating func add(_ entry: LogEntry, at placement: Placement) {
-        let isFull =
-            bytes.count >= target || bytes.count + entry.bytes.count + Self.recordOverhead > Self.capacity
-            || eventCount == Self.maximumEventCount || entry.id.generation != generation
-        if eventCount > 0, isFull { finish() }
-        if eventCount == 0 {
-            generation = entry.id.generation
-            bytes.reserveCapacity(max(Self.capacity, entry.bytes.count + 256))
-            bytes.append(contentsOf: repeatElement(0, count: SealedBytes.overhead))
+        let size = commit.bytes.count - blockStart
+        let isFull = size > BlockHeader.byteCount && size + entry.bytes.count > Self.capacity
+        if isFull || entryCount == Self.maximumEventCount || entry.id.generation != generation {
+            finish(endsCommit: false)
+            begin(generation: entry.id.generation)
         }
-        let kind: BlockRecord.Kind =
-            switch placement.mark {
-            case nil: .plain
-            case .started: .runStarted
-            case .ended: .runEnded
-            }
-        bytes.append(number: UInt64(entry.bytes.count) << 2 | kind.rawValue)
-        bytes.append(number: placement.number)
-        bytes.append(number: entry.id.sequence)
         switch placement.mark {
         case nil:
-            break
+            begin(.plain, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)
         case .started(let run, _):
-            bytes.append(number: UInt64(run.rawValue.utf8.count))
-            bytes.append(contentsOf: run.rawValue.utf8)
+            begin(.runStarted, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)
+            commit.bytes.append(text: run.rawValue)
         case .ended(let startSequence):
-            bytes.append(number: startSequence)
+            begin(.runEnded, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)
+            commit.bytes.append(number: startSequence)
         }
-        bytes.append(contentsOf: entry.bytes)
-        eventCount += 1
+        commit.bytes.append(contentsOf: entry.bytes)
+        entryCount += 1
     }
 
-    private mutating func finish() {
-        guard eventCount > 0 else { return }
-        SealedBytes.seal(&bytes, seed: EncodedBlock.seed(id: nextID, generation: generation))
-        blocks.append(EncodedBlock(id: nextID, generation: generation, eventCount: eventCount, bytes: bytes))
-        nextID += 1
-        bytes = []
-        eventCount = 0
+    private mutating func add(_ thread: StoredThread) {
+        var content: [UInt8] = []
+        content.append(text: thread.owner.thread.rawValue)
+        content.append(text: thread.owner.user.rawValue)
+        begin(.thread, thread: thread.number, sequence: 0, byteCount: content.count)
+        commit.bytes.append(contentsOf: content)
+    }
+
+    private mutating func add(_ key: PlannedKey) {
+        var content: [UInt8] = []
+        content.append(number: UInt64(bitPattern: key.time.milliseconds))
+        content.append(number: key.first.sequence)
+        content.append(number: UInt64(key.count))
+        content.append(text: key.key.rawValue)
+        begin(.key, thread: key.thread, sequence: 0, byteCount: content.count)
+        commit.bytes.append(contentsOf: content)
+    }
+
+    private mutating func begin(_ kind: BlockRecord.Kind, thread: UInt64, sequence: UInt64, byteCount: Int) {
+        commit.bytes.append(number: UInt64(byteCount) << BlockRecord.kindBits | kind.rawValue)
+        commit.bytes.append(number: thread)
+        commit.bytes.append(number: sequence)
+    }
+
+    private mutating func begin(generation: UInt64) {
+        self.generation = generation
+        blockStart = commit.bytes.count
+        entryCount = 0
+        commit.bytes.append(contentsOf: repeatElement(0, count: BlockHeader.byteCount))
+    }
+
+    private mutating func finish(endsCommit: Bool) {
+        let header = BlockHeader(
+            contentByteCount: commit.bytes.count - blockStart - BlockHeader.byteCount,
+            generation: generation,
+            synced: synced,
+            endsCommit: endsCommit
+        )
+        let start = blockStart
+        let blockPosition = position + Int64(start)
+        commit.bytes.withUnsafeMutableBytes { bytes in
+            header.seal(UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), at: blockPosition)
+        }
+        commit.blocks.append(EncodedCommit.Block(position: blockPosition, entryCount: entryCount))
     }
 }

@@ -1,16 +1,18 @@
 import AgentEvents
 
-/// Reads the records of a block one after the other, after a look at its checksum.
+/// Reads the records of a block one after the other.
 struct BlockReader {
-    private let block: Int64
+    let position: Int64
+    let generation: UInt64
+    /// The size of the block.
+    let byteCount: Int
     private var reader: ByteReader
 
-    init(_ bytes: UnsafeRawBufferPointer, block: Int64, generation: UInt64) throws(EventLogError) {
-        let seed = EncodedBlock.seed(id: block, generation: generation)
-        guard let content = SealedBytes.open(bytes, seed: seed) else {
-            throw LogConnection.corrupt("the checksum of block \(block) is wrong")
-        }
-        self.block = block
+    /// - Parameter content: what stands behind the header; its checksum was right.
+    init(_ content: UnsafeRawBufferPointer, position: Int64, generation: UInt64) {
+        self.position = position
+        self.generation = generation
+        byteCount = BlockHeader.byteCount + content.count
         reader = ByteReader(content)
     }
 
@@ -21,17 +23,30 @@ struct BlockReader {
         return head
     }
 
+    /// The start of the next record that is an event.
+    mutating func nextEvent() throws(EventLogError) -> BlockRecordHead? {
+        while let head = try next() {
+            switch head.kind {
+            case .plain, .runStarted, .runEnded: return head
+            case .thread, .key: _ = try content(head)
+            }
+        }
+        return nil
+    }
+
     /// The record that was started.
     mutating func record(_ head: BlockRecordHead) throws(EventLogError) -> BlockRecord {
-        guard let record = reader.record(head) else { throw cut }
+        guard let record = reader.record(head, generation: generation) else { throw cut }
         return record
     }
 
-    /// The bytes of the event of the record that was started.
-    mutating func eventBytes(_ head: BlockRecordHead) throws(EventLogError) -> UnsafeRawBufferPointer {
-        guard let bytes = reader.eventBytes(head) else { throw cut }
+    /// The content of the record that was started: of an event, its bytes.
+    mutating func content(_ head: BlockRecordHead) throws(EventLogError) -> UnsafeRawBufferPointer {
+        guard let bytes = reader.content(head) else { throw cut }
         return bytes
     }
 
-    private var cut: EventLogError { LogConnection.corrupt("block \(block) ends in the middle of an event") }
+    private var cut: EventLogError {
+        LogConnection.corrupt("the block at \(position) ends in the middle of an event")
+    }
 }

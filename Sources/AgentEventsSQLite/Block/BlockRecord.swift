@@ -1,23 +1,32 @@
 import AgentEvents
 
-/// An event in a block.
+/// An entry of a block.
 ///
-/// On disk: size of the bytes and kind in one number (`size << 2 | kind`), thread number, sequence, for the start of a
-/// run its id (size, text), for an end the sequence of the start, the bytes. So nobody has to parse the JSON.
-struct BlockRecord {
+/// On disk: size of the content and kind in one number (`size << 3 | kind`), thread number, sequence (0 when it is no
+/// event), for the start of a run its id (size, text), for an end the sequence of the start, the content. The content of
+/// an event is its bytes, so nobody has to parse the JSON.
+enum BlockRecord {
+    static let kindBits: UInt64 = 3
+
     enum Kind: UInt64 {
+        /// An event.
         case plain = 0
+        /// The event that starts a run.
         case runStarted = 1
+        /// The event that ends a run.
         case runEnded = 2
+        /// A thread gets its number: thread id, user id.
+        case thread = 3
+        /// An idempotency key of a thread: time, first sequence, count, key.
+        case key = 4
     }
 
-    let thread: UInt64
-    let sequence: UInt64
-    let mark: RunMark?
-    let bytes: UnsafeRawBufferPointer
+    case event(thread: UInt64, sequence: UInt64, mark: RunMark?)
+    case thread(StoredThread)
+    case key(PlannedKey)
 }
 
-/// What stands before an event's mark and bytes.
+/// What stands before a record's mark and content.
 struct BlockRecordHead {
     let kind: BlockRecord.Kind
     let thread: UInt64
@@ -28,33 +37,54 @@ struct BlockRecordHead {
 extension ByteReader {
     /// The start of the next record, or `nil` where there is none that is whole. The rest is read or skipped next.
     mutating func recordHead() -> BlockRecordHead? {
-        guard let head = number(), let kind = BlockRecord.Kind(rawValue: head & 3), let thread = number(),
-            let sequence = number()
+        guard let head = number(), let kind = BlockRecord.Kind(rawValue: head & (1 << BlockRecord.kindBits - 1)),
+            let thread = number(), let sequence = number()
         else { return nil }
-        return BlockRecordHead(kind: kind, thread: thread, sequence: sequence, byteCount: head >> 2)
+        return BlockRecordHead(
+            kind: kind, thread: thread, sequence: sequence, byteCount: head >> BlockRecord.kindBits)
     }
 
     /// The record behind its start.
-    mutating func record(_ head: BlockRecordHead) -> BlockRecord? {
-        let mark: RunMark?
+    mutating func record(_ head: BlockRecordHead, generation: UInt64) -> BlockRecord? {
+        var mark: RunMark?
         switch head.kind {
         case .plain:
-            mark = nil
+            break
         case .runStarted:
-            guard let size = number(), let text = bytes(count: size), let run = RunID(bytes: text) else { return nil }
+            guard let text = text(), let run = try? RunID(text) else { return nil }
             mark = .started(run, sequence: head.sequence)
         case .runEnded:
             guard let start = number() else { return nil }
             mark = .ended(startSequence: start)
+        case .thread:
+            guard let thread = text().flatMap({ try? ThreadID($0) }), let user = text().flatMap({ try? UserID($0) })
+            else { return nil }
+            let owner = ThreadOwner(thread: thread, user: user)
+            return .thread(StoredThread(number: head.thread, owner: owner))
+        case .key:
+            return plannedKey(head, generation: generation).map(BlockRecord.key)
         }
-        guard let bytes = bytes(count: head.byteCount) else { return nil }
-        return BlockRecord(thread: head.thread, sequence: head.sequence, mark: mark, bytes: bytes)
+        guard bytes(count: head.byteCount) != nil else { return nil }
+        return .event(thread: head.thread, sequence: head.sequence, mark: mark)
     }
 
-    /// Skips what is behind a record's start and gives the event's bytes.
-    mutating func eventBytes(_ head: BlockRecordHead) -> UnsafeRawBufferPointer? {
+    private mutating func plannedKey(_ head: BlockRecordHead, generation: UInt64) -> PlannedKey? {
+        guard let time = number(), let sequence = number(), let count = number(),
+            let key = text().flatMap({ try? IdempotencyKey($0) })
+        else { return nil }
+        return PlannedKey(
+            thread: head.thread,
+            key: key,
+            first: EventID(generation: generation, sequence: sequence),
+            count: Int(truncatingIfNeeded: count),
+            time: Timestamp(milliseconds: Int64(bitPattern: time))
+        )
+    }
+
+    /// Skips what is behind a record's start and gives its content.
+    mutating func content(_ head: BlockRecordHead) -> UnsafeRawBufferPointer? {
         switch head.kind {
-        case .plain:
+        case .plain, .thread, .key:
             break
         case .runStarted:
             guard let size = number(), bytes(count: size) != nil else { return nil }
@@ -63,11 +93,10 @@ extension ByteReader {
         }
         return bytes(count: head.byteCount)
     }
-}
 
-extension RunID {
-    init?(bytes: UnsafeRawBufferPointer) {
-        guard let run = try? RunID(String(decoding: bytes, as: UTF8.self)) else { return nil }
-        self = run
+    /// A text behind its size.
+    mutating func text() -> String? {
+        guard let size = number(), let bytes = bytes(count: size) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

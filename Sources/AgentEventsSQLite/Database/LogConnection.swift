@@ -3,23 +3,25 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-/// An open file: its connections, the part of the index that is in memory, and the lock.
+/// An open log: its blocks, the index of them in memory and in a file, and the lock.
 final class LogConnection: Sendable {
     let path: String
+    let blocks: SegmentStore
     let pool: DatabasePool
     let tail: Mutex<LogTail>
     private let names: Mutex<ThreadNames>
     private let lock: FileLock
 
-    init(path: String, pool: DatabasePool, tail: LogTail, lock: FileLock) {
+    init(path: String, blocks: SegmentStore, pool: DatabasePool, tail: LogTail, lock: FileLock) {
         self.path = path
+        self.blocks = blocks
         self.pool = pool
         self.tail = Mutex(tail)
         names = Mutex(ThreadNames(limit: 65_536))
         self.lock = lock
     }
 
-    /// Uses the writing connection, without a transaction.
+    /// Uses the writing connection of the index, without a transaction.
     func write<Result>(
         _ doing: String,
         _ body: (Database) throws -> Result
@@ -39,7 +41,7 @@ final class LogConnection: Sendable {
         }
     }
 
-    /// Uses a reading connection; all that is read is of one moment.
+    /// Uses a reading connection of the index; all that is read is of one moment.
     func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
         do {
             return try pool.read(body)
@@ -49,9 +51,16 @@ final class LogConnection: Sendable {
     }
 
     /// The thread that has a number.
-    func thread(number: UInt64, in database: Database) throws -> ThreadID {
+    func thread(number: UInt64) throws(EventLogError) -> ThreadID {
         if let known = names.withLock({ $0[number] }) { return known }
-        let thread = try LogDatabase.threadID(number: number, in: database)
+        // The memory first, the file second: what leaves the one is in the other before.
+        let inMemory = tail.withLock { $0.thread(number: number) }
+        let thread: ThreadID
+        if let inMemory {
+            thread = inMemory
+        } else {
+            thread = try read { try LogDatabase.threadID(number: number, in: $0) }
+        }
         names.withLock { $0.remember(thread, number: number) }
         return thread
     }

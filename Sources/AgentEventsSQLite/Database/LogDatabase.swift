@@ -1,19 +1,20 @@
 import AgentEvents
 import GRDB
 
-/// The statements on everything but blocks.
+/// The statements on the tables of the index.
 enum LogDatabase {
     // MARK: Threads
 
+    private static let selectThread = "SELECT number, id, user, oldest_generation, oldest_sequence FROM thread"
+
     static func thread(_ thread: ThreadID, in database: Database) throws -> StoredThread? {
-        let statement = try RawStatement("SELECT number, id, user, generation FROM thread WHERE id = ?", in: database)
+        let statement = try RawStatement("\(selectThread) WHERE id = ?", in: database)
         statement.bind(thread.rawValue, at: 1)
         return try self.thread(statement, in: database)
     }
 
     static func thread(number: UInt64, in database: Database) throws -> StoredThread? {
-        let sql = "SELECT number, id, user, generation FROM thread WHERE number = ?"
-        let statement = try RawStatement(sql, in: database)
+        let statement = try RawStatement("\(selectThread) WHERE number = ?", in: database)
         statement.bind(number, at: 1)
         return try self.thread(statement, in: database)
     }
@@ -38,7 +39,7 @@ enum LogDatabase {
         return StoredThread(
             number: number,
             owner: ThreadOwner(thread: thread, user: user),
-            generation: statement.unsigned(3),
+            oldest: EventID(generation: statement.unsigned(3), sequence: statement.unsigned(4)),
             head: try head(of: number, in: database),
             openRuns: try openRuns(of: number, in: database)
         )
@@ -71,11 +72,13 @@ enum LogDatabase {
     }
 
     static func insert(_ thread: StoredThread, in database: Database) throws {
-        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?)", in: database)
+        guard let oldest = thread.oldest else { return }
+        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?, ?)", in: database)
         statement.bind(thread.number, at: 1)
         statement.bind(thread.owner.thread.rawValue, at: 2)
         statement.bind(thread.owner.user.rawValue, at: 3)
-        statement.bind(thread.generation, at: 4)
+        statement.bind(oldest.generation, at: 4)
+        statement.bind(oldest.sequence, at: 5)
         try statement.run()
     }
 
@@ -139,19 +142,19 @@ enum LogDatabase {
 
     // MARK: Keys
 
-    private static let keyLifetime: Int64 = 24 * 60 * 60 * 1000
+    /// How long a key counts, in milliseconds.
+    static let keyLifetime: Int64 = 24 * 60 * 60 * 1000
 
-    static func insert(_ keyed: KeyedEvents, number: UInt64, time: Timestamp, in database: Database) throws {
-        guard let first = keyed.ids.first else { return }
+    static func insert(_ key: PlannedKey, in database: Database) throws {
         let sql =
             "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count) VALUES (?, ?, ?, ?, ?, ?)"
         let statement = try RawStatement(sql, in: database)
-        statement.bind(time.milliseconds, at: 1)
-        statement.bind(number, at: 2)
-        statement.bind(keyed.key.rawValue, at: 3)
-        statement.bind(first.generation, at: 4)
-        statement.bind(first.sequence, at: 5)
-        statement.bind(Int64(keyed.ids.count), at: 6)
+        statement.bind(key.time.milliseconds, at: 1)
+        statement.bind(key.thread, at: 2)
+        statement.bind(key.key.rawValue, at: 3)
+        statement.bind(key.first.generation, at: 4)
+        statement.bind(key.first.sequence, at: 5)
+        statement.bind(Int64(key.count), at: 6)
         try statement.run()
     }
 
@@ -164,22 +167,21 @@ enum LogDatabase {
         try statement.run()
     }
 
-    static func recall(
-        _ key: IdempotencyKey,
-        number: UInt64,
-        now: Timestamp,
-        in database: Database
-    ) throws -> [EventID]? {
-        let sql = "SELECT generation, sequence, count FROM keyed WHERE thread = ? AND key = ? AND time > ?"
+    /// The latest events of a key, whenever they were.
+    static func recall(_ key: IdempotencyKey, number: UInt64, in database: Database) throws -> PlannedKey? {
+        let sql = "SELECT generation, sequence, count, time FROM keyed WHERE thread = ? AND key = ?"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         statement.bind(key.rawValue, at: 2)
-        statement.bind(now.milliseconds - keyLifetime, at: 3)
         guard try statement.step() else { return nil }
-        let first = EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
-        let count = statement.unsigned(2)
-        return (0..<count).map { EventID(generation: first.generation, sequence: first.sequence + $0) }
+        return PlannedKey(
+            thread: number,
+            key: key,
+            first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
+            count: Int(statement.integer(2)),
+            time: Timestamp(milliseconds: statement.integer(3))
+        )
     }
 
     // MARK: Numbers

@@ -4,10 +4,6 @@ import GRDB
 
 /// Opens a file for writing: lock, connections, schema, generation, and the tail of the index.
 struct LogOpener {
-    /// Left free between the blocks of two generations, so that an offset into a tail that the loss of power took is
-    /// before everything that came after.
-    private static let blockGap: Int64 = 1 << 20
-
     let path: String
     let configuration: SQLiteEventLog.Configuration
 
@@ -23,18 +19,33 @@ struct LogOpener {
         }
         do {
             try migrate(pool)
-            let state = try pool.writeWithoutTransaction { try recover($0) }
-            let connection = LogConnection(path: path, pool: pool, tail: state.tail, lock: lock)
-            let checkpointer = try Checkpointer(path: path, threshold: configuration.checkpointPageCount)
+            let indexedThrough = try pool.read { try LogDatabase.meta("indexed_through", in: $0) }
+            let recovery = SegmentRecovery(
+                folder: path + "-blocks",
+                indexedThrough: indexedThrough,
+                limits: SegmentStore.Limits(
+                    segmentByteCount: configuration.segmentByteCount,
+                    allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0
+                )
+            )
+            let (blocks, end) = try recovery.open()
+            let state = try pool.writeWithoutTransaction {
+                try recover($0, blocks: blocks, from: indexedThrough, end: end)
+            }
+            let connection = LogConnection(path: path, blocks: blocks, pool: pool, tail: state.tail, lock: lock)
             let writer = LogWriter(
                 connection: connection,
-                checkpointer: checkpointer,
-                configuration: configuration,
-                nextBlock: state.tail.end == 0 ? 1 : state.tail.end + 1 + Self.blockGap,
-                nextThread: state.lastThread + 1,
-                indexedThrough: state.indexedThrough
+                indexWriter: IndexWriter(connection: connection),
+                durability: configuration.durability,
+                end: end,
+                nextThread: state.lastThread + 1
             )
-            return (writer, state.opening)
+            let opening = LogOpening(
+                generation: state.generation,
+                threadsWithOpenRuns: state.threadsWithOpenRuns,
+                endOffset: LogOffset(block: writer.position, eventCount: 0).number
+            )
+            return (writer, opening)
         } catch {
             let error = EventLogError(error, doing: "opening", path: path)
             try? pool.close()
@@ -65,17 +76,10 @@ struct LogOpener {
         database.busyMode = .timeout(1)
         // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
         database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
-        let maximumPageCount = configuration.maximumPageCount
-        let mappedByteCount = configuration.mappedByteCount
         database.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
-            if database.configuration.readonly {
-                try database.execute(sql: "PRAGMA mmap_size = \(mappedByteCount)")
-                return
-            }
-            // The checkpointer does it.
-            try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-            if let maximumPageCount { try database.execute(sql: "PRAGMA max_page_count = \(maximumPageCount)") }
+            // What the index says is on the disk once it is written: it is written seldom, and in bulk.
+            try database.execute(
+                sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
         }
         return database
     }
@@ -89,39 +93,40 @@ struct LogOpener {
     }
 
     private struct Recovery {
-        var opening: LogOpening
+        var generation: UInt64
+        var threadsWithOpenRuns: [ThreadID]
         var tail: LogTail
         var lastThread: UInt64
-        var indexedThrough: Int64
     }
 
-    /// Starts a generation and reads what is not in chunks.
-    private func recover(_ database: Database) throws -> Recovery {
-        try database.execute(sql: "PRAGMA synchronous = FULL")
-        var generation: Int64 = 0
-        try database.inTransaction(.immediate) {
-            generation = try LogDatabase.meta("generation", in: database) + 1
-            try LogDatabase.setMeta("generation", to: generation, in: database)
-            return .commit
-        }
-        if configuration.durability == .process { try database.execute(sql: "PRAGMA synchronous = NORMAL") }
-        let indexedThrough = try LogDatabase.meta("indexed_through", in: database)
+    /// Reads what is not in the index, and starts a generation.
+    private func recover(
+        _ database: Database,
+        blocks: SegmentStore,
+        from indexedThrough: Int64,
+        end: Int64
+    ) throws -> Recovery {
         let limits = LogTail.Limits(
             chunkReferenceCount: configuration.chunkReferenceCount,
             eventCount: configuration.tailEventCount,
-            threadCount: configuration.threadsInMemory
+            threadCount: configuration.threadsInMemory,
+            updateCount: configuration.indexUpdateCount
         )
-        var tail = LogTail(limits: limits, lastBlock: indexedThrough)
-        try TailScan(database: database).run(into: &tail)
+        var tail = LogTail(limits: limits, end: indexedThrough)
+        var scan = TailScan(blocks: blocks, database: database, end: end)
+        try scan.run(into: &tail)
+        // The blocks know a later generation only where the file of the index was lost.
+        let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
+        try database.inTransaction(.immediate) {
+            try LogDatabase.setMeta("generation", to: Int64(last + 1), in: database)
+            return .commit
+        }
+        let lastStored = UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database))
         return Recovery(
-            opening: LogOpening(
-                generation: UInt64(generation),
-                threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
-                endOffset: LogOffset(block: tail.end + 1, eventCount: 0).number
-            ),
+            generation: last + 1,
+            threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
             tail: tail,
-            lastThread: UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database)),
-            indexedThrough: indexedThrough
+            lastThread: max(lastStored, scan.lastThread)
         )
     }
 

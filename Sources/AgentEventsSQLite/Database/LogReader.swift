@@ -21,109 +21,112 @@ struct LogReader: Sendable {
         // The memory first, the file second: what leaves the one is in the other before.
         let view = connection.tail.withLock { $0.view(of: thread) }
         let empty = LogPage(events: [], reachesEnd: true)
-        if let view, view.head.sequence <= after { return empty }
-        return try connection.read { database in
-            let number: UInt64
-            let head: UInt64
-            if let view {
-                (number, head) = (view.number, view.head.sequence)
-            } else {
-                guard let stored = try LogDatabase.thread(thread, in: database), let last = stored.head else {
-                    return empty
-                }
-                (number, head) = (stored.number, last.sequence)
-            }
-            guard after < head else { return empty }
-            var collector = ThreadCollector(thread: thread, number: number, after: after, head: head, request: request)
-            let pending = view?.references ?? []
-            if collector.needsMore(than: pending) {
-                try LogDatabase.chunks(of: number, after: after, in: database) { chunk in
-                    try collector.collect(chunk.references, end: chunk.last.sequence, in: database)
-                }
-            }
-            _ = try collector.collect(pending, end: head, in: database)
-            guard collector.isComplete else {
-                throw LogConnection.corrupt("sequence \(collector.next) of thread \(thread) is missing")
-            }
-            return LogPage(events: collector.events, reachesEnd: collector.next > head)
+        let number: UInt64
+        let head: UInt64
+        if let view {
+            (number, head) = (view.number, view.head.sequence)
+        } else {
+            let stored = try connection.read { try LogDatabase.thread(thread, in: $0) }
+            guard let stored, let last = stored.head else { return empty }
+            (number, head) = (stored.number, last.sequence)
         }
+        guard after < head else { return empty }
+        var collector = ThreadCollector(
+            thread: thread, number: number, after: after, head: head, request: request, blocks: connection.blocks)
+        let pending = view?.references ?? []
+        if collector.needsMore(than: pending) {
+            try connection.read { database in
+                try LogDatabase.chunks(of: number, after: after, in: database) { chunk in
+                    try collector.collect(chunk.references, end: chunk.last.sequence)
+                }
+            }
+        }
+        _ = try collector.collect(pending, end: head)
+        guard collector.isComplete else {
+            throw LogConnection.corrupt("sequence \(collector.next) of thread \(thread) is missing")
+        }
+        return LogPage(events: collector.events, reachesEnd: collector.next > head)
     }
 
     func record(of thread: ThreadID) throws(EventLogError) -> ThreadRecord? {
         let view = connection.tail.withLock { $0.view(of: thread) }
         return try connection.read { database in
             let stored = try LogDatabase.thread(thread, in: database)
-            guard let stored, let head = view?.head ?? stored.head else { return nil }
+            guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
+                let oldest = view?.oldest ?? stored?.oldest, let number = view?.number ?? stored?.number
+            else { return nil }
             var runs: Set<RunID> = []
             let note = { (marks: [RunMark]) in
                 for case .started(let run, _) in marks { runs.insert(run) }
             }
-            try LogDatabase.chunks(of: stored.number, after: 0, in: database) { chunk in
+            try LogDatabase.chunks(of: number, after: 0, in: database) { chunk in
                 note(chunk.marks)
                 return chunk.last.sequence < head.sequence
             }
             note(view?.marks ?? [])
-            let open = view?.openRuns ?? stored.openRuns
+            let open = view?.openRuns ?? stored?.openRuns ?? []
             return ThreadRecord(
-                user: stored.owner.user,
+                user: user,
                 head: head,
-                oldest: EventID(generation: stored.generation, sequence: 1),
+                oldest: oldest,
                 runs: runs,
                 firstOpenSequence: open.map(\.sequence).min()
             )
         }
     }
 
-    func recall(
+    func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> [EventID]? {
+        let (number, pending) = connection.tail.withLock { tail in
+            let number = tail.view(of: thread)?.number
+            return (number, number.flatMap { tail.recall(key, number: $0) })
+        }
+        var known = pending
+        if known == nil { known = try stored(key, in: thread, number: number) }
+        guard let known, known.time.milliseconds > now.milliseconds - LogDatabase.keyLifetime else { return nil }
+        return known.ids
+    }
+
+    private func stored(
         _ key: IdempotencyKey,
         in thread: ThreadID,
-        now: Timestamp
-    ) throws(EventLogError) -> [EventID]? {
-        let view = connection.tail.withLock { $0.view(of: thread) }
-        return try connection.read { database in
-            guard let number = try view?.number ?? LogDatabase.thread(thread, in: database)?.number else { return nil }
-            return try LogDatabase.recall(key, number: number, now: now, in: database)
+        number: UInt64?
+    ) throws(EventLogError) -> PlannedKey? {
+        try connection.read { database in
+            guard let number = try number ?? LogDatabase.thread(thread, in: database)?.number else { return nil }
+            return try LogDatabase.recall(key, number: number, in: database)
         }
     }
 
     // MARK: All threads
 
     private func page(after offset: LogOffset, request: LogRead) throws(EventLogError) -> LogPage {
-        try connection.read { database in
-            var page = LogPage(events: [], reachesEnd: true, nextOffset: offset.number)
-            var byteCount = 0
-            let statement = try RawStatement(
-                "SELECT id, generation, body FROM block WHERE id >= ? ORDER BY id",
-                in: database
-            )
-            defer { statement.reset() }
-            statement.bind(offset.block, at: 1)
-            while page.reachesEnd, try statement.step() {
-                let block = statement.integer(0)
-                let generation = statement.unsigned(1)
-                var index = 0
-                var reader = try BlockReader(statement.bytes(2), block: block, generation: generation)
-                while let head = try reader.next() {
-                    let bytes = try reader.eventBytes(head)
-                    index += 1
-                    if block == offset.block, index <= offset.eventCount { continue }
-                    let isFull = page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount
-                    if !page.events.isEmpty, isFull {
-                        page.reachesEnd = false
-                        break
-                    }
-                    byteCount += bytes.count
-                    page.events.append(
-                        StoredEvent(
-                            thread: try connection.thread(number: head.thread, in: database),
-                            id: EventID(generation: generation, sequence: head.sequence),
-                            bytes: [UInt8](bytes)
-                        )
-                    )
-                    page.nextOffset = LogOffset(block: block, eventCount: index).number
+        let end = connection.tail.withLock { $0.end }
+        var page = LogPage(events: [], reachesEnd: true, nextOffset: offset.number)
+        var byteCount = 0
+        var buffer = BlockBuffer()
+        var scan = BlockScan(blocks: connection.blocks, from: offset.block, end: end)
+        while page.reachesEnd, var block = try scan.next(&buffer) {
+            var index = 0
+            while let head = try block.nextEvent() {
+                let bytes = try block.content(head)
+                index += 1
+                if block.position == offset.block, index <= offset.eventCount { continue }
+                let isFull = page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount
+                if !page.events.isEmpty, isFull {
+                    page.reachesEnd = false
+                    break
                 }
+                byteCount += bytes.count
+                page.events.append(
+                    StoredEvent(
+                        thread: try connection.thread(number: head.thread),
+                        id: EventID(generation: block.generation, sequence: head.sequence),
+                        bytes: [UInt8](bytes)
+                    )
+                )
+                page.nextOffset = LogOffset(block: block.position, eventCount: index).number
             }
-            return page
         }
+        return page
     }
 }

@@ -1,21 +1,18 @@
 import GRDB
 
-/// The tables, and how an older file becomes a newer one.
+/// The tables of the index, and how an older file becomes a newer one.
 ///
-/// A file's events are in `block` alone, in the order of their commits. Everything per thread is written in bulk, long
-/// after its events, so that the fast path has one append-only table.
+/// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
+/// the blocks do not say, except for `state`.
 enum LogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { database in
+        migrator.registerMigration("blocks in files") { database in
             try database.execute(
                 sql: """
-                    CREATE TABLE block (
-                        id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, body BLOB NOT NULL
-                    );
                     CREATE TABLE thread (
                         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL,
-                        generation INTEGER NOT NULL
+                        oldest_generation INTEGER NOT NULL, oldest_sequence INTEGER NOT NULL
                     );
                     CREATE TABLE chunk (
                         thread INTEGER NOT NULL, last_sequence INTEGER NOT NULL, last_generation INTEGER NOT NULL,
@@ -30,6 +27,10 @@ enum LogSchema {
                         generation INTEGER NOT NULL, sequence INTEGER NOT NULL, count INTEGER NOT NULL,
                         UNIQUE (thread, key)
                     );
+                    CREATE TABLE state (
+                        kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
+                        PRIMARY KEY (kind, thread, name)
+                    ) WITHOUT ROWID;
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
                     INSERT INTO meta VALUES ('generation', 0), ('indexed_through', 0);
                     """

@@ -4,74 +4,67 @@ import Synchronization
 
 /// Writes commits. One at a time, on a thread that may block.
 struct LogWriter: Sendable {
-    private static let pageSize = 4096
-    /// Pages that a commit writes besides those of its rows, about.
-    private static let pagesPerCommit = 2
+    /// Left free between the blocks of two openings, so that an offset into a tail that the loss of power took is
+    /// before everything that came after.
+    private static let gap: Int64 = 1 << 30
 
     let connection: LogConnection
-    private let checkpointer: Checkpointer
-    private let configuration: SQLiteEventLog.Configuration
-    private var nextBlock: Int64
+    private let indexWriter: IndexWriter
+    private let durability: SQLiteEventLog.Durability
+    /// Where the next block goes.
+    private(set) var position: Int64
     private var nextThread: UInt64
-    /// The watermark in the file.
-    private var indexedThrough: Int64
-    /// Set by a failure, after which the file and the memory may differ.
+    /// Whether nothing was written since the log was opened.
+    private var isFresh = true
+    /// Set by a failure, after which the files and the memory may differ.
     private var hasFailed = false
 
+    /// - Parameter end: behind the last block.
     init(
         connection: LogConnection,
-        checkpointer: Checkpointer,
-        configuration: SQLiteEventLog.Configuration,
-        nextBlock: Int64,
-        nextThread: UInt64,
-        indexedThrough: Int64
+        indexWriter: IndexWriter,
+        durability: SQLiteEventLog.Durability,
+        end: Int64,
+        nextThread: UInt64
     ) {
         self.connection = connection
-        self.checkpointer = checkpointer
-        self.configuration = configuration
-        self.nextBlock = nextBlock
+        self.indexWriter = indexWriter
+        self.durability = durability
+        position = end == 0 ? 0 : end + Self.gap
         self.nextThread = nextThread
-        self.indexedThrough = indexedThrough
     }
 
     mutating func append(_ commit: LogCommit) throws(EventLogError) {
         guard !hasFailed else {
             throw EventLogError(.closed, "an append to \(connection.path) failed before; open the log again")
         }
-        try makeKnown(commit.entries)
-        let entries = commit.entries
-        let keyNumbers = try numbers(of: commit.keys)
-        let chunkLimit = max(4, entries.count / 8)
-        let plan = try connection.tail.withLock { (tail) throws(EventLogError) in
-            try tail.plan(entries, chunkLimit: chunkLimit)
-        }
-        let blocks = BlockEncoder.encode(entries, at: plan.placements, firstID: nextBlock)
-        let raisesWatermark = plan.indexedThrough >= indexedThrough + configuration.watermarkStep
-        do {
-            try connection.write("writing") { database in
-                try database.inTransaction(.immediate) {
-                    try Self.write(blocks, in: database)
-                    for thread in plan.newThreads { try LogDatabase.insert(thread, in: database) }
-                    for due in plan.chunks { try LogDatabase.insert(due.chunk, in: database) }
-                    if raisesWatermark {
-                        try LogDatabase.setMeta("indexed_through", to: plan.indexedThrough, in: database)
-                    }
-                    try Self.write(commit.keys, numbers: keyNumbers, time: commit.time, in: database)
-                    return .commit
-                }
-            }
+        do throws(EventLogError) {
+            try indexWriter.check()
         } catch {
             hasFailed = true
             throw error
         }
-        if raisesWatermark { indexedThrough = plan.indexedThrough }
-        nextBlock += Int64(blocks.count)
-        connection.tail.withLock { $0.apply(plan, entries: entries, blocks: blocks) }
-        let pageCount = blocks.reduce(Self.pagesPerCommit) { $0 + 1 + $1.bytes.count / Self.pageSize }
-        checkpointer.committed(
-            pageCount: pageCount + plan.chunks.count + plan.newThreads.count + commit.keys.count * 2,
-            connection: connection
-        )
+        try makeKnown(commit.entries)
+        let plan = try connection.tail.withLock { (tail) throws(EventLogError) in
+            try tail.plan(commit.entries, keys: commit.keys, time: commit.time)
+        }
+        let encoded = BlockEncoder.encode(
+            commit.entries, plan: plan, at: position, synced: connection.blocks.synced)
+        let end = position + Int64(encoded.bytes.count)
+        do throws(EventLogError) {
+            try connection.blocks.write(encoded.bytes, at: position, isNewSegment: isFresh)
+            if durability == .disk { try connection.blocks.synchronize(upTo: end) }
+        } catch {
+            hasFailed = true
+            throw error
+        }
+        isFresh = false
+        position = end
+        let needsUpdate = connection.tail.withLock { tail in
+            tail.apply(plan, entries: commit.entries, blocks: encoded.blocks, end: end)
+            return tail.needsUpdate()
+        }
+        if needsUpdate { indexWriter.update() }
     }
 
     /// Takes the threads of entries into memory that are not.
@@ -88,83 +81,32 @@ struct LogWriter: Sendable {
         for owner in unknown {
             // It may have become known by an entry before, with an equal owner or this one.
             if try connection.tail.withLock({ (tail) throws(EventLogError) in try tail.knows(owner) }) { continue }
-            let stored = try connection.write("reading") { try LogDatabase.thread(owner.thread, in: $0) }
+            let stored = try connection.read { try LogDatabase.thread(owner.thread, in: $0) }
             if let stored {
                 try LogTail.check(owner, against: stored.owner)
                 connection.tail.withLock { $0.insert(stored.owned(by: owner), isStored: true) }
             } else {
-                let thread = StoredThread(number: nextThread, owner: owner, generation: 0)
+                let thread = StoredThread(number: nextThread, owner: owner)
                 nextThread += 1
                 connection.tail.withLock { $0.insert(thread, isStored: false) }
             }
         }
     }
 
-    private static func write(_ blocks: [EncodedBlock], in database: Database) throws {
-        let statement = try RawStatement("INSERT INTO block VALUES (?, ?, ?)", in: database)
-        for block in blocks {
-            statement.bind(block.id, at: 1)
-            statement.bind(block.generation, at: 2)
-            try statement.run(binding: block.bytes, at: 3)
-        }
-    }
-
-    private static func write(
-        _ keys: [KeyedEvents],
-        numbers: [UInt64],
-        time: Timestamp,
-        in database: Database
-    ) throws {
-        guard !keys.isEmpty else { return }
-        for (keyed, number) in zip(keys, numbers) {
-            try LogDatabase.insert(keyed, number: number, time: time, in: database)
-        }
-        try LogDatabase.forgetKeys(before: time, limit: keys.count * 2 + 16, in: database)
-    }
-
-    /// The numbers of the threads of keys. A key comes with events of its thread, so the thread is in memory.
-    private func numbers(of keys: [KeyedEvents]) throws(EventLogError) -> [UInt64] {
-        guard !keys.isEmpty else { return [] }
-        return try connection.tail.withLock { (tail) throws(EventLogError) in
-            var numbers: [UInt64] = []
-            for keyed in keys {
-                guard let number = tail.number(of: keyed.thread) else {
-                    throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
-                }
-                numbers.append(number)
-            }
-            return numbers
-        }
-    }
-
-    /// Writes all that is in no chunk, and closes the file, whatever goes wrong on the way.
+    /// Writes the whole index, and closes the files, whatever goes wrong on the way.
     mutating func close() throws(EventLogError) {
         var firstError: EventLogError?
         do throws(EventLogError) {
-            if !hasFailed { try writeRemainingChunks() }
+            try indexWriter.close(writingEverything: !hasFailed)
         } catch {
             firstError = error
         }
+        // The zeros behind the last block say nothing, so it does no harm when they stay.
+        try? connection.blocks.finish()
         hasFailed = true
-        do {
-            try checkpointer.close()
-        } catch {
-            firstError = firstError ?? EventLogError(error, doing: "closing", path: connection.path)
-        }
-        // So that the file alone is the log. Where it cannot be done, the write-ahead log stays beside it.
+        // So that the file of the index is whole. Where it cannot be done, the write-ahead log stays beside it.
         _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try connection.close()
         if let firstError { throw firstError }
-    }
-
-    private func writeRemainingChunks() throws(EventLogError) {
-        let (chunks, end) = connection.tail.withLock { ($0.remainingChunks(), $0.end) }
-        try connection.write("closing") { database in
-            try database.inTransaction(.immediate) {
-                for chunk in chunks { try LogDatabase.insert(chunk, in: database) }
-                try LogDatabase.setMeta("indexed_through", to: end, in: database)
-                return .commit
-            }
-        }
     }
 }

@@ -3,45 +3,71 @@ import GRDB
 
 /// Reads the blocks behind the watermark into the part of the index that is in memory.
 struct TailScan {
+    let blocks: SegmentStore
     let database: Database
+    let end: Int64
+    /// The highest generation and thread number that the blocks name.
+    private(set) var generation: UInt64 = 0
+    private(set) var lastThread: UInt64 = 0
 
-    func run(into tail: inout LogTail) throws {
-        let statement = try RawStatement(
-            "SELECT id, generation, body FROM block WHERE id > ? ORDER BY id",
-            in: database
-        )
-        defer { statement.reset() }
-        statement.bind(tail.end, at: 1)
-        while try statement.step() {
-            let block = statement.integer(0)
-            let generation = statement.unsigned(1)
-            var reader = try BlockReader(statement.bytes(2), block: block, generation: generation)
-            while let head = try reader.next() {
-                let record = try reader.record(head)
-                try note(record, generation: generation, block: block, in: &tail)
+    init(blocks: SegmentStore, database: Database, end: Int64) {
+        self.blocks = blocks
+        self.database = database
+        self.end = end
+    }
+
+    mutating func run(into tail: inout LogTail) throws {
+        var buffer = BlockBuffer()
+        var scan = BlockScan(blocks: blocks, from: tail.end, end: end)
+        while var block = try scan.next(&buffer) {
+            generation = max(generation, block.generation)
+            while let head = try block.next() {
+                switch try block.record(head) {
+                case .event(let thread, let sequence, let mark):
+                    let id = EventID(generation: block.generation, sequence: sequence)
+                    try note(id, thread: thread, mark: mark, block: block.position, in: &tail)
+                case .thread(let thread): try note(thread, in: &tail)
+                case .key(let key): tail.restore(key)
+                }
             }
-            tail.reach(block: block)
+        }
+        tail.reach(end)
+    }
+
+    private mutating func note(_ thread: StoredThread, in tail: inout LogTail) throws {
+        lastThread = max(lastThread, thread.number)
+        guard tail.head(number: thread.number) == nil else { return }
+        if let stored = try LogDatabase.thread(number: thread.number, in: database) {
+            tail.insert(stored, isStored: true)
+        } else {
+            tail.insert(thread, isStored: false)
+            tail.noteNew(number: thread.number)
         }
     }
 
-    private func note(_ record: BlockRecord, generation: UInt64, block: Int64, in tail: inout LogTail) throws {
+    private func note(
+        _ id: EventID,
+        thread number: UInt64,
+        mark: RunMark?,
+        block: Int64,
+        in tail: inout LogTail
+    ) throws {
         let head: UInt64
-        if let known = tail.head(number: record.thread) {
+        if let known = tail.head(number: number) {
             head = known
         } else {
-            guard let thread = try LogDatabase.thread(number: record.thread, in: database) else {
-                throw LogConnection.corrupt("there is no thread number \(record.thread), which block \(block) names")
+            guard let thread = try LogDatabase.thread(number: number, in: database) else {
+                throw LogConnection.corrupt("there is no thread number \(number), which the block at \(block) names")
             }
             tail.insert(thread, isStored: true)
             head = thread.head?.sequence ?? 0
         }
-        guard record.sequence > head else { return }
-        guard record.sequence - head == 1 else {
+        guard id.sequence > head else { return }
+        guard id.sequence - head == 1 else {
             throw LogConnection.corrupt(
-                "in block \(block), sequence \(record.sequence) of thread number \(record.thread) follows \(head)"
+                "in the block at \(block), sequence \(id.sequence) of thread number \(number) follows \(head)"
             )
         }
-        let id = EventID(generation: generation, sequence: record.sequence)
-        tail.restore(id, number: record.thread, mark: record.mark, block: block)
+        tail.restore(id, number: number, mark: mark, block: block)
     }
 }

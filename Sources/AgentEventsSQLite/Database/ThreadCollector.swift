@@ -1,33 +1,40 @@
 import AgentEvents
-import GRDB
 
 /// Gathers a page of one thread's events out of blocks, by references in order. References may overlap.
-struct ThreadCollector {
+struct ThreadCollector: ~Copyable {
     private let thread: ThreadID
     private let number: UInt64
     /// The last sequence that is wanted.
     private let head: UInt64
     private let request: LogRead
+    private let blocks: SegmentStore
+    private var buffer = BlockBuffer()
     private var byteCount = 0
     /// The sequence that comes next.
     private(set) var next: UInt64
     private(set) var events: [StoredEvent] = []
 
-    init(thread: ThreadID, number: UInt64, after: UInt64, head: UInt64, request: LogRead) {
+    init(
+        thread: ThreadID,
+        number: UInt64,
+        after: UInt64,
+        head: UInt64,
+        request: LogRead,
+        blocks: SegmentStore
+    ) {
         self.thread = thread
         self.number = number
         self.head = head
         self.request = request
+        self.blocks = blocks
         next = after + 1
     }
 
-    private var isFull: Bool {
+    /// Whether the page has all that was asked for.
+    var isComplete: Bool {
         next > head || !events.isEmpty && byteCount >= request.maximumByteCount
             || events.count >= request.maximumCount
     }
-
-    /// Whether the page has all that was asked for.
-    var isComplete: Bool { isFull }
 
     /// Whether the next event is before all of these references.
     func needsMore(than references: [BlockReference]) -> Bool {
@@ -38,29 +45,24 @@ struct ThreadCollector {
     ///
     /// - Parameter end: the last sequence that these references lead to.
     /// - Returns: whether the page has room for more.
-    mutating func collect(_ references: [BlockReference], end: UInt64, in database: Database) throws -> Bool {
-        guard !isFull, end >= next, !references.isEmpty else { return !isFull }
-        let statement = try RawStatement("SELECT generation, body FROM block WHERE id = ?", in: database)
-        defer { statement.reset() }
+    mutating func collect(_ references: [BlockReference], end: UInt64) throws(EventLogError) -> Bool {
+        guard !isComplete, end >= next, !references.isEmpty else { return !isComplete }
         let start = references.lastIndex { $0.sequence <= next } ?? 0
-        for reference in references[start...] where !isFull {
-            statement.reset()
-            statement.bind(reference.block, at: 1)
-            guard try statement.step() else { throw LogConnection.corrupt("block \(reference.block) is missing") }
-            try collect(statement.bytes(1), block: reference.block, generation: statement.unsigned(0))
+        for reference in references[start...] where !isComplete {
+            var block = try blocks.block(at: reference.block, &buffer)
+            try collect(&block)
         }
-        return !isFull
+        return !isComplete
     }
 
-    private mutating func collect(_ bytes: UnsafeRawBufferPointer, block: Int64, generation: UInt64) throws {
-        var reader = try BlockReader(bytes, block: block, generation: generation)
-        while !isFull, let head = try reader.next() {
-            let bytes = try reader.eventBytes(head)
+    private mutating func collect(_ block: inout BlockReader) throws(EventLogError) {
+        while !isComplete, let head = try block.nextEvent() {
+            let bytes = try block.content(head)
             guard head.thread == number, head.sequence == next else { continue }
             events.append(
                 StoredEvent(
                     thread: thread,
-                    id: EventID(generation: generation, sequence: next),
+                    id: EventID(generation: block.generation, sequence: next),
                     bytes: [UInt8](bytes)
                 )
             )

@@ -82,7 +82,7 @@ struct IndexChunk: Sendable {
             if size == 0 {
                 marks.append(.ended(startSequence: sequence))
             } else {
-                guard let run = RunID(bytes: text) else { return nil }
+                guard let run = try? RunID(String(decoding: text, as: UTF8.self)) else { return nil }
                 marks.append(.started(run, sequence: sequence))
             }
         }

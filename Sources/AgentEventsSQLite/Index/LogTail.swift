@@ -1,10 +1,11 @@
 import AgentEvents
 
-/// The part of the index that is in memory: the threads used lately, their heads, and the references that are in no
-/// chunk yet.
+/// The part of the index that is in memory: the threads used lately, their heads, and everything that is in no file
+/// of the index yet.
 ///
-/// A commit goes through it twice: ``plan(_:chunkLimit:)`` checks and decides and changes nothing that a reader sees;
-/// ``apply(_:entries:blocks:)`` takes the commit over once it is durable.
+/// A commit goes through it twice: ``plan(_:keys:time:)`` checks and decides and changes nothing that a reader sees;
+/// ``apply(_:entries:blocks:end:)`` takes the commit over once it is durable. What piles up goes into the file in bulk,
+/// by ``takeUpdate(limit:)`` and ``didWrite(_:)``.
 struct LogTail: Sendable {
     struct Limits: Sendable {
         /// References of a thread that fill a chunk.
@@ -13,6 +14,8 @@ struct LogTail: Sendable {
         var eventCount: Int
         /// Threads in memory.
         var threadCount: Int
+        /// Full chunks and keys that are worth a visit to the file.
+        var updateCount: Int
     }
 
     private let limits: Limits
@@ -24,14 +27,18 @@ struct LogTail: Sendable {
     private var aging = AgingQueue()
     /// Threads whose references fill a chunk.
     private var full: [Int] = []
+    /// Threads that have no row in the file, in the order of their numbers.
+    private var newThreads: [Int] = []
+    private var keys = PendingKeys()
     private var eventCount: UInt64 = 0
-    private var lastBlock: Int64
+    /// Behind the last block.
+    private(set) var end: Int64
     private var sweepPosition = 0
 
-    /// - Parameter lastBlock: the last block in the file that is in chunks.
-    init(limits: Limits, lastBlock: Int64) {
+    /// - Parameter end: up to where the blocks are in the file of the index.
+    init(limits: Limits, end: Int64) {
         self.limits = limits
-        self.lastBlock = lastBlock
+        self.end = end
     }
 
     // MARK: Threads
@@ -59,7 +66,7 @@ struct LogTail: Sendable {
 
     /// Takes a thread into memory.
     ///
-    /// - Parameter isStored: whether the file knows the thread.
+    /// - Parameter isStored: whether the file has a row of it.
     mutating func insert(_ thread: StoredThread, isStored: Bool) {
         let slot: Int
         if let free = freeSlots.popLast() {
@@ -76,11 +83,12 @@ struct LogTail: Sendable {
 
     /// What a reader needs of a thread; `nil` when it is not in memory or has no event.
     func view(of thread: ThreadID) -> ThreadView? {
-        guard let index = byThread[thread], let slot = slots[index], let head = slot.head else { return nil }
+        guard let index = byThread[thread], let slot = slots[index], let head = slot.head, let oldest = slot.oldest
+        else { return nil }
         return ThreadView(
             number: slot.number,
             owner: slot.owner,
-            generation: slot.generation,
+            oldest: oldest,
             head: head,
             references: slot.references,
             marks: slot.marks,
@@ -88,16 +96,18 @@ struct LogTail: Sendable {
         )
     }
 
-    /// The number of a thread in memory.
-    func number(of thread: ThreadID) -> UInt64? {
-        byThread[thread].flatMap { slots[$0]?.number }
+    /// The thread in memory that has a number.
+    func thread(number: UInt64) -> ThreadID? {
+        byNumber[number].flatMap { slots[$0]?.owner.thread }
     }
 
     /// The last sequence of a thread in memory, by its number.
     func head(number: UInt64) -> UInt64? {
-        guard let index = byNumber[number], let slot = slots[index] else { return nil }
-        return slot.planned
+        byNumber[number].flatMap { slots[$0]?.planned }
     }
+
+    /// The events of a key that is not in the file yet.
+    func recall(_ key: IdempotencyKey, number: UInt64) -> PlannedKey? { keys[number, key] }
 
     /// The numbers of the threads in memory, and whether a run is open in them.
     var runStates: [(number: UInt64, thread: ThreadID, isOpen: Bool)] {
@@ -109,121 +119,193 @@ struct LogTail: Sendable {
     /// Checks that entries follow the committed ones, and decides what to write with them. Their owners are known.
     ///
     /// - Throws: `log.conflict`; then nothing has changed.
-    mutating func plan(_ entries: [LogEntry], chunkLimit: Int) throws(EventLogError) -> CommitPlan {
+    mutating func plan(
+        _ entries: [LogEntry],
+        keys: [KeyedEvents],
+        time: Timestamp
+    ) throws(EventLogError) -> CommitPlan {
         var plan = CommitPlan()
         plan.placements.reserveCapacity(entries.count)
-        var started: [UInt64: [OpenRun]] = [:]
-        for entry in entries {
-            // Several equal owners may be in one commit, of which one is the known one.
-            let known = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread]
-            guard let index = known, let slot = slots[index] else {
-                preconditionFailure("an owner that was made known is known")
-            }
-            guard slot.planned < entry.id.sequence, slot.planned + 1 == entry.id.sequence else {
-                for placement in plan.placements { slots[placement.slot]?.forgetPlan() }
-                throw EventLogError(
-                    .conflict,
-                    "event \(entry.id) of thread \(entry.owner.thread) does not follow sequence \(slot.planned)"
-                )
-            }
-            if slot.planned == 0, !slot.isStored {
-                plan.newThreads.append(
-                    StoredThread(number: slot.number, owner: entry.owner, generation: entry.id.generation)
-                )
-            }
-            slots[index]?.planned = entry.id.sequence
-            let mark = Self.mark(of: entry, number: slot.number, openRuns: slot.openRuns, started: &started)
-            plan.placements.append(Placement(slot: index, number: slot.number, mark: mark))
+        do throws(EventLogError) {
+            var started: [UInt64: [OpenRun]] = [:]
+            for entry in entries { try self.plan(entry, in: &plan, started: &started) }
+            for keyed in keys { plan.keys.append(try planned(keyed, time: time)) }
+        } catch {
+            for placement in plan.placements { slots[placement.slot]?.forgetPlan() }
+            throw error
         }
-        plan.chunks = dueChunks(limit: chunkLimit)
-        plan.indexedThrough = indexedThrough()
         return plan
+    }
+
+    private mutating func plan(
+        _ entry: LogEntry,
+        in plan: inout CommitPlan,
+        started: inout [UInt64: [OpenRun]]
+    ) throws(EventLogError) {
+        // Several equal owners may be in one commit, of which one is the known one.
+        guard let index = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread],
+            let planned = slots[index]?.planned, let number = slots[index]?.number
+        else { preconditionFailure("an owner that was made known is known") }
+        guard planned < entry.id.sequence, planned + 1 == entry.id.sequence else {
+            throw EventLogError(
+                .conflict,
+                "event \(entry.id) of thread \(entry.owner.thread) does not follow sequence \(planned)"
+            )
+        }
+        if planned == 0, slots[index]?.isStored == false {
+            plan.newThreads.append(StoredThread(number: number, owner: entry.owner, oldest: entry.id))
+        }
+        slots[index]?.planned = entry.id.sequence
+        let mark = mark(of: entry, number: number, slot: index, started: &started)
+        plan.placements.append(Placement(slot: index, number: number, mark: mark))
     }
 
     /// The start or end that an entry is. An end of a run that is not open counts for nothing.
     ///
     /// - Parameter started: the runs that the commit itself starts, by the number of the thread.
-    private static func mark(
+    private func mark(
         of entry: LogEntry,
         number: UInt64,
-        openRuns: [OpenRun],
+        slot: Int,
         started: inout [UInt64: [OpenRun]]
     ) -> RunMark? {
-        guard let run = entry.run else { return nil }
-        if entry.type == .agentStarted {
+        let starts = entry.type == .agentStarted
+        guard starts || entry.type.endsRun, let run = entry.run else { return nil }
+        if starts {
             let mark = RunMark.started(run, sequence: entry.id.sequence)
             started[number, default: []].note(mark)
             return mark
         }
-        guard entry.type.endsRun else { return nil }
         let isThis = { (open: OpenRun) in open.run == run }
-        let open = started[number]?.last(where: isThis) ?? openRuns.last(where: isThis)
+        let open = started[number]?.last(where: isThis) ?? slots[slot]?.openRuns.last(where: isThis)
         return open.map { .ended(startSequence: $0.sequence) }
     }
 
+    /// A key comes with events of its thread, so the thread is in memory.
+    private func planned(_ keyed: KeyedEvents, time: Timestamp) throws(EventLogError) -> PlannedKey {
+        guard let slot = byThread[keyed.thread], let number = slots[slot]?.number, let first = keyed.ids.first else {
+            throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
+        }
+        return PlannedKey(thread: number, key: keyed.key, first: first, count: keyed.ids.count, time: time)
+    }
+
     /// Takes a commit over that is durable.
-    mutating func apply(_ plan: CommitPlan, entries: [LogEntry], blocks: [EncodedBlock]) {
-        for due in plan.chunks { slots[due.slot]?.removeChunk(due.chunk) }
+    ///
+    /// - Parameter end: behind its last block.
+    mutating func apply(_ plan: CommitPlan, entries: [LogEntry], blocks: [EncodedCommit.Block], end: Int64) {
+        for thread in plan.newThreads { noteNew(number: thread.number) }
         var position = 0
         for block in blocks {
-            for entryIndex in position..<position + block.eventCount {
+            for entryIndex in position..<position + block.entryCount {
                 let placement = plan.placements[entryIndex]
-                note(entries[entryIndex].id, in: placement.slot, mark: placement.mark, block: block.id)
+                note(entries[entryIndex].id, in: placement.slot, mark: placement.mark, block: block.position)
             }
-            position += block.eventCount
+            position += block.entryCount
         }
+        for key in plan.keys { keys.append(key) }
+        self.end = end
         sweep()
     }
 
-    /// Takes over an event that was found in a block behind the last chunk of its thread, which is in memory.
+    // MARK: Recovery
+
+    /// Takes over a record of a block behind the watermark. Its thread is in memory.
     mutating func restore(_ id: EventID, number: UInt64, mark: RunMark?, block: Int64) {
         guard let slot = byNumber[number] else { preconditionFailure("the thread was taken into memory before") }
         slots[slot]?.planned = id.sequence
         note(id, in: slot, mark: mark, block: block)
     }
 
-    /// Notes that a block is in the file.
-    mutating func reach(block: Int64) {
-        lastBlock = max(lastBlock, block)
+    mutating func restore(_ key: PlannedKey) { keys.append(key) }
+
+    /// A thread that has no row in the file is in memory.
+    mutating func noteNew(number: UInt64) {
+        if let slot = byNumber[number] { newThreads.append(slot) }
     }
+
+    /// Everything before a position was taken over.
+    mutating func reach(_ end: Int64) { self.end = max(self.end, end) }
 
     private mutating func note(_ id: EventID, in slot: Int, mark: RunMark?, block: Int64) {
         eventCount += 1
-        lastBlock = block
+        guard slots[slot]?.note(id, mark: mark, block: block) == true else { return }
         if slots[slot]?.pendingSince == nil {
             slots[slot]?.pendingSince = eventCount
             aging.append(AgingQueue.Element(slot: slot, since: eventCount, block: block))
         }
-        if slots[slot]?.note(id, mark: mark, block: block) == limits.chunkReferenceCount { full.append(slot) }
+        if slots[slot]?.pendingCount == limits.chunkReferenceCount { full.append(slot) }
     }
 
-    // MARK: Chunks
+    // MARK: What goes into the file
 
-    /// The chunks that are to be written now: of threads with many references, with old ones, or when there are too many
-    /// threads. They stay in memory until the commit is applied.
-    private mutating func dueChunks(limit: Int) -> [DueChunk] {
-        var due: [DueChunk] = []
-        var taken: Set<Int> = []
-        while due.count < limit, let slot = full.popLast() {
-            guard let current = slots[slot], current.references.count >= limits.chunkReferenceCount else { continue }
-            guard let chunk = current.chunk, taken.insert(slot).inserted else { continue }
-            due.append(DueChunk(slot: slot, chunk: chunk))
+    /// Whether so much has piled up that it should go into the file.
+    mutating func needsUpdate() -> Bool {
+        if full.count + keys.count >= limits.updateCount || slots.count - freeSlots.count > limits.threadCount {
+            return true
+        }
+        guard let oldest = oldestPending() else { return false }
+        return eventCount - oldest.since >= UInt64(limits.eventCount)
+    }
+
+    /// How far the file lags behind, in chunks and keys that could be in it.
+    var backlog: Int { full.count + keys.count }
+
+    /// What is to be written now: of threads with many references, with old ones, or when there are too many threads.
+    /// It stays in memory until it was written.
+    ///
+    /// - Parameter limit: how many chunks at most, about.
+    mutating func takeUpdate(limit: Int) -> IndexUpdate {
+        var update = IndexUpdate()
+        while update.chunks.count < limit, let slot = full.popLast() {
+            guard let count = slots[slot]?.pendingCount, count >= limits.chunkReferenceCount else { continue }
+            take(slot, into: &update)
         }
         var surplus = slots.count - freeSlots.count - limits.threadCount
-        while let oldest = oldestPending() {
-            let isOld = eventCount - oldest.since >= UInt64(limits.eventCount)
-            guard surplus > 0 || isOld && due.count < limit else { break }
-            aging.removeFirst()
+        while update.chunks.count < limit, let oldest = oldestPending() {
+            guard surplus > 0 || eventCount - oldest.since >= UInt64(limits.eventCount) else { break }
             surplus -= 1
-            guard taken.insert(oldest.slot).inserted, let chunk = slots[oldest.slot]?.chunk else { continue }
-            due.append(DueChunk(slot: oldest.slot, chunk: chunk))
+            // A thread that has a chunk on its way gets its turn when that is written.
+            guard take(oldest.slot, into: &update) else { break }
         }
-        return due
+        finish(&update)
+        return update
     }
 
-    /// All blocks up to this one are in chunks.
-    private mutating func indexedThrough() -> Int64 {
-        oldestPending().map { $0.block - 1 } ?? lastBlock
+    /// Everything that is not in the file, for a log that is closed.
+    mutating func takeEverything() -> IndexUpdate {
+        var update = IndexUpdate()
+        for slot in slots.indices { take(slot, into: &update) }
+        full = []
+        finish(&update)
+        return update
+    }
+
+    private mutating func finish(_ update: inout IndexUpdate) {
+        update.threads = newThreads.compactMap { index in
+            slots[index].map { StoredThread(number: $0.number, owner: $0.owner, oldest: $0.oldest) }
+        }
+        update.keys = keys.take()
+        update.indexedThrough = oldestPending()?.block ?? end
+        update.end = end
+    }
+
+    @discardableResult
+    private mutating func take(_ slot: Int, into update: inout IndexUpdate) -> Bool {
+        guard let chunk = slots[slot]?.takeChunk() else { return false }
+        update.chunks.append(chunk)
+        return true
+    }
+
+    /// An update is in the file.
+    mutating func didWrite(_ update: IndexUpdate) {
+        newThreads.removeFirst(update.threads.count)
+        for thread in update.threads {
+            if let slot = byNumber[thread.number] { slots[slot]?.isStored = true }
+        }
+        for chunk in update.chunks {
+            if let slot = byNumber[chunk.thread] { slots[slot]?.removeTaken() }
+        }
+        keys.removeTaken()
     }
 
     private mutating func oldestPending() -> AgingQueue.Element? {
@@ -234,14 +316,6 @@ struct LogTail: Sendable {
         return nil
     }
 
-    /// Everything that is in no chunk, for a log that is closed.
-    func remainingChunks() -> [IndexChunk] {
-        slots.compactMap { $0?.chunk }
-    }
-
-    /// The last block.
-    var end: Int64 { lastBlock }
-
     /// Forgets some threads that have nothing pending, when there are too many.
     private mutating func sweep() {
         var surplus = slots.count - freeSlots.count - limits.threadCount
@@ -249,7 +323,7 @@ struct LogTail: Sendable {
         while surplus > 0, steps > 0 {
             steps -= 1
             sweepPosition = (sweepPosition + 1) % slots.count
-            guard let slot = slots[sweepPosition], slot.references.isEmpty else { continue }
+            guard let slot = slots[sweepPosition], slot.references.isEmpty, slot.isStored else { continue }
             byOwner[ObjectIdentifier(slot.owner)] = nil
             byThread[slot.owner.thread] = nil
             byNumber[slot.number] = nil

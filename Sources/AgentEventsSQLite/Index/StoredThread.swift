@@ -1,11 +1,11 @@
 import AgentEvents
 
-/// What the file says of a thread.
+/// What the index says of a thread.
 struct StoredThread: Sendable {
     let number: UInt64
     let owner: ThreadOwner
-    /// The generation of its first event.
-    let generation: UInt64
+    /// The oldest event that can be read; `nil` for none.
+    var oldest: EventID?
     /// The last event that is in a chunk; `nil` for none.
     var head: EventID?
     /// The runs that were open at ``head``.
@@ -13,9 +13,6 @@ struct StoredThread: Sendable {
 
     /// The same, with an owner that is equal.
     func owned(by owner: ThreadOwner) -> StoredThread {
-        var thread = StoredThread(number: number, owner: owner, generation: generation)
-        thread.head = head
-        thread.openRuns = openRuns
-        return thread
+        StoredThread(number: number, owner: owner, oldest: oldest, head: head, openRuns: openRuns)
     }
 }

@@ -1,13 +1,13 @@
 import AgentEvents
 
-/// A thread in memory: its head, and what of it is not in a chunk yet.
+/// A thread in memory: its head, and what of it is not in the file of the index yet.
 struct ThreadSlot: Sendable {
     var owner: ThreadOwner
     let number: UInt64
-    /// Whether the file knows the thread.
+    /// Whether the index file has a row of the thread.
     var isStored: Bool
-    /// The generation of the first event.
-    var generation: UInt64
+    /// The oldest event that can be read; `nil` before the first.
+    var oldest: EventID?
     /// The last committed event; `nil` for none.
     var head: EventID?
     /// The last sequence of the commit under way.
@@ -16,44 +16,42 @@ struct ThreadSlot: Sendable {
     var references: [BlockReference] = []
     /// Starts and ends in these blocks.
     var marks: [RunMark] = []
+    /// How many of ``references`` and ``marks`` are about to be written.
+    var takenReferences = 0
+    var takenMarks = 0
     var openRuns: [OpenRun]
-    /// The count of events when the first of ``references`` came; `nil` when there is none.
+    /// The count of events when the first reference came that is not about to be written; `nil` when there is none.
     var pendingSince: UInt64?
 
     init(_ thread: StoredThread, isStored: Bool) {
         owner = thread.owner
         number = thread.number
         self.isStored = isStored
-        generation = thread.generation
+        oldest = thread.oldest
         head = thread.head
         planned = thread.head?.sequence ?? 0
         openRuns = thread.openRuns
     }
 
-    /// The pending references as a chunk; `nil` when there are none.
-    var chunk: IndexChunk? {
-        guard !references.isEmpty, let head else { return nil }
-        return IndexChunk(thread: number, last: head, references: references, marks: marks)
-    }
+    /// How many references are in no chunk and not about to be.
+    var pendingCount: Int { references.count - takenReferences }
 }
 
 extension ThreadSlot {
     /// Takes a committed event over.
     ///
-    /// - Returns: how many references are pending, if there is one more; else 0.
-    mutating func note(_ id: EventID, mark: RunMark?, block: Int64) -> Int {
-        if head == nil {
-            isStored = true
-            generation = id.generation
-        }
+    /// - Returns: whether there is one more reference.
+    mutating func note(_ id: EventID, mark: RunMark?, block: Int64) -> Bool {
+        if oldest == nil { oldest = id }
         head = id
         if let mark {
             marks.append(mark)
             openRuns.note(mark)
         }
-        guard references.last?.block != block else { return 0 }
+        // The events that a chunk has end with it, so the next one has a reference of its own.
+        if pendingCount > 0, references[references.count - 1].block == block { return false }
         references.append(BlockReference(block: block, sequence: id.sequence))
-        return references.count
+        return true
     }
 
     /// Takes back what a commit had planned that is not made.
@@ -61,10 +59,20 @@ extension ThreadSlot {
         planned = head?.sequence ?? 0
     }
 
-    /// Removes what a chunk has that was written.
-    mutating func removeChunk(_ chunk: IndexChunk) {
-        references.removeFirst(chunk.references.count)
-        marks.removeFirst(chunk.marks.count)
+    /// What is pending, as a chunk that is about to be written; `nil` when there is nothing, or one on its way.
+    mutating func takeChunk() -> IndexChunk? {
+        guard !references.isEmpty, takenReferences == 0, let head else { return nil }
+        takenReferences = references.count
+        takenMarks = marks.count
         pendingSince = nil
+        return IndexChunk(thread: number, last: head, references: references, marks: marks)
+    }
+
+    /// The chunk that was taken is in the file.
+    mutating func removeTaken() {
+        references.removeFirst(takenReferences)
+        marks.removeFirst(takenMarks)
+        takenReferences = 0
+        takenMarks = 0
     }
 }

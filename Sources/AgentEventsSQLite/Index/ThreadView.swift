@@ -4,7 +4,7 @@ import AgentEvents
 struct ThreadView: Sendable {
     let number: UInt64
     let owner: ThreadOwner
-    let generation: UInt64
+    let oldest: EventID
     let head: EventID
     let references: [BlockReference]
     let marks: [RunMark]

@@ -21,7 +21,7 @@ func commit(_ sequence: UInt64, generation: UInt64, user: UserID = "u_1", size: 
 func copyOfFiles(of log: SQLiteEventLog) throws -> String {
     let folder = URL(fileURLWithPath: log.path).deletingLastPathComponent().path
     let copy = "\(folder)/\(UUID().uuidString)"
-    for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: log.path + suffix) {
+    for suffix in ["", "-wal", "-blocks"] where FileManager.default.fileExists(atPath: log.path + suffix) {
         try FileManager.default.copyItem(atPath: log.path + suffix, toPath: copy + suffix)
     }
     return copy

@@ -20,12 +20,12 @@ struct GroupCommitStateMachineTests {
             Issue.record("the first offer has position 1")
             return
         }
-        #expect(woken == 7)
+        #expect(woken == .writer(7))
         guard case .enqueued(2, false, let again) = machine.offer(Self.entry(2)) else {
             Issue.record("the second offer has position 2")
             return
         }
-        #expect(again == nil)
+        #expect(again == .nobody)
     }
 
     @Test func theWriterDoesNotSleepWhileSomethingIsPending() {
@@ -143,5 +143,60 @@ struct GroupCommitStateMachineTests {
         #expect(sleeps)
         let resumed = machine.close()
         #expect(resumed == [9])
+    }
+
+    @Test func theWriterThatGathersIsWokenOnceByTheEventItWaitsFor() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 100_000)
+        for sequence in 1...3 { _ = machine.offer(Self.entry(UInt64(sequence))) }
+        _ = machine.nextCommit()
+        _ = machine.offer(Self.entry(4))
+        _ = machine.didCommit(byteCount: 30, count: 3)
+        // One was pending when the commit ended; this one counts already.
+        _ = machine.offer(Self.entry(5))
+        let waits = machine.beginGathering(3)
+        #expect(waits)
+        #expect(Self.wake(machine.offer(Self.entry(6))) == .nobody)
+        #expect(Self.wake(machine.offer(Self.entry(7))) == .gatheringWriter)
+        #expect(Self.wake(machine.offer(Self.entry(8))) == .nobody)
+        let count = machine.endGathering()
+        #expect(count == nil, "a producer has ended the wait")
+        let waitsAgain = machine.beginGathering(3)
+        #expect(!waitsAgain, "there is enough already")
+    }
+
+    @Test func aWaitThatEndsByTimeTellsHowManyCame() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 100_000)
+        let waits = machine.beginGathering(3)
+        #expect(waits)
+        _ = machine.offer(Self.entry(1))
+        let count = machine.endGathering()
+        #expect(count == 1)
+        #expect(Self.wake(machine.offer(Self.entry(2))) == .nobody)
+    }
+
+    @Test func nobodyGathersWhenTheBufferIsFullOrTheLogHasFailed() {
+        var full = GroupCommitStateMachine<Int>(highWaterByteCount: 1)
+        _ = full.offer(Self.entry(1))
+        let waits = full.beginGathering(10)
+        #expect(!waits)
+        var failed = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        _ = failed.didFail(EventLogError(.failed, "no"))
+        let waitsAfterFailure = failed.beginGathering(10)
+        #expect(!waitsAfterFailure)
+    }
+
+    private static func wake(_ action: GroupCommitStateMachine<Int>.OfferAction) -> GroupCommitStateMachine<Int>.Wake? {
+        guard case .enqueued(_, _, let wake) = action else { return nil }
+        return wake
+    }
+}
+
+extension GroupCommitStateMachine.Wake: Equatable where Waiter: Equatable {
+    static func == (one: Self, other: Self) -> Bool {
+        switch (one, other) {
+        case (.nobody, .nobody), (.gatheringWriter, .gatheringWriter): true
+        case (.writer(let one), .writer(let other)): one == other
+        case (.nobody, _), (.writer, _), (.gatheringWriter, _): false
+        }
     }
 }

@@ -1,0 +1,50 @@
+/// A small value in a ``StateStore``: where it belongs, and its bytes.
+public struct StoredValue: Hashable, Sendable {
+    /// What a value is for. Each kind has names of its own.
+    @nonexhaustive
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// How far a consumer of a thread has acknowledged; the name is the consumer's.
+        case consumer
+        /// How far a sink is; the name is the sink's, and there is no thread.
+        case sink
+        /// The state of a thread as of an event.
+        case snapshot
+    }
+
+    /// The longest value, in bytes: 1 MiB.
+    public static let maximumByteCount = 1024 * 1024
+    /// The longest name, in bytes of UTF-8.
+    public static let maximumNameByteCount = 256
+
+    public var kind: Kind
+    /// The thread it belongs to; `nil` for none.
+    public var thread: ThreadID?
+    /// Tells it apart from the other values of its kind and thread; may be empty.
+    public var name: String
+    /// At most ``maximumByteCount``; `nil` removes the value.
+    public var bytes: [UInt8]?
+
+    public init(_ kind: Kind, thread: ThreadID? = nil, name: String, bytes: [UInt8]?) {
+        self.kind = kind
+        self.thread = thread
+        self.name = name
+        self.bytes = bytes
+    }
+
+    /// For stores: whether the value may be saved.
+    ///
+    /// - Throws: ``EventLogError`` `log.too_large` when the bytes or the name exceed their limit.
+    public func checkLimits() throws(EventLogError) {
+        if name.utf8.count > Self.maximumNameByteCount {
+            throw EventLogError(
+                .tooLarge,
+                "the name of a stored value has at most \(Self.maximumNameByteCount) bytes, this one has "
+                    + "\(name.utf8.count)"
+            )
+        }
+        if let count = bytes?.count, count > Self.maximumByteCount {
+            throw EventLogError(
+                .tooLarge, "a stored value has at most \(Self.maximumByteCount) bytes, \(kind) \(name) has \(count)")
+        }
+    }
+}

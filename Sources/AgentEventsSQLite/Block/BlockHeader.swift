@@ -1,0 +1,82 @@
+/// What stands before a block's records: 32 bytes, numbers little-endian.
+struct BlockHeader: Hashable, Sendable {
+    static let byteCount = 32
+    private static let magic: UInt32 = 0x3142_4541  // "AEB1"
+
+    /// The size of the records.
+    var contentByteCount: Int
+    /// The generation of the events in it.
+    var generation: UInt64
+    /// Up to where the log was on the disk when the block was written.
+    var synced: Int64
+    /// Whether the commit ends with this block. The blocks of a commit count only together.
+    var endsCommit: Bool
+    var checksum: UInt32
+
+    /// The whole block.
+    var blockByteCount: Int { Self.byteCount + contentByteCount }
+
+    init(contentByteCount: Int, generation: UInt64, synced: Int64, endsCommit: Bool) {
+        self.contentByteCount = contentByteCount
+        self.generation = generation
+        self.synced = synced
+        self.endsCommit = endsCommit
+        checksum = 0
+    }
+
+    /// Reads a header; `nil` when it cannot be one.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= Self.byteCount, Self.number(bytes, 0, as: UInt32.self) == Self.magic else { return nil }
+        let flags = Self.number(bytes, 24, as: UInt32.self)
+        guard flags <= 1 else { return nil }
+        contentByteCount = Int(Self.number(bytes, 4, as: UInt32.self))
+        generation = Self.number(bytes, 8, as: UInt64.self)
+        synced = Int64(bitPattern: Self.number(bytes, 16, as: UInt64.self))
+        endsCommit = flags == 1
+        checksum = Self.number(bytes, 28, as: UInt32.self)
+    }
+
+    /// Where the first header could begin.
+    static func firstOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard bytes.count >= byteCount else { return nil }
+        return (0...bytes.count - byteCount).first { number(bytes, $0, as: UInt32.self) == magic }
+    }
+
+    private static func number<Number: FixedWidthInteger>(
+        _ bytes: UnsafeRawBufferPointer,
+        _ offset: Int,
+        as type: Number.Type
+    ) -> Number {
+        Number(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
+    }
+
+    /// Writes the header of the block that `bytes` are, with its checksum.
+    ///
+    /// - Parameter position: where the block will be.
+    func seal(_ bytes: UnsafeMutableRawBufferPointer, at position: Int64) {
+        bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
+        bytes.storeBytes(of: UInt32(contentByteCount).littleEndian, toByteOffset: 4, as: UInt32.self)
+        bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
+        bytes.storeBytes(of: synced.littleEndian, toByteOffset: 16, as: Int64.self)
+        bytes.storeBytes(of: (endsCommit ? UInt32(1) : 0).littleEndian, toByteOffset: 24, as: UInt32.self)
+        let checksum = checksum(of: UnsafeRawBufferPointer(bytes), at: position)
+        bytes.storeBytes(of: checksum.littleEndian, toByteOffset: 28, as: UInt32.self)
+    }
+
+    /// Whether the block that `bytes` are is what was written at a position.
+    func isIntact(_ bytes: UnsafeRawBufferPointer, at position: Int64) -> Bool {
+        checksum(of: bytes, at: position) == checksum
+    }
+
+    private func checksum(of bytes: UnsafeRawBufferPointer, at position: Int64) -> UInt32 {
+        let content = UnsafeRawBufferPointer(rebasing: bytes[Self.byteCount..<blockByteCount])
+        return Checksum.of(content, seed: seed(at: position))
+    }
+
+    /// What the checksum depends on besides the content: the place, and the rest of the header.
+    private func seed(at position: Int64) -> UInt64 {
+        var seed = UInt64(bitPattern: position) &* 0xD6E8_FEB8_6659_FD93 ^ generation
+        seed = seed &* 0xA24B_AED4_963E_E407 ^ UInt64(bitPattern: synced)
+        return seed &* 0x9FB2_1C65_1E98_DF25 ^ (endsCommit ? 1 : 0)
+    }
+}

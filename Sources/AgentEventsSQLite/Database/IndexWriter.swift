@@ -1,0 +1,78 @@
+import AgentEvents
+import Dispatch
+import GRDB
+import Synchronization
+
+/// Writes the index into its file, in bulk and beside the writer of the blocks.
+///
+/// The blocks are on the disk before the index names them, whatever the durability, so a file of the index never leads
+/// to a block that the loss of power took.
+final class IndexWriter: Sendable {
+    /// Chunks in one transaction, about.
+    private static let updateLimit = 512
+    /// Chunks and keys that wait at most; then the writer of the blocks waits for the index.
+    private static let backlogLimit = 16_384
+
+    private struct State {
+        var isRunning = false
+        var error: EventLogError?
+    }
+
+    private let connection: LogConnection
+    private let queue = DispatchQueue(label: "agent-events.sqlite.index")
+    private let state = Mutex(State())
+
+    init(connection: LogConnection) { self.connection = connection }
+
+    /// - Throws: the error of an update, after which the index writes nothing more.
+    func check() throws(EventLogError) {
+        if let error = state.withLock({ $0.error }) { throw error }
+    }
+
+    /// Has what piled up written; returns at once, unless too much of it waits already.
+    func update() {
+        let begins = state.withLock { state in
+            guard !state.isRunning, state.error == nil else { return false }
+            state.isRunning = true
+            return true
+        }
+        if begins { queue.async { self.run() } }
+        if connection.tail.withLock({ $0.backlog }) > Self.backlogLimit { queue.sync {} }
+    }
+
+    private func run() {
+        do throws(EventLogError) {
+            try write(connection.tail.withLock { $0.takeUpdate(limit: Self.updateLimit) }, "writing the index of")
+            state.withLock { $0.isRunning = false }
+        } catch {
+            state.withLock { state in
+                state.isRunning = false
+                state.error = error
+            }
+        }
+    }
+
+    private func write(_ update: IndexUpdate, _ doing: String) throws(EventLogError) {
+        try connection.blocks.synchronize(upTo: update.end)
+        try connection.write(doing) { database in
+            try database.inTransaction(.immediate) {
+                for thread in update.threads { try LogDatabase.insert(thread, in: database) }
+                for chunk in update.chunks { try LogDatabase.insert(chunk, in: database) }
+                for key in update.keys { try LogDatabase.insert(key, in: database) }
+                if let time = update.keys.last?.time {
+                    try LogDatabase.forgetKeys(before: time, limit: update.keys.count * 2 + 16, in: database)
+                }
+                try LogDatabase.setMeta("indexed_through", to: update.indexedThrough, in: database)
+                return .commit
+            }
+        }
+        connection.tail.withLock { $0.didWrite(update) }
+    }
+
+    /// Waits for what is under way and writes the rest.
+    func close(writingEverything: Bool) throws(EventLogError) {
+        queue.sync {}
+        try check()
+        if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
+    }
+}

@@ -1,0 +1,39 @@
+import AgentEvents
+
+/// Idempotency keys that are in no file of the index yet.
+struct PendingKeys: Sendable {
+    private struct Name: Hashable {
+        let thread: UInt64
+        let key: IdempotencyKey
+    }
+
+    private var byName: [Name: PlannedKey] = [:]
+    private var order: [PlannedKey] = []
+    private var takenCount = 0
+
+    /// How many are pending and not about to be written.
+    var count: Int { order.count - takenCount }
+
+    subscript(thread: UInt64, key: IdempotencyKey) -> PlannedKey? { byName[Name(thread: thread, key: key)] }
+
+    mutating func append(_ key: PlannedKey) {
+        byName[Name(thread: key.thread, key: key.key)] = key
+        order.append(key)
+    }
+
+    /// All of them, to be written.
+    mutating func take() -> [PlannedKey] {
+        takenCount = order.count
+        return order
+    }
+
+    /// What was taken is in the file.
+    mutating func removeTaken() {
+        for key in order.prefix(takenCount) {
+            let name = Name(thread: key.thread, key: key.key)
+            if byName[name] == key { byName[name] = nil }
+        }
+        order.removeFirst(takenCount)
+        takenCount = 0
+    }
+}

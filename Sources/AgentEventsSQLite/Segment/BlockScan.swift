@@ -1,0 +1,27 @@
+import AgentEvents
+
+/// Reads blocks one after the other.
+struct BlockScan {
+    private let blocks: SegmentStore
+    private var position: Int64
+    private let end: Int64
+
+    /// - Parameters:
+    ///   - position: where a block begins, or anywhere in a gap between two files.
+    ///   - end: nothing from there on is read.
+    init(blocks: SegmentStore, from position: Int64, end: Int64) {
+        self.blocks = blocks
+        self.position = position
+        self.end = end
+    }
+
+    /// The next block, or `nil` at the end. What it was given before is invalid then.
+    mutating func next(_ buffer: inout BlockBuffer) throws(EventLogError) -> BlockReader? {
+        guard let segment = blocks.segment(at: position) else { return nil }
+        position = max(position, segment.start)
+        guard position < end else { return nil }
+        let block = try blocks.block(at: position, &buffer)
+        position += Int64(block.byteCount)
+        return block
+    }
+}

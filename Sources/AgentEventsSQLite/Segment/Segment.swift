@@ -1,0 +1,35 @@
+/// A file of blocks that follow each other. Its name says where in the log it begins.
+struct Segment: Sendable {
+    static let suffix = ".blocks"
+
+    /// The position of its first block.
+    let start: Int64
+    /// Behind its last block.
+    var end: Int64
+    let path: String
+    /// The size of the file, with the zeros behind the last block that later blocks are written over.
+    var allocatedByteCount: Int64
+
+    init(start: Int64, end: Int64, path: String, allocatedByteCount: Int64? = nil) {
+        self.start = start
+        self.end = end
+        self.path = path
+        self.allocatedByteCount = allocatedByteCount ?? end - start
+    }
+
+    var byteCount: Int64 { end - start }
+
+    /// The position as 16 hexadecimal digits, so that names sort as positions do.
+    static func name(start: Int64) -> String {
+        let digits = String(start, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits + suffix
+    }
+
+    /// The position in a name; `nil` when a file is none of ours.
+    static func start(name: String) -> Int64? {
+        guard name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropLast(suffix.count)
+        guard digits.count == 16, let start = Int64(digits, radix: 16), start >= 0 else { return nil }
+        return start
+    }
+}

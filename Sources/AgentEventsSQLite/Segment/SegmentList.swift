@@ -1,0 +1,51 @@
+/// Which segments there are, in order, and which of their files are open.
+struct SegmentList: Sendable {
+    private(set) var segments: [Segment] = []
+    private var open: [Int64: FileDescriptor] = [:]
+    private let openLimit: Int
+
+    /// - Parameter openLimit: how many files stay open at a time.
+    init(_ segments: [Segment] = [], openLimit: Int) {
+        self.segments = segments
+        self.openLimit = openLimit
+    }
+
+    var first: Segment? { segments.first }
+    var last: Segment? { segments.last }
+
+    /// The segment that has a position, or the first behind it.
+    func segment(at position: Int64) -> Segment? {
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].end <= position { low = middle + 1 } else { high = middle }
+        }
+        return low < segments.count ? segments[low] : nil
+    }
+
+    func file(of segment: Segment) -> FileDescriptor? { open[segment.start] }
+
+    /// Keeps a file open; another one is closed if there are too many.
+    mutating func keep(_ file: FileDescriptor, of segment: Segment) {
+        if open.count >= openLimit, let other = open.keys.first(where: { $0 != last?.start }) { open[other] = nil }
+        open[segment.start] = file
+    }
+
+    mutating func append(_ segment: Segment, file: FileDescriptor) {
+        segments.append(segment)
+        keep(file, of: segment)
+    }
+
+    /// The last segment has grown.
+    mutating func replaceLast(with segment: Segment) {
+        segments[segments.count - 1] = segment
+    }
+
+    /// Takes the first segment away.
+    mutating func removeFirst() {
+        guard let first = segments.first else { return }
+        open[first.start] = nil
+        segments.removeFirst()
+    }
+}

@@ -1,0 +1,129 @@
+import AgentEvents
+import Foundation
+
+/// Finds the end of the blocks that a writer left behind, and cuts off a commit that it did not finish.
+///
+/// A commit that was on the disk for certain is never cut off: where such a one is damaged, the log is corrupt.
+struct SegmentRecovery {
+    let folder: String
+    /// Up to there the blocks are in the index, and were on the disk before.
+    let indexedThrough: Int64
+    let limits: SegmentStore.Limits
+
+    /// - Returns: the blocks, and behind the last of them.
+    func open() throws(EventLogError) -> (store: SegmentStore, end: Int64) {
+        var segments = try listSegments()
+        guard indexedThrough <= segments.last?.end ?? 0 else {
+            throw LogConnection.corrupt(
+                "events up to \(indexedThrough) are known, but the files in \(folder) end before")
+        }
+        let end = try intactEnd(of: segments)
+        while let last = segments.last, last.end > end || last.byteCount == 0 {
+            segments.removeLast()
+            if end > last.start {
+                try changing(last) { () throws(FileDescriptor.Failure) in
+                    try FileDescriptor(path: last.path, .readingAndWriting).truncate(to: end - last.start)
+                }
+                var cut = last
+                cut.end = end
+                segments.append(cut)
+                break
+            }
+            try remove(last)
+        }
+        return (store(segments), segments.last?.end ?? 0)
+    }
+
+    private func store(_ segments: [Segment]) -> SegmentStore {
+        SegmentStore(folder: folder, segments: segments, synced: indexedThrough, limits: limits)
+    }
+
+    private func listSegments() throws(EventLogError) -> [Segment] {
+        let names: [String]
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw EventLogError(
+                .unavailable, "the folder \(folder) cannot be read: \(error.localizedDescription)", cause: error)
+        }
+        var segments: [Segment] = []
+        // Names sort as positions do, and a folder has no order of its own.
+        for name in names.sorted() {
+            guard let start = Segment.start(name: name) else { continue }
+            let path = folder + "/" + name
+            var segment = Segment(start: start, end: start, path: path)
+            try changing(segment) { () throws(FileDescriptor.Failure) in
+                segment.end = start + (try FileDescriptor(path: path, .reading).byteCount())
+            }
+            if let previous = segments.last, previous.end > start {
+                throw LogConnection.corrupt("\(previous.path) and \(path) overlap")
+            }
+            segments.append(segment)
+        }
+        return segments
+    }
+
+    /// Behind the last commit before which everything is intact.
+    private func intactEnd(of segments: [Segment]) throws(EventLogError) -> Int64 {
+        let store = store(segments)
+        var buffer = BlockBuffer()
+        var end = indexedThrough
+        for segment in segments where segment.end > indexedThrough {
+            var position = max(segment.start, indexedThrough)
+            var commitEnd = position
+            while position < segment.end, let block = try store.intactBlock(at: position, &buffer) {
+                position += Int64(block.header.blockByteCount)
+                if block.header.endsCommit { commitEnd = position }
+            }
+            if segment.byteCount > 0 { end = commitEnd }
+            guard commitEnd == segment.end else {
+                try checkNothingCertain(behind: commitEnd, in: segments, store, &buffer)
+                return commitEnd
+            }
+        }
+        return end
+    }
+
+    /// - Throws: `log.corrupt` when a later block says that the log was on the disk beyond a position.
+    private func checkNothingCertain(
+        behind end: Int64,
+        in segments: [Segment],
+        _ store: SegmentStore,
+        _ buffer: inout BlockBuffer
+    ) throws(EventLogError) {
+        for segment in segments where segment.end > end {
+            var position = max(segment.start, end)
+            while position < segment.end {
+                guard let block = try store.intactBlock(at: position, &buffer) else {
+                    position = try store.possibleBlock(behind: position, in: segment, &buffer)
+                    continue
+                }
+                guard block.header.synced <= end else {
+                    throw LogConnection.corrupt("the block at \(end) in \(segment.path) is damaged")
+                }
+                position += Int64(block.header.blockByteCount)
+            }
+        }
+    }
+
+    private func remove(_ segment: Segment) throws(EventLogError) {
+        do {
+            try FileManager.default.removeItem(atPath: segment.path)
+        } catch {
+            throw EventLogError(
+                .unavailable, "\(segment.path) cannot be removed: \(error.localizedDescription)", cause: error)
+        }
+    }
+
+    private func changing(
+        _ segment: Segment,
+        _ body: () throws(FileDescriptor.Failure) -> Void
+    ) throws(EventLogError) {
+        do throws(FileDescriptor.Failure) {
+            try body()
+        } catch {
+            throw EventLogError(systemError: error.systemError, doing: "opening", path: segment.path)
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import AgentEvents
+import Synchronization
+
+/// The blocks of a log, in files of bounded size. One writer; any number of readers.
+///
+/// A position counts the bytes written since the log began, so it grows with each block, over all files and openings.
+final class SegmentStore: Sendable {
+    private static let openLimit = 256
+
+    struct Limits: Sendable {
+        /// A file that has so much gets no further commit.
+        var segmentByteCount: Int64
+        /// By how much a file grows at a time, in zeros: flushing what is written over them takes half as long as
+        /// flushing a file that grows. 0: it grows with each commit.
+        var allocationByteCount: Int
+    }
+
+    let folder: String
+    private let segmentByteCount: Int64
+    private let allocationByteCount: Int
+    private let list: Mutex<SegmentList>
+    /// Up to where everything is on the disk, for certain.
+    private let syncedEnd: Mutex<Int64>
+
+    /// - Parameters:
+    ///   - segments: the files in the folder, in order; blocks written now go into further ones.
+    init(folder: String, segments: [Segment], synced: Int64, limits: Limits) {
+        self.folder = folder
+        segmentByteCount = limits.segmentByteCount
+        allocationByteCount = limits.allocationByteCount
+        list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
+        syncedEnd = Mutex(synced)
+    }
+
+    /// Up to where everything is on the disk, for certain.
+    var synced: Int64 { syncedEnd.withLock { $0 } }
+
+    /// Where the oldest block is; `nil` when there is none.
+    var start: Int64? { list.withLock { $0.first?.start } }
+
+    // MARK: Writing
+
+    /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
+    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) {
+        let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
+        guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
+            if !isNewSegment { try finish() }
+            return try begin(bytes, at: position)
+        }
+        var segment = last.0
+        try write(bytes, to: file, in: &segment)
+        list.withLock { $0.replaceLast(with: segment) }
+    }
+
+    private func begin(_ bytes: [UInt8], at position: Int64) throws(EventLogError) {
+        let path = folder + "/" + Segment.name(start: position)
+        let file = try failing("making", path) { () throws(FileDescriptor.Failure) in
+            let file = try FileDescriptor(path: path, .creating)
+            try FileDescriptor.synchronizeFolder(folder)
+            return file
+        }
+        var segment = Segment(start: position, end: position, path: path)
+        try write(bytes, to: file, in: &segment)
+        list.withLock { $0.append(segment, file: file) }
+    }
+
+    private func write(_ bytes: [UInt8], to file: FileDescriptor, in segment: inout Segment) throws(EventLogError) {
+        let size = segment.byteCount
+        let newSize = size + Int64(bytes.count)
+        do throws(FileDescriptor.Failure) {
+            if allocationByteCount > 0, newSize > segment.allocatedByteCount {
+                let zeros = [UInt8](
+                    repeating: 0, count: Int(newSize - segment.allocatedByteCount) + allocationByteCount)
+                try file.write(zeros, at: segment.allocatedByteCount)
+                try file.synchronize()
+                segment.allocatedByteCount += Int64(zeros.count)
+            }
+            try file.write(bytes, at: size)
+        } catch {
+            // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
+            try? file.truncate(to: size)
+            throw EventLogError(systemError: error.systemError, doing: "writing", path: file.path)
+        }
+        segment.end += Int64(bytes.count)
+        segment.allocatedByteCount = max(segment.allocatedByteCount, newSize)
+    }
+
+    /// Cuts off the zeros behind the last block.
+    func finish() throws(EventLogError) {
+        let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
+        guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
+        var segment = last.0
+        try failing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
+            try file.truncate(to: segment.byteCount)
+        }
+        segment.allocatedByteCount = segment.byteCount
+        list.withLock { $0.replaceLast(with: segment) }
+    }
+
+    /// Returns when everything before a position is on the disk.
+    func synchronize(upTo end: Int64) throws(EventLogError) {
+        let synced = synced
+        guard synced < end else { return }
+        let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
+        for segment in segments {
+            let file = try file(of: segment)
+            try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+        }
+        syncedEnd.withLock { $0 = max($0, end) }
+    }
+
+    // MARK: Reading
+
+    /// Reads the block at a position.
+    ///
+    /// - Parameter buffer: keeps the bytes; what is returned is valid until it is used again.
+    /// - Throws: `log.corrupt` when there is no intact block.
+    func block(at position: Int64, _ buffer: inout BlockBuffer) throws(EventLogError) -> BlockReader {
+        guard let block = try intactBlock(at: position, &buffer) else {
+            throw LogConnection.corrupt("the block at \(position) is missing or its checksum is wrong")
+        }
+        return BlockReader(block.content, position: position, generation: block.header.generation)
+    }
+
+    struct Block {
+        var header: BlockHeader
+        var content: UnsafeRawBufferPointer
+    }
+
+    /// The block at a position, or `nil` when there is none that is intact.
+    func intactBlock(at position: Int64, _ buffer: inout BlockBuffer) throws(EventLogError) -> Block? {
+        guard let segment = segment(at: position), segment.start <= position else { return nil }
+        let file = try file(of: segment)
+        let offset = position - segment.start
+        var count = try read(file, &buffer, at: offset, from: 0)
+        guard let header = BlockHeader(buffer.bytes(count)), header.blockByteCount <= segment.byteCount - offset else {
+            return nil
+        }
+        if header.blockByteCount > count {
+            buffer.reserve(header.blockByteCount, keeping: count)
+            count += try read(file, &buffer, at: offset, from: count)
+        }
+        guard count >= header.blockByteCount else { return nil }
+        let bytes = buffer.bytes(header.blockByteCount)
+        guard header.isIntact(bytes, at: position) else { return nil }
+        return Block(header: header, content: UnsafeRawBufferPointer(rebasing: bytes[BlockHeader.byteCount...]))
+    }
+
+    private func read(
+        _ file: FileDescriptor,
+        _ buffer: inout BlockBuffer,
+        at offset: Int64,
+        from start: Int
+    ) throws(EventLogError) -> Int {
+        let target = buffer.free(from: start)
+        return try failing("reading", file.path) { () throws(FileDescriptor.Failure) in
+            try file.read(into: target, at: offset + Int64(start))
+        }
+    }
+
+    /// The next position behind one where the bytes could begin a block; the end of the segment when there is none.
+    func possibleBlock(
+        behind position: Int64,
+        in segment: Segment,
+        _ buffer: inout BlockBuffer
+    ) throws(EventLogError) -> Int64 {
+        let file = try file(of: segment)
+        buffer.reserve(1 << 16, keeping: 0)
+        var next = position + 1
+        while next < segment.end {
+            let count = try read(file, &buffer, at: next - segment.start, from: 0)
+            if let offset = BlockHeader.firstOffset(in: buffer.bytes(count)) { return next + Int64(offset) }
+            next += Int64(max(1, count - BlockHeader.byteCount))
+        }
+        return segment.end
+    }
+
+    /// The segment that has a position, or the first behind it.
+    func segment(at position: Int64) -> Segment? { list.withLock { $0.segment(at: position) } }
+
+    private func file(of segment: Segment) throws(EventLogError) -> FileDescriptor {
+        if let file = list.withLock({ $0.file(of: segment) }) { return file }
+        let file = try failing("opening", segment.path) { () throws(FileDescriptor.Failure) in
+            try FileDescriptor(path: segment.path, .reading)
+        }
+        list.withLock { $0.keep(file, of: segment) }
+        return file
+    }
+
+    private func failing<Result>(
+        _ doing: String,
+        _ path: String,
+        _ body: () throws(FileDescriptor.Failure) -> Result
+    ) throws(EventLogError) -> Result {
+        do throws(FileDescriptor.Failure) {
+            return try body()
+        } catch {
+            throw EventLogError(systemError: error.systemError, doing: doing, path: path)
+        }
+    }
+}
