@@ -32,7 +32,7 @@ final class LoopDelivery {
     private var sessions: [ObjectIdentifier: StreamSession] = [:]
     private var awaiting: [ObjectIdentifier: StreamSession] = [:]
     private var sweeps: RepeatedTask?
-    private var lastSweep = NIODeadline.uptimeNanoseconds(0)
+    private var sweepClock: SweepClock?
     /// Set when the service is about to stop.
     private(set) var spread: ReconnectSpread?
     /// Whether the service stops.
@@ -49,18 +49,15 @@ final class LoopDelivery {
         sessions[ObjectIdentifier(session)] = session
         guard sweeps == nil else { return }
         let interval = TimeAmount.milliseconds(Int64(interval))
-        lastSweep = handle.eventLoop.now
+        sweepClock = SweepClock(interval: interval, start: handle.eventLoop.now)
         sweeps = handle.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-            handle.onLoop.sweep(at: handle.eventLoop.now, every: interval)
+            handle.onLoop.sweep(at: handle.eventLoop.now)
         }
     }
 
-    private func sweep(at now: NIODeadline, every interval: TimeAmount) {
-        // When this process was stopped for a while, its clients are not to blame for the silence.
-        let elapsed = min(now - lastSweep, interval * 2)
-        lastSweep = now
-        let milliseconds = UInt32(clamping: elapsed.nanoseconds / 1_000_000)
-        for session in sessions.values { session.sweep(elapsed: milliseconds) }
+    private func sweep(at now: NIODeadline) {
+        guard let elapsed = sweepClock?.elapsed(at: now) else { return }
+        for session in sessions.values { session.sweep(elapsed: elapsed) }
     }
 
     func remove(_ session: StreamSession, on handle: Handle) {
@@ -119,6 +116,9 @@ final class LoopDelivery {
         threads[subscription.thread] = nil
         return true
     }
+
+    /// Those who follow a thread on this loop.
+    func subscribers(of thread: ThreadID) -> [Subscriber] { threads[thread]?.subscribers ?? [] }
 
     // MARK: Commits
 

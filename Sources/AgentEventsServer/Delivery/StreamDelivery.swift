@@ -43,6 +43,15 @@ final class StreamDelivery: CommitObserver {
         return 1 << UInt64(index)
     }
 
+    /// Those who follow a thread, on all loops.
+    func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
+        var subscribers: [Subscriber] = []
+        for loop in loops {
+            subscribers += try await loop.eventLoop.submit { loop.onLoop.subscribers(of: thread) }.get()
+        }
+        return subscribers
+    }
+
     /// Tells every session that the service is about to stop, and when its client may come back.
     func drain(_ spread: ReconnectSpread) {
         for loop in loops { loop.execute { $0.drain(spread) } }

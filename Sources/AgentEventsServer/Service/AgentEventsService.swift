@@ -163,6 +163,7 @@ public struct AgentEventsService: Service {
     private func runServer(_ stream: StreamEndpoint) async throws {
         let interface = HTTPInterface(
             runtime: runtime,
+            stream: stream,
             access: RequestAccess(authenticator: authenticator),
             origins: origins,
             ingest: EventIngest(runtime: runtime),

@@ -31,6 +31,7 @@ struct StreamEndpoint: Sendable {
             delivery: delivery,
             readers: WorkerPool(workerCount: 8),
             emitters: WorkerPool(workerCount: 8),
+            consumers: (runtime.log as? any StateStore).map { ConsumerAcknowledgements(store: $0, logger: logger) },
             limits: limits,
             logger: logger
         )
@@ -50,6 +51,7 @@ struct StreamEndpoint: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await services.readers.run() }
             group.addTask { await services.emitters.run() }
+            group.addTask { await services.consumers?.run() }
         }
     }
 
@@ -57,6 +59,12 @@ struct StreamEndpoint: Sendable {
     func finish() {
         services.readers.finish()
         services.emitters.finish()
+        services.consumers?.finish()
+    }
+
+    /// Those who follow a thread over WebSocket.
+    func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
+        try await services.delivery.subscribers(of: thread)
     }
 
     /// Tells every open WebSocket that the service is about to stop, and when its client may come back: after a wait that

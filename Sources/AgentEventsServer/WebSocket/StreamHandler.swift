@@ -38,10 +38,12 @@ final class StreamHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        let session = StreamSession(principal: principal, services: services, loop: loop, output: self)
+        let session = StreamSession(
+            ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
+            services: services, loop: loop, output: self)
         self.session = session
         connection.welcomed()
-        session.begin(ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")))
+        session.begin()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end() }

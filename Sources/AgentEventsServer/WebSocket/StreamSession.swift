@@ -11,6 +11,7 @@ final class StreamSession {
     let services: StreamServices
     let loop: LoopDelivery.Handle
     private let output: any StreamOutput
+    private let connection: ConnectionID
     /// In the order of their subscription.
     private var subscriptions: [StreamSubscription] = []
     /// Those that want to read a page, in the order of their turns.
@@ -19,7 +20,14 @@ final class StreamSession {
     private var emissions: StreamEmissions
     private var isEnded = false
 
-    init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle, output: any StreamOutput) {
+    init(
+        _ connection: ConnectionID,
+        principal: Principal,
+        services: StreamServices,
+        loop: LoopDelivery.Handle,
+        output: any StreamOutput
+    ) {
+        self.connection = connection
         self.principal = principal
         self.services = services
         self.loop = loop
@@ -29,7 +37,7 @@ final class StreamSession {
 
     // MARK: Life
 
-    func begin(_ connection: ConnectionID) {
+    func begin() {
         loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
@@ -63,6 +71,7 @@ final class StreamSession {
 
     private func forget(_ subscription: StreamSubscription) {
         subscription.end()
+        if subscription.isAttached, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
 
@@ -82,10 +91,12 @@ final class StreamSession {
     /// - Throws: ``ProtocolError``, without the request's tag.
     func receive(_ message: ClientMessage, byteCount: Int) throws(ProtocolError) {
         switch message.operation {
-        case .subscribe(let thread, let start):
-            try subscribe(to: thread, from: start, message.tag)
+        case .subscribe(let request):
+            try subscribe(request, message.tag)
         case .unsubscribe(let thread):
             try unsubscribe(from: thread, message.tag)
+        case .acknowledge(let thread, let cursor):
+            try acknowledge(thread, cursor)
         case .emit(let request):
             try emit(request, message.tag, byteCount: byteCount)
         case .ping:
@@ -95,7 +106,8 @@ final class StreamSession {
         }
     }
 
-    private func subscribe(to thread: ThreadID, from start: StartPosition, _ tag: RequestTag?) throws(ProtocolError) {
+    private func subscribe(_ request: SubscribeRequest, _ tag: RequestTag?) throws(ProtocolError) {
+        let thread = request.thread
         guard principal.scopes.contains(.read) else {
             throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
         }
@@ -115,18 +127,40 @@ final class StreamSession {
                 "a connection follows at most \(services.limits.maximumSubscriptions) threads; unsubscribe from one, or "
                     + "open another connection", thread: thread)
         }
+        try checkConsumer(request)
         let part = loop.onLoop.thread(thread)
-        let subscription = StreamSubscription(thread: thread, loopThread: part.thread, session: self)
+        let subscription = StreamSubscription(
+            thread: thread, consumer: request.consumer, loopThread: part.thread, session: self)
         part.thread.add(subscription)
         subscriptions.append(subscription)
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { services.delivery.listen(to: thread, on: loop) }
-        lookUp(subscription, start, tag)
+        lookUp(subscription, request, tag)
     }
 
-    private func lookUp(_ subscription: StreamSubscription, _ start: StartPosition, _ tag: RequestTag?) {
+    private func checkConsumer(_ request: SubscribeRequest) throws(ProtocolError) {
+        guard let key = request.consumerKey(of: principal.user) else { return }
+        guard services.consumers != nil else {
+            throw ProtocolError(
+                .consumerUnsupported,
+                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
+                path: "$.consumer", thread: request.thread)
+        }
+        guard key.isStorable else {
+            throw ProtocolError(
+                .consumerInvalid,
+                "the names of the user and the consumer are too long together: shorten the consumer's",
+                path: "$.consumer", thread: request.thread)
+        }
+    }
+
+    private func consumerKey(of subscription: StreamSubscription) -> ConsumerKey? {
+        subscription.consumer.map { ConsumerKey(thread: subscription.thread, user: principal.user, consumer: $0) }
+    }
+
+    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
-            thread: subscription.thread, start: start, principal: principal, log: services.runtime.log)
+            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -141,9 +175,14 @@ final class StreamSession {
         _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
         _ tag: RequestTag?
     ) {
-        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else { return }
+        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
+            // Gone before its place was found.
+            if case .success = outcome, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
+            return
+        }
         switch outcome {
         case .success(let found):
+            subscription.isAttached = subscription.consumer != nil
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
             if found.isDiverged { send(.reset(subscription.thread, .diverged, oldest: found.oldest)) }
             subscription.opened(found.opened)
@@ -165,6 +204,32 @@ final class StreamSession {
         readQueue.removeAll { $0 === subscription }
         forget(subscription)
         send(.unsubscribed(tag, thread))
+    }
+
+    private func acknowledge(_ thread: ThreadID, _ cursor: Cursor) throws(ProtocolError) {
+        guard let subscription = subscriptions.first(where: { $0.thread == thread }) else {
+            throw ProtocolError(
+                .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
+        }
+        switch subscription.acknowledge(cursor) {
+        case .none: break
+        case .accept:
+            guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
+            guard consumers.acknowledge(key, cursor) else {
+                throw ProtocolError(
+                    .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
+                    isRetryable: true, thread: thread)
+            }
+        case .rejectNotSent:
+            throw ProtocolError(
+                .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
+                path: "$.cursor", thread: thread)
+        }
+    }
+
+    /// The subscription as others may know of it.
+    func subscriber(_ subscription: StreamSubscription) -> Subscriber? {
+        subscription.subscriber(connection, principal.user)
     }
 
     // MARK: Replay

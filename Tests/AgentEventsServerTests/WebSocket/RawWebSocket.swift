@@ -55,7 +55,7 @@ final class RawWebSocket {
     func next() async throws -> Frame? {
         while true {
             if let frame = takeFrame() { return frame }
-            guard let part = try await inbound.next() else { return nil }
+            guard let part = try await inbound.next(isolation: #isolation) else { return nil }
             buffer.writeImmutableBuffer(part)
             buffer.discardReadBytes()
         }
@@ -86,16 +86,21 @@ final class RawWebSocket {
         }
     }
 
+    /// The next frame; `nil` when the connection is gone, also when it was reset.
+    func nextUnlessReset() async throws -> Frame? {
+        do {
+            return try await next()
+        } catch is IOError {
+            return nil
+        }
+    }
+
     /// Reads on until the server closes.
     ///
     /// - Returns: `nil` when it does so without a close frame.
     func close() async throws -> Frame? {
-        do {
-            while let frame = try await next() {
-                if case .close = frame { return frame }
-            }
-        } catch is IOError {
-            // Reset: what the server had not sent yet is gone.
+        while let frame = try await nextUnlessReset() {
+            if case .close = frame { return frame }
         }
         return nil
     }
@@ -156,6 +161,19 @@ extension RunningService {
             return try await body(socket)
         }
     }
+
+    /// Waits until the subscribers of a thread are as they should be.
+    func waitForSubscribers(
+        of thread: ThreadID,
+        headers: [String: String] = [:],
+        _ condition: ([JSONValue]) -> Bool
+    ) async throws {
+        while true {
+            let answer = try await client.get("/v1/threads/\(thread)/subscribers", headers: headers)
+            if condition(try answer.json["subscribers"]?.arrayValue ?? []) { return }
+            try await ContinuousClock().sleep(for: .milliseconds(10))
+        }
+    }
 }
 
 extension RawWebSocket {
@@ -169,7 +187,7 @@ extension RawWebSocket {
                 buffer.moveReaderIndex(to: end.upperBound)
                 return
             }
-            let part = try #require(try await inbound.next(), "closed during the upgrade")
+            let part = try #require(try await inbound.next(isolation: #isolation), "closed during the upgrade")
             buffer.writeImmutableBuffer(part)
         }
     }
