@@ -219,6 +219,14 @@ public final class AgentRuntime: Sendable {
         AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
     }
 
+    /// Ends every run that is open in a context in memory as `agent_cancelled`; returns when that is committed.
+    ///
+    /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
+    package func cancelOpenRuns(reason: String) async throws(AgentEventsError) {
+        for context in registry.withLock({ $0.contexts }) { try await context.cancelOpenRuns(reason: reason) }
+        try await flush()
+    }
+
     // MARK: Reading
 
     /// The events of a thread from a position on, as an asynchronous sequence that goes on with what is committed later.

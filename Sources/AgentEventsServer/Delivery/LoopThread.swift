@@ -28,6 +28,9 @@ final class LoopThread {
         }
     }
 
+    /// Those who follow the thread on this loop.
+    var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
+
     func deliver(_ committed: CommittedEvents, written: inout [StreamSession]) {
         let events = committed.events
         owner = committed.owner

@@ -5,15 +5,20 @@ import NIOCore
 final class StreamSubscription {
     let thread: ThreadID
     let loopThread: LoopThread
+    let consumer: ConsumerID?
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
+    private var acknowledgements = AcknowledgementStateMachine()
     /// The id of the last event written; `nil` when the subscriber begins at the start.
     private var lastID: EventID?
     /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
     private var isCleared = false
+    /// Whether the place of the consumer is kept for this subscription.
+    var isAttached = false
 
-    init(thread: ThreadID, loopThread: LoopThread, session: StreamSession) {
+    init(thread: ThreadID, consumer: ConsumerID?, loopThread: LoopThread, session: StreamSession) {
         self.thread = thread
+        self.consumer = consumer
         self.loopThread = loopThread
         self.session = session
     }
@@ -24,6 +29,7 @@ final class StreamSubscription {
     func opened(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
         lastID = opened.cursor
+        acknowledgements.resume(at: opened.acknowledged)
         act(machine.opened(after: opened.after, end: opened.end, head: visibleHead))
     }
 
@@ -39,7 +45,9 @@ final class StreamSubscription {
             cursor = page.lastSequence
             lastID = page.lastID
         }
-        if session.isWritable, cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor) {
+        if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
+            session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
+        {
             for frames in recent { session.write(frames) }
             cursor = loopThread.head
             lastID = loopThread.headID
@@ -64,7 +72,8 @@ final class StreamSubscription {
             guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        switch machine.committed(upTo: committed.events.lastSequence, isWritable: session.isWritable) {
+        let isWritable = session.mayWrite(byteCount: committed.events.byteCount)
+        switch machine.committed(upTo: committed.events.lastSequence, isWritable: isWritable) {
         case .none: break
         case .write(let after):
             guard let frames = committed.events.frames(after: after) else { return }
@@ -73,6 +82,21 @@ final class StreamSubscription {
         case .fallBehind:
             session.wantsToRead(self)
         }
+    }
+
+    /// The subscriber has handled everything up to a cursor.
+    func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
+        acknowledgements.acknowledge(cursor, sent: lastID)
+    }
+
+    /// The subscription as others may know of it; `nil` when it is none of the thread's.
+    var subscriber: Subscriber? { session.subscriber(self) }
+
+    func subscriber(_ connection: ConnectionID, _ user: UserID) -> Subscriber? {
+        guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
+        return Subscriber(
+            connection: connection, user: user, consumer: consumer, state: state, sent: lastID,
+            acknowledged: acknowledgements.acknowledged)
     }
 
     /// The head as far as the subscriber may know of it.
@@ -94,4 +118,6 @@ struct OpenedSubscription: Sendable {
     var end: UInt64
     /// Whether the thread has an event and the subscriber may read it.
     var isCleared: Bool
+    /// What the consumer had acknowledged before; `nil` for nothing.
+    var acknowledged: EventID?
 }

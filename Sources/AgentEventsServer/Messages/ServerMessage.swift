@@ -12,6 +12,8 @@ package enum ServerMessage: Hashable, Sendable {
     case reset(ThreadID, ResetReason, oldest: Cursor?)
     case emitted(RequestTag?, ThreadID, cursors: [Cursor])
     case ping
+    /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
+    case drain(reconnectMilliseconds: Int64)
     case pong(RequestTag?)
     case error(ProtocolError)
 
@@ -43,6 +45,8 @@ package enum ServerMessage: Hashable, Sendable {
                 "emitted", tag, [("thread_id", thread.json), ("cursors", .array(cursors.map { $0.json }))])
         case .ping:
             return Self.encode("ping", nil, [])
+        case .drain(let milliseconds):
+            return Self.encode("drain", nil, [("reconnect_in_ms", .integer(milliseconds))])
         case .pong(let tag):
             return Self.encode("pong", tag, [])
         case .error(let error):

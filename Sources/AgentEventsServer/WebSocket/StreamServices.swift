@@ -9,6 +9,8 @@ struct StreamServices: Sendable {
     let readers: WorkerPool
     /// Emissions; these may wait for the log, and must not keep readers waiting.
     let emitters: WorkerPool
+    /// What consumers have acknowledged; `nil` when the log has no place for it.
+    let consumers: ConsumerAcknowledgements?
     let limits: StreamLimits
     let logger: Logger
 }

@@ -2,10 +2,11 @@ import AgentEvents
 
 /// Finds out where a subscription begins. Runs on a worker.
 struct SubscriptionLookUp: Sendable {
-    let thread: ThreadID
-    let start: StartPosition
+    let request: SubscribeRequest
     let principal: Principal
     let log: any EventLog
+    /// Where to look the consumer's place up; `nil` when there is no consumer.
+    let consumers: ConsumerAcknowledgements?
 
     struct Found: Sendable {
         var opened: OpenedSubscription
@@ -18,13 +19,39 @@ struct SubscriptionLookUp: Sendable {
 
     func run() async -> Result<Found, EventLogError> {
         do throws(EventLogError) {
-            return .success(try await find())
+            guard let consumers, let key = request.consumerKey(of: principal.user) else {
+                return .success(try await find(request.start ?? .now))
+            }
+            return .success(try await find(as: key, in: consumers))
         } catch {
             return .failure(error)
         }
     }
 
-    private func find() async throws(EventLogError) -> Found {
+    /// A consumer begins behind what it has acknowledged, unless it asks for another place; a new one, which has handled
+    /// nothing, with the first event.
+    private func find(
+        as key: ConsumerKey,
+        in consumers: ConsumerAcknowledgements
+    ) async throws(EventLogError) -> Found {
+        let acknowledged = try await consumers.attach(key)
+        do throws(EventLogError) {
+            let start = request.start ?? acknowledged.map { .after($0) } ?? .start
+            var found = try await find(start)
+            if found.isDiverged, request.start == nil {
+                consumers.restart(key)
+            } else {
+                found.opened.acknowledged = acknowledged
+            }
+            return found
+        } catch {
+            consumers.detach(key)
+            throw error
+        }
+    }
+
+    private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
+        let thread = request.thread
         let record = try await log.thread(thread)
         // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
