@@ -10,7 +10,7 @@ export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsTesting
-third_party := rfc6455 bad_input many_threads crash demo_run tail_client
+third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
@@ -41,6 +41,7 @@ test: .build/setup/checks
 	@$(step) 'bad input' $(as_usual) $(python) Tests/ThirdParty/bad_input.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'kill -9' $(as_usual) $(python) Tests/ThirdParty/crash.py
+	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"

@@ -59,16 +59,12 @@ public final class SQLiteEventLog: EventLog {
     public func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
         let reader = LogReader(connection: try openConnection())
         if request.maximumCount <= configuration.inlineReadCount { return try reader.page(request) }
-        return try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in
-            try reader.page(request)
-        }
+        return try await onReaders { () throws(EventLogError) in try reader.page(request) }
     }
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         let reader = LogReader(connection: try openConnection())
-        return try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in
-            try reader.record(of: thread)
-        }
+        return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
@@ -88,9 +84,16 @@ public final class SQLiteEventLog: EventLog {
         }
     }
 
-    private func openConnection() throws(EventLogError) -> LogConnection {
+    func openConnection() throws(EventLogError) -> LogConnection {
         guard let connection = connection.withLock({ $0 }) else { throw closed }
         return connection
+    }
+
+    /// Runs what may take long on the readers' threads.
+    func onReaders<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in try body() }
     }
 
     private var closed: EventLogError {

@@ -43,6 +43,25 @@ import Testing
         }
     }
 
+    @Test func keepsValuesAsEveryStoreDoes() async throws {
+        try await withTemporaryFolder { folder in
+            try await StateStoreConformance(
+                make: {
+                    let log = SQLiteEventLog(path: "\(folder)/\(UUID().uuidString)/log")
+                    _ = try await log.open()
+                    return log
+                },
+                reopen: { store in
+                    guard let log = store as? SQLiteEventLog else { return store }
+                    let killed = SQLiteEventLog(path: try copyOfFiles(of: log))
+                    try await log.close()
+                    _ = try await killed.open()
+                    return killed
+                }
+            ).run()
+        }
+    }
+
     @Test(arguments: configurations.indices)
     func keepsEverythingWhenTheProcessEndsWithoutClosing(_ index: Int) async throws {
         let configuration = Self.configurations[index]

@@ -50,13 +50,14 @@ class Answer:
 class Service:
     """`agent-events serve --port 0` on a data folder."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=30):
+    def __init__(self, binary, data, *arguments, start_seconds=30, before_start=None):
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [str(binary), "serve", "--port", "0", "--data", str(data), *arguments],
             stdout=subprocess.PIPE,
             stderr=self.output,
             stdin=subprocess.DEVNULL,
+            preexec_fn=before_start,
         )
         self.port = None
         self.was_killed = False

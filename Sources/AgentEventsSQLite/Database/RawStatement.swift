@@ -38,6 +38,10 @@ struct RawStatement {
     /// Runs the statement once, with bytes as a parameter, which are not copied.
     func run(binding bytes: [UInt8], at parameter: CInt) throws {
         try bytes.withUnsafeBytes { bytes in
+            guard bytes.baseAddress != nil, !bytes.isEmpty else {
+                sqlite3_bind_zeroblob(handle, parameter, 0)
+                return try run()
+            }
             sqlite3_bind_blob(handle, parameter, bytes.baseAddress, CInt(bytes.count), nil)
             defer { sqlite3_bind_null(handle, parameter) }
             try run()
@@ -81,7 +85,8 @@ struct RawStatement {
 
     func text(_ column: CInt) -> String {
         guard let text = sqlite3_column_text(handle, column) else { return "" }
-        return String(cString: text)
+        let bytes = UnsafeRawBufferPointer(start: text, count: Int(sqlite3_column_bytes(handle, column)))
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The bytes of a column, valid until the next step.

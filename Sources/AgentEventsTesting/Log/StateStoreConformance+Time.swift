@@ -38,6 +38,8 @@ extension StateStoreConformance {
 
     private func watch(_ store: any StateStore, during writing: Writing) async throws {
         while !writing.isOver {
+            // A store that never suspends would leave the writers no thread.
+            await Task.yield()
             let all = try await store.loadAll(.consumer, thread: "t_1")
             let seen = Dictionary(all.map { ($0.name, $0.bytes) }) { first, _ in first }
             for writer in ["a", "b", "c"] where seen[writer + "1"] != seen[writer + "2"] {
