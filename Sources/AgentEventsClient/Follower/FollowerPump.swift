@@ -70,6 +70,9 @@ struct FollowerPump: Sendable {
             case .now: "now"
             case .after(let cursor): cursor.description
             }
-        return ["op": "subscribe", "req": 1, "thread_id": .string(thread.rawValue), "after": .string(after)]
+        // The bytes of the log, whatever this client missed.
+        return [
+            "op": "subscribe", "req": 1, "thread_id": .string(thread.rawValue), "after": .string(after), "merge": false,
+        ]
     }
 }

@@ -6,6 +6,8 @@ final class StreamSubscription {
     let thread: ThreadID
     let loopThread: LoopThread
     let consumer: ConsumerID?
+    /// Whether fragments may be merged while the subscriber is behind.
+    let merges: Bool
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
@@ -16,9 +18,10 @@ final class StreamSubscription {
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
-    init(thread: ThreadID, consumer: ConsumerID?, loopThread: LoopThread, session: StreamSession) {
-        self.thread = thread
-        self.consumer = consumer
+    init(_ request: SubscribeRequest, loopThread: LoopThread, session: StreamSession) {
+        thread = request.thread
+        consumer = request.consumer
+        merges = request.merges
         self.loopThread = loopThread
         self.session = session
     }

@@ -17,6 +17,10 @@ final class StreamSession {
     /// Those that want to read a page, in the order of their turns.
     private var readQueue: [StreamSubscription] = []
     private var isReading = false
+    /// Those whose snapshot is still to be made.
+    private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
+    /// Whose snapshot is being made.
+    private var snapshotSubscription: StreamSubscription?
     private var emissions: StreamEmissions
     private var isEnded = false
 
@@ -66,6 +70,7 @@ final class StreamSession {
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         readQueue = []
+        snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
     }
 
@@ -129,13 +134,27 @@ final class StreamSession {
         }
         try checkConsumer(request)
         let part = loop.onLoop.thread(thread)
-        let subscription = StreamSubscription(
-            thread: thread, consumer: request.consumer, loopThread: part.thread, session: self)
+        let subscription = StreamSubscription(request, loopThread: part.thread, session: self)
         part.thread.add(subscription)
         subscriptions.append(subscription)
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { services.delivery.listen(to: thread, on: loop) }
-        lookUp(subscription, request, tag)
+        if request.snapshot == .never {
+            lookUp(subscription, request, tag)
+        } else {
+            snapshotQueue.append((subscription, request, tag))
+            lookUpNext()
+        }
+    }
+
+    /// Snapshots are large: one at a time is made, and only while the client takes what it is sent.
+    private func lookUpNext() {
+        while snapshotSubscription == nil, output.isWritable, !snapshotQueue.isEmpty {
+            let (subscription, request, tag) = snapshotQueue.removeFirst()
+            guard subscriptions.contains(where: { $0 === subscription }) else { continue }
+            snapshotSubscription = subscription
+            lookUp(subscription, request, tag)
+        }
     }
 
     private func checkConsumer(_ request: SubscribeRequest) throws(ProtocolError) {
@@ -160,7 +179,8 @@ final class StreamSession {
 
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
-            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers)
+            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers,
+            snapshots: services.snapshots)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -175,6 +195,8 @@ final class StreamSession {
         _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
         _ tag: RequestTag?
     ) {
+        if snapshotSubscription === subscription { snapshotSubscription = nil }
+        defer { lookUpNext() }
         guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
             // Gone before its place was found.
             if case .success = outcome, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
@@ -184,7 +206,8 @@ final class StreamSession {
         case .success(let found):
             subscription.isAttached = subscription.consumer != nil
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
-            if found.isDiverged { send(.reset(subscription.thread, .diverged, oldest: found.oldest)) }
+            if let reset = found.reset { send(.reset(subscription.thread, reset, oldest: found.oldest)) }
+            if let snapshot = found.snapshot { output.write(snapshot) }
             subscription.opened(found.opened)
         case .failure(let error):
             subscriptions.removeAll { $0 === subscription }
@@ -240,6 +263,7 @@ final class StreamSession {
     }
 
     func writabilityChanged() {
+        lookUpNext()
         readNext()
         output.flush()
     }
@@ -255,7 +279,7 @@ final class StreamSession {
         isReading = true
         let job = PageRead(
             thread: subscription.thread, after: after, byteCount: services.limits.pageByteCount,
-            log: services.runtime.log)
+            merges: subscription.merges, log: services.runtime.log)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop

@@ -15,11 +15,14 @@ final class EmbeddedStream {
     init(limits: StreamLimits) throws {
         loop = EmbeddedEventLoop()
         channel = EmbeddedChannel(loop: loop)
-        let runtime = AgentRuntime(log: InMemoryEventLog())
+        let log = InMemoryEventLog()
+        let runtime = AgentRuntime(log: log)
+        let logger = Logger(label: "test")
         delivery = StreamDelivery(eventLoops: [loop])
         let services = StreamServices(
             runtime: runtime, delivery: delivery, readers: WorkerPool(workerCount: 1),
-            emitters: WorkerPool(workerCount: 1), consumers: nil, limits: limits, logger: Logger(label: "test"))
+            emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), limits: limits, logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
         try channel.pipeline.syncOperations.addHandler(
             StreamHandler(principal: Principal(user: "u_1"), services: services, loop: handle))
