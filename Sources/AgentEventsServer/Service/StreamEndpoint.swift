@@ -26,7 +26,8 @@ struct StreamEndpoint: Sendable {
         self.readiness = readiness
         eventLoops = Array(eventLoopGroup.makeIterator())
         let store = runtime.log as? any StateStore
-        let delivery = StreamDelivery(eventLoops: eventLoops)
+        let metrics = StreamMetrics()
+        let delivery = StreamDelivery(eventLoops: eventLoops, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
@@ -34,6 +35,7 @@ struct StreamEndpoint: Sendable {
             emitters: WorkerPool(workerCount: 8),
             consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
             snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
+            metrics: metrics,
             limits: limits,
             logger: logger
         )

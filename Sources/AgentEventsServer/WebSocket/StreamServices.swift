@@ -13,6 +13,7 @@ struct StreamServices: Sendable {
     let consumers: ConsumerAcknowledgements?
     /// The states of threads.
     let snapshots: ThreadSnapshots
+    let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
 }

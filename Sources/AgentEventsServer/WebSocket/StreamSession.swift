@@ -42,6 +42,7 @@ final class StreamSession {
     // MARK: Life
 
     func begin() {
+        services.metrics.connected()
         loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
@@ -67,6 +68,7 @@ final class StreamSession {
     func end() {
         guard !isEnded else { return }
         isEnded = true
+        services.metrics.disconnected()
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         readQueue = []
@@ -76,6 +78,7 @@ final class StreamSession {
 
     private func forget(_ subscription: StreamSubscription) {
         subscription.end()
+        services.metrics.unsubscribed()
         if subscription.isAttached, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
@@ -137,6 +140,7 @@ final class StreamSession {
         let subscription = StreamSubscription(request, loopThread: part.thread, session: self)
         part.thread.add(subscription)
         subscriptions.append(subscription)
+        services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { services.delivery.listen(to: thread, on: loop) }
         if request.snapshot == .never {
@@ -206,7 +210,10 @@ final class StreamSession {
         case .success(let found):
             subscription.isAttached = subscription.consumer != nil
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
-            if let reset = found.reset { send(.reset(subscription.thread, reset, oldest: found.oldest)) }
+            if let reset = found.reset {
+                services.metrics.resets(reset)
+                send(.reset(subscription.thread, reset, oldest: found.oldest))
+            }
             if let snapshot = found.snapshot { output.write(snapshot) }
             subscription.opened(found.opened)
         case .failure(let error):
@@ -234,9 +241,11 @@ final class StreamSession {
             throw ProtocolError(
                 .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
         }
+        let before = subscription.acknowledgedSequence
         switch subscription.acknowledge(cursor) {
         case .none: break
         case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
             guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
             guard consumers.acknowledge(key, cursor) else {
                 throw ProtocolError(
@@ -294,7 +303,7 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-            subscription.didRead(page.events, reachesEnd: page.reachesEnd)
+            services.metrics.sent(subscription.didRead(page.events, reachesEnd: page.reachesEnd))
             readNext()
             output.flush()
         case .failure(let error):
