@@ -14,6 +14,12 @@ extension EventLog {
             guard let record, cursor.sequence <= record.head.sequence else { return .diverged }
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
             if cursor == record.head { return .position(after: cursor.sequence) }
+            if cursor.sequence < record.oldest.sequence {
+                // The event itself is gone; what follows it may be there.
+                let isNext = cursor.sequence + 1 == record.oldest.sequence
+                if isNext, cursor.generation <= record.oldest.generation { return .position(after: cursor.sequence) }
+                return .trimmed
+            }
             let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
             guard page.events.first?.id == cursor else { return .diverged }
             return .position(after: cursor.sequence)
@@ -27,4 +33,6 @@ package enum ResolvedStart: Hashable, Sendable {
     case position(after: UInt64)
     /// The cursor names an event that is not in the log.
     case diverged
+    /// Events behind the cursor are older than what the log keeps.
+    case trimmed
 }

@@ -11,9 +11,9 @@ final class LoopDelivery {
         private let bound: NIOLoopBoundBox<LoopDelivery>
         fileprivate let awaitingSessions = Atomic<Int>(0)
 
-        init(eventLoop: any EventLoop) {
+        init(eventLoop: any EventLoop, metrics: StreamMetrics) {
             self.eventLoop = eventLoop
-            bound = NIOLoopBoundBox.makeBoxSendingValue(LoopDelivery(), eventLoop: eventLoop)
+            bound = NIOLoopBoundBox.makeBoxSendingValue(LoopDelivery(metrics: metrics), eventLoop: eventLoop)
         }
 
         /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
@@ -28,6 +28,7 @@ final class LoopDelivery {
         var onLoop: LoopDelivery { bound.value }
     }
 
+    private let metrics: StreamMetrics
     private var threads: [ThreadID: LoopThread] = [:]
     private var sessions: [ObjectIdentifier: StreamSession] = [:]
     private var awaiting: [ObjectIdentifier: StreamSession] = [:]
@@ -40,7 +41,7 @@ final class LoopDelivery {
     /// Everything accepted up to there is committed, as far as this loop was told.
     private(set) var committedPosition: UInt64 = 0
 
-    private init() {}
+    private init(metrics: StreamMetrics) { self.metrics = metrics }
 
     // MARK: Sessions
 
@@ -126,7 +127,12 @@ final class LoopDelivery {
     func deliver(_ events: [CommittedEvents], upTo position: UInt64) {
         committedPosition = max(committedPosition, position)
         var written: [StreamSession] = []
-        for committed in events { threads[committed.events.thread]?.deliver(committed, written: &written) }
+        var sentCount = 0
+        for committed in events {
+            threads[committed.events.thread]?.deliver(committed, written: &written, sentCount: &sentCount)
+        }
+        // Once for the whole commit.
+        metrics.sent(sentCount)
         for session in awaiting.values { session.didCommit(upTo: committedPosition, written: &written) }
         for session in written { session.flushWritten() }
     }

@@ -12,9 +12,9 @@ final class StreamDelivery: CommitObserver {
     private let allocator = ByteBufferAllocator()
 
     /// - Parameter eventLoops: at most 64.
-    init(eventLoops: [any EventLoop]) {
+    init(eventLoops: [any EventLoop], metrics: StreamMetrics) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
-        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0) }
+        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0, metrics: metrics) }
     }
 
     /// The part of the delivery that lives on an event loop.

@@ -6,19 +6,23 @@ final class StreamSubscription {
     let thread: ThreadID
     let loopThread: LoopThread
     let consumer: ConsumerID?
+    /// Whether fragments may be merged while the subscriber is behind.
+    let merges: Bool
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
     /// The id of the last event written; `nil` when the subscriber begins at the start.
     private var lastID: EventID?
+    private var startSequence: UInt64 = 0
     /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
     private var isCleared = false
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
-    init(thread: ThreadID, consumer: ConsumerID?, loopThread: LoopThread, session: StreamSession) {
-        self.thread = thread
-        self.consumer = consumer
+    init(_ request: SubscribeRequest, loopThread: LoopThread, session: StreamSession) {
+        thread = request.thread
+        consumer = request.consumer
+        merges = request.merges
         self.loopThread = loopThread
         self.session = session
     }
@@ -29,6 +33,7 @@ final class StreamSubscription {
     func opened(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
         lastID = opened.cursor
+        startSequence = opened.after
         acknowledgements.resume(at: opened.acknowledged)
         act(machine.opened(after: opened.after, end: opened.end, head: visibleHead))
     }
@@ -37,8 +42,11 @@ final class StreamSubscription {
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
-    func didRead(_ page: FramedEvents?, reachesEnd: Bool) {
-        guard var cursor = machine.cursor else { return }
+    ///
+    /// - Returns: how many events were sent.
+    func didRead(_ page: FramedEvents?, reachesEnd: Bool) -> Int {
+        guard var cursor = machine.cursor else { return 0 }
+        let start = cursor
         var reachesEnd = reachesEnd
         if let page, let frames = page.frames(after: cursor) {
             session.write(frames)
@@ -54,6 +62,7 @@ final class StreamSubscription {
             reachesEnd = true
         }
         act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
+        return Int(clamping: cursor - start)
     }
 
     private func act(_ action: SubscriptionStateMachine.NextAction) {
@@ -66,7 +75,7 @@ final class StreamSubscription {
     }
 
     /// A commit with events of the thread.
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession]) {
+    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         if !isCleared {
             // The thread was opened after the subscription: if for somebody else, it stays silent.
             guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
@@ -79,6 +88,7 @@ final class StreamSubscription {
             guard let frames = committed.events.frames(after: after) else { return }
             lastID = committed.events.lastID
             session.write(frames, written: &written)
+            sentCount += Int(clamping: committed.events.lastSequence - max(after, committed.events.firstSequence - 1))
         case .fallBehind:
             session.wantsToRead(self)
         }
@@ -88,6 +98,9 @@ final class StreamSubscription {
     func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
         acknowledgements.acknowledge(cursor, sent: lastID)
     }
+
+    /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
+    var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
 
     /// The subscription as others may know of it; `nil` when it is none of the thread's.
     var subscriber: Subscriber? { session.subscriber(self) }

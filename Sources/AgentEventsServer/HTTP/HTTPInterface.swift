@@ -27,11 +27,13 @@ struct HTTPInterface: Sendable {
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
             maximumBatchEvents: maximumBatchEvents)
         let messages = MessageRoute(intake: intake, access: access, maximumBodyByteCount: maximumMessageByteCount)
+        let state = StateRoute(log: runtime.log, stream: self.stream, access: access)
         let subscribers = SubscribersRoute(log: runtime.log, stream: self.stream, access: access)
         let stream = StreamRoute(origins: origins, access: access, readiness: readiness)
         add("/health", [.get: { _, _ in health.health() }], to: router)
         add("/ready", [.get: { _, _ in health.ready() }], to: router)
         add("/v1/threads/:thread/events", [.get: page.respond, .post: events.respond], to: router)
+        add("/v1/threads/:thread/state", [.get: state.respond], to: router)
         add("/v1/threads/:thread/subscribers", [.get: subscribers.respond], to: router)
         add("/v1/threads/:thread/messages", [.post: messages.respond], to: router)
         add(RouterPath(UpgradeDecision.path), [.get: stream.respond], to: router)

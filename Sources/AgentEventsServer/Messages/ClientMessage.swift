@@ -105,8 +105,15 @@ extension ClientMessage {
         var request = SubscribeRequest(thread: try members.identifier("thread_id"))
         do throws(ProtocolError) {
             request.consumer = try members.optionalIdentifier("consumer")
+            request.merges = try members.optionalBool("merge") ?? true
+            if try members.optionalBool("snapshot") ?? false { request.snapshot = .onReset }
             if members["after"] != nil {
-                request.start = try StartPosition(text: try members.text("after"), path: "$.after")
+                let after = try members.text("after")
+                if after == "snapshot" {
+                    request.snapshot = .atStart
+                } else {
+                    request.start = try StartPosition(text: after, path: "$.after")
+                }
             }
         } catch {
             var error = error

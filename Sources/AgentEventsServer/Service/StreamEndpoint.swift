@@ -25,13 +25,17 @@ struct StreamEndpoint: Sendable {
         self.origins = origins
         self.readiness = readiness
         eventLoops = Array(eventLoopGroup.makeIterator())
-        let delivery = StreamDelivery(eventLoops: eventLoops)
+        let store = runtime.log as? any StateStore
+        let metrics = StreamMetrics()
+        let delivery = StreamDelivery(eventLoops: eventLoops, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
             readers: WorkerPool(workerCount: 8),
             emitters: WorkerPool(workerCount: 8),
-            consumers: (runtime.log as? any StateStore).map { ConsumerAcknowledgements(store: $0, logger: logger) },
+            consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
+            snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
+            metrics: metrics,
             limits: limits,
             logger: logger
         )
@@ -65,6 +69,11 @@ struct StreamEndpoint: Sendable {
     /// Those who follow a thread over WebSocket.
     func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
         try await services.delivery.subscribers(of: thread)
+    }
+
+    /// The state of a thread after everything that is committed.
+    func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
+        try await services.snapshots.state(of: thread)
     }
 
     /// Tells every open WebSocket that the service is about to stop, and when its client may come back: after a wait that

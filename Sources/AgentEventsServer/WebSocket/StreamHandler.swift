@@ -174,6 +174,7 @@ final class StreamHandler: ChannelDuplexHandler {
         {
         case .none: break
         case .close:
+            services.metrics.closesSlowReader()
             let seconds = Double(services.limits.stallMilliseconds) / 1000
             return close(
                 .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
@@ -185,6 +186,7 @@ final class StreamHandler: ChannelDuplexHandler {
             if message { write(ServerMessage.ping.encoded()) }
             flush()
         case .close:
+            services.metrics.missesHeartbeat()
             close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
         }
     }

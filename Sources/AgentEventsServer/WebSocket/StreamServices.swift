@@ -11,6 +11,9 @@ struct StreamServices: Sendable {
     let emitters: WorkerPool
     /// What consumers have acknowledged; `nil` when the log has no place for it.
     let consumers: ConsumerAcknowledgements?
+    /// The states of threads.
+    let snapshots: ThreadSnapshots
+    let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
 }

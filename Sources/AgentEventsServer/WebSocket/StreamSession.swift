@@ -17,6 +17,10 @@ final class StreamSession {
     /// Those that want to read a page, in the order of their turns.
     private var readQueue: [StreamSubscription] = []
     private var isReading = false
+    /// Those whose snapshot is still to be made.
+    private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
+    /// Whose snapshot is being made.
+    private var snapshotSubscription: StreamSubscription?
     private var emissions: StreamEmissions
     private var isEnded = false
 
@@ -38,6 +42,7 @@ final class StreamSession {
     // MARK: Life
 
     func begin() {
+        services.metrics.connected()
         loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
@@ -63,14 +68,17 @@ final class StreamSession {
     func end() {
         guard !isEnded else { return }
         isEnded = true
+        services.metrics.disconnected()
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         readQueue = []
+        snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
     }
 
     private func forget(_ subscription: StreamSubscription) {
         subscription.end()
+        services.metrics.unsubscribed()
         if subscription.isAttached, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
@@ -129,13 +137,28 @@ final class StreamSession {
         }
         try checkConsumer(request)
         let part = loop.onLoop.thread(thread)
-        let subscription = StreamSubscription(
-            thread: thread, consumer: request.consumer, loopThread: part.thread, session: self)
+        let subscription = StreamSubscription(request, loopThread: part.thread, session: self)
         part.thread.add(subscription)
         subscriptions.append(subscription)
+        services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { services.delivery.listen(to: thread, on: loop) }
-        lookUp(subscription, request, tag)
+        if request.snapshot == .never {
+            lookUp(subscription, request, tag)
+        } else {
+            snapshotQueue.append((subscription, request, tag))
+            lookUpNext()
+        }
+    }
+
+    /// Snapshots are large: one at a time is made, and only while the client takes what it is sent.
+    private func lookUpNext() {
+        while snapshotSubscription == nil, output.isWritable, !snapshotQueue.isEmpty {
+            let (subscription, request, tag) = snapshotQueue.removeFirst()
+            guard subscriptions.contains(where: { $0 === subscription }) else { continue }
+            snapshotSubscription = subscription
+            lookUp(subscription, request, tag)
+        }
     }
 
     private func checkConsumer(_ request: SubscribeRequest) throws(ProtocolError) {
@@ -160,7 +183,8 @@ final class StreamSession {
 
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
-            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers)
+            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers,
+            snapshots: services.snapshots)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -175,6 +199,8 @@ final class StreamSession {
         _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
         _ tag: RequestTag?
     ) {
+        if snapshotSubscription === subscription { snapshotSubscription = nil }
+        defer { lookUpNext() }
         guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
             // Gone before its place was found.
             if case .success = outcome, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
@@ -184,7 +210,11 @@ final class StreamSession {
         case .success(let found):
             subscription.isAttached = subscription.consumer != nil
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
-            if found.isDiverged { send(.reset(subscription.thread, .diverged, oldest: found.oldest)) }
+            if let reset = found.reset {
+                services.metrics.resets(reset)
+                send(.reset(subscription.thread, reset, oldest: found.oldest))
+            }
+            if let snapshot = found.snapshot { output.write(snapshot) }
             subscription.opened(found.opened)
         case .failure(let error):
             subscriptions.removeAll { $0 === subscription }
@@ -211,9 +241,11 @@ final class StreamSession {
             throw ProtocolError(
                 .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
         }
+        let before = subscription.acknowledgedSequence
         switch subscription.acknowledge(cursor) {
         case .none: break
         case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
             guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
             guard consumers.acknowledge(key, cursor) else {
                 throw ProtocolError(
@@ -240,6 +272,7 @@ final class StreamSession {
     }
 
     func writabilityChanged() {
+        lookUpNext()
         readNext()
         output.flush()
     }
@@ -255,7 +288,7 @@ final class StreamSession {
         isReading = true
         let job = PageRead(
             thread: subscription.thread, after: after, byteCount: services.limits.pageByteCount,
-            log: services.runtime.log)
+            merges: subscription.merges, log: services.runtime.log)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -270,7 +303,7 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-            subscription.didRead(page.events, reachesEnd: page.reachesEnd)
+            services.metrics.sent(subscription.didRead(page.events, reachesEnd: page.reachesEnd))
             readNext()
             output.flush()
         case .failure(let error):

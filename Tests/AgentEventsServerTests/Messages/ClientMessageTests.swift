@@ -37,6 +37,15 @@ struct ClientMessageTests {
             ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", consumer: "phone")))
         ),
         (
+            #"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", snapshot: .atStart)))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","after":"start","snapshot":true,"merge":false}"#,
+            ClientMessage(
+                .subscribe(SubscribeRequest(thread: "t_7", start: .start, snapshot: .onReset, merges: false)))
+        ),
+        (
             #"{"op":"ack","thread_id":"t_7","cursor":"3-57"}"#,
             ClientMessage(.acknowledge("t_7", cursor: Cursor(generation: 3, sequence: 57)))
         ),
@@ -99,7 +108,8 @@ struct ClientMessageTests {
         (#"{"op":"subscribe","thread_id":"t","after":"42"}"#, "cursor.invalid", "$.after"),
         (#"{"op":"subscribe","thread_id":"t","after":"3-0"}"#, "cursor.invalid", "$.after"),
         (#"{"op":"subscribe","thread_id":"t","after":"3-99999999999999999999"}"#, "cursor.invalid", "$.after"),
-        (#"{"op":"subscribe","thread_id":"t","after":"snapshot"}"#, "op.unsupported", "$.after"),
+        (#"{"op":"subscribe","thread_id":"t","merge":1}"#, "message.invalid", "$.merge"),
+        (#"{"op":"subscribe","thread_id":"t","snapshot":"yes"}"#, "message.invalid", "$.snapshot"),
         (#"{"op":"subscribe","thread_id":"t","consumer":""}"#, "message.invalid", "$.consumer"),
         (#"{"op":"unsubscribe"}"#, "message.invalid", "$.thread_id"),
         (#"{"op":"emit","thread_id":"t"}"#, "message.invalid", "$.events"),

@@ -1,5 +1,6 @@
 import AgentEvents
 import Logging
+import MetricsTestKit
 import NIOCore
 import NIOEmbedded
 import NIOWebSocket
@@ -11,20 +12,32 @@ final class EmbeddedStream {
     private let channel: EmbeddedChannel
     private let loop: EmbeddedEventLoop
     private let delivery: StreamDelivery
+    private let factory = TestMetrics()
 
     init(limits: StreamLimits) throws {
         loop = EmbeddedEventLoop()
         channel = EmbeddedChannel(loop: loop)
-        let runtime = AgentRuntime(log: InMemoryEventLog())
-        delivery = StreamDelivery(eventLoops: [loop])
+        let log = InMemoryEventLog()
+        let runtime = AgentRuntime(log: log)
+        let logger = Logger(label: "test")
+        let metrics = StreamMetrics(factory: factory)
+        delivery = StreamDelivery(eventLoops: [loop], metrics: metrics)
         let services = StreamServices(
             runtime: runtime, delivery: delivery, readers: WorkerPool(workerCount: 1),
-            emitters: WorkerPool(workerCount: 1), consumers: nil, limits: limits, logger: Logger(label: "test"))
+            emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
+            logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
         try channel.pipeline.syncOperations.addHandler(
             StreamHandler(principal: Principal(user: "u_1"), services: services, loop: handle))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
+
+    /// What was counted under a name.
+    func counted(_ name: String) throws -> Int64 { try factory.expectCounter(name).totalValue }
+
+    /// What a meter shows.
+    func measured(_ name: String) throws -> Double? { try factory.expectMeter(name).lastValue }
 
     var isOpen: Bool { channel.isActive }
 
