@@ -7,6 +7,7 @@ SCHEMAS = {
     "client": "client-message.schema.json",
     "server": "server-message.schema.json",
     "http": "http.schema.json",
+    "state": "thread_state.schema.json",
 }
 # What the name of a golden says about its content.
 NAMED_BY = {"events": "type", "client": "op", "server": "op"}
@@ -39,6 +40,8 @@ def check(schemas, report):
         present = names(folder, kind)
         missing = sorted(defined - present)
         report.check_none((f"{name} has no example" for name in missing), f"golden/{kind}")
+    state = folder / "golden" / "state" / "thread_state.json"
+    report.check(state.exists(), "golden/state", "thread_state has no example")
     for name in schemas.types():
         _check_coverage(schemas, name, report)
 

@@ -85,7 +85,8 @@ SPOILT = [
         ("head", ABSENT), ("after", ABSENT), ("after", "start"), ("head", 57)]),
     ("server-message.schema.json", "server/unsubscribed.json", "", [("thread_id", ABSENT), ("head", None)]),
     ("server-message.schema.json", "server/live.json", "", [("cursor", ABSENT), ("cursor", "57"), ("req", 1)]),
-    ("server-message.schema.json", "server/snapshot.json", "", [("state", ABSENT), ("state", []), ("cursor", 1)]),
+    ("server-message.schema.json", "server/snapshot.json", "", [
+        ("state", ABSENT), ("state", []), ("cursor", 1), ("state/cursor", "57"), ("state/runs", ABSENT)]),
     ("server-message.schema.json", "server/reset.json", "", [("reason", "lost"), ("oldest", ABSENT)]),
     ("server-message.schema.json", "server/emitted.json", "", [("cursors", []), ("cursors/0", "58"), ("ids", [])]),
     ("server-message.schema.json", "server/accepted.json", "", [("req", True), ("thread_id", "t_7")]),
@@ -98,6 +99,16 @@ SPOILT = [
         ("code", "forbidden"), ("code", "Order.Paused"), ("message", ABSENT), ("retryable", None),
         ("retry_after_ms", ABSENT), ("retry_after_ms", -1), ("index", -1), ("path", "events[2]"),
         ("legal", ["agent_began"]), ("state", {}), ("thread_id", ""), ("reason", "unknown member")]),
+    ("thread_state.schema.json", "state/thread_state.json", "", [
+        ("format", 2), ("cursor", ABSENT), ("cursor", "57"), ("messages", {}), ("thread_id", "t_7"),
+        ("messages/0/user_id", ABSENT), ("messages/0/run_id", "r_1"), ("messages/1/agent", ABSENT),
+        ("messages/1/user_id", "u_1"), ("messages/2/role", "robot"), ("messages/2/complete", "no"),
+        ("messages/2/time", ABSENT), ("runs/0/status", "lost"), ("runs/0/status", ABSENT), ("runs/0/error/code", 1),
+        ("runs/3/progress/fraction", 2), ("runs/3/thought/cut", False), ("runs/3/thought/text", ABSENT),
+        ("calls/0/tool", ""), ("calls/0/started_at", ABSENT), ("calls/0/progress/percent", 50),
+        ("approvals/0/prompt", ABSENT), ("approvals/0/expires_at", None), ("entries/0/value", 1),
+        ("entries/1/version", 0), ("entries/1/removed", False), ("dropped/runs", -1), ("limits/run_count", 0),
+        ("limits/thought_bytes", ABSENT)]),
     ("http.schema.json#/$defs/health", "http/health.json", "", [("status", "ok"), ("status", ABSENT)]),
     ("http.schema.json#/$defs/events", "http/events.json", "", [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),

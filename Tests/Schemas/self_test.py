@@ -54,6 +54,8 @@ BREAKS = [
     (f"{GOLDENS}/client/ack.json", None, None, "ack has no example"),
     (f"{GOLDENS}/server/drain.json", None, None, "drain has no example"),
     (f"{GOLDENS}/http/ingest.json", None, None, "ingest has no example"),
+    (f"{GOLDENS}/state/thread_state.json", None, None, "thread_state has no example"),
+    (f"{GOLDENS}/state/thread_state.json", '"format":1,"cursor":"3-57"', '"cursor":"3-57","format":1', "the order is"),
     # AsyncAPI
     ("Schemas/asyncapi.yaml", None, None, "asyncapi.yaml: "),
     ("Schemas/asyncapi.yaml", "operations:", "operations: [", "asyncapi.yaml: "),

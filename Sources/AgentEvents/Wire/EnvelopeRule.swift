@@ -1,5 +1,16 @@
-/// Which events have a run and an agent.
+/// Which events have a run and an agent, and which may stand for several.
 enum EnvelopeRule {
+    /// - Parameter type: `nil` for a type that is not in the catalogue; a later version may merge those, too.
+    static func check(_ type: EventType?, sequence: UInt64, fromSequence: UInt64?) throws(WireError) {
+        guard let fromSequence else { return }
+        guard (1...sequence).contains(fromSequence) else {
+            throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be 1 to seq")
+        }
+        if let type, !type.isFragment {
+            throw WireError(.fieldNotAllowed, path: "$.from_seq", "\(type.rawValue) is no fragment, it has no from_seq")
+        }
+    }
+
     /// - Parameter type: `nil` for a type that is not in the catalogue.
     static func check(_ type: EventType?, hasRun: Bool, hasAgent: Bool) throws(WireError) {
         try checkRun(type, hasRun: hasRun, hasAgent: hasAgent)

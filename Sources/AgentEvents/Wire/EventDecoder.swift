@@ -19,14 +19,12 @@ public enum EventDecoder {
         let typeName = try typeName(in: &envelope)
         let id = try id(in: &envelope)
         let fromSequence = try envelope.sequenceIfPresent("from_seq")
-        if let fromSequence, fromSequence > id.sequence {
-            throw envelope.invalid("from_seq", "from_seq must be 1 to seq")
-        }
         let thread: ThreadID = try envelope.identifier("thread_id")
         let run: RunID? = try envelope.identifierIfPresent("run_id")
         let agent: AgentName? = try envelope.nameIfPresent("agent")
         let time = try envelope.time("time")
         let type = EventType(rawValue: typeName)
+        try EnvelopeRule.check(type, sequence: id.sequence, fromSequence: fromSequence)
         try EnvelopeRule.check(type, hasRun: run != nil, hasAgent: agent != nil)
         let payload: EventPayload
         var unrecognized = UnrecognizedMembers()

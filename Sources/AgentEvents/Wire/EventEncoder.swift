@@ -6,8 +6,8 @@ public enum EventEncoder {
     ///
     /// - Throws: ``WireError`` with the path to the member at fault: for a payload of an unknown type, a fraction outside
     ///   of 0 to 1, a negative duration or count, an empty custom name, a version or number below 1, a time that RFC 3339
-    ///   cannot write, JSON nested so deep that it could not be read, and for a run or an agent where there must be none,
-    ///   or none where there must be one.
+    ///   cannot write, JSON nested so deep that it could not be read, for a run or an agent where there must be none, or
+    ///   none where there must be one, and for a first sequence above the own, or of an event that is no fragment.
     public static func encode(_ event: AgentEvent) throws(WireError) -> [UInt8] {
         try encode(
             event.payload, id: event.id, thread: event.thread, run: event.run, agent: event.agent, time: event.time,
@@ -69,9 +69,7 @@ public enum EventEncoder {
         guard id.generation > 0, id.sequence > 0 else {
             throw WireError(.invalidValue, path: "$.id", "the generation and the number of an event start at 1")
         }
-        if let fromSequence, !(1...id.sequence).contains(fromSequence) {
-            throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be 1 to seq")
-        }
+        try EnvelopeRule.check(type, sequence: id.sequence, fromSequence: fromSequence)
         guard Timestamp.writable.contains(time) else {
             throw WireError(.invalidValue, path: "$.time", "a time must lie in the years 0000 to 9999")
         }

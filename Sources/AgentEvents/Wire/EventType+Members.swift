@@ -13,6 +13,17 @@ extension EventType {
     /// Whether an event of this type must name its run.
     package var needsRun: Bool { self != .custom && !belongsToThread }
 
+    /// Whether an event of this type is a piece of a text; adjacent ones merge for a reader that is behind.
+    package var isFragment: Bool {
+        switch self {
+        case .agentThinking, .messageDelta: true
+        case .agentStarted, .agentProgress, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
+            .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .custom:
+            false
+        }
+    }
+
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {

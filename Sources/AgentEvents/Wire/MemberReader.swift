@@ -76,6 +76,12 @@ struct MemberReader {
         return bool
     }
 
+    mutating func boolIfPresent(_ name: String) throws(WireError) -> Bool? {
+        guard let value = take(name) else { return nil }
+        guard case .bool(let bool) = value else { throw wrongType(value, name, expected: "true or false") }
+        return bool
+    }
+
     mutating func integer(_ name: String, from minimum: Int64) throws(WireError) -> Int64 {
         try integer(try required(name), name, from: minimum)
     }
@@ -129,6 +135,21 @@ struct MemberReader {
     mutating func objectIfPresent(_ name: String) throws(WireError) -> MemberReader? {
         guard let value = take(name) else { return nil }
         return try MemberReader(value, path: path(name))
+    }
+
+    /// The objects of an array, each read by the closure.
+    mutating func objects<Element>(
+        _ name: String, _ read: (inout MemberReader) throws(WireError) -> Element
+    ) throws(WireError) -> [Element] {
+        let value = try required(name)
+        guard case .array(let values) = value else { throw wrongType(value, name, expected: "an array") }
+        var elements: [Element] = []
+        elements.reserveCapacity(values.count)
+        for (index, value) in values.enumerated() {
+            var reader = try MemberReader(value, path: "\(path(name))[\(index)]")
+            elements.append(try read(&reader))
+        }
+        return elements
     }
 
     // MARK: What nobody took

@@ -105,6 +105,9 @@ struct EventEncodingTests {
         Impossible(.agentPaused, "$.id", .invalidValue) { $0.id = EventID(generation: 1, sequence: 0) },
         Impossible(.agentPaused, "$.from_seq", .invalidValue) { $0.fromSequence = 0 },
         Impossible(.agentPaused, "$.from_seq", .invalidValue) { $0.fromSequence = 43 },
+        Impossible(.agentPaused, "$.from_seq", .fieldNotAllowed) { $0.fromSequence = 42 },
+        Impossible(.toolProgress, "$.from_seq", .fieldNotAllowed) { $0.fromSequence = 1 },
+        Impossible(.messageDelta, "$.from_seq", .invalidValue) { $0.fromSequence = 43 },
         Impossible(.agentPaused, "$.time", .invalidValue) { $0.time = Timestamp(milliseconds: .max) },
         Impossible(.agentPaused, "$.time", .invalidValue) { $0.time = Timestamp(milliseconds: -62_167_219_200_001) },
     ])
