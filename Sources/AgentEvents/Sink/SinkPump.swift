@@ -5,6 +5,7 @@ final class SinkPump: CommitObserver {
     private struct State {
         var condition = SinkState.Condition.working
         var receivedCount: UInt64 = 0
+        var missedTrimCount = 0
         /// Commits told of, and how many of them had been when the sink last stood at the log's end.
         var commits: UInt64 = 0
         var caughtUpTo: UInt64 = 0
@@ -33,7 +34,11 @@ final class SinkPump: CommitObserver {
     func finish() { signal.finish() }
 
     var sinkState: SinkState {
-        state.withLock { SinkState(name: sink.name, condition: $0.condition, receivedCount: $0.receivedCount) }
+        state.withLock { state in
+            SinkState(
+                name: sink.name, condition: state.condition, receivedCount: state.receivedCount,
+                missedTrimCount: state.missedTrimCount)
+        }
     }
 
     /// Returns when the sink has taken every commit so far, or has failed.
@@ -59,6 +64,7 @@ final class SinkPump: CommitObserver {
                 var reachesEnd = false
                 while !reachesEnd {
                     let page = try await log.read(LogRead(.all(afterOffset: offset)))
+                    if page.skipsTrimmed { state.withLock { $0.missedTrimCount += 1 } }
                     if !page.events.isEmpty { try await give(SinkBatch(events: page.events)) }
                     offset = page.nextOffset
                     reachesEnd = page.reachesEnd

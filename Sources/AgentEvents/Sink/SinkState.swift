@@ -16,4 +16,6 @@ public struct SinkState: Sendable {
     public var condition: Condition
     /// How many events it has taken.
     public var receivedCount: UInt64
+    /// How often events were trimmed before they were given to the sink (``RetentionPolicy``): it misses some.
+    public var missedTrimCount = 0
 }
