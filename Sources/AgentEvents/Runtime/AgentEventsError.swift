@@ -10,8 +10,14 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
         /// The thread belongs to another user.
         public static let threadForbidden = Code("thread.forbidden")
-        /// The cursor is not one of the thread: its event was lost in a crash, or never existed.
+        /// The cursor is not one of the thread: its event was lost in a crash.
         public static let cursorDiverged = Code("cursor.diverged")
+        /// The events behind the cursor, or some of them, were trimmed (``RetentionPolicy``).
+        public static let cursorTrimmed = Code("cursor.trimmed")
+        /// The cursor is beyond the thread's last event, or the thread has none.
+        public static let cursorUnknown = Code("cursor.unknown")
+        /// Something is to be trimmed, and the log cannot do it.
+        public static let retentionUnsupported = Code("retention.unsupported")
         /// The runtime is not running: `run()` was not called, or has returned.
         public static let notRunning = Code("runtime.not_running")
         /// The event is larger than the configured limit.
@@ -85,5 +91,12 @@ func thrownByLog<Result>(
         return try await body()
     } catch {
         throw AgentEventsError(error)
+    }
+}
+
+extension AgentEventsError {
+    static func trimmed(_ thread: ThreadID) -> AgentEventsError {
+        AgentEventsError(
+            .cursorTrimmed, "events of thread \(thread) behind this place were trimmed: read again from the start")
     }
 }

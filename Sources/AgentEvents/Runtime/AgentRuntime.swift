@@ -27,6 +27,7 @@ public final class AgentRuntime: Sendable {
     private let registry: Mutex<Registry>
     private let watchers = ThreadWatchers()
     private let pumps: [SinkPump]
+    private let retention: Mutex<RetentionSweep?>
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -40,6 +41,7 @@ public final class AgentRuntime: Sendable {
         self.configuration = configuration
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
+        retention = Mutex(nil)
         pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
         for pump in pumps { hub.add(pump) }
@@ -88,6 +90,8 @@ public final class AgentRuntime: Sendable {
         } catch {
             throw AgentEventsError(error)
         }
+        let sweep = try RetentionSweep(log, configuration)
+        retention.withLock { $0 = sweep }
         let opening: LogOpening
         do throws(EventLogError) {
             opening = try await log.open()
@@ -108,6 +112,9 @@ public final class AgentRuntime: Sendable {
                     try await self.closeLostRuns(in: opening.threadsWithOpenRuns, services)
                     self.lifecycle.start(services)
                     await self.giveBackIdleContexts()
+                }
+                if let sweep {
+                    group.addTask(executorPreference: globalConcurrentExecutor) { await sweep.run() }
                 }
                 defer {
                     for pump in pumps { pump.finish() }
@@ -233,8 +240,8 @@ public final class AgentRuntime: Sendable {
     ///
     /// A thread without events is not an error: the sequence waits for the first one.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `cursor.diverged` when
-    ///   the cursor is not one of the thread, or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user; `cursor.diverged`,
+    ///   `cursor.trimmed` or `cursor.unknown` when the log has no event with the cursor's id; or an error of the log.
     public func events(
         user: UserID,
         thread: ThreadID,
@@ -245,9 +252,18 @@ public final class AgentRuntime: Sendable {
         let resolved = try await thrownByLog { () async throws(EventLogError) in
             try await log.resolve(start, in: thread, record: record)
         }
-        guard case .position(let after) = resolved else {
+        let after: UInt64
+        switch resolved {
+        case .position(let position):
+            after = position
+        case .diverged:
             throw AgentEventsError(
                 .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
+        case .trimmed:
+            throw .trimmed(thread)
+        case .unknown:
+            throw AgentEventsError(
+                .cursorUnknown, "the cursor is beyond the end of thread \(thread): read again from the start")
         }
         return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
     }
@@ -283,4 +299,7 @@ public final class AgentRuntime: Sendable {
 
     /// How each sink is doing, in the order in which the sinks were given.
     public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
+
+    /// How the trimming of the log is doing; `nil` when everything is kept.
+    public var retentionState: RetentionState? { retention.withLock { $0 }?.retentionState }
 }

@@ -17,6 +17,10 @@ public struct RuntimeConfiguration: Sendable {
     /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
     /// A ``DurableSink`` has a policy of its own.
     public var sinkRetry = SinkRetryPolicy()
+    /// Which events the log keeps; a log that is to be trimmed is a ``TrimmableLog``. Default: all.
+    public var retention = RetentionPolicy()
+    /// How often the log is trimmed, in seconds. Default: 60.
+    public var retentionSeconds: Double = 60
     /// Where the times of events come from. Default: the operating system.
     public var clock = WallClock.system
     /// What measures pauses and time limits. Default: the continuous clock.

@@ -6,6 +6,7 @@ final class SinkProgress: Sendable {
         var condition = SinkState.Condition.working
         var receivedCount: UInt64 = 0
         var setAsideCount: UInt64 = 0
+        var missedTrimCount: UInt64 = 0
         /// Commits told of, and how many of them had been when the sink last stood at the log's end.
         var commits: UInt64 = 0
         var caughtUpTo: UInt64 = 0
@@ -24,7 +25,8 @@ final class SinkProgress: Sendable {
                 name: name,
                 condition: state.condition,
                 receivedCount: state.receivedCount,
-                setAsideCount: state.setAsideCount
+                setAsideCount: state.setAsideCount,
+                missedTrimCount: state.missedTrimCount
             )
         }
     }
@@ -45,6 +47,11 @@ final class SinkProgress: Sendable {
             state.condition = .working
             state.setAsideCount += 1
         }
+    }
+
+    /// Events were trimmed before the sink was given them.
+    func didMissTrimmed() {
+        state.withLock { $0.missedTrimCount += 1 }
     }
 
     func didRefuse(failures: Int, last: any Error) {

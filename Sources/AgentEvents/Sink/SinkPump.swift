@@ -75,6 +75,7 @@ final class SinkPump: CommitObserver {
             case .read(let offset):
                 commits = progress.commits
                 page = try await log.read(LogRead(.all(afterOffset: offset)))
+                if page.skipsTrimmed { progress.didMissTrimmed() }
                 action = machine.didRead(
                     count: page.events.count, nextOffset: page.nextOffset, reachesEnd: page.reachesEnd,
                     sinceSave: sinceSave.elapsed)

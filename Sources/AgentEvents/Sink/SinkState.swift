@@ -19,4 +19,6 @@ public struct SinkState: Sendable {
     public var receivedCount: UInt64
     /// How many events it refused for good, and are in its ``DeadLetterFile``.
     public var setAsideCount: UInt64
+    /// How often events were trimmed before they were given to the sink (``RetentionPolicy``): it misses some.
+    public var missedTrimCount: UInt64
 }
