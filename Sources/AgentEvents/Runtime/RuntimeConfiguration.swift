@@ -17,6 +17,12 @@ public struct RuntimeConfiguration: Sendable {
     /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
     /// A ``DurableSink`` has a policy of its own.
     public var sinkRetry = SinkRetryPolicy()
+    /// How long a run without a parent may take when its caller sets no deadline; `nil` for as long as it likes. At its end
+    /// the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
+    public var runDeadline: Duration?
+    /// How long a tool call may take when its caller sets no time limit; `nil` for as long as it likes. At its end the call
+    /// completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
+    public var toolTimeout: Duration?
     /// Where the times of events come from. Default: the operating system.
     public var clock = WallClock.system
     /// What measures pauses and time limits. Default: the continuous clock.
