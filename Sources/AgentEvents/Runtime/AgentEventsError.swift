@@ -24,6 +24,10 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let tooLarge = Code("event.too_large")
         /// The event names another agent, or another thread, than its run has.
         public static let mismatch = Code("event.mismatch")
+        /// The run was ended at its deadline.
+        public static let runDeadline = Code("run.deadline")
+        /// The tool call was ended at its time limit.
+        public static let toolTimedOut = Code("tool.timed_out")
         /// A batch without events.
         public static let emptyBatch = Code("event.empty_batch")
 
@@ -74,7 +78,9 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     }
 
     /// Whether the same request may succeed later.
-    public var isRetryable: Bool { code == .notRunning || code.rawValue.hasPrefix("log.") }
+    public var isRetryable: Bool {
+        [.notRunning, .runDeadline, .toolTimedOut].contains(code) || code.rawValue.hasPrefix("log.")
+    }
 
     public var description: String { "\(code): \(message)" }
 }

@@ -18,7 +18,7 @@ public struct AgentRun: Sendable {
         self.context = context
     }
 
-    private var identifiers: IdentifierSource { context.services.configuration.identifiers }
+    var identifiers: IdentifierSource { context.services.configuration.identifiers }
 
     // MARK: Thinking and progress
 
@@ -77,7 +77,7 @@ public struct AgentRun: Sendable {
     ///   - purpose: why, for people.
     /// - Returns: what the body returns.
     /// - Throws: what the body throws, after `tool_completed` with status `failed` (or `cancelled`, when the task is); or
-    ///   ``AgentEventsError``.
+    ///   ``AgentEventsError``: `tool.timed_out` when the call took longer than ``RuntimeConfiguration/toolTimeout``.
     @discardableResult
     public func tool<Result: Encodable & Sendable>(
         _ tool: ToolName,
@@ -85,7 +85,8 @@ public struct AgentRun: Sendable {
         purpose: String? = nil,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await self.tool(tool, arguments: arguments, purpose: purpose, body, result: JSONValue.init(converting:))
+        try await ToolScope(run: self, tool: tool, purpose: purpose)
+            .run(arguments, body, result: JSONValue.init(converting:))
     }
 
     /// Calls a tool that returns nothing.
@@ -96,37 +97,7 @@ public struct AgentRun: Sendable {
         purpose: String? = nil,
         _ body: (ToolCall) async throws -> Void
     ) async throws {
-        try await self.tool(tool, arguments: arguments, purpose: purpose, body, result: { _ in nil })
-    }
-
-    private func tool<Result>(
-        _ tool: ToolName,
-        arguments: some Encodable & Sendable,
-        purpose: String?,
-        _ body: (ToolCall) async throws -> Result,
-        result convert: (Result) throws -> JSONValue?
-    ) async throws -> Result {
-        let call = ToolCall(id: identifiers.callID(), tool: tool, run: self)
-        let arguments = try JSONValue(converting: arguments)
-        try await emit(
-            .toolExecuting(ToolExecuting(call: call.id, tool: tool, arguments: arguments, purpose: purpose)))
-        var completed = ToolCompleted(call: call.id, tool: tool, status: .succeeded, durationMilliseconds: 0)
-        let result: Result
-        do {
-            result = try await body(call)
-            completed.result = try convert(result)
-        } catch {
-            completed.status = isCancellation(error) ? .cancelled : .failed
-            completed.error = ToolFailure(describing: error)
-            do throws(AgentEventsError) {
-                try await context.completeTool(completed, run: id)
-            } catch let unlogged {
-                throw unlogged.endingAfter(error)
-            }
-            throw error
-        }
-        try await context.completeTool(completed, run: id)
-        return result
+        try await ToolScope(run: self, tool: tool, purpose: purpose).run(arguments, body, result: { _ in nil })
     }
 
     // MARK: Child runs

@@ -2,7 +2,8 @@ extension AgentRuntime {
     /// Runs an agent: `agent_started`, the body, and the end — `agent_completed` with what the body returns,
     /// `agent_failed` when it throws, `agent_cancelled` when its task is cancelled.
     ///
-    /// Returns when the end is committed.
+    /// Returns when the end is committed. Under a ``RuntimeConfiguration/runDeadline`` the run is ended at the deadline; the
+    /// body learns of it when it emits. A body that is to be cancelled then is given with a deadline of its own.
     ///
     /// - Parameters:
     ///   - user: whose thread it is.
@@ -38,16 +39,17 @@ extension AgentRuntime {
         try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { _ in nil })
     }
 
-    /// Runs an agent whose result is JSON, or absent.
+    /// Runs an agent whose result is JSON, or absent. Its body is cancelled at the configured deadline.
     package func withJSONRun(
         user: UserID,
         thread: ThreadID,
         agent: AgentName,
         input: JSONValue,
         id: RunID,
-        _ body: (AgentRun) async throws -> JSONValue?
+        _ body: @escaping @Sendable (AgentRun) async throws -> JSONValue?
     ) async throws {
         let context = try await context(user: user, thread: thread)
-        _ = try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { $0 })
+        _ = try await RunScope(context: context, agent: agent, input: input, id: id)
+            .runCancelling(body, result: { $0 })
     }
 }

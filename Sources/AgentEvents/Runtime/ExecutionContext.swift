@@ -161,6 +161,26 @@ public actor ExecutionContext {
         for run in machine.openRootRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
 
+    /// Ends a run at its deadline.
+    ///
+    /// - Returns: `false` when it has ended before.
+    func expire(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> Bool {
+        guard machine.isOpen(run) else { return false }
+        _ = try fail(run, failure)
+        return true
+    }
+
+    /// Ends a tool call at its time limit.
+    ///
+    /// - Returns: `false` when it has ended before.
+    func expire(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
+        guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
+        var completed = completed
+        completed.durationMilliseconds = time().milliseconds(since: opened)
+        _ = try accept(run: run, agent: nil, .toolCompleted(completed))
+        return true
+    }
+
     func isOpen(_ run: RunID) -> Bool { machine.isOpen(run) }
 
     /// The runs without an end and without a parent, in the order in which they started.

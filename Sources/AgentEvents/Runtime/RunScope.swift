@@ -1,47 +1,104 @@
-/// Starts a run, runs its body and ends it, whichever way the body ends (I7).
-struct RunScope {
+/// Starts a run, runs its body and ends it, whichever way the body ends (I7), and at its deadline.
+struct RunScope: Sendable {
     let context: ExecutionContext
     let agent: AgentName
     let input: (any Encodable & Sendable)?
-    var id: RunID?
+    let id: RunID
     var parent: (run: RunID, call: CallID?)?
+    private let limit: TimeLimit?
+    private let expiry = Expiry()
+
+    /// - Parameter deadline: how long the run may take; of a run without a parent, the configured one when it is `nil`.
+    init(
+        context: ExecutionContext,
+        agent: AgentName,
+        input: (any Encodable & Sendable)?,
+        id: RunID? = nil,
+        parent: (run: RunID, call: CallID?)? = nil,
+        deadline: Duration? = nil
+    ) {
+        let configuration = context.services.configuration
+        self.context = context
+        self.agent = agent
+        self.input = input
+        self.id = id ?? configuration.identifiers.runID()
+        self.parent = parent
+        // A child ends with its parent, and so at the parent's deadline.
+        limit = TimeLimit(deadline ?? (parent == nil ? configuration.runDeadline : nil), configuration)
+    }
 
     /// - Parameter convert: turns what the body returns into the run's result.
     func run<Result>(
         _ body: (AgentRun) async throws -> Result,
         result convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
-        let id = id ?? context.services.configuration.identifiers.runID()
+        try await start()
+        return try await ending {
+            guard let limit else { return try await complete(body, convert) }
+            return try await limit.run({ try await complete(body, convert) }, expire: { await expire(limit) })
+        }
+    }
+
+    /// As ``run(_:result:)``, with a body that is cancelled at the deadline.
+    func runCancelling<Result: Sendable>(
+        _ body: @escaping @Sendable (AgentRun) async throws -> Result,
+        result convert: @escaping @Sendable (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        try await start()
+        return try await ending {
+            guard let limit else { return try await complete(body, convert) }
+            return try await limit.runCancelling({ try await complete(body, convert) }, expire: { await expire(limit) })
+        }
+    }
+
+    private func start() async throws {
         let input = try input.map { try JSONValue(converting: $0) }
-        let run = AgentRun(id: id, agent: agent, context: context)
         try await context.start(
             id, agent: agent, AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call))
-        let result: Result
-        do {
-            result = try await body(run)
-            let json = try convert(result)
-            let position = try await context.complete(id, result: json, usage: nil)
-            try await context.waitForCommit(at: position)
-        } catch {
-            do throws(AgentEventsError) {
-                try await end(id, after: error)
-            } catch let unlogged {
-                throw unlogged.endingAfter(error)
-            }
-            throw error
-        }
+    }
+
+    private func complete<Result>(
+        _ body: (AgentRun) async throws -> Result,
+        _ convert: (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        let result = try await body(AgentRun(id: id, agent: agent, context: context))
+        let json = try convert(result)
+        let position = try await context.complete(id, result: json, usage: nil)
+        try await context.waitForCommit(at: position)
         return result
     }
 
-    private func end(_ run: RunID, after error: any Error) async throws(AgentEventsError) {
-        // Ended from elsewhere, by a command or through the parent: there is nothing left to end.
-        guard await context.isOpen(run) else { return }
+    private func ending<Result>(_ work: () async throws -> Result) async throws -> Result {
+        do {
+            return try await work()
+        } catch {
+            do throws(AgentEventsError) {
+                try await end(after: error)
+            } catch let unlogged {
+                throw unlogged.endingAfter(error)
+            }
+            guard let limit, expiry.hasHappened else { throw error }
+            throw AgentEventsError(.runDeadline, "the run did not end within \(limit.duration)", cause: error)
+        }
+    }
+
+    private func end(after error: any Error) async throws(AgentEventsError) {
+        // At the deadline, from elsewhere by a command, or through the parent: there is nothing left to end.
+        guard await context.isOpen(id) else { return try await context.flush() }
         let position =
             if isCancellation(error) {
-                try await context.cancel(run, reason: "the agent's task was cancelled", by: nil)
+                try await context.cancel(id, reason: "the agent's task was cancelled", by: nil)
             } else {
-                try await context.fail(run, RunFailure(describing: error))
+                try await context.fail(id, RunFailure(describing: error))
             }
         try await context.waitForCommit(at: position)
+    }
+
+    private func expire(_ limit: TimeLimit) async {
+        let failure = RunFailure(
+            code: AgentEventsError.Code.runDeadline.rawValue, message: "the run did not end within \(limit.duration)",
+            retryable: true)
+        // When the end cannot be logged, no other event can: the body's end reports it.
+        if (try? await context.expire(id, failure)) == true { expiry.happen() }
     }
 }

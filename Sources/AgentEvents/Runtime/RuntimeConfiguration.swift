@@ -21,6 +21,12 @@ public struct RuntimeConfiguration: Sendable {
     public var retention = RetentionPolicy()
     /// How often the log is trimmed, in seconds. Default: 60.
     public var retentionSeconds: Double = 60
+    /// How long a run without a parent may take when its caller sets no deadline; `nil` for as long as it likes. At its end
+    /// the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
+    public var runDeadline: Duration?
+    /// How long a tool call may take when its caller sets no time limit; `nil` for as long as it likes. At its end the call
+    /// completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
+    public var toolTimeout: Duration?
     /// Where the times of events come from. Default: the operating system.
     public var clock = WallClock.system
     /// What measures pauses and time limits. Default: the continuous clock.

@@ -1,0 +1,93 @@
+/// Emits the beginning and the end of a tool call around its body, and the end at its time limit.
+struct ToolScope: Sendable {
+    let run: AgentRun
+    let call: ToolCall
+    let purpose: String?
+    private let limit: TimeLimit?
+    private let expiry = Expiry()
+
+    /// - Parameter timeout: how long the call may take; the configured time when it is `nil`.
+    init(run: AgentRun, tool: ToolName, purpose: String?, timeout: Duration? = nil) {
+        let configuration = run.context.services.configuration
+        self.run = run
+        self.purpose = purpose
+        call = ToolCall(id: run.identifiers.callID(), tool: tool, run: run)
+        limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
+    }
+
+    /// - Parameter convert: turns what the body returns into the call's result.
+    func run<Result>(
+        _ arguments: some Encodable & Sendable,
+        _ body: (ToolCall) async throws -> Result,
+        result convert: (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        try await start(arguments)
+        return try await ending {
+            guard let limit else { return try await complete(body, convert) }
+            return try await limit.run({ try await complete(body, convert) }, expire: { await expire(limit) })
+        }
+    }
+
+    /// As ``run(_:_:result:)``, with a body that is cancelled when its time is over.
+    func runCancelling<Result: Sendable>(
+        _ arguments: some Encodable & Sendable,
+        _ body: @escaping @Sendable (ToolCall) async throws -> Result,
+        result convert: @escaping @Sendable (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        try await start(arguments)
+        return try await ending {
+            guard let limit else { return try await complete(body, convert) }
+            return try await limit.runCancelling({ try await complete(body, convert) }, expire: { await expire(limit) })
+        }
+    }
+
+    private func start(_ arguments: some Encodable & Sendable) async throws {
+        let arguments = try JSONValue(converting: arguments)
+        try await run.emit(
+            .toolExecuting(ToolExecuting(call: call.id, tool: call.tool, arguments: arguments, purpose: purpose)))
+    }
+
+    private func complete<Result>(
+        _ body: (ToolCall) async throws -> Result,
+        _ convert: (Result) throws -> JSONValue?
+    ) async throws -> Result {
+        var completed = ToolCompleted(call: call.id, tool: call.tool, status: .succeeded, durationMilliseconds: 0)
+        let result: Result
+        do {
+            result = try await body(call)
+            completed.result = try convert(result)
+        } catch {
+            // Ended at its time already: the attempt to end it again would only hide the error.
+            if expiry.hasHappened { throw error }
+            completed.status = isCancellation(error) ? .cancelled : .failed
+            completed.error = ToolFailure(describing: error)
+            do throws(AgentEventsError) {
+                try await run.context.completeTool(completed, run: run.id)
+            } catch let unlogged {
+                throw unlogged.endingAfter(error)
+            }
+            throw error
+        }
+        try await run.context.completeTool(completed, run: run.id)
+        return result
+    }
+
+    private func ending<Result>(_ work: () async throws -> Result) async throws -> Result {
+        do {
+            return try await work()
+        } catch {
+            guard let limit, expiry.hasHappened else { throw error }
+            throw AgentEventsError(.toolTimedOut, message(limit), cause: error)
+        }
+    }
+
+    private func expire(_ limit: TimeLimit) async {
+        let failure = ToolFailure(code: AgentEventsError.Code.toolTimedOut.rawValue, message: message(limit))
+        let completed = ToolCompleted(
+            call: call.id, tool: call.tool, status: .timedOut, error: failure, durationMilliseconds: 0)
+        // When the end cannot be logged, no other event can: the body's end reports it.
+        if (try? await run.context.expire(completed, run: run.id)) == true { expiry.happen() }
+    }
+
+    private func message(_ limit: TimeLimit) -> String { "the call did not end within \(limit.duration)" }
+}
