@@ -78,19 +78,19 @@ import Testing
     @Test(arguments: [
         (
             StreamRequest.subscribe(request: 1, "t_7", from: nil, consumer: "tab-1"),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","consumer":"tab-1"}"#
+            #"{"op":"subscribe","req":1,"thread_id":"t_7","consumer":"tab-1","merge":false}"#
         ),
         (
             .subscribe(request: 1, "t_7", from: .start, consumer: nil),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"start"}"#
+            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"start","merge":false}"#
         ),
         (
             .subscribe(request: 1, "t_7", from: .now, consumer: nil),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"now"}"#
+            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"now","merge":false}"#
         ),
         (
             .subscribe(request: 1, "t_7", from: .after(cursor(42)), consumer: "tab-1"),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"1-42","consumer":"tab-1"}"#
+            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"1-42","consumer":"tab-1","merge":false}"#
         ),
         (.unsubscribe(request: 2, "t_7"), #"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#),
         (.acknowledge(request: 3, "t_7", cursor(57)), #"{"op":"ack","req":3,"thread_id":"t_7","cursor":"1-57"}"#),

@@ -19,6 +19,8 @@ package enum StreamRequest: Hashable, Sendable {
             case .after(let cursor)?: message["after"] = .string(cursor.description)
             }
             message["consumer"] = consumer.map { .string($0.rawValue) }
+            // The bytes of the log, also while this reader is behind.
+            message["merge"] = false
             return .object(message)
         case .unsubscribe(let request, let thread):
             return .object(Self.members("unsubscribe", request, thread))

@@ -199,7 +199,7 @@ public struct AgentEventsService: Service {
                     configuration: .init(
                         services: [
                             .init(service: application),
-                            .init(service: serverGate, successTerminationBehavior: .gracefullyShutdownGroup),
+                            .init(service: serverGate, successTerminationBehavior: .ignore),
                         ], logger: logger)
                 ).run()
             }

@@ -161,26 +161,6 @@ final class StreamSession {
         }
     }
 
-    private func checkConsumer(_ request: SubscribeRequest) throws(ProtocolError) {
-        guard let key = request.consumerKey(of: principal.user) else { return }
-        guard services.consumers != nil else {
-            throw ProtocolError(
-                .consumerUnsupported,
-                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
-                path: "$.consumer", thread: request.thread)
-        }
-        guard key.isStorable else {
-            throw ProtocolError(
-                .consumerInvalid,
-                "the names of the user and the consumer are too long together: shorten the consumer's",
-                path: "$.consumer", thread: request.thread)
-        }
-    }
-
-    private func consumerKey(of subscription: StreamSubscription) -> ConsumerKey? {
-        subscription.consumer.map { ConsumerKey(thread: subscription.thread, user: principal.user, consumer: $0) }
-    }
-
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
             request: request, principal: principal, log: services.runtime.log, consumers: services.consumers,

@@ -13,6 +13,7 @@ final class EmbeddedStream {
     private let loop: EmbeddedEventLoop
     private let delivery: StreamDelivery
     private let factory = TestMetrics()
+    private let readCounter = ReadCounter()
 
     init(limits: StreamLimits) throws {
         loop = EmbeddedEventLoop()
@@ -28,6 +29,7 @@ final class EmbeddedStream {
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
             logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
+        try channel.pipeline.syncOperations.addHandler(readCounter)
         try channel.pipeline.syncOperations.addHandler(
             StreamHandler(principal: Principal(user: "u_1"), services: services, loop: handle))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -40,6 +42,24 @@ final class EmbeddedStream {
     func measured(_ name: String) throws -> Double? { try factory.expectMeter(name).lastValue }
 
     var isOpen: Bool { channel.isActive }
+
+    /// Asks for more bytes of the client.
+    ///
+    /// - Returns: whether they are read.
+    func reads() -> Bool {
+        let before = readCounter.count
+        channel.read()
+        return readCounter.count > before
+    }
+
+    /// How often bytes of the client were asked for.
+    var readCount: Int { readCounter.count }
+
+    /// Whether the client takes what it is sent.
+    func setWritable(_ isWritable: Bool) {
+        channel.isWritable = isWritable
+        channel.pipeline.fireChannelWritabilityChanged()
+    }
 
     func advance(seconds: Double) { loop.advanceTime(by: .nanoseconds(Int64(seconds * 1_000_000_000))) }
 
@@ -79,4 +99,16 @@ final class EmbeddedStream {
     }
 
     func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
+}
+
+/// Counts the reads that reach the socket.
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    private(set) var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        count += 1
+        context.read()
+    }
 }

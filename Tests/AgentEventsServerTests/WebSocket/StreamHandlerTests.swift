@@ -75,6 +75,26 @@ struct StreamHandlerTests {
         }
     }
 
+    /// Answers are bounded as well: a client that asks and takes no answers is not read any further.
+    @Test(arguments: [WebSocketOpcode.ping, .text])
+    func aClientThatTakesNoAnswersIsNotReadOn(_ opcode: WebSocketOpcode) throws {
+        try Self.withStream { stream throws in
+            let text = opcode == .text ? #"{"op":"ping","req":"\#(String(repeating: "x", count: 80))"}"# : "0123456789"
+            stream.setWritable(false)
+            #expect(stream.reads())
+            var count = 0
+            while stream.reads() {
+                try stream.receive(opcode, text)
+                count += 1
+                try #require(count < 100_000, "read on and on")
+            }
+            let before = stream.readCount
+            stream.setWritable(true)
+            #expect(stream.readCount == before + 1)
+            #expect(stream.reads())
+        }
+    }
+
     @Test func aPeerThatClosesIsAnswered() throws {
         try Self.withStream { stream throws in
             try stream.receive(.connectionClose)
