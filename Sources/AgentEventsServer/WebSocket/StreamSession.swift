@@ -135,7 +135,7 @@ final class StreamSession {
         switch outcome {
         case .success(let found):
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
-            if found.isDiverged { send(.reset(subscription.thread, .diverged, oldest: found.oldest)) }
+            if let reason = found.reset { send(.reset(subscription.thread, reason, oldest: found.oldest)) }
             subscription.opened(found.opened)
         case .failure(let error):
             subscriptions.removeAll { $0 === subscription }

@@ -11,8 +11,9 @@ struct SubscriptionLookUp: Sendable {
         var opened: OpenedSubscription
         /// The thread's last event, as far as the subscriber may know.
         var head: EventID?
-        /// The cursor that was asked for is not one of the thread; the subscriber begins at the start.
-        var isDiverged = false
+        /// Why the log has no event with the cursor that was asked for; the subscriber begins at the start then.
+        var reset: ResetReason?
+        /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
     }
 
@@ -29,13 +30,16 @@ struct SubscriptionLookUp: Sendable {
         // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
-            if case .after = start { found.isDiverged = true }
+            if case .after = start { found.reset = .unknown }
             return found
         }
         var opened = OpenedSubscription(
             after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true)
-        guard case .position(let after) = try await log.resolve(start, in: thread, record: record) else {
-            return Found(opened: opened, head: record.head, isDiverged: true, oldest: record.oldest)
+        let resolved = try await log.resolve(start, in: thread, record: record)
+        guard case .position(let after) = resolved else {
+            return Found(
+                opened: opened, head: record.head, reset: ResetReason(resolved),
+                oldest: record.isEmpty ? nil : record.oldest)
         }
         opened.after = after
         switch start {
