@@ -151,7 +151,7 @@ for label, after in [
 message_case("after of the wrong type", lambda t: {"op": "subscribe", "thread_id": t, "after": 5}, "message.invalid")
 
 
-def reset_case(name, cursor_of):
+def reset_case(name, reason, cursor_of):
     """A well-formed cursor that the thread's log does not know is answered with a reset, and then with all events."""
 
     def body(service):
@@ -168,7 +168,7 @@ def reset_case(name, cursor_of):
                     raise Fault(f"cursor {cursor}: no reset, but {answer}")
                 answer = peer.message()
                 seen.append(answer)
-            if answer != {"op": "reset", "thread_id": thread, "reason": "diverged", "oldest": own[0]}:
+            if answer != {"op": "reset", "thread_id": thread, "reason": reason, "oldest": own[0]}:
                 raise Fault(f"cursor {cursor}: the reset is {answer}")
             peer.send(frame(TEXT, '{"op":"ping","req":6}'))
             while answer != {"op": "pong", "req": 6}:
@@ -180,10 +180,10 @@ def reset_case(name, cursor_of):
     TABLE.add(f"cursor: {name}", body)
 
 
-reset_case("beyond the end", lambda own, foreign: own[-1].partition("-")[0] + "-99")
-reset_case("of a generation that never was", lambda own, foreign: "999-2")
-reset_case("of another thread", lambda own, foreign: foreign[-1])
-reset_case("the largest there is", lambda own, foreign: "18446744073709551615-18446744073709551615")
+reset_case("beyond the end", "unknown", lambda own, foreign: own[-1].partition("-")[0] + "-99")
+reset_case("of a generation that never was", "diverged", lambda own, foreign: "999-2")
+reset_case("of another thread", "unknown", lambda own, foreign: foreign[-1])
+reset_case("the largest there is", "unknown", lambda own, foreign: "18446744073709551615-18446744073709551615")
 
 
 # Drafts -----------------------------------------------------------------------------------------------------------------

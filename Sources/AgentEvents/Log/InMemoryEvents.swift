@@ -59,7 +59,7 @@ struct InMemoryEvents: Sendable {
         var byteCount = 0
         var count = 0
         for event in rest.prefix(request.maximumCount) {
-            if count > 0, byteCount + event.bytes.count > request.maximumByteCount { break }
+            if count > 0, byteCount >= request.maximumByteCount { break }
             byteCount += event.bytes.count
             count += 1
         }
@@ -76,7 +76,7 @@ struct InMemoryEvents: Sendable {
             if let event = threads[place.thread]?.event(place.sequence) {
                 let isFull =
                     page.events.count == request.maximumCount
-                    || !page.events.isEmpty && byteCount + event.bytes.count > request.maximumByteCount
+                    || !page.events.isEmpty && byteCount >= request.maximumByteCount
                 if isFull {
                     page.reachesEnd = false
                     return page

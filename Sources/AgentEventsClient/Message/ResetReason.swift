@@ -9,7 +9,7 @@ public struct ResetReason: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let diverged = ResetReason(rawValue: "diverged")
     /// The events are older than the log keeps.
     public static let trimmed = ResetReason(rawValue: "trimmed")
-    /// The cursor is none of the thread.
+    /// The cursor is beyond the thread's last event.
     public static let unknown = ResetReason(rawValue: "unknown")
 
     public var description: String { rawValue }

@@ -10,6 +10,7 @@ struct StreamMetrics: Sendable {
     private let missedHeartbeats: Counter
     private let divergedResets: Counter
     private let trimmedResets: Counter
+    private let unknownResets: Counter
 
     /// The factory of the process is `MetricsSystem.factory`.
     init(factory: any MetricsFactory = MetricsSystem.factory) {
@@ -21,6 +22,7 @@ struct StreamMetrics: Sendable {
         missedHeartbeats = Counter(label: "agent_events_missed_heartbeats_total", factory: factory)
         divergedResets = Self.resets(.diverged, factory)
         trimmedResets = Self.resets(.trimmed, factory)
+        unknownResets = Self.resets(.unknown, factory)
     }
 
     private static func resets(_ reason: ResetReason, _ factory: any MetricsFactory) -> Counter {
@@ -54,6 +56,7 @@ struct StreamMetrics: Sendable {
         switch reason {
         case .diverged: divergedResets.increment()
         case .trimmed: trimmedResets.increment()
+        case .unknown: unknownResets.increment()
         }
     }
 }

@@ -52,9 +52,20 @@ struct EventPageRoute: Sendable {
             // The same answer for a thread of somebody else.
             throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
         }
-        guard case .position(let after) = try await log.resolve(start, in: thread, record: record) else {
+        let after: UInt64
+        switch try await log.resolve(start, in: thread, record: record) {
+        case .position(let position):
+            after = position
+        case .diverged:
             throw ProtocolError(
                 .cursorDiverged, "the cursor is not one of this thread: read again from the start", thread: thread)
+        case .trimmed:
+            throw ProtocolError(
+                .cursorTrimmed, "the events behind the cursor were trimmed: read again from the start", thread: thread)
+        case .unknown:
+            throw ProtocolError(
+                .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
+                thread: thread)
         }
         let page = try await log.read(
             LogRead(

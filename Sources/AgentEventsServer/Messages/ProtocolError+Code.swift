@@ -18,8 +18,12 @@ extension ProtocolError {
         package static let operationUnsupported = Code("op.unsupported")
         /// A cursor is not well formed.
         package static let cursorInvalid = Code("cursor.invalid")
-        /// A cursor is well formed, and not one of the thread.
+        /// A cursor is well formed, and the log has another event in its place.
         package static let cursorDiverged = Code(AgentEventsError.Code.cursorDiverged)
+        /// A cursor is older than what is kept of the thread.
+        package static let cursorTrimmed = Code(AgentEventsError.Code.cursorTrimmed)
+        /// A cursor is beyond the thread's last event.
+        package static let cursorUnknown = Code(AgentEventsError.Code.cursorUnknown)
         /// A request without events.
         package static let emptyBatch = Code(AgentEventsError.Code.emptyBatch)
         /// A request with too many events.

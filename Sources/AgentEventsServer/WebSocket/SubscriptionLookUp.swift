@@ -15,6 +15,7 @@ struct SubscriptionLookUp: Sendable {
         var head: EventID?
         /// Why the subscriber does not begin behind the cursor that it asked for; `nil` when it does.
         var reset: ResetReason?
+        /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
         /// The message with the state that the subscriber begins behind; `nil` when it gets none.
         var snapshot: [UInt8]?
@@ -41,7 +42,8 @@ struct SubscriptionLookUp: Sendable {
         do throws(EventLogError) {
             let start = request.start ?? acknowledged.map { .after($0) } ?? .start
             var found = try await find(start)
-            if found.reset == .diverged, request.start == nil {
+            // What it acknowledged is not the thread's any more, so it does not count against what comes now.
+            if found.reset == .diverged || found.reset == .unknown, request.start == nil {
                 consumers.restart(key)
             } else {
                 found.opened.acknowledged = acknowledged
@@ -59,7 +61,7 @@ struct SubscriptionLookUp: Sendable {
         // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
-            if case .after = start, request.snapshot != .atStart { found.reset = .diverged }
+            if case .after = start, request.snapshot != .atStart { found.reset = .unknown }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
                 found.snapshot = Self.encode(ThreadState(), thread)
             }
@@ -69,16 +71,13 @@ struct SubscriptionLookUp: Sendable {
             opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
             head: record.head)
         if request.snapshot != .atStart {
-            switch try await log.resolve(start, in: thread, record: record) {
-            case .position(let after):
+            let resolved = try await log.resolve(start, in: thread, record: record)
+            if case .position(let after) = resolved {
                 found.opened.after = after
                 found.opened.cursor = Self.cursor(at: start, head: record.head)
-            case .diverged:
-                found.reset = .diverged
-                found.oldest = record.oldest
-            case .trimmed:
-                found.reset = .trimmed
-                found.oldest = record.oldest
+            } else {
+                found.reset = ResetReason(resolved)
+                found.oldest = record.isEmpty ? nil : record.oldest
             }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {

@@ -100,13 +100,22 @@ extension TrimmableLogConformance {
             group.addTask {
                 defer { appending.end() }
                 var script = script
-                for _ in 0..<400 { try await append(script.commit(["t_1", "t_2"]), to: log) }
+                for _ in 0..<400 {
+                    try await append(script.commit(["t_1", "t_2"]), to: log)
+                    await Task.yield()
+                }
             }
             group.addTask {
-                while !appending.isOver { try await sweep(log, RetentionPolicy(maximumEventsPerThread: 3)) }
+                while !appending.isOver {
+                    try await sweep(log, RetentionPolicy(maximumEventsPerThread: 3))
+                    await Task.yield()
+                }
             }
             group.addTask {
-                while !appending.isOver { try await readWhileTrimmed(log) }
+                while !appending.isOver {
+                    try await readWhileTrimmed(log)
+                    await Task.yield()
+                }
             }
             try await group.waitForAll()
         }

@@ -93,6 +93,7 @@ extension TrimmableLogConformance {
     public func readsAllThreadsBehindATrim() async throws {
         var (log, script) = try await opened()
         for _ in 0..<40 { try await append(script.commit(["t_1", "t_2", "t_3"]), to: log) }
+        check(try await !all(in: log).skipsTrimmed, "nothing is missing before a trim")
         let middle = try await log.read(LogRead(.all(afterOffset: 0), maximumCount: 31))
         try await sweep(log, RetentionPolicy(maximumEventsPerThread: 5))
         for _ in 0..<3 { try await append(script.commit(["t_1", "t_3"]), to: log) }
@@ -106,6 +107,13 @@ extension TrimmableLogConformance {
                 check(skips == (read.count < known.count), "\(comment): whether some are missing")
             }
         }
+        var end: UInt64 = 0
+        for _ in 0..<1000 {
+            let page = try await log.read(LogRead(.all(afterOffset: end), maximumCount: 7))
+            end = page.nextOffset
+            if page.reachesEnd { break }
+        }
+        check(try await !all(in: log, after: end).skipsTrimmed, "nothing is missing behind the end")
         func isTrimmed(_ event: StoredEvent) -> Bool { event.id.sequence <= 35 }
     }
 

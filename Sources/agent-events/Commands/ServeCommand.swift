@@ -46,6 +46,22 @@ struct ServeCommand: AsyncParsableCommand {
         transform: { text throws in try Choice.read(text) })
     var durability: SQLiteEventLog.Durability?
 
+    @Option(
+        help: ArgumentHelp(
+            "Trim events older than this: a number with s, m, h or d, such as 12h or 30d. Default: keep all.",
+            valueName: "age"),
+        transform: { text throws in try RetentionAge.read(text) })
+    var retainAge: Duration?
+
+    @Option(
+        help: ArgumentHelp("Keep so many of the newest events of each thread. Default: all.", valueName: "count"))
+    var retainEvents: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Trim the oldest events when those of all threads take more bytes. Default: keep all.", valueName: "bytes"))
+    var retainBytes: Int64?
+
     @Option(help: "How clients show who they are. With none, only loopback addresses are possible.")
     var auth = Authentication.none
 
@@ -101,6 +117,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if inMemory, data != nil { throw ValidationError("--data and --in-memory exclude each other") }
         if inMemory, durability != nil { throw ValidationError("--durability has no meaning with --in-memory") }
+        if let retainEvents, retainEvents < 1 { throw ValidationError("--retain-events is at least 1") }
+        if let retainBytes, retainBytes < 1 { throw ValidationError("--retain-bytes is at least 1") }
         if demoFolder != nil, !demo { throw ValidationError("--demo-folder needs --demo") }
     }
 
@@ -146,8 +164,12 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.outboundWatermarkByteCount = maxOutbound
         configuration.shutdownGraceSeconds = drainTimeout
         configuration.allowedOrigins = Set(allowedOrigins)
+        var runtime = RuntimeConfiguration()
+        runtime.retention = RetentionPolicy(
+            maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         let service = AgentEventsService(
-            runtime: AgentRuntime(log: log), agents: agents, configuration: configuration, logger: logger,
+            runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
+            logger: logger,
             onListening: greet,
             // Everything is committed and every client is told; nothing is left to wait for.
             onStuckAgents: { _ in Foundation.exit(0) })

@@ -28,6 +28,21 @@ struct RandomHistory {
         )
     }
 
+    mutating func trims() -> [ThreadTrim] {
+        someThreads().map { thread in
+            ThreadTrim(
+                thread: thread, firstKept: UInt64.random(in: 0...heads[thread, default: 0] + 2, using: &random))
+        }
+    }
+
+    mutating func policy() -> RetentionPolicy {
+        var policy = RetentionPolicy()
+        if chance(of: 2) { policy.maximumEventsPerThread = Int.random(in: 1...60, using: &random) }
+        if chance(of: 2) { policy.maximumByteCount = Int64.random(in: 1...100_000, using: &random) }
+        if chance(of: 8) { policy.maximumAge = .seconds(1) }
+        return policy
+    }
+
     mutating func commit() -> LogCommit {
         let used = someThreads()
         let count = chance(of: 5) ? Int.random(in: 1...60, using: &random) : Int.random(in: 1...4, using: &random)

@@ -39,7 +39,7 @@ struct EventPageTests {
             ("?limit=ten", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
             ("?after=", 400, "cursor.invalid"), ("?after=42", 400, "cursor.invalid"),
             ("?after=%zz", 400, "cursor.invalid"), ("?after=snapshot", 400, "op.unsupported"),
-            ("?after=1-99", 409, "cursor.diverged"), ("?after=2-2", 409, "cursor.diverged"),
+            ("?after=1-99", 409, "cursor.unknown"), ("?after=2-2", 409, "cursor.diverged"),
         ] as [(String, Int, String?)])
     func theQueryIsChecked(_ query: String, _ status: Int, _ code: String?) async throws {
         try await withRunningService { service in

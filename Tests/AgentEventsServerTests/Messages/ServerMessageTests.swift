@@ -59,6 +59,10 @@ struct ServerMessageTests {
             #"{"op":"reset","thread_id":"t_7","reason":"diverged","oldest":"3-1"}"#
         ),
         (
+            .reset("t_7", .unknown, oldest: nil),
+            #"{"op":"reset","thread_id":"t_7","reason":"unknown","oldest":null}"#
+        ),
+        (
             .reset("t_7", .trimmed, oldest: nil),
             #"{"op":"reset","thread_id":"t_7","reason":"trimmed","oldest":null}"#
         ),

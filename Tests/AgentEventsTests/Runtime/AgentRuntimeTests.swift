@@ -194,8 +194,11 @@ struct AgentRuntimeTests {
         }
     }
 
-    @Test(arguments: [EventID(generation: 1, sequence: 99), EventID(generation: 9, sequence: 1)])
-    func aCursorThatTheThreadDoesNotHaveIsAnError(cursor: Cursor) async throws {
+    @Test(
+        arguments: [
+            (EventID(generation: 1, sequence: 99), .cursorUnknown), (EventID(generation: 9, sequence: 1), .cursorDiverged),
+        ] as [(Cursor, AgentEventsError.Code)])
+    func aCursorThatTheThreadDoesNotHaveIsAnError(cursor: Cursor, code: AgentEventsError.Code) async throws {
         try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             _ = try await context.emit([started(), thinking("a")])
@@ -203,7 +206,7 @@ struct AgentRuntimeTests {
             let error = await #expect(throws: AgentEventsError.self) {
                 _ = try await runtime.events(user: "u_1", thread: "t_1", from: .after(cursor))
             }
-            #expect(error?.code == .cursorDiverged)
+            #expect(error?.code == code)
         }
     }
 
