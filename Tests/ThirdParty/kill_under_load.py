@@ -174,9 +174,9 @@ class Ledger:
             for raw in raws:
                 event = reader.accept(raw)
                 if event["type"] == "agent_failed":
-                    alive.discard(event["run_id"])
+                    alive.discard(event.get("run_id"))
                 else:
-                    alive.add(event["run_id"])
+                    alive.add(event.get("run_id"))
                 name = mark_of(event)
                 if name is None:
                     if event["type"] != "agent_failed" or event["data"]["error"]["code"] != "run.lost":
