@@ -9,7 +9,7 @@ step := .ci/step
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
-documented := AgentEvents AgentEventsServer AgentEventsTesting
+documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client
 
 help:

@@ -44,24 +44,49 @@ public struct AgentEventsClient: Sendable {
         }
     }
 
-    /// Follows a thread for the length of a scope, over as many connections as it takes.
+    /// Follows threads for the length of a scope, over one connection at a time and as many as it takes.
+    ///
+    /// In the end, what was acknowledged is sent, for at most ``ClientConfiguration/goodbyeSeconds``.
+    ///
+    /// - Throws: what the scope throws. Whether the service can be reached is not waited for; ``EventStream/states`` and
+    ///   the sequences of events tell.
+    public func withStream<Result: Sendable>(
+        _ body: (EventStream) async throws -> Result
+    ) async throws -> Result {
+        let core = StreamCore(configuration)
+        let pump = StreamPump(client: self, core: core)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pump.run() }
+            let outcome: Swift.Result<Result, any Error>
+            do {
+                outcome = .success(try await body(EventStream(core: core)))
+            } catch {
+                outcome = .failure(error)
+            }
+            if core.close() {
+                // The pump ends when it has said goodbye, or the limit is over.
+                group.addTask { try await configuration.clock.sleep(for: .seconds(configuration.goodbyeSeconds)) }
+                _ = await group.nextResult()
+            }
+            group.cancelAll()
+            return try outcome.get()
+        }
+    }
+
+    /// Follows one thread for the length of a scope, over connections of its own.
     ///
     /// - Parameters:
     ///   - thread: it need not exist yet.
-    ///   - start: where to begin.
+    ///   - start: where to begin. Default: behind what the consumer has acknowledged; without a consumer, now.
+    ///   - consumer: in whose name events are acknowledged.
     /// - Throws: what the scope throws.
     public func withEvents<Result: Sendable>(
         of thread: ThreadID,
-        from start: StartPosition = .now,
+        from start: StartPosition? = nil,
+        consumer: ConsumerName? = nil,
         _ body: (ThreadFollower) async throws -> Result
     ) async throws -> Result {
-        let handover = Handover<FollowedElement>()
-        let pump = FollowerPump(client: self, thread: thread, start: start, handover: handover)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await pump.run() }
-            defer { group.cancelAll() }
-            return try await body(ThreadFollower(handover: handover))
-        }
+        try await withStream { try await $0.withEvents(of: thread, from: start, consumer: consumer, body) }
     }
 
     /// Opens a connection for emitting events for the length of a scope.

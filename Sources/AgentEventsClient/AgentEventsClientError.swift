@@ -1,3 +1,5 @@
+internal import AgentEvents
+
 /// Why a client could not do what it was asked.
 public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`, `order.already_ended`.
@@ -20,6 +22,12 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         public static let silent = Code("client.silent")
         /// The other side does not speak the protocol.
         public static let protocolViolation = Code("client.protocol")
+        /// Somebody follows the thread over the same stream already.
+        public static let alreadyFollowing = Code("client.already_following")
+        /// An event was acknowledged that its reader was not given.
+        public static let notGiven = Code("client.not_given")
+        /// The history of a thread that is consumed is void; see ``AgentEventsClientError/resetReason``.
+        public static let reset = Code("client.reset")
         /// The cursor is malformed, or of another thread.
         public static let cursorInvalid = Code("cursor.invalid")
         /// The thread belongs to another user.
@@ -37,6 +45,10 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var closeCode: Int?
     /// What the service said, when it refused a request.
     public var refusal: Refusal?
+    /// How long the service asks to be left alone, in seconds.
+    public var retryAfterSeconds: Double?
+    /// Why the history is void, with `client.reset`.
+    public var resetReason: ResetReason?
     /// The error underneath, if there is one.
     public var cause: (any Error)?
 
@@ -58,6 +70,14 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: Refusal) {
         self.init(Code(refusal.code), refusal.message)
         self.refusal = refusal
+        retryAfterSeconds = refusal.retryAfterMilliseconds.map { Double($0) / 1000 }
+    }
+
+    /// The history of a thread is void.
+    init(_ thread: ThreadID, reset reason: ResetReason) {
+        self.init(
+            .reset, "the history of \(thread) was reset (\(reason)): what came of it is to be dropped and read anew")
+        resetReason = reason
     }
 
     /// Whether the same may succeed later, with nothing changed but time.

@@ -48,7 +48,9 @@ public final class EventEmitter {
                 throw AgentEventsClientError(refusal)
             case .welcome(let heartbeat):
                 if let heartbeat { limitSilence(heartbeat) }
-            case .event, .subscribed, .live, .reset, .emitted, .refused, .drain, .other:
+            case .ping:
+                try await connection.send(StreamRequest.pong.message)
+            case .event, .subscribed, .unsubscribed, .live, .reset, .emitted, .refused, .drain, .other:
                 continue
             }
         }

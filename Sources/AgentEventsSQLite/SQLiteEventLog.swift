@@ -22,6 +22,7 @@ public final class SQLiteEventLog: EventLog {
     private let readExecutor: RotatingTaskExecutor
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
+    private let retention = Mutex<LogRetention?>(nil)
 
     /// - Parameters:
     ///   - path: the file of the index; made when it is opened for the first time, with the folders on the way.
@@ -42,9 +43,11 @@ public final class SQLiteEventLog: EventLog {
         try writer.withLock { (writer) throws(EventLogError) in
             if var previous = writer.take() { try? previous.close() }
             connection.withLock { $0 = nil }
+            retention.withLock { $0 = nil }
             let opened = try LogOpener(path: path, configuration: configuration).open()
             writer = opened.writer
             connection.withLock { $0 = opened.writer.connection }
+            retention.withLock { $0 = opened.retention }
             return opened.opening
         }
     }
@@ -78,6 +81,7 @@ public final class SQLiteEventLog: EventLog {
         try await withTaskExecutorPreference(writerExecutor) { () async throws(EventLogError) in
             try self.writer.withLock { (writer) throws(EventLogError) in
                 self.connection.withLock { $0 = nil }
+                self.retention.withLock { $0 = nil }
                 guard var closing = writer.take() else { return }
                 try closing.close()
             }
@@ -87,6 +91,11 @@ public final class SQLiteEventLog: EventLog {
     func openConnection() throws(EventLogError) -> LogConnection {
         guard let connection = connection.withLock({ $0 }) else { throw closed }
         return connection
+    }
+
+    func openRetention() throws(EventLogError) -> LogRetention {
+        guard let retention = retention.withLock({ $0 }) else { throw closed }
+        return retention
     }
 
     /// Runs what may take long on the readers' threads.

@@ -13,14 +13,16 @@ struct ScriptedService {
     /// One accepted connection.
     final class Connection {
         private var inbound: NIOAsyncChannelInboundStream<WebSocketFrame>.AsyncIterator
-        private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+        /// Sends, from any task.
+        let sender: Sender
 
         init(
             _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
-            _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+            _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
+            _ channel: any Channel
         ) {
             self.inbound = inbound.makeAsyncIterator()
-            self.outbound = outbound
+            sender = Sender(outbound: outbound, channel: channel)
         }
 
         /// The next frame of the client; `nil` when it has left.
@@ -31,9 +33,41 @@ struct ScriptedService {
             while try await receive() != nil {}
         }
 
+        /// The next text message of the client; `nil` when it has left.
+        func receiveMessage() async throws -> JSONValue? {
+            while let frame = try await receive() {
+                guard frame.opcode == .text else { continue }
+                return try JSONValue(parsing: Array(frame.unmaskedData.readableBytesView))
+            }
+            return nil
+        }
+
+        func send(_ text: String) async throws { try await sender.send(text) }
+
+        func send(_ message: JSONValue, request: JSONValue?) async throws {
+            try await sender.send(message, request: request)
+        }
+
+        func close(_ code: Int) async throws { try await sender.close(code) }
+    }
+
+    struct Sender: Sendable {
+        let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+        let channel: any Channel
+
         func send(_ text: String) async throws {
             try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: text)))
         }
+
+        /// Sends the answer to a request.
+        func send(_ message: JSONValue, request: JSONValue?) async throws {
+            var members = message.objectValue ?? [:]
+            members["req"] = request
+            try await send(String(decoding: JSONValue.object(members).encoded(), as: UTF8.self))
+        }
+
+        /// Ends the connection without a close frame.
+        func cut() async throws { try await channel.close() }
 
         func close(_ code: Int) async throws {
             var payload = ByteBuffer()
@@ -50,9 +84,11 @@ struct ScriptedService {
 
     /// - Parameters:
     ///   - answer: decides on the upgrade with a number, from 0.
+    ///   - subprotocol: what is chosen in the upgrade.
     ///   - script: plays a connection; when it returns, the connection is cut without a close frame.
     static func run<Result: Sendable>(
         answer: @escaping @Sendable (Int) -> Answer = { _ in .accept },
+        subprotocol: String? = "agent-events.v1",
         script: @escaping @Sendable (Int, Connection) async throws -> Void,
         _ body: (StreamURL) async throws -> Result
     ) async throws -> Result {
@@ -60,7 +96,7 @@ struct ScriptedService {
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try configure(channel, number: counter.next(), answer)
+                    try configure(channel, number: counter.next(), answer, subprotocol)
                 }
             }
         guard let port = server.channel.localAddress?.port else { throw ChannelError.unknownLocalAddress }
@@ -88,14 +124,15 @@ struct ScriptedService {
         // A client that goes away is part of most scripts.
         guard let channel = try? await upgrade.get() else { return }
         try? await channel.executeThenClose { inbound, outbound in
-            try await script(number, Connection(inbound, outbound))
+            try await script(number, Connection(inbound, outbound, channel.channel))
         }
     }
 
     private static func configure(
         _ channel: any Channel,
         number: Int,
-        _ answer: @Sendable (Int) -> Answer
+        _ answer: @Sendable (Int) -> Answer,
+        _ subprotocol: String?
     ) throws -> (Int, EventLoopFuture<StreamChannel?>) {
         if case .decline(let status, let body) = answer(number) {
             try channel.pipeline.syncOperations.addHandler(DecliningHandler(status: status, body: body))
@@ -103,7 +140,8 @@ struct ScriptedService {
         }
         let upgrader = NIOTypedWebSocketServerUpgrader<StreamChannel?>(
             shouldUpgrade: { channel, _ in
-                channel.eventLoop.makeSucceededFuture(HTTPHeaders([("Sec-WebSocket-Protocol", "agent-events.v1")]))
+                channel.eventLoop.makeSucceededFuture(
+                    subprotocol.map { HTTPHeaders([("Sec-WebSocket-Protocol", $0)]) } ?? HTTPHeaders())
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture { try StreamChannel(wrappingChannelSynchronously: channel) }

@@ -22,7 +22,9 @@ import Testing
         ),
         (#"{"op":"emitted","req":3,"thread_id":"t_7","cursors":["3-42"]}"#, .emitted(request: 3, cursors: [three])),
         (#"{"op":"drain","reconnect_in_ms":12000}"#, .drain(reconnectMilliseconds: 12000)),
-        (#"{"op":"ping"}"#, .other("ping")),
+        (#"{"op":"ping"}"#, .ping),
+        (#"{ "op" : "ping" }"#, .ping),
+        (#"{"op":"unsubscribed","req":2,"thread_id":"t_7"}"#, .unsubscribed(thread: "t_7")),
         (#"{"op":"something_new","x":1}"#, .other("something_new")),
         (
             #"{"op":"error","req":"a","code":"order.paused","message":"m","retryable":true,"retry_after_ms":5,"index":2,"#
@@ -31,7 +33,7 @@ import Testing
                 request: "a",
                 Refusal(
                     code: "order.paused", message: "m", isRetryable: true, retryAfterMilliseconds: 5, index: 2,
-                    path: "$.events[2]", state: "paused", legal: ["custom"]))
+                    path: "$.events[2]", state: "paused", legal: ["custom"], thread: "t_7"))
         ),
     ]
 
@@ -57,6 +59,7 @@ import Testing
 
     @Test(arguments: [
         "", "[]", "1", "{", "{}", #"{"op":1}"#, #"{"op":"subscribed","after":null}"#,
+        #"{"op":"live","thread_id":"not valid","cursor":null}"#,
         #"{"op":"subscribed","thread_id":"t_7","after":"nonsense"}"#,
         #"{"op":"subscribed","thread_id":"t_7","after":7}"#,
         #"{"op":"emitted","req":1}"#, #"{"op":"emitted","req":1,"cursors":[1]}"#, #"{"op":"error"}"#,

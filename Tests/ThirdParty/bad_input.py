@@ -116,10 +116,14 @@ message_case("op of the wrong type", '{"op":1,"req":"a"}', "message.invalid", re
 message_case("unknown op", '{"op":"explode","req":7}', "op.unknown", req=7)
 message_case("op in capitals", '{"op":"PING"}', "op.unknown")
 message_case("req of the wrong type", '{"op":"ping","req":{}}', "message.invalid")
-for op in ("auth", "ack", "command", "refresh"):
+for op in ("auth", "command", "refresh"):
     message_case(f"{op} is not there yet", {"op": op, "req": 1, "token": "x", "key": "k", "name": "stop"}, "op.unsupported", req=1)
-message_case("snapshot is not there yet", lambda t: {"op": "subscribe", "thread_id": t, "after": "snapshot"}, "op.unsupported")
-message_case("consumer is not there yet", lambda t: {"op": "subscribe", "thread_id": t, "consumer": "c"}, "op.unsupported")
+message_case("merge of the wrong type", lambda t: {"op": "subscribe", "thread_id": t, "merge": 1}, "message.invalid")
+message_case("snapshot of the wrong type", lambda t: {"op": "subscribe", "thread_id": t, "snapshot": 1}, "message.invalid")
+message_case("a consumer that is no name", lambda t: {"op": "subscribe", "thread_id": t, "consumer": "a b"}, "message.invalid")
+message_case("ack without subscription", lambda t: {"op": "ack", "req": 1, "thread_id": t, "cursor": "1-1"}, "subscription.unknown", req=1)
+message_case("ack without cursor", lambda t: {"op": "ack", "req": 1, "thread_id": t}, "message.invalid", req=1)
+message_case("ack of no cursor", lambda t: {"op": "ack", "req": 1, "thread_id": t, "cursor": "now"}, "cursor.invalid", req=1)
 message_case("10 000 nested arrays", "[" * 10000 + "]" * 10000, "json.depth")
 message_case("10 000 arrays, not closed", "[" * 10000, {"json.depth", "json.syntax"})
 message_case("10 000 nested objects", '{"a":' * 10000, {"json.depth", "json.syntax"})

@@ -249,7 +249,7 @@ class Watcher:
                 await expect(socket, "welcome")
                 for thread in self.ledger.threads:
                     after = self.readers.setdefault(thread, ThreadReader(thread, 0)).cursor or "start"
-                    await socket.send(json.dumps({"op": "subscribe", "thread_id": thread, "after": after}))
+                    await socket.send(json.dumps({"op": "subscribe", "thread_id": thread, "after": after, "merge": False}))
                 while True:
                     await self.take(await socket.recv(), socket)
         except (OSError, websockets.ConnectionClosed, websockets.InvalidMessage):

@@ -163,7 +163,7 @@ async def follow(url, thread, after, drop_at, ready):
 async def subscribe(connection, thread, after, reader):
     if reader is not None and reader.cursor is not None:
         after = reader.cursor
-    await connection.send("subscribe", thread_id=thread, after=after)
+    await connection.send("subscribe", thread_id=thread, after=after, merge=False)
 
 
 def check_position(thread, after, message):

@@ -11,10 +11,13 @@ extension EventLog {
         case .now:
             return .position(after: record?.head.sequence ?? 0)
         case .after(let cursor):
-            guard let record, cursor.sequence <= record.head.sequence else { return .diverged }
+            guard let record, cursor.sequence <= record.head.sequence else { return .unknown }
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
             if cursor == record.head { return .position(after: cursor.sequence) }
+            guard cursor.sequence >= record.oldest.sequence else { return .trimmed }
             let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
+            // Trimmed since the record was read.
+            if page.skipsTrimmed { return .trimmed }
             guard page.events.first?.id == cursor else { return .diverged }
             return .position(after: cursor.sequence)
         }
@@ -25,6 +28,10 @@ extension EventLog {
 package enum ResolvedStart: Hashable, Sendable {
     /// With the event after this sequence number.
     case position(after: UInt64)
-    /// The cursor names an event that is not in the log.
+    /// The log has another event in the cursor's place: it lost events that the reader has seen.
     case diverged
+    /// The cursor's event is older than what the log keeps; whether it ever was one of the thread, nobody can tell.
+    case trimmed
+    /// The cursor is beyond the head, or the thread has no event.
+    case unknown
 }

@@ -37,12 +37,15 @@ public struct ThreadEvents: AsyncSequence, Sendable {
         /// The next event; waits for it to be committed.
         ///
         /// - Returns: `nil` when the runtime has stopped and all events were given.
-        /// - Throws: ``EventLogError`` when the log cannot be read, ``WireError`` when an event in it cannot be decoded,
+        /// - Throws: ``AgentEventsError`` `cursor.trimmed` when events that were not given yet were trimmed,
+        ///   ``EventLogError`` when the log cannot be read, ``WireError`` when an event in it cannot be decoded,
         ///   `CancellationError` when the task is cancelled.
         public mutating func next() async throws -> AgentEvent? {
             var isLast = false
             while true {
                 if let stored = page.popFirst() {
+                    // Whoever reads slower than events are trimmed must not take the rest for all.
+                    guard stored.id.sequence == after + 1 else { throw AgentEventsError.trimmed(thread) }
                     after = stored.id.sequence
                     return try EventDecoder.decode(stored.bytes)
                 }

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Wakes one task that reads the log behind its cursor. A signal that comes while the task is busy is remembered, so none
 /// is lost; several are one.
-final class WakeSignal: Sendable {
+package final class WakeSignal: Sendable {
     private enum State {
         case quiet
         case signalled
@@ -12,7 +12,9 @@ final class WakeSignal: Sendable {
 
     private let state = Mutex(State.quiet)
 
-    func signal() {
+    package init() {}
+
+    package func signal() {
         let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
             switch state {
             case .quiet, .signalled:
@@ -29,7 +31,7 @@ final class WakeSignal: Sendable {
     }
 
     /// No further signal will come; whoever waits is released.
-    func finish() {
+    package func finish() {
         let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
             defer { state = .finished }
             if case .waiting(let waiter) = state { return waiter }
@@ -41,28 +43,9 @@ final class WakeSignal: Sendable {
     /// Waits for a signal since the last wait. One task at a time.
     ///
     /// - Returns: `false` when no signal will come any more, or the task is cancelled.
-    func wait() async -> Bool {
+    package func wait() async -> Bool {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let answer: Bool? = state.withLock { state in
-                    switch state {
-                    case .quiet:
-                        // Looked at under the lock, so that a cancellation before this moment is seen, and one after it
-                        // finds the waiter.
-                        if Task.isCancelled { return false }
-                        state = .waiting(continuation)
-                        return nil
-                    case .signalled:
-                        state = .quiet
-                        return true
-                    case .waiting:
-                        preconditionFailure("one task waits for a signal")
-                    case .finished:
-                        return false
-                    }
-                }
-                if let answer { continuation.resume(returning: answer) }
-            }
+            await wait(isCancelled: { Task.isCancelled })
         } onCancel: {
             let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
                 guard case .waiting(let waiter) = state else { return nil }
@@ -70,6 +53,34 @@ final class WakeSignal: Sendable {
                 return waiter
             }
             waiter?.resume(returning: false)
+        }
+    }
+
+    /// As ``wait()``, but a cancelled task waits as well: for one that has work to do until ``finish()``.
+    func waitThroughCancellation() async -> Bool {
+        await wait(isCancelled: { false })
+    }
+
+    private func wait(isCancelled: () -> Bool) async -> Bool {
+        await withCheckedContinuation { continuation in
+            let answer: Bool? = state.withLock { state in
+                switch state {
+                case .quiet:
+                    // Looked at under the lock, so that a cancellation before this moment is seen, and one after it
+                    // finds the waiter.
+                    if isCancelled() { return false }
+                    state = .waiting(continuation)
+                    return nil
+                case .signalled:
+                    state = .quiet
+                    return true
+                case .waiting:
+                    preconditionFailure("one task waits for a signal")
+                case .finished:
+                    return false
+                }
+            }
+            if let answer { continuation.resume(returning: answer) }
         }
     }
 }

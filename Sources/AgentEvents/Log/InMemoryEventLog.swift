@@ -4,22 +4,11 @@ import Synchronization
 ///
 /// It is bounded: an append, or a value, beyond its capacity fails with `log.full`.
 public final class InMemoryEventLog: EventLog {
-    private struct StoredThread {
-        var user: UserID
-        var events: [StoredEvent] = []
-        var runs: Set<RunID> = []
-        /// The runs without an end, with the sequence of their first event.
-        var openRuns: [RunID: UInt64] = [:]
-    }
-
     private struct State {
         var generation: UInt64 = 0
         var isOpen = false
-        var threads: [ThreadID: StoredThread] = [:]
-        /// All events in the order of their commits, as a thread and a sequence.
-        var order: [(thread: ThreadID, sequence: UInt64)] = []
+        var events = InMemoryEvents()
         var keys: [ThreadID: [IdempotencyKey: (ids: [EventID], time: Timestamp)]] = [:]
-        var byteCount = 0
         var values = StoredValueTable()
     }
 
@@ -45,8 +34,8 @@ public final class InMemoryEventLog: EventLog {
             state.generation += 1
             return LogOpening(
                 generation: state.generation,
-                threadsWithOpenRuns: state.threads.filter { !$0.value.openRuns.isEmpty }.map(\.key),
-                endOffset: UInt64(state.order.count)
+                threadsWithOpenRuns: state.events.threads.filter { !$0.value.openRuns.isEmpty }.map(\.key),
+                endOffset: state.events.endOffset
             )
         }
     }
@@ -59,11 +48,9 @@ public final class InMemoryEventLog: EventLog {
     public func append(_ commit: LogCommit) async throws(EventLogError) {
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
-            let byteCount = commit.entries.reduce(state.byteCount) { $0 + $1.bytes.count }
+            let byteCount = commit.entries.reduce(state.events.byteCount) { $0 + $1.bytes.count }
             try checkCapacity(byteCount + state.values.byteCount)
-            try Self.checkOrder(of: commit, in: state)
-            state.byteCount = byteCount
-            for entry in commit.entries { Self.store(entry, in: &state) }
+            try state.events.append(commit)
             for keyed in commit.keys { state.keys[keyed.thread, default: [:]][keyed.key] = (keyed.ids, commit.time) }
         }
     }
@@ -74,80 +61,12 @@ public final class InMemoryEventLog: EventLog {
         }
     }
 
-    /// All or nothing: looked at before anything is stored.
-    private static func checkOrder(of commit: LogCommit, in state: State) throws(EventLogError) {
-        var heads: [ThreadID: UInt64] = [:]
-        for entry in commit.entries {
-            let thread = entry.owner.thread
-            let head = heads[thread] ?? state.threads[thread]?.events.last?.id.sequence ?? 0
-            guard entry.id.sequence == head + 1 else {
-                throw EventLogError(.conflict, "thread \(thread) is at \(head) and event \(entry.id) does not follow")
-            }
-            heads[thread] = entry.id.sequence
-        }
-    }
-
-    private static func store(_ entry: LogEntry, in state: inout State) {
-        let thread = entry.owner.thread
-        state.order.append((thread, entry.id.sequence))
-        var stored = state.threads.removeValue(forKey: thread) ?? StoredThread(user: entry.owner.user)
-        stored.events.append(StoredEvent(thread: thread, id: entry.id, bytes: entry.bytes))
-        if let run = entry.run {
-            if entry.type == .agentStarted {
-                stored.runs.insert(run)
-                stored.openRuns[run] = entry.id.sequence
-            } else if entry.type.endsRun {
-                stored.openRuns[run] = nil
-            }
-        }
-        state.threads[thread] = stored
-    }
-
     public func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
-        state.withLock { state in
-            switch request.selection {
-            case .thread(let thread, let after):
-                let events = state.threads[thread]?.events ?? []
-                let rest = events.dropFirst(Int(clamping: after))
-                let taken = Self.page(of: rest, request)
-                return LogPage(events: taken, reachesEnd: taken.count == rest.count)
-            case .all(let offset):
-                let rest = state.order.dropFirst(Int(clamping: offset))
-                // Looked up one by one, so that a page costs what it holds.
-                var taken: [StoredEvent] = []
-                var byteCount = 0
-                for place in rest {
-                    guard let event = state.threads[place.thread]?.events[Int(place.sequence) - 1] else { break }
-                    if taken.count == request.maximumCount { break }
-                    if !taken.isEmpty, byteCount + event.bytes.count > request.maximumByteCount { break }
-                    byteCount += event.bytes.count
-                    taken.append(event)
-                }
-                return LogPage(
-                    events: taken, reachesEnd: taken.count == rest.count, nextOffset: offset + UInt64(taken.count))
-            }
-        }
-    }
-
-    private static func page(of events: ArraySlice<StoredEvent>, _ request: LogRead) -> [StoredEvent] {
-        var byteCount = 0
-        var count = 0
-        for event in events.prefix(request.maximumCount) {
-            if count > 0, byteCount + event.bytes.count > request.maximumByteCount { break }
-            byteCount += event.bytes.count
-            count += 1
-        }
-        return Array(events.prefix(count))
+        state.withLock { $0.events.page(request) }
     }
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
-        state.withLock { state in
-            guard let stored = state.threads[thread], let first = stored.events.first, let last = stored.events.last
-            else { return nil }
-            return ThreadRecord(
-                user: stored.user, head: last.id, oldest: first.id, runs: stored.runs,
-                firstOpenSequence: stored.openRuns.values.min())
-        }
+        state.withLock { $0.events.threads[thread]?.record }
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
@@ -178,8 +97,22 @@ extension InMemoryEventLog: StateStore {
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             var saved = state.values
             for value in values { saved.store(value) }
-            try checkCapacity(state.byteCount + saved.byteCount)
+            try checkCapacity(state.events.byteCount + saved.byteCount)
             state.values = saved
+        }
+    }
+}
+
+/// Age counts from the time of an event's commit. The room of trimmed events is free at once.
+extension InMemoryEventLog: TrimmableLog {
+    public func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep {
+        state.withLock { $0.events.expired(query) }
+    }
+
+    public func trim(_ trims: [ThreadTrim]) async throws(EventLogError) {
+        try state.withLock { (state) throws(EventLogError) in
+            guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            state.events.trim(trims)
         }
     }
 }

@@ -3,7 +3,8 @@ public struct LogRead: Sendable {
     /// Which events, in which order.
     @nonexhaustive
     public enum Selection: Hashable, Sendable {
-        /// The events of one thread with a sequence above `after` (0 for all), in order.
+        /// The events of one thread with a sequence above `after` (0 for all), in order, as far as they were not
+        /// trimmed.
         case thread(ThreadID, after: UInt64)
         /// The events of all threads behind a log offset (0 for all), in the order of their commits. An offset means
         /// nothing but what ``LogPage/nextOffset`` of the same log gave.
@@ -32,6 +33,9 @@ public struct LogPage: Sendable {
     public var reachesEnd: Bool
     /// For a page of all threads: the offset behind its last event. For a page of one thread: 0.
     public var nextOffset: UInt64
+    /// Whether events between the position asked for and the page's first event, or between two of its events when it
+    /// is of all threads, were trimmed and are not to be had any more.
+    public var skipsTrimmed = false
 
     public init(events: [StoredEvent], reachesEnd: Bool, nextOffset: UInt64 = 0) {
         self.events = events

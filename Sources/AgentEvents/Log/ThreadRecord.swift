@@ -4,9 +4,10 @@ public struct ThreadRecord: Hashable, Sendable {
     public var user: UserID
     /// The last event.
     public var head: EventID
-    /// The oldest event that can still be read.
+    /// The oldest event that can still be read. When all were trimmed (``RetentionPolicy``), its sequence is one behind
+    /// that of ``head``, and no event has this id (yet).
     public var oldest: EventID
-    /// Every run that the thread ever had; an id is not used twice.
+    /// Every run that starts in the events that can be read; an id is not used twice among them.
     public var runs: Set<RunID>
     /// The sequence of the first event of the oldest run without an end; `nil` when all runs have ended.
     public var firstOpenSequence: UInt64?
@@ -18,4 +19,7 @@ public struct ThreadRecord: Hashable, Sendable {
         self.runs = runs
         self.firstOpenSequence = firstOpenSequence
     }
+
+    /// Whether all events were trimmed, and none can be read.
+    public var isEmpty: Bool { oldest.sequence > head.sequence }
 }

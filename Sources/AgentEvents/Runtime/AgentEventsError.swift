@@ -1,7 +1,7 @@
 /// Why the runtime refused something.
 public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
-    /// Dotted and stable. The codes of order, wire and log errors are those of ``OrderRule``, ``WireError`` and
-    /// ``EventLogError``.
+    /// Dotted and stable. The codes of order, wire, log and sink errors are those of ``OrderRule``, ``WireError``,
+    /// ``EventLogError`` and ``SinkError``.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code as it stands on the wire.
         public let rawValue: String
@@ -10,8 +10,14 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
         /// The thread belongs to another user.
         public static let threadForbidden = Code("thread.forbidden")
-        /// The cursor is not one of the thread: its event was lost in a crash, or never existed.
+        /// The cursor is not one of the thread: its event was lost in a crash.
         public static let cursorDiverged = Code("cursor.diverged")
+        /// The events behind the cursor, or some of them, were trimmed (``RetentionPolicy``).
+        public static let cursorTrimmed = Code("cursor.trimmed")
+        /// The cursor is beyond the thread's last event, or the thread has none.
+        public static let cursorUnknown = Code("cursor.unknown")
+        /// Something is to be trimmed, and the log cannot do it.
+        public static let retentionUnsupported = Code("retention.unsupported")
         /// The runtime is not running: `run()` was not called, or has returned.
         public static let notRunning = Code("runtime.not_running")
         /// The event is larger than the configured limit.
@@ -27,6 +33,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static func wire(_ code: WireError.Code) -> Code { Code(code.description) }
         /// A log error's code.
         public static func log(_ code: EventLogError.Code) -> Code { Code(code.description) }
+        /// A sink error's code.
+        public static func sink(_ code: SinkError.Code) -> Code { Code(code.description) }
 
         public var description: String { rawValue }
     }
@@ -61,6 +69,10 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         self.init(.log(error.code), error.message, cause: error)
     }
 
+    init(_ error: SinkError) {
+        self.init(.sink(error.code), error.message, cause: error)
+    }
+
     /// Whether the same request may succeed later.
     public var isRetryable: Bool { code == .notRunning || code.rawValue.hasPrefix("log.") }
 
@@ -79,5 +91,12 @@ func thrownByLog<Result>(
         return try await body()
     } catch {
         throw AgentEventsError(error)
+    }
+}
+
+extension AgentEventsError {
+    static func trimmed(_ thread: ThreadID) -> AgentEventsError {
+        AgentEventsError(
+            .cursorTrimmed, "events of thread \(thread) behind this place were trimmed: read again from the start")
     }
 }

@@ -27,6 +27,7 @@ public final class AgentRuntime: Sendable {
     private let registry: Mutex<Registry>
     private let watchers = ThreadWatchers()
     private let pumps: [SinkPump]
+    private let retention: Mutex<RetentionSweep?>
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -40,7 +41,8 @@ public final class AgentRuntime: Sendable {
         self.configuration = configuration
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
-        pumps = sinks.map { SinkPump(sink: $0, log: log, retry: configuration.sinkRetry) }
+        retention = Mutex(nil)
+        pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
         for pump in pumps { hub.add(pump) }
     }
@@ -51,7 +53,8 @@ public final class AgentRuntime: Sendable {
     /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
     /// method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, or cannot keep the offset of a
+    ///   ``DurableSink``; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
@@ -82,6 +85,13 @@ public final class AgentRuntime: Sendable {
     }
 
     private func openAndRun() async throws {
+        do throws(SinkError) {
+            try SinkPump.check(pumps)
+        } catch {
+            throw AgentEventsError(error)
+        }
+        let sweep = try RetentionSweep(log, configuration)
+        retention.withLock { $0 = sweep }
         let opening: LogOpening
         do throws(EventLogError) {
             opening = try await log.open()
@@ -95,13 +105,16 @@ public final class AgentRuntime: Sendable {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
                     group.addTask(executorPreference: globalConcurrentExecutor) {
-                        await pump.run(from: opening.endOffset)
+                        await pump.run(opening)
                     }
                 }
                 group.addTask(executorPreference: globalConcurrentExecutor) {
                     try await self.closeLostRuns(in: opening.threadsWithOpenRuns, services)
                     self.lifecycle.start(services)
                     await self.giveBackIdleContexts()
+                }
+                if let sweep {
+                    group.addTask(executorPreference: globalConcurrentExecutor) { await sweep.run() }
                 }
                 defer {
                     for pump in pumps { pump.finish() }
@@ -213,14 +226,22 @@ public final class AgentRuntime: Sendable {
         AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
     }
 
+    /// Ends every run that is open in a context in memory as `agent_cancelled`; returns when that is committed.
+    ///
+    /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
+    package func cancelOpenRuns(reason: String) async throws(AgentEventsError) {
+        for context in registry.withLock({ $0.contexts }) { try await context.cancelOpenRuns(reason: reason) }
+        try await flush()
+    }
+
     // MARK: Reading
 
     /// The events of a thread from a position on, as an asynchronous sequence that goes on with what is committed later.
     ///
     /// A thread without events is not an error: the sequence waits for the first one.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `cursor.diverged` when
-    ///   the cursor is not one of the thread, or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user; `cursor.diverged`,
+    ///   `cursor.trimmed` or `cursor.unknown` when the log has no event with the cursor's id; or an error of the log.
     public func events(
         user: UserID,
         thread: ThreadID,
@@ -231,9 +252,18 @@ public final class AgentRuntime: Sendable {
         let resolved = try await thrownByLog { () async throws(EventLogError) in
             try await log.resolve(start, in: thread, record: record)
         }
-        guard case .position(let after) = resolved else {
+        let after: UInt64
+        switch resolved {
+        case .position(let position):
+            after = position
+        case .diverged:
             throw AgentEventsError(
                 .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
+        case .trimmed:
+            throw .trimmed(thread)
+        case .unknown:
+            throw AgentEventsError(
+                .cursorUnknown, "the cursor is beyond the end of thread \(thread): read again from the start")
         }
         return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
     }
@@ -258,7 +288,8 @@ public final class AgentRuntime: Sendable {
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
 
-    /// Returns when every sink has been given everything accepted so far, or has failed for good.
+    /// Returns when every sink has been given everything accepted so far, or has failed for good. That a sink has taken an
+    /// event does not say that the offset of a durable one is saved.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func flushSinks() async throws(AgentEventsError) {
@@ -268,4 +299,7 @@ public final class AgentRuntime: Sendable {
 
     /// How each sink is doing, in the order in which the sinks were given.
     public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
+
+    /// How the trimming of the log is doing; `nil` when everything is kept.
+    public var retentionState: RetentionState? { retention.withLock { $0 }?.retentionState }
 }

@@ -60,5 +60,8 @@ struct ContextRegistry<Waiter> {
         known = known.filter { $0.value.context != nil }
     }
 
+    /// Those in memory.
+    var contexts: [ExecutionContext] { known.values.compactMap(\.context) }
+
     var count: Int { known.values.reduce(0) { $0 + ($1.context == nil ? 0 : 1) } }
 }

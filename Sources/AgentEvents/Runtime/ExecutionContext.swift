@@ -156,6 +156,11 @@ public actor ExecutionContext {
         return accepted.offer.position
     }
 
+    /// Ends all open runs, and with them their children.
+    func cancelOpenRuns(reason: String) throws(AgentEventsError) {
+        for run in machine.openRootRuns { _ = try cancel(run, reason: reason, by: nil) }
+    }
+
     func isOpen(_ run: RunID) -> Bool { machine.isOpen(run) }
 
     /// The runs without an end and without a parent, in the order in which they started.

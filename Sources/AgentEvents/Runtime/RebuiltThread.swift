@@ -12,7 +12,8 @@ struct RebuiltThread: Sendable {
         lastTime = Timestamp(milliseconds: .min)
     }
 
-    /// Reads the thread from the first event of its oldest open run on, or only its last event when no run is open.
+    /// Reads the thread from the first event of its oldest open run on, or only its last event when no run is open. A
+    /// thread whose events were all trimmed goes on with its numbers.
     init(
         _ record: ThreadRecord,
         of thread: ThreadID,
@@ -28,6 +29,8 @@ struct RebuiltThread: Sendable {
         while after < record.head.sequence {
             let page = try await log.read(LogRead(.thread(thread, after: after)))
             guard let last = page.events.last else {
+                // Events of an open run are never trimmed; without one, everything may be.
+                if record.firstOpenSequence == nil, record.isEmpty || page.skipsTrimmed { return }
                 throw EventLogError(.corrupt, "thread \(thread) ends at \(after) and should end at \(record.head)")
             }
             for stored in page.events {

@@ -15,9 +15,16 @@ public struct RuntimeConfiguration: Sendable {
     /// Default: 10.
     public var startSeconds: Double = 10
     /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
+    /// A ``DurableSink`` has a policy of its own.
     public var sinkRetry = SinkRetryPolicy()
+    /// Which events the log keeps; a log that is to be trimmed is a ``TrimmableLog``. Default: all.
+    public var retention = RetentionPolicy()
+    /// How often the log is trimmed, in seconds. Default: 60.
+    public var retentionSeconds: Double = 60
     /// Where the times of events come from. Default: the operating system.
     public var clock = WallClock.system
+    /// What measures pauses and time limits. Default: the continuous clock.
+    public var durationClock: any Clock<Duration> = ContinuousClock()
     /// Where new ids come from. Default: time-sorted random ones.
     public var identifiers = IdentifierSource.timeSorted()
 

@@ -4,13 +4,19 @@
 /// the order of their commits, which within a thread is the order of `seq`. A batch whose call throws is given again, so
 /// a sink sees each event at least once; (thread, seq) tells a repetition. Sinks do not wait for each other, and no run
 /// waits for a sink.
+///
+/// A runtime that stops gives the sinks what was committed before. It may do so in a cancelled task: a sink that reacts
+/// to cancellation misses that.
+///
+/// A sink starts with what is committed after the runtime's start; ``DurableSink`` makes one that goes on after a
+/// restart where it was.
 public protocol EventSink: Sendable {
     /// A name for people and logs.
     var name: String { get }
 
     /// Takes a batch; returns when the sink is done with it.
     ///
-    /// - Throws: when the batch was not taken; it is given again later (``SinkRetryPolicy``).
+    /// - Throws: when the batch was not taken; it is given again later (``SinkRetryPolicy``, ``SinkRefusal``).
     func receive(_ batch: SinkBatch) async throws
 }
 

@@ -1,115 +1,205 @@
-import Synchronization
-
 /// Drives one sink: a cursor over the log of all threads. It has no queue; what the sink has not taken is read again.
 final class SinkPump: CommitObserver {
-    private struct State {
-        var condition = SinkState.Condition.working
-        var receivedCount: UInt64 = 0
-        /// Commits told of, and how many of them had been when the sink last stood at the log's end.
-        var commits: UInt64 = 0
-        var caughtUpTo: UInt64 = 0
-        var isOver = false
-        var waiters: [(commits: UInt64, waiter: CheckedContinuation<Void, Never>)] = []
-    }
-
     private let sink: any EventSink
+    private let durable: DurableSink?
     private let log: any EventLog
-    private let retry: SinkRetryPolicy
+    private let store: (any StateStore)?
+    private let settings: SinkPumpStateMachine.Settings
+    private let clock: any Clock<Duration>
+    private let wallClock: WallClock
     private let signal = WakeSignal()
-    private let state = Mutex(State())
+    private let progress = SinkProgress()
 
-    init(sink: any EventSink, log: any EventLog, retry: SinkRetryPolicy) {
+    init(sink: any EventSink, log: any EventLog, _ configuration: RuntimeConfiguration) {
         self.sink = sink
         self.log = log
-        self.retry = retry
+        durable = sink as? DurableSink
+        store = log as? any StateStore
+        clock = configuration.durationClock
+        wallClock = configuration.clock
+        settings = durable.map(SinkPumpStateMachine.Settings.init) ?? .init(retry: configuration.sinkRetry)
+    }
+
+    /// Looked at before anything runs.
+    ///
+    /// - Throws: ``SinkError`` when a durable sink has no store, or shares its offset with another one.
+    static func check(_ pumps: [SinkPump]) throws(SinkError) {
+        var names: Set<[UInt8]> = []
+        for pump in pumps {
+            guard let durable = pump.durable else { continue }
+            if pump.store == nil {
+                throw SinkError(
+                    .storeMissing, "the log keeps no values, so the sink \(durable.name) cannot be durable on it")
+            }
+            if !names.insert(Array(durable.offsetName.utf8)).inserted {
+                throw SinkError(
+                    .offsetNameInUse,
+                    "two sinks store their offset as \(durable.offsetName): give each an offsetName of its own")
+            }
+        }
     }
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
-        state.withLock { $0.commits += 1 }
+        progress.didCommit()
         signal.signal()
     }
 
-    /// No further commits; ``run(from:)`` gives the sink what is there and returns.
+    /// No further commits; ``run(_:)`` gives the sink what is there and returns.
     func finish() { signal.finish() }
 
-    var sinkState: SinkState {
-        state.withLock { SinkState(name: sink.name, condition: $0.condition, receivedCount: $0.receivedCount) }
-    }
+    var sinkState: SinkState { progress.sinkState(name: sink.name) }
 
     /// Returns when the sink has taken every commit so far, or has failed.
-    func catchUp() async {
-        await withCheckedContinuation { continuation in
-            let isDone = state.withLock { state in
-                if state.isOver || state.caughtUpTo >= state.commits { return true }
-                state.waiters.append((state.commits, continuation))
-                return false
-            }
-            if isDone { continuation.resume() }
-        }
-    }
+    func catchUp() async { await progress.catchUp() }
 
     /// Gives the sink page after page, until ``finish()`` or a failure for good. Finishing wins over cancellation, so that
-    /// what was committed is delivered; a sink that only throws ends the run by its attempts.
-    func run(from offset: UInt64) async {
-        var offset = offset
-        var isLast = false
+    /// what was committed is delivered; a sink that only throws ends the run by its attempts, a durable one by its first.
+    func run(_ opening: LogOpening) async {
+        do {
+            var machine = try await beginning(opening)
+            try await drive(&machine)
+            progress.end(nil)
+        } catch {
+            progress.end(error)
+        }
+    }
+
+    private func drive(_ machine: inout SinkPumpStateMachine) async throws {
+        var action = machine.start()
+        var page = LogPage(events: [], reachesEnd: false)
+        var sinceSave = Stopwatch(clock)
+        var commits = progress.commits
+        var refusal: (any Error)?
         while true {
-            let commits = state.withLock { $0.commits }
-            do {
-                var reachesEnd = false
-                while !reachesEnd {
-                    let page = try await log.read(LogRead(.all(afterOffset: offset)))
-                    if !page.events.isEmpty { try await give(SinkBatch(events: page.events)) }
-                    offset = page.nextOffset
-                    reachesEnd = page.reachesEnd
+            switch action {
+            case .read(let offset):
+                commits = progress.commits
+                page = try await log.read(LogRead(.all(afterOffset: offset)))
+                if page.skipsTrimmed { progress.didMissTrimmed() }
+                action = machine.didRead(
+                    count: page.events.count, nextOffset: page.nextOffset, reachesEnd: page.reachesEnd,
+                    sinceSave: sinceSave.elapsed)
+            case .give(let piece):
+                do {
+                    try await sink.receive(SinkBatch(events: Array(page.events[piece])))
+                    progress.didTake(piece.count)
+                    action = machine.didTake(sinceSave: sinceSave.elapsed)
+                } catch {
+                    refusal = error
+                    let advice = (error as? any SinkRefusal)?.advice ?? .asUsual
+                    action = machine.didRefuse(advice, isStopping: Task.isCancelled)
+                    progress.didRefuse(failures: machine.failures, last: error)
                 }
-            } catch {
-                end(.failed(error))
+            case .pause(let bound):
+                await pause(for: bound * settings.retry.jitter())
+                action = machine.didPause()
+            case .pauseFor(let duration):
+                await pause(for: duration)
+                action = machine.didPause()
+            case .setAside(let index, let attempts):
+                try await setAside(page.events[index], attempts: attempts, refusal)
+                action = machine.didSetAside(sinceSave: sinceSave.elapsed)
+            case .save(let offset):
+                try await save(offset)
+                sinceSave = Stopwatch(clock)
+                action = machine.didSave()
+            case .wait(let longest):
+                progress.didCatchUp(to: commits)
+                action = machine.didWake(isLast: await !wait(atMost: longest))
+            case .end(.finished):
+                progress.didCatchUp(to: commits)
                 return
-            }
-            didCatchUp(to: commits)
-            if isLast { break }
-            if await !signal.wait() { isLast = true }
-        }
-        end(nil)
-    }
-
-    private func give(_ batch: SinkBatch) async throws {
-        var failures = 0
-        while true {
-            do {
-                try await sink.receive(batch)
-                state.withLock { state in
-                    state.condition = .working
-                    state.receivedCount += UInt64(batch.events.count)
-                }
+            case .end(.interrupted):
                 return
-            } catch {
-                failures += 1
-                if failures >= retry.maximumAttempts { throw error }
-                state.withLock { $0.condition = .retrying(failures: failures, last: error) }
-                // A cancelled pause is short; the attempts are counted all the same.
-                try? await Task.sleep(for: .seconds(retry.pauseSeconds(afterFailures: failures)))
+            case .end(.failed):
+                if let refusal { throw refusal }
+                preconditionFailure("a sink fails by a refusal")
             }
         }
     }
 
-    private func didCatchUp(to commits: UInt64) {
-        let waiters = state.withLock { state in
-            state.caughtUpTo = commits
-            defer { state.waiters.removeAll { $0.commits <= commits } }
-            return state.waiters.filter { $0.commits <= commits }
+    // MARK: Waiting
+
+    /// - Returns: `false` when nothing more will be committed.
+    private func wait(atMost longest: Duration?) async -> Bool {
+        guard let longest else { return await signal.waitThroughCancellation() }
+        return await withTaskGroup { group in
+            group.addTask {
+                // A cancelled pause is no signal: the task would not rest until the end.
+                guard (try? await self.clock.sleep(for: longest)) != nil else { return }
+                self.signal.signal()
+            }
+            defer { group.cancelAll() }
+            return await signal.waitThroughCancellation()
         }
-        for waiting in waiters { waiting.waiter.resume() }
     }
 
-    private func end(_ condition: SinkState.Condition?) {
-        let waiters = state.withLock { state in
-            if let condition { state.condition = condition }
-            state.isOver = true
-            defer { state.waiters = [] }
-            return state.waiters
+    private func pause(for duration: Duration) async {
+        // A cancelled pause is short; the attempts are counted all the same.
+        try? await clock.sleep(for: duration)
+    }
+
+    // MARK: The offset
+
+    private func beginning(_ opening: LogOpening) async throws(SinkError) -> SinkPumpStateMachine {
+        guard let durable, let store else {
+            return SinkPumpStateMachine(settings, offset: opening.endOffset, isSaved: false)
         }
-        for waiting in waiters { waiting.waiter.resume() }
+        let stored: [UInt8]?
+        do throws(EventLogError) {
+            stored = try await store.load(.sink, thread: nil, name: durable.offsetName)
+        } catch {
+            throw SinkError(.offsetNotSaved, "the offset of \(durable.name) cannot be loaded: \(error)", cause: error)
+        }
+        guard let stored else {
+            let offset = durable.start == .now ? opening.endOffset : 0
+            return SinkPumpStateMachine(settings, offset: offset, isSaved: false)
+        }
+        let offset = try SinkOffset(decoding: stored, name: durable.name).offset
+        guard offset <= opening.endOffset else {
+            throw SinkError(
+                .offsetUnknown,
+                "the sink \(durable.name) is at offset \(offset), the log ends at \(opening.endOffset): it lost events "
+                    + "that the sink has, or is another log")
+        }
+        return SinkPumpStateMachine(settings, offset: offset, isSaved: true)
+    }
+
+    private func save(_ offset: UInt64) async throws(SinkError) {
+        guard let durable, let store else { preconditionFailure("only durable sinks save their offset") }
+        let value = StoredValue(.sink, name: durable.offsetName, bytes: SinkOffset(offset).encoded())
+        do throws(EventLogError) {
+            try await store.save([value])
+        } catch {
+            throw SinkError(.offsetNotSaved, "the offset of \(durable.name) cannot be saved: \(error)", cause: error)
+        }
+    }
+
+    // MARK: Dead letters
+
+    private func setAside(_ event: StoredEvent, attempts: Int, _ refusal: (any Error)?) async throws(SinkError) {
+        guard let deadLetters = durable?.deadLetters else { preconditionFailure("there are dead letters") }
+        let letter = DeadLetter(
+            sink: sink.name, error: refusal.map { "\($0)" } ?? "", attempts: attempts, time: wallClock.now(),
+            event: event.bytes)
+        do throws(SinkError) {
+            try await deadLetters.append(letter)
+        } catch {
+            throw SinkError(
+                .setAsideFailed, "event \(event.id) of \(event.thread) cannot be set aside: \(error)", cause: error)
+        }
+        progress.didSetAside()
+    }
+}
+
+extension SinkPumpStateMachine.Settings {
+    init(_ durable: DurableSink) {
+        self.init(
+            retry: durable.retry,
+            isDurable: true,
+            setsAside: durable.deadLetters != nil,
+            savedEventCount: durable.savedEventCount,
+            savedInterval: .seconds(durable.savedSeconds)
+        )
     }
 }

@@ -1,18 +1,31 @@
 /// How often, and how patiently, a sink that throws is given the same batch again.
+///
+/// The pauses are random, between nothing and a bound that doubles with each failure, so that many sinks that failed
+/// together do not come back together. An error that knows better says so: ``SinkRefusal``.
 public struct SinkRetryPolicy: Sendable {
-    /// How often a batch is given in all before the sink counts as failed; at least 1. Default: 10.
+    /// How often a batch is given in all before it counts as refused for good; at least 1. Default: 10.
     public var maximumAttempts = 10
-    /// The pause after the first failure, in seconds; it doubles with each further one. Default: 0.05.
+    /// The bound of the pause after the first failure, in seconds; it doubles with each further one. Default: 0.05.
     public var firstPauseSeconds: Double = 0.05
-    /// The longest pause, in seconds. Default: 5.
+    /// The largest bound of a pause, in seconds. Default: 5.
     public var longestPauseSeconds: Double = 5
+    /// Which part of its bound a pause takes, from 0 to 1; asked for each pause. Default: evenly random.
+    public var jitter: @Sendable () -> Double = { Double.random(in: 0...1) }
 
     public init() {}
 
-    /// The pause after so many failures of one batch, in seconds.
-    func pauseSeconds(afterFailures failures: Int) -> Double {
+    /// Survives an outage of some minutes: 20 times, up to 30 s apart.
+    public static var patient: SinkRetryPolicy {
+        var policy = SinkRetryPolicy()
+        policy.maximumAttempts = 20
+        policy.longestPauseSeconds = 30
+        return policy
+    }
+
+    /// The bound of the pause after so many failures of one batch.
+    func pauseBound(afterFailures failures: Int) -> Duration {
         var pause = firstPauseSeconds
         for _ in 1..<max(1, failures) where pause < longestPauseSeconds { pause *= 2 }
-        return min(pause, longestPauseSeconds)
+        return .seconds(min(pause, longestPauseSeconds))
     }
 }

@@ -6,7 +6,8 @@ public struct SinkState: Sendable {
         case working
         /// The current batch was refused so many times, last for this reason, and will be given again.
         case retrying(failures: Int, last: any Error)
-        /// A batch was refused as often as the policy allows. The sink is given nothing more.
+        /// A batch was refused as often as the policy allows, or the sink's place in the log could not be read or saved.
+        /// The sink is given nothing more.
         case failed(any Error)
     }
 
@@ -16,4 +17,8 @@ public struct SinkState: Sendable {
     public var condition: Condition
     /// How many events it has taken.
     public var receivedCount: UInt64
+    /// How many events it refused for good, and are in its ``DeadLetterFile``.
+    public var setAsideCount: UInt64
+    /// How often events were trimmed before they were given to the sink (``RetentionPolicy``): it misses some.
+    public var missedTrimCount: UInt64
 }

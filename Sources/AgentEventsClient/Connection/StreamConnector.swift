@@ -60,8 +60,9 @@ struct StreamConnector: Sendable {
         let maximum = configuration.maximumMessageByteCount
         let upgrader = NIOTypedWebSocketClientUpgrader<Outcome>(
             maxFrameSize: maximum, enableAutomaticErrorHandling: false
-        ) { channel, _ in
+        ) { channel, head in
             channel.eventLoop.makeCompletedFuture {
+                try Self.checkSubprotocol(head.headers)
                 try channel.pipeline.syncOperations.addHandler(
                     NIOWebSocketFrameAggregator(
                         minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 100_000, maxAccumulatedFrameSize: maximum)
@@ -80,28 +81,46 @@ struct StreamConnector: Sendable {
             })
     }
 
+    /// - Throws: ``AgentEventsClientError`` when the service speaks something else.
+    private static func checkSubprotocol(_ headers: HTTPHeaders) throws(AgentEventsClientError) {
+        let chosen = headers[canonicalForm: "Sec-WebSocket-Protocol"]
+        guard chosen == [Substring(subprotocol)] else {
+            let answer = chosen.isEmpty ? "none" : chosen.joined(separator: ", ")
+            throw AgentEventsClientError(
+                .protocolViolation, "the service speaks another protocol than \(subprotocol): \(answer)",
+                closeCode: 1002)
+        }
+    }
+
     /// Reads the answer of a service that did not open the stream.
     private func refusal(in channel: AnswerChannel) async -> AgentEventsClientError {
         var status: Int?
+        var retryAfter: Double?
         var body: [UInt8] = []
         do {
-            (status, body) = try await channel.executeThenClose { inbound in
+            (status, retryAfter, body) = try await channel.executeThenClose { inbound in
                 var status: Int?
+                var retryAfter: Double?
                 var body: [UInt8] = []
                 reading: for try await part in inbound {
                     switch part {
-                    case .head(let head): status = Int(head.status.code)
+                    case .head(let head):
+                        status = Int(head.status.code)
+                        // A number of seconds; a date is passed over.
+                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }.map(Double.init)
                     case .body(let buffer): body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
                     case .end: break reading
                     }
                 }
-                return (status, body)
+                return (status, retryAfter, body)
             }
         } catch {
             return AgentEventsClientError(
                 .declined, "\(url) did not open the stream, and its answer ended early", status: status, cause: error)
         }
-        return DeclinedUpgrade.error(status: status, body: body, url: url)
+        var error = DeclinedUpgrade.error(status: status, body: body, url: url)
+        error.retryAfterSeconds = error.retryAfterSeconds ?? retryAfter
+        return error
     }
 
     /// Connection errors of the operating system, in their own words.

@@ -1,4 +1,4 @@
-internal import AgentEvents
+public import AgentEvents
 
 /// What the service says when it refuses a request.
 public struct Refusal: Hashable, Sendable {
@@ -18,6 +18,8 @@ public struct Refusal: Hashable, Sendable {
     public var state: String?
     /// The types of event that would have been legal.
     public var legal: [String]?
+    /// The thread that the request was about.
+    public var thread: ThreadID?
 
     public init(
         code: String,
@@ -27,7 +29,8 @@ public struct Refusal: Hashable, Sendable {
         index: Int? = nil,
         path: String? = nil,
         state: String? = nil,
-        legal: [String]? = nil
+        legal: [String]? = nil,
+        thread: ThreadID? = nil
     ) {
         self.code = code
         self.message = message
@@ -37,6 +40,7 @@ public struct Refusal: Hashable, Sendable {
         self.path = path
         self.state = state
         self.legal = legal
+        self.thread = thread
     }
 
     /// Reads the members of an `error` message, or of the `error` in an HTTP body.
@@ -50,6 +54,7 @@ public struct Refusal: Hashable, Sendable {
             index: value["index"]?.integerValue.flatMap(Int.init(exactly:)),
             path: value["path"]?.stringValue,
             state: value["state"]?.stringValue,
-            legal: value["legal"]?.arrayValue?.compactMap(\.stringValue))
+            legal: value["legal"]?.arrayValue?.compactMap(\.stringValue),
+            thread: value["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
     }
 }

@@ -9,6 +9,8 @@ public struct ResetReason: RawRepresentable, Hashable, Sendable, CustomStringCon
     public static let diverged = ResetReason(rawValue: "diverged")
     /// The events are older than the log keeps.
     public static let trimmed = ResetReason(rawValue: "trimmed")
+    /// The cursor is none of the thread.
+    public static let unknown = ResetReason(rawValue: "unknown")
 
     public var description: String { rawValue }
 }

@@ -4,11 +4,13 @@ package import AgentEvents
 package enum StreamMessage: Hashable, Sendable {
     case event(StreamEvent)
     case welcome(heartbeatMilliseconds: Int64?)
-    case subscribed(thread: String, after: Cursor?)
-    case live(thread: String, cursor: Cursor?)
-    case reset(thread: String, ResetReason, oldest: Cursor?)
+    case subscribed(thread: ThreadID, after: Cursor?)
+    case unsubscribed(thread: ThreadID)
+    case live(thread: ThreadID, cursor: Cursor?)
+    case reset(thread: ThreadID, ResetReason, oldest: Cursor?)
     case emitted(request: JSONValue?, cursors: [Cursor])
     case refused(request: JSONValue?, Refusal)
+    case ping
     case drain(reconnectMilliseconds: Int64)
     /// Any other message, by its `op`; this version has no use for it.
     case other(String)
@@ -39,12 +41,16 @@ package enum StreamMessage: Hashable, Sendable {
         case "welcome":
             return .welcome(heartbeatMilliseconds: value["heartbeat_ms"]?.integerValue)
         case "subscribed":
-            return .subscribed(thread: try text("thread_id", value), after: try cursor("after", value))
+            return .subscribed(thread: try thread(value), after: try cursor("after", value))
+        case "unsubscribed":
+            return .unsubscribed(thread: try thread(value))
+        case "ping":
+            return .ping
         case "live":
-            return .live(thread: try text("thread_id", value), cursor: try cursor("cursor", value))
+            return .live(thread: try thread(value), cursor: try cursor("cursor", value))
         case "reset":
             let reason = ResetReason(rawValue: try text("reason", value))
-            return .reset(thread: try text("thread_id", value), reason, oldest: try cursor("oldest", value))
+            return .reset(thread: try thread(value), reason, oldest: try cursor("oldest", value))
         case "emitted":
             guard let elements = value["cursors"]?.arrayValue else { throw malformed("cursors", value) }
             var cursors: [Cursor] = []
@@ -68,6 +74,11 @@ package enum StreamMessage: Hashable, Sendable {
     private static func text(_ key: String, _ value: JSONValue) throws(AgentEventsClientError) -> String {
         guard let text = value[key]?.stringValue else { throw malformed(key, value) }
         return text
+    }
+
+    private static func thread(_ value: JSONValue) throws(AgentEventsClientError) -> ThreadID {
+        guard let thread = try? ThreadID(try text("thread_id", value)) else { throw malformed("thread_id", value) }
+        return thread
     }
 
     private static func cursor(_ key: String, _ value: JSONValue) throws(AgentEventsClientError) -> Cursor? {

@@ -52,6 +52,29 @@ final class IndexWriter: Sendable {
         }
     }
 
+    /// Has everything in the file that leads to blocks before a position, and a row of each thread. Waits for it, so it
+    /// is not for the writer of the blocks.
+    ///
+    /// - Returns: whether that is so; the rest leads to blocks that are written at present.
+    func update(before position: Int64) throws(EventLogError) -> Bool {
+        let result: Result<Bool, EventLogError> = queue.sync {
+            do throws(EventLogError) {
+                try check()
+                while true {
+                    let update = connection.tail.withLock { $0.takeUpdate(limit: Self.updateLimit, before: position) }
+                    if !update.isEmpty { try write(update, "writing the index of") }
+                    if update.indexedThrough >= position || update.chunks.isEmpty {
+                        return .success(update.indexedThrough >= position)
+                    }
+                }
+            } catch {
+                state.withLock { $0.error = error }
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
     private func write(_ update: IndexUpdate, _ doing: String) throws(EventLogError) {
         try connection.blocks.synchronize(upTo: update.end)
         try connection.write(doing) { database in

@@ -9,14 +9,24 @@ final class LogConnection: Sendable {
     let blocks: SegmentStore
     let pool: DatabasePool
     let tail: Mutex<LogTail>
+    /// The blocks that are gone.
+    let removed: Mutex<[RemovedBlocks]>
     private let names: Mutex<ThreadNames>
     private let lock: FileLock
 
-    init(path: String, blocks: SegmentStore, pool: DatabasePool, tail: LogTail, lock: FileLock) {
+    init(
+        path: String,
+        blocks: SegmentStore,
+        pool: DatabasePool,
+        tail: LogTail,
+        removed: [RemovedBlocks],
+        lock: FileLock
+    ) {
         self.path = path
         self.blocks = blocks
         self.pool = pool
         self.tail = Mutex(tail)
+        self.removed = Mutex(removed)
         names = Mutex(ThreadNames(limit: 65_536))
         self.lock = lock
     }

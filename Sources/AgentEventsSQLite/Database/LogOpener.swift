@@ -7,7 +7,13 @@ struct LogOpener {
     let path: String
     let configuration: SQLiteEventLog.Configuration
 
-    func open() throws(EventLogError) -> (writer: LogWriter, opening: LogOpening) {
+    struct Opened {
+        var writer: LogWriter
+        var retention: LogRetention
+        var opening: LogOpening
+    }
+
+    func open() throws(EventLogError) -> Opened {
         try makeFolder()
         let lock = try FileLock(path: path + ".lock")
         let pool: DatabasePool
@@ -25,17 +31,21 @@ struct LogOpener {
                 indexedThrough: indexedThrough,
                 limits: SegmentStore.Limits(
                     segmentByteCount: configuration.segmentByteCount,
-                    allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0
+                    allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
+                    now: configuration.now
                 )
             )
             let (blocks, end) = try recovery.open()
             let state = try pool.writeWithoutTransaction {
                 try recover($0, blocks: blocks, from: indexedThrough, end: end)
             }
-            let connection = LogConnection(path: path, blocks: blocks, pool: pool, tail: state.tail, lock: lock)
+            let removed = try pool.read(RetentionDatabase.removed)
+            let connection = LogConnection(
+                path: path, blocks: blocks, pool: pool, tail: state.tail, removed: removed, lock: lock)
+            let indexWriter = IndexWriter(connection: connection)
             let writer = LogWriter(
                 connection: connection,
-                indexWriter: IndexWriter(connection: connection),
+                indexWriter: indexWriter,
                 durability: configuration.durability,
                 end: end,
                 nextThread: state.lastThread + 1
@@ -45,7 +55,8 @@ struct LogOpener {
                 threadsWithOpenRuns: state.threadsWithOpenRuns,
                 endOffset: LogOffset(block: writer.position, eventCount: 0).number
             )
-            return (writer, opening)
+            let retention = LogRetention(connection: connection, indexWriter: indexWriter)
+            return Opened(writer: writer, retention: retention, opening: opening)
         } catch {
             let error = EventLogError(error, doing: "opening", path: path)
             try? pool.close()

@@ -18,6 +18,32 @@ struct LogReader: Sendable {
     // MARK: One thread
 
     private func page(of thread: ThreadID, after: UInt64, request: LogRead) throws(EventLogError) -> LogPage {
+        var start = after
+        while true {
+            do throws(EventLogError) {
+                var page = try page(of: thread, from: &start, request: request)
+                page.skipsTrimmed = after < start
+                return page
+            } catch {
+                // What the file of the index or of blocks does not have may have been trimmed meanwhile.
+                guard let oldest = try oldestSequence(of: thread), oldest - 1 > start else { throw error }
+                start = oldest - 1
+            }
+        }
+    }
+
+    private func oldestSequence(of thread: ThreadID) throws(EventLogError) -> UInt64? {
+        let view = connection.tail.withLock { $0.view(of: thread) }
+        let stored = try connection.read { try LogDatabase.thread(thread, in: $0) }
+        return [view?.oldest, stored?.oldest].compactMap { $0?.sequence }.max()
+    }
+
+    /// - Parameter start: the sequence before the first one that is wanted; moved on to where the thread begins.
+    private func page(
+        of thread: ThreadID,
+        from start: inout UInt64,
+        request: LogRead
+    ) throws(EventLogError) -> LogPage {
         // The memory first, the file second: what leaves the one is in the other before.
         let view = connection.tail.withLock { $0.view(of: thread) }
         let empty = LogPage(events: [], reachesEnd: true)
@@ -25,18 +51,23 @@ struct LogReader: Sendable {
         let head: UInt64
         if let view {
             (number, head) = (view.number, view.head.sequence)
+            start = max(start, view.oldest.sequence - 1)
         } else {
             let stored = try connection.read { try LogDatabase.thread(thread, in: $0) }
             guard let stored, let last = stored.head else { return empty }
             (number, head) = (stored.number, last.sequence)
+            start = max(start, (stored.oldest?.sequence ?? 1) - 1)
         }
-        guard after < head else { return empty }
+        guard start < head else { return empty }
         var collector = ThreadCollector(
-            thread: thread, number: number, after: after, head: head, request: request, blocks: connection.blocks)
+            thread: thread, number: number, after: start, head: head, request: request, blocks: connection.blocks)
         let pending = view?.references ?? []
         if collector.needsMore(than: pending) {
             try connection.read { database in
-                try LogDatabase.chunks(of: number, after: after, in: database) { chunk in
+                // Of the same moment as the chunks.
+                start = max(start, try RetentionDatabase.oldestSequence(of: number, in: database).subtracting(1))
+                collector.begin(after: start)
+                try LogDatabase.chunks(of: number, after: start, in: database) { chunk in
                     try collector.collect(chunk.references, end: chunk.last.sequence)
                 }
             }
@@ -50,16 +81,17 @@ struct LogReader: Sendable {
 
     func record(of thread: ThreadID) throws(EventLogError) -> ThreadRecord? {
         let view = connection.tail.withLock { $0.view(of: thread) }
-        return try connection.read { database in
+        let record: ThreadRecord? = try connection.read { database in
             let stored = try LogDatabase.thread(thread, in: database)
             guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
-                let oldest = view?.oldest ?? stored?.oldest, let number = view?.number ?? stored?.number
+                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence }),
+                let number = view?.number ?? stored?.number
             else { return nil }
             var runs: Set<RunID> = []
             let note = { (marks: [RunMark]) in
-                for case .started(let run, _) in marks { runs.insert(run) }
+                for case .started(let run, let sequence) in marks where sequence >= oldest.sequence { runs.insert(run) }
             }
-            try LogDatabase.chunks(of: number, after: 0, in: database) { chunk in
+            try LogDatabase.chunks(of: number, after: oldest.sequence - 1, in: database) { chunk in
                 note(chunk.marks)
                 return chunk.last.sequence < head.sequence
             }
@@ -73,6 +105,17 @@ struct LogReader: Sendable {
                 firstOpenSequence: open.map(\.sequence).min()
             )
         }
+        return try record.map { record throws(EventLogError) in try withOldest(record, of: thread) }
+    }
+
+    /// Of the oldest event of a thread that was trimmed, only the sequence is stored.
+    private func withOldest(_ record: ThreadRecord, of thread: ThreadID) throws(EventLogError) -> ThreadRecord {
+        guard record.oldest.generation == 0 else { return record }
+        var record = record
+        let page = try page(LogRead(.thread(thread, after: record.oldest.sequence - 1), maximumCount: 1))
+        record.oldest =
+            page.events.first?.id ?? EventID(generation: record.head.generation, sequence: record.head.sequence + 1)
+        return record
     }
 
     func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> [EventID]? {
@@ -127,6 +170,15 @@ struct LogReader: Sendable {
                 page.nextOffset = LogOffset(block: block.position, eventCount: index).number
             }
         }
+        let removed = connection.removed.withLock { $0 }
+        let position = page.reachesEnd ? end : LogOffset(page.nextOffset).block
+        page.skipsTrimmed = removed.includes(behind: offset.number, before: position)
+        if page.reachesEnd { page.nextOffset = max(page.nextOffset, removed.end(before: position)) }
         return page
     }
+}
+
+extension UInt64 {
+    /// The difference, or 0.
+    fileprivate func subtracting(_ other: UInt64) -> UInt64 { self > other ? self - other : 0 }
 }

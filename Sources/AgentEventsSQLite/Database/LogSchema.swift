@@ -3,7 +3,8 @@ import GRDB
 /// The tables of the index, and how an older file becomes a newer one.
 ///
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
-/// the blocks do not say, except for `state`.
+/// the blocks do not say, except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
+/// threads are kept, and where blocks are missing (`removed`: from a position to behind the last event, a log offset).
 enum LogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -35,6 +36,10 @@ enum LogSchema {
                     INSERT INTO meta VALUES ('generation', 0), ('indexed_through', 0);
                     """
             )
+        }
+        migrator.registerMigration("retention") { database in
+            try database.execute(
+                sql: "CREATE TABLE removed (start INTEGER PRIMARY KEY, through INTEGER NOT NULL)")
         }
         return migrator
     }

@@ -36,6 +36,9 @@ struct ThreadCollector: ~Copyable {
             || events.count >= request.maximumCount
     }
 
+    /// Begins behind a sequence; nothing was gathered yet.
+    mutating func begin(after sequence: UInt64) { next = sequence + 1 }
+
     /// Whether the next event is before all of these references.
     func needsMore(than references: [BlockReference]) -> Bool {
         references.first.map { $0.sequence > next } ?? true

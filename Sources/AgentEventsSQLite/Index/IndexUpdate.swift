@@ -8,4 +8,7 @@ struct IndexUpdate: Sendable {
     var indexedThrough: Int64 = 0
     /// Nothing in it leads beyond this position.
     var end: Int64 = 0
+
+    /// Whether there is nothing to write but how far the index is.
+    var isEmpty: Bool { threads.isEmpty && chunks.isEmpty && keys.isEmpty }
 }

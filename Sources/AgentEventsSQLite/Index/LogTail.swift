@@ -106,6 +106,21 @@ struct LogTail: Sendable {
         byNumber[number].flatMap { slots[$0]?.planned }
     }
 
+    /// Where a thread in memory begins and ends, by its number; `nil` when it is not in memory or has no event.
+    func bounds(number: UInt64) -> ThreadBounds? {
+        guard let index = byNumber[number], let slot = slots[index], let oldest = slot.oldest, let head = slot.head else {
+            return nil
+        }
+        return ThreadBounds(
+            oldest: oldest.sequence, head: head.sequence, firstOpen: slot.openRuns.map(\.sequence).min())
+    }
+
+    /// A trim is in the file.
+    mutating func trim(number: UInt64, to sequence: UInt64) {
+        guard let index = byNumber[number], let oldest = slots[index]?.oldest, oldest.sequence < sequence else { return }
+        slots[index]?.oldest = EventID(generation: 0, sequence: sequence)
+    }
+
     /// The events of a key that is not in the file yet.
     func recall(_ key: IdempotencyKey, number: UInt64) -> PlannedKey? { keys[number, key] }
 
@@ -253,8 +268,10 @@ struct LogTail: Sendable {
     /// What is to be written now: of threads with many references, with old ones, or when there are too many threads.
     /// It stays in memory until it was written.
     ///
-    /// - Parameter limit: how many chunks at most, about.
-    mutating func takeUpdate(limit: Int) -> IndexUpdate {
+    /// - Parameters:
+    ///   - limit: how many chunks at most, about.
+    ///   - position: references to blocks before it are old, too.
+    mutating func takeUpdate(limit: Int, before position: Int64 = 0) -> IndexUpdate {
         var update = IndexUpdate()
         while update.chunks.count < limit, let slot = full.popLast() {
             guard let count = slots[slot]?.pendingCount, count >= limits.chunkReferenceCount else { continue }
@@ -262,7 +279,8 @@ struct LogTail: Sendable {
         }
         var surplus = slots.count - freeSlots.count - limits.threadCount
         while update.chunks.count < limit, let oldest = oldestPending() {
-            guard surplus > 0 || eventCount - oldest.since >= UInt64(limits.eventCount) else { break }
+            let isOld = oldest.block < position || eventCount - oldest.since >= UInt64(limits.eventCount)
+            guard surplus > 0 || isOld else { break }
             surplus -= 1
             // A thread that has a chunk on its way gets its turn when that is written.
             guard take(oldest.slot, into: &update) else { break }

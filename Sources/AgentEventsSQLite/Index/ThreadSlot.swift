@@ -6,7 +6,7 @@ struct ThreadSlot: Sendable {
     let number: UInt64
     /// Whether the index file has a row of the thread.
     var isStored: Bool
-    /// The oldest event that can be read; `nil` before the first.
+    /// The oldest event that can be read; `nil` before the first. See ``StoredThread/oldest``.
     var oldest: EventID?
     /// The last committed event; `nil` for none.
     var head: EventID?

@@ -3,7 +3,8 @@ import AgentEvents
 /// Reads blocks one after the other.
 struct BlockScan {
     private let blocks: SegmentStore
-    private var position: Int64
+    /// Where the next block is looked for.
+    private(set) var position: Int64
     private let end: Int64
 
     /// - Parameters:
@@ -17,11 +18,18 @@ struct BlockScan {
 
     /// The next block, or `nil` at the end. What it was given before is invalid then.
     mutating func next(_ buffer: inout BlockBuffer) throws(EventLogError) -> BlockReader? {
-        guard let segment = blocks.segment(at: position) else { return nil }
-        position = max(position, segment.start)
-        guard position < end else { return nil }
-        let block = try blocks.block(at: position, &buffer)
-        position += Int64(block.byteCount)
-        return block
+        while let segment = blocks.segment(at: position) {
+            position = max(position, segment.start)
+            guard position < end else { return nil }
+            do throws(EventLogError) {
+                let block = try blocks.block(at: position, &buffer)
+                position += Int64(block.byteCount)
+                return block
+            } catch {
+                // A file that was removed meanwhile is passed over like one that was removed before.
+                if blocks.segment(at: position)?.start == segment.start { throw error }
+            }
+        }
+        return nil
     }
 }

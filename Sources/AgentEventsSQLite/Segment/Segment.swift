@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// A file of blocks that follow each other. Its name says where in the log it begins.
 struct Segment: Sendable {
     static let suffix = ".blocks"
@@ -9,6 +11,8 @@ struct Segment: Sendable {
     let path: String
     /// The size of the file, with the zeros behind the last block that later blocks are written over.
     var allocatedByteCount: Int64
+    /// When it was begun; `nil` when that was before the log was opened.
+    var begun: Timestamp?
 
     init(start: Int64, end: Int64, path: String, allocatedByteCount: Int64? = nil) {
         self.start = start

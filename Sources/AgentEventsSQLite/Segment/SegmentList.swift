@@ -1,6 +1,8 @@
 /// Which segments there are, in order, and which of their files are open.
 struct SegmentList: Sendable {
     private(set) var segments: [Segment] = []
+    /// Whether the last segment gets no further commit.
+    var isLastComplete = false
     private var open: [Int64: FileDescriptor] = [:]
     private let openLimit: Int
 
@@ -28,12 +30,14 @@ struct SegmentList: Sendable {
 
     /// Keeps a file open; another one is closed if there are too many.
     mutating func keep(_ file: FileDescriptor, of segment: Segment) {
+        guard contains(segment) else { return }
         if open.count >= openLimit, let other = open.keys.first(where: { $0 != last?.start }) { open[other] = nil }
         open[segment.start] = file
     }
 
     mutating func append(_ segment: Segment, file: FileDescriptor) {
         segments.append(segment)
+        isLastComplete = false
         keep(file, of: segment)
     }
 
@@ -42,10 +46,11 @@ struct SegmentList: Sendable {
         segments[segments.count - 1] = segment
     }
 
-    /// Takes the first segment away.
-    mutating func removeFirst() {
-        guard let first = segments.first else { return }
-        open[first.start] = nil
-        segments.removeFirst()
+    /// Takes a segment away that is not the last.
+    mutating func remove(_ segment: Segment) {
+        open[segment.start] = nil
+        segments.removeAll { $0.start == segment.start }
     }
+
+    func contains(_ segment: Segment) -> Bool { self.segment(at: segment.start)?.start == segment.start }
 }

@@ -13,12 +13,15 @@ final class SegmentStore: Sendable {
         /// By how much a file grows at a time, in zeros: flushing what is written over them takes half as long as
         /// flushing a file that grows. 0: it grows with each commit.
         var allocationByteCount: Int
+        /// The wall clock.
+        var now: @Sendable () -> Timestamp
     }
 
     let folder: String
     private let segmentByteCount: Int64
     private let allocationByteCount: Int
-    private let list: Mutex<SegmentList>
+    private let now: @Sendable () -> Timestamp
+    let list: Mutex<SegmentList>
     /// Up to where everything is on the disk, for certain.
     private let syncedEnd: Mutex<Int64>
 
@@ -28,6 +31,7 @@ final class SegmentStore: Sendable {
         self.folder = folder
         segmentByteCount = limits.segmentByteCount
         allocationByteCount = limits.allocationByteCount
+        now = limits.now
         list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
         syncedEnd = Mutex(synced)
     }
@@ -35,14 +39,14 @@ final class SegmentStore: Sendable {
     /// Up to where everything is on the disk, for certain.
     var synced: Int64 { syncedEnd.withLock { $0 } }
 
-    /// Where the oldest block is; `nil` when there is none.
-    var start: Int64? { list.withLock { $0.first?.start } }
+    /// All files of blocks, in order.
+    var segments: [Segment] { list.withLock { $0.segments } }
 
     // MARK: Writing
 
     /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
     func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) {
-        let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
+        let last = list.withLock { list in list.isLastComplete ? nil : list.last.map { ($0, list.file(of: $0)) } }
         guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
             if !isNewSegment { try finish() }
             return try begin(bytes, at: position)
@@ -60,6 +64,7 @@ final class SegmentStore: Sendable {
             return file
         }
         var segment = Segment(start: position, end: position, path: path)
+        segment.begun = now()
         try write(bytes, to: file, in: &segment)
         list.withLock { $0.append(segment, file: file) }
     }
@@ -103,8 +108,13 @@ final class SegmentStore: Sendable {
         guard synced < end else { return }
         let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
         for segment in segments {
-            let file = try file(of: segment)
-            try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+            do throws(EventLogError) {
+                let file = try file(of: segment)
+                try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+            } catch {
+                // What was removed meanwhile was on the disk before.
+                if list.withLock({ $0.contains(segment) }) { throw error }
+            }
         }
         syncedEnd.withLock { $0 = max($0, end) }
     }

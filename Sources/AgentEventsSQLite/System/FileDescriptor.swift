@@ -1,3 +1,5 @@
+import AgentEvents
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -43,6 +45,18 @@ final class FileDescriptor: Sendable {
         var status = stat()
         guard fstat(number, &status) == 0 else { throw Failure(systemError: errno) }
         return Int64(status.st_size)
+    }
+
+    /// When the file at a path was last written to.
+    static func lastWrite(path: String) throws(Failure) -> Timestamp {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw Failure(systemError: errno) }
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     /// Reads until the buffer is full or the file ends.

@@ -10,6 +10,7 @@ package final class AgentDispatcher: Sendable {
     private let slots: Mutex<AgentSlotsStateMachine>
     private let jobs: AsyncStream<AgentJob>
     private let handOver: AsyncStream<AgentJob>.Continuation
+    private let cancellation = Gate()
 
     /// - Parameters:
     ///   - agents: the first one answers those who name none.
@@ -23,20 +24,39 @@ package final class AgentDispatcher: Sendable {
         (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(maximumRuns))
     }
 
-    /// Runs agents until ``shutdown()`` or until the task is cancelled; then cancels those that run and waits for them.
+    /// Runs agents until ``close()``, and waits for those that still run. They are cancelled by ``cancel()``, or when the
+    /// task is cancelled.
     package func run() async {
-        await withDiscardingTaskGroup { group in
-            for await job in jobs {
-                group.addTask { await self.execute(job) }
-            }
+        await withTaskGroup { group in
+            group.addTask { await self.runAgents() }
+            group.addTask { await self.cancellation.wait() }
+            // Whichever is first: all agents have ended, or are to be cancelled.
+            await group.next()
             group.cancelAll()
         }
     }
 
-    /// Takes no further runs, cancels those under way and lets ``run()`` return. May be called several times.
-    package func shutdown() {
+    private func runAgents() async {
+        await withDiscardingTaskGroup { group in
+            for await job in jobs {
+                group.addTask { await self.execute(job) }
+            }
+        }
+    }
+
+    /// Takes no further runs; ``run()`` returns when those under way have ended. May be called several times.
+    package func close() {
         act(on: slots.withLock { $0.close() })
     }
+
+    /// Takes no further runs and cancels those under way. May be called several times.
+    package func cancel() {
+        close()
+        cancellation.open()
+    }
+
+    /// How many agents run.
+    package var runningCount: Int { slots.withLock { $0.running } }
 
     /// The agent of a name, or the first one.
     ///

@@ -5,7 +5,8 @@
 package struct AgentSlotsStateMachine: Equatable {
     private let maximumRuns: Int
     private var reserved = 0
-    private var running = 0
+    /// How many agents run.
+    package private(set) var running = 0
     private var isClosed = false
 
     package init(maximumRuns: Int) { self.maximumRuns = maximumRuns }

@@ -23,10 +23,22 @@ struct FramedEvents: Sendable {
         self.init(framer, thread: thread)
     }
 
+    /// For a reader that is behind: fragments become one frame.
+    init(merging events: [StoredEvent], thread: ThreadID, allocator: ByteBufferAllocator) {
+        let merged = FragmentMerge.merging(events)
+        var framer = Framer(
+            frameCount: merged.count, payloadByteCount: merged.reduce(0) { $0 + $1.event.bytes.count },
+            allocator: allocator)
+        for item in merged { framer.append(item) }
+        self.init(framer, thread: thread)
+    }
+
     init(_ framer: Framer, thread: ThreadID) {
-        guard let first = framer.firstID, let last = framer.lastID else { preconditionFailure("no event to frame") }
+        guard let first = framer.firstSequence, let last = framer.lastID else {
+            preconditionFailure("no event to frame")
+        }
         self.thread = thread
-        firstSequence = first.sequence
+        firstSequence = first
         lastID = last
         buffer = framer.buffer
         offsets = framer.offsets
@@ -44,7 +56,7 @@ struct FramedEvents: Sendable {
     struct Framer {
         private(set) var buffer: ByteBuffer
         private(set) var offsets: [Int] = []
-        private(set) var firstID: EventID?
+        private(set) var firstSequence: UInt64?
         private(set) var lastID: EventID?
 
         init(frameCount: Int, payloadByteCount: Int, allocator: ByteBufferAllocator) {
@@ -53,9 +65,19 @@ struct FramedEvents: Sendable {
         }
 
         mutating func append(_ id: EventID, _ bytes: [UInt8]) {
-            if firstID == nil { firstID = id } else { offsets.append(buffer.readableBytes) }
+            if firstSequence == nil { firstSequence = id.sequence } else { offsets.append(buffer.readableBytes) }
             lastID = id
             WebSocketFraming.appendText(bytes, to: &buffer)
+        }
+
+        /// All events that a merged one stands for are found at its frame.
+        mutating func append(_ merged: MergedEvent) {
+            let id = merged.event.id
+            append(id, merged.event.bytes)
+            guard merged.firstSequence < id.sequence else { return }
+            let start = offsets.last ?? 0
+            if offsets.isEmpty { firstSequence = merged.firstSequence }
+            offsets.append(contentsOf: repeatElement(start, count: Int(id.sequence - merged.firstSequence)))
         }
     }
 }

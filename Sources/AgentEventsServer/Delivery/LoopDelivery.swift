@@ -5,20 +5,15 @@ import Synchronization
 /// The part of the delivery that lives on one event loop: which of its sessions follow which threads. Confined to the
 /// loop; others reach it through its ``Handle``.
 final class LoopDelivery {
-    struct Settings: Sendable {
-        /// How often a silent connection gets a ping, in milliseconds.
-        var heartbeatMilliseconds: Int64
-    }
-
     /// Reaches the part from anywhere.
     final class Handle: Sendable {
         let eventLoop: any EventLoop
         private let bound: NIOLoopBoundBox<LoopDelivery>
         fileprivate let awaitingSessions = Atomic<Int>(0)
 
-        init(eventLoop: any EventLoop, settings: Settings) {
+        init(eventLoop: any EventLoop, metrics: StreamMetrics) {
             self.eventLoop = eventLoop
-            bound = NIOLoopBoundBox.makeBoxSendingValue(LoopDelivery(settings: settings), eventLoop: eventLoop)
+            bound = NIOLoopBoundBox.makeBoxSendingValue(LoopDelivery(metrics: metrics), eventLoop: eventLoop)
         }
 
         /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
@@ -33,37 +28,63 @@ final class LoopDelivery {
         var onLoop: LoopDelivery { bound.value }
     }
 
-    private let settings: Settings
+    private let metrics: StreamMetrics
     private var threads: [ThreadID: LoopThread] = [:]
     private var sessions: [ObjectIdentifier: StreamSession] = [:]
     private var awaiting: [ObjectIdentifier: StreamSession] = [:]
-    private var heartbeat: RepeatedTask?
+    private var sweeps: RepeatedTask?
+    private var sweepClock: SweepClock?
+    /// Set when the service is about to stop.
+    private(set) var spread: ReconnectSpread?
+    /// Whether the service stops.
+    private(set) var isClosing = false
     /// Everything accepted up to there is committed, as far as this loop was told.
     private(set) var committedPosition: UInt64 = 0
 
-    private init(settings: Settings) { self.settings = settings }
+    private init(metrics: StreamMetrics) { self.metrics = metrics }
 
     // MARK: Sessions
 
-    func add(_ session: StreamSession, on handle: Handle) {
+    /// - Parameter interval: how often the sessions of the loop are looked after, in milliseconds.
+    func add(_ session: StreamSession, on handle: Handle, every interval: UInt32) {
         sessions[ObjectIdentifier(session)] = session
-        guard heartbeat == nil else { return }
-        let interval = TimeAmount.milliseconds(settings.heartbeatMilliseconds)
-        heartbeat = handle.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-            for session in handle.onLoop.sessions.values { session.heartbeat() }
+        guard sweeps == nil else { return }
+        let interval = TimeAmount.milliseconds(Int64(interval))
+        sweepClock = SweepClock(interval: interval, start: handle.eventLoop.now)
+        sweeps = handle.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            handle.onLoop.sweep(at: handle.eventLoop.now)
         }
+    }
+
+    private func sweep(at now: NIODeadline) {
+        guard let elapsed = sweepClock?.elapsed(at: now) else { return }
+        for session in sessions.values { session.sweep(elapsed: elapsed) }
     }
 
     func remove(_ session: StreamSession, on handle: Handle) {
         sessions[ObjectIdentifier(session)] = nil
         stopAwaiting(session, on: handle)
         if sessions.isEmpty {
-            heartbeat?.cancel()
-            heartbeat = nil
+            sweeps?.cancel()
+            sweeps = nil
         }
     }
 
+    /// Tells every session that the service is about to stop.
+    ///
+    /// - Parameter spread: makes out, for each of so many sessions, when its client may come back.
+    func drain(_ spread: ReconnectSpread) {
+        self.spread = spread
+        for (index, session) in sessions.values.enumerated() {
+            session.drain(
+                reconnectMilliseconds: spread.milliseconds(
+                    index, of: sessions.count, fraction: Double.random(in: 0..<1)))
+        }
+    }
+
+    /// Closes every session, and those that come late.
     func closeSessions() {
+        isClosing = true
         for session in sessions.values { session.goAway() }
     }
 
@@ -97,13 +118,21 @@ final class LoopDelivery {
         return true
     }
 
+    /// Those who follow a thread on this loop.
+    func subscribers(of thread: ThreadID) -> [Subscriber] { threads[thread]?.subscribers ?? [] }
+
     // MARK: Commits
 
     /// One commit: every live subscriber of its threads gets the frames, then every connection is flushed once.
     func deliver(_ events: [CommittedEvents], upTo position: UInt64) {
         committedPosition = max(committedPosition, position)
         var written: [StreamSession] = []
-        for committed in events { threads[committed.events.thread]?.deliver(committed, written: &written) }
+        var sentCount = 0
+        for committed in events {
+            threads[committed.events.thread]?.deliver(committed, written: &written, sentCount: &sentCount)
+        }
+        // Once for the whole commit.
+        metrics.sent(sentCount)
         for session in awaiting.values { session.didCommit(upTo: committedPosition, written: &written) }
         for session in written { session.flushWritten() }
     }

@@ -28,13 +28,16 @@ final class LoopThread {
         }
     }
 
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession]) {
+    /// Those who follow the thread on this loop.
+    var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
+
+    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         let events = committed.events
         owner = committed.owner
         headID = events.lastID
         var somebodyCatchesUp = false
         for subscription in subscriptions {
-            subscription.deliver(committed, written: &written)
+            subscription.deliver(committed, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
         if somebodyCatchesUp {

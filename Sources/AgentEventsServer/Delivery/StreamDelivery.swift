@@ -12,9 +12,9 @@ final class StreamDelivery: CommitObserver {
     private let allocator = ByteBufferAllocator()
 
     /// - Parameter eventLoops: at most 64.
-    init(eventLoops: [any EventLoop], settings: LoopDelivery.Settings) {
+    init(eventLoops: [any EventLoop], metrics: StreamMetrics) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
-        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0, settings: settings) }
+        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0, metrics: metrics) }
     }
 
     /// The part of the delivery that lives on an event loop.
@@ -41,6 +41,20 @@ final class StreamDelivery: CommitObserver {
             preconditionFailure("a loop of this delivery")
         }
         return 1 << UInt64(index)
+    }
+
+    /// Those who follow a thread, on all loops.
+    func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
+        var subscribers: [Subscriber] = []
+        for loop in loops {
+            subscribers += try await loop.eventLoop.submit { loop.onLoop.subscribers(of: thread) }.get()
+        }
+        return subscribers
+    }
+
+    /// Tells every session that the service is about to stop, and when its client may come back.
+    func drain(_ spread: ReconnectSpread) {
+        for loop in loops { loop.execute { $0.drain(spread) } }
     }
 
     /// Closes every session because the service goes away.

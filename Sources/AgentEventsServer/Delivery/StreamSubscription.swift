@@ -5,15 +5,24 @@ import NIOCore
 final class StreamSubscription {
     let thread: ThreadID
     let loopThread: LoopThread
+    let consumer: ConsumerID?
+    /// Whether fragments may be merged while the subscriber is behind.
+    let merges: Bool
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
+    private var acknowledgements = AcknowledgementStateMachine()
     /// The id of the last event written; `nil` when the subscriber begins at the start.
     private var lastID: EventID?
+    private var startSequence: UInt64 = 0
     /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
     private var isCleared = false
+    /// Whether the place of the consumer is kept for this subscription.
+    var isAttached = false
 
-    init(thread: ThreadID, loopThread: LoopThread, session: StreamSession) {
-        self.thread = thread
+    init(_ request: SubscribeRequest, loopThread: LoopThread, session: StreamSession) {
+        thread = request.thread
+        consumer = request.consumer
+        merges = request.merges
         self.loopThread = loopThread
         self.session = session
     }
@@ -24,6 +33,8 @@ final class StreamSubscription {
     func opened(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
         lastID = opened.cursor
+        startSequence = opened.after
+        acknowledgements.resume(at: opened.acknowledged)
         act(machine.opened(after: opened.after, end: opened.end, head: visibleHead))
     }
 
@@ -31,21 +42,27 @@ final class StreamSubscription {
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
-    func didRead(_ page: FramedEvents?, reachesEnd: Bool) {
-        guard var cursor = machine.cursor else { return }
+    ///
+    /// - Returns: how many events were sent.
+    func didRead(_ page: FramedEvents?, reachesEnd: Bool) -> Int {
+        guard var cursor = machine.cursor else { return 0 }
+        let start = cursor
         var reachesEnd = reachesEnd
         if let page, let frames = page.frames(after: cursor) {
             session.write(frames)
             cursor = page.lastSequence
             lastID = page.lastID
         }
-        if session.isWritable, cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor) {
+        if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
+            session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
+        {
             for frames in recent { session.write(frames) }
             cursor = loopThread.head
             lastID = loopThread.headID
             reachesEnd = true
         }
         act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
+        return Int(clamping: cursor - start)
     }
 
     private func act(_ action: SubscriptionStateMachine.NextAction) {
@@ -58,21 +75,41 @@ final class StreamSubscription {
     }
 
     /// A commit with events of the thread.
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession]) {
+    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         if !isCleared {
             // The thread was opened after the subscription: if for somebody else, it stays silent.
             guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        switch machine.committed(upTo: committed.events.lastSequence, isWritable: session.isWritable) {
+        let isWritable = session.mayWrite(byteCount: committed.events.byteCount)
+        switch machine.committed(upTo: committed.events.lastSequence, isWritable: isWritable) {
         case .none: break
         case .write(let after):
             guard let frames = committed.events.frames(after: after) else { return }
             lastID = committed.events.lastID
             session.write(frames, written: &written)
+            sentCount += Int(clamping: committed.events.lastSequence - max(after, committed.events.firstSequence - 1))
         case .fallBehind:
             session.wantsToRead(self)
         }
+    }
+
+    /// The subscriber has handled everything up to a cursor.
+    func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
+        acknowledgements.acknowledge(cursor, sent: lastID)
+    }
+
+    /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
+    var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
+
+    /// The subscription as others may know of it; `nil` when it is none of the thread's.
+    var subscriber: Subscriber? { session.subscriber(self) }
+
+    func subscriber(_ connection: ConnectionID, _ user: UserID) -> Subscriber? {
+        guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
+        return Subscriber(
+            connection: connection, user: user, consumer: consumer, state: state, sent: lastID,
+            acknowledged: acknowledgements.acknowledged)
     }
 
     /// The head as far as the subscriber may know of it.
@@ -94,4 +131,6 @@ struct OpenedSubscription: Sendable {
     var end: UInt64
     /// Whether the thread has an event and the subscriber may read it.
     var isCleared: Bool
+    /// What the consumer had acknowledged before; `nil` for nothing.
+    var acknowledged: EventID?
 }

@@ -29,6 +29,16 @@ struct SubscriptionStateMachine: Equatable {
 
     var isLive: Bool { if case .live = state { true } else { false } }
 
+    /// Where the subscription stands, for others; `nil` after its end.
+    var subscriberState: Subscriber.State? {
+        switch state {
+        case .opening: .opening
+        case .replaying: .replaying
+        case .live: .live
+        case .ended: nil
+        }
+    }
+
     enum NextAction: Equatable {
         case none
         /// Read a page behind the cursor, when it is this subscription's turn.

@@ -6,6 +6,7 @@ import HummingbirdCore
 /// The service's HTTP routes. Every answer, also to a wrong request, is JSON.
 struct HTTPInterface: Sendable {
     let runtime: AgentRuntime
+    let stream: StreamEndpoint
     let access: RequestAccess
     let origins: OriginPolicy
     let ingest: EventIngest
@@ -26,10 +27,14 @@ struct HTTPInterface: Sendable {
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
             maximumBatchEvents: maximumBatchEvents)
         let messages = MessageRoute(intake: intake, access: access, maximumBodyByteCount: maximumMessageByteCount)
-        let stream = StreamRoute(origins: origins, access: access)
+        let state = StateRoute(log: runtime.log, stream: self.stream, access: access)
+        let subscribers = SubscribersRoute(log: runtime.log, stream: self.stream, access: access)
+        let stream = StreamRoute(origins: origins, access: access, readiness: readiness)
         add("/health", [.get: { _, _ in health.health() }], to: router)
         add("/ready", [.get: { _, _ in health.ready() }], to: router)
         add("/v1/threads/:thread/events", [.get: page.respond, .post: events.respond], to: router)
+        add("/v1/threads/:thread/state", [.get: state.respond], to: router)
+        add("/v1/threads/:thread/subscribers", [.get: subscribers.respond], to: router)
         add("/v1/threads/:thread/messages", [.post: messages.respond], to: router)
         add(RouterPath(UpgradeDecision.path), [.get: stream.respond], to: router)
         return router

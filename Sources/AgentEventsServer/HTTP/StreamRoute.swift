@@ -7,6 +7,7 @@ import HummingbirdCore
 struct StreamRoute: Sendable {
     let origins: OriginPolicy
     let access: RequestAccess
+    let readiness: Readiness
 
     func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
         guard request.headers[.secWebSocketKey] != nil || request.headers[.secWebSocketVersion] != nil else {
@@ -22,6 +23,9 @@ struct StreamRoute: Sendable {
             }
             return response
         case .accept:
+            guard readiness.phase != .stopping else {
+                throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true)
+            }
             _ = try await access.principal(of: request, subprotocols: upgrade.subprotocols)
             return Self.upgradeRequired()
         }

@@ -4,8 +4,10 @@ package import AgentEvents
 package struct ClientMessage: Hashable, Sendable {
     /// What the client asks for.
     package enum Operation: Hashable, Sendable {
-        case subscribe(ThreadID, start: StartPosition)
+        case subscribe(SubscribeRequest)
         case unsubscribe(ThreadID)
+        /// - Parameter cursor: everything up to there is acknowledged.
+        case acknowledge(ThreadID, cursor: Cursor)
         case emit(EmitRequest)
         case ping
         case pong
@@ -79,16 +81,18 @@ extension ClientMessage {
         }
         switch known {
         case .subscribe:
-            return try subscribe(members)
+            return .subscribe(try subscribe(members))
         case .unsubscribe:
             return .unsubscribe(try members.identifier("thread_id"))
+        case .ack:
+            return try acknowledge(members)
         case .emit:
             return .emit(try emit(members, maximumBatchEvents: maximumBatchEvents))
         case .ping:
             return .ping
         case .pong:
             return .pong
-        case .auth, .ack, .command, .refresh:
+        case .auth, .command, .refresh:
             throw ProtocolError(
                 .operationUnsupported,
                 "this service does not do \(known.rawValue); it does: \(OperationName.supported)",
@@ -97,25 +101,36 @@ extension ClientMessage {
         }
     }
 
-    private static func subscribe(_ members: MessageMembers) throws(ProtocolError) -> Operation {
-        let thread: ThreadID = try members.identifier("thread_id")
-        if members["consumer"] != nil {
-            throw ProtocolError(
-                .operationUnsupported,
-                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
-                path: "$.consumer",
-                thread: thread
-            )
-        }
-        guard members["after"] != nil else { return .subscribe(thread, start: .now) }
+    private static func subscribe(_ members: MessageMembers) throws(ProtocolError) -> SubscribeRequest {
+        var request = SubscribeRequest(thread: try members.identifier("thread_id"))
         do throws(ProtocolError) {
-            let after = try members.text("after")
-            return .subscribe(thread, start: try StartPosition(text: after, path: "$.after"))
+            request.consumer = try members.optionalIdentifier("consumer")
+            request.merges = try members.optionalBool("merge") ?? true
+            if try members.optionalBool("snapshot") ?? false { request.snapshot = .onReset }
+            if members["after"] != nil {
+                let after = try members.text("after")
+                if after == "snapshot" {
+                    request.snapshot = .atStart
+                } else {
+                    request.start = try StartPosition(text: after, path: "$.after")
+                }
+            }
         } catch {
             var error = error
-            error.thread = thread
+            error.thread = request.thread
             throw error
         }
+        return request
+    }
+
+    private static func acknowledge(_ members: MessageMembers) throws(ProtocolError) -> Operation {
+        let thread: ThreadID = try members.identifier("thread_id")
+        guard let cursor = Cursor(try members.text("cursor")) else {
+            throw ProtocolError(
+                .cursorInvalid, "that is no cursor: a cursor is the id of an event, such as 3-42", path: "$.cursor",
+                thread: thread)
+        }
+        return .acknowledge(thread, cursor: cursor)
     }
 
     private static func emit(

@@ -27,6 +27,12 @@ struct MessageMembers {
         return text
     }
 
+    func optionalBool(_ name: String) throws(ProtocolError) -> Bool? {
+        guard let value = object[name] else { return nil }
+        guard let bool = value.boolValue else { throw Self.wrong(name, "is true or false") }
+        return bool
+    }
+
     func array(_ name: String) throws(ProtocolError) -> [JSONValue] {
         guard let array = try required(name).arrayValue else { throw Self.wrong(name, "is an array") }
         return array

@@ -10,8 +10,12 @@ package enum ServerMessage: Hashable, Sendable {
     /// - Parameter cursor: the last event sent; `nil` when there was none.
     case live(ThreadID, cursor: Cursor?)
     case reset(ThreadID, ResetReason, oldest: Cursor?)
+    /// - Parameter cursor: the event that the state is as of; `nil` when there is none.
+    case snapshot(ThreadID, cursor: Cursor?, state: JSONValue)
     case emitted(RequestTag?, ThreadID, cursors: [Cursor])
     case ping
+    /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
+    case drain(reconnectMilliseconds: Int64)
     case pong(RequestTag?)
     case error(ProtocolError)
 
@@ -38,11 +42,16 @@ package enum ServerMessage: Hashable, Sendable {
             return Self.encode(
                 "reset", nil,
                 [("thread_id", thread.json), ("reason", .string(reason.rawValue)), ("oldest", oldest.json)])
+        case .snapshot(let thread, let cursor, let state):
+            return Self.encode(
+                "snapshot", nil, [("thread_id", thread.json), ("cursor", cursor.json), ("state", state)])
         case .emitted(let tag, let thread, let cursors):
             return Self.encode(
                 "emitted", tag, [("thread_id", thread.json), ("cursors", .array(cursors.map { $0.json }))])
         case .ping:
             return Self.encode("ping", nil, [])
+        case .drain(let milliseconds):
+            return Self.encode("drain", nil, [("reconnect_in_ms", .integer(milliseconds))])
         case .pong(let tag):
             return Self.encode("pong", tag, [])
         case .error(let error):

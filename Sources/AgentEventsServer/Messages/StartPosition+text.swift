@@ -14,7 +14,7 @@ extension StartPosition {
         case "snapshot":
             throw ProtocolError(
                 .operationUnsupported,
-                "this service gives no snapshots: ask for \"start\", \"now\" or a cursor",
+                "there are no snapshots among events: ask for \"start\", \"now\" or a cursor",
                 path: path
             )
         default:

@@ -7,8 +7,9 @@ public import ServiceLifecycle
 
 /// The service: events over WebSocket and HTTP, and agents that people can talk to.
 ///
-/// It runs the runtime, its agents and the server together. When it is shut down gracefully it takes nothing new,
-/// cancels the agents, closes the connections once the agents have ended, and stops the runtime last.
+/// It runs the runtime, its agents and the server together. When it is shut down gracefully it takes nothing new, tells
+/// its clients when to come back, gives the agents time to end, ends the runs that are open after that, closes the
+/// connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGraceSeconds``.
 ///
 /// ```swift
 /// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
@@ -24,26 +25,33 @@ public struct AgentEventsService: Service {
     let origins: OriginPolicy
     let dispatcher: AgentDispatcher
     private let readiness = Readiness()
+    private let serverGate = Gate()
     private let onListening: @Sendable (_ port: Int) -> Void
+    private let onStuckAgents: @Sendable (_ count: Int) -> Void
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
     ///   - agents: those that `POST /v1/threads/{t}/messages` can start; the first one answers who names none.
     ///   - authenticator: finds out who makes a request. ``NoAuthentication`` is refused on any address but loopback.
     ///   - onListening: called once with the port when the service takes requests.
+    ///   - onStuckAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
+    ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
+    ///     process that does not want to wait for them exits here.
     public init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
         authenticator: any Authenticator = NoAuthentication(),
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
-        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
+        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         self.runtime = runtime
         self.authenticator = authenticator
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
+        self.onStuckAgents = onStuckAgents
         origins = OriginPolicy(
             allowedOrigins: configuration.allowedOrigins, needsCredentials: authenticator.needsCredentials)
         dispatcher = AgentDispatcher(
@@ -59,8 +67,8 @@ public struct AgentEventsService: Service {
             throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(configuration.port)")
         }
         let stream = StreamEndpoint(
-            runtime: runtime, authenticator: authenticator, origins: origins, limits: configuration.streamLimits,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            runtime: runtime, authenticator: authenticator, origins: origins, readiness: readiness,
+            limits: configuration.streamLimits, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         do {
             try await runParts(stream)
         } catch {
@@ -99,7 +107,7 @@ public struct AgentEventsService: Service {
                     for action in machine.receive(input) { act(on: action, stream, &group) }
                 }
             } catch {
-                dispatcher.shutdown()
+                dispatcher.cancel()
                 stream.closeConnections()
                 throw error
             }
@@ -112,33 +120,50 @@ public struct AgentEventsService: Service {
         _ group: inout ThrowingTaskGroup<ServiceStateMachine.Input, any Error>
     ) {
         switch action {
-        case .beginShutdown:
-            guard readiness.phase != .stopping else { return }
+        case .beginDrain:
             logger.info("service stopping")
             readiness.stop()
-            dispatcher.shutdown()
+            dispatcher.close()
+            stream.drain(spreadMilliseconds: Int64(configuration.reconnectSpreadSeconds * 1000))
             let grace = configuration.shutdownGraceSeconds
             group.addTask {
                 // A cancelled sleep comes too late to matter.
-                try? await Task.sleep(for: .seconds(grace / 2))
+                try? await Task.sleep(for: .seconds(grace - min(grace / 2, 1)))
                 return .agentsDeadlinePassed
             }
             group.addTask {
                 try? await Task.sleep(for: .seconds(grace))
                 return .deadlinePassed
             }
+        case .endRuns:
+            group.addTask {
+                try await runtime.cancelOpenRuns(reason: "shutdown")
+                dispatcher.cancel()
+                return .runsEnded
+            }
         case .closeConnections:
             stream.closeConnections()
+            // The listening socket closes now, not before: until here `/ready` told that the service stops.
+            serverGate.open()
         case .stopRuntime:
             runtime.shutdown()
-        case .cancelParts, .finish:
+        case .cancelParts:
+            stream.closeConnections()
+            dispatcher.cancel()
             group.cancelAll()
+        case .finish:
+            group.cancelAll()
+        case .reportStuckAgents:
+            let count = dispatcher.runningCount
+            logger.error("agents ignore their cancellation", metadata: ["agents.count": "\(count)"])
+            onStuckAgents(count)
         }
     }
 
     private func runServer(_ stream: StreamEndpoint) async throws {
         let interface = HTTPInterface(
             runtime: runtime,
+            stream: stream,
             access: RequestAccess(authenticator: authenticator),
             origins: origins,
             ingest: EventIngest(runtime: runtime),
@@ -170,7 +195,13 @@ public struct AgentEventsService: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await stream.run() }
                 defer { stream.finish() }
-                try await application.run()
+                try await ServiceGroup(
+                    configuration: .init(
+                        services: [
+                            .init(service: application),
+                            .init(service: serverGate, successTerminationBehavior: .gracefullyShutdownGroup),
+                        ], logger: logger)
+                ).run()
             }
         } catch is CancellationError {
             // Cancelled by this service, at the end of the grace period or with the service itself.

@@ -4,8 +4,12 @@ public struct ServiceConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on; 0 for any that is free. Default: 8080.
     public var port = 8080
-    /// How often a connection is pinged, in seconds. Default: 25.
+    /// How long a connection may be silent, in either direction, before it is pinged, in seconds. One from which nothing
+    /// comes for twice as long after that is closed. Default: 25.
     public var heartbeatSeconds: Double = 25
+    /// How long a client may take nothing of what waits for it, in seconds; then its connection is closed, and it can come
+    /// back with its cursor. Default: 60.
+    public var stallSeconds: Double = 60
     /// The largest message of a client, in bytes. Default: 1 MiB.
     public var maximumMessageByteCount = 1024 * 1024
     /// The largest body of an HTTP request with events, in bytes. Default: 16 MiB.
@@ -14,17 +18,24 @@ public struct ServiceConfiguration: Sendable {
     public var maximumBatchEvents = 1000
     /// How many threads one connection may be subscribed to. Default: 1000.
     public var maximumSubscriptionsPerConnection = 1000
-    /// From so many bytes on that a connection has not taken yet, it is sent nothing more until it has. Default:
-    /// 256 KiB.
+    /// From so many bytes on that a connection has not taken yet, no event is written to it until it has taken half of
+    /// them; what it misses comes from the log then. Beyond that at most one page or one commit waits for it, 1 MiB or a
+    /// single larger event, and 64 KiB of answers. Default: 256 KiB.
     public var outboundWatermarkByteCount = 256 * 1024
+    /// How many bytes of events are read from the log at a time for a client that is behind; the threads of a connection
+    /// take turns. Default: 64 KiB.
+    public var pageByteCount = 64 * 1024
     /// How many agents may run at once. Default: 256.
     public var maximumConcurrentRuns = 256
     /// The origins whose web pages may use the service, such as `https://chat.example.com`; `*` for all. The service's
     /// own pages always may. Default: none.
     public var allowedOrigins: Set<String> = []
-    /// How long a shutdown may take, in seconds. Agents get half of it to end by themselves once they are cancelled.
-    /// Default: 5.
+    /// How long a shutdown may take, in seconds. Agents get all of it but the last second (or the last half, if that is
+    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Default: 5.
     public var shutdownGraceSeconds: Double = 5
+    /// The longest that a client is asked to wait, at a shutdown, before it connects again, in seconds. Clients are asked
+    /// to come 10 milliseconds apart, as far as there is room. Default: 30.
+    public var reconnectSpreadSeconds: Double = 30
 
     public init() {}
 
@@ -35,7 +46,9 @@ public struct ServiceConfiguration: Sendable {
         limits.maximumBatchEvents = maximumBatchEvents
         limits.maximumSubscriptions = maximumSubscriptionsPerConnection
         limits.outboundWatermarkByteCount = outboundWatermarkByteCount
-        limits.heartbeatMilliseconds = Int64(heartbeatSeconds * 1000)
+        limits.pageByteCount = pageByteCount
+        limits.heartbeatMilliseconds = UInt32(clamping: Int64(heartbeatSeconds * 1000))
+        limits.stallMilliseconds = UInt32(clamping: Int64(stallSeconds * 1000))
         return limits
     }
 }

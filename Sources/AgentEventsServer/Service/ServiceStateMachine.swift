@@ -15,75 +15,104 @@ package struct ServiceStateMachine: Equatable {
         case ended(Part)
         /// The agents have had their time.
         case agentsDeadlinePassed
+        /// No run is open any more.
+        case runsEnded
         case deadlinePassed
         /// The service's own task is cancelled.
         case cancelled
     }
 
     package enum Action: Hashable, Sendable {
-        /// Refuse what is new, cancel the agents and set the deadlines.
-        case beginShutdown
+        /// Refuse what is new, tell the connections, and set the deadlines.
+        case beginDrain
+        /// End the runs that are open, and cancel the agents.
+        case endRuns
         case closeConnections
         case stopRuntime
-        /// Cancel all that still runs.
+        /// Close the connections and cancel all that still runs.
         case cancelParts
+        /// Everything has ended but agents that ignore their cancellation.
+        case reportStuckAgents
         case finish
     }
 
-    private enum State: Equatable {
+    private enum Phase: Equatable {
         case running
-        case stopping(areConnectionsClosed: Bool, isRuntimeStopped: Bool)
+        /// The agents have time to end.
+        case draining
+        /// The runs that are open are being ended.
+        case endingRuns
+        /// The connections are being closed, then the runtime.
+        case closing
+        /// All that still runs was cancelled.
+        case cancelled
         case finished
     }
 
-    private var state = State.running
+    private var phase = Phase.running
     private var ended: Set<Part> = []
+    private var isRuntimeStopped = false
+    private var areAgentsReported = false
 
     package init() {}
 
     package mutating func receive(_ input: Input) -> [Action] {
-        switch (state, input) {
+        switch (phase, input) {
         case (.finished, _):
             return []
         case (.running, .shutdownRequested):
-            state = .stopping(areConnectionsClosed: false, isRuntimeStopped: false)
-            return [.beginShutdown] + proceed()
+            phase = .draining
+            return [.beginDrain] + proceed()
         case (.running, .ended(let part)):
             // One part alone is no service: the others go too.
             ended.insert(part)
-            state = .stopping(areConnectionsClosed: true, isRuntimeStopped: true)
-            return [.beginShutdown, .closeConnections, .cancelParts] + proceed()
-        case (.stopping, .ended(let part)):
+            return cancel(begins: true)
+        case (.draining, .ended(let part)), (.endingRuns, .ended(let part)), (.closing, .ended(let part)),
+            (.cancelled, .ended(let part)):
             ended.insert(part)
             return proceed()
-        case (.stopping(false, let isRuntimeStopped), .agentsDeadlinePassed):
-            state = .stopping(areConnectionsClosed: true, isRuntimeStopped: isRuntimeStopped)
-            return [.closeConnections]
-        case (.running, .deadlinePassed), (.stopping, .deadlinePassed), (.running, .cancelled), (.stopping, .cancelled):
-            state = .stopping(areConnectionsClosed: true, isRuntimeStopped: true)
-            return [.beginShutdown, .closeConnections, .cancelParts] + proceed()
-        case (.running, .agentsDeadlinePassed), (.stopping(true, _), .agentsDeadlinePassed),
-            (.stopping, .shutdownRequested):
+        case (.draining, .agentsDeadlinePassed):
+            phase = .endingRuns
+            return [.endRuns]
+        case (.endingRuns, .runsEnded):
+            phase = .closing
+            return [.closeConnections] + proceed()
+        case (.running, .deadlinePassed), (.running, .cancelled):
+            return cancel(begins: true)
+        case (.draining, .deadlinePassed), (.endingRuns, .deadlinePassed), (.closing, .deadlinePassed),
+            (.draining, .cancelled), (.endingRuns, .cancelled), (.closing, .cancelled):
+            return cancel(begins: false)
+        case (.draining, .shutdownRequested), (.endingRuns, .shutdownRequested), (.closing, .shutdownRequested),
+            (.running, .agentsDeadlinePassed), (.endingRuns, .agentsDeadlinePassed), (.closing, .agentsDeadlinePassed),
+            (.running, .runsEnded), (.draining, .runsEnded), (.closing, .runsEnded),
+            (.cancelled, .shutdownRequested), (.cancelled, .agentsDeadlinePassed), (.cancelled, .runsEnded),
+            (.cancelled, .deadlinePassed), (.cancelled, .cancelled):
             return []
         }
     }
 
+    private mutating func cancel(begins: Bool) -> [Action] {
+        phase = .cancelled
+        return (begins ? [.beginDrain] : []) + [.cancelParts] + proceed()
+    }
+
     private mutating func proceed() -> [Action] {
-        guard case .stopping(var areConnectionsClosed, var isRuntimeStopped) = state else { return [] }
         guard ended.count < Part.allCases.count else {
-            state = .finished
+            phase = .finished
             return [.finish]
         }
-        var actions: [Action] = []
-        if ended.contains(.agents), !areConnectionsClosed {
-            areConnectionsClosed = true
-            actions.append(.closeConnections)
-        }
-        if ended.isSuperset(of: [.agents, .server]), !isRuntimeStopped {
+        switch phase {
+        case .draining where ended.contains(.agents):
+            phase = .endingRuns
+            return [.endRuns]
+        case .closing where ended.contains(.server) && !isRuntimeStopped:
             isRuntimeStopped = true
-            actions.append(.stopRuntime)
+            return [.stopRuntime]
+        case .cancelled where ended.isSuperset(of: [.runtime, .server]) && !areAgentsReported:
+            areAgentsReported = true
+            return [.reportStuckAgents]
+        case .running, .draining, .endingRuns, .closing, .cancelled, .finished:
+            return []
         }
-        state = .stopping(areConnectionsClosed: areConnectionsClosed, isRuntimeStopped: isRuntimeStopped)
-        return actions
     }
 }

@@ -7,6 +7,7 @@ import NIOCore
 struct StreamEndpoint: Sendable {
     let authenticator: any Authenticator
     let origins: OriginPolicy
+    private let readiness: Readiness
     private let services: StreamServices
     private let eventLoops: [any EventLoop]
 
@@ -15,20 +16,26 @@ struct StreamEndpoint: Sendable {
         runtime: AgentRuntime,
         authenticator: any Authenticator,
         origins: OriginPolicy,
+        readiness: Readiness,
         limits: StreamLimits,
         eventLoopGroup: any EventLoopGroup,
         logger: Logger
     ) {
         self.authenticator = authenticator
         self.origins = origins
+        self.readiness = readiness
         eventLoops = Array(eventLoopGroup.makeIterator())
-        let delivery = StreamDelivery(
-            eventLoops: eventLoops, settings: .init(heartbeatMilliseconds: limits.heartbeatMilliseconds))
+        let store = runtime.log as? any StateStore
+        let metrics = StreamMetrics()
+        let delivery = StreamDelivery(eventLoops: eventLoops, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
             readers: WorkerPool(workerCount: 8),
             emitters: WorkerPool(workerCount: 8),
+            consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
+            snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
+            metrics: metrics,
             limits: limits,
             logger: logger
         )
@@ -39,7 +46,8 @@ struct StreamEndpoint: Sendable {
     ///
     /// - Parameter http: answers what is no upgrade.
     func childChannel(http: HTTP1Channel) -> StreamChildChannel {
-        StreamChildChannel(http: http, services: services, authenticator: authenticator, origins: origins)
+        StreamChildChannel(
+            http: http, services: services, authenticator: authenticator, origins: origins, readiness: readiness)
     }
 
     /// Works for the connections until ``finish()``.
@@ -47,6 +55,7 @@ struct StreamEndpoint: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await services.readers.run() }
             group.addTask { await services.emitters.run() }
+            group.addTask { await services.consumers?.run() }
         }
     }
 
@@ -54,6 +63,24 @@ struct StreamEndpoint: Sendable {
     func finish() {
         services.readers.finish()
         services.emitters.finish()
+        services.consumers?.finish()
+    }
+
+    /// Those who follow a thread over WebSocket.
+    func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
+        try await services.delivery.subscribers(of: thread)
+    }
+
+    /// The state of a thread after everything that is committed.
+    func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
+        try await services.snapshots.state(of: thread)
+    }
+
+    /// Tells every open WebSocket that the service is about to stop, and when its client may come back: after a wait that
+    /// differs for each, of at most so many milliseconds.
+    func drain(spreadMilliseconds: Int64) {
+        services.delivery.drain(
+            ReconnectSpread(maximumMilliseconds: spreadMilliseconds, loopCount: eventLoops.count))
     }
 
     /// Tells every open WebSocket that the service goes away (1001). Returns at once; the server ends when all are closed.

@@ -6,6 +6,7 @@ struct PageRead: Sendable {
     let thread: ThreadID
     let after: UInt64
     let byteCount: Int
+    let merges: Bool
     let log: any EventLog
 
     struct Page: Sendable {
@@ -17,9 +18,12 @@ struct PageRead: Sendable {
     func run() async -> Result<Page, EventLogError> {
         do throws(EventLogError) {
             let page = try await log.read(LogRead(.thread(thread, after: after), maximumByteCount: byteCount))
+            guard !page.events.isEmpty else { return .success(Page(reachesEnd: page.reachesEnd)) }
+            let allocator = ByteBufferAllocator()
             let events =
-                page.events.isEmpty
-                ? nil : FramedEvents(page.events, thread: thread, allocator: ByteBufferAllocator())
+                merges
+                ? FramedEvents(merging: page.events, thread: thread, allocator: allocator)
+                : FramedEvents(page.events, thread: thread, allocator: allocator)
             return .success(Page(events: events, reachesEnd: page.reachesEnd))
         } catch {
             return .failure(error)

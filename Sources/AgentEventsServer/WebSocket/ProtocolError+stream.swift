@@ -14,4 +14,12 @@ extension ProtocolError.Code {
     static let subscriptionExists = Self("subscription.exists")
     /// The connection does not follow the thread.
     static let subscriptionUnknown = Self("subscription.unknown")
+    /// An acknowledgement of something that was not sent on this connection.
+    static let acknowledgementNotSent = Self("ack.not_sent")
+    /// Acknowledgements cannot be stored at the moment.
+    static let acknowledgementNotStored = Self("ack.not_stored")
+    /// The service's log stores no acknowledgements.
+    static let consumerUnsupported = Self("consumer.unsupported")
+    /// A consumer's name that cannot be stored.
+    static let consumerInvalid = Self("consumer.invalid")
 }

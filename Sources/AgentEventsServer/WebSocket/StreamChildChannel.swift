@@ -28,6 +28,7 @@ struct StreamChildChannel: ServerChildChannel {
     let services: StreamServices
     let authenticator: any Authenticator
     let origins: OriginPolicy
+    let readiness: Readiness
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -39,7 +40,7 @@ struct StreamChildChannel: ServerChildChannel {
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
-            let filter = UpgradeFilter(authenticator: authenticator, origins: origins)
+            let filter = UpgradeFilter(authenticator: authenticator, origins: origins, readiness: readiness)
             let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
                 upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(

@@ -10,11 +10,16 @@ struct StreamEmissions {
 
     /// How many wait to be carried out.
     var queuedCount: Int { queue.count }
+    /// How many bytes their messages had.
+    private(set) var queuedByteCount = 0
 
     /// Nothing waits, runs or is to be answered.
     var isIdle: Bool { queue.isEmpty && !isRunning && nextReply == replies.count }
 
-    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?) { queue.append((request, tag)) }
+    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) {
+        queue.append((request, tag))
+        queuedByteCount += byteCount
+    }
 
     /// Everything that waits, when nothing is being carried out; else `nil`.
     mutating func takeBatch() -> [(request: EmitRequest, tag: RequestTag?)]? {
@@ -22,6 +27,7 @@ struct StreamEmissions {
         isRunning = true
         var batch: [(request: EmitRequest, tag: RequestTag?)] = []
         swap(&batch, &queue)
+        queuedByteCount = 0
         return batch
     }
 

@@ -15,10 +15,14 @@ final class StreamHandler: ChannelDuplexHandler {
     private let loop: LoopDelivery.Handle
     private var inbound: WebSocketInboundStateMachine<ByteBufferView>
     private var malformed = MalformedMessageLimit()
+    private var connection = ConnectionStateMachine()
+    private var heartbeat: HeartbeatStateMachine
+    private var progress: ProgressStateMachine
     private var session: StreamSession?
     private var context: ChannelHandlerContext?
-    private var isClosing = false
-    private var hasWritten = false
+    private var writtenByteCount: UInt64 = 0
+    /// How many bytes of answers were written while the client took nothing.
+    private var backlogByteCount = 0
     private var hasPendingRead = false
 
     init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle) {
@@ -26,15 +30,20 @@ final class StreamHandler: ChannelDuplexHandler {
         self.services = services
         self.loop = loop
         inbound = WebSocketInboundStateMachine(maximumMessageByteCount: services.limits.maximumMessageByteCount)
+        heartbeat = HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
+        progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
     }
 
     // MARK: Life
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        let session = StreamSession(principal: principal, services: services, loop: loop, output: self)
+        let session = StreamSession(
+            ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
+            services: services, loop: loop, output: self)
         self.session = session
-        session.begin(ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")))
+        connection.welcomed()
+        session.begin()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end() }
@@ -45,20 +54,25 @@ final class StreamHandler: ChannelDuplexHandler {
     }
 
     private func end() {
+        connection.lost()
         session?.end()
         session = nil
         context = nil
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { session?.writabilityChanged() }
+        if context.channel.isWritable {
+            backlogByteCount = 0
+            session?.writabilityChanged()
+            resumeReading()
+        }
         context.fireChannelWritabilityChanged()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
-            close(.goingAway, reason: "the server is going away")
+            session?.goAway()
         case ChannelEvent.inputClosed:
             context.close(promise: nil)
         default:
@@ -69,6 +83,7 @@ final class StreamHandler: ChannelDuplexHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        heartbeat.received()
         let frame = unwrapInboundIn(data)
         let action = inbound.receive(
             .init(
@@ -82,13 +97,12 @@ final class StreamHandler: ChannelDuplexHandler {
         case .none: break
         case .message(let payload): receive(payload)
         case .sendPong(let payload):
-            write(frames: WebSocketFraming.pong(ByteBuffer(payload), allocator: context.channel.allocator))
-        case .echoClose(let code):
-            isClosing = true
-            sendClose(code, reason: "")
-            finish()
+            let pong = WebSocketFraming.pong(ByteBuffer(payload), allocator: context.channel.allocator)
+            countBacklog(pong)
+            write(frames: pong)
+        case .echoClose(let code): peerClosed(code)
         case .fail(let code, let reason): close(code, reason: reason)
-        case .finish: finish()
+        case .finish: peerClosed(nil)
         }
     }
 
@@ -118,7 +132,7 @@ final class StreamHandler: ChannelDuplexHandler {
             return
         }
         do throws(ProtocolError) {
-            try session?.receive(message)
+            try session?.receive(message, byteCount: payload.count)
         } catch {
             session?.send(.error(error.answering(message.tag)))
         }
@@ -137,21 +151,97 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Reading pauses while too much waits to be emitted.
+    /// Reading pauses while too much waits to be emitted, or too many answers to be taken.
     func read(context: ChannelHandlerContext) {
-        if session?.isOverloaded == true {
-            hasPendingRead = true
-        } else {
+        if maySendRequests {
             context.read()
+        } else {
+            hasPendingRead = true
         }
     }
 
+    private var maySendRequests: Bool {
+        backlogByteCount < services.limits.maximumBacklogByteCount && session?.isOverloaded != true
+    }
+
+    // MARK: Sweeps
+
+    /// The event loop looks at all of its connections.
+    func sweep(elapsed milliseconds: UInt32) {
+        let pending = pendingByteCount
+        switch progress.sweep(
+            elapsed: milliseconds, writtenByteCount: writtenByteCount, pendingByteCount: pending)
+        {
+        case .none: break
+        case .close:
+            services.metrics.closesSlowReader()
+            let seconds = Double(services.limits.stallMilliseconds) / 1000
+            return close(
+                .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
+        }
+        switch heartbeat.sweep(elapsed: milliseconds, isBlocked: pending > 0) {
+        case .none: break
+        case .send(let ping, let message):
+            if ping { sendPing() }
+            if message { write(ServerMessage.ping.encoded()) }
+            flush()
+        case .close:
+            services.metrics.missesHeartbeat()
+            close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
+        }
+    }
+
+    /// How many bytes wait for the client to take them.
+    private var pendingByteCount: Int {
+        do {
+            return try context?.channel.syncOptions?.getOption(.bufferedWritableBytes) ?? 0
+        } catch {
+            // A channel that is closed has none.
+            return 0
+        }
+    }
+
+    private func sendPing() {
+        guard let context else { return }
+        // Not `write(frames:)`: a client's code never sees a ping frame, so for it the connection is as silent as before.
+        let frame = WebSocketFraming.ping(allocator: context.channel.allocator)
+        writtenByteCount += UInt64(frame.readableBytes)
+        context.write(wrapOutboundOut(frame), promise: nil)
+    }
+
     // MARK: Closing
+
+    private func peerClosed(_ code: WebSocketCloseCode?) {
+        switch connection.peerClosed() {
+        case .none: break
+        case .echo:
+            sendClose(code, reason: "")
+            session?.end()
+            setCloseDeadline()
+            finish()
+        case .finish: finish()
+        }
+    }
 
     private func sendClose(_ code: WebSocketCloseCode?, reason: String) {
         guard let context else { return }
         let frame = WebSocketFraming.close(code: code, reason: reason, allocator: context.channel.allocator)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+    }
+
+    /// A peer that neither answers a close nor takes what was written is not waited for.
+    private func setCloseDeadline() {
+        guard let context else { return }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(services.limits.closeMilliseconds)) {
+            self.closeDeadlinePassed()
+        }
+    }
+
+    private func closeDeadlinePassed() {
+        switch connection.closeDeadlinePassed() {
+        case .none: break
+        case .abort: context?.channel.closeForcibly()
+        }
     }
 
     /// Closes the connection once everything written is with the kernel.
@@ -166,39 +256,65 @@ final class StreamHandler: ChannelDuplexHandler {
 
 extension StreamHandler: StreamOutput {
     var isWritable: Bool { context?.channel.isWritable ?? false }
+    var takesSubscriptions: Bool { connection.takesSubscriptions }
 
     func write(_ message: [UInt8]) {
         guard let context else { return }
-        write(frames: WebSocketFraming.text(message, allocator: context.channel.allocator))
+        let frame = WebSocketFraming.text(message, allocator: context.channel.allocator)
+        countBacklog(frame)
+        write(frames: frame)
+    }
+
+    private func countBacklog(_ frame: ByteBuffer) {
+        if !isWritable { backlogByteCount += frame.readableBytes }
     }
 
     func write(frames: ByteBuffer) {
-        guard let context, !isClosing else { return }
-        hasWritten = true
+        guard let context, connection.mayWrite else { return }
+        heartbeat.wrote()
+        writtenByteCount += UInt64(frames.readableBytes)
         context.write(wrapOutboundOut(frames), promise: nil)
     }
 
     func flush() { context?.flush() }
 
+    func drain(reconnectMilliseconds: Int64) {
+        switch connection.drain() {
+        case .none: break
+        case .announce:
+            write(ServerMessage.drain(reconnectMilliseconds: reconnectMilliseconds).encoded())
+            flush()
+        }
+    }
+
+    func leave(isIdle: Bool) { act(on: connection.leave(isIdle: isIdle)) }
+
+    func becameIdle() { act(on: connection.becameIdle()) }
+
+    private func act(on action: ConnectionStateMachine.CloseAction) {
+        switch action {
+        case .none: break
+        case .sendClose: beginClosing(.goingAway, reason: "the server is going away")
+        }
+    }
+
     func close(_ code: WebSocketCloseCode, reason: String) {
-        guard let context, !isClosing else { return }
+        switch connection.close() {
+        case .none: break
+        case .sendClose: beginClosing(code, reason: reason)
+        }
+    }
+
+    private func beginClosing(_ code: WebSocketCloseCode, reason: String) {
         sendClose(code, reason: reason)
-        isClosing = true
         inbound.close()
         session?.end()
-        let channel = context.channel
-        // The peer answers with a close of its own; one that does not is not waited for.
-        context.eventLoop.scheduleTask(in: .seconds(services.limits.closeSeconds)) { channel.close(promise: nil) }
+        setCloseDeadline()
     }
 
     func resumeReading() {
-        guard hasPendingRead, let context else { return }
+        guard hasPendingRead, maySendRequests, let context else { return }
         hasPendingRead = false
         context.read()
-    }
-
-    func takeHasWritten() -> Bool {
-        defer { hasWritten = false }
-        return hasWritten
     }
 }

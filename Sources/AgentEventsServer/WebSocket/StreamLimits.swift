@@ -9,17 +9,30 @@ struct StreamLimits: Hashable, Sendable {
     /// How many emissions of a connection may wait to be carried out; with more, nothing further is read from it.
     /// Default: 4096.
     var maximumQueuedEmissions = 4096
+    /// How many bytes those emissions may have. Default: 4 MiB.
+    var maximumQueuedEmissionByteCount = 4 * 1024 * 1024
+    /// How many bytes of answers may wait for a client that takes nothing; with more, nothing further is read from it.
+    /// Default: 64 KiB.
+    var maximumBacklogByteCount = 64 * 1024
     /// From so many bytes on that the client has not taken, nothing further is sent until half of them are taken; what
     /// was not sent comes from the log. Default: 256 KiB.
     var outboundWatermarkByteCount = 256 * 1024
     /// How many bytes of events are read from the log at a time for a client that catches up. Default: 64 KiB.
     var pageByteCount = 64 * 1024
-    /// How long a connection without traffic is left alone before it gets a ping, in milliseconds. Default: 25 000.
-    var heartbeatMilliseconds: Int64 = 25_000
+    /// The most that is written at a time, in bytes: a larger commit comes to the client page by page, from the log.
+    /// So no connection has more than this and the watermark waiting for it, besides its answers. Default: 1 MiB.
+    var maximumWriteByteCount = 1024 * 1024
+    /// How long a connection may be silent, in either direction, before it gets a ping, in milliseconds. Default: 25 000.
+    var heartbeatMilliseconds: UInt32 = 25_000
+    /// How long a client may take nothing of what waits for it, in milliseconds. Default: 60 000.
+    var stallMilliseconds: UInt32 = 60_000
     /// How long a client may take for its first request, in seconds. Default: 10.
     var handshakeSeconds: Int64 = 10
-    /// How long a client may take to answer a close, in seconds. Default: 2.
-    var closeSeconds: Int64 = 2
+    /// How long a client may take to answer a close, in milliseconds. Default: 2000.
+    var closeMilliseconds: Int64 = 2000
 
     init() {}
+
+    /// How often the connections of an event loop are looked after, in milliseconds.
+    var sweepMilliseconds: UInt32 { min(max(min(heartbeatMilliseconds, stallMilliseconds) / 5, 10), 5000) }
 }

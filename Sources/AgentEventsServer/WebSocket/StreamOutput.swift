@@ -13,6 +13,14 @@ protocol StreamOutput: AnyObject {
     func close(_ code: WebSocketCloseCode, reason: String)
     /// Reads from the client again, if that had stopped.
     func resumeReading()
-    /// Whether anything was written since the last call.
-    func takeHasWritten() -> Bool
+    /// Whether the client may subscribe to further threads.
+    var takesSubscriptions: Bool { get }
+    /// Tells the client, once, that the service is about to stop.
+    func drain(reconnectMilliseconds: Int64)
+    /// The service stops: closes, at once when nothing that the client emitted is still to be answered.
+    func leave(isIdle: Bool)
+    /// All that the client emitted is answered.
+    func becameIdle()
+    /// Looks after the connection: pings it when it is silent, and closes it when it is dead.
+    func sweep(elapsed milliseconds: UInt32)
 }

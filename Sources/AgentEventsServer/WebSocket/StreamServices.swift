@@ -9,6 +9,11 @@ struct StreamServices: Sendable {
     let readers: WorkerPool
     /// Emissions; these may wait for the log, and must not keep readers waiting.
     let emitters: WorkerPool
+    /// What consumers have acknowledged; `nil` when the log has no place for it.
+    let consumers: ConsumerAcknowledgements?
+    /// The states of threads.
+    let snapshots: ThreadSnapshots
+    let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
 }

@@ -11,15 +11,27 @@ final class StreamSession {
     let services: StreamServices
     let loop: LoopDelivery.Handle
     private let output: any StreamOutput
+    private let connection: ConnectionID
     /// In the order of their subscription.
     private var subscriptions: [StreamSubscription] = []
     /// Those that want to read a page, in the order of their turns.
     private var readQueue: [StreamSubscription] = []
     private var isReading = false
+    /// Those whose snapshot is still to be made.
+    private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
+    /// Whose snapshot is being made.
+    private var snapshotSubscription: StreamSubscription?
     private var emissions: StreamEmissions
     private var isEnded = false
 
-    init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle, output: any StreamOutput) {
+    init(
+        _ connection: ConnectionID,
+        principal: Principal,
+        services: StreamServices,
+        loop: LoopDelivery.Handle,
+        output: any StreamOutput
+    ) {
+        self.connection = connection
         self.principal = principal
         self.services = services
         self.loop = loop
@@ -29,14 +41,15 @@ final class StreamSession {
 
     // MARK: Life
 
-    func begin(_ connection: ConnectionID) {
-        loop.onLoop.add(self, on: loop)
+    func begin() {
+        services.metrics.connected()
+        loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
                 Welcome(
                     connection: connection,
                     user: principal.user,
-                    heartbeatMilliseconds: services.limits.heartbeatMilliseconds,
+                    heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
                     limits: WelcomeLimits(
                         maximumMessageByteCount: services.limits.maximumMessageByteCount,
                         maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
@@ -44,45 +57,56 @@ final class StreamSession {
                         maximumSubscriptions: services.limits.maximumSubscriptions),
                     expiresAt: principal.expiresAt)))
         output.flush()
+        // Upgraded at the last moment.
+        if let spread = loop.onLoop.spread {
+            drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
+        }
+        if loop.onLoop.isClosing { goAway() }
     }
 
     /// The connection is gone. Work under way finishes and finds nobody to tell.
     func end() {
         guard !isEnded else { return }
         isEnded = true
+        services.metrics.disconnected()
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         readQueue = []
+        snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
     }
 
     private func forget(_ subscription: StreamSubscription) {
         subscription.end()
+        services.metrics.unsubscribed()
+        if subscription.isAttached, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
 
-    /// The service goes away.
-    func goAway() { output.close(.goingAway, reason: "the server is going away") }
+    /// The service is about to stop.
+    func drain(reconnectMilliseconds: Int64) { output.drain(reconnectMilliseconds: reconnectMilliseconds) }
 
-    func heartbeat() {
-        guard !output.takeHasWritten() else { return }
-        send(.ping)
-        output.flush()
-    }
+    /// The service stops.
+    func goAway() { output.leave(isIdle: emissions.isIdle) }
+
+    func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
     // MARK: Requests
 
     /// A message of the client's.
     ///
+    /// - Parameter byteCount: the size of the message.
     /// - Throws: ``ProtocolError``, without the request's tag.
-    func receive(_ message: ClientMessage) throws(ProtocolError) {
+    func receive(_ message: ClientMessage, byteCount: Int) throws(ProtocolError) {
         switch message.operation {
-        case .subscribe(let thread, let start):
-            try subscribe(to: thread, from: start, message.tag)
+        case .subscribe(let request):
+            try subscribe(request, message.tag)
         case .unsubscribe(let thread):
             try unsubscribe(from: thread, message.tag)
+        case .acknowledge(let thread, let cursor):
+            try acknowledge(thread, cursor)
         case .emit(let request):
-            try emit(request, message.tag)
+            try emit(request, message.tag, byteCount: byteCount)
         case .ping:
             send(.pong(message.tag))
         case .pong:
@@ -90,9 +114,15 @@ final class StreamSession {
         }
     }
 
-    private func subscribe(to thread: ThreadID, from start: StartPosition, _ tag: RequestTag?) throws(ProtocolError) {
+    private func subscribe(_ request: SubscribeRequest, _ tag: RequestTag?) throws(ProtocolError) {
+        let thread = request.thread
         guard principal.scopes.contains(.read) else {
             throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
+        }
+        guard output.takesSubscriptions else {
+            throw ProtocolError(
+                .stopping, "the service is about to stop; subscribe on another connection", isRetryable: true,
+                thread: thread)
         }
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
             throw ProtocolError(
@@ -105,18 +135,56 @@ final class StreamSession {
                 "a connection follows at most \(services.limits.maximumSubscriptions) threads; unsubscribe from one, or "
                     + "open another connection", thread: thread)
         }
+        try checkConsumer(request)
         let part = loop.onLoop.thread(thread)
-        let subscription = StreamSubscription(thread: thread, loopThread: part.thread, session: self)
+        let subscription = StreamSubscription(request, loopThread: part.thread, session: self)
         part.thread.add(subscription)
         subscriptions.append(subscription)
+        services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { services.delivery.listen(to: thread, on: loop) }
-        lookUp(subscription, start, tag)
+        if request.snapshot == .never {
+            lookUp(subscription, request, tag)
+        } else {
+            snapshotQueue.append((subscription, request, tag))
+            lookUpNext()
+        }
     }
 
-    private func lookUp(_ subscription: StreamSubscription, _ start: StartPosition, _ tag: RequestTag?) {
+    /// Snapshots are large: one at a time is made, and only while the client takes what it is sent.
+    private func lookUpNext() {
+        while snapshotSubscription == nil, output.isWritable, !snapshotQueue.isEmpty {
+            let (subscription, request, tag) = snapshotQueue.removeFirst()
+            guard subscriptions.contains(where: { $0 === subscription }) else { continue }
+            snapshotSubscription = subscription
+            lookUp(subscription, request, tag)
+        }
+    }
+
+    private func checkConsumer(_ request: SubscribeRequest) throws(ProtocolError) {
+        guard let key = request.consumerKey(of: principal.user) else { return }
+        guard services.consumers != nil else {
+            throw ProtocolError(
+                .consumerUnsupported,
+                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
+                path: "$.consumer", thread: request.thread)
+        }
+        guard key.isStorable else {
+            throw ProtocolError(
+                .consumerInvalid,
+                "the names of the user and the consumer are too long together: shorten the consumer's",
+                path: "$.consumer", thread: request.thread)
+        }
+    }
+
+    private func consumerKey(of subscription: StreamSubscription) -> ConsumerKey? {
+        subscription.consumer.map { ConsumerKey(thread: subscription.thread, user: principal.user, consumer: $0) }
+    }
+
+    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
-            thread: subscription.thread, start: start, principal: principal, log: services.runtime.log)
+            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers,
+            snapshots: services.snapshots)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -131,11 +199,22 @@ final class StreamSession {
         _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
         _ tag: RequestTag?
     ) {
-        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else { return }
+        if snapshotSubscription === subscription { snapshotSubscription = nil }
+        defer { lookUpNext() }
+        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
+            // Gone before its place was found.
+            if case .success = outcome, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
+            return
+        }
         switch outcome {
         case .success(let found):
+            subscription.isAttached = subscription.consumer != nil
             send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
-            if found.isDiverged { send(.reset(subscription.thread, .diverged, oldest: found.oldest)) }
+            if let reset = found.reset {
+                services.metrics.resets(reset)
+                send(.reset(subscription.thread, reset, oldest: found.oldest))
+            }
+            if let snapshot = found.snapshot { output.write(snapshot) }
             subscription.opened(found.opened)
         case .failure(let error):
             subscriptions.removeAll { $0 === subscription }
@@ -157,6 +236,34 @@ final class StreamSession {
         send(.unsubscribed(tag, thread))
     }
 
+    private func acknowledge(_ thread: ThreadID, _ cursor: Cursor) throws(ProtocolError) {
+        guard let subscription = subscriptions.first(where: { $0.thread == thread }) else {
+            throw ProtocolError(
+                .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
+        }
+        let before = subscription.acknowledgedSequence
+        switch subscription.acknowledge(cursor) {
+        case .none: break
+        case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
+            guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
+            guard consumers.acknowledge(key, cursor) else {
+                throw ProtocolError(
+                    .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
+                    isRetryable: true, thread: thread)
+            }
+        case .rejectNotSent:
+            throw ProtocolError(
+                .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
+                path: "$.cursor", thread: thread)
+        }
+    }
+
+    /// The subscription as others may know of it.
+    func subscriber(_ subscription: StreamSubscription) -> Subscriber? {
+        subscription.subscriber(connection, principal.user)
+    }
+
     // MARK: Replay
 
     /// Replays are read one page at a time, the subscriptions in turn.
@@ -165,6 +272,7 @@ final class StreamSession {
     }
 
     func writabilityChanged() {
+        lookUpNext()
         readNext()
         output.flush()
     }
@@ -180,7 +288,7 @@ final class StreamSession {
         isReading = true
         let job = PageRead(
             thread: subscription.thread, after: after, byteCount: services.limits.pageByteCount,
-            log: services.runtime.log)
+            merges: subscription.merges, log: services.runtime.log)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -195,7 +303,7 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-            subscription.didRead(page.events, reachesEnd: page.reachesEnd)
+            services.metrics.sent(subscription.didRead(page.events, reachesEnd: page.reachesEnd))
             readNext()
             output.flush()
         case .failure(let error):
@@ -215,18 +323,21 @@ final class StreamSession {
 
     // MARK: Emissions
 
-    private func emit(_ request: EmitRequest, _ tag: RequestTag?) throws(ProtocolError) {
+    private func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
-        emissions.enqueue(request, tag)
+        emissions.enqueue(request, tag, byteCount: byteCount)
         emitNext()
     }
 
     /// Whether so much waits to be emitted that nothing further is read from the client.
-    var isOverloaded: Bool { emissions.queuedCount >= services.limits.maximumQueuedEmissions }
+    var isOverloaded: Bool {
+        emissions.queuedCount >= services.limits.maximumQueuedEmissions
+            || emissions.queuedByteCount >= services.limits.maximumQueuedEmissionByteCount
+    }
 
     private func emitNext() {
         guard let batch = emissions.takeBatch() else { return }
@@ -257,7 +368,10 @@ final class StreamSession {
     private func sendReplies() -> Bool {
         let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
         for reply in replies { send(reply) }
-        if emissions.isIdle { loop.onLoop.stopAwaiting(self, on: loop) }
+        if emissions.isIdle {
+            loop.onLoop.stopAwaiting(self, on: loop)
+            output.becameIdle()
+        }
         return !replies.isEmpty
     }
 
@@ -271,6 +385,11 @@ final class StreamSession {
     private var hasPendingWrites = false
 
     var isWritable: Bool { output.isWritable }
+
+    /// Whether so much may be written at a time; it comes page by page otherwise.
+    func mayWrite(byteCount: Int) -> Bool {
+        output.isWritable && byteCount <= services.limits.maximumWriteByteCount
+    }
 
     func send(_ message: ServerMessage) { output.write(message.encoded()) }
 

@@ -2,47 +2,113 @@ import AgentEvents
 
 /// Finds out where a subscription begins. Runs on a worker.
 struct SubscriptionLookUp: Sendable {
-    let thread: ThreadID
-    let start: StartPosition
+    let request: SubscribeRequest
     let principal: Principal
     let log: any EventLog
+    /// Where to look the consumer's place up; `nil` when there is no consumer.
+    let consumers: ConsumerAcknowledgements?
+    let snapshots: ThreadSnapshots
 
     struct Found: Sendable {
         var opened: OpenedSubscription
         /// The thread's last event, as far as the subscriber may know.
         var head: EventID?
-        /// The cursor that was asked for is not one of the thread; the subscriber begins at the start.
-        var isDiverged = false
+        /// Why the subscriber does not begin behind the cursor that it asked for; `nil` when it does.
+        var reset: ResetReason?
         var oldest: EventID?
+        /// The message with the state that the subscriber begins behind; `nil` when it gets none.
+        var snapshot: [UInt8]?
     }
 
     func run() async -> Result<Found, EventLogError> {
         do throws(EventLogError) {
-            return .success(try await find())
+            guard let consumers, let key = request.consumerKey(of: principal.user) else {
+                return .success(try await find(request.start ?? .now))
+            }
+            return .success(try await find(as: key, in: consumers))
         } catch {
             return .failure(error)
         }
     }
 
-    private func find() async throws(EventLogError) -> Found {
+    /// A consumer begins behind what it has acknowledged, unless it asks for another place; a new one, which has handled
+    /// nothing, with the first event.
+    private func find(
+        as key: ConsumerKey,
+        in consumers: ConsumerAcknowledgements
+    ) async throws(EventLogError) -> Found {
+        let acknowledged = try await consumers.attach(key)
+        do throws(EventLogError) {
+            let start = request.start ?? acknowledged.map { .after($0) } ?? .start
+            var found = try await find(start)
+            if found.reset == .diverged, request.start == nil {
+                consumers.restart(key)
+            } else {
+                found.opened.acknowledged = acknowledged
+            }
+            return found
+        } catch {
+            consumers.detach(key)
+            throw error
+        }
+    }
+
+    private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
+        let thread = request.thread
         let record = try await log.thread(thread)
         // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
-            if case .after = start { found.isDiverged = true }
+            if case .after = start, request.snapshot != .atStart { found.reset = .diverged }
+            if request.snapshot.isTaken(onReset: found.reset != nil) {
+                found.snapshot = Self.encode(ThreadState(), thread)
+            }
             return found
         }
-        var opened = OpenedSubscription(
-            after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true)
-        guard case .position(let after) = try await log.resolve(start, in: thread, record: record) else {
-            return Found(opened: opened, head: record.head, isDiverged: true, oldest: record.oldest)
+        var found = Found(
+            opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
+            head: record.head)
+        if request.snapshot != .atStart {
+            switch try await log.resolve(start, in: thread, record: record) {
+            case .position(let after):
+                found.opened.after = after
+                found.opened.cursor = Self.cursor(at: start, head: record.head)
+            case .diverged:
+                found.reset = .diverged
+                found.oldest = record.oldest
+            case .trimmed:
+                found.reset = .trimmed
+                found.oldest = record.oldest
+            }
         }
-        opened.after = after
+        if request.snapshot.isTaken(onReset: found.reset != nil) {
+            let state = try await snapshots.state(of: thread)
+            found.snapshot = Self.encode(state, thread)
+            found.opened.cursor = state.cursor
+            found.opened.after = state.cursor?.sequence ?? found.opened.after
+        }
+        return found
+    }
+
+    private static func cursor(at start: StartPosition, head: EventID) -> EventID? {
         switch start {
-        case .start: break
-        case .now: opened.cursor = record.head
-        case .after(let cursor): opened.cursor = cursor
+        case .start: nil
+        case .now: head
+        case .after(let cursor): cursor
         }
-        return Found(opened: opened, head: record.head)
+    }
+
+    private static func encode(_ state: ThreadState, _ thread: ThreadID) -> [UInt8] {
+        ServerMessage.snapshot(thread, cursor: state.cursor, state: state.json).encoded()
+    }
+}
+
+extension SubscribeRequest.SnapshotUse {
+    fileprivate func isTaken(onReset isReset: Bool) -> Bool {
+        switch self {
+        case .never: false
+        case .onReset: isReset
+        case .atStart: true
+        }
     }
 }

@@ -27,9 +27,11 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
 
     private let authenticator: any Authenticator
     private let origins: OriginPolicy
+    private let readiness: Readiness
     private var state = State.waiting
 
-    init(authenticator: any Authenticator, origins: OriginPolicy) {
+    init(authenticator: any Authenticator, origins: OriginPolicy, readiness: Readiness) {
+        self.readiness = readiness
         self.authenticator = authenticator
         self.origins = origins
     }
@@ -50,7 +52,7 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     private func decide(about head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard head.headers.contains(name: "upgrade") else { return pass(wrapInboundOut(.head(head)), context) }
         let request = UpgradeRequest(head)
-        guard Self.isWebSocketUpgrade(head),
+        guard readiness.phase != .stopping, Self.isWebSocketUpgrade(head),
             case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins)
         else { return passWithoutUpgrade(head, context) }
         state = .authenticating([])

@@ -11,6 +11,8 @@ struct WebSocketCloseCode: Hashable, Sendable {
     static let internalError = WebSocketCloseCode(rawValue: 1011)
     /// Too many messages that are none of the protocol's.
     static let protocolAbuse = WebSocketCloseCode(rawValue: 4400)
+    /// The client is gone, or takes nothing of what waits for it.
+    static let heartbeatMissed = WebSocketCloseCode(rawValue: 4408)
     /// A limit was exceeded.
     static let limits = WebSocketCloseCode(rawValue: 4429)
 

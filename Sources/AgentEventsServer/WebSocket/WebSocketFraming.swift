@@ -22,6 +22,8 @@ enum WebSocketFraming {
         return buffer
     }
 
+    static func ping(allocator: ByteBufferAllocator) -> ByteBuffer { control(opcode: 0x9, [], allocator: allocator) }
+
     /// - Parameter payload: at most 125 bytes, as those of every control frame.
     static func pong(_ payload: ByteBuffer, allocator: ByteBufferAllocator) -> ByteBuffer {
         control(opcode: 0xA, payload.readableBytesView, allocator: allocator)

@@ -52,7 +52,7 @@ public struct EventLogConformance: Sendable {
     // MARK: Pieces of checks
 
     func check(_ condition: Bool, _ comment: String) {
-        #expect(condition, Comment(rawValue: comment), sourceLocation: sourceLocation)
+        if !condition { TestIssue.record("A log conforms: \(comment)", sourceLocation) }
     }
 
     /// An open log with a script of events for it.

@@ -5,7 +5,7 @@ extension StateStoreConformance {
     /// While several tasks save, and a log appends, a reader sees saves whole, and nothing is lost.
     public func showsWholeSaves() async throws {
         let store = try await make()
-        let rounds: ClosedRange<UInt8> = 1...60
+        let rounds: ClosedRange<UInt8> = 1...25
         let writing = Writing()
         try await withThrowingTaskGroup { group in
             group.addTask {
@@ -38,7 +38,7 @@ extension StateStoreConformance {
 
     private func watch(_ store: any StateStore, during writing: Writing) async throws {
         while !writing.isOver {
-            // A store that never suspends would leave the writers no thread.
+            // A store that never suspends would leave no thread to the writers.
             await Task.yield()
             let all = try await store.loadAll(.consumer, thread: "t_1")
             let seen = Dictionary(all.map { ($0.name, $0.bytes) }) { first, _ in first }

@@ -20,7 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the service.",
         discussion: """
             Listens for WebSocket and HTTP clients, and keeps events in a folder or in memory. SIGINT and SIGTERM stop it \
-            gracefully.
+            gracefully; a second one stops it at once.
 
             Example:
               agent-events serve --demo
@@ -54,8 +54,26 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp("An origin whose web pages may use the service. May be repeated.", valueName: "origin"))
     var allowedOrigins: [String] = []
 
-    @Option(help: ArgumentHelp("How often connections are pinged, in seconds.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("How long a connection may be silent before it is pinged, in seconds.", valueName: "seconds")
+    )
     var heartbeat = 25.0
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a client may take nothing of what waits for it, in seconds.", valueName: "seconds"))
+    var maxStall = 60.0
+
+    @Option(
+        help: ArgumentHelp(
+            "How many bytes may wait for a connection before its client is served from the log.", valueName: "bytes"))
+    var maxOutbound = 256 * 1024
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a graceful stop may take; agents that still run then are cancelled. In seconds.",
+            valueName: "seconds"))
+    var drainTimeout = 5.0
 
     @Flag(help: "Serve the agent guide, which answers questions about a folder of text files.")
     var demo = false
@@ -72,6 +90,15 @@ struct ServeCommand: AsyncParsableCommand {
         guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
         guard (0...65535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
         guard heartbeat > 0, heartbeat <= 3600 else { throw ValidationError("--heartbeat is above 0 and at most 3600") }
+        guard maxStall > 0, maxStall <= 86_400 else {
+            throw ValidationError("--max-stall is above 0 and at most 86400")
+        }
+        guard (1024...1_073_741_824).contains(maxOutbound) else {
+            throw ValidationError("--max-outbound is from 1024 to 1073741824")
+        }
+        guard drainTimeout > 0, drainTimeout <= 86_400 else {
+            throw ValidationError("--drain-timeout is above 0 and at most 86400")
+        }
         if inMemory, data != nil { throw ValidationError("--data and --in-memory exclude each other") }
         if inMemory, durability != nil { throw ValidationError("--durability has no meaning with --in-memory") }
         if demoFolder != nil, !demo { throw ValidationError("--demo-folder needs --demo") }
@@ -115,13 +142,34 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.host = host
         configuration.port = port
         configuration.heartbeatSeconds = heartbeat
+        configuration.stallSeconds = maxStall
+        configuration.outboundWatermarkByteCount = maxOutbound
+        configuration.shutdownGraceSeconds = drainTimeout
         configuration.allowedOrigins = Set(allowedOrigins)
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log), agents: agents, configuration: configuration, logger: logger,
-            onListening: greet)
-        try await ServiceGroup(
-            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        ).run()
+            onListening: greet,
+            // Everything is committed and every client is told; nothing is left to wait for.
+            onStuckAgents: { _ in Foundation.exit(0) })
+        try await run(ServiceGroup(services: [service], logger: logger))
+    }
+
+    /// The first signal stops the services gracefully, the second one cancels them.
+    private func run(_ services: ServiceGroup) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            group.addTask {
+                var isStopping = false
+                for await _ in signals {
+                    if isStopping { return }
+                    isStopping = true
+                    await services.triggerGracefulShutdown()
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     private func agents() throws -> [any ServedAgent] {

@@ -12,12 +12,18 @@ struct ValidateCommand: AsyncParsableCommand {
             Example:
               agent-events validate run.ndjson
               agent-events tail t_1 --after start --until-end --format json | agent-events validate -
+
+            With --history it checks a test of a whole service: what producers were told against what clients saw. The \
+            article Histories of the documentation describes the records.
             """)
 
     private static let shownFaultCount = 100
 
-    @Argument(help: "The file; - for standard input.")
+    @Argument(help: "The file; - for standard input. With --history: a file, or a folder with files *.ndjson.")
     var file: String
+
+    @Flag(help: "The file is a history: records of what producers were told and what clients saw.")
+    var history = false
 
     @Option(
         help: ArgumentHelp(
@@ -28,6 +34,7 @@ struct ValidateCommand: AsyncParsableCommand {
 
     @concurrent
     func run() async throws {
+        if history { return try checkHistory() }
         var validator = RecordingValidator(policy: policy)
         var faultCount = 0
         do {
@@ -45,7 +52,25 @@ struct ValidateCommand: AsyncParsableCommand {
         if faultCount > 0 { throw ExitCode(1) }
     }
 
-    private func show(_ faults: [RecordingFault], _ count: inout Int) throws {
+    private func checkHistory() throws {
+        var faultCount = 0
+        do {
+            let check = try HistoryFiles(path: file).check(policy: policy)
+            for fault in check.finish() {
+                faultCount += 1
+                if faultCount <= Self.shownFaultCount { try StandardOutput.write("\(fault)") }
+            }
+            var summary = try verdict(faultCount) + ": \(Self.count(check.recordCount, "record")), "
+            summary += "\(Self.count(check.attemptCount, "attempt")), \(Self.count(check.clientCount, "client"))"
+            try StandardOutput.write(summary)
+        } catch is OutputClosedError {
+        } catch let error as InputError {
+            throw ProgramExit.wrong(error.message)
+        }
+        if faultCount > 0 { throw ExitCode(1) }
+    }
+
+    private func show(_ faults: [SequenceFault], _ count: inout Int) throws {
         for fault in faults {
             count += 1
             if count <= Self.shownFaultCount { try StandardOutput.write("\(file):\(fault)") }
@@ -53,21 +78,19 @@ struct ValidateCommand: AsyncParsableCommand {
     }
 
     private func summarize(_ validator: RecordingValidator, _ faultCount: Int) throws {
-        if faultCount > Self.shownFaultCount {
-            try StandardOutput.write("… and \(faultCount - Self.shownFaultCount) more")
-        }
-        let verdict =
-            switch faultCount {
-            case 0: "ok"
-            case 1: "1 fault"
-            default: "\(faultCount) faults"
-            }
-        var summary = "\(verdict): \(Self.count(validator.eventCount, "event")), "
+        var summary = try verdict(faultCount) + ": \(Self.count(validator.eventCount, "event")), "
         summary += "\(Self.count(validator.runCount, "run")), \(Self.count(validator.threadCount, "thread"))"
         if validator.unknownCount > 0 {
             summary += "; \(validator.unknownCount) of types that this version does not know"
         }
         try StandardOutput.write(summary)
+    }
+
+    private func verdict(_ faultCount: Int) throws -> String {
+        if faultCount > Self.shownFaultCount {
+            try StandardOutput.write("… and \(faultCount - Self.shownFaultCount) more")
+        }
+        return faultCount == 0 ? "ok" : Self.count(faultCount, "fault")
     }
 
     private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -95,6 +95,7 @@ struct MessageTests {
     @Test func moreRunsThanMayAreRefusedAndLogNothing() async throws {
         try await withRunningService(agents: [WaitingAgent()]) {
             $0.maximumConcurrentRuns = 1
+            $0.shutdownGraceSeconds = 0.2
         } _: { service in
             #expect(try await service.client.post(Self.path, #"{"text":"one"}"#).status == 202)
             let answer = try await service.client.post("/v1/threads/t_8/messages", #"{"text":"two"}"#)
@@ -106,15 +107,19 @@ struct MessageTests {
         }
     }
 
-    @Test func aShutdownCancelsTheAgentsThatRun() async throws {
+    @Test func aShutdownCancelsTheAgentsThatDoNotEndInTime() async throws {
         let log = InMemoryEventLog()
-        try await withRunningService(log: log, agents: [WaitingAgent()]) { service in
+        try await withRunningService(log: log, agents: [WaitingAgent()]) {
+            $0.shutdownGraceSeconds = 0.5
+        } _: { service in
             let answer = try await service.client.post(Self.path, #"{"text":"one"}"#)
             #expect(answer.status == 202)
         }
         let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
         let types = try events.map { try EventDecoder.decode($0.bytes).typeName }
         #expect(types == ["user_message", "agent_started", "agent_cancelled"])
+        let last = try JSONValue(parsing: try #require(events.last).bytes)
+        #expect(last["data"]?["reason"] == "shutdown")
     }
 
     @Test func aForeignThreadIsForbidden() async throws {

@@ -20,14 +20,35 @@ struct ClientMessageTests {
         (
             #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"3-42"}"#,
             ClientMessage(
-                tag: RequestTag(1), .subscribe("t_7", start: .after(Cursor(generation: 3, sequence: 42))))
+                tag: RequestTag(1),
+                .subscribe(SubscribeRequest(thread: "t_7", start: .after(Cursor(generation: 3, sequence: 42)))))
         ),
-        (#"{"op":"subscribe","thread_id":"t_7"}"#, ClientMessage(.subscribe("t_7", start: .now))),
+        (#"{"op":"subscribe","thread_id":"t_7"}"#, ClientMessage(.subscribe(SubscribeRequest(thread: "t_7")))),
         (
             #"{"op":"subscribe","req":"first","thread_id":"t_7","after":"start"}"#,
-            ClientMessage(tag: RequestTag("first"), .subscribe("t_7", start: .start))
+            ClientMessage(tag: RequestTag("first"), .subscribe(SubscribeRequest(thread: "t_7", start: .start)))
         ),
-        (#"{"after":"now","thread_id":"t_7","op":"subscribe"}"#, ClientMessage(.subscribe("t_7", start: .now))),
+        (
+            #"{"after":"now","thread_id":"t_7","op":"subscribe"}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", start: .now)))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","consumer":"phone"}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", consumer: "phone")))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", snapshot: .atStart)))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","after":"start","snapshot":true,"merge":false}"#,
+            ClientMessage(
+                .subscribe(SubscribeRequest(thread: "t_7", start: .start, snapshot: .onReset, merges: false)))
+        ),
+        (
+            #"{"op":"ack","thread_id":"t_7","cursor":"3-57"}"#,
+            ClientMessage(.acknowledge("t_7", cursor: Cursor(generation: 3, sequence: 57)))
+        ),
         (
             #"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#,
             ClientMessage(tag: RequestTag(2), .unsubscribe("t_7"))
@@ -70,7 +91,9 @@ struct ClientMessageTests {
         (#"{"op":null}"#, "message.invalid", "$.op"),
         (#"{"op":"\ud83d"}"#, "json.lone_surrogate", "$.op"),
         (#"{"op":"subscibe"}"#, "op.unknown", "$.op"),
-        (#"{"op":"ack","thread_id":"t_7","cursor":"3-57"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"ack","thread_id":"t_7"}"#, "message.invalid", "$.cursor"),
+        (#"{"op":"ack","thread_id":"t_7","cursor":57}"#, "message.invalid", "$.cursor"),
+        (#"{"op":"ack","thread_id":"t_7","cursor":"now"}"#, "cursor.invalid", "$.cursor"),
         (#"{"op":"auth","token":"x"}"#, "op.unsupported", "$.op"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop"}"#, "op.unsupported", "$.op"),
         (#"{"op":"refresh","token":"x"}"#, "op.unsupported", "$.op"),
@@ -85,8 +108,9 @@ struct ClientMessageTests {
         (#"{"op":"subscribe","thread_id":"t","after":"42"}"#, "cursor.invalid", "$.after"),
         (#"{"op":"subscribe","thread_id":"t","after":"3-0"}"#, "cursor.invalid", "$.after"),
         (#"{"op":"subscribe","thread_id":"t","after":"3-99999999999999999999"}"#, "cursor.invalid", "$.after"),
-        (#"{"op":"subscribe","thread_id":"t","after":"snapshot"}"#, "op.unsupported", "$.after"),
-        (#"{"op":"subscribe","thread_id":"t","consumer":"phone"}"#, "op.unsupported", "$.consumer"),
+        (#"{"op":"subscribe","thread_id":"t","merge":1}"#, "message.invalid", "$.merge"),
+        (#"{"op":"subscribe","thread_id":"t","snapshot":"yes"}"#, "message.invalid", "$.snapshot"),
+        (#"{"op":"subscribe","thread_id":"t","consumer":""}"#, "message.invalid", "$.consumer"),
         (#"{"op":"unsubscribe"}"#, "message.invalid", "$.thread_id"),
         (#"{"op":"emit","thread_id":"t"}"#, "message.invalid", "$.events"),
         (#"{"op":"emit","thread_id":"t","events":{}}"#, "message.invalid", "$.events"),
@@ -146,7 +170,8 @@ struct ClientMessageTests {
     @Test func everyOpIsEitherReadOrRefusedAsUnsupported() {
         for name in OperationName.allCases {
             let text =
-                #"{"op":"\#(name.rawValue)","thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
+                #"{"op":"\#(name.rawValue)","thread_id":"t","cursor":"1-1","#
+                + #""events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
             #expect(failure(text)?.code == (name.isSupported ? nil : .operationUnsupported))
         }
     }

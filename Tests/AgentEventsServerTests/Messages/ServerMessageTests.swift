@@ -70,6 +70,7 @@ struct ServerMessageTests {
         ),
         (.ping, #"{"op":"ping"}"#),
         (.pong(nil), #"{"op":"pong"}"#),
+        (.drain(reconnectMilliseconds: 12_000), #"{"op":"drain","reconnect_in_ms":12000}"#),
         (
             .error(orderError),
             #"{"op":"error","req":3,"code":"order.call_not_open","message":"The call c_9 is not open.","#

@@ -17,6 +17,7 @@ func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(),
     agents: [any ServedAgent] = [],
     authenticator: any Authenticator = NoAuthentication(),
+    stuckAgents: AsyncStream<Int>.Continuation? = nil,
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
 ) async throws -> Result {
@@ -32,7 +33,8 @@ func withRunningService<Result: Sendable>(
         onListening: { port in
             found.yield(port)
             found.finish()
-        })
+        },
+        onStuckAgents: { stuckAgents?.yield($0) })
     let services = ServiceGroup(services: [service], logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

@@ -14,40 +14,61 @@ struct ServiceStateMachineTests {
         Walk(
             testDescription: "a graceful shutdown",
             steps: [
-                (.shutdownRequested, [.beginShutdown]), (.ended(.agents), [.closeConnections]),
+                (.shutdownRequested, [.beginDrain]), (.ended(.agents), [.endRuns]), (.runsEnded, [.closeConnections]),
                 (.agentsDeadlinePassed, []), (.ended(.server), [.stopRuntime]), (.ended(.runtime), [.finish]),
                 (.deadlinePassed, []), (.cancelled, []),
             ]),
         Walk(
             testDescription: "agents that do not end in time",
             steps: [
-                (.shutdownRequested, [.beginShutdown]), (.agentsDeadlinePassed, [.closeConnections]),
-                (.ended(.server), []), (.ended(.agents), [.stopRuntime]), (.ended(.runtime), [.finish]),
+                (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]), (.ended(.agents), []),
+                (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]), (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "agents that ignore their cancellation",
+            steps: [
+                (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]),
+                (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]), (.ended(.runtime), []),
+                (.deadlinePassed, [.cancelParts, .reportStuckAgents]), (.ended(.agents), [.finish]),
+            ]),
+        Walk(
+            testDescription: "agents and connections that ignore everything",
+            steps: [
+                (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]),
+                (.deadlinePassed, [.cancelParts]), (.runsEnded, []), (.ended(.server), []),
+                (.ended(.runtime), [.reportStuckAgents]), (.deadlinePassed, []), (.ended(.agents), [.finish]),
             ]),
         Walk(
             testDescription: "connections that do not close in time",
             steps: [
-                (.shutdownRequested, [.beginShutdown]), (.ended(.agents), [.closeConnections]),
-                (.deadlinePassed, [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.runtime), []),
+                (.shutdownRequested, [.beginDrain]), (.ended(.agents), [.endRuns]), (.runsEnded, [.closeConnections]),
+                (.deadlinePassed, [.cancelParts]), (.ended(.runtime), []),
                 (.ended(.server), [.finish]),
             ]),
         Walk(
             testDescription: "a runtime that is stopped from outside",
             steps: [
-                (.ended(.runtime), [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.agents), []),
+                (.ended(.runtime), [.beginDrain, .cancelParts]), (.ended(.agents), []),
                 (.ended(.server), [.finish]),
             ]),
         Walk(
             testDescription: "the service's task is cancelled",
             steps: [
-                (.cancelled, [.beginShutdown, .closeConnections, .cancelParts]), (.ended(.agents), []),
+                (.cancelled, [.beginDrain, .cancelParts]), (.ended(.agents), []),
                 (.ended(.server), []), (.ended(.runtime), [.finish]),
             ]),
         Walk(
-            testDescription: "a second request to stop",
+            testDescription: "a second request to stop, and a cancellation",
             steps: [
-                (.shutdownRequested, [.beginShutdown]), (.shutdownRequested, []), (.ended(.server), []),
-                (.ended(.agents), [.closeConnections, .stopRuntime]), (.ended(.runtime), [.finish]),
+                (.shutdownRequested, [.beginDrain]), (.shutdownRequested, []),
+                (.cancelled, [.cancelParts]), (.ended(.agents), []), (.ended(.server), []),
+                (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "a server that ends first",
+            steps: [
+                (.shutdownRequested, [.beginDrain]), (.ended(.server), []), (.ended(.agents), [.endRuns]),
+                (.runsEnded, [.closeConnections, .stopRuntime]), (.ended(.runtime), [.finish]),
             ]),
     ]
 

@@ -41,7 +41,7 @@ struct SinkTests {
 
     private var quick: RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
-        configuration.sinkRetry.firstPauseSeconds = 0
+        configuration.durationClock = LeapingClock()
         return configuration
     }
 

@@ -28,6 +28,31 @@ import Testing
         }
     }
 
+    private static let subscribed = #"{"record":"subscribed","client":"c","thread_id":"t"}"#
+    private static let seen =
+        #"{"record":"seen","client":"c","event":"{\"type\":\"user_message\",\"id\":\"1-1\",\"seq\":1,\"thread_id\":\"t\","#
+        + #"\"time\":\"2026-11-21T02:10:00.123Z\",\"data\":{\"message_id\":\"m\",\"user_id\":\"u\",\"text\":\"x\"}}"}"#
+
+    @Test(arguments: [
+        ([subscribed, seen], 0, "ok: 2 records, 0 attempts, 1 client"),
+        (
+            [subscribed, seen, seen], 1,
+            "clients.ndjson:3: seen.repeated: client c, thread t, event 1-1: seq 1 where 2 was due"
+        ),
+        ([subscribed, "{}"], 1, "clients.ndjson:2: event.missing_field: "),
+    ])
+    func aHistoryIsJudged(lines: [String], status: Int32, says: String) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("clients.ndjson", lines.joined(separator: "\n"))
+            let place = path.replacing("/clients.ndjson", with: "")
+            for argument in [path, place] {
+                let program = try await Program.run(["validate", "--history", argument])
+                #expect(program.status == status)
+                #expect((program.output + program.error).contains(says))
+            }
+        }
+    }
+
     @Test func whatWouldHaveBeenLegalIsNamed() async throws {
         let outcome = try await Program.run(["validate", "-"], input: Self.thought + "\n")
         #expect(outcome.output.contains("agent_started"))

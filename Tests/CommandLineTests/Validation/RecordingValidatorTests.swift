@@ -1,6 +1,5 @@
 import AgentEvents
 import Testing
-import agent_events
 
 @Suite struct RecordingValidatorTests {
     /// A line of a recording: `type`, run and data; numbered by its place unless told otherwise.
@@ -25,10 +24,10 @@ import agent_events
 
     private static func faults(_ lines: [String], _ policy: OrderPolicy = .standard) -> [String] {
         var validator = RecordingValidator(policy: policy)
-        var faults: [RecordingFault] = []
+        var faults: [SequenceFault] = []
         for (index, line) in lines.enumerated() { faults += validator.receive(Array(line.utf8), line: index + 1) }
         faults += validator.finish()
-        return faults.map { "\($0.line) \($0.rule)" }
+        return faults.map { "\($0.position) \($0.rule)" }
     }
 
     @Test func aWholeRunIsRight() {

@@ -1,0 +1,54 @@
+/// Checks events that were made elsewhere — received, read or recorded — by the rules by which they are made: dense
+/// numbers (I2) and well-formed runs (I3), of any number of threads at once.
+///
+/// It finds all that is wrong, not only the first; what follows a fault is judged as if the refused event had not been
+/// there. A sequence that begins in the middle of a thread is judged from there on: the runs that were open by then are
+/// not.
+///
+/// ```swift
+/// var check = EventSequenceCheck()
+/// for (index, event) in events.enumerated() { faults += check.receive(event, at: index) }
+/// faults += check.finish()
+/// ```
+public struct EventSequenceCheck: Sendable {
+    private let policy: OrderPolicy
+    private var threads: [ThreadID: ThreadSequenceCheck] = [:]
+    /// In the order in which they appeared.
+    private var order: [ThreadID] = []
+
+    /// - Parameter policy: how strictly the order of runs is checked.
+    public init(policy: OrderPolicy = .standard) { self.policy = policy }
+
+    /// In how many threads there were events.
+    public var threadCount: Int { order.count }
+    /// How many runs were started.
+    public var runCount: Int { threads.values.reduce(0) { $0 + $1.runCount } }
+
+    /// The next committed event.
+    ///
+    /// - Parameter position: where it is, for the faults: a line, an index.
+    /// - Returns: what is wrong with it.
+    public mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
+        check(event.thread) { $0.receive(event, at: position) }
+    }
+
+    /// The next event of a sequence that is to be emitted, and has no ids, numbers and times yet.
+    ///
+    /// - Returns: what is wrong with it.
+    public mutating func receive(_ draft: EventDraft, in thread: ThreadID, at position: Int) -> [SequenceFault] {
+        check(thread) { $0.receive(draft, at: position) }
+    }
+
+    /// - Returns: what is missing at the end: the runs that have none.
+    public func finish() -> [SequenceFault] {
+        order.flatMap { threads[$0]?.finish() ?? [] }
+    }
+
+    private mutating func check(
+        _ thread: ThreadID,
+        _ body: (inout ThreadSequenceCheck) -> [SequenceFault]
+    ) -> [SequenceFault] {
+        if threads[thread] == nil { order.append(thread) }
+        return body(&threads[thread, default: ThreadSequenceCheck(thread: thread, policy: policy)])
+    }
+}

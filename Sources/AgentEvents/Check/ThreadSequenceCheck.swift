@@ -1,0 +1,133 @@
+/// The order of one thread's events, checked by the same machine that checks it where events are made (I2, I3).
+struct ThreadSequenceCheck {
+    private struct Start {
+        var position: Int
+        var event: EventID?
+    }
+
+    private let thread: ThreadID
+    private var machine: ThreadStateMachine
+    private var place = SequencePlace()
+    private var starts: [RunID: Start] = [:]
+    /// Ends of open work in a paused run: right when the run's failure or cancellation follows, wrong when not.
+    private var suspected: [RunID: [SequenceFault]] = [:]
+
+    init(thread: ThreadID, policy: OrderPolicy) {
+        self.thread = thread
+        machine = ThreadStateMachine(policy: policy)
+    }
+
+    /// How many runs were started.
+    var runCount: Int { starts.count }
+
+    /// A committed event, with its place in the thread.
+    mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
+        var faults = place.receive(event).map {
+            SequenceFault(position: position, rule: $0.rule, message: $0.message, thread: thread, event: event.id)
+        }
+        if case .unknown = event.payload { return faults }
+        if isBeyondJudgement(event) {
+            if case .agentStarted = event.payload, let run = event.run {
+                starts[run] = Start(position: position, event: event.id)
+            }
+            machine.restore(event)
+            return faults
+        }
+        if let run = event.run, closesWork(event.payload) {
+            if case .reject(let violation) = peek(event), violation.rule == .paused {
+                suspected[run, default: []].append(fault(violation, position, event.id))
+                machine.restore(event)
+                return faults
+            }
+        }
+        faults += receive(
+            run: event.run, agent: event.agent, payload: event.payload, time: event.time, at: position, id: event.id)
+        return faults
+    }
+
+    /// An event to be emitted, which has no place yet.
+    mutating func receive(_ draft: EventDraft, at position: Int) -> [SequenceFault] {
+        receive(
+            run: draft.run, agent: draft.agent, payload: draft.payload, time: Timestamp(milliseconds: 0), at: position,
+            id: nil)
+    }
+
+    /// Whether the event is of a run, or the child of one, that may have begun before the first event seen.
+    private func isBeyondJudgement(_ event: AgentEvent) -> Bool {
+        guard !place.isWhole, let run = event.run else { return false }
+        guard case .agentStarted(let started) = event.payload else { return starts[run] == nil }
+        guard let parent = started.parentRun else { return false }
+        return starts[run] == nil && starts[parent] == nil
+    }
+
+    private mutating func receive(
+        run: RunID?,
+        agent: AgentName?,
+        payload: EventPayload,
+        time: Timestamp,
+        at position: Int,
+        id: EventID?
+    ) -> [SequenceFault] {
+        var faults: [SequenceFault] = []
+        switch machine.receive(run: run, agent: agent, payload: payload, at: time) {
+        case .reject(let violation):
+            faults.append(fault(violation, position, id))
+        case .accept(let acceptance):
+            if case .agentStarted = payload, let run { starts[run] = Start(position: position, event: id) }
+            if id != nil, let first = acceptance.closing.first {
+                // Where events are made these are logged before the end; a recording has them too.
+                let names = acceptance.closing.map(\.payload.typeName)
+                let message =
+                    "the run ends with work open (run \(first.run)); legal before it: \(names.joined(separator: ", "))"
+                faults.append(
+                    SequenceFault(
+                        position: position, rule: OrderRule.workOpen.rawValue, message: message, thread: thread,
+                        event: id, legal: names))
+            }
+        }
+        if let run, let held = suspected[run], !continuesClosing(payload) {
+            suspected[run] = nil
+            if payload.type?.endsRun != true { faults = held + faults }
+        }
+        return faults
+    }
+
+    /// What is still open at the end of the sequence.
+    func finish() -> [SequenceFault] {
+        var faults = suspected.values.flatMap { $0 }.sorted { $0.position < $1.position }
+        for run in machine.openRuns {
+            guard let start = starts[run] else { continue }
+            let ends = [EventType.agentCompleted, .agentFailed, .agentCancelled].map(\.rawValue)
+            faults.append(
+                SequenceFault(
+                    position: start.position, rule: "run.unended",
+                    message: "the run \(run) starts here and has no end; legal: \(ends.joined(separator: ", "))",
+                    thread: thread, event: start.event, legal: ends))
+        }
+        return faults
+    }
+
+    private func closesWork(_ payload: EventPayload) -> Bool {
+        switch payload {
+        case .messageCompleted, .approvalResolved: true
+        default: false
+        }
+    }
+
+    /// Whether an event may stand between an end of open work in a paused run and the end of that run.
+    private func continuesClosing(_ payload: EventPayload) -> Bool {
+        if case .toolCompleted = payload { return true }
+        return false
+    }
+
+    private func peek(_ event: AgentEvent) -> ThreadStateMachine.ReceiveAction {
+        var copy = machine
+        return copy.receive(run: event.run, agent: event.agent, payload: event.payload, at: event.time)
+    }
+
+    private func fault(_ violation: OrderViolation, _ position: Int, _ id: EventID?) -> SequenceFault {
+        SequenceFault(
+            position: position, rule: violation.rule.rawValue, message: violation.message, thread: thread, event: id,
+            legal: violation.legal)
+    }
+}

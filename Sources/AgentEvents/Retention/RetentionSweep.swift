@@ -1,0 +1,109 @@
+import Synchronization
+
+/// Trims a log by a policy, again and again: a part of what is due at a time, the state of each thread saved before its
+/// events go.
+final class RetentionSweep: Sendable {
+    private let log: any TrimmableLog
+    private let store: (any StateStore)?
+    private let policy: RetentionPolicy
+    private let interval: Duration
+    private let clock: any Clock<Duration>
+    private let wallClock: WallClock
+    private let state = Mutex(RetentionState())
+
+    /// - Returns: `nil` when the policy keeps everything.
+    /// - Throws: ``AgentEventsError`` `retention.unsupported` when the log cannot be trimmed.
+    init?(_ log: any EventLog, _ configuration: RuntimeConfiguration) throws(AgentEventsError) {
+        guard !configuration.retention.keepsEverything else { return nil }
+        guard let trimmable = log as? any TrimmableLog else {
+            throw AgentEventsError(
+                .retentionUnsupported, "the log keeps everything: use one that is a TrimmableLog, or no retention")
+        }
+        self.log = trimmable
+        store = log as? any StateStore
+        policy = configuration.retention
+        interval = .seconds(configuration.retentionSeconds)
+        clock = configuration.durationClock
+        wallClock = configuration.clock
+    }
+
+    var retentionState: RetentionState { state.withLock { $0 } }
+
+    /// Sweeps until the task is cancelled; the first time at once.
+    func run() async {
+        while !Task.isCancelled {
+            do throws(EventLogError) {
+                let isWhole = try await sweep()
+                state.withLock { state in
+                    state.failure = nil
+                    if isWhole { state.sweepCount += 1 }
+                }
+            } catch {
+                state.withLock { $0.failure = error }
+            }
+            // Cancelled at the end of the runtime; then nothing is left to do.
+            try? await clock.sleep(for: interval)
+        }
+    }
+
+    /// - Returns: whether everything was gone through; `false` when the task was cancelled.
+    private func sweep() async throws(EventLogError) -> Bool {
+        var previous: [ThreadTrim] = []
+        while !Task.isCancelled {
+            let step = try await log.expired(RetentionQuery(policy: policy, now: wallClock.now()))
+            guard step.trims.isEmpty || step.trims != previous else {
+                throw EventLogError(.failed, "the log names what was just trimmed as due")
+            }
+            for trim in step.trims { try await keepState(before: trim) }
+            if !step.trims.isEmpty { try await log.trim(step.trims) }
+            state.withLock { $0.trimCount += step.trims.count }
+            if step.isLast { return true }
+            previous = step.trims
+            await Task.yield()
+        }
+        return false
+    }
+
+    /// Saves the state of a thread as of its last event that is about to go.
+    private func keepState(before trim: ThreadTrim) async throws(EventLogError) {
+        guard let store, let record = try await log.thread(trim.thread) else { return }
+        let last = min(trim.firstKept - 1, record.head.sequence)
+        guard last >= record.oldest.sequence else { return }
+        let value: StoredValue
+        do {
+            guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else { return }
+            value = snapshot.stored(for: trim.thread, in: .trimmed)
+            try value.checkLimits()
+        } catch let error as EventLogError where error.code != .tooLarge {
+            throw error
+        } catch {
+            // One that would not lead on to what is kept must not stay.
+            try await store.save([StoredValue(.snapshot, thread: trim.thread, name: place, bytes: nil)])
+            state.withLock { $0.droppedSnapshotCount += 1 }
+            return
+        }
+        try await store.save([value])
+    }
+
+    private var place: String { ThreadSnapshot.Place.trimmed.rawValue }
+
+    /// The fold of a thread up to a sequence, from the newest stored snapshot on.
+    private func snapshot(
+        of thread: ThreadID,
+        record: ThreadRecord,
+        at last: UInt64,
+        _ store: any StateStore
+    ) async throws -> ThreadSnapshot? {
+        let base = try await ThreadSnapshot.newest(of: thread, record: record, upTo: last, in: log, store)
+        var state = base?.state ?? ThreadState()
+        var after = base?.cursor.sequence ?? record.oldest.sequence - 1
+        while after < last {
+            let count = Int(clamping: min(1000, last - after))
+            let page = try await log.read(LogRead(.thread(thread, after: after), maximumCount: count))
+            guard let end = page.events.last, end.id.sequence <= last else { break }
+            for stored in page.events { state.apply(try EventDecoder.decode(stored.bytes)) }
+            after = end.id.sequence
+        }
+        return ThreadSnapshot(state)
+    }
+}

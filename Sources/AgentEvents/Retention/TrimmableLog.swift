@@ -1,0 +1,30 @@
+/// A log that can take its oldest events away.
+///
+/// One task of the runtime calls both methods in turn: ``expired(_:)`` names a part of what is due, the runtime keeps what
+/// is to be kept of it (``ThreadSnapshot``), ``trim(_:)`` takes it away; so on until the last step, and again after the
+/// interval of sweeps. Both run while the log appends and is read. A call costs a bounded amount of work and does not
+/// delay an append for longer than a lock is held.
+///
+/// What trimming does to the rest of a log:
+/// - ``EventLog/thread(_:)`` names the new oldest event; the head stays (``ThreadRecord/oldest``).
+/// - A thread is read from its oldest event on, whatever position before it is asked for, and the page says so
+///   (``LogPage/skipsTrimmed``). A read that is under way gives what it would have given before or after, never an error.
+/// - All threads are read in the order of commits as before; trimmed events are among them as long as the log has not
+///   freed their room. Where it has, the next page says so.
+/// - ``EventLog/recall(_:in:)`` still knows the keys of trimmed events.
+///
+/// Every such log passes `TrimmableLogConformance` in `AgentEventsTesting`.
+public protocol TrimmableLog: EventLog {
+    /// Names a part of what a policy does not keep; changes nothing that a reader sees. Where an earlier answer was not
+    /// trimmed, its threads are named again, in this sweep or the next.
+    func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep
+
+    /// Takes the oldest events of threads away, and returns when that is as durable as a commit.
+    ///
+    /// Trimmed are the events before ``ThreadTrim/firstKept``, but never those from the first event of a run without an
+    /// end on. A trim to a place before the oldest event changes nothing, one to a place behind the head is one to
+    /// the place just behind it, and one of a thread without events is ignored. Calls may follow each other in any order.
+    ///
+    /// - Throws: ``EventLogError``; then none or some of the threads are trimmed, each wholly or not at all.
+    func trim(_ trims: [ThreadTrim]) async throws(EventLogError)
+}

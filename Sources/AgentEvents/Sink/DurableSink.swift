@@ -1,0 +1,61 @@
+/// A sink whose place in the log survives restarts.
+///
+/// ```swift
+/// let archive = DurableSink(FileSink(path: "events.ndjson"), deadLetters: DeadLetterFile(path: "refused.ndjson"))
+/// let runtime = AgentRuntime(log: log, sinks: [archive])
+/// ```
+///
+/// The runtime stores how far the sink is in the log, which must be a ``StateStore``, and goes on there after a restart.
+/// The sink sees each event at least once: after a crash, what it took since the offset was last saved comes again, in
+/// the same order and the same bytes. (thread, seq) tells a repetition.
+///
+/// A batch that is refused as often as the policy allows is taken apart, and what is still refused alone is set aside in
+/// the dead letters, so that the rest gets through. Without dead letters the sink fails for good instead, and goes on at
+/// the same batch when the runtime is started again. Nothing is passed over in silence.
+public struct DurableSink: EventSink {
+    /// Where a sink begins that has no stored offset.
+    @nonexhaustive
+    public enum Start: Hashable, Sendable {
+        /// With the first event committed after the start of the runtime.
+        case now
+        /// With the first event that the log keeps.
+        case beginning
+    }
+
+    /// The sink that takes the events.
+    public let sink: any EventSink
+    /// Under which name the offset is stored. Different sinks of a log have different ones; the same sink has the same
+    /// one after a restart. At most 256 bytes.
+    public let offsetName: String
+    /// Where the sink begins when no offset is stored under its name.
+    public let start: Start
+    /// Where events go that the sink refuses for good; `nil` when the sink is to fail instead.
+    public let deadLetters: DeadLetterFile?
+    /// How often, and how patiently, a batch is given again.
+    public var retry = SinkRetryPolicy.patient
+    /// The offset is saved at the latest after so many events. Default: 1000.
+    public var savedEventCount = 1000
+    /// The offset is saved at the latest so many seconds after an event was taken. Default: 1.
+    public var savedSeconds: Double = 1
+
+    /// - Parameters:
+    ///   - sink: takes the events.
+    ///   - offsetName: under which name the offset is stored. Default: the sink's name.
+    ///   - start: where the sink begins when no offset is stored. Default: with what is committed from now on.
+    ///   - deadLetters: where events go that the sink refuses for good. Default: the sink fails instead.
+    public init(
+        _ sink: any EventSink,
+        offsetName: String? = nil,
+        startingFrom start: Start = .now,
+        deadLetters: DeadLetterFile? = nil
+    ) {
+        self.sink = sink
+        self.offsetName = offsetName ?? sink.name
+        self.start = start
+        self.deadLetters = deadLetters
+    }
+
+    public var name: String { sink.name }
+
+    public func receive(_ batch: SinkBatch) async throws { try await sink.receive(batch) }
+}

@@ -1,0 +1,93 @@
+import Synchronization
+
+/// How a sink is doing, and who waits for it to have caught up.
+final class SinkProgress: Sendable {
+    private struct State {
+        var condition = SinkState.Condition.working
+        var receivedCount: UInt64 = 0
+        var setAsideCount: UInt64 = 0
+        var missedTrimCount: UInt64 = 0
+        /// Commits told of, and how many of them had been when the sink last stood at the log's end.
+        var commits: UInt64 = 0
+        var caughtUpTo: UInt64 = 0
+        var isOver = false
+        var waiters: [(commits: UInt64, waiter: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// How many commits were told of.
+    var commits: UInt64 { state.withLock { $0.commits } }
+
+    func sinkState(name: String) -> SinkState {
+        state.withLock { state in
+            SinkState(
+                name: name,
+                condition: state.condition,
+                receivedCount: state.receivedCount,
+                setAsideCount: state.setAsideCount,
+                missedTrimCount: state.missedTrimCount
+            )
+        }
+    }
+
+    func didCommit() {
+        state.withLock { $0.commits += 1 }
+    }
+
+    func didTake(_ count: Int) {
+        state.withLock { state in
+            state.condition = .working
+            state.receivedCount += UInt64(count)
+        }
+    }
+
+    func didSetAside() {
+        state.withLock { state in
+            state.condition = .working
+            state.setAsideCount += 1
+        }
+    }
+
+    /// Events were trimmed before the sink was given them.
+    func didMissTrimmed() {
+        state.withLock { $0.missedTrimCount += 1 }
+    }
+
+    func didRefuse(failures: Int, last: any Error) {
+        state.withLock { $0.condition = .retrying(failures: failures, last: last) }
+    }
+
+    /// Returns when the sink has taken every commit so far, or is over.
+    func catchUp() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                if state.isOver || state.caughtUpTo >= state.commits { return true }
+                state.waiters.append((state.commits, continuation))
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    /// The sink has taken what there was after so many commits.
+    func didCatchUp(to commits: UInt64) {
+        let waiters = state.withLock { state in
+            state.caughtUpTo = commits
+            defer { state.waiters.removeAll { $0.commits <= commits } }
+            return state.waiters.filter { $0.commits <= commits }
+        }
+        for waiting in waiters { waiting.waiter.resume() }
+    }
+
+    /// The sink is given nothing more.
+    func end(_ failure: (any Error)?) {
+        let waiters = state.withLock { state in
+            if let failure { state.condition = .failed(failure) }
+            state.isOver = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiting in waiters { waiting.waiter.resume() }
+    }
+}

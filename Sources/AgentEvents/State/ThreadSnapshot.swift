@@ -1,0 +1,86 @@
+/// The state of a thread as of an event, in a form that is stored: `{"cursor":"3-57","state":{…}}`.
+///
+/// It stands for all events up to its ``cursor``; applied to those behind it, the state is the thread's (``ThreadState``).
+public struct ThreadSnapshot: Hashable, Sendable {
+    /// What a snapshot is kept for. Each is stored apart, so that none overwrites another.
+    @nonexhaustive
+    public enum Place: String, Hashable, Sendable, CaseIterable {
+        /// To read less: saved now and then, may be dropped at any time. After a crash of the machine its event may be
+        /// gone.
+        case latest = ""
+        /// What is known of the events that were trimmed, which nobody can fold any more.
+        case trimmed
+    }
+
+    /// The last event that the state has.
+    public let cursor: Cursor
+    public let state: ThreadState
+
+    /// - Returns: `nil` for a state that has no event.
+    public init?(_ state: ThreadState) {
+        guard let cursor = state.cursor else { return nil }
+        self.cursor = cursor
+        self.state = state
+    }
+
+    /// Reads what ``bytes`` gave.
+    ///
+    /// - Throws: ``WireError``, among others when it was written by a version with another format of the state.
+    public init(bytes: [UInt8]) throws(WireError) {
+        var reader = try MemberReader(try JSONValue(parsing: bytes), path: "$")
+        let state = try ThreadState(json: try reader.required("state"))
+        guard let cursor = state.cursor, try reader.text("cursor") == cursor.description else {
+            throw WireError(.invalidValue, path: "$.cursor", "a snapshot has the cursor of its state")
+        }
+        self.cursor = cursor
+        self.state = state
+    }
+
+    /// As it is stored.
+    public var bytes: [UInt8] {
+        JSONValue.object(
+            JSONObject(uniqueMembers: [("cursor", .string(cursor.description)), ("state", state.json)])
+        ).encoded()
+    }
+}
+
+extension ThreadSnapshot {
+    /// The snapshot as a value to be saved.
+    public func stored(for thread: ThreadID, in place: Place) -> StoredValue {
+        StoredValue(.snapshot, thread: thread, name: place.rawValue, bytes: bytes)
+    }
+
+    /// What is stored; `nil` when there is nothing, or nothing that this version can read.
+    public static func load(
+        _ place: Place,
+        of thread: ThreadID,
+        from store: any StateStore
+    ) async throws(EventLogError) -> ThreadSnapshot? {
+        guard let bytes = try await store.load(.snapshot, thread: thread, name: place.rawValue) else { return nil }
+        return try? ThreadSnapshot(bytes: bytes)
+    }
+
+    /// The newest stored snapshot from which the events of a log lead on: its event is in the log, or is the last one
+    /// that was trimmed.
+    ///
+    /// - Parameter limit: the snapshot has no event behind this sequence.
+    package static func newest(
+        of thread: ThreadID,
+        record: ThreadRecord,
+        upTo limit: UInt64 = .max,
+        in log: any EventLog,
+        _ store: any StateStore
+    ) async throws(EventLogError) -> ThreadSnapshot? {
+        var newest: ThreadSnapshot?
+        for place in Place.allCases {
+            guard let found = try await load(place, of: thread, from: store), found.cursor.sequence <= limit,
+                found.cursor.sequence > newest?.cursor.sequence ?? 0
+            else { continue }
+            // What was trimmed was on the disk before, so nothing can have taken its place.
+            let isEdge = place == .trimmed && found.cursor.sequence + 1 == record.oldest.sequence
+            let isInLog = try await log.resolve(.after(found.cursor), in: thread, record: record)
+            if isEdge || isInLog == .position(after: found.cursor.sequence) { newest = found }
+        }
+        return newest
+    }
+}

@@ -1,0 +1,73 @@
+package import AgentEvents
+
+/// Keeps what the reader of one thread has acknowledged, and decides when the service is told (I10). Cumulative: only the
+/// last one counts, so it needs no queue.
+package struct AcknowledgementStateMachine: Hashable, Sendable {
+    /// After so many acknowledged events the service is told without delay.
+    package static let batchCount: UInt64 = 100
+
+    /// The last event that the reader was given.
+    private var given: Cursor?
+    /// The last event that the reader has acknowledged and the service was not told of.
+    private var pending: Cursor?
+    /// The last event that the service was told of.
+    private var told: Cursor?
+    private var isDue = false
+    /// Whether the reader has yet to learn that its history is void.
+    private var isVoid = false
+
+    package init() {}
+
+    /// The reader was given an event.
+    package mutating func gave(_ cursor: Cursor) { given = cursor }
+
+    package enum AcknowledgeAction: Hashable, Sendable {
+        /// Known already, or void.
+        case ignore
+        /// The service is to be told, soon.
+        case wait
+        /// The service is to be told.
+        case tell
+        /// The reader was not given this event.
+        case reject
+    }
+
+    /// The reader acknowledged everything up to an event.
+    package mutating func acknowledge(_ cursor: Cursor) -> AcknowledgeAction {
+        guard !isVoid else { return .ignore }
+        guard let given, cursor.sequence < given.sequence || cursor == given else { return .reject }
+        guard cursor.sequence > max(pending?.sequence ?? 0, told?.sequence ?? 0) else { return .ignore }
+        pending = cursor
+        if cursor.sequence - (told?.sequence ?? 0) >= Self.batchCount { isDue = true }
+        return isDue ? .tell : .wait
+    }
+
+    package var isPending: Bool { pending != nil }
+
+    /// Time went by, or there is a subscription again: whatever is pending is due.
+    package mutating func makeDue() { isDue = pending != nil }
+
+    /// - Returns: what the service is to be told now; `nil` for nothing.
+    package mutating func takeDue() -> Cursor? {
+        guard isDue, let cursor = pending else { return nil }
+        pending = nil
+        told = cursor
+        isDue = false
+        return cursor
+    }
+
+    /// The service could not take it just now.
+    package mutating func refused() {
+        pending = pending ?? told
+        told = nil
+    }
+
+    /// The history is void: what is acknowledged of it is of no interest any more.
+    package mutating func reset() {
+        self = Self()
+        isVoid = true
+    }
+
+    /// The reader knows that its history is void.
+    package mutating func gaveReset() { self = Self() }
+}

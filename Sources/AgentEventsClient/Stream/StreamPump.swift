@@ -1,0 +1,113 @@
+internal import AgentEvents
+
+/// Carries out what ``StreamStateMachine`` decides: one connection after the other, and on each a task that reads, one
+/// that writes, and one for what is due after a while.
+struct StreamPump: Sendable {
+    /// How a connection was left.
+    private enum Ending: Sendable {
+        /// For a reason, that may pass.
+        case fault(AgentEventsClientError)
+        /// Nobody needs the stream any more, and everything is sent.
+        case goodbye
+    }
+
+    /// The longest silence that is waited for, in seconds, whatever the service says about its heartbeat.
+    private static let longestSilenceSeconds: Double = 24 * 3600
+
+    let client: AgentEventsClient
+    let core: StreamCore
+
+    /// Returns when the service refused for good, the stream is closed, or the task is cancelled.
+    func run() async {
+        defer { core.finish() }
+        while case .connect = core.connect() {
+            guard case .fault(let fault) = await connection(), !Task.isCancelled else { return }
+            switch core.disconnected(fault) {
+            case .refuse, .stop:
+                return
+            case .pause(let seconds):
+                do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
+            }
+        }
+    }
+
+    private func connection() async -> Ending {
+        do {
+            return try await client.withConnection { try await converse($0) }
+        } catch let error as AgentEventsClientError {
+            return .fault(error)
+        } catch {
+            return .fault(
+                AgentEventsClientError(.closed, "the connection broke: \(error)", closeCode: 1006, cause: error))
+        }
+    }
+
+    private func converse(_ connection: StreamConnection) async throws -> Ending {
+        try await withThrowingTaskGroup(of: Ending?.self) { group in
+            group.addTask { .fault(try await read(connection)) }
+            group.addTask { await write(connection) ? .goodbye : nil }
+            group.addTask {
+                await keepTime()
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let ending = try await group.next() {
+                if let ending { return ending }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// - Returns: why the connection is to be left.
+    private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
+        for try await bytes in connection.messages {
+            let actions = core.receive(try StreamMessage(bytes))
+            if let seconds = actions.silenceSeconds {
+                connection.limitSilence(
+                    toSeconds: min(max(0, seconds), Self.longestSilenceSeconds)
+                        + client.configuration.silenceSlackSeconds)
+            }
+            if let fault = actions.leave { return fault }
+            if actions.awaitsRoom { await awaitRoom() }
+        }
+        throw CancellationError()
+    }
+
+    private func awaitRoom() async {
+        let clock = client.configuration.clock
+        let patience = Duration.seconds(client.configuration.patienceSeconds)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await core.room.wait() }
+            group.addTask {
+                // Cancelled when there is room.
+                do { try await clock.sleep(for: patience) } catch { return }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+        core.stopAwaitingRoom()
+    }
+
+    /// - Returns: whether everything was sent that there will ever be.
+    private func write(_ connection: StreamConnection) async -> Bool {
+        repeat {
+            let (requests, isLast) = core.takeOutgoing()
+            for request in requests {
+                // A connection that has ended tells its reader why.
+                do { try await connection.send(request.message) } catch { return false }
+            }
+            if isLast { return true }
+        } while await core.writer.wait()
+        return false
+    }
+
+    private func keepTime() async {
+        let seconds = client.configuration.acknowledgementSeconds
+        var counts = core.needsTime
+        while true {
+            if !counts, await !core.timekeeper.wait() { return }
+            do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
+            counts = core.passed(seconds: seconds)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+internal import AgentEvents
+
+// What a refusal means depends on the request that it answers: a thread, what was acknowledged of one, or the connection.
+extension StreamStateMachine {
+    /// The service refused a request, or ended something by itself.
+    mutating func refused(
+        _ request: JSONValue?,
+        _ refusal: Refusal,
+        random: Double,
+        _ actions: inout StreamActions
+    ) {
+        if let request {
+            if let thread = leaving.first(where: { .integer($0.value) == request })?.key {
+                // It had ended by itself.
+                left(thread, &actions)
+            } else if let thread = followed.first(where: { $0.subscribeRequest.map { .integer($0) } == request }) {
+                refusedThread(thread, refusal, random: random, &actions)
+            } else if let thread = followed.first(where: { .integer($0.acknowledgementRequest) == request }) {
+                refusedAcknowledgement(thread, refusal, &actions)
+            }
+            // Anything else answers a request that is of no interest any more.
+        } else if let thread = refusal.thread {
+            guard leaving[thread] == nil else { return }
+            refusedThread(thread, refusal, random: random, &actions)
+        } else {
+            actions.leave = AgentEventsClientError(refusal)
+        }
+    }
+
+    private mutating func refusedThread(
+        _ thread: ThreadID,
+        _ refusal: Refusal,
+        random: Double,
+        _ actions: inout StreamActions
+    ) {
+        switch followed.update(thread, { $0.subscription.refused(refusal, random: random) }) {
+        case nil, .ignore?: break
+        case .wait?: actions.needsTime = true
+        case .fail?:
+            fail(thread, AgentEventsClientError(refusal))
+            wake(thread, &actions)
+        }
+    }
+
+    private mutating func refusedAcknowledgement(
+        _ thread: ThreadID,
+        _ refusal: Refusal,
+        _ actions: inout StreamActions
+    ) {
+        guard !refusal.isRetryable else {
+            followed.update(thread) { $0.acknowledgement.refused() }
+            actions.needsTime = true
+            return
+        }
+        if followed.update(thread, { $0.subscription.end() }) == true { unsubscribe(from: thread, wasFollowing: false) }
+        fail(thread, AgentEventsClientError(refusal))
+        wake(thread, &actions)
+    }
+
+    /// A thread is over; its reader gets the error behind what was received.
+    mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
+        followed.update(thread) { followed in
+            _ = followed.subscription.end()
+            if followed.error == nil { followed.error = error }
+        }
+    }
+}

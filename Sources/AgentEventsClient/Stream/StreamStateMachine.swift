@@ -1,0 +1,397 @@
+package import AgentEvents
+
+/// Decides everything about a stream: one connection after the other, the threads that are followed over it, and what is
+/// sent. Where a decision is about the connection or about one thread alone, ``ReconnectStateMachine``,
+/// ``SubscriptionStateMachine``, ``AcknowledgementStateMachine`` and ``Inbox`` decide.
+///
+/// When the inbox of a thread is full, nothing is read from the connection for a moment. If its reader has not made room
+/// until then, the thread is unsubscribed from, so that it holds up nobody else; it is subscribed to again, behind the last
+/// event in the inbox, when half of the inbox was read. What is still on its way when a subscription ends is passed over:
+/// it comes again.
+package struct StreamStateMachine: Sendable {
+    private let backoff: ReconnectBackoff
+    private let limits: InboxLimits
+    var reconnect: ReconnectStateMachine
+    var followed = FollowedThreads()
+    /// Threads whose `unsubscribe` has no answer yet, and its mark. What comes of them is of an old subscription.
+    var leaving: [ThreadID: Int64] = [:]
+    /// The thread whose inbox is full, while its reader is waited for.
+    private var crowded: ThreadID?
+    private var outgoing: [StreamRequest] = []
+    private var lastRequest: Int64 = 0
+    private var lastNumber = 0
+    private var refusal: AgentEventsClientError?
+    private var pause: (seconds: Double, AgentEventsClientError)?
+    /// Counts the inputs, so that what is told of a state can be put in order.
+    package private(set) var version = 0
+
+    package init(backoff: ReconnectBackoff = ReconnectBackoff(), limits: InboxLimits = InboxLimits()) {
+        self.backoff = backoff
+        self.limits = limits
+        reconnect = ReconnectStateMachine(backoff: backoff)
+    }
+
+    package var state: ClientState {
+        if let refusal { return .refused(refusal) }
+        if let pause { return .waiting(seconds: pause.seconds, pause.1) }
+        guard reconnect.phase == .open else { return .connecting }
+        return followed.unsettledCount == 0 ? .live : .catchingUp
+    }
+
+    // MARK: The connection
+
+    /// The first attempt, or the one after a pause.
+    package mutating func connect() -> ReconnectStateMachine.ConnectAction {
+        version += 1
+        pause = nil
+        return reconnect.connect()
+    }
+
+    /// The connection ended, or could not be opened.
+    ///
+    /// - Parameter random: 0 up to, not including, 1.
+    package mutating func disconnected(
+        _ error: AgentEventsClientError,
+        random: Double
+    ) -> (ReconnectStateMachine.DisconnectAction, StreamActions) {
+        version += 1
+        var actions = StreamActions()
+        outgoing = []
+        leaving = [:]
+        crowded = nil
+        let action = reconnect.disconnected(
+            isRetryable: error.isRetryable, leastSeconds: error.retryAfterSeconds ?? 0, random: random)
+        for thread in followed.inOrder {
+            switch action {
+            case .pause(let seconds):
+                followed.update(thread) { followed in
+                    followed.subscription.disconnected()
+                    if followed.error == nil { followed.inbox.append(.interrupted(error, pauseSeconds: seconds)) }
+                }
+            case .refuse:
+                fail(thread, error)
+            case .stop:
+                break
+            }
+            wake(thread, &actions)
+        }
+        switch action {
+        case .pause(let seconds): pause = (seconds, error)
+        case .refuse: refusal = error
+        case .stop: break
+        }
+        return (action, actions)
+    }
+
+    /// Nobody needs the stream any more.
+    ///
+    /// - Returns: whether there is a connection to say goodbye on: what ``takeOutgoing()`` returns next is the last.
+    package mutating func close() -> Bool {
+        version += 1
+        return reconnect.close()
+    }
+
+    package var isClosed: Bool { reconnect.phase == .closed }
+
+    // MARK: What is sent
+
+    package var hasOutgoing: Bool { !outgoing.isEmpty }
+
+    /// What to send, in order.
+    package mutating func takeOutgoing() -> [StreamRequest] {
+        defer { outgoing = [] }
+        return outgoing
+    }
+
+    private mutating func nextRequest() -> Int64 {
+        lastRequest += 1
+        return lastRequest
+    }
+
+    /// Asks for a thread if it is time for that.
+    private mutating func subscribe(to thread: ThreadID) {
+        guard reconnect.phase == .open, leaving[thread] == nil else { return }
+        guard followed.update(thread, { $0.subscription.subscribe() }) == true else { return }
+        let request = nextRequest()
+        followed.update(thread) { $0.subscribeRequest = request }
+        outgoing.append(
+            .subscribe(
+                request: request, thread, from: followed[thread]?.subscription.position,
+                consumer: followed[thread]?.consumer))
+    }
+
+    /// Ends a subscription on the wire. What is acknowledged goes first: the service takes it from subscribers only.
+    mutating func unsubscribe(from thread: ThreadID, wasFollowing: Bool = true) {
+        if wasFollowing { acknowledgeAll(of: thread) }
+        let request = nextRequest()
+        leaving[thread] = request
+        outgoing.append(.unsubscribe(request: request, thread))
+    }
+
+    private mutating func acknowledgeAll(of thread: ThreadID) {
+        followed.update(thread) { $0.acknowledgement.makeDue() }
+        sendAcknowledgement(of: thread)
+    }
+
+    private mutating func sendAcknowledgement(of thread: ThreadID) {
+        guard reconnect.phase == .open else { return }
+        followed.update(thread) { followed in
+            if let cursor = followed.acknowledgement.takeDue() {
+                outgoing.append(.acknowledge(request: followed.acknowledgementRequest, thread, cursor))
+            }
+        }
+    }
+
+    // MARK: What the service says
+
+    /// - Parameter random: 0 up to, not including, 1.
+    package mutating func receive(_ message: StreamMessage, random: Double) -> StreamActions {
+        version += 1
+        var actions = StreamActions()
+        switch message {
+        case .welcome(let heartbeat):
+            switch reconnect.welcome() {
+            case .ignore: break
+            case .reject: actions.leave = Self.misplaced("welcome")
+            case .proceed:
+                actions.silenceSeconds = heartbeat.map { 2 * Double($0) / 1000 }
+                for thread in followed.inOrder { subscribe(to: thread) }
+            }
+        case .ping:
+            if !outgoing.contains(.pong) { outgoing.append(.pong) }
+        case .drain(let milliseconds):
+            reconnect.drain(seconds: Double(milliseconds) / 1000)
+        case .refused(let request, let refusal):
+            refused(request, refusal, random: random, &actions)
+        case .event(let event):
+            about(event.thread, random: random, &actions) { $0.received(event) }
+        case .subscribed(let thread, let after):
+            let position = followed[thread]?.subscription.position
+            about(thread, random: random, &actions) { $0.subscribed(after: after) }
+            guard actions.leave == nil, leaving[thread] == nil else { break }
+            // Elsewhere than asked for: the reset is on its way, and what is acknowledged of the old history is void.
+            if case .after(let cursor)? = position, after != cursor {
+                followed.update(thread) { $0.acknowledgement.reset() }
+            } else {
+                acknowledgeAll(of: thread)
+            }
+        case .live(let thread, let cursor):
+            about(thread, random: random, &actions) { $0.live(cursor) }
+        case .reset(let thread, let reason, _):
+            about(thread, random: random, &actions) { $0.reset(reason, random: random) }
+        case .unsubscribed(let thread):
+            left(thread, &actions)
+        case .emitted, .other:
+            break
+        }
+        return actions
+    }
+
+    private mutating func about(
+        _ thread: ThreadID,
+        random: Double,
+        _ actions: inout StreamActions,
+        _ input: (inout SubscriptionStateMachine) -> SubscriptionStateMachine.ReceiveAction
+    ) {
+        switch reconnect.aboutThread() {
+        case .ignore: return
+        case .reject:
+            actions.leave = Self.misplaced("message about thread \(thread)")
+            return
+        case .proceed: break
+        }
+        guard leaving[thread] == nil else { return }
+        guard let action = followed.update(thread, { input(&$0.subscription) }) else {
+            actions.leave = Self.misplaced("message about thread \(thread)")
+            return
+        }
+        switch action {
+        case .ignore:
+            break
+        case .deliver(let element):
+            reconnect.progressed()
+            let isFull = followed.update(thread) { followed in
+                followed.inbox.append(element)
+                return followed.inbox.isFull
+            }
+            wake(thread, &actions)
+            if isFull == true {
+                crowded = thread
+                actions.awaitsRoom = true
+            }
+        case .restart(let reason):
+            followed.update(thread) { followed in
+                followed.acknowledgement.reset()
+                followed.inbox.append(.reset(reason))
+            }
+            wake(thread, &actions)
+            actions.needsTime = true
+            unsubscribe(from: thread, wasFollowing: false)
+        case .reject(let error):
+            actions.leave = error
+        }
+    }
+
+    /// An `unsubscribe` was answered.
+    mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
+        switch reconnect.aboutThread() {
+        case .ignore: break
+        case .reject: actions.leave = Self.misplaced("message about thread \(thread)")
+        case .proceed:
+            guard leaving.removeValue(forKey: thread) != nil else {
+                actions.leave = Self.misplaced("message about thread \(thread)")
+                return
+            }
+            subscribe(to: thread)
+        }
+    }
+
+    private static func misplaced(_ what: String) -> AgentEventsClientError {
+        AgentEventsClientError(.protocolViolation, "the service sent a \(what) that does not belong here")
+    }
+
+    // MARK: Time
+
+    /// Whether ``passed(seconds:)`` is to be called.
+    package var needsTime: Bool {
+        guard reconnect.phase == .open else { return false }
+        return followed.contains { followed in
+            switch followed.subscription.phase {
+            case .waiting: true
+            case .following: followed.acknowledgement.isPending
+            case .idle, .subscribing, .paused, .over: false
+            }
+        }
+    }
+
+    /// So much time went by.
+    package mutating func passed(seconds: Double) {
+        version += 1
+        for thread in followed.inOrder {
+            if followed.update(thread, { $0.subscription.passed(seconds: seconds) }) == true { subscribe(to: thread) }
+            if case .following? = followed.phase(of: thread) { acknowledgeAll(of: thread) }
+        }
+    }
+
+    // MARK: Room
+
+    /// Whether there is no need to wait for a slow reader (any more).
+    package var hasRoom: Bool {
+        guard let crowded else { return true }
+        return followed[crowded]?.inbox.hasRoom ?? true
+    }
+
+    /// A slow reader was waited for, and there is room or there is none.
+    package mutating func stopAwaitingRoom() {
+        version += 1
+        guard let thread = crowded else { return }
+        let isSlow = !hasRoom
+        crowded = nil
+        if isSlow, followed.update(thread, { $0.subscription.filled() }) == true { unsubscribe(from: thread) }
+    }
+
+    // MARK: Followers
+
+    /// Begins to follow a thread.
+    ///
+    /// - Returns: the follower's number.
+    /// - Throws: `client.already_following` when somebody follows the thread over this stream.
+    package mutating func follow(
+        _ thread: ThreadID,
+        from start: StartPosition?,
+        consumer: ConsumerName?
+    ) throws(AgentEventsClientError) -> Int {
+        version += 1
+        guard followed[thread] == nil else {
+            throw AgentEventsClientError(
+                .alreadyFollowing,
+                "somebody follows \(thread) over this stream already; a thread has one reader at a time")
+        }
+        lastNumber += 1
+        let subscription = SubscriptionStateMachine(thread: thread, start: start, backoff: backoff)
+        followed.insert(
+            thread,
+            FollowedThread(
+                number: lastNumber, consumer: consumer, acknowledgementRequest: nextRequest(),
+                subscription: subscription, inbox: Inbox(limits: limits)))
+        if let refusal { fail(thread, refusal) }
+        subscribe(to: thread)
+        return lastNumber
+    }
+
+    /// Nobody follows the thread any more.
+    package mutating func unfollow(_ thread: ThreadID, number: Int) {
+        version += 1
+        guard followed[thread]?.number == number else { return }
+        let phase = followed.phase(of: thread)
+        if followed.update(thread, { $0.subscription.end() }) == true {
+            if case .following? = phase {
+                unsubscribe(from: thread)
+            } else {
+                unsubscribe(from: thread, wasFollowing: false)
+            }
+        }
+        followed.remove(thread)
+    }
+
+    package enum TakeAction: Sendable {
+        case give(FollowedElement)
+        /// Nothing there yet.
+        case wait
+        case fail(AgentEventsClientError)
+        /// Nothing will come any more: this follower has ended.
+        case end
+    }
+
+    /// A follower wants its next element.
+    package mutating func take(_ thread: ThreadID, number: Int) -> TakeAction {
+        version += 1
+        guard followed[thread]?.number == number else { return .end }
+        let taken = followed.update(thread) { followed -> (FollowedElement, isDrained: Bool)? in
+            guard let element = followed.inbox.popFirst() else { return nil }
+            switch element {
+            case .event(let event): followed.acknowledgement.gave(event.cursor)
+            case .reset: followed.acknowledgement.gaveReset()
+            case .live, .interrupted: break
+            }
+            return (element, followed.inbox.hasRoom && followed.subscription.drained())
+        }
+        guard case let (element, isDrained)?? = taken else {
+            if let error = followed[thread]?.error { return .fail(error) }
+            return isClosed ? .end : .wait
+        }
+        if isDrained { subscribe(to: thread) }
+        return .give(element)
+    }
+
+    /// A follower is done with everything up to an event.
+    ///
+    /// - Returns: whether time counts now.
+    /// - Throws: `client.not_given` when it was not given the event.
+    package mutating func acknowledge(
+        _ cursor: Cursor,
+        of thread: ThreadID,
+        number: Int
+    ) throws(AgentEventsClientError) -> Bool {
+        version += 1
+        guard followed[thread]?.number == number else { return false }
+        switch followed.update(thread, { $0.acknowledgement.acknowledge(cursor) }) {
+        case nil, .ignore?:
+            return false
+        case .wait?:
+            return true
+        case .tell?:
+            guard case .following? = followed.phase(of: thread) else { return false }
+            sendAcknowledgement(of: thread)
+            return false
+        case .reject?:
+            throw AgentEventsClientError(
+                .notGiven, "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
+            )
+        }
+    }
+
+    func wake(_ thread: ThreadID, _ actions: inout StreamActions) {
+        if let number = followed[thread]?.number { actions.readers.append(number) }
+    }
+}

@@ -1,0 +1,33 @@
+/// One way through a file of blocks, from its beginning to its end, in parts.
+struct SegmentPass: Sendable {
+    /// The event that keeps a file: one of a run that is open, or behind its start.
+    struct Blocker: Hashable, Sendable {
+        let thread: UInt64
+        let sequence: UInt64
+    }
+
+    let segment: Segment
+    /// Where blocks from there on are not looked at.
+    let end: Int64
+    /// The first time through is 1.
+    let round: Int
+    /// Where the next part begins.
+    var position: Int64
+    /// Whether nothing that was met can be read any more.
+    var isClean = true
+    var hasTrims = false
+    var blocker: Blocker?
+    /// The log offset behind the last event that was met.
+    var offset: UInt64 = 0
+
+    init(_ segment: Segment, through end: Int64, round: Int = 1) {
+        self.segment = segment
+        self.end = min(segment.end, end)
+        self.round = round
+        position = segment.start
+    }
+
+    var isOver: Bool { position >= end }
+    /// Whether the file as a whole was met.
+    var isWhole: Bool { end == segment.end }
+}

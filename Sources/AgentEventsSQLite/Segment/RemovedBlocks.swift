@@ -1,0 +1,36 @@
+/// Blocks that were removed, with everything between them.
+struct RemovedBlocks: Hashable, Sendable {
+    /// The position of the first.
+    var start: Int64
+    /// The log offset behind their last event.
+    var through: UInt64
+}
+
+extension [RemovedBlocks] {
+    /// What stands for them and others together, where nothing is kept in between.
+    ///
+    /// - Parameter previous: the end of the last file before these blocks that is kept; 0 for none.
+    func joined(_ blocks: RemovedBlocks, keptBefore previous: Int64, keptBehind next: Int64) -> RemovedBlocks {
+        var joined = blocks
+        for other in self where other.start >= previous && other.start < next {
+            joined.start = Swift.min(joined.start, other.start)
+            joined.through = Swift.max(joined.through, other.through)
+        }
+        return joined
+    }
+
+    mutating func insert(_ joined: RemovedBlocks) {
+        removeAll { $0.start >= joined.start && $0.through <= joined.through }
+        append(joined)
+    }
+
+    /// Whether events that come behind an offset, and before a position, are gone.
+    func includes(behind offset: UInt64, before position: Int64) -> Bool {
+        contains { $0.through > offset && $0.start < position }
+    }
+
+    /// The offset behind everything that is gone before a position.
+    func end(before position: Int64) -> UInt64 {
+        reduce(0) { $1.start < position ? Swift.max($0, $1.through) : $0 }
+    }
+}

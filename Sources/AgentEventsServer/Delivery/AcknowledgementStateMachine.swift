@@ -1,0 +1,28 @@
+import AgentEvents
+
+/// Decides which acknowledgements of a subscription count: cumulative, only forward, and only what was sent (I10).
+struct AcknowledgementStateMachine: Equatable {
+    /// Everything up to there is acknowledged; `nil` for nothing.
+    private(set) var acknowledged: Cursor?
+
+    enum Action: Equatable {
+        /// Acknowledged before.
+        case none
+        case accept
+        /// Not an event that the subscriber was sent.
+        case rejectNotSent
+    }
+
+    /// - Parameter sent: the last event sent; `nil` for none.
+    mutating func acknowledge(_ cursor: Cursor, sent: Cursor?) -> Action {
+        guard let sent, cursor.sequence <= sent.sequence, cursor.generation <= sent.generation,
+            cursor.sequence < sent.sequence || cursor == sent
+        else { return .rejectNotSent }
+        if let acknowledged, !cursor.isNewer(than: acknowledged) { return .none }
+        acknowledged = cursor
+        return .accept
+    }
+
+    /// The subscription begins behind what was acknowledged before.
+    mutating func resume(at cursor: Cursor?) { acknowledged = cursor }
+}

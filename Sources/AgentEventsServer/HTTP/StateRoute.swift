@@ -1,0 +1,28 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// `GET /v1/threads/{t}/state`: what a thread looks like now, and as of which event.
+struct StateRoute: Sendable {
+    let log: any EventLog
+    let stream: StreamEndpoint
+    let access: RequestAccess
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        do {
+            guard let record = try await log.thread(thread), principal.mayRead(thread, owner: record.user) else {
+                // The same answer for a thread of somebody else.
+                throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+            }
+            let state = try await stream.state(of: thread)
+            return Response(
+                status: .ok,
+                json: ["thread_id": thread.json, "cursor": state.cursor.json, "state": state.json])
+        } catch let error as EventLogError {
+            throw ProtocolError(error, thread: thread)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import AgentEvents
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// `GET /v1/threads/{t}/subscribers`: who follows a thread over WebSocket, and how far each is.
+struct SubscribersRoute: Sendable {
+    let log: any EventLog
+    let stream: StreamEndpoint
+    let access: RequestAccess
+
+    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        let record: ThreadRecord?
+        do throws(EventLogError) {
+            record = try await log.thread(thread)
+        } catch {
+            throw ProtocolError(error, thread: thread)
+        }
+        guard let record, principal.mayRead(thread, owner: record.user) else {
+            // The same answer for a thread of somebody else.
+            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+        }
+        // Some may have subscribed before the thread was opened, for somebody else; they are none of its subscribers.
+        let subscribers = try await stream.subscribers(of: thread)
+            .sorted { $0.connection.rawValue < $1.connection.rawValue }
+        return Response(status: .ok, json: ["subscribers": .array(subscribers.map(\.json))])
+    }
+}

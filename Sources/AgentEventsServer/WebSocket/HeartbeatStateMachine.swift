@@ -1,0 +1,73 @@
+/// Decides when a connection is pinged, and when it is taken for dead.
+///
+/// Its only clock is the sweep over the connections of an event loop, so that it costs a few bytes and no timer. Traffic
+/// is noted as it comes, and counted from the sweep that finds it.
+struct HeartbeatStateMachine: Equatable {
+    private enum Inbound: Equatable {
+        /// Something was received so many milliseconds ago.
+        case silent(for: UInt32)
+        /// A ping was sent so many milliseconds ago, and nothing was received since.
+        case awaitingAnswer(for: UInt32)
+    }
+
+    private let interval: UInt32
+    private var inbound = Inbound.silent(for: 0)
+    private var outboundSilence: UInt32 = 0
+    private var hasReceived = false
+    private var hasWritten = false
+
+    /// - Parameter interval: how long either direction may be silent, in milliseconds.
+    init(interval: UInt32) { self.interval = interval }
+
+    /// Anything came from the client.
+    mutating func received() { hasReceived = true }
+
+    /// An event or a message was written to the client.
+    mutating func wrote() { hasWritten = true }
+
+    enum Action: Equatable {
+        case none
+        /// - Parameters:
+        ///   - ping: send a ping frame, which the client's WebSocket answers by itself.
+        ///   - message: send the message `ping`, which the client's code gets to see.
+        case send(ping: Bool, message: Bool)
+        /// Nothing came for two intervals after a ping.
+        case close
+    }
+
+    /// - Parameters:
+    ///   - elapsed: milliseconds since the last sweep.
+    ///   - isBlocked: bytes wait that the client does not take. A ping would wait behind them, so that its answer says
+    ///     nothing; meanwhile ``ProgressStateMachine`` judges.
+    mutating func sweep(elapsed: UInt32, isBlocked: Bool) -> Action {
+        outboundSilence = hasWritten || isBlocked ? 0 : outboundSilence.addingSaturated(elapsed)
+        let sendsMessage = outboundSilence >= interval
+        if sendsMessage { outboundSilence = 0 }
+        let wasReceived = hasReceived
+        hasReceived = false
+        hasWritten = false
+        guard !wasReceived else {
+            inbound = .silent(for: 0)
+            return sendsMessage ? .send(ping: false, message: true) : .none
+        }
+        switch inbound {
+        case .silent(let silence):
+            let silence = silence.addingSaturated(elapsed)
+            let sendsPing = silence >= interval && !isBlocked
+            inbound = sendsPing ? .awaitingAnswer(for: 0) : .silent(for: silence)
+            return sendsPing || sendsMessage ? .send(ping: sendsPing, message: sendsMessage) : .none
+        case .awaitingAnswer(let waited):
+            let waited = isBlocked ? waited : waited.addingSaturated(elapsed)
+            if waited / 2 >= interval { return .close }
+            inbound = .awaitingAnswer(for: waited)
+            return sendsMessage ? .send(ping: false, message: true) : .none
+        }
+    }
+}
+
+extension UInt32 {
+    func addingSaturated(_ other: UInt32) -> UInt32 {
+        let (sum, isOver) = addingReportingOverflow(other)
+        return isOver ? .max : sum
+    }
+}

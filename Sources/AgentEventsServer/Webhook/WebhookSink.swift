@@ -1,0 +1,122 @@
+public import AgentEvents
+public import AsyncHTTPClient
+import Crypto
+import NIOCore
+import NIOHTTP1
+
+/// Sends events to an address: one `POST` for each batch, signed, with a body of `{"events":[…]}` in which each event has
+/// the exact bytes of the log.
+///
+/// ```swift
+/// let webhook = try WebhookSink(url: "https://example.com/events", secret: secret)
+/// let runtime = AgentRuntime(log: log, sinks: [DurableSink(webhook, deadLetters: DeadLetterFile(path: "refused.ndjson"))])
+/// ```
+///
+/// A request has the headers
+/// - `Content-Type: application/json`;
+/// - `Agent-Events-Signature`, over the time and the body: ``WebhookSignature`` says how to verify it;
+/// - `Idempotency-Key`: the same for the same events, whenever they are sent. A batch that comes again may be cut in
+///   another way, and then has another key: a receiver that must not count anything twice looks at (`thread_id`, `seq`).
+///
+/// Any answer of 2xx takes the batch. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that
+/// long, up to an hour; 408, 425, 429, 5xx and no answer are tried again as the ``SinkRetryPolicy`` says; anything else,
+/// redirects included, refuses the batch for good. The answer's body is not looked at.
+///
+/// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
+public struct WebhookSink: EventSink {
+    /// The shortest secret, in bytes.
+    public static let minimumSecretByteCount = 16
+
+    public let name: String
+    private let url: String
+    private let secret: [UInt8]
+    private let headers: HTTPHeaders
+    private let timeLimit: TimeAmount
+    private let client: HTTPClient
+    private let clock: WallClock
+
+    /// - Parameters:
+    ///   - url: where events go, `https` or `http`.
+    ///   - secret: known to the receiver, who checks the signature with it; at least 16 bytes.
+    ///   - headers: sent with each request, such as `Authorization`.
+    ///   - timeoutSeconds: how long a request may take in all. Default: 10.
+    ///   - client: makes the requests, and is shut down by whoever made it. Default: the shared one.
+    ///   - clock: tells the time that is signed.
+    /// - Throws: ``WebhookError``: `webhook.url_invalid`, `webhook.secret_too_short`.
+    public init(
+        name: String = "webhook",
+        url: String,
+        secret: [UInt8],
+        headers: [String: String] = [:],
+        timeoutSeconds: Double = 10,
+        client: HTTPClient = .shared,
+        clock: WallClock = .system
+    ) throws(WebhookError) {
+        guard secret.count >= Self.minimumSecretByteCount else {
+            throw WebhookError(
+                .secretTooShort, "the secret has at least \(Self.minimumSecretByteCount) bytes, not \(secret.count)")
+        }
+        do {
+            let scheme = try HTTPClient.Request(url: url).scheme
+            guard scheme == "https" || scheme == "http" else {
+                throw WebhookError(.urlInvalid, "the address begins with https:// or http://, not \(scheme)")
+            }
+        } catch let error as WebhookError {
+            throw error
+        } catch {
+            throw WebhookError(.urlInvalid, "\(url) is no address: \(error)", cause: error)
+        }
+        self.name = name
+        self.url = url
+        self.secret = secret
+        self.headers = HTTPHeaders(headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        timeLimit = .nanoseconds(Int64(timeoutSeconds * 1_000_000_000))
+        self.client = client
+        self.clock = clock
+    }
+
+    /// - Throws: ``WebhookError``: `webhook.refused`, `webhook.unreachable`.
+    public func receive(_ batch: SinkBatch) async throws {
+        let answer: WebhookAnswer
+        do {
+            // By a future, which does not look at cancellation: the last batch of a runtime that stops is sent in a
+            // cancelled task.
+            answer = try await client.execute(
+                request: request(for: batch), delegate: WebhookResponse(), deadline: .now() + timeLimit
+            ).get()
+        } catch let error as WebhookError {
+            throw error
+        } catch {
+            throw WebhookError(.unreachable, "the receiver did not answer: \(error)", cause: error)
+        }
+        guard answer.isTaken else { throw WebhookError.refused(by: answer, now: clock.now()) }
+    }
+
+    private func request(for batch: SinkBatch) throws -> HTTPClient.Request {
+        let body = Self.body(of: batch)
+        var headers = headers
+        headers.replaceOrAdd(name: "Content-Type", value: "application/json")
+        headers.replaceOrAdd(name: "Idempotency-Key", value: Self.idempotencyKey(of: batch))
+        let signature = WebhookSignature(signing: body, secret: secret, time: clock.now())
+        headers.replaceOrAdd(name: WebhookSignature.headerName, value: signature.headerValue)
+        return try HTTPClient.Request(url: url, method: .POST, headers: headers, body: .bytes(body))
+    }
+
+    static func body(of batch: SinkBatch) -> [UInt8] {
+        var body = Array("{\"events\":[".utf8)
+        body.reserveCapacity(batch.events.reduce(body.count + 2) { $0 + $1.bytes.count + 1 })
+        for (index, event) in batch.events.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += event.bytes
+        }
+        body += Array("]}".utf8)
+        return body
+    }
+
+    /// A digest of which events these are.
+    static func idempotencyKey(of batch: SinkBatch) -> String {
+        var digest = SHA256()
+        for event in batch.events { digest.update(data: Array("\(event.thread)/\(event.id)\n".utf8)) }
+        return Hexadecimal.text(of: digest.finalize().prefix(16))
+    }
+}

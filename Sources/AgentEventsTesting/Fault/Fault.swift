@@ -1,0 +1,14 @@
+/// What goes wrong in a call.
+@nonexhaustive
+public enum Fault: Hashable, Sendable {
+    /// Nothing is done, and an error is thrown.
+    case fail
+    /// All is done, and an error is thrown all the same: the acknowledgement is lost.
+    case failAfterwards
+    /// So many events are taken, and then an error is thrown. For a log, whose commits are whole, the same as ``fail``.
+    case partial(Int)
+    /// Nothing is done until the test releases the call, or its task is cancelled.
+    case hang
+    /// The call takes so much longer.
+    case delay(Duration)
+}

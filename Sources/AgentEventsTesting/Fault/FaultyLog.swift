@@ -1,0 +1,92 @@
+public import AgentEvents
+
+/// A log that goes wrong as planned, around one that does not.
+///
+/// Commits stay whole: a call that fails has appended all of its events (``Fault/failAfterwards``) or none. What it throws
+/// is an `EventLogError` whose cause is the ``InjectedFault``.
+public final class FaultyLog: EventLog {
+    private let log: any EventLog
+    private let appends: FaultInjector
+    private let reads: FaultInjector
+    private let openings: FaultInjector
+    private let code: EventLogError.Code
+
+    /// - Parameters:
+    ///   - log: does what gets through.
+    ///   - appends: which calls of ``append(_:)`` go wrong.
+    ///   - reads: which calls of ``read(_:)``, ``thread(_:)`` and ``recall(_:in:)`` go wrong.
+    ///   - openings: which calls of ``open()`` go wrong.
+    ///   - code: what the error says that is thrown.
+    ///   - clock: what delays are measured on.
+    public init(
+        _ log: any EventLog = InMemoryEventLog(),
+        appends: FaultPlan = FaultPlan(),
+        reads: FaultPlan = FaultPlan(),
+        openings: FaultPlan = FaultPlan(),
+        code: EventLogError.Code = .failed,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        self.log = log
+        self.appends = FaultInjector(appends, clock: clock)
+        self.reads = FaultInjector(reads, clock: clock)
+        self.openings = FaultInjector(openings, clock: clock)
+        self.code = code
+    }
+
+    public var executor: (any TaskExecutor)? { log.executor }
+
+    public func open() async throws(EventLogError) -> LogOpening {
+        let fault = try await begin(openings)
+        let opening = try await log.open()
+        if let fault { throw error(fault) }
+        return opening
+    }
+
+    public func append(_ commit: LogCommit) async throws(EventLogError) {
+        let fault = try await begin(appends)
+        if let fault, case .partial = fault.fault { throw error(fault) }
+        try await log.append(commit)
+        if let fault { throw error(fault) }
+    }
+
+    public func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
+        if let fault = try await begin(reads) { throw error(fault) }
+        return try await log.read(request)
+    }
+
+    public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
+        if let fault = try await begin(reads) { throw error(fault) }
+        return try await log.thread(thread)
+    }
+
+    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+        if let fault = try await begin(reads) { throw error(fault) }
+        return try await log.recall(key, in: thread)
+    }
+
+    /// How often ``append(_:)`` was called.
+    public var appendCount: Int { appends.callCount }
+    /// What went wrong so far: in appending, in reading, in opening.
+    public var injected: [InjectedFault] { appends.injected + reads.injected + openings.injected }
+    /// How many calls hang.
+    public var hangingCount: Int { appends.hangingCount + reads.hangingCount + openings.hangingCount }
+
+    /// Lets the calls go on that hang, and those to come.
+    public func release() {
+        for injector in [appends, reads, openings] { injector.release() }
+    }
+
+    private func begin(_ injector: FaultInjector) async throws(EventLogError) -> InjectedFault? {
+        do {
+            return try await injector.begin()
+        } catch let fault as InjectedFault {
+            throw error(fault)
+        } catch {
+            throw EventLogError(.unavailable, "the call was cancelled while it waited", cause: error)
+        }
+    }
+
+    private func error(_ fault: InjectedFault) -> EventLogError {
+        EventLogError(code, "\(fault)", cause: fault)
+    }
+}

@@ -1,0 +1,42 @@
+public import AgentEvents
+
+/// A sink that goes wrong as planned, around one that does not.
+public final class FaultySink: EventSink {
+    public let name: String
+    private let sink: any EventSink
+    private let injector: FaultInjector
+
+    /// - Parameters:
+    ///   - sink: takes what gets through.
+    ///   - plan: which calls of ``receive(_:)`` go wrong.
+    ///   - clock: what delays are measured on.
+    public init(
+        _ sink: any EventSink = InMemorySink(),
+        plan: FaultPlan,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        name = "faulty \(sink.name)"
+        self.sink = sink
+        injector = FaultInjector(plan, clock: clock)
+    }
+
+    public func receive(_ batch: SinkBatch) async throws {
+        guard let injected = try await injector.begin() else { return try await sink.receive(batch) }
+        if case .partial(let count) = injected.fault {
+            let part = SinkBatch(events: Array(batch.events.prefix(count)))
+            if !part.events.isEmpty { try await sink.receive(part) }
+        } else {
+            try await sink.receive(batch)
+        }
+        throw injected
+    }
+
+    /// How often ``receive(_:)`` was called.
+    public var callCount: Int { injector.callCount }
+    /// What went wrong so far, in the order of the calls.
+    public var injected: [InjectedFault] { injector.injected }
+    /// How many calls hang.
+    public var hangingCount: Int { injector.hangingCount }
+    /// Lets the calls go on that hang, and those to come.
+    public func release() { injector.release() }
+}

@@ -1,0 +1,71 @@
+/// The sleepers of a clock that stands still, and those who wait for sleepers.
+struct ManualClockStateMachine<Sleeper, Watcher> {
+    enum SleepAction {
+        case sleep
+        /// The time has come already.
+        case wake
+        /// The sleeper was cancelled before it fell asleep.
+        case cancel
+    }
+
+    private(set) var now: Duration = .zero
+    private var sleepers: [UInt64: (deadline: Duration, sleeper: Sleeper)] = [:]
+    private var watchers: [UInt64: (count: Int, watcher: Watcher)] = [:]
+    private var cancelled: Set<UInt64> = []
+    private var lastNumber: UInt64 = 0
+
+    var sleeperCount: Int { sleepers.count }
+
+    /// A number for a sleeper or a watcher to come.
+    mutating func makeNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    /// - Returns: what the sleeper does, and the watchers that have waited for it.
+    mutating func sleep(
+        _ number: UInt64,
+        until deadline: Duration,
+        _ sleeper: Sleeper
+    ) -> (action: SleepAction, watchers: [Watcher]) {
+        guard cancelled.remove(number) == nil else { return (.cancel, []) }
+        guard deadline > now else { return (.wake, []) }
+        sleepers[number] = (deadline, sleeper)
+        let ready = watchers.filter { $0.value.count <= sleepers.count }
+        for number in ready.keys { watchers[number] = nil }
+        return (.sleep, ready.values.map(\.watcher))
+    }
+
+    /// - Returns: the sleeper, which is to be told; `nil` when it has not fallen asleep yet, or is awake.
+    mutating func cancelSleeper(_ number: UInt64) -> Sleeper? {
+        if let entry = sleepers.removeValue(forKey: number) { return entry.sleeper }
+        cancelled.insert(number)
+        return nil
+    }
+
+    /// The sleeper of this number is awake: what was remembered of it is forgotten.
+    mutating func forget(_ number: UInt64) { cancelled.remove(number) }
+
+    /// - Returns: whether the watcher has to wait.
+    mutating func watch(_ number: UInt64, count: Int, _ watcher: Watcher) -> SleepAction {
+        guard cancelled.remove(number) == nil else { return .cancel }
+        guard sleepers.count < count else { return .wake }
+        watchers[number] = (count, watcher)
+        return .sleep
+    }
+
+    mutating func cancelWatcher(_ number: UInt64) -> Watcher? {
+        if let entry = watchers.removeValue(forKey: number) { return entry.watcher }
+        cancelled.insert(number)
+        return nil
+    }
+
+    /// - Returns: the sleepers whose time has come, the earliest first.
+    mutating func advance(to time: Duration) -> [Sleeper] {
+        now = max(now, time)
+        let due = sleepers.filter { $0.value.deadline <= now }
+            .sorted { ($0.value.deadline, $0.key) < ($1.value.deadline, $1.key) }
+        for entry in due { sleepers[entry.key] = nil }
+        return due.map(\.value.sleeper)
+    }
+}

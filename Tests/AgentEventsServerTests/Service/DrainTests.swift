@@ -1,0 +1,164 @@
+import AgentEvents
+import AgentEventsServer
+import NIOCore
+import Synchronization
+import Testing
+
+/// How a service stops, seen by its clients.
+@Suite(.timeLimit(.minutes(1)))
+struct DrainTests {
+    private static let path = "/v1/threads/t_7/messages"
+
+    /// Answers when it is told to.
+    private final class HeldAgent: ServedAgent {
+        let name: AgentName = "held"
+        private let releases: AsyncStream<Void>
+        private let continuation: AsyncStream<Void>.Continuation
+        private let ignoresCancellation: Bool
+
+        init(ignoresCancellation: Bool = false) {
+            self.ignoresCancellation = ignoresCancellation
+            (releases, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
+        }
+
+        func release() { continuation.finish() }
+
+        func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
+            try await run.say("one moment")
+            if ignoresCancellation {
+                await withCheckedContinuation { waiter in held.withLock { $0 = waiter } }
+            } else {
+                for await _ in releases {}
+            }
+            try await run.say(", done")
+            return "done"
+        }
+
+        private let held = Mutex<CheckedContinuation<Void, Never>?>(nil)
+
+        func letGo() { held.withLock { $0?.resume() } }
+    }
+
+    private static func ask(_ service: RunningService) async throws {
+        #expect(try await service.client.post(path, #"{"text":"Hello"}"#).status == 202)
+    }
+
+    /// Follows the thread until the agent has begun to talk.
+    private static func follow(_ socket: RawWebSocket) async throws {
+        try await socket.send(#"{"op":"subscribe","thread_id":"t_7","after":"start"}"#)
+        while try await socket.message()["type"] != "message_delta" {}
+    }
+
+    @Test func agentsEndInPeaceWhileTheServiceDrains() async throws {
+        let agent = HeldAgent()
+        try await withRunningService(agents: [agent]) {
+            $0.shutdownGraceSeconds = 60
+        } _: { service in
+            try await service.withWebSocket { socket in
+                try await Self.ask(service)
+                try await Self.follow(socket)
+                await service.shutDown()
+                let (_, drain) = try await socket.messages(until: "drain")
+                let wait = try #require(drain["reconnect_in_ms"]?.integerValue)
+                #expect((0...30_000).contains(wait))
+                #expect(try await service.client.get("/ready").status == 503)
+                #expect(try await service.client.get("/health").status == 200)
+                let message = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
+                #expect(message.status == 503)
+                #expect(try message.errorCode == "server.stopping")
+                let upgrade = try await service.client.send(
+                    "GET", "/v1/stream",
+                    headers: [
+                        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+                    ])
+                #expect(upgrade.status == 503)
+                #expect(upgrade.headers["retry-after"] == "1")
+                try await socket.send(#"{"op":"subscribe","req":1,"thread_id":"t_8"}"#)
+                let (_, refusal) = try await socket.messages(until: "error")
+                #expect(refusal["code"] == "server.stopping")
+                #expect(refusal["retryable"] == true)
+                // Backends may still finish what they began.
+                try await socket.send(
+                    #"{"op":"emit","req":2,"thread_id":"t_9","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
+                )
+                let (_, emitted) = try await socket.messages(until: "emitted")
+                #expect(emitted["cursors"] == ["1-1"])
+                agent.release()
+                var types: [String] = []
+                while types.last != "agent_completed" {
+                    types.append(try await socket.message()["type"]?.stringValue ?? "")
+                }
+                #expect(types == ["message_delta", "message_completed", "agent_completed"])
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+        }
+    }
+
+    @Test func runsThatDoNotEndInTimeAreEndedAndTheirEndIsDelivered() async throws {
+        try await withRunningService(agents: [HeldAgent()]) {
+            $0.shutdownGraceSeconds = 0.4
+        } _: { service in
+            try await service.withWebSocket { socket in
+                try await Self.ask(service)
+                try await Self.follow(socket)
+                await service.shutDown()
+                _ = try await socket.messages(until: "drain")
+                #expect(try await socket.message()["type"] == "message_completed")
+                let end = try await socket.message()
+                #expect(end["type"] == "agent_cancelled")
+                #expect(end["data"]?["reason"] == "shutdown")
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+        }
+    }
+
+    @Test func anAgentThatIgnoresItsCancellationIsReportedAndItsRunIsEnded() async throws {
+        let agent = HeldAgent(ignoresCancellation: true)
+        let log = InMemoryEventLog()
+        let (reports, report) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
+        try await withRunningService(
+            log: log, agents: [agent], stuckAgents: report,
+            configure: { $0.shutdownGraceSeconds = 0.4 }
+        ) { service in
+            try await service.withWebSocket { socket in
+                try await Self.ask(service)
+                try await Self.follow(socket)
+                await service.shutDown()
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+            #expect(await reports.first { _ in true } == 1)
+            // By then everything else has ended, and the log is whole.
+            let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
+            let last = try JSONValue(parsing: try #require(events.last).bytes)
+            #expect(last["type"] == "agent_cancelled")
+            #expect(last["data"]?["reason"] == "shutdown")
+            agent.letGo()
+        }
+    }
+
+    /// What was emitted before the close is committed, and answered.
+    @Test func emissionsUnderWayAreAnsweredBeforeTheClose() async throws {
+        try await withRunningService { service in
+            try await service.withWebSocket { socket in
+                _ = try await socket.message()
+                let count = 200
+                for request in 0..<count {
+                    try await socket.send(
+                        #"{"op":"emit","req":\#(request),"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
+                    )
+                }
+                // The last one was read at least.
+                while try await socket.message()["op"] != "emitted" {}
+                await service.shutDown()
+                var answered = 1
+                while let frame = try await socket.nextUnlessReset() {
+                    if case .text(let text) = frame, text.contains("emitted") { answered += 1 }
+                    if case .close(let code, _) = frame { #expect(code == 1001) }
+                }
+                let head = try await service.runtime.log.thread("t")?.head.sequence
+                #expect(UInt64(answered) == head)
+            }
+        }
+    }
+}

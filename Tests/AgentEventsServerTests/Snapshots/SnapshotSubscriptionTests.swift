@@ -1,0 +1,146 @@
+import AgentEvents
+import AgentEventsServer
+import Testing
+
+/// Snapshots and merged fragments over real sockets.
+@Suite(.timeLimit(.minutes(1)))
+struct SnapshotSubscriptionTests {
+    /// A run that says 300 words, and is still at it.
+    private static func talk(_ service: RunningService, user: UserID = "local") async throws -> ExecutionContext {
+        let context = try await service.runtime.context(user: user, thread: "t_7")
+        _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+        try await say(300, context)
+        return context
+    }
+
+    private static func say(_ count: Int, _ context: ExecutionContext) async throws {
+        for index in 0..<count {
+            let delta = MessageDelta(message: "m_1", text: "word\(index) ")
+            _ = try await context.emit(EventDraft(run: "r_1", .messageDelta(delta)))
+        }
+        try await context.flush()
+    }
+
+    private static func text(_ events: [JSONValue]) -> String {
+        events.compactMap { $0["data"]?["text"]?.stringValue }.joined()
+    }
+
+    private static func subscribe(_ socket: RawWebSocket, _ rest: String) async throws -> [JSONValue] {
+        try await socket.send(#"{"op":"subscribe","thread_id":"t_7"\#(rest)}"#)
+        _ = try await socket.messages(until: "subscribed")
+        return try await socket.messages(until: "live").events
+    }
+
+    @Test func fragmentsAreMergedForAReaderThatIsBehindUnlessItDeclines() async throws {
+        try await withRunningService { service in
+            let context = try await Self.talk(service)
+            try await service.withWebSocket { merging in
+                try await service.withWebSocket { exact in
+                    let merged = try await Self.subscribe(merging, #","after":"start""#)
+                    let all = try await Self.subscribe(exact, #","after":"start","merge":false"#)
+                    #expect(all.compactMap { $0["seq"]?.integerValue } == Array(1...301))
+                    #expect(merged.count == 2)
+                    #expect(merged.last?["from_seq"] == 2)
+                    #expect(merged.last?["seq"] == 301)
+                    #expect(merged.last?["id"] == "1-301")
+                    #expect(Self.text(merged) == Self.text(all))
+                    // Live, both get each.
+                    _ = try await context.emit(
+                        EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: "more"))))
+                    let live = try await merging.message()
+                    #expect(live["seq"] == 302)
+                    #expect(live["from_seq"] == nil)
+                    #expect(try await exact.message() == live)
+                }
+            }
+        }
+    }
+
+    @Test func aSnapshotStandsForTheEventsBefore() async throws {
+        try await withRunningService { service in
+            let context = try await Self.talk(service)
+            try await service.withWebSocket { socket in
+                try await socket.send(#"{"op":"subscribe","req":1,"thread_id":"t_7","after":"snapshot"}"#)
+                let (_, subscribed) = try await socket.messages(until: "subscribed")
+                #expect(subscribed["after"] == "1-301")
+                let (before, snapshot) = try await socket.messages(until: "snapshot")
+                #expect(before == [])
+                #expect(snapshot["cursor"] == "1-301")
+                let state = try ThreadState(json: try #require(snapshot["state"]))
+                #expect(state.cursor == Cursor(generation: 1, sequence: 301))
+                #expect(state.messages.first?.text.hasSuffix("word299 ") == true)
+                #expect(try await socket.message()["op"] == "live")
+                try await Self.say(1, context)
+                #expect(try await socket.message()["seq"] == 302)
+                let answer = try await service.client.get("/v1/threads/t_7/state")
+                #expect(answer.status == 200)
+                #expect(try answer.json.objectValue?.keys == ["thread_id", "cursor", "state"])
+                #expect(try answer.json["cursor"] == "1-302")
+            }
+        }
+    }
+
+    @Test func aThreadWithoutEventsHasAnEmptyState() async throws {
+        try await withRunningService(authenticator: NamingAuthenticator()) { service in
+            _ = try await Self.talk(service, user: "u_1")
+            // A foreign thread looks like none.
+            for thread in ["t_7", "t_8"] {
+                try await service.withWebSocket(headers: ["Authorization": "Bearer u_2"]) { socket in
+                    try await socket.send(#"{"op":"subscribe","thread_id":"\#(thread)","after":"snapshot"}"#)
+                    let (_, snapshot) = try await socket.messages(until: "snapshot")
+                    #expect(snapshot["cursor"] == .null)
+                    #expect(try ThreadState(json: try #require(snapshot["state"])) == ThreadState())
+                    #expect(try await socket.message()["op"] == "live")
+                }
+            }
+            let foreign = try await service.client.get(
+                "/v1/threads/t_7/state", headers: ["Authorization": "Bearer u_2"])
+            #expect(foreign.status == 404)
+        }
+    }
+
+    @Test(arguments: ["7-3", "1-900"])
+    func aReaderWithAForeignCursorGetsAResetAndASnapshotIfItAsks(_ cursor: String) async throws {
+        try await withRunningService { service in
+            _ = try await Self.talk(service)
+            try await service.withWebSocket { socket in
+                try await socket.send(
+                    #"{"op":"subscribe","thread_id":"t_7","after":"\#(cursor)","snapshot":true}"#)
+                let (_, reset) = try await socket.messages(until: "reset")
+                #expect(reset["reason"] == "diverged")
+                #expect(reset["oldest"] == "1-1")
+                let (between, snapshot) = try await socket.messages(until: "snapshot")
+                #expect(between == [])
+                #expect(snapshot["cursor"] == "1-301")
+                #expect(try await socket.messages(until: "live").events == [])
+            }
+            try await service.withWebSocket { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_7","after":"1-300","snapshot":true}"#)
+                let (events, _) = try await socket.messages(until: "live")
+                #expect(events.compactMap { $0["seq"] } == [301])
+            }
+        }
+    }
+
+    /// Snapshots for many threads at once do not pile up before a client that reads nothing.
+    @Test func snapshotsAreMadeOneAtATime() async throws {
+        try await withRunningService { service in
+            for index in 0..<50 {
+                let context = try await service.runtime.context(user: "local", thread: ThreadID("t_\(index)"))
+                _ = try await context.emit(EventDraft(.custom(CustomEvent(name: "n", value: .integer(index)))))
+            }
+            try await service.runtime.flush()
+            try await service.withWebSocket { socket in
+                for index in 0..<50 {
+                    try await socket.send(#"{"op":"subscribe","thread_id":"t_\#(index)","after":"snapshot"}"#)
+                }
+                var threads: [String] = []
+                while threads.count < 50 {
+                    let (_, snapshot) = try await socket.messages(until: "snapshot")
+                    threads.append(snapshot["thread_id"]?.stringValue ?? "")
+                }
+                #expect(threads == (0..<50).map { "t_\($0)" })
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import AgentEvents
+import Logging
+import MetricsTestKit
+import NIOCore
+import NIOEmbedded
+import NIOWebSocket
+
+@testable import AgentEventsServer
+
+/// A connection after its upgrade on an event loop whose time the test turns.
+final class EmbeddedStream {
+    private let channel: EmbeddedChannel
+    private let loop: EmbeddedEventLoop
+    private let delivery: StreamDelivery
+    private let factory = TestMetrics()
+
+    init(limits: StreamLimits) throws {
+        loop = EmbeddedEventLoop()
+        channel = EmbeddedChannel(loop: loop)
+        let log = InMemoryEventLog()
+        let runtime = AgentRuntime(log: log)
+        let logger = Logger(label: "test")
+        let metrics = StreamMetrics(factory: factory)
+        delivery = StreamDelivery(eventLoops: [loop], metrics: metrics)
+        let services = StreamServices(
+            runtime: runtime, delivery: delivery, readers: WorkerPool(workerCount: 1),
+            emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
+            logger: logger)
+        guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
+        try channel.pipeline.syncOperations.addHandler(
+            StreamHandler(principal: Principal(user: "u_1"), services: services, loop: handle))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    }
+
+    /// What was counted under a name.
+    func counted(_ name: String) throws -> Int64 { try factory.expectCounter(name).totalValue }
+
+    /// What a meter shows.
+    func measured(_ name: String) throws -> Double? { try factory.expectMeter(name).lastValue }
+
+    var isOpen: Bool { channel.isActive }
+
+    func advance(seconds: Double) { loop.advanceTime(by: .nanoseconds(Int64(seconds * 1_000_000_000))) }
+
+    func receive(_ opcode: WebSocketOpcode, _ text: String = "") throws {
+        try channel.writeInbound(
+            WebSocketFrame(fin: true, opcode: opcode, maskKey: [0, 0, 0, 0], data: ByteBuffer(string: text)))
+    }
+
+    /// What was sent since the last call, in words: the op of a message, `(ping)`, `(pong)` or `(close 4408)`.
+    func sent() throws -> [String] {
+        var words: [String] = []
+        while var bytes = try channel.readOutbound(as: ByteBuffer.self) {
+            guard let opcode = bytes.readInteger(as: UInt8.self), let length = bytes.readInteger(as: UInt8.self) else {
+                continue
+            }
+            if length == 126 { bytes.moveReaderIndex(forwardBy: 2) }
+            switch opcode {
+            case 0x88: words.append("(close \(bytes.readInteger(as: UInt16.self) ?? 0))")
+            case 0x89: words.append("(ping)")
+            case 0x8A: words.append("(pong)")
+            default:
+                let json = try JSONValue(parsing: Array(bytes.readableBytesView))
+                words.append(json["op"]?.stringValue ?? "an event")
+            }
+        }
+        return words
+    }
+
+    func drain() {
+        delivery.drain(ReconnectSpread(maximumMilliseconds: 1000, loopCount: 1))
+        loop.run()
+    }
+
+    func closeSessions() {
+        delivery.closeSessions()
+        loop.run()
+    }
+
+    func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
+}

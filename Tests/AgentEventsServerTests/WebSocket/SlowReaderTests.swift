@@ -1,0 +1,96 @@
+import AgentEvents
+import AgentEventsServer
+import NIOCore
+import Testing
+
+/// Clients that take nothing, over real sockets.
+@Suite(.timeLimit(.minutes(1)))
+struct SlowReaderTests {
+    private static let eventCount: Int64 = 800
+
+    /// About 8 MB: more than the kernel keeps for a connection.
+    private static func fill(_ thread: ThreadID, of service: RunningService) async throws {
+        let context = try await service.runtime.context(user: "local", thread: thread)
+        let text = JSONValue.string(String(repeating: "x", count: 10_000))
+        let drafts = (0..<100).map { _ in EventDraft(.custom(CustomEvent(name: "n", value: text))) }
+        for _ in 0..<eventCount / 100 { _ = try await context.emit(drafts) }
+        try await service.runtime.flush()
+    }
+
+    @Test func aReaderThatTakesNothingIsClosedAndComesBackWithItsCursor() async throws {
+        try await withRunningService {
+            $0.stallSeconds = 0.5
+            $0.outboundWatermarkByteCount = 16 * 1024
+        } _: { service in
+            try await Self.fill("t_1", of: service)
+            let cursor = try await service.withWebSocket(receiveBufferByteCount: 4096) { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
+                _ = try await socket.messages(until: "subscribed")
+                var cursor = try #require(try await socket.message()["id"]?.stringValue)
+                // The service gives up while this end reads nothing; what is left in the kernel is still read.
+                try await service.waitForSubscribers(of: "t_1") { $0.isEmpty }
+                while case .text(let text)? = try await socket.nextUnlessReset() {
+                    cursor = try JSONValue(parsing: Array(text.utf8))["id"]?.stringValue ?? cursor
+                }
+                return cursor
+            }
+            let first = try #require(EventID(cursor)).sequence
+            #expect(first < Self.eventCount)
+            try await service.withWebSocket { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"\#(cursor)"}"#)
+                _ = try await socket.messages(until: "subscribed")
+                let (events, live) = try await socket.messages(until: "live")
+                #expect(events.compactMap { $0["seq"]?.integerValue } == Array(Int64(first) + 1...Self.eventCount))
+                #expect(live["cursor"] == .string("1-\(Self.eventCount)"))
+            }
+        }
+    }
+
+    @Test func aReaderThatTakesALittleNowAndThenIsKept() async throws {
+        let deadline = 4.0
+        try await withRunningService {
+            $0.stallSeconds = deadline
+            $0.outboundWatermarkByteCount = 16 * 1024
+        } _: { service in
+            try await Self.fill("t_1", of: service)
+            try await service.withWebSocket(receiveBufferByteCount: 4096) { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
+                _ = try await socket.messages(until: "subscribed")
+                let start = ContinuousClock.now
+                var sequences: [Int64] = []
+                while sequences.count < Self.eventCount {
+                    if let sequence = try await socket.message()["seq"]?.integerValue { sequences.append(sequence) }
+                    // Slower than the service for more than the deadline, then as fast as it can.
+                    if start.duration(to: .now) < .seconds(1.25 * deadline) {
+                        _ = try await service.client.get("/health")
+                    }
+                }
+                #expect(sequences == Array(1...Self.eventCount))
+            }
+        }
+    }
+
+    /// Answers are bounded as well: a client that asks and never reads is not read any further.
+    @Test func aClientThatAsksAndNeverReadsIsNotReadOn() async throws {
+        try await withRunningService {
+            $0.stallSeconds = 0.5
+            $0.outboundWatermarkByteCount = 16 * 1024
+        } _: { service in
+            try await Self.fill("t_1", of: service)
+            try await service.withWebSocket(receiveBufferByteCount: 4096) { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
+                try await service.waitForSubscribers(of: "t_1") { $0.first?["sent"] != .null && !$0.isEmpty }
+                do {
+                    // Far more than the sockets take: at last the service drops the connection.
+                    for _ in 0..<1_000_000 {
+                        try await socket.send(#"{"op":"ping","req":"\#(String(repeating: "x", count: 100))"}"#)
+                    }
+                    Issue.record("everything was read")
+                } catch is IOError {
+                } catch is ChannelError {
+                }
+            }
+            try await service.waitForSubscribers(of: "t_1") { $0.isEmpty }
+        }
+    }
+}

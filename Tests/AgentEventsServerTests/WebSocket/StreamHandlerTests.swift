@@ -1,0 +1,85 @@
+import NIOWebSocket
+import Testing
+
+@testable import AgentEventsServer
+
+/// A connection's heartbeats and ends, by a clock that the tests turn.
+struct StreamHandlerTests {
+    private static func withStream(_ body: (EmbeddedStream) throws -> Void) throws {
+        var limits = StreamLimits()
+        limits.heartbeatMilliseconds = 10_000
+        let stream = try EmbeddedStream(limits: limits)
+        defer { stream.finish() }
+        #expect(try stream.sent() == ["welcome"])
+        try body(stream)
+    }
+
+    @Test func aSilentConnectionIsPingedAndClosedTwoIntervalsLater() throws {
+        try Self.withStream { stream throws in
+            stream.advance(seconds: 8)
+            #expect(try stream.sent() == [])
+            stream.advance(seconds: 4)
+            #expect(try stream.sent() == ["(ping)", "ping"])
+            stream.advance(seconds: 16)
+            #expect(try stream.sent() == ["ping"])
+            #expect(try stream.measured("agent_events_connections") == 1)
+            #expect(try stream.counted("agent_events_missed_heartbeats_total") == 0)
+            stream.advance(seconds: 2)
+            #expect(try stream.sent() == ["(close 4408)"])
+            #expect(try stream.measured("agent_events_connections") == 0)
+            #expect(try stream.counted("agent_events_missed_heartbeats_total") == 1)
+            #expect(try stream.counted("agent_events_slow_readers_total") == 0)
+            #expect(stream.isOpen)
+            stream.advance(seconds: 2)
+            #expect(!stream.isOpen)
+        }
+    }
+
+    @Test(arguments: [WebSocketOpcode.pong, .ping, .text])
+    func whateverComesKeepsTheConnection(_ opcode: WebSocketOpcode) throws {
+        try Self.withStream { stream throws in
+            for _ in 0..<100 {
+                stream.advance(seconds: 26)
+                try stream.receive(opcode, opcode == .text ? #"{"op":"pong"}"# : "")
+            }
+            #expect(stream.isOpen)
+            #expect(try stream.sent().count { $0 == "(ping)" } == 100)
+        }
+    }
+
+    @Test func aDrainIsAnnouncedOnceAndTheConnectionGoesOn() throws {
+        try Self.withStream { stream throws in
+            stream.drain()
+            stream.drain()
+            try stream.receive(.text, #"{"op":"ping"}"#)
+            try stream.receive(.text, #"{"op":"subscribe","thread_id":"t"}"#)
+            #expect(try stream.sent() == ["drain", "pong", "error"])
+            stream.closeSessions()
+            stream.closeSessions()
+            #expect(try stream.sent() == ["(close 1001)"])
+            try stream.receive(.connectionClose)
+            #expect(!stream.isOpen)
+        }
+    }
+
+    @Test func nothingIsWrittenBehindAClose() throws {
+        try Self.withStream { stream throws in
+            stream.closeSessions()
+            try stream.receive(.text, #"{"op":"ping"}"#)
+            try stream.receive(.ping)
+            stream.drain()
+            stream.advance(seconds: 1)
+            #expect(try stream.sent() == ["(close 1001)"])
+            stream.advance(seconds: 1)
+            #expect(!stream.isOpen)
+        }
+    }
+
+    @Test func aPeerThatClosesIsAnswered() throws {
+        try Self.withStream { stream throws in
+            try stream.receive(.connectionClose)
+            #expect(try stream.sent().first == "(close 0)")
+            #expect(!stream.isOpen)
+        }
+    }
+}

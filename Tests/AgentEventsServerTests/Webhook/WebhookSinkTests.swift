@@ -1,0 +1,202 @@
+import AgentEvents
+import Foundation
+import Synchronization
+import Testing
+
+@testable import AgentEventsServer
+
+/// A webhook against a real server: what is sent, and what its answers lead to.
+struct WebhookSinkTests {
+    private let secret = Array("a secret of some length".utf8)
+
+    private func configuration(_ clock: PromptClock = PromptClock()) -> RuntimeConfiguration {
+        var configuration = RuntimeConfiguration()
+        configuration.durationClock = clock
+        return configuration
+    }
+
+    private func emit(_ count: Int, _ runtime: AgentRuntime) async throws {
+        try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide", input: "é\n") { run in
+            for number in 0..<count { try await run.think("\(number)") }
+        }
+    }
+
+    private func allEvents(in log: InMemoryEventLog) async throws -> [StoredEvent] {
+        try await log.read(LogRead(.all(afterOffset: 0), maximumCount: .max, maximumByteCount: .max)).events
+    }
+
+    /// The events of a body, in their exact bytes.
+    private func events(_ request: WebhookReceiver.Request, of log: [StoredEvent]) throws -> [StoredEvent] {
+        let count = try #require(JSONValue(parsing: request.body)["events"]?.arrayValue?.count)
+        let ids = try #require(JSONValue(parsing: request.body)["events"]?.arrayValue).map { $0["id"]?.stringValue }
+        let first = try #require(log.firstIndex { "\($0.id)" == ids.first })
+        let stretch = Array(log[first..<first + count])
+        #expect(request.body == WebhookSink.body(of: SinkBatch(events: stretch)))
+        return stretch
+    }
+
+    @Test func requestsAreSignedAndHoldTheBytesOfTheLog() async throws {
+        let log = InMemoryEventLog()
+        let received = try await WebhookReceiver.run(answering: { _, _ in .init(status: 204) }) { receiver, address in
+            let sink = try WebhookSink(url: address, secret: secret, headers: ["Authorization": "Bearer x"])
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration()) { runtime in
+                try await emit(20, runtime)
+            }
+            return receiver.requests
+        }
+        let all = try await allEvents(in: log)
+        var seen: [StoredEvent] = []
+        for request in received {
+            seen += try events(request, of: all)
+            #expect(request.method == "POST")
+            #expect(request.path == "/hook?a=1")
+            #expect(request.headers["content-type"] == "application/json")
+            #expect(request.headers["authorization"] == "Bearer x")
+            let signature = try #require(request.headers["agent-events-signature"])
+            try WebhookSignature.verify(signature, body: request.body, secret: secret, now: WallClock.system.now())
+        }
+        #expect(seen == all)
+        #expect(Set(received.map { $0.headers["idempotency-key"] }).count == received.count)
+    }
+
+    @Test func aBatchThatComesAgainHasTheSameKey() async throws {
+        let log = InMemoryEventLog()
+        let clock = PromptClock()
+        let received = try await WebhookReceiver.run(answering: { number, _ in
+            switch number {
+            case 0: .init(status: 500)
+            case 1: .init(status: 200, hangsUp: true)
+            case 2: .init(status: 408)
+            default: .init(status: 200)
+            }
+        }) { receiver, address in
+            let sink = try WebhookSink(url: address, secret: secret)
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration(clock)) { runtime in
+                try await runtime.context(user: "u_1", thread: "t_1").emit(started)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].receivedCount == 1)
+            }
+            return receiver.requests
+        }
+        #expect(received.count == 4)
+        #expect(Set(received.map(\.body)).count == 1)
+        #expect(Set(received.map { $0.headers["idempotency-key"] }).count == 1)
+        #expect(clock.sleeps.count == 3)
+    }
+
+    private var started: EventDraft { EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())) }
+
+    @Test(arguments: [429, 503])
+    func aReceiverThatAsksForTimeGetsIt(status: Int) async throws {
+        let clock = PromptClock()
+        try await WebhookReceiver.run(answering: { number, _ in
+            number < 30 ? .init(status: status, headers: ["Retry-After": "120"]) : .init(status: 200)
+        }) { _, address in
+            let sink = try WebhookSink(url: address, secret: secret)
+            let log = InMemoryEventLog()
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration(clock)) { runtime in
+                try await runtime.context(user: "u_1", thread: "t_1").emit(started)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].receivedCount == 1)
+            }
+        }
+        #expect(clock.sleeps == Array(repeating: .seconds(120), count: 30))
+    }
+
+    @Test func whatIsRefusedForGoodIsSetAsideWithoutFurtherAttempts() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("refused-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let log = InMemoryEventLog()
+        let clock = PromptClock()
+        let requests = try await WebhookReceiver.run(answering: { _, request in
+            String(decoding: request.body, as: UTF8.self).contains("poison") ? .init(status: 422) : .init(status: 200)
+        }) { receiver, address in
+            let webhook = try WebhookSink(url: address, secret: secret)
+            let sink = DurableSink(webhook, deadLetters: DeadLetterFile(path: path))
+            try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration(clock)) { runtime in
+                let context = try await runtime.context(user: "u_1", thread: "t_1")
+                let texts = ["a", "b", "poison", "c"]
+                let thoughts = texts.map {
+                    EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: $0)))
+                }
+                _ = try await context.emit([started] + thoughts)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].setAsideCount == 1)
+                #expect(runtime.sinkStates[0].receivedCount == 4)
+            }
+            return receiver.requests
+        }
+        // The batch; its halves, and so on down to the bad one.
+        #expect(requests.count == 7)
+        // Pauses are for saving the offset only.
+        #expect(clock.sleeps.allSatisfy { $0 <= .seconds(1) })
+        let letters = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        #expect(letters.count == 1)
+        let letter = try JSONValue(parsing: Array(letters[0].utf8))
+        #expect(letter["event"]?["data"]?["text"] == "poison")
+        #expect(letter["error"]?.stringValue?.contains("422") == true)
+        #expect(letter["attempts"] == 1)
+    }
+
+    @Test func aRedirectIsNotFollowed() async throws {
+        let requests = try await WebhookReceiver.run(answering: { _, request in
+            request.path == "/elsewhere" ? .init(status: 200) : .init(status: 307, headers: ["Location": "/elsewhere"])
+        }) { receiver, address in
+            let sink = try WebhookSink(url: address, secret: secret)
+            let event = StoredEvent(thread: "t_1", id: EventID(generation: 1, sequence: 1), bytes: Array("{}".utf8))
+            let error = await #expect(throws: WebhookError.self) {
+                try await sink.receive(SinkBatch(events: [event]))
+            }
+            #expect(error?.status == 307)
+            #expect(error?.advice == .never)
+            return receiver.requests
+        }
+        #expect(requests.map(\.path) == ["/hook?a=1"])
+    }
+
+    @Test func aRestartGoesOnAndSendsWhatWasCommittedMeanwhile() async throws {
+        let log = InMemoryEventLog()
+        let isUp = Mutex(false)
+        let received = try await WebhookReceiver.run(answering: { _, _ in
+            .init(status: isUp.withLock { $0 } ? 200 : 502)
+        }) { receiver, address in
+            for round in 0..<3 {
+                isUp.withLock { $0 = round != 1 }
+                let sink = DurableSink(try WebhookSink(url: address, secret: secret))
+                try await withAgentRuntime(log: log, sinks: [sink], configuration: configuration()) { runtime in
+                    try await emit(3, runtime)
+                    if round != 1 { try await runtime.flushSinks() }
+                }
+                log.close()
+            }
+            return receiver.requests
+        }
+        let all = try await allEvents(in: log)
+        var seen: Set<StoredEvent> = []
+        let firsts = try received.flatMap { try events($0, of: all) }.filter { seen.insert($0).inserted }
+        #expect(firsts == all)
+    }
+
+    @Test func aReceiverThatIsNotThereIsUnreachable() async throws {
+        // A port that was free a moment ago.
+        let address = try await WebhookReceiver.run(answering: { _, _ in .init(status: 200) }) { $1 }
+        let sink = try WebhookSink(url: address, secret: secret, timeoutSeconds: 1)
+        let event = StoredEvent(thread: "t_1", id: EventID(generation: 1, sequence: 1), bytes: Array("{}".utf8))
+        let error = await #expect(throws: WebhookError.self) { try await sink.receive(SinkBatch(events: [event])) }
+        #expect(error?.code == .unreachable)
+        #expect(error?.advice == .asUsual)
+    }
+
+    @Test(arguments: ["", "example.com", "ftp://example.com", "unix:///x", "http://"])
+    func anAddressThatIsNoneIsRefused(url: String) {
+        let error = #expect(throws: WebhookError.self) { try WebhookSink(url: url, secret: secret) }
+        #expect(error?.code == .urlInvalid)
+    }
+
+    @Test func aShortSecretIsRefused() {
+        let error = #expect(throws: WebhookError.self) {
+            try WebhookSink(url: "https://example.com", secret: Array("short".utf8))
+        }
+        #expect(error?.code == .secretTooShort)
+    }
+}

@@ -1,0 +1,55 @@
+import AgentEvents
+import AgentEventsTesting
+import Testing
+
+@Suite struct EventSequenceCheckTests {
+    private static func faults(of sequence: JudgedSequence) -> [SequenceFault] {
+        validate(events: sequence.steps.events(), policy: sequence.policy)
+    }
+
+    @Test(arguments: SequenceTable.legal)
+    func aLegalSequenceHasNoFaults(sequence: JudgedSequence) {
+        #expect(Self.faults(of: sequence) == [])
+    }
+
+    @Test(arguments: SequenceTable.illegal)
+    func anIllegalSequenceHasTheseFaults(sequence: JudgedSequence) {
+        #expect(Self.faults(of: sequence).map { "\($0.position) \($0.rule)" } == sequence.faults)
+    }
+
+    @Test func theTableBreaksEveryRule() {
+        let broken = Set(SequenceTable.illegal.flatMap(\.faults).map { String($0.drop { $0 != " " }.dropFirst()) })
+        let others = ["seq.gap", "seq.repeated", "seq.merged", "id.generation", "time.backwards", "run.unended"]
+        #expect(broken == Set(OrderRule.allCases.map(\.rawValue) + others))
+        #expect(SequenceTable.legal.count + SequenceTable.illegal.count >= 60)
+    }
+
+    @Test func aFaultNamesItsEventAndWhatWasLegal() throws {
+        let faults = validate(events: [Step.start, .callEnd(), .complete].events())
+        let fault = try #require(faults.first)
+        #expect(fault.event == EventID("1-2"))
+        #expect(fault.thread == "t_1")
+        #expect(fault.legal.contains("tool_executing"))
+        #expect(!fault.legal.contains("tool_completed"))
+        #expect(fault.description.hasPrefix("1: order.call_not_open: call c_1 is not open"))
+    }
+
+    @Test func everyLegalSequenceIsAcceptedLineByLineToo() throws {
+        for sequence in SequenceTable.legal where sequence.policy == .standard {
+            let lines = try sequence.steps.events().map { try EventEncoder.encode($0) }
+            #expect(validate(recording: Array(lines.joined(separator: [0x0A]))) == [], "\(sequence.name)")
+        }
+    }
+
+    @Test func aLineThatIsNoEventIsAFaultOfItsLine() {
+        #expect(
+            validate(recording: Array("\n{\n\n[]\r\n".utf8)).map { "\($0.position) \($0.rule)" } == [
+                "2 json.syntax", "4 event.wrong_type",
+            ])
+    }
+
+    @Test func threadsAreJudgedApart() {
+        let events = [Step.start, .complete].events(in: "t_1") + [Step.start].events(in: "t_2")
+        #expect(validate(events: events).map(\.thread) == ["t_2"])
+    }
+}

@@ -1,0 +1,250 @@
+import Synchronization
+import Testing
+
+@testable import AgentEvents
+
+/// Durable sinks go on where they were, pass nothing over in silence, and say what is wrong.
+struct DurableSinkTests {
+    private var quick: RuntimeConfiguration {
+        var configuration = RuntimeConfiguration()
+        configuration.durationClock = LeapingClock()
+        return configuration
+    }
+
+    private func quick(_ clock: LeapingClock) -> RuntimeConfiguration {
+        var configuration = RuntimeConfiguration()
+        configuration.durationClock = clock
+        return configuration
+    }
+
+    private func emit(_ count: Int, to thread: ThreadID = "t_1", _ runtime: AgentRuntime) async throws {
+        try await runtime.withRun(user: "u_1", thread: thread, agent: "guide") { run in
+            for number in 0..<count { try await run.think("\(number)") }
+        }
+    }
+
+    private func allEvents(in log: some EventLog) async throws -> [StoredEvent] {
+        try await log.read(LogRead(.all(afterOffset: 0), maximumCount: .max, maximumByteCount: .max)).events
+    }
+
+    private func expectFailure(_ code: SinkError.Code, _ state: SinkState) {
+        guard case .failed(let error) = state.condition else {
+            Issue.record("the sink has failed")
+            return
+        }
+        #expect((error as? SinkError)?.code == code)
+    }
+
+    @Test func aRestartGoesOnWhereTheSinkWas() async throws {
+        let log = InMemoryEventLog()
+        let sink = ScriptedSink()
+        let other = ScriptedSink(name: "other")
+        for round in 1...4 {
+            let sinks: [any EventSink] = round == 1 ? [] : [DurableSink(sink), other]
+            try await withAgentRuntime(log: log, sinks: sinks, configuration: quick) { runtime in
+                try await emit(round, runtime)
+            }
+            log.close()
+            // Committed while the durable sink is away.
+            try await withAgentRuntime(log: log) { try await emit(1, $0) }
+            log.close()
+        }
+        // From its first start on; a sink that is not durable has gaps.
+        let all = try await allEvents(in: log)
+        let expected = all.dropFirst(3 + 3).dropLast(3)
+        #expect(sink.taken == Array(expected))
+        #expect(other.taken.count == 4 + 5 + 6)
+    }
+
+    @Test func aSinkMayStartAtTheBeginning() async throws {
+        let log = InMemoryEventLog()
+        let sink = ScriptedSink()
+        try await withAgentRuntime(log: log) { try await emit(5, $0) }
+        log.close()
+        for _ in 0..<2 {
+            let durable = DurableSink(sink, startingFrom: .beginning)
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick) { try await emit(5, $0) }
+            log.close()
+        }
+        #expect(sink.taken == (try await allEvents(in: log)))
+    }
+
+    @Test func afterACrashEventsComeAgainFromTheSavedOffsetOn() async throws {
+        let log = InMemoryEventLog()
+        let crashing = CrashingLog(log)
+        let sink = ScriptedSink()
+        try await withAgentRuntime(log: crashing, sinks: [DurableSink(sink)], configuration: quick) { runtime in
+            try await emit(5, runtime)
+            try await runtime.flushSinks()
+            crashing.crash()
+            try await emit(5, to: "t_2", runtime)
+        }
+        log.close()
+        let before = sink.taken
+        #expect(before.count == 14)
+        try await withAgentRuntime(log: log, sinks: [DurableSink(sink)], configuration: quick) { _ in }
+        let again = sink.taken.dropFirst(14)
+        #expect(!again.isEmpty)
+        #expect(Array(again) == before.suffix(again.count))
+        #expect(again.count <= 14)
+    }
+
+    @Test func theOffsetIsSavedSoonAlsoWhenNothingMoreComes() async throws {
+        let log = InMemoryEventLog()
+        let saved = AsyncStream.makeStream(of: SinkOffset.self, bufferingPolicy: .bufferingNewest(1))
+        let watched = CrashingLog(log) { values in
+            let offsets = values.compactMap { try? SinkOffset(decoding: $0.bytes ?? [], name: $0.name) }
+            for offset in offsets { saved.continuation.yield(offset) }
+        }
+        let durable = DurableSink(ScriptedSink())
+        try await withAgentRuntime(log: watched, sinks: [durable], configuration: quick) { runtime in
+            try await emit(5, runtime)
+            for await offset in saved.stream where offset.offset == 7 { break }
+        }
+    }
+
+    @Test func aBadEventIsSetAsideAndTheOthersGetThrough() async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let clock = LeapingClock()
+            let sink = ScriptedSink { events in
+                if events.contains(where: { $0.id.sequence == 4 }) { throw ScriptedSink.Refusal() }
+            }
+            let time = ManualTime()
+            var configuration = quick(clock)
+            configuration.clock = time.clock
+            let path = folder + "/refused.ndjson"
+            var durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
+            durable.retry.maximumAttempts = 3
+            durable.retry.jitter = { 1 }
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: configuration) { runtime in
+                let context = try await runtime.context(user: "u_1", thread: "t_1")
+                var drafts = [EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted()))]
+                for number in 0..<7 {
+                    drafts.append(
+                        EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: "\(number)"))))
+                }
+                _ = try await context.emit(drafts)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].setAsideCount == 1)
+                #expect(runtime.sinkStates[0].receivedCount == 7)
+                guard case .working = runtime.sinkStates[0].condition else {
+                    Issue.record("it works again")
+                    return
+                }
+            }
+            #expect(sink.taken.map(\.id.sequence) == [1, 2, 3, 5, 6, 7, 8])
+            let events = try await allEvents(in: log)
+            let text = String(decoding: events[3].bytes, as: UTF8.self)
+            #expect(
+                try lines(of: path) == [
+                    "{\"sink\":\"scripted\",\"error\":\"Refusal(advice: AgentEvents.SinkRetryAdvice.asUsual)\","
+                        + "\"attempts\":3,\"time\":\"2023-11-14T22:13:20.000Z\",\"event\":\(text)}"
+                ])
+        }
+    }
+
+    @Test func whatIsRefusedForGoodStopsASinkWithoutDeadLettersAndComesAgainAfterARestart() async throws {
+        let log = InMemoryEventLog()
+        let isBroken = Mutex(true)
+        let sink = ScriptedSink { _ in
+            if isBroken.withLock({ $0 }) { throw ScriptedSink.Refusal(advice: .never) }
+        }
+        try await withAgentRuntime(log: log, sinks: [DurableSink(sink)], configuration: quick) { runtime in
+            try await emit(5, runtime)
+            try await runtime.flushSinks()
+            guard case .failed(let error) = runtime.sinkStates[0].condition else {
+                Issue.record("it has failed")
+                return
+            }
+            #expect(error as? ScriptedSink.Refusal == ScriptedSink.Refusal(advice: .never))
+        }
+        #expect(sink.batchSizes.count == 1)
+        log.close()
+        isBroken.withLock { $0 = false }
+        try await withAgentRuntime(log: log, sinks: [DurableSink(sink)], configuration: quick) { _ in }
+        #expect(sink.taken == (try await allEvents(in: log)))
+    }
+
+    @Test func deadLettersThatCannotBeWrittenStopTheSink() async throws {
+        let log = InMemoryEventLog()
+        let sink = ScriptedSink { _ in throw ScriptedSink.Refusal(advice: .never) }
+        let durable = DurableSink(sink, deadLetters: DeadLetterFile(path: "/nowhere/refused.ndjson"))
+        try await withAgentRuntime(log: log, sinks: [durable], configuration: quick) { runtime in
+            try await emit(5, runtime)
+            try await runtime.flushSinks()
+            expectFailure(.setAsideFailed, runtime.sinkStates[0])
+        }
+        #expect(try await log.load(.sink, thread: nil, name: "scripted") == SinkOffset(0).encoded())
+    }
+
+    @Test func aSinkThatAsksForTimeGetsIt() async throws {
+        let clock = LeapingClock()
+        let refusals = Mutex(50)
+        let sink = ScriptedSink { _ in
+            let isRefused = refusals.withLock { refusals in
+                refusals -= 1
+                return refusals >= 0
+            }
+            if isRefused { throw ScriptedSink.Refusal(advice: .after(.seconds(7))) }
+        }
+        let log = InMemoryEventLog()
+        try await withAgentRuntime(log: log, sinks: [sink], configuration: quick(clock)) { runtime in
+            try await emit(1, runtime)
+            try await runtime.flushSinks()
+        }
+        #expect(clock.sleeps == Array(repeating: .seconds(7), count: 50))
+        #expect(sink.taken.count == 3)
+    }
+
+    @Test func aLogWithoutValuesIsRefusedAtTheStart() async throws {
+        let error = await #expect(throws: AgentEventsError.self) {
+            try await withAgentRuntime(log: BareLog(), sinks: [DurableSink(ScriptedSink())]) { runtime in
+                _ = try await runtime.context(user: "u_1", thread: "t_1")
+            }
+        }
+        #expect(error?.code == .sink(.storeMissing))
+    }
+
+    @Test func twoSinksDoNotShareAnOffset() async throws {
+        let sinks = [DurableSink(ScriptedSink()), DurableSink(ScriptedSink())]
+        let error = await #expect(throws: AgentEventsError.self) {
+            try await withAgentRuntime(log: InMemoryEventLog(), sinks: sinks) { runtime in
+                _ = try await runtime.context(user: "u_1", thread: "t_1")
+            }
+        }
+        #expect(error?.code == .sink(.offsetNameInUse))
+    }
+
+    @Test(arguments: [
+        ("", SinkError.Code.offsetUnreadable), ("7", .offsetUnreadable), ("{\"offset\":1}", .offsetUnreadable),
+        ("{\"version\":2,\"offset\":1}", .offsetUnreadable), ("{\"version\":1,\"offset\":-1}", .offsetUnreadable),
+        ("{\"version\":1,\"offset\":1.0}", .offsetUnreadable), ("{\"version\":1,\"offset\":8}", .offsetUnknown),
+    ])
+    func anOffsetThatCannotBeUsedStopsTheSinkAndStays(text: String, code: SinkError.Code) async throws {
+        let log = InMemoryEventLog()
+        let sink = ScriptedSink()
+        try await withAgentRuntime(log: log) { runtime in
+            try await emit(5, runtime)
+            try await log.save([StoredValue(.sink, name: "scripted", bytes: Array(text.utf8))])
+        }
+        log.close()
+        let healthy = InMemorySink()
+        let sinks: [any EventSink] = [DurableSink(sink), healthy]
+        try await withAgentRuntime(log: log, sinks: sinks, configuration: quick) { runtime in
+            try await emit(5, runtime)
+            try await runtime.flushSinks()
+            expectFailure(code, runtime.sinkStates[0])
+        }
+        #expect(sink.batchSizes.isEmpty)
+        #expect(healthy.events.count == 7)
+        #expect(try await log.load(.sink, thread: nil, name: "scripted") == Array(text.utf8))
+    }
+
+    @Test func offsetsSurviveARoundTrip() throws {
+        for offset in [0, 1, 42, UInt64(Int64.max), .max] {
+            #expect(try SinkOffset(decoding: SinkOffset(offset).encoded(), name: "a").offset == offset)
+        }
+        #expect(SinkOffset(42).encoded() == Array("{\"version\":1,\"offset\":42}".utf8))
+    }
+}
