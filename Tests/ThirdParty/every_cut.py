@@ -61,6 +61,8 @@ class Course:
         self.merged_count = 0
         self.finished = 0
         self.went_on = asyncio.Event()
+        # All events, as soon as the uncut client has them.
+        self.whole = None
 
     def is_enough(self):
         if self.deadline is not None:
@@ -168,7 +170,7 @@ async def converse(connection, link, follower, watchdog):
             raise
 
 
-async def follow_uncut(port, follower):
+async def follow_uncut(port, follower, course):
     """The one that the others are measured by: straight to the service, and never cut."""
     loop = asyncio.get_running_loop()
     with socket.socket() as connection:
@@ -177,6 +179,7 @@ async def follow_uncut(port, follower):
         await converse(connection, None, follower, None)
     if not follower.is_done:
         raise Fault(f"{follower.name}: the service ended the connection at {follower.reader.cursor}")
+    course.whole.set_result(follower.reader.raw)
 
 
 async def follow_cut(proxy, follower, next_harm):
@@ -243,7 +246,7 @@ async def follow_again_and_again(proxy, name, course, history, merges):
     while not course.is_enough() or round_number == 0:
         follower = Follower(f"{name}_{round_number}", course, history if round_number == 0 else None, merges)
         await follow_cut(proxy, follower, cuts)
-        follower.check(course.whole())
+        follower.check(await course.whole)
         course.merged_count += follower.reader.merged_count
         course.finished += 1
         round_number += 1
@@ -294,9 +297,9 @@ async def cut_test(service, course, history):
         emitter.emit(part)
     uncut = Follower("uncut", course, history)
     by_frame = Follower("by_frame", course, history)
-    course.whole = lambda: uncut.reader.raw
+    course.whole = asyncio.get_running_loop().create_future()
     async with FaultProxy(service.port) as proxy:
-        uncut_task = asyncio.create_task(follow_uncut(service.port, uncut))
+        uncut_task = asyncio.create_task(follow_uncut(service.port, uncut, course))
         tasks = [uncut_task, asyncio.create_task(emitter.emit_while_cut(parts[recorded:]))]
         tasks.append(asyncio.create_task(follow_cut(proxy, by_frame, FrameCuts(random.Random(chance.random())))))
         for number in range(RANDOM_CLIENTS):

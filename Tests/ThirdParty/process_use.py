@@ -15,6 +15,17 @@ def descriptor_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def socket_count(pid):
+    """How many of them are sockets."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return count
+
+
 def processor_seconds(pid):
     """User and system time together."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
