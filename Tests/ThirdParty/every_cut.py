@@ -11,7 +11,7 @@ A busy thread is recorded; a part of it is emitted while clients follow it. They
 Each goes on at its cursor. Order is checked on arrival, bytes against the pages over HTTP.
 
   every_cut.py               at least 2 000 cuts of a service that this script starts
-  every_cut.py --long        as many as fit into two minutes
+  every_cut.py --long        as many as fit into a minute and a half
   every_cut.py --self-test   that the checks notice a lost, a doubled, a changed and a foreign event, and too few cuts
 """
 
@@ -35,7 +35,7 @@ from thread_reader import Fault, ThreadReader, compare_merged
 
 THREAD = "t_busy"
 CUTS = 2_000
-LONG_SECONDS = 110
+LONG_SECONDS = 90
 TIME_LIMIT = 150
 RECORDED_EVENTS = 700
 LIVE_EVENTS = 400

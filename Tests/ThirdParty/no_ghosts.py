@@ -6,7 +6,7 @@ them; with a close, a FIN or a reset. Some stay half-open: the client is gone, a
 follow a thread meanwhile, in which events come, and see each of them once, in order.
 
   no_ghosts.py               against a service that this script starts
-  no_ghosts.py --long        for two minutes
+  no_ghosts.py --long        for more than a minute
   no_ghosts.py --self-test   that the checks notice each of these faults
 """
 
@@ -36,7 +36,7 @@ VISITORS = 64
 # So many at a time are half-open; a connection is pinged after this many seconds of silence.
 HALF_OPEN = 200
 HEARTBEAT = 2
-LONG_SECONDS = 80
+LONG_SECONDS = 70
 TIME_LIMIT = 150
 # How long the service may take to be rid of everything: a missed heartbeat, and the time for a close.
 SETTLE_SECONDS = 30
