@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test bench lint format docs clean
+.PHONY: help run test soak bench lint format docs clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -10,11 +10,14 @@ export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
-third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client
+third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
+    every_cut kill_under_load slow_among_fast herd no_ghosts
+soaked := every_cut kill_under_load slow_among_fast herd no_ghosts
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
 	@echo 'make test     set up, lint, build, and run every check there is'
+	@echo 'make soak     build for speed, and run the long forms of the checks under faults and load: ten minutes at most'
 	@echo 'make bench    build for speed and measure'
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
@@ -44,6 +47,21 @@ test: .build/setup/checks
 	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
+	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
+	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
+	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
+	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
+	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
+	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
+
+# Two minutes for each at most; on the interrupt a script ends the services that it started.
+soak: .build/setup/checks
+	@rm -f .build/logs/passed
+	@$(step) 'release build' swift build -c release --product agent-events
+	@for script in $(soaked); do \
+	    $(step) "$$script, long" timeout --signal INT 120 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
+	        --long --binary .build/release/agent-events || exit 1; \
+	done
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 bench: .build/setup/build
