@@ -138,7 +138,8 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         let service = AgentEventsService(
-            runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration, logger: logger,
+            runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
+            logger: logger,
             onListening: greet)
         try await ServiceGroup(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
