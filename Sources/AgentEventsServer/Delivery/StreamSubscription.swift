@@ -31,13 +31,17 @@ final class StreamSubscription {
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
-    func didRead(_ page: FramedEvents?, reachesEnd: Bool) {
+    func didRead(_ page: PageRead.Page) {
         guard var cursor = machine.cursor else { return }
-        var reachesEnd = reachesEnd
-        if let page, let frames = page.frames(after: cursor) {
+        var reachesEnd = page.reachesEnd
+        if let trim = page.trim, trim.sequence > cursor {
+            cursor = trim.sequence
+            lastID = trim.cursor
+        }
+        if let events = page.events, let frames = events.frames(after: cursor) {
             session.write(frames)
-            cursor = page.lastSequence
-            lastID = page.lastID
+            cursor = events.lastSequence
+            lastID = events.lastID
         }
         if session.isWritable, cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor) {
             for frames in recent { session.write(frames) }

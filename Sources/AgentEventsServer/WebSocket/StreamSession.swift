@@ -195,7 +195,8 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-            subscription.didRead(page.events, reachesEnd: page.reachesEnd)
+            if let trim = page.trim { send(.reset(subscription.thread, .trimmed, oldest: trim.oldest)) }
+            subscription.didRead(page)
             readNext()
             output.flush()
         case .failure(let error):
