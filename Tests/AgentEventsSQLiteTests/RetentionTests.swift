@@ -131,6 +131,62 @@ import Testing
         }
     }
 
+    /// What the index has in memory only must not lead into files that are gone.
+    @Test func aProcessThatIsKilledAfterFilesWereRemovedLosesNothing() async throws {
+        try await withTemporaryFolder { folder in
+            var configuration = SQLiteEventLog.Configuration()
+            configuration.segmentByteCount = 5000
+            let log = SQLiteEventLog(path: folder + "/log", configuration: configuration)
+            _ = try await log.open()
+            for sequence in 1...60 { try await log.append(commit(UInt64(sequence), generation: 1, size: 1000)) }
+            try await sweep(log, RetentionPolicy(maximumEventsPerThread: 3))
+            #expect(try blockFiles(of: log.path).count <= 2)
+            let path = try copyOfFiles(of: log)
+            try await log.close()
+            let copy = SQLiteEventLog(path: path, configuration: configuration)
+            #expect(try await copy.open().generation == 2)
+            let record = try #require(try await copy.thread("t_1"))
+            #expect(record.head == EventID(generation: 1, sequence: 60))
+            #expect(record.oldest == EventID(generation: 1, sequence: 58))
+            try await copy.append(commit(61, generation: 2))
+            let events = try await copy.read(LogRead(.thread("t_1", after: 0))).events
+            #expect(events.map(\.id.description) == ["1-58", "1-59", "1-60", "2-61"])
+            try await copy.close()
+        }
+    }
+
+    /// Files go while pages out of them are read: a page has what was there before or after, without a gap.
+    @Test func aReadThatIsUnderWayIsNotDisturbed() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log", configuration: Self.smallFiles)
+            _ = try await log.open()
+            for sequence in 1...600 { try await log.append(commit(UInt64(sequence), generation: 1, size: 1000)) }
+            try await withThrowingTaskGroup { group in
+                group.addTask {
+                    for count in stride(from: 595, through: 5, by: -5) {
+                        try await sweep(log, RetentionPolicy(maximumEventsPerThread: count))
+                    }
+                }
+                for _ in 0..<2 {
+                    group.addTask {
+                        var oldest: UInt64 = 1
+                        while oldest < 596 {
+                            let read = LogRead(.thread("t_1", after: 0), maximumByteCount: .max)
+                            let sequences = try await log.read(read).events.map(\.id.sequence)
+                            let first = try #require(sequences.first)
+                            #expect(first >= oldest && sequences == Array(first...600))
+                            oldest = first
+                            let all = try await log.read(LogRead(.all(afterOffset: 0), maximumByteCount: .max))
+                            #expect(all.reachesEnd && all.events.last?.id.sequence == 600)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await log.close()
+        }
+    }
+
     /// A tail was lost that a reader had seen, and its numbers were used again.
     @Test func aCursorIntoATailThatWasLostIsDiverged() async throws {
         try await withTemporaryFolder { folder in

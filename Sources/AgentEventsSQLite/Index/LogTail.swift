@@ -108,16 +108,15 @@ struct LogTail: Sendable {
 
     /// Where a thread in memory begins and ends, by its number; `nil` when it is not in memory or has no event.
     func bounds(number: UInt64) -> ThreadBounds? {
-        guard let index = byNumber[number], let slot = slots[index], let oldest = slot.oldest, let head = slot.head else {
-            return nil
-        }
+        guard let slot = byNumber[number].flatMap({ slots[$0] }), let oldest = slot.oldest, let head = slot.head
+        else { return nil }
         return ThreadBounds(
             oldest: oldest.sequence, head: head.sequence, firstOpen: slot.openRuns.map(\.sequence).min())
     }
 
     /// A trim is in the file.
     mutating func trim(number: UInt64, to sequence: UInt64) {
-        guard let index = byNumber[number], let oldest = slots[index]?.oldest, oldest.sequence < sequence else { return }
+        guard let index = byNumber[number], slots[index]?.oldest?.sequence ?? .max < sequence else { return }
         slots[index]?.oldest = EventID(generation: 0, sequence: sequence)
     }
 

@@ -42,6 +42,7 @@ final class StreamSubscription {
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
+<<<<<<< HEAD
     ///
     /// - Returns: how many events were sent.
     func didRead(_ page: FramedEvents?, reachesEnd: Bool) -> Int {
@@ -49,9 +50,19 @@ final class StreamSubscription {
         let start = cursor
         var reachesEnd = reachesEnd
         if let page, let frames = page.frames(after: cursor) {
+=======
+    func didRead(_ page: PageRead.Page) {
+        guard var cursor = machine.cursor else { return }
+        var reachesEnd = page.reachesEnd
+        if let trim = page.trim, trim.sequence > cursor {
+            cursor = trim.sequence
+            lastID = trim.cursor
+        }
+        if let events = page.events, let frames = events.frames(after: cursor) {
+>>>>>>> retention
             session.write(frames)
-            cursor = page.lastSequence
-            lastID = page.lastID
+            cursor = events.lastSequence
+            lastID = events.lastID
         }
         if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
             session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })

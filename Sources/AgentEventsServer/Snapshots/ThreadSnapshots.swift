@@ -94,29 +94,18 @@ final class ThreadSnapshots: Sendable {
 
     // MARK: The store
 
-    /// The stored state, if it is one of the thread's history.
+    /// The newest stored state that is one of the thread's history, also when what it stands for was trimmed.
     private func load(_ thread: ThreadID) async throws(EventLogError) -> ThreadState? {
-        guard let bytes = try await store?.load(.snapshot, thread: thread, name: "") else { return nil }
-        let state: ThreadState
-        do throws(WireError) {
-            state = try ThreadState(json: try JSONValue(parsing: bytes))
-        } catch {
-            // Of another version: worked out anew.
-            logger.info("stored state not read", metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
-            return nil
-        }
-        guard let cursor = state.cursor else { return nil }
-        let after = LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1)
-        guard let next = try await log.read(after).events.first else { return nil }
-        // A crash may have taken the events that the state stands for; the trimming of the log only those up to it.
-        let isTrimmed = next.id.sequence == cursor.sequence + 1 && next.id.generation >= cursor.generation
-        return next.id == cursor || isTrimmed ? state : nil
+        guard let store, let record = try await log.thread(thread) else { return nil }
+        return try await ThreadSnapshot.newest(of: thread, record: record, in: log, store)?.state
     }
 
     private func stored(_ fold: ThreadFold, of thread: ThreadID) async -> ThreadFold {
-        guard let store, fold.unstoredCount > eventsPerStoredState else { return fold }
+        guard let store, fold.unstoredCount > eventsPerStoredState, let snapshot = ThreadSnapshot(fold.state) else {
+            return fold
+        }
         var fold = fold
-        let value = StoredValue(.snapshot, thread: thread, name: "", bytes: fold.state.json.encoded())
+        let value = snapshot.stored(for: thread, in: .latest)
         do throws(EventLogError) {
             try await store.save([value])
             fold.wasStored()

@@ -13,6 +13,8 @@ struct PageRead: Sendable {
         /// `nil` when there is nothing behind the cursor.
         var events: FramedEvents?
         var reachesEnd: Bool
+        /// Set when events behind the cursor were trimmed before they were read.
+        var trim: ReadTrim?
     }
 
     func run() async -> Result<Page, EventLogError> {
@@ -21,12 +23,39 @@ struct PageRead: Sendable {
             guard !page.events.isEmpty else { return .success(Page(reachesEnd: page.reachesEnd)) }
             let allocator = ByteBufferAllocator()
             let events =
+<<<<<<< HEAD
                 merges
                 ? FramedEvents(merging: page.events, thread: thread, allocator: allocator)
                 : FramedEvents(page.events, thread: thread, allocator: allocator)
             return .success(Page(events: events, reachesEnd: page.reachesEnd))
+=======
+                page.events.isEmpty
+                ? nil : FramedEvents(page.events, thread: thread, allocator: ByteBufferAllocator())
+            var read = Page(events: events, reachesEnd: page.reachesEnd)
+            if page.skipsTrimmed { read.trim = try await trim(before: page.events.first?.id) }
+            return .success(read)
+>>>>>>> retention
         } catch {
             return .failure(error)
         }
     }
+
+    private func trim(before first: EventID?) async throws(EventLogError) -> ReadTrim {
+        if let first { return ReadTrim(sequence: first.sequence - 1, oldest: first) }
+        // Nothing was left when the page was read; what came since is read next.
+        guard let record = try await log.thread(thread) else { return ReadTrim(sequence: after) }
+        return record.isEmpty
+            ? ReadTrim(sequence: record.head.sequence, cursor: record.head)
+            : ReadTrim(sequence: record.oldest.sequence - 1, oldest: record.oldest)
+    }
+}
+
+/// Events that a reader has not seen, and that are not to be had any more.
+struct ReadTrim: Sendable {
+    /// The last of them.
+    var sequence: UInt64
+    /// Its id, when it is known.
+    var cursor: EventID?
+    /// The oldest event that is kept; `nil` for none.
+    var oldest: EventID?
 }

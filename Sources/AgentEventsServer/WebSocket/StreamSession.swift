@@ -283,7 +283,12 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
+<<<<<<< HEAD
             services.metrics.sent(subscription.didRead(page.events, reachesEnd: page.reachesEnd))
+=======
+            if let trim = page.trim { send(.reset(subscription.thread, .trimmed, oldest: trim.oldest)) }
+            subscription.didRead(page)
+>>>>>>> retention
             readNext()
             output.flush()
         case .failure(let error):

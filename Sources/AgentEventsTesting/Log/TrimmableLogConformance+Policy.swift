@@ -83,7 +83,9 @@ extension TrimmableLogConformance {
         for _ in 0..<20 { try await append(script.commit(["t_1", "t_2"]), to: log) }
         let policies = [RetentionPolicy(maximumAge: .seconds(1800)), RetentionPolicy(maximumEventsPerThread: 5)]
         for policy in policies {
-            for _ in 0..<100 where try await log.expired(RetentionQuery(policy: policy, now: .inAnHour)).isLast { break }
+            for _ in 0..<100 where try await log.expired(RetentionQuery(policy: policy, now: .inAnHour)).isLast {
+                break
+            }
             try await checkThread("t_1", in: log, script, from: 1, "nothing was trimmed")
         }
         try await sweep(log, policies[1])
@@ -131,7 +133,9 @@ extension TrimmableLogConformance {
             check(zip(sequences, sequences.dropFirst()).allSatisfy { $0 + 1 == $1 }, "a page has no gap: \(sequences)")
             if let first = sequences.first {
                 check(first > after, "a page begins behind \(after), at \(first)")
-                check(page.skipsTrimmed == (first > after + 1), "whether a page after \(after) that begins at \(first) skips")
+                check(
+                    page.skipsTrimmed == (first > after + 1),
+                    "whether a page after \(after) that begins at \(first) skips")
             }
         }
         _ = try await log.read(LogRead(.all(afterOffset: 0), maximumCount: 20))
@@ -147,12 +151,15 @@ extension TrimmableLogConformance {
         for round in 1...4 as ClosedRange<UInt64> {
             for _ in 0..<10 { try await append(script.commit(["t_1", "t_2", "t_3"]), to: log) }
             let trims = [
-                ThreadTrim(thread: "t_1", firstKept: 10 * round - 4), ThreadTrim(thread: "t_2", firstKept: 10 * round + 1),
+                ThreadTrim(thread: "t_1", firstKept: 10 * round - 4),
+                ThreadTrim(thread: "t_2", firstKept: 10 * round + 1),
             ]
             try await log.trim(trims)
             log = try await reopen(log)
             let opening = try await open(log)
-            for (thread, oldest) in [("t_1", 10 * round - 4), ("t_2", 10 * round + 1), ("t_3", 1)] as [(ThreadID, UInt64)] {
+            for (thread, oldest) in [("t_1", 10 * round - 4), ("t_2", 10 * round + 1), ("t_3", 1)]
+                as [(ThreadID, UInt64)]
+            {
                 try await checkThread(thread, in: log, script, from: oldest, "reopened \(round) times")
             }
             script = LogScript(generation: opening.generation, events: script.events)

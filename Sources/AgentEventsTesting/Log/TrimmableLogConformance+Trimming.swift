@@ -5,7 +5,8 @@ extension TrimmableLogConformance {
     public func trimsTheOldest() async throws {
         var (log, script) = try await opened()
         for _ in 0..<30 { try await append(script.commit(["t_1", "t_2", "t_1"]), to: log) }
-        for (firstKept, oldest) in [(1, 1), (2, 2), (2, 2), (17, 17), (5, 17), (0, 17), (60, 60)] as [(UInt64, UInt64)] {
+        for (firstKept, oldest) in [(1, 1), (2, 2), (2, 2), (17, 17), (5, 17), (0, 17), (60, 60)] as [(UInt64, UInt64)]
+        {
             try await log.trim([ThreadTrim(thread: "t_1", firstKept: firstKept)])
             try await checkThread("t_1", in: log, script, from: oldest, "trimmed to \(firstKept)")
         }

@@ -22,7 +22,8 @@ struct ProtocolErrorTests {
     }
 
     @Test(arguments: [
-        (ProtocolError.Code.order(.callNotOpen), 409), (.cursorDiverged, 409), (.cursorTrimmed, 409), (.cursorUnknown, 409), (.cursorInvalid, 400),
+        (ProtocolError.Code.order(.callNotOpen), 409), (.cursorDiverged, 409), (.cursorTrimmed, 409),
+        (.cursorUnknown, 409), (.cursorInvalid, 400),
         (.messageInvalid, 400), (.requestInvalid, 400), (.emptyBatch, 400), (.wire(.syntax), 400),
         (.wire(.unknownType), 400), (.wire(.tooLarge), 413), (.bodyTooLarge, 413), (.batchTooLarge, 413),
         (.threadForbidden, 403), (.scopeMissing, 403), (.originForbidden, 403), (.hostForbidden, 403),

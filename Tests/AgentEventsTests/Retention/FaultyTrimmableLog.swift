@@ -75,8 +75,8 @@ final class FaultyTrimmableLog: TrimmableLog {
 
     func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
         let ids = try await log.recall(key, in: thread)
-        guard fault == .forgetsKeys, let first = ids?.first, let record = try await log.thread(thread) else { return ids }
-        return first.sequence < record.oldest.sequence ? nil : ids
+        guard fault == .forgetsKeys, let first = ids?.first else { return ids }
+        return first.sequence < (try await log.thread(thread)?.oldest.sequence ?? 1) ? nil : ids
     }
 
     func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep {

@@ -136,7 +136,8 @@ struct RetentionSweepTests {
             try await log.trim([ThreadTrim(thread: "t_1", firstKept: 5)])
             let cursors: [(UInt64, UInt64, AgentEventsError.Code?)] = [
                 (1, 1, .cursorTrimmed), (1, 4, .cursorTrimmed), (9, 4, .cursorTrimmed), (1, 5, nil),
-                (9, 5, .cursorDiverged), (1, head.sequence, nil), (9, head.sequence, .cursorDiverged), (1, head.sequence + 1, .cursorUnknown),
+                (9, 5, .cursorDiverged), (1, head.sequence, nil), (9, head.sequence, .cursorDiverged),
+                (1, head.sequence + 1, .cursorUnknown),
             ]
             for (generation, sequence, code) in cursors {
                 let cursor = EventID(generation: generation, sequence: sequence)

@@ -196,7 +196,8 @@ struct AgentRuntimeTests {
 
     @Test(
         arguments: [
-            (EventID(generation: 1, sequence: 99), .cursorUnknown), (EventID(generation: 9, sequence: 1), .cursorDiverged),
+            (EventID(generation: 1, sequence: 99), .cursorUnknown),
+            (EventID(generation: 9, sequence: 1), .cursorDiverged),
         ] as [(Cursor, AgentEventsError.Code)])
     func aCursorThatTheThreadDoesNotHaveIsAnError(cursor: Cursor, code: AgentEventsError.Code) async throws {
         try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
