@@ -42,24 +42,17 @@ final class StreamSubscription {
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
-<<<<<<< HEAD
     ///
     /// - Returns: how many events were sent.
-    func didRead(_ page: FramedEvents?, reachesEnd: Bool) -> Int {
+    func didRead(_ page: PageRead.Page) -> Int {
         guard var cursor = machine.cursor else { return 0 }
-        let start = cursor
-        var reachesEnd = reachesEnd
-        if let page, let frames = page.frames(after: cursor) {
-=======
-    func didRead(_ page: PageRead.Page) {
-        guard var cursor = machine.cursor else { return }
-        var reachesEnd = page.reachesEnd
         if let trim = page.trim, trim.sequence > cursor {
             cursor = trim.sequence
             lastID = trim.cursor
         }
+        let start = cursor
+        var reachesEnd = page.reachesEnd
         if let events = page.events, let frames = events.frames(after: cursor) {
->>>>>>> retention
             session.write(frames)
             cursor = events.lastSequence
             lastID = events.lastID

@@ -20,21 +20,15 @@ struct PageRead: Sendable {
     func run() async -> Result<Page, EventLogError> {
         do throws(EventLogError) {
             let page = try await log.read(LogRead(.thread(thread, after: after), maximumByteCount: byteCount))
-            guard !page.events.isEmpty else { return .success(Page(reachesEnd: page.reachesEnd)) }
+            var read = Page(reachesEnd: page.reachesEnd)
+            if page.skipsTrimmed { read.trim = try await trim(before: page.events.first?.id) }
+            guard !page.events.isEmpty else { return .success(read) }
             let allocator = ByteBufferAllocator()
-            let events =
-<<<<<<< HEAD
+            read.events =
                 merges
                 ? FramedEvents(merging: page.events, thread: thread, allocator: allocator)
                 : FramedEvents(page.events, thread: thread, allocator: allocator)
-            return .success(Page(events: events, reachesEnd: page.reachesEnd))
-=======
-                page.events.isEmpty
-                ? nil : FramedEvents(page.events, thread: thread, allocator: ByteBufferAllocator())
-            var read = Page(events: events, reachesEnd: page.reachesEnd)
-            if page.skipsTrimmed { read.trim = try await trim(before: page.events.first?.id) }
             return .success(read)
->>>>>>> retention
         } catch {
             return .failure(error)
         }

@@ -283,12 +283,11 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-<<<<<<< HEAD
-            services.metrics.sent(subscription.didRead(page.events, reachesEnd: page.reachesEnd))
-=======
-            if let trim = page.trim { send(.reset(subscription.thread, .trimmed, oldest: trim.oldest)) }
-            subscription.didRead(page)
->>>>>>> retention
+            if let trim = page.trim {
+                services.metrics.resets(.trimmed)
+                send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
+            }
+            services.metrics.sent(subscription.didRead(page))
             readNext()
             output.flush()
         case .failure(let error):

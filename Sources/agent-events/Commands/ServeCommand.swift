@@ -170,7 +170,6 @@ struct ServeCommand: AsyncParsableCommand {
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
             logger: logger,
-<<<<<<< HEAD
             onListening: greet,
             // Everything is committed and every client is told; nothing is left to wait for.
             onStuckAgents: { _ in Foundation.exit(0) })
@@ -193,12 +192,6 @@ struct ServeCommand: AsyncParsableCommand {
             defer { group.cancelAll() }
             try await group.next()
         }
-=======
-            onListening: greet)
-        try await ServiceGroup(
-            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        ).run()
->>>>>>> retention
     }
 
     private func agents() throws -> [any ServedAgent] {

@@ -40,7 +40,7 @@ import Testing
             "a repetition", [started, thought, thought, line(3, "agent_completed", #"{"duration_ms":1}"#)],
             ["3 seq.repeated"]
         ),
-        ("swapped", [thought, started], ["2 seq.repeated", "2 time.backwards", "2 run.unended"]),
+        ("swapped", [thought, started], ["2 seq.repeated", "2 time.backwards", "2 order.already_started"]),
         (
             "time goes back", [started, line(2, "agent_completed", second: 0, #"{"duration_ms":1}"#)],
             ["2 time.backwards"]
