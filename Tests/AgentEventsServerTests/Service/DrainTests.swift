@@ -97,7 +97,7 @@ struct DrainTests {
 
     @Test func runsThatDoNotEndInTimeAreEndedAndTheirEndIsDelivered() async throws {
         try await withRunningService(agents: [HeldAgent()]) {
-            $0.shutdownGraceSeconds = 0.4
+            $0.shutdownGraceSeconds = 3
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -119,7 +119,7 @@ struct DrainTests {
         let (reports, report) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
         try await withRunningService(
             log: log, agents: [agent], stuckAgents: report,
-            configure: { $0.shutdownGraceSeconds = 0.4 }
+            configure: { $0.shutdownGraceSeconds = 3 }
         ) { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)

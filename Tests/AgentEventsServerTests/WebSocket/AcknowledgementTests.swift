@@ -150,7 +150,7 @@ struct AcknowledgementTests {
                 let (_, subscribed) = try await socket.messages(until: "subscribed")
                 #expect(subscribed["after"] == .null)
                 let (_, reset) = try await socket.messages(until: "reset")
-                #expect(reset["reason"] == "diverged")
+                #expect(reset["reason"] == "unknown")
                 let (events, _) = try await socket.messages(until: "live")
                 #expect(events.count == 5)
                 try await socket.send(#"{"op":"ack","thread_id":"t_7","cursor":"2-2"}"#)
