@@ -6,7 +6,7 @@ A busy thread is recorded; a part of it is emitted while clients follow it. They
 - one is cut behind every single event, and now and then behind the answer to the upgrade, `welcome` and `subscribed`;
 - others are cut at random bytes, of what they hear or of what they say: closed, reset or left half-open; some get their
   bytes late, slowly, or in slices; they start over until there were cuts enough;
-- some of these take merged fragments, if the service merges: the texts must be the same, put together.
+- some of these take merged fragments: the texts must be the same, put together.
 
 Each goes on at its cursor. Order is checked on arrival, bytes against the pages over HTTP.
 
@@ -262,18 +262,19 @@ class Emitter:
         self.count = 0
         self.number = 0
 
-    def emit(self, events):
+    async def emit(self, events):
         self.number += 1
         name = f"a_{self.number}"
         self.history.attempt(name, THREAD, events)
-        body = "\n".join(json.dumps(event) for event in events)
-        answer = self.service.request(
-            "POST", f"/v1/threads/{THREAD}/events?user_id=local", body, {"Content-Type": "application/x-ndjson"}
-        )
+        answer = await asyncio.to_thread(self._post, "\n".join(json.dumps(event) for event in events))
         if answer.status != 201:
             raise Fault(f"an emission got {answer}")
         self.history.acknowledged(name, THREAD, answer.json()["ids"])
         self.count += len(events)
+
+    def _post(self, body):
+        path = f"/v1/threads/{THREAD}/events?user_id=local"
+        return self.service.request("POST", path, body, {"Content-Type": "application/x-ndjson"})
 
     async def emit_while_cut(self, remaining):
         """A batch for every few cuts; the thread goes on as long as clients are cut."""
@@ -282,9 +283,9 @@ class Emitter:
             while self.course.cuts < number * step:
                 self.course.went_on.clear()
                 await self.course.went_on.wait()
-            await asyncio.to_thread(self.emit, batch)
+            await self.emit(batch)
         self.course.last = self.count + 1
-        await asyncio.to_thread(self.emit, [draft("custom", name="end", value=None)])
+        await self.emit([draft("custom", name="end", value=None)])
 
 
 async def cut_test(service, course, history):
@@ -294,7 +295,7 @@ async def cut_test(service, course, history):
     parts = list(batches(chance, events))
     recorded = len(parts) * RECORDED_EVENTS // (RECORDED_EVENTS + LIVE_EVENTS)
     for part in parts[:recorded]:
-        emitter.emit(part)
+        await emitter.emit(part)
     uncut = Follower("uncut", course, history)
     by_frame = Follower("by_frame", course, history)
     course.whole = asyncio.get_running_loop().create_future()
@@ -328,6 +329,8 @@ def check_course(course, event_count):
     # At the last one the client is done, and not cut.
     if missing > 1:
         raise Fault(f"behind {missing} of {event_count} events nobody was cut")
+    if not course.merged_count:
+        raise Fault("no event came merged")
 
 
 def main():
@@ -350,10 +353,9 @@ def main():
         name = f"not done within {TIME_LIMIT} s" if isinstance(fault, asyncio.TimeoutError) else fault
         print(f"FAILED with --seed {options.seed}: {name} ({course.cuts} cuts)")
         return 1
-    merged = f"{course.merged_count} merged events" if course.merged_count else "the service merges nothing"
     print(", ".join(f"{kind}: {count}" for kind, count in sorted(course.kinds.items())))
     print(
-        f"{course.cuts} cuts, {len(course.raws)} events, {course.finished + 2} clients, {merged}, {verdict}, "
+        f"{course.cuts} cuts, {len(course.raws)} events, {course.finished + 2} clients, {course.merged_count} merged events, {verdict}, "
         f"{time.monotonic() - started:.0f} s (seed {options.seed})"
     )
     return 0
@@ -407,9 +409,9 @@ def self_test():
         follow([welcome, subscribed(None), *good], course=course)
         follow([welcome, subscribed(None), changed(good[0], time="x")], course=course)
 
-    def course_with(cuts, boundaries):
+    def course_with(cuts, boundaries, merged=1):
         course = Course(1, 10)
-        course.cuts, course.boundaries = cuts, set(range(boundaries))
+        course.cuts, course.boundaries, course.merged_count = cuts, set(range(boundaries)), merged
         return course
 
     follow(cut_at(5, subscribed("3-5"), *good[5:])).check(good)
@@ -434,6 +436,7 @@ def self_test():
             ("a merged range twice", "came again", merging(merged(first - 1, last, ""))),
             ("an empty range", "the range", merging(changed(merged(first, last), from_seq=last))),
             ("too few cuts", "cuts", lambda: check_course(course_with(9, 19), 20)),
+            ("nothing merged", "came merged", lambda: check_course(course_with(10, 19, 0), 20)),
             ("a boundary left out", "nobody was cut", lambda: check_course(course_with(10, 18), 20)),
         ],
     )

@@ -170,6 +170,8 @@ class Producer:
             if message["op"] == "emitted":
                 self.answered += 1
                 self.history.acknowledged(message["req"], message["thread_id"], message["cursors"])
+            elif message["op"] == "ping":
+                self.socket.sendall(message_frame(op="pong"))
             elif message["op"] != "welcome":
                 raise Fault(f"the producer got {text[:300]!r}")
 

@@ -1,6 +1,7 @@
 """What producers were told and what clients saw, written down for `agent-events validate --history`."""
 
 import json
+import shutil
 import subprocess
 import tempfile
 
@@ -11,7 +12,10 @@ MOST_BYTES = 128 * 1024 * 1024
 
 
 class History:
-    """Records, one a line, in a file that is gone afterwards. Events stand in it as text, byte for byte."""
+    """Records, one a line, in a file that is gone afterwards unless it is broken. Events stand in it as text, byte for byte.
+
+    For one thread of execution at a time: Python's files are not for several.
+    """
 
     def __init__(self):
         self.file = tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8", newline="\n")
@@ -72,7 +76,8 @@ class History:
             check=False,
         )
         if done.returncode != 0:
-            raise Fault(f"the history is broken: {done.stdout[-3000:]} {done.stderr[-1000:]}")
+            kept = shutil.copy(self.file.name, tempfile.gettempdir() + "/broken-history.ndjson")
+            raise Fault(f"the history is broken ({kept}): {done.stdout[-3000:]} {done.stderr[-1000:]}")
         return f"history {done.stdout.strip().splitlines()[-1]}"
 
 

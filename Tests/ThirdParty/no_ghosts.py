@@ -267,12 +267,19 @@ class Emitter:
         self.history = history
         self.visits = visits
         self.count = 0
+        self.is_stopping = False
+
+    def stop(self):
+        self.is_stopping = True
+        self.visits.went_on.set()
 
     async def emit(self):
         while True:
-            while self.visits.total < self.count * VISITS_PER_EVENT:
+            while self.visits.total < self.count * VISITS_PER_EVENT and not self.is_stopping:
                 self.visits.went_on.clear()
                 await self.visits.went_on.wait()
+            if self.is_stopping:
+                return
             self.count += 1
             name = f"a_{self.count}"
             self.history.attempt(name, WATCHED, [tick(self.count)])
@@ -382,8 +389,8 @@ async def visit(service, chance, history, wanted, seconds, visits):
         for task in (making, emitting, *watching):
             if task.done():
                 task.result()
-        emitting.cancel()
-        await asyncio.gather(emitting, return_exceptions=True)
+        emitter.stop()
+        await emitting
         pages = [raw.decode("utf-8") for raw in (await asyncio.to_thread(service.pages, WATCHED))[0]]
         for raw in pages:
             history.logged(raw)

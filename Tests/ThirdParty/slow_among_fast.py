@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Slow among fast: of 1 000 subscribers 100 read a byte per second; the others do not notice, and the service stays small.
 
-All follow one thread, in which small events come at an even pace. Three stretches: everybody reads; the 100 are slow, and
-ask for another thread as well, with far more in it than any buffer holds; they are released, and everybody reads again.
-Then:
+All follow one thread, in which small events come at an even pace. Then the 100 ask for another thread as well, with far
+more in it than any buffer holds, and are slow; in the end they are released and catch up. A second service has as many
+subscribers and none that is slow: both are measured at the same time, so that whatever else the machine does befalls both.
 
-- the delay from an emission to its arrival at the fast ones is compared between the stretches (p99);
+- the delay from an emission to its arrival at the fast ones is compared between the two services (p99);
+- so is their CPU time: slow readers are no work;
 - the service's memory stays under what it was, plus a watermark of 256 KiB for each slow one, plus some slack;
-- the slow ones have seen each event once, in order, in the same bytes.
+- everybody, the slow ones too, has seen each event once, in order, in the same bytes.
 
   slow_among_fast.py               a quick measurement: fails only when the delay is far off
-  slow_among_fast.py --long        longer stretches, and p99 may move by 10 % at most
+  slow_among_fast.py --long        longer, and p99 may move by 10 % at most
   slow_among_fast.py --self-test   that the checks notice each of these faults
 """
 
@@ -28,7 +29,7 @@ import time
 from drafts import draft
 from history import History
 from plain_stream import UPGRADE, Ended, StreamParser, message_frame
-from process_use import allow_descriptors, descriptor_count, machine_load, resident_bytes
+from process_use import allow_descriptors, descriptor_count, machine_load, processor_seconds, resident_bytes
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
 from thread_reader import Fault, ThreadReader
@@ -36,20 +37,22 @@ from thread_reader import Fault, ThreadReader
 SUBSCRIBERS = 1_000
 SLOW = 100
 HOT, FAT = "t_hot", "t_fat"
-# Small events come at this pace.
-EVENTS_PER_SECOND = 5
+# Small events come at this pace, to each of the two services.
+EVENTS_PER_SECOND = 3
 # What the slow ones ask for. The kernel alone takes more than a MiB for each.
 FAT_EVENTS, FAT_BYTES = 50, 100_000
 WATERMARK = 256 * 1024
 # What the allocator, the log's own caches and the runtime may take besides.
 SLACK = 48 * 1024 * 1024
-STRETCH_SECONDS, LONG_STRETCH_SECONDS = 5, 30
+STRETCH_SECONDS, LONG_STRETCH_SECONDS = 10, 60
 # A stretch is judged by the median over its slices: what else the machine does comes in bursts.
-SLICE_SECONDS = 2.5
+SLICE_SECONDS = 2
 CATCH_UP_SECONDS = 20
 SETUP_SECONDS = 30
-# Both stretches that are compared must be this close; the quick form runs on machines that do other things as well.
+# Both services must be this close; the quick form is short, and on machines that do other things as well.
 QUICK_FACTOR, LONG_FACTOR = 3.0, 1.10
+# … and in their CPU time.
+PROCESSOR_FACTOR = 1.5
 # Differences below this are noise, in seconds.
 NOISE = 0.005
 # The slow ones' receive buffer while they are slow, and afterwards.
@@ -76,8 +79,8 @@ class Book:
 class Subscriber:
     """A connection with its subscriptions. Reads when it is told to."""
 
-    def __init__(self, number, books, is_slow):
-        self.name = f"c_{number}"
+    def __init__(self, name, books, is_slow):
+        self.name = name
         self.books = books
         self.is_slow = is_slow
         self.sequences = {}
@@ -153,8 +156,9 @@ class Subscriber:
 class Emitter:
     """Emits into both threads over one connection, each event when it is due."""
 
-    def __init__(self, port, history):
-        self.history = history
+    def __init__(self, port, history, name):
+        # Only the tried one's threads are written down; the other's have the same names.
+        self.history = history if name == "tried" else None
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.sendall(UPGRADE)
         self.socket.setblocking(False)
@@ -176,7 +180,8 @@ class Emitter:
         self.counts[thread] += 1
         events = [draft("custom", name="tick", value=value)]
         name = f"{thread}-{self.counts[thread]}"
-        self.history.attempt(name, thread, events)
+        if self.history:
+            self.history.attempt(name, thread, events)
         self.backlog += message_frame(op="emit", req=name, thread_id=thread, events=events)
         self.flush()
 
@@ -195,7 +200,8 @@ class Emitter:
             message = json.loads(text)
             if message["op"] == "emitted":
                 self.acknowledged[message["thread_id"]] += 1
-                self.history.acknowledged(message["req"], message["thread_id"], message["cursors"])
+                if self.history:
+                    self.history.acknowledged(message["req"], message["thread_id"], message["cursors"])
             elif message["op"] == "error":
                 raise Fault(f"an emission got {message}")
         self.backlog += self.parser.take_answers()
@@ -211,6 +217,7 @@ class Stretch:
         # Where each slice begins in the delays.
         self.slices = []
         self.largest_resident = 0
+        self.processor_seconds = 0.0
 
     def begin_slice(self):
         self.slices.append(len(self.delays))
@@ -226,7 +233,7 @@ class Stretch:
     def __str__(self):
         shares = [(share, percentile(self.delays, share)) for share in (0.5, 0.9, 0.99)]
         times = ", ".join(f"p{int(share * 100)} {seconds * 1000:.1f} ms" for share, seconds in shares)
-        return f"{self.name}: {len(self.delays)} deliveries, {times}, RSS at most {self.largest_resident >> 20} MiB"
+        return f"{self.name}: {len(self.delays)} deliveries, {times}, {self.processor_seconds:.2f} s of CPU, RSS at most {self.largest_resident >> 20} MiB"
 
 
 def percentile(values, share):
@@ -245,74 +252,40 @@ def kernel_bytes():
     return int(line.split()[-1]) * resource.getpagesize()
 
 
-class Measurement:
-    """The subscribers, the emitter, and the loop that serves them all."""
+class Side:
+    """A service with its subscribers and its emitter."""
 
-    def __init__(self, service, history):
+    def __init__(self, name, service, history):
+        self.name = name
         self.service = service
+        self.pid = service.process.pid
         self.books = {thread: Book(thread) for thread in (HOT, FAT)}
-        self.fast = [Subscriber(n, self.books, False) for n in range(SUBSCRIBERS - SLOW)]
-        self.slow = [Subscriber(n, self.books, True) for n in range(SUBSCRIBERS - SLOW, SUBSCRIBERS)]
-        self.emitter = Emitter(service.port, history)
-        self.selector = selectors.EpollSelector()
-        self.selector.register(self.emitter.socket, selectors.EVENT_READ, None)
+        self.fast = [Subscriber(f"{name}_{n}", self.books, False) for n in range(SUBSCRIBERS - SLOW)]
+        self.slow = [Subscriber(f"{name}_{n}", self.books, True) for n in range(SUBSCRIBERS - SLOW, SUBSCRIBERS)]
+        self.emitter = Emitter(service.port, history, name)
         self.are_slow = False
+        self.stretch = None
+        self.processor_before = 0.0
 
-    def close(self):
-        for subscriber in self.fast + self.slow:
-            if subscriber.socket:
-                subscriber.socket.close()
-        self.emitter.socket.close()
-        self.selector.close()
+    def begin(self, name):
+        self.stretch = Stretch(f"{self.name}, {name}")
+        self.processor_before = processor_seconds(self.pid)
 
-    def open_all(self):
-        """Connects, and reads until everybody is live."""
-        for subscriber in self.slow + self.fast:
-            subscriber.open(self.service.port)
-            self.selector.register(subscriber.socket, selectors.EVENT_READ, subscriber)
-            self._turn(0, None)
-        self._until(lambda: all(s.is_live for s in self.fast + self.slow), SETUP_SECONDS, "not everybody was live")
-
-    def _until(self, condition, seconds, message):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise Fault(f"{message} within {seconds} s")
-            self._turn(0.05, None)
-
-    def _turn(self, seconds, stretch):
-        for key, _ in self.selector.select(seconds):
-            subscriber = key.data
-            if subscriber is None:
-                self.emitter.read()
-                continue
-            count = subscriber.read()
-            if count and stretch is not None and not subscriber.is_slow:
-                now, last = time.monotonic(), subscriber.sequences[HOT]
-                for sequence in range(last - count + 1, last + 1):
-                    stretch.delays.append(now - self.emitter.sent[sequence])
-
-    def stretch(self, name, seconds):
-        """Emits at an even pace and measures; a slow one reads a byte per second while it is slow."""
-        stretch = Stretch(name)
-        begin = next_event = next_byte = next_slice = time.monotonic()
-        while (now := time.monotonic()) < begin + seconds:
-            if now >= next_slice:
-                stretch.begin_slice()
-                next_slice += SLICE_SECONDS
-            if now >= next_event:
-                self.emitter.emit()
-                stretch.largest_resident = max(stretch.largest_resident, resident_bytes(self.service.process.pid))
-                # What could not be emitted in time is left out, not made up for.
-                next_event = max(next_event + 1 / EVENTS_PER_SECOND, now)
-            if self.are_slow and now >= next_byte:
-                for subscriber in self.slow:
-                    subscriber.read(1)
-                next_byte += 1
-            self._turn(max(0, min(next_event, begin + seconds) - time.monotonic()), stretch)
-        everybody = self.fast + ([] if self.are_slow else self.slow)
-        self._until(lambda: self.has_arrived(everybody), CATCH_UP_SECONDS, f"{name}: not everything arrived")
+    def end(self):
+        stretch, self.stretch = self.stretch, None
+        stretch.processor_seconds = processor_seconds(self.pid) - self.processor_before
         return stretch
+
+    def emit(self):
+        self.emitter.emit()
+        self.stretch.largest_resident = max(self.stretch.largest_resident, resident_bytes(self.pid))
+
+    def read(self, subscriber):
+        count = subscriber.read()
+        if count and self.stretch is not None and not subscriber.is_slow:
+            now, last = time.monotonic(), subscriber.sequences[HOT]
+            for sequence in range(last - count + 1, last + 1):
+                self.stretch.delays.append(now - self.emitter.sent[sequence])
 
     def has_arrived(self, subscribers):
         counts = self.emitter.counts
@@ -321,27 +294,10 @@ class Measurement:
             return False
         return all(s.sequences[thread] == counts[thread] for s in subscribers for thread in s.sequences)
 
-    def fill(self):
-        """Emits what the slow ones will ask for."""
-        for number in range(1, FAT_EVENTS + 1):
-            self.emitter.emit_fat()
-            self._until(lambda: self.emitter.acknowledged[FAT] == number, SETUP_SECONDS, "the big events were not taken")
-
-    def slow_down(self):
-        self.are_slow = True
-        for subscriber in self.slow:
-            self.selector.unregister(subscriber.socket)
-            subscriber.subscribe(FAT)
-
-    def release(self):
-        """Returns how long the slow ones take to catch up."""
-        began = time.monotonic()
-        self.are_slow = False
-        for subscriber in self.slow:
-            subscriber.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_BUFFER)
-            self.selector.register(subscriber.socket, selectors.EVENT_READ, subscriber)
-        self._until(lambda: self.has_arrived(self.slow), CATCH_UP_SECONDS, "the slow ones did not catch up")
-        return time.monotonic() - began
+    @property
+    def readers(self):
+        """Those who read all the time."""
+        return self.fast + ([] if self.are_slow else self.slow)
 
     def states(self):
         """By state, how many subscribers the service knows; None when it does not say."""
@@ -353,6 +309,104 @@ class Measurement:
     def behind(self):
         """How many bytes of big events the slow ones have not seen."""
         return sum(FAT_EVENTS - subscriber.sequences[FAT] for subscriber in self.slow) * FAT_BYTES
+
+    def close(self):
+        for subscriber in self.fast + self.slow:
+            if subscriber.socket:
+                subscriber.socket.close()
+        self.emitter.socket.close()
+
+
+class Measurement:
+    """Two sides, and the loop that serves them both."""
+
+    def __init__(self, calm, tried):
+        self.calm = calm
+        self.tried = tried
+        self.sides = (calm, tried)
+        self.selector = selectors.EpollSelector()
+        for side in self.sides:
+            self.selector.register(side.emitter.socket, selectors.EVENT_READ, (side, None))
+
+    def close(self):
+        for side in self.sides:
+            side.close()
+        self.selector.close()
+
+    def open_all(self):
+        """Connects, and reads until everybody is live."""
+        for side in self.sides:
+            for subscriber in side.slow + side.fast:
+                subscriber.open(side.service.port)
+                self.selector.register(subscriber.socket, selectors.EVENT_READ, (side, subscriber))
+                self._turn(0)
+        everybody = [subscriber for side in self.sides for subscriber in side.readers]
+        self._until(lambda: all(s.is_live for s in everybody), SETUP_SECONDS, "not everybody was live")
+
+    def _until(self, condition, seconds, message):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Fault(f"{message} within {seconds} s")
+            self._turn(0.05)
+
+    def _turn(self, seconds):
+        for key, _ in self.selector.select(seconds):
+            side, subscriber = key.data
+            if subscriber is None:
+                side.emitter.read()
+            else:
+                side.read(subscriber)
+
+    def measure(self, name, seconds):
+        """Emits at an even pace, to one side and the other in turn; a slow one reads a byte per second."""
+        begin = next_event = next_byte = next_slice = time.monotonic()
+        turn = 0
+        for side in self.sides:
+            side.begin(name)
+        while (now := time.monotonic()) < begin + seconds:
+            if now >= next_slice:
+                for side in self.sides:
+                    side.stretch.begin_slice()
+                next_slice += SLICE_SECONDS
+            if now >= next_event:
+                self.sides[turn % 2].emit()
+                turn += 1
+                # What could not be emitted in time is left out, not made up for.
+                next_event = max(next_event + 0.5 / EVENTS_PER_SECOND, now)
+            if now >= next_byte:
+                for side in self.sides:
+                    for subscriber in side.slow if side.are_slow else []:
+                        subscriber.read(1)
+                next_byte += 1
+            self._turn(max(0, min(next_event, begin + seconds) - time.monotonic()))
+        for side in self.sides:
+            self._until(lambda: side.has_arrived(side.readers), CATCH_UP_SECONDS, f"{name}: not everything arrived")
+        return [side.end() for side in self.sides]
+
+    def fill(self):
+        """Emits what the slow ones will ask for."""
+        emitter = self.tried.emitter
+        for number in range(1, FAT_EVENTS + 1):
+            emitter.emit_fat()
+            self._until(lambda: emitter.acknowledged[FAT] == number, SETUP_SECONDS, "the big events were not taken")
+
+    def slow_down(self):
+        self.tried.are_slow = True
+        for subscriber in self.tried.slow:
+            self.selector.unregister(subscriber.socket)
+            subscriber.subscribe(FAT)
+
+    def release(self):
+        """Returns how long the slow ones take to catch up."""
+        began = time.monotonic()
+        side = self.tried
+        side.are_slow = False
+        for subscriber in side.slow:
+            subscriber.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_BUFFER)
+            self.selector.register(subscriber.socket, selectors.EVENT_READ, (side, subscriber))
+        self._until(lambda: side.has_arrived(side.slow), CATCH_UP_SECONDS, "the slow ones did not catch up")
+        return time.monotonic() - began
 
 
 def check_delays(expected, got, factor):
@@ -381,53 +435,71 @@ def check_seen(thread, raws, pages):
         raise Fault(f"{thread}: {len(raws)} events were seen, and not the {len(pages)} of the pages")
 
 
-def measure(options, history, data):
-    seconds = LONG_STRETCH_SECONDS if options.long else STRETCH_SECONDS
+def check_processor(expected, got):
+    """The CPU time of the service with slow ones against that of the other, in seconds."""
+    if got > max(expected * PROCESSOR_FACTOR, expected + 1):
+        raise Fault(f"the service with slow ones took {got:.1f} s of CPU, the other one {expected:.1f} s")
+
+
+def compare_services(options, history):
+    """Returns the p99 of both."""
     arguments = ["--log-level", "error"]
     if options.long and "--max-stall" in _serve_help(options.binary):
         arguments += ["--max-stall", "600"]
-    with Service(options.binary, data, *arguments) as service:
-        measurement = Measurement(service, history)
+    with (
+        DataFolder() as calm_data,
+        DataFolder() as tried_data,
+        Service(options.binary, calm_data, *arguments) as calm_service,
+        Service(options.binary, tried_data, *arguments) as tried_service,
+    ):
+        calm, tried = Side("calm", calm_service, history), Side("tried", tried_service, history)
+        measurement = Measurement(calm, tried)
         try:
-            measurement.fill()
-            measurement.open_all()
-            # The first stretch warms up and is not counted.
-            measurement.stretch("warm-up", 1)
-            before = measurement.stretch("before", seconds)
-            base = max(before.largest_resident, resident_bytes(service.process.pid))
-            measurement.slow_down()
-            # The buffers fill up: a burst, told and not judged.
-            onset = measurement.stretch("slowing down", 4)
-            slow = measurement.stretch("beside slow ones", seconds)
-            behind, states, in_kernel = measurement.behind(), measurement.states(), kernel_bytes()
-            caught_up = measurement.release()
-            after = measurement.stretch("after", seconds)
-            resident = resident_bytes(service.process.pid)
-            for stretch in (before, onset, slow, after):
-                print(stretch)
-            print(
-                f"base {base >> 20} MiB; {behind >> 20} MiB waited for the slow ones, {in_kernel >> 20} of it in the kernel; "
-                f"they caught up in {caught_up:.1f} s; afterwards {resident >> 20} MiB, {descriptor_count(service.process.pid)} descriptors"
-            )
-            for thread, book in measurement.books.items():
-                pages = [raw.decode("utf-8") for raw in service.pages(thread, limit=100)[0]]
-                check_seen(thread, book.first.raw, pages)
-            check_load(behind, states)
-            check_memory(base, max(onset.largest_resident, slow.largest_resident))
-            calm, beside = typical_p99(before, after), typical_p99(slow)
-            check_delays(calm, beside, LONG_FACTOR if options.long else QUICK_FACTOR)
-            write_down(history, measurement)
-            return calm, beside
+            return run(measurement, calm, tried, options, history)
         finally:
             measurement.close()
 
 
-def write_down(history, measurement):
+def run(measurement, calm, tried, options, history):
+    measurement.fill()
+    measurement.open_all()
+    # The first stretch warms up and is not told.
+    measurement.measure("warm-up", 1)
+    before = measurement.measure("nobody slow", 4)
+    base = resident_bytes(tried.pid)
+    measurement.slow_down()
+    # The buffers fill up: a burst, told and not judged.
+    onset = measurement.measure("slowing down", 4)
+    beside = measurement.measure("100 slow", LONG_STRETCH_SECONDS if options.long else STRETCH_SECONDS)
+    behind, states, in_kernel = tried.behind(), tried.states(), kernel_bytes()
+    caught_up = measurement.release()
+    for stretch in (*before, *onset, *beside):
+        print(stretch)
+    print(
+        f"base {base >> 20} MiB; {behind >> 20} MiB waited for the slow ones, {in_kernel >> 20} of it in the kernel; "
+        f"they caught up in {caught_up:.1f} s; afterwards {resident_bytes(tried.pid) >> 20} MiB, "
+        f"{descriptor_count(tried.pid)} descriptors"
+    )
+    for side in (calm, tried):
+        for thread, book in side.books.items():
+            if side.emitter.counts[thread]:
+                pages = [raw.decode("utf-8") for raw in side.service.pages(thread, limit=100)[0]]
+                check_seen(thread, book.first.raw, pages)
+    check_load(behind, states)
+    check_memory(base, max(onset[1].largest_resident, beside[1].largest_resident))
+    check_processor(beside[0].processor_seconds, beside[1].processor_seconds)
+    expected, got = (typical_p99(stretch) for stretch in beside)
+    check_delays(expected, got, LONG_FACTOR if options.long else QUICK_FACTOR)
+    write_down(history, tried)
+    return expected, got
+
+
+def write_down(history, side):
     """Some of the fast ones and one slow one: all have seen the bytes of the books, or a fault would have been raised."""
-    for subscriber in measurement.fast[: RECORDED_CLIENTS - 1] + measurement.slow[:1]:
+    for subscriber in side.fast[: RECORDED_CLIENTS - 1] + side.slow[:1]:
         for thread in subscriber.sequences:
-            history.reader(subscriber.name, measurement.books[thread].first)
-    for book in measurement.books.values():
+            history.reader(subscriber.name, side.books[thread].first)
+    for book in side.books.values():
         for raw in book.first.raw:
             history.logged(raw)
 
@@ -445,12 +517,12 @@ def main():
     options = parser.parse_args()
     if options.self_test:
         return self_test()
-    allow_descriptors(SUBSCRIBERS + 200)
+    allow_descriptors(2 * SUBSCRIBERS + 200)
     print(machine_load(), flush=True)
     started = time.monotonic()
     try:
-        with DataFolder() as data, History() as history:
-            calm, beside = measure(options, history, data)
+        with History() as history:
+            calm, beside = compare_services(options, history)
             verdict = history.check(options.binary)
     except Fault as fault:
         print(f"FAILED: {fault} ({machine_load()})")
@@ -479,7 +551,7 @@ def self_test():
 
     def subscriber(*raws):
         books = {thread: Book(thread) for thread in (HOT, FAT)}
-        known, reader = Subscriber(0, books, True), Subscriber(1, books, False)
+        known, reader = Subscriber("a", books, True), Subscriber("b", books, False)
         known.subscribe(HOT)
         reader.subscribe(HOT)
         known.feed(frames([event(n) for n in range(1, 5)]))
@@ -494,6 +566,7 @@ def self_test():
     calm = typical_p99(stretch([0.010] * 980 + [0.050] * 20, [0.010] * 980 + [0.050] * 20, [9.0] * 10))
     check_delays(calm, typical_p99(stretch([0.010] * 980 + [0.052] * 20)), LONG_FACTOR)
     check_memory(50 * mebi, 50 * mebi + SLOW * WATERMARK)
+    check_processor(4, 5)
     check_load(SLOW * 3 * WATERMARK, {"replaying": SLOW, "live": SUBSCRIBERS - SLOW})
     if subscriber(*[event(n) for n in range(1, 6)]).sequences != {HOT: 5}:
         print("self-test: a good stream was not counted")
@@ -503,6 +576,7 @@ def self_test():
         [
             ("slower beside slow ones", "p99", lambda: check_delays(calm, typical_p99(stretch([0.01] * 90 + [0.2] * 10)), QUICK_FACTOR)),
             ("a little slower", "p99", lambda: check_delays(calm, typical_p99(stretch([0.01] * 90 + [0.057] * 10)), LONG_FACTOR)),
+            ("slow ones that are work", "of CPU", lambda: check_processor(4, 6.1)),
             ("memory that grows", "MiB", lambda: check_memory(50 * mebi, 50 * mebi + SLOW * WATERMARK + SLACK + 1)),
             ("too little load", "too few events", lambda: check_load(SLOW * WATERMARK, None)),
             ("slow ones that are not", "takes its", lambda: check_load(SLOW * 3 * WATERMARK, {"live": SUBSCRIBERS})),
