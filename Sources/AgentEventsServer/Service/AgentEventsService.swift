@@ -80,9 +80,14 @@ public struct AgentEventsService: Service {
     }
 
     private func runParts(_ stream: StreamEndpoint) async throws {
+        let failure = FirstFailure()
         try await withThrowingTaskGroup(of: ServiceStateMachine.Input.self) { group in
             group.addTask {
-                try await runtime.run()
+                do {
+                    try await runtime.run()
+                } catch {
+                    failure.note(error)
+                }
                 return .ended(.runtime)
             }
             group.addTask {
@@ -109,9 +114,10 @@ public struct AgentEventsService: Service {
             } catch {
                 dispatcher.cancel()
                 stream.closeConnections()
-                throw error
+                throw failure.error ?? error
             }
         }
+        if let error = failure.error { throw error }
     }
 
     private func act(
@@ -141,6 +147,8 @@ public struct AgentEventsService: Service {
                 dispatcher.cancel()
                 return .runsEnded
             }
+        case .cancelAgents:
+            dispatcher.cancel()
         case .closeConnections:
             stream.closeConnections()
             // The listening socket closes now, not before: until here `/ready` told that the service stops.

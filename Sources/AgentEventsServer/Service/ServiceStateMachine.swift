@@ -27,6 +27,8 @@ package struct ServiceStateMachine: Equatable {
         case beginDrain
         /// End the runs that are open, and cancel the agents.
         case endRuns
+        /// Cancel the agents; there is no log any more that their runs could end in.
+        case cancelAgents
         case closeConnections
         case stopRuntime
         /// Close the connections and cancel all that still runs.
@@ -63,6 +65,12 @@ package struct ServiceStateMachine: Equatable {
         case (.running, .shutdownRequested):
             phase = .draining
             return [.beginDrain] + proceed()
+        case (.running, .ended(.runtime)):
+            // The log has failed. What waits for it gets an answer before the connections close.
+            ended.insert(.runtime)
+            isRuntimeStopped = true
+            phase = .closing
+            return [.beginDrain, .cancelAgents, .closeConnections] + proceed()
         case (.running, .ended(let part)):
             // One part alone is no service: the others go too.
             ended.insert(part)

@@ -46,10 +46,16 @@ struct ServiceStateMachineTests {
                 (.ended(.server), [.finish]),
             ]),
         Walk(
-            testDescription: "a runtime that is stopped from outside",
+            testDescription: "a log that fails, or a runtime that is stopped from outside",
             steps: [
-                (.ended(.runtime), [.beginDrain, .cancelParts]), (.ended(.agents), []),
+                (.ended(.runtime), [.beginDrain, .cancelAgents, .closeConnections]), (.ended(.agents), []),
                 (.ended(.server), [.finish]),
+            ]),
+        Walk(
+            testDescription: "a log that fails, and connections that do not close in time",
+            steps: [
+                (.ended(.runtime), [.beginDrain, .cancelAgents, .closeConnections]), (.agentsDeadlinePassed, []),
+                (.deadlinePassed, [.cancelParts]), (.ended(.agents), []), (.ended(.server), [.finish]),
             ]),
         Walk(
             testDescription: "the service's task is cancelled",
