@@ -221,8 +221,12 @@ class Emitter:
                 stream.close()
 
     def give_some_up(self, requests):
-        """Now and then nobody asks again: then the events are there once, or not at all."""
-        kept = [request for request in requests if self.random.random() >= 0.1]
+        """Now and then nobody asks again: then the events are there once, or not at all.
+
+        It is all that is open of a run, or nothing: whoever asks for the start again asks for the end again, too.
+        """
+        runs = {request.events[0]["run_id"]: self.random.random() < 0.1 for request in requests}
+        kept = [request for request in requests if not runs[request.events[0]["run_id"]]]
         self.given_up += len(requests) - len(kept)
         return kept
 
