@@ -37,6 +37,7 @@ test: .build/setup/checks
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
+	@$(step) 'release build' swift build -c release --product agent-events
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'

@@ -7,20 +7,17 @@ struct Fragments: Hashable {
     let text: String
 
     /// - Returns: `nil` unless all events are fragments of one message or thought.
-    init?(_ events: [AgentEvent]) {
-        guard let first = events.first, let start = Self.part(of: first) else { return nil }
-        var text = ""
+    static func joining(_ events: [AgentEvent]) -> Fragments? {
+        var joined: Fragments?
         for event in events {
-            guard let part = Self.part(of: event), event.run == first.run, event.type == first.type,
-                part.id == start.id
-            else { return nil }
-            text += part.text
+            guard let part = Self.part(of: event) else { return nil }
+            let text = (joined?.text ?? "") + part.text
+            let next = Fragments(
+                run: event.run, agent: joined?.agent ?? event.agent, type: event.type, id: part.id, text: text)
+            if let joined, joined.run != next.run || joined.type != next.type || joined.id != next.id { return nil }
+            joined = next
         }
-        run = first.run
-        agent = first.agent
-        type = first.type
-        id = start.id
-        self.text = text
+        return joined
     }
 
     private static func part(of event: AgentEvent) -> (id: IdentifierText, text: String)? {

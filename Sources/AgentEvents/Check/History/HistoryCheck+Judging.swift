@@ -173,7 +173,9 @@ extension HistoryCheck {
             let parts = range.compactMap { known($0, in: thread)?.event }
             // Where nobody saw the parts, there is nothing to compare with.
             guard parts.count == range.count || logged[thread] != nil else { continue }
-            guard parts.count == range.count, parts.last?.id == event.id, Fragments(parts) == Fragments([event]) else {
+            guard parts.count == range.count, parts.last?.id == event.id,
+                Fragments.joining(parts) == Fragments.joining([event])
+            else {
                 add(
                     HistoryFault(
                         .seenChanged, place: place, client: client, thread: thread, event: event.id,
