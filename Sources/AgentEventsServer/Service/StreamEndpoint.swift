@@ -32,6 +32,7 @@ struct StreamEndpoint: Sendable {
             runtime: runtime,
             delivery: delivery,
             readers: WorkerPool(workerCount: 8),
+            snapshotReaders: WorkerPool(workerCount: 4),
             emitters: WorkerPool(workerCount: 8),
             consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
             snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
@@ -54,6 +55,7 @@ struct StreamEndpoint: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await services.readers.run() }
+            group.addTask { await services.snapshotReaders.run() }
             group.addTask { await services.emitters.run() }
             group.addTask { await services.consumers?.run() }
         }
@@ -62,6 +64,7 @@ struct StreamEndpoint: Sendable {
     /// All connections are closed: the work under way is finished, and ``run()`` returns.
     func finish() {
         services.readers.finish()
+        services.snapshotReaders.finish()
         services.emitters.finish()
         services.consumers?.finish()
     }

@@ -168,7 +168,8 @@ final class StreamSession {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        services.readers.submit {
+        let workers = request.snapshot == .never ? services.readers : services.snapshotReaders
+        workers.submit {
             let outcome = await job.run()
             eventLoop.execute { session.value.didLookUp(subscription.value, outcome, tag) }
         }
@@ -222,16 +223,18 @@ final class StreamSession {
                 .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
         }
         let before = subscription.acknowledgedSequence
-        switch subscription.acknowledge(cursor) {
-        case .none: break
-        case .accept:
-            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
+        let action = try subscription.acknowledge(cursor) { () throws(ProtocolError) in
             guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
             guard consumers.acknowledge(key, cursor) else {
                 throw ProtocolError(
                     .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
                     isRetryable: true, thread: thread)
             }
+        }
+        switch action {
+        case .none: break
+        case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
         case .rejectNotSent:
             throw ProtocolError(
                 .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
@@ -249,6 +252,12 @@ final class StreamSession {
     /// Replays are read one page at a time, the subscriptions in turn.
     func wantsToRead(_ subscription: StreamSubscription) {
         if !readQueue.contains(where: { $0 === subscription }) { readQueue.append(subscription) }
+    }
+
+    /// As above, in the middle of a commit: the read begins when the loop comes to flush.
+    func wantsToRead(_ subscription: StreamSubscription, written: inout [StreamSession]) {
+        wantsToRead(subscription)
+        markWritten(&written)
     }
 
     func writabilityChanged() {
@@ -281,6 +290,11 @@ final class StreamSession {
     private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
         isReading = false
         guard !isEnded else { return }
+        // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
+        guard subscriptions.contains(where: { $0 === subscription }) else {
+            readNext()
+            return output.flush()
+        }
         switch outcome {
         case .success(let page):
             if let trim = page.trim {
@@ -311,6 +325,10 @@ final class StreamSession {
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
+        guard output.takesEmissions else {
+            throw ProtocolError(
+                .stopping, "the service stops; emit on another connection", isRetryable: true, thread: request.thread)
+        }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
         emissions.enqueue(request, tag, byteCount: byteCount)
@@ -338,7 +356,13 @@ final class StreamSession {
         emissions.didEmit(replies)
         guard !isEnded else { return }
         emitNext()
-        sendReplies()
+        if let error = loop.onLoop.failure {
+            failReplies(error)
+        } else {
+            sendReplies()
+            // A repeated request waits for a commit that may have been none of this loop's business.
+            if !emissions.isIdle { services.delivery.catchUp(loop) }
+        }
         output.flush()
         output.resumeReading()
     }
@@ -352,16 +376,26 @@ final class StreamSession {
     private func sendReplies() -> Bool {
         let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
         for reply in replies { send(reply) }
-        if emissions.isIdle {
-            loop.onLoop.stopAwaiting(self, on: loop)
-            output.becameIdle()
-        }
+        endIfIdle()
         return !replies.isEmpty
     }
 
     func logFailed(_ error: EventLogError) {
-        for reply in emissions.failReplies(error) { send(reply) }
+        failReplies(error)
         output.flush()
+    }
+
+    /// Answers what is committed, and what never will be.
+    private func failReplies(_ error: EventLogError) {
+        sendReplies()
+        for reply in emissions.failReplies(error) { send(reply) }
+        endIfIdle()
+    }
+
+    private func endIfIdle() {
+        guard emissions.isIdle else { return }
+        loop.onLoop.stopAwaiting(self, on: loop)
+        output.becameIdle()
     }
 
     // MARK: Output

@@ -25,7 +25,7 @@ final class EmbeddedStream {
         delivery = StreamDelivery(eventLoops: [loop], metrics: metrics)
         let services = StreamServices(
             runtime: runtime, delivery: delivery, readers: WorkerPool(workerCount: 1),
-            emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshotReaders: WorkerPool(workerCount: 1), emitters: WorkerPool(workerCount: 1), consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
             logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
