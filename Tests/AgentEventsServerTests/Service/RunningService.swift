@@ -18,13 +18,14 @@ func withRunningService<Result: Sendable>(
     agents: [any ServedAgent] = [],
     authenticator: any Authenticator = NoAuthentication(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
+    runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
 ) async throws -> Result {
     var configuration = ServiceConfiguration()
     configuration.port = 0
     configure(&configuration)
-    let runtime = AgentRuntime(log: log)
+    let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
     var logger = Logger(label: "test")
     logger.logLevel = .error

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsServer
+import NIOPosix
 import Testing
 
 /// When emissions are answered, over real sockets.
@@ -11,10 +12,19 @@ struct EmissionReplyTests {
             + #"{"type":"custom","data":{"name":"n","value":1}}]}"#
     }
 
+    /// Whoever has emitted waits, accepted, for room.
+    private static var fullAtOnce: RuntimeConfiguration {
+        var configuration = RuntimeConfiguration()
+        configuration.highWaterByteCount = 1
+        return configuration
+    }
+
     /// The commit that the second request waits for was long ago, and none of its event loop's business.
     @Test func aRepeatedRequestIsAnsweredThoughNothingElseIsCommitted() async throws {
         try await withRunningService { service in
             for request in 1...6 {
+                // Client and server take event loops in turn: now and then the server gets another one than before.
+                if request.isMultiple(of: 2) { _ = MultiThreadedEventLoopGroup.singleton.next() }
                 try await service.withWebSocket { socket in
                     try await socket.send(Self.emission(request, key: "k"))
                     let (_, emitted) = try await socket.messages(until: "emitted")
@@ -47,7 +57,7 @@ struct EmissionReplyTests {
     @Test func everyEmissionIsAnsweredWhenTheLogFails() async throws {
         let log = HeldLog()
         await #expect(throws: AgentEventsError.self) {
-            try await withRunningService(log: log) { service in
+            try await withRunningService(log: log, runtime: Self.fullAtOnce) { service in
                 try await service.withWebSocket { socket in
                     _ = try await socket.message()
                     log.holdAppends()
@@ -70,7 +80,9 @@ struct EmissionReplyTests {
 
     @Test func whatWasEmittedBeforeTheEndIsAnsweredAndNothingFurtherIsTaken() async throws {
         let log = HeldLog()
-        try await withRunningService(log: log) { service in
+        try await withRunningService(log: log) {
+            $0.shutdownGraceSeconds = 3
+        } _: { service in
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
                 log.holdAppends()
