@@ -67,6 +67,8 @@ public final class SQLiteEventLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         let reader = LogReader(connection: try openConnection())
+        // One look-up tells that there is no such thread; all of its runs may be many.
+        if try reader.isUnknown(thread) { return nil }
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
     }
 

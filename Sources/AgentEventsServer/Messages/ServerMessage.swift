@@ -46,8 +46,7 @@ package enum ServerMessage: Hashable, Sendable {
             return Self.encode(
                 "snapshot", nil, [("thread_id", thread.json), ("cursor", cursor.json), ("state", state)])
         case .emitted(let tag, let thread, let cursors):
-            return Self.encode(
-                "emitted", tag, [("thread_id", thread.json), ("cursors", .array(cursors.map { $0.json }))])
+            return Self.encodeEmitted(tag, thread, cursors)
         case .ping:
             return Self.encode("ping", nil, [])
         case .drain(let milliseconds):
@@ -57,6 +56,29 @@ package enum ServerMessage: Hashable, Sendable {
         case .error(let error):
             return Self.encode("error", error.tag, error.members)
         }
+    }
+
+    /// One for each request of a backend, so without values in between.
+    private static func encodeEmitted(_ tag: RequestTag?, _ thread: ThreadID, _ cursors: [Cursor]) -> [UInt8] {
+        var writer = JSONWriter(capacity: 192 + cursors.count * 24)
+        writer.raw(#"{"op":"emitted""#)
+        if let tag {
+            writer.raw(#","req":"#)
+            writer.value(tag.json)
+        }
+        writer.raw(#","thread_id":""#)
+        writer.plain(thread.rawValue)
+        writer.raw(#"","cursors":["#)
+        for (index, cursor) in cursors.enumerated() {
+            if index > 0 { writer.byte(UInt8(ascii: ",")) }
+            writer.byte(UInt8(ascii: "\""))
+            writer.integer(UInt64(cursor.generation))
+            writer.byte(UInt8(ascii: "-"))
+            writer.integer(cursor.sequence)
+            writer.byte(UInt8(ascii: "\""))
+        }
+        writer.raw("]}")
+        return writer.bytes
     }
 
     private static func encode(_ name: String, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {

@@ -24,6 +24,8 @@ final class StreamHandler: ChannelDuplexHandler {
     /// How many bytes of answers were written while the client took nothing.
     private var backlogByteCount = 0
     private var hasPendingRead = false
+    /// Whether less than the outbound watermark waits to be taken, as the channel has told.
+    private(set) var isWritable = false
 
     init(principal: Principal, services: StreamServices, loop: LoopDelivery.Handle) {
         self.principal = principal
@@ -38,6 +40,7 @@ final class StreamHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         let session = StreamSession(
             ConnectionID(text: services.runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
             services: services, loop: loop, output: self)
@@ -58,10 +61,12 @@ final class StreamHandler: ChannelDuplexHandler {
         session?.end()
         session = nil
         context = nil
+        isWritable = false
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        isWritable = context.channel.isWritable
+        if isWritable {
             backlogByteCount = 0
             session?.writabilityChanged()
             resumeReading()
@@ -256,7 +261,6 @@ final class StreamHandler: ChannelDuplexHandler {
 }
 
 extension StreamHandler: StreamOutput {
-    var isWritable: Bool { context?.channel.isWritable ?? false }
     var takesSubscriptions: Bool { connection.takesSubscriptions }
     var takesEmissions: Bool { connection.takesEmissions }
 
