@@ -142,16 +142,25 @@ public actor ExecutionContext {
         return accepted.offer.position
     }
 
-    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64 {
-        let failed = AgentFailed(error: failure, durationMilliseconds: duration(of: run))
-        let accepted = try accept(run: run, agent: nil, .agentFailed(failed))
-        spokenMessages[run] = nil
-        return accepted.offer.position
+    /// Ends a run as failed.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64? {
+        try end(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: duration(of: run))))
     }
 
-    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64 {
+    /// Ends a run as cancelled.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64? {
         let cancelled = AgentCancelled(reason: reason, by: user, durationMilliseconds: duration(of: run))
-        let accepted = try accept(run: run, agent: nil, .agentCancelled(cancelled))
+        return try end(run, .agentCancelled(cancelled))
+    }
+
+    /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
+    private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
+        guard machine.isOpen(run) else { return nil }
+        let accepted = try accept([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
@@ -161,27 +170,16 @@ public actor ExecutionContext {
         for run in machine.openRootRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
 
-    /// Ends a run at its deadline.
+    /// Ends a tool call without a result.
     ///
     /// - Returns: `false` when it has ended before.
-    func expire(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> Bool {
-        guard machine.isOpen(run) else { return false }
-        _ = try fail(run, failure)
-        return true
-    }
-
-    /// Ends a tool call at its time limit.
-    ///
-    /// - Returns: `false` when it has ended before.
-    func expire(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
+    func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
         completed.durationMilliseconds = time().milliseconds(since: opened)
         _ = try accept(run: run, agent: nil, .toolCompleted(completed))
         return true
     }
-
-    func isOpen(_ run: RunID) -> Bool { machine.isOpen(run) }
 
     /// The runs without an end and without a parent, in the order in which they started.
     package var openRootRuns: [RunID] { machine.openRootRuns }
@@ -234,10 +232,15 @@ public actor ExecutionContext {
     }
 
     /// Several events, on a copy of the machine that replaces it when all are accepted.
+    ///
+    /// - Parameters:
+    ///   - indexed: whether an error says which event is at fault.
+    ///   - limited: whether the events are refused when they are too large.
     private func accept(
         _ drafts: [EventDraft],
         key: IdempotencyKey?,
-        indexed: Bool = true
+        indexed: Bool = true,
+        limited: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
         let time = time()
@@ -257,13 +260,17 @@ public actor ExecutionContext {
                 for closing in acceptance.closing {
                     sequence += 1
                     let id = EventID(generation: services.generation, sequence: sequence)
+                    // Made of what was accepted once, perhaps under a higher limit.
                     entries.append(
-                        try encode(closing.payload, id: id, run: closing.run, agent: closing.agent, time: time))
+                        try encode(
+                            closing.payload, id: id, run: closing.run, agent: closing.agent, time: time,
+                            limited: false))
                 }
                 sequence += 1
                 let id = EventID(generation: services.generation, sequence: sequence)
                 entries.append(
-                    try encode(draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time))
+                    try encode(
+                        draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time, limited: limited))
                 ids.append(id)
             } catch {
                 var error = error
@@ -305,7 +312,8 @@ public actor ExecutionContext {
         id: EventID,
         run: RunID?,
         agent: AgentName?,
-        time: Timestamp
+        time: Timestamp,
+        limited: Bool = true
     ) throws(AgentEventsError) -> LogEntry {
         let bytes: [UInt8]
         do throws(WireError) {
@@ -313,7 +321,7 @@ public actor ExecutionContext {
         } catch {
             throw AgentEventsError(error)
         }
-        guard bytes.count <= services.configuration.maximumEventByteCount else {
+        guard !limited || bytes.count <= services.configuration.maximumEventByteCount else {
             throw AgentEventsError(
                 .tooLarge,
                 "an event has at most \(services.configuration.maximumEventByteCount) bytes, this one would have "
