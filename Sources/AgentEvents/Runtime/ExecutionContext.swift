@@ -14,6 +14,9 @@ public actor ExecutionContext {
     private var machine: ThreadStateMachine
     private var lastSequence: UInt64
     private var lastTime: Timestamp
+    /// Whether the log has refused what the machine had accepted. It refuses everything from then on, and so does this
+    /// context before it looks at its state (I4): taking the event back would cost every other event a copy.
+    private var isRefused = false
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
     /// Requests with an idempotency key that are being looked up, and who waits for them.
@@ -159,6 +162,7 @@ public actor ExecutionContext {
 
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
+        try checkIsTaken()
         guard machine.isOpen(run) else { return nil }
         let accepted = try accept([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
         spokenMessages[run] = nil
@@ -174,6 +178,7 @@ public actor ExecutionContext {
     ///
     /// - Returns: `false` when it has ended before.
     func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
+        try checkIsTaken()
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
         completed.durationMilliseconds = time().milliseconds(since: opened)
@@ -208,6 +213,7 @@ public actor ExecutionContext {
             guard let id = batch.ids.first else { preconditionFailure("one draft has one id") }
             return Accepted(id: id, offer: batch.offer)
         }
+        try checkIsTaken()
         let time = time()
         let id = EventID(generation: services.generation, sequence: lastSequence + 1)
         let entry: LogEntry?
@@ -243,6 +249,7 @@ public actor ExecutionContext {
         limited: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        try checkIsTaken()
         let time = time()
         var copy = machine
         var sequence = lastSequence
@@ -292,8 +299,13 @@ public actor ExecutionContext {
         do throws(EventLogError) {
             return try offer()
         } catch {
+            isRefused = true
             throw AgentEventsError(error)
         }
+    }
+
+    private func checkIsTaken() throws(AgentEventsError) {
+        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
     }
 
     /// The agent that the event will carry, or `nil` when there is none yet, which the machine will refuse.
