@@ -72,6 +72,9 @@ class Watcher(threading.Thread):
             for message in self.messages:
                 if message.startswith('{"type"'):
                     self.reader.accept(message)
+        except ConnectionResetError:
+            # The service has ended with something unread, such as an answer to a ping.
+            pass
         except (Fault, OSError) as fault:
             self.fault = fault
         finally:

@@ -53,8 +53,8 @@ public final class AgentRuntime: Sendable {
     /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
     /// method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, or cannot keep the offset of a
-    ///   ``DurableSink``; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot be
+    ///   ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
