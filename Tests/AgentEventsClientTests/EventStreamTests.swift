@@ -88,6 +88,34 @@ import Testing
         #expect(starts.prefix(2) == [.start, .after(Self.cursor(64))])
     }
 
+    /// The clock stands still but for once: from then on the reader is waited for however long it takes.
+    @Test func aReaderThatWasTooSlowOnceIsWaitedForTheNextTime() async throws {
+        let service = HistoryService(["t_1": 12])
+        let clock = ManualClock()
+        let patience = Duration.seconds(0.05)
+        try await ScriptedService.run { _, connection in
+            try await service.play(connection)
+        } _: { url in
+            try await Self.client(url, clock: clock, inboxEventCount: 4).withStream { stream in
+                try await stream.withEvents(of: "t_1", from: .start) { events in
+                    try await clock.waitForSleep(of: patience)
+                    clock.advance(by: patience)
+                    try await service.wait { $0 == .unsubscribe(request: 0, "t_1") }
+                    var seen = try await Self.sequences(events, count: 4)
+                    try await clock.waitForSleep(of: patience)
+                    seen += try await Self.sequences(events, count: 8)
+                    #expect(seen == Array(1...12))
+                }
+            }
+        }
+        #expect(service.faults == [])
+        let starts = service.requests.compactMap { request -> StartPosition? in
+            guard case .subscribe(_, "t_1", let start, _) = request else { return nil }
+            return start
+        }
+        #expect(starts == [.start, .after(Self.cursor(4))])
+    }
+
     @Test func aThreadHasOneReaderAtATime() async throws {
         let service = HistoryService(["t_1": 1])
         try await ScriptedService.run { _, connection in
@@ -348,44 +376,6 @@ import Testing
             var count = 0
             for await _ in states { count += 1 }
             #expect(count == 1)
-        }
-    }
-}
-
-extension StreamRequest {
-    fileprivate var isAcknowledgement: Bool { if case .acknowledge = self { true } else { false } }
-
-    fileprivate func isAbout(_ other: ThreadID) -> Bool {
-        switch self {
-        case .subscribe(_, let thread, _, _), .unsubscribe(_, let thread), .acknowledge(_, let thread, _):
-            thread == other
-        case .pong: false
-        }
-    }
-
-    fileprivate var withoutRequest: StreamRequest {
-        switch self {
-        case .subscribe(_, let thread, let start, let consumer):
-            .subscribe(request: 0, thread, from: start, consumer: consumer)
-        case .unsubscribe(_, let thread): .unsubscribe(request: 0, thread)
-        case .acknowledge(_, let thread, let cursor): .acknowledge(request: 0, thread, cursor)
-        case .pong: .pong
-        }
-    }
-}
-
-extension HistoryService {
-    fileprivate var hasAcknowledgement: Bool { requests.contains { $0.isAcknowledgement } }
-
-    fileprivate func waitForAcknowledgement() async throws {
-        try await wait { $0.isAcknowledgement }
-    }
-
-    /// Returns when a request was served.
-    fileprivate func wait(for condition: (StreamRequest) -> Bool) async throws {
-        while !requests.contains(where: { condition($0.withoutRequest) }) {
-            try Task.checkCancellation()
-            await Task.yield()
         }
     }
 }

@@ -96,7 +96,7 @@ struct ModelService {
                 return
             }
             if cursor.sequence > subscription.cursor { faults.append("acknowledged \(cursor) before it was sent") }
-            if let last = acknowledged[thread], last.sequence >= cursor.sequence, last.generation == cursor.generation {
+            if let last = acknowledged[thread], last.sequence > cursor.sequence, last.generation == cursor.generation {
                 faults.append("acknowledged \(cursor) after \(last)")
             }
             acknowledged[thread] = cursor

@@ -65,6 +65,7 @@ import Testing
         #"{"op":"emitted","req":1}"#, #"{"op":"emitted","req":1,"cursors":[1]}"#, #"{"op":"error"}"#,
         #"{"op":"reset","thread_id":"t_7"}"#, #"{"type":"custom"}"#, #"{"type":"custom","id":"3-0","thread_id":"t"}"#,
         #"{"type":"custom","id":"3-42","thread_id":"not valid"}"#,
+        #"{"type":"custom","id":"3-42","from_seq":42,"thread_id":"t_7"}"#,
         #"{"type":"custom","id":"3-42","from_seq":43,"thread_id":"t_7"}"#,
         #"{"type":"custom","id":"3-42","from_seq":"1","thread_id":"t_7"}"#,
     ])

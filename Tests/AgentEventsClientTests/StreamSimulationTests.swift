@@ -90,6 +90,14 @@ import Testing
             }
         }
 
+        /// Loses what is about to be sent, if an acknowledgement is among it; else sends it.
+        mutating func losesAcknowledgement() -> Bool {
+            let outgoing = machine.takeOutgoing()
+            let hasAcknowledgement = outgoing.contains { if case .acknowledge = $0 { true } else { false } }
+            if !hasAcknowledgement { service.requests += outgoing }
+            return hasAcknowledgement
+        }
+
         mutating func acknowledge(_ thread: ThreadID) throws {
             guard let reader = readers[thread], let last = reader.last, reader.taken > 0 else { return }
             _ = try machine.acknowledge(last, of: thread, number: reader.number)
@@ -117,10 +125,18 @@ import Testing
             }
         }
 
-        /// Nothing happens any more, and everybody takes what there is.
+        /// Nothing happens any more but one last cut, and everybody takes what there is.
         mutating func settle() throws {
-            for _ in 0..<600 {
+            var cuts = 1
+            for round in 0..<900 {
+                if round == 400 {
+                    for thread in Self.threads { service.append(to: thread) }
+                }
                 machine.passed(seconds: 100)
+                if round > 400, cuts > 0, losesAcknowledgement() {
+                    cuts -= 1
+                    cut()
+                }
                 try exchange()
                 for thread in Self.threads {
                     service.send(thread, merging: 1)

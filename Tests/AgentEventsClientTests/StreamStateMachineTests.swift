@@ -100,6 +100,24 @@ import Testing
         #expect(String(decoding: request.message.encoded(), as: UTF8.self) == text)
     }
 
+    @Test func anAcknowledgementThatWasOnItsWayWhenTheConnectionBrokeIsSentAgain() throws {
+        var stream = try Stream.subscribed()
+        stream.receive(Self.event(1))
+        #expect(stream.take("t_1") == "1")
+        let number = stream.numbers["t_1"] ?? 0
+        _ = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: number)
+        stream.machine.passed(seconds: 1)
+        let acknowledged = stream.machine.takeOutgoing()
+        #expect(acknowledged.map { $0.message["op"] } == ["ack"])
+        _ = stream.machine.disconnected(AgentEventsClientError(.closed, "cut"), random: 0)
+        _ = stream.machine.connect()
+        stream.receive(.welcome(heartbeatMilliseconds: 25_000))
+        _ = stream.machine.takeOutgoing()
+        stream.receive(.subscribed(thread: "t_1", after: Self.cursor(1)))
+        let again = stream.machine.takeOutgoing()
+        #expect(again == acknowledged)
+    }
+
     @Test func aPingIsOwedOnePong() throws {
         var stream = try Stream.subscribed()
         stream.receive(.ping)

@@ -3,7 +3,8 @@
 
 A client emits until the service can write no more. Then:
 
-- the emission that met the limit gets 503 and the code `log.full`, and nothing of it was visible;
+- the emission that met the limit gets 503 and the code `log.full`;
+- a subscriber saw, byte for byte, what the log holds, and nothing of what was refused;
 - the service ends with exit code 69 and says why;
 - started again with room, the service has exactly what was acknowledged, with the same ids, and takes further events.
 
@@ -14,13 +15,16 @@ A client emits until the service can write no more. Then:
 import argparse
 import json
 import resource
+import socket
 import subprocess
 import sys
+import threading
 
 from drafts import draft
+from plain_stream import UPGRADE, Ended, StreamParser, message_frame
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
-from thread_reader import Fault
+from thread_reader import Fault, ThreadReader
 
 LIMIT = 6 * 1024 * 1024
 EVENT_BYTES = 100_000
@@ -48,6 +52,56 @@ def fill(service):
     raise Fault(f"{MOST_EVENTS} events of {EVENT_BYTES} bytes went into files of {LIMIT}")
 
 
+class Watcher(threading.Thread):
+    """A subscriber from the start on, for as long as the service lets it."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.reader = ThreadReader(THREAD, 0)
+        self.fault = None
+        self.parser = StreamParser()
+        self.connection = socket.create_connection(("127.0.0.1", port), 20)
+        self.connection.sendall(UPGRADE + message_frame(op="subscribe", thread_id=THREAD, after="start", merge=False))
+        self.messages = self._messages()
+        for message in self.messages:
+            if message.startswith('{"op":"live"'):
+                break
+
+    def run(self):
+        try:
+            for message in self.messages:
+                if message.startswith('{"type"'):
+                    self.reader.accept(message)
+        except ConnectionResetError:
+            # The service has ended with something unread, such as an answer to a ping.
+            pass
+        except (Fault, OSError) as fault:
+            self.fault = fault
+        finally:
+            self.connection.close()
+
+    def seen(self):
+        """What it saw until the service ended."""
+        self.join(20)
+        if self.is_alive():
+            raise Fault("the subscriber's connection is open, and the service has ended")
+        if self.fault:
+            raise Fault(f"the subscriber: {self.fault}")
+        return self.reader.raw
+
+    def _messages(self):
+        while True:
+            data = self.connection.recv(1 << 20)
+            if not data:
+                return
+            try:
+                messages = self.parser.feed(data)
+            except Ended:
+                return
+            self.connection.sendall(self.parser.take_answers())
+            yield from (message.decode("utf-8") for message in messages)
+
+
 def check_refusal(acknowledged, answer):
     if not acknowledged:
         raise Fault("nothing was taken before the disk was full")
@@ -72,6 +126,17 @@ def check_kept(acknowledged, events):
             raise Fault(f"event {event['id']} is not the one that was acknowledged")
 
 
+def check_seen(seen, events):
+    """The last ones may have been on their way when the service ended; what arrived is committed."""
+    if not seen:
+        raise Fault("the subscriber saw nothing")
+    if len(seen) > len(events):
+        raise Fault(f"the subscriber saw {len(seen)} events, the log holds {len(events)}")
+    for number, (raw, event) in enumerate(zip(seen, events)):
+        if raw.encode("utf-8") != event:
+            raise Fault(f"event {number + 1} is not what the subscriber saw: {raw[:200]}")
+
+
 def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
 
@@ -80,6 +145,8 @@ def run(binary, durability):
     with DataFolder() as data:
         service = Service(binary, data, "--durability", durability, before_start=limit_files).wait_until_listening()
         try:
+            watcher = Watcher(service.port)
+            watcher.start()
             acknowledged, answer = fill(service)
             check_refusal(acknowledged, answer)
             try:
@@ -87,15 +154,21 @@ def run(binary, durability):
             except subprocess.TimeoutExpired:
                 raise Fault("the service goes on without a log") from None
             check_end(code, service.errors())
+            seen = watcher.seen()
         finally:
             service.kill()
         with Service(binary, data, "--durability", durability) as service:
-            check_kept(acknowledged, service.pages(THREAD)[0])
+            stored = service.pages(THREAD)[0]
+            check_kept(acknowledged, stored)
+            check_seen(seen, stored)
             answer = emit(service, len(acknowledged))
             if answer.status != 201:
                 raise Fault(f"with room again, an emission got {answer}")
             check_kept(acknowledged + answer.json()["ids"], service.pages(THREAD)[0])
-    print(f"{durability}: {len(acknowledged)} events fit, the next one got log.full, all of them are kept")
+    print(
+        f"{durability}: {len(acknowledged)} events fit, the next one got log.full, all of them are kept, "
+        f"a subscriber saw {len(seen)} of them and no other"
+    )
 
 
 class _Answer:
@@ -112,6 +185,9 @@ def self_test():
     check_kept(ids, events)
     check_refusal(ids, _Answer(503, "log.full"))
     check_end(UNAVAILABLE, "error.code=log.full")
+    stored = [event.encode() for event in events]
+    check_seen(events, stored)
+    check_seen(events[:1], stored)
     broken = [
         ("nothing taken", "nothing was taken", lambda: check_refusal([], _Answer(503, "log.full"))),
         ("a crash instead of an answer", "met the limit", lambda: check_refusal(ids, _Answer(500, None))),
@@ -121,6 +197,11 @@ def self_test():
         ("a lost event", "acknowledged were 2", lambda: check_kept(ids, events[:1])),
         ("an event too many", "acknowledged were 1", lambda: check_kept(ids[:1], events)),
         ("another event", "not the one", lambda: check_kept(ids, [events[0], events[1].replace('"n": 1', '"n": 2')])),
+    ]
+    broken += [
+        ("a refused event that was seen", "the log holds 1", lambda: check_seen(events, stored[:1])),
+        ("an event that was seen otherwise", "event 2 is not", lambda: check_seen(events, [stored[0], stored[0]])),
+        ("a blind subscriber", "saw nothing", lambda: check_seen([], stored)),
     ]
     return check_broken("full disk", broken)
 

@@ -39,6 +39,9 @@ public struct EventSequenceCheck: Sendable {
         check(thread) { $0.receive(draft, at: position) }
     }
 
+    /// What comes next of a thread is judged as if nothing had come before.
+    mutating func forget(_ thread: ThreadID) { threads[thread] = nil }
+
     /// - Returns: what is missing at the end: the runs that have none.
     public func finish() -> [SequenceFault] {
         order.flatMap { threads[$0]?.finish() ?? [] }
@@ -48,7 +51,7 @@ public struct EventSequenceCheck: Sendable {
         _ thread: ThreadID,
         _ body: (inout ThreadSequenceCheck) -> [SequenceFault]
     ) -> [SequenceFault] {
-        if threads[thread] == nil { order.append(thread) }
+        if threads[thread] == nil, !order.contains(thread) { order.append(thread) }
         return body(&threads[thread, default: ThreadSequenceCheck(thread: thread, policy: policy)])
     }
 }

@@ -34,7 +34,7 @@ struct FragmentLayout {
         else { return false }
         sequenceEnd = scan.position
         if scan.skip(Self.fromSequence) {
-            guard let from = scan.number(), from > 0, from <= event.id.sequence else { return false }
+            guard let from = scan.number(), from > 0, from < event.id.sequence else { return false }
             firstSequence = from
         }
         threadStart = scan.position

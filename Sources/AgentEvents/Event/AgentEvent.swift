@@ -12,7 +12,7 @@ public struct AgentEvent: Hashable, Sendable {
     public var agent: AgentName?
     /// When the context accepted the event. Never goes backwards within a thread.
     public var time: Timestamp
-    /// The first sequence number that a merged event stands for, 1 to ``sequence``; `nil` when the event stands for itself
+    /// The first sequence number that a merged event stands for, less than ``sequence``; `nil` when it stands for itself
     /// alone. Only fragments merge, `message_delta` and `agent_thinking`.
     public var fromSequence: UInt64?
     /// What happened.

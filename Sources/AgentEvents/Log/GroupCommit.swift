@@ -77,6 +77,9 @@ package final class GroupCommit: Sendable {
     /// Up to where everything is durable.
     package var committedPosition: UInt64 { machine.withLock { $0.committedPosition } }
 
+    /// Why offers are refused, from now on; `nil` while they are taken.
+    var refusal: EventLogError? { machine.withLock { $0.refusal } }
+
     /// No further offers; ``run(log:clock:committed:)`` commits what is pending and returns.
     func close() {
         for waiter in machine.withLock({ $0.close() }) { waiter.resume() }

@@ -32,6 +32,15 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     var offeredPosition: UInt64 { offered }
     var committedPosition: UInt64 { committed }
 
+    /// Why offers are rejected; `nil` while they are not. Once there is a reason, there always will be.
+    var refusal: EventLogError? {
+        switch phase {
+        case .accepting: nil
+        case .closing: Self.closedError
+        case .finished(let error): error
+        }
+    }
+
     private var isFull: Bool { pendingByteCount >= highWaterByteCount }
 
     // MARK: Producers

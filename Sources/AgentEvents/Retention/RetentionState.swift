@@ -4,9 +4,10 @@ public struct RetentionState: Sendable {
     public var sweepCount = 0
     /// How often a thread was trimmed.
     public var trimCount = 0
-    /// How often a thread was trimmed without its state, because the state exceeded the limit of a stored value.
+    /// How often a thread was trimmed without its state: the state exceeded the limit of a stored value, or could not be
+    /// read, which ``failure`` tells then.
     public var droppedSnapshotCount = 0
-    /// Why the last sweep was broken off; `nil` when it was not. The next one tries again.
+    /// What went wrong in the last sweep; `nil` when nothing did. One that could not go on is tried again.
     public var failure: (any Error)?
 
     public init() {}

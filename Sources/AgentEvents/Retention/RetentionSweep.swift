@@ -11,6 +11,14 @@ final class RetentionSweep: Sendable {
     private let wallClock: WallClock
     private let state = Mutex(RetentionState())
 
+    /// How a sweep went that was not broken off.
+    private struct Outcome {
+        /// Whether everything was gone through; not when the task was cancelled.
+        var isWhole = false
+        /// Why a state could not be kept.
+        var damage: EventLogError?
+    }
+
     /// - Returns: `nil` when the policy keeps everything.
     /// - Throws: ``AgentEventsError`` `retention.unsupported` when the log cannot be trimmed.
     init?(_ log: any EventLog, _ configuration: RuntimeConfiguration) throws(AgentEventsError) {
@@ -33,10 +41,10 @@ final class RetentionSweep: Sendable {
     func run() async {
         while !Task.isCancelled {
             do throws(EventLogError) {
-                let isWhole = try await sweep()
+                let outcome = try await sweep()
                 state.withLock { state in
-                    state.failure = nil
-                    if isWhole { state.sweepCount += 1 }
+                    state.failure = outcome.damage
+                    if outcome.isWhole { state.sweepCount += 1 }
                 }
             } catch {
                 state.withLock { $0.failure = error }
@@ -46,32 +54,43 @@ final class RetentionSweep: Sendable {
         }
     }
 
-    /// - Returns: whether everything was gone through; `false` when the task was cancelled.
-    private func sweep() async throws(EventLogError) -> Bool {
+    private func sweep() async throws(EventLogError) -> Outcome {
         var previous: [ThreadTrim] = []
+        var outcome = Outcome()
         while !Task.isCancelled {
             let step = try await log.expired(RetentionQuery(policy: policy, now: wallClock.now()))
             guard step.trims.isEmpty || step.trims != previous else {
                 throw EventLogError(.failed, "the log names what was just trimmed as due")
             }
-            for trim in step.trims { try await keepState(before: trim) }
+            for trim in step.trims {
+                guard let damage = try await keepState(before: trim) else { continue }
+                outcome.damage = outcome.damage ?? damage
+            }
             if !step.trims.isEmpty { try await log.trim(step.trims) }
             state.withLock { $0.trimCount += step.trims.count }
-            if step.isLast { return true }
+            if step.isLast {
+                outcome.isWhole = true
+                return outcome
+            }
             previous = step.trims
             await Task.yield()
         }
-        return false
+        return outcome
     }
 
-    /// Saves the state of a thread as of its last event that is about to go.
-    private func keepState(before trim: ThreadTrim) async throws(EventLogError) {
-        guard let store, let record = try await log.thread(trim.thread) else { return }
+    /// Saves the state of a thread as of its last event that is about to go. A state that cannot be had holds up nothing:
+    /// the log would grow for ever.
+    ///
+    /// - Returns: why the state cannot be had.
+    private func keepState(before trim: ThreadTrim) async throws(EventLogError) -> EventLogError? {
+        guard let store, let record = try await log.thread(trim.thread) else { return nil }
         let last = min(trim.firstKept - 1, record.head.sequence)
-        guard last >= record.oldest.sequence else { return }
+        guard last >= record.oldest.sequence else { return nil }
         let value: StoredValue
         do {
-            guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else { return }
+            guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else {
+                return nil
+            }
             value = snapshot.stored(for: trim.thread, in: .trimmed)
             try value.checkLimits()
         } catch let error as EventLogError where error.code != .tooLarge {
@@ -80,9 +99,12 @@ final class RetentionSweep: Sendable {
             // One that would not lead on to what is kept must not stay.
             try await store.save([StoredValue(.snapshot, thread: trim.thread, name: place, bytes: nil)])
             state.withLock { $0.droppedSnapshotCount += 1 }
-            return
+            if case EventLogError.Code.tooLarge = error { return nil }
+            return EventLogError(
+                .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error)
         }
         try await store.save([value])
+        return nil
     }
 
     private var place: String { ThreadSnapshot.Place.trimmed.rawValue }

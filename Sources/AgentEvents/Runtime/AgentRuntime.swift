@@ -53,8 +53,8 @@ public final class AgentRuntime: Sendable {
     /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
     /// method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, or cannot keep the offset of a
-    ///   ``DurableSink``; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot be
+    ///   ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
@@ -109,34 +109,61 @@ public final class AgentRuntime: Sendable {
                     }
                 }
                 group.addTask(executorPreference: globalConcurrentExecutor) {
-                    try await self.closeLostRuns(in: opening.threadsWithOpenRuns, services)
+                    guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
                     await self.giveBackIdleContexts()
                 }
                 if let sweep {
                     group.addTask(executorPreference: globalConcurrentExecutor) { await sweep.run() }
                 }
-                defer {
-                    for pump in pumps { pump.finish() }
-                    group.cancelAll()
-                }
-                // The writer runs here, on the log's own executor: no hop between two commits.
-                do throws(EventLogError) {
-                    try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
-                } catch {
-                    hub.publishFailure(error)
-                    throw AgentEventsError(error)
-                }
+                // Here, on the log's own executor: no hop between two commits.
+                try await write()
+                group.cancelAll()
+                // A repair that failed has closed the commit, and throws here.
+                try await group.waitForAll()
             }
         } onCancel: {
             commit.close()
         }
     }
 
+    /// The writer: commits until the runtime is stopped. Then the sinks end with what was committed.
+    private func write() async throws(AgentEventsError) {
+        defer { for pump in pumps { pump.finish() } }
+        do throws(EventLogError) {
+            try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
+        } catch {
+            hub.publishFailure(error)
+            throw AgentEventsError(error)
+        }
+    }
+
+    /// Ends the runs that a crash left open. When one cannot be ended the runtime stops: it would never start.
+    ///
+    /// - Returns: whether events may be taken; not when the runtime was stopped meanwhile, which leaves the rest to the
+    ///   next start.
+    private func repair(
+        _ opening: LogOpening,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> Bool {
+        do throws(AgentEventsError) {
+            try await closeLostRuns(in: opening.threadsWithOpenRuns, services)
+            return true
+        } catch {
+            guard commit.refusal == nil else { return false }
+            commit.close()
+            throw error
+        }
+    }
+
     /// Runs that were open when the last process died are ended as `agent_failed`, code `run.lost` (I7).
-    private func closeLostRuns(in threads: [ThreadID], _ services: RuntimeServices) async throws {
+    private func closeLostRuns(
+        in threads: [ThreadID],
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) {
         for thread in threads {
-            guard let record = try await log.thread(thread) else { continue }
+            let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+            guard let record else { continue }
             let context = try await context(user: record.user, thread: thread, services)
             for run in await context.openRootRuns {
                 let failure = RunFailure(

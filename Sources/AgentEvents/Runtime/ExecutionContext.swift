@@ -14,6 +14,9 @@ public actor ExecutionContext {
     private var machine: ThreadStateMachine
     private var lastSequence: UInt64
     private var lastTime: Timestamp
+    /// Whether the log has refused what the machine had accepted. It refuses everything from then on, and so does this
+    /// context before it looks at its state (I4): taking the event back would cost every other event a copy.
+    private var isRefused = false
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
     /// Requests with an idempotency key that are being looked up, and who waits for them.
@@ -142,16 +145,26 @@ public actor ExecutionContext {
         return accepted.offer.position
     }
 
-    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64 {
-        let failed = AgentFailed(error: failure, durationMilliseconds: duration(of: run))
-        let accepted = try accept(run: run, agent: nil, .agentFailed(failed))
-        spokenMessages[run] = nil
-        return accepted.offer.position
+    /// Ends a run as failed.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64? {
+        try end(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: duration(of: run))))
     }
 
-    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64 {
+    /// Ends a run as cancelled.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64? {
         let cancelled = AgentCancelled(reason: reason, by: user, durationMilliseconds: duration(of: run))
-        let accepted = try accept(run: run, agent: nil, .agentCancelled(cancelled))
+        return try end(run, .agentCancelled(cancelled))
+    }
+
+    /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
+    private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
+        try checkIsTaken()
+        guard machine.isOpen(run) else { return nil }
+        let accepted = try accept([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
@@ -161,27 +174,17 @@ public actor ExecutionContext {
         for run in machine.openRootRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
 
-    /// Ends a run at its deadline.
+    /// Ends a tool call without a result.
     ///
     /// - Returns: `false` when it has ended before.
-    func expire(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> Bool {
-        guard machine.isOpen(run) else { return false }
-        _ = try fail(run, failure)
-        return true
-    }
-
-    /// Ends a tool call at its time limit.
-    ///
-    /// - Returns: `false` when it has ended before.
-    func expire(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
+    func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
+        try checkIsTaken()
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
         completed.durationMilliseconds = time().milliseconds(since: opened)
         _ = try accept(run: run, agent: nil, .toolCompleted(completed))
         return true
     }
-
-    func isOpen(_ run: RunID) -> Bool { machine.isOpen(run) }
 
     /// The runs without an end and without a parent, in the order in which they started.
     package var openRootRuns: [RunID] { machine.openRootRuns }
@@ -210,6 +213,7 @@ public actor ExecutionContext {
             guard let id = batch.ids.first else { preconditionFailure("one draft has one id") }
             return Accepted(id: id, offer: batch.offer)
         }
+        try checkIsTaken()
         let time = time()
         let id = EventID(generation: services.generation, sequence: lastSequence + 1)
         let entry: LogEntry?
@@ -234,12 +238,18 @@ public actor ExecutionContext {
     }
 
     /// Several events, on a copy of the machine that replaces it when all are accepted.
+    ///
+    /// - Parameters:
+    ///   - indexed: whether an error says which event is at fault.
+    ///   - limited: whether the events are refused when they are too large.
     private func accept(
         _ drafts: [EventDraft],
         key: IdempotencyKey?,
-        indexed: Bool = true
+        indexed: Bool = true,
+        limited: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        try checkIsTaken()
         let time = time()
         var copy = machine
         var sequence = lastSequence
@@ -257,13 +267,17 @@ public actor ExecutionContext {
                 for closing in acceptance.closing {
                     sequence += 1
                     let id = EventID(generation: services.generation, sequence: sequence)
+                    // Made of what was accepted once, perhaps under a higher limit.
                     entries.append(
-                        try encode(closing.payload, id: id, run: closing.run, agent: closing.agent, time: time))
+                        try encode(
+                            closing.payload, id: id, run: closing.run, agent: closing.agent, time: time,
+                            limited: false))
                 }
                 sequence += 1
                 let id = EventID(generation: services.generation, sequence: sequence)
                 entries.append(
-                    try encode(draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time))
+                    try encode(
+                        draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time, limited: limited))
                 ids.append(id)
             } catch {
                 var error = error
@@ -285,8 +299,13 @@ public actor ExecutionContext {
         do throws(EventLogError) {
             return try offer()
         } catch {
+            isRefused = true
             throw AgentEventsError(error)
         }
+    }
+
+    private func checkIsTaken() throws(AgentEventsError) {
+        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
     }
 
     /// The agent that the event will carry, or `nil` when there is none yet, which the machine will refuse.
@@ -305,7 +324,8 @@ public actor ExecutionContext {
         id: EventID,
         run: RunID?,
         agent: AgentName?,
-        time: Timestamp
+        time: Timestamp,
+        limited: Bool = true
     ) throws(AgentEventsError) -> LogEntry {
         let bytes: [UInt8]
         do throws(WireError) {
@@ -313,7 +333,7 @@ public actor ExecutionContext {
         } catch {
             throw AgentEventsError(error)
         }
-        guard bytes.count <= services.configuration.maximumEventByteCount else {
+        guard !limited || bytes.count <= services.configuration.maximumEventByteCount else {
             throw AgentEventsError(
                 .tooLarge,
                 "an event has at most \(services.configuration.maximumEventByteCount) bytes, this one would have "

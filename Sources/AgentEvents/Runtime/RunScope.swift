@@ -83,14 +83,14 @@ struct RunScope: Sendable {
     }
 
     private func end(after error: any Error) async throws(AgentEventsError) {
-        // At the deadline, from elsewhere by a command, or through the parent: there is nothing left to end.
-        guard await context.isOpen(id) else { return try await context.flush() }
         let position =
             if isCancellation(error) {
                 try await context.cancel(id, reason: "the agent's task was cancelled", by: nil)
             } else {
                 try await context.fail(id, RunFailure(describing: error))
             }
+        // At the deadline, from elsewhere by a command, or through the parent: there was nothing left to end.
+        guard let position else { return try await context.flush() }
         try await context.waitForCommit(at: position)
     }
 
@@ -99,6 +99,6 @@ struct RunScope: Sendable {
             code: AgentEventsError.Code.runDeadline.rawValue, message: "the run did not end within \(limit.duration)",
             retryable: true)
         // When the end cannot be logged, no other event can: the body's end reports it.
-        if (try? await context.expire(id, failure)) == true { expiry.happen() }
+        if (try? await context.fail(id, failure)) != nil { expiry.happen() }
     }
 }

@@ -57,12 +57,11 @@ struct ToolScope: Sendable {
             result = try await body(call)
             completed.result = try convert(result)
         } catch {
-            // Ended at its time already: the attempt to end it again would only hide the error.
-            if expiry.hasHappened { throw error }
             completed.status = isCancellation(error) ? .cancelled : .failed
             completed.error = ToolFailure(describing: error)
             do throws(AgentEventsError) {
-                try await run.context.completeTool(completed, run: run.id)
+                // There may be nothing left to end: at its time, or with its run, the call has ended already.
+                _ = try await run.context.endTool(completed, run: run.id)
             } catch let unlogged {
                 throw unlogged.endingAfter(error)
             }
@@ -86,7 +85,7 @@ struct ToolScope: Sendable {
         let completed = ToolCompleted(
             call: call.id, tool: call.tool, status: .timedOut, error: failure, durationMilliseconds: 0)
         // When the end cannot be logged, no other event can: the body's end reports it.
-        if (try? await run.context.expire(completed, run: run.id)) == true { expiry.happen() }
+        if (try? await run.context.endTool(completed, run: run.id)) == true { expiry.happen() }
     }
 
     private func message(_ limit: TimeLimit) -> String { "the call did not end within \(limit.duration)" }

@@ -6,9 +6,10 @@ import Synchronization
 /// by their owner only, and hold whole lines: when it is opened, a file that a crash left with a torn last line is cut
 /// back to the last whole one.
 ///
-/// As a ``DurableSink`` it goes on after a restart. Events that come again then are recognised by the end of the file and
-/// are not written twice, unless a new file was started just before the crash: a reader who must be sure looks at
-/// (`thread_id`, `seq`).
+/// As a ``DurableSink`` it goes on after a restart. Events that come again then are recognised by the last 4 MiB of the
+/// file and are not written twice. When more than that comes again, or a new file was started just before the crash, they
+/// are: a reader who must be sure looks at (`thread_id`, `seq`). How much can come again is a matter of
+/// ``DurableSink/savedEventCount`` and ``DurableSink/savedSeconds``.
 public final class FileSink: EventSink {
     /// What a batch survives once it is taken.
     @nonexhaustive

@@ -3,8 +3,8 @@ enum EnvelopeRule {
     /// - Parameter type: `nil` for a type that is not in the catalogue; a later version may merge those, too.
     static func check(_ type: EventType?, sequence: UInt64, fromSequence: UInt64?) throws(WireError) {
         guard let fromSequence else { return }
-        guard (1...sequence).contains(fromSequence) else {
-            throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be 1 to seq")
+        guard fromSequence >= 1, fromSequence < sequence else {
+            throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be at least 1 and less than seq")
         }
         if let type, !type.isFragment {
             throw WireError(.fieldNotAllowed, path: "$.from_seq", "\(type.rawValue) is no fragment, it has no from_seq")

@@ -19,14 +19,15 @@ struct StreamConnector: Sendable {
     let token: String?
     let configuration: ClientConfiguration
 
-    /// - Throws: ``AgentEventsClientError``.
-    func open() async throws(AgentEventsClientError) -> StreamChannel {
+    /// - Throws: ``AgentEventsClientError``; `CancellationError` when the task is cancelled meanwhile.
+    func open() async throws -> StreamChannel {
         let outcome: Outcome
         do {
             outcome = try await connect()
         } catch let error as AgentEventsClientError {
             throw error
         } catch {
+            try Task.checkCancellation()
             throw AgentEventsClientError(
                 .unreachable, "no stream at \(url): \(Self.reason(error)); is the service running there?", cause: error)
         }
@@ -37,12 +38,22 @@ struct StreamConnector: Sendable {
     }
 
     private func connect() async throws -> Outcome {
-        let limit = TimeAmount.nanoseconds(Int64(configuration.connectSeconds * 1e9))
+        // Futures do not react to cancellation; they fail when their channel is closed.
+        let attempt = ConnectionAttempt()
+        return try await withTaskCancellationHandler {
+            try await connect(attempt)
+        } onCancel: {
+            attempt.cancel()
+        }
+    }
+
+    private func connect(_ attempt: ConnectionAttempt) async throws -> Outcome {
         let bootstrap = ClientBootstrap(group: configuration.eventLoopGroup)
             .connectTimeout(limit)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
         let upgrade = try await bootstrap.connect(host: url.host, port: url.port) { channel in
             channel.eventLoop.makeCompletedFuture {
+                try attempt.begin(channel)
                 try channel.pipeline.syncOperations.addHandler(SilenceWatchdog(limit: limit))
                 var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgradeConfiguration)
                 // The welcome may come in the same packet as the answer to the upgrade; by default it would be dropped.
@@ -53,6 +64,9 @@ struct StreamConnector: Sendable {
         }
         return try await upgrade.get()
     }
+
+    /// For connecting, and for the upgrade.
+    private var limit: TimeAmount { .nanoseconds(Int64(configuration.connectSeconds * 1e9)) }
 
     private var upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<Outcome> {
         var headers = HTTPHeaders([("Host", url.authority), ("Sec-WebSocket-Protocol", Self.subprotocol)])

@@ -27,7 +27,7 @@ public struct StreamEvent: Hashable, Sendable {
         else { throw Self.malformed("without a valid id and thread_id") }
         var first = cursor.sequence
         if let member = value["from_seq"] {
-            guard let number = member.numberValue.flatMap({ UInt64($0.literal) }), number >= 1, number <= first else {
+            guard let number = member.numberValue.flatMap({ UInt64($0.literal) }), number >= 1, number < first else {
                 throw Self.malformed("with an invalid from_seq")
             }
             first = number

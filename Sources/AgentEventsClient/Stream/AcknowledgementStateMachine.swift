@@ -56,7 +56,7 @@ package struct AcknowledgementStateMachine: Hashable, Sendable {
         return cursor
     }
 
-    /// The service could not take it just now.
+    /// What the service was told last it could not take just now, or it may not have reached it: it is told again.
     package mutating func refused() {
         pending = pending ?? told
         told = nil

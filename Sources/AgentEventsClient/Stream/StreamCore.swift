@@ -17,8 +17,8 @@ final class StreamCore: Sendable {
     let writer = WakeSignal()
     /// Time counts.
     let timekeeper = WakeSignal()
-    /// There is room again for what is read from the connection.
-    let room = WakeSignal()
+    /// There may be room again for what is read from the connection.
+    private let room = WakeSignal()
     let states = LatestValue(ClientState.connecting)
 
     init(_ configuration: ClientConfiguration) {
@@ -62,6 +62,11 @@ final class StreamCore: Sendable {
     func receive(_ message: StreamMessage) -> StreamActions {
         let number = random()
         return input { machine in ((), machine.receive(message, random: number)) }.1
+    }
+
+    /// Returns when there is room, or the task is cancelled. A signal from the last wait's end says nothing of this one.
+    func awaitRoom() async {
+        while !shared.withLock({ $0.machine.hasRoom }), await room.wait() {}
     }
 
     func stopAwaitingRoom() {

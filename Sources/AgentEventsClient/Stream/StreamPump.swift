@@ -77,7 +77,7 @@ struct StreamPump: Sendable {
         let clock = client.configuration.clock
         let patience = Duration.seconds(client.configuration.patienceSeconds)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await core.room.wait() }
+            group.addTask { await core.awaitRoom() }
             group.addTask {
                 // Cancelled when there is room.
                 do { try await clock.sleep(for: patience) } catch { return }

@@ -66,6 +66,7 @@ package struct StreamStateMachine: Sendable {
             case .pause(let seconds):
                 followed.update(thread) { followed in
                     followed.subscription.disconnected()
+                    followed.acknowledgement.refused()
                     if followed.error == nil { followed.inbox.append(.interrupted(error, pauseSeconds: seconds)) }
                 }
             case .refuse:

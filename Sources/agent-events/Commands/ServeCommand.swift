@@ -146,16 +146,21 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "agent-events")
         logger.logLevel = logLevel
         if inMemory {
-            try await serve(InMemoryEventLog(), agents, logger)
+            let log = InMemoryEventLog()
+            try await serve(log, agents, logger) { log.close() }
         } else {
             let configuration = SQLiteEventLog.Configuration(durability: durability ?? .process)
             let log = SQLiteEventLog(path: try databasePath(), configuration: configuration)
-            try await serve(log, agents, logger)
-            try await log.close()
+            try await serve(log, agents, logger) { try await log.close() }
         }
     }
 
-    private func serve(_ log: any EventLog, _ agents: [any ServedAgent], _ logger: Logger) async throws {
+    private func serve(
+        _ log: any EventLog,
+        _ agents: [any ServedAgent],
+        _ logger: Logger,
+        close: @escaping @Sendable () async throws -> Void
+    ) async throws {
         var configuration = ServiceConfiguration()
         configuration.host = host
         configuration.port = port
@@ -171,9 +176,21 @@ struct ServeCommand: AsyncParsableCommand {
             runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
             logger: logger,
             onListening: greet,
-            // Everything is committed and every client is told; nothing is left to wait for.
-            onStuckAgents: { _ in Foundation.exit(0) })
+            onStuckAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         try await run(ServiceGroup(services: [service], logger: logger))
+        try await close()
+    }
+
+    /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to wait
+    /// for. Exit handlers are not called, they would take from these agents what they work with.
+    private static func leave(closing close: @Sendable () async throws -> Void, _ logger: Logger) async {
+        do {
+            try await close()
+        } catch {
+            logger.error("log not closed", metadata: ["error.message": "\(error)"])
+            _exit(69)
+        }
+        _exit(0)
     }
 
     /// The first signal stops the services gracefully, the second one cancels them.

@@ -174,10 +174,61 @@ import Testing
         #expect(history.faults() == ["resume.diverged c_4 t_1 9-8"])
     }
 
-    @Test func whatAResetSkipsIsNotAskedFor() throws {
+    @Test(arguments: [true, false])
+    func whatWasTrimmedBeforeAResetIsNotAskedFor(hasLog: Bool) throws {
+        var history = try SoundHistory(hasLog: hasLog)
+        let index = try #require(try history.index(ofSeen: 3, by: "c_1"))
+        let reset = HistoryReset(.trimmed, oldest: EventID("1-5"))
+        history.records.replaceSubrange(index...index + 1, with: [.reset(client: "c_1", thread: "t_1", reset)])
+        #expect(history.faults() == [])
+    }
+
+    @Test(arguments: [true, false])
+    func aLossRightBehindAResetIsFound(hasLog: Bool) throws {
+        var history = try SoundHistory(hasLog: hasLog)
+        let index = try #require(try history.index(ofSeen: 3, by: "c_1"))
+        let reset = HistoryReset(.trimmed, oldest: EventID("1-4"))
+        history.records.replaceSubrange(index...index + 1, with: [.reset(client: "c_1", thread: "t_1", reset)])
+        #expect(history.faults() == ["seen.gap c_1 t_1 1-5", "acknowledged.unseen c_1 t_1 1-4"])
+    }
+
+    /// It had seen the whole thread; now it is to see it again, and the last part does not come.
+    @Test func whatWasSeenBeforeAResetIsToBeSeenAgain() throws {
+        for (kept, expected) in [
+            (8, []), (6, ["acknowledged.unseen c_1 t_1 1-7", "acknowledged.unseen c_1 t_1 1-8"]),
+        ] as [(Int, [String])] {
+            for hasLog in [true, false] {
+                var history = try SoundHistory(hasLog: hasLog)
+                let reset = HistoryReset(.diverged, oldest: EventID("1-1"))
+                history.records.append(.reset(client: "c_1", thread: "t_1", reset))
+                history.records.append(.subscribed(client: "c_1", user: "u_1", thread: "t_1", after: nil))
+                for event in SoundHistory.events.first.prefix(kept) {
+                    history.records.append(.seen(client: "c_1", bytes: try SoundHistory.bytes(event)))
+                }
+                #expect(history.faults() == expected)
+            }
+        }
+    }
+
+    @Test func anEventThatALogLostBeforeAResetNeedNotBeThere() throws {
+        var lost = SoundHistory.events.first[7]
+        lost.id = EventID(generation: 1, sequence: 9)
+        var history = try SoundHistory()
+        history.records.append(.seen(client: "c_1", bytes: try SoundHistory.bytes(lost)))
+        #expect(history.faults().contains("seen.unlogged c_1 t_1 1-9"))
+        let reset = HistoryReset(.diverged, oldest: EventID("1-1"))
+        history.records.append(.reset(client: "c_1", thread: "t_1", reset))
+        for event in SoundHistory.events.first {
+            history.records.append(.seen(client: "c_1", bytes: try SoundHistory.bytes(event)))
+        }
+        #expect(history.faults() == [])
+    }
+
+    @Test func aResetOfAThreadOfWhichNothingIsKeptLetsItBeginAnywhere() throws {
         var history = try SoundHistory()
         let index = try #require(try history.index(ofSeen: 3, by: "c_1"))
-        history.records.replaceSubrange(index...index + 1, with: [.reset(client: "c_1", thread: "t_1")])
+        let reset = HistoryReset(.trimmed, oldest: nil)
+        history.records.replaceSubrange(index...index + 1, with: [.reset(client: "c_1", thread: "t_1", reset)])
         #expect(history.faults() == [])
     }
 

@@ -9,7 +9,7 @@ import Testing
         #"{"record":"refused","attempt":"b"}"#,
         #"{"record":"subscribed","client":"c","user_id":"u","thread_id":"t","after":null}"#,
         #"{"record":"seen","client":"c","event":"{\"type\":\"agent_started\",\"id\":\"1-1\",\"seq\":1,\"thread_id\":\"t\",\"run_id\":\"r\",\"agent\":\"g\",\"time\":\"2026-11-21T02:10:00.123Z\",\"data\":{}}"}"#,
-        #"{"record":"reset","client":"c","thread_id":"t"}"#,
+        #"{"record":"reset","client":"c","thread_id":"t","reason":"trimmed","oldest":"1-2"}"#,
         #"{"record":"seen","client":"c","event":"{\"type\":\"agent_completed\",\"id\":\"1-2\",\"seq\":2,\"thread_id\":\"t\",\"run_id\":\"r\",\"agent\":\"g\",\"time\":\"2026-11-21T02:10:00.123Z\",\"data\":{\"duration_ms\":1}}"}"#,
         #"{"record":"ack","client":"c","thread_id":"t","cursor":"1-2"}"#,
         #"{"record":"reported","client":"c","thread_id":"t","acknowledged":"1-2","sent":"1-2"}"#,
@@ -43,6 +43,8 @@ import Testing
         (#"{"record":"seen"}"#, "event.missing_field"),
         (#"{"record":"ack","client":"c","thread_id":"t"}"#, "event.missing_field"),
         (#"{"record":"ack","client":"c","thread_id":"t","cursor":"x"}"#, "event.invalid_value"),
+        (#"{"record":"reset","client":"c","thread_id":"t"}"#, "event.missing_field"),
+        (#"{"record":"reset","client":"c","thread_id":"t","reason":"x"}"#, "event.invalid_value"),
         (#"{"record":"acknowledged","thread_id":"t","cursors":[1]}"#, "event.invalid_value"),
         (#"{"record":"attempt","attempt":"a","thread_id":"t","events":[{"type":"x"}]}"#, "event.unknown_type"),
     ])

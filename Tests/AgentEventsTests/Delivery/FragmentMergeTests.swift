@@ -61,7 +61,8 @@ import Testing
         (#""text":"text""#, #""text":"text"#), (#""text":"text"}}"#, #""text":"text\"}}"#),
         (#""text":"text""#, #""text":["text"]"#), (#""agent":"#, #""agent":null,"agent":"#),
         (#""time":"#, #""later":1,"time":"#), (#""thread_id":"t_7""#, #""thread_id":"t_8""#),
-        (#""seq":2,"#, #""seq":2,"from_seq":0,"#), (#""seq":2,"#, #""seq":2,"from_seq":3,"#),
+        (#""seq":2,"#, #""seq":2,"from_seq":0,"#), (#""seq":2,"#, #""seq":2,"from_seq":2,"#),
+        (#""seq":2,"#, #""seq":2,"from_seq":3,"#),
         (#"{"type"#, ""), ("", "[]"),
     ])
     func whatIsNotInTheFormOfTheEncoderPassesUnchanged(text: String, replacement: String) throws {

@@ -110,6 +110,28 @@ struct RetentionSweepTests {
         }
     }
 
+    @Test func anEventThatCannotBeReadIsTrimmedAndTold() async throws {
+        let log = InMemoryEventLog()
+        let generation = try await log.open().generation
+        let owner = ThreadOwner(thread: "t_1", user: "u_1")
+        let entries = (1...3).map { number in
+            LogEntry(
+                owner: owner, id: EventID(generation: generation, sequence: number), type: .custom, run: nil,
+                bytes: Array("damaged".utf8))
+        }
+        try await log.append(LogCommit(entries: entries, keys: [], time: Timestamp(milliseconds: 0)))
+        log.close()
+        var configuration = configuration(RetentionPolicy(maximumEventsPerThread: 1))
+        configuration.retentionSeconds = 3600
+        try await withAgentRuntime(log: log, configuration: configuration) { runtime in
+            try await wait(for: "the sweep") { runtime.retentionState?.sweepCount == 1 }
+            let state = try #require(runtime.retentionState)
+            #expect(try await log.thread("t_1")?.oldest.sequence == 3)
+            #expect(state.droppedSnapshotCount == 1)
+            #expect((state.failure as? EventLogError)?.code == .corrupt)
+        }
+    }
+
     @Test func aThreadWithNothingLeftGoesOnWithItsNumbers() async throws {
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log) { runtime in try await emit(2, runtime) }

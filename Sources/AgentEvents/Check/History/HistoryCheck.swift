@@ -76,8 +76,10 @@ package struct HistoryCheck: Sendable {
             subscribe(client, user, thread, after, place)
         case .seen(let client, let bytes):
             receiveSeen(bytes, by: client, place)
-        case .reset(let client, let thread):
-            clients[client]?[thread]?.reset()
+        case .reset(let client, let thread, let reset):
+            clients[client]?[thread]?.reset(reset)
+            // Its runs begin anew, or in their midst.
+            seenOrder[client]?.forget(thread)
         case .acknowledgedByClient(let client, let thread, let cursor):
             guard clients[client]?[thread]?.acknowledge(cursor) != true else { return }
             add(

@@ -8,14 +8,14 @@ extension HistoryRecord {
     /// {"record":"logged","event":"<the event's text>"}
     /// {"record":"subscribed","client":"c1","user_id":"u","thread_id":"t","after":"1-1"}
     /// {"record":"seen","client":"c1","event":"<the event's text>"}
-    /// {"record":"reset","client":"c1","thread_id":"t"}
+    /// {"record":"reset","client":"c1","thread_id":"t","reason":"trimmed","oldest":"1-8"}
     /// {"record":"ack","client":"c1","thread_id":"t","cursor":"1-1"}
     /// {"record":"reported","client":"c1","thread_id":"t","acknowledged":"1-1","sent":"1-2"}
     /// {"record":"left","client":"c1"}
     /// ```
     ///
-    /// `user_id`, `key`, `attempt` of `acknowledged`, `after`, `acknowledged` and `sent` may be left out; `after` is also
-    /// `null`. An event's text is a string, so that it is kept byte for byte.
+    /// `user_id`, `key`, `attempt` of `acknowledged`, `after`, `oldest`, `acknowledged` and `sent` may be left out; the
+    /// cursors are also `null`. An event's text is a string, so that it is kept byte for byte.
     package init(parsing bytes: [UInt8]) throws(WireError) {
         var members = try MemberReader(try JSONValue(parsing: bytes), path: "$")
         switch try members.text("record") {
@@ -36,7 +36,9 @@ extension HistoryRecord {
         case "seen":
             self = .seen(client: try members.text("client"), bytes: Array(try members.text("event").utf8))
         case "reset":
-            self = .reset(client: try members.text("client"), thread: try members.identifier("thread_id"))
+            self = .reset(
+                client: try members.text("client"), thread: try members.identifier("thread_id"),
+                HistoryReset(try members.reason(), oldest: try members.cursorIfPresent("oldest")))
         case "ack":
             guard let cursor = try members.cursorIfPresent("cursor") else {
                 throw WireError(.missingField, path: "$.cursor", "the member cursor is missing")
@@ -74,6 +76,13 @@ extension MemberReader {
     fileprivate mutating func array(_ name: String) throws(WireError) -> [JSONValue] {
         guard let array = try required(name).arrayValue else { throw invalid(name, "\(name) must be an array") }
         return array
+    }
+
+    fileprivate mutating func reason() throws(WireError) -> HistoryReset.Reason {
+        guard let reason = HistoryReset.Reason(rawValue: try text("reason")) else {
+            throw invalid("reason", "reason must be one of: diverged, trimmed, unknown")
+        }
+        return reason
     }
 
     fileprivate mutating func cursors(_ name: String) throws(WireError) -> [EventID] {

@@ -17,8 +17,8 @@ package enum HistoryRecord: Sendable {
     case subscribed(client: String, user: UserID?, thread: ThreadID, after: EventID?)
     /// A client received an event.
     case seen(client: String, bytes: [UInt8])
-    /// A client was told that its cursor is of no use: what comes next need not follow what it saw.
-    case reset(client: String, thread: ThreadID)
+    /// A client was told that its cursor is of no use: what comes next is the oldest event that is kept.
+    case reset(client: String, thread: ThreadID, HistoryReset)
     /// A client acknowledged everything up to an event.
     case acknowledgedByClient(client: String, thread: ThreadID, cursor: EventID)
     /// The service said, at the end or in between, what it sent to a client and what the client acknowledged.

@@ -1,27 +1,30 @@
 /// What one client saw of one thread.
 struct SeenThread {
     let user: UserID?
-    /// The numbers it has: those it saw, those before it began, and those a reset excused it from. In order, apart from
-    /// each other.
+    /// The numbers it has: those it saw, those before it began, and those that were trimmed before a reset. In order,
+    /// apart from each other.
     private var covered: [ClosedRange<UInt64>] = []
-    /// The number that comes next; `nil` right after a reset.
+    /// The number that comes next; `nil` right after a reset that names none.
     private var due: UInt64?
     /// The ids seen, for what was delivered alone.
     private(set) var ids: [EventID] = []
     /// Events that stand for several.
     private(set) var merged: [(event: AgentEvent, place: String)] = []
     /// The event that it first began behind.
-    let after: EventID?
+    private(set) var after: EventID?
     private(set) var last: EventID?
     private(set) var acknowledged: Set<EventID> = []
 
     init(user: UserID?, after: EventID?) {
         self.user = user
         self.after = after
-        let sequence = after?.sequence ?? 0
-        due = sequence + 1
         last = after
-        if sequence > 0 { covered = [1...sequence] }
+        begin(behind: after?.sequence ?? 0)
+    }
+
+    private mutating func begin(behind sequence: UInt64) {
+        due = sequence + 1
+        covered = sequence > 0 ? [1...sequence] : []
     }
 
     func covers(_ sequence: UInt64) -> Bool {
@@ -35,14 +38,33 @@ struct SeenThread {
             due = event.sequence + 1
             last = event.id
         }
-        // What a reset skipped is not asked for.
+        // What is not kept is not asked for.
         cover((due == nil ? 1 : first)...event.sequence)
         if event.fromSequence == nil { ids.append(event.id) } else { merged.append((event, place)) }
         guard let due, first != due else { return nil }
         return (first > due ? .seenGap : .seenRepeated, "seq \(first) where \(due) was due")
     }
 
-    mutating func reset() { due = nil }
+    /// What it saw is void. It is to see everything that is kept, in the log's words.
+    mutating func reset(_ reset: HistoryReset) {
+        after = nil
+        last = nil
+        switch reset.reason {
+        case .diverged, .unknown:
+            ids = []
+            merged = []
+        case .trimmed:
+            let oldest = reset.oldest?.sequence ?? .max
+            ids.removeAll { $0.sequence < oldest }
+            merged.removeAll { $0.event.sequence < oldest }
+        }
+        if let oldest = reset.oldest {
+            begin(behind: oldest.sequence - 1)
+        } else {
+            due = nil
+            covered = []
+        }
+    }
 
     /// - Returns: whether the client had seen so far.
     mutating func acknowledge(_ cursor: EventID) -> Bool {

@@ -1,0 +1,31 @@
+internal import NIOCore
+internal import Synchronization
+
+/// The channels of a connection that is being opened: one for each address that is tried.
+final class ConnectionAttempt: Sendable {
+    private struct State {
+        var channels: [any Channel] = []
+        var isCancelled = false
+    }
+
+    private let state = Mutex(State())
+
+    /// - Throws: `CancellationError` when nobody wants the channel any more.
+    func begin(_ channel: any Channel) throws(CancellationError) {
+        let isCancelled = state.withLock { state in
+            if !state.isCancelled { state.channels.append(channel) }
+            return state.isCancelled
+        }
+        if isCancelled { throw CancellationError() }
+    }
+
+    /// Closes the channels, whatever they wait for.
+    func cancel() {
+        let channels = state.withLock { state in
+            state.isCancelled = true
+            defer { state.channels = [] }
+            return state.channels
+        }
+        for channel in channels { channel.close(promise: nil) }
+    }
+}
