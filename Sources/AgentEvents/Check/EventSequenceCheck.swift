@@ -40,7 +40,9 @@ public struct EventSequenceCheck: Sendable {
     }
 
     /// What comes next of a thread is judged as if nothing had come before.
-    mutating func forget(_ thread: ThreadID) { threads[thread] = nil }
+    mutating func forget(_ thread: ThreadID) {
+        if threads[thread] != nil { threads[thread] = ThreadSequenceCheck(thread: thread, policy: policy) }
+    }
 
     /// - Returns: what is missing at the end: the runs that have none.
     public func finish() -> [SequenceFault] {
@@ -51,7 +53,7 @@ public struct EventSequenceCheck: Sendable {
         _ thread: ThreadID,
         _ body: (inout ThreadSequenceCheck) -> [SequenceFault]
     ) -> [SequenceFault] {
-        if threads[thread] == nil, !order.contains(thread) { order.append(thread) }
+        if threads[thread] == nil { order.append(thread) }
         return body(&threads[thread, default: ThreadSequenceCheck(thread: thread, policy: policy)])
     }
 }
