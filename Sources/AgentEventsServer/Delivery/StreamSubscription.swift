@@ -52,10 +52,10 @@ final class StreamSubscription {
         }
         let start = cursor
         var reachesEnd = page.reachesEnd
-        if let events = page.events, let frames = events.frames(after: cursor) {
-            session.write(frames)
-            cursor = events.lastSequence
-            lastID = events.lastID
+        if let last = page.lastID, last.sequence > cursor {
+            for frames in page.frames { session.write(frames) }
+            cursor = last.sequence
+            lastID = last
         }
         if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
             session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })

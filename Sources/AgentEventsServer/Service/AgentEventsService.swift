@@ -187,7 +187,9 @@ public struct AgentEventsService: Service {
                 stream.childChannel(http: HTTP1Channel(responder: responder))
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
+                address: .hostname(configuration.host, port: configuration.port),
+                // The kernel takes its own limit for it, where that is less.
+                backlog: Int(UInt16.max)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 readiness.start()

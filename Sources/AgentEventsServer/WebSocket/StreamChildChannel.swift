@@ -38,6 +38,8 @@ struct StreamChildChannel: ServerChildChannel {
                     low: services.limits.outboundWatermarkByteCount / 2,
                     high: services.limits.outboundWatermarkByteCount))
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+            try channel.syncOptions?.setOption(
+                .tcpOption(.maximumUnsentByteCount), value: services.limits.unsentByteCount)
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
             let filter = UpgradeFilter(authenticator: authenticator, origins: origins, readiness: readiness)

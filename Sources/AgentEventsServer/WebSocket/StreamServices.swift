@@ -5,6 +5,8 @@ import Logging
 struct StreamServices: Sendable {
     let runtime: AgentRuntime
     let delivery: StreamDelivery
+    /// Where those who are behind read.
+    let pages: ThreadPages
     /// Look-ups and pages.
     let readers: WorkerPool
     /// Emissions; these may wait for the log, and must not keep readers waiting.

@@ -1,0 +1,35 @@
+import AgentEvents
+import NIOCore
+
+/// Gets the next page for a subscriber that is behind. Runs on a worker.
+struct PageRead: Sendable {
+    let thread: ThreadID
+    let after: UInt64
+    let merges: Bool
+    let pages: ThreadPages
+
+    struct Page: Sendable {
+        /// The frames of the events behind the cursor, which others may share; empty when there are none.
+        var frames: [ByteBuffer] = []
+        /// The last event that the frames have; `nil` when there are none.
+        var lastID: EventID?
+        /// Whether nothing followed when the page was read.
+        var reachesEnd: Bool
+        /// Set when events behind the cursor were trimmed before they were read.
+        var trim: ReadTrim?
+    }
+
+    func run() async -> Result<Page, EventLogError> {
+        do throws(EventLogError) {
+            let found = try await pages.read(thread, after: after)
+            var read = Page(reachesEnd: found.reachesEnd, trim: found.trim)
+            if let page = found.page {
+                read.frames = page.frames(after: max(after, found.trim?.sequence ?? 0), merges: merges)
+                read.lastID = page.lastID
+            }
+            return .success(read)
+        } catch {
+            return .failure(error)
+        }
+    }
+}
