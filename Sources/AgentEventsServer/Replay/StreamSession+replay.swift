@@ -30,7 +30,8 @@ extension StreamSession {
         guard let (subscription, after) = replays.next() else { return false }
         replays.turn = .reading
         let job = PageRead(
-            thread: subscription.thread, after: after, merges: subscription.merges, pages: services.pages)
+            thread: subscription.thread, after: after, merges: subscription.merges,
+            snapshots: subscription.takesSnapshots ? services.snapshots : nil, pages: services.pages)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let reader = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -52,6 +53,7 @@ extension StreamSession {
                 services.metrics.resets(.trimmed)
                 send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
             }
+            if let snapshot = page.snapshot { write(snapshot) }
             services.metrics.sent(subscription.didRead(page))
             readNext()
             flush()

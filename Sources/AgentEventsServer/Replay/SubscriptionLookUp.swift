@@ -63,7 +63,7 @@ struct SubscriptionLookUp: Sendable {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
             if case .after = start, request.snapshot != .atStart { found.reset = .unknown }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
-                found.snapshot = Self.encode(ThreadState(), thread)
+                found.snapshot = ServerMessage.snapshot(ThreadState(), of: thread)
             }
             return found
         }
@@ -86,7 +86,7 @@ struct SubscriptionLookUp: Sendable {
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
             let state = try await snapshots.state(of: thread)
-            found.snapshot = Self.encode(state, thread)
+            found.snapshot = ServerMessage.snapshot(state, of: thread)
             found.opened.cursor = state.cursor
             found.opened.after = state.cursor?.sequence ?? found.opened.after
         }
@@ -100,14 +100,17 @@ struct SubscriptionLookUp: Sendable {
         case .after(let cursor): cursor
         }
     }
+}
 
-    private static func encode(_ state: ThreadState, _ thread: ThreadID) -> [UInt8] {
-        ServerMessage.snapshot(thread, cursor: state.cursor, state: state.json).encoded()
+extension ServerMessage {
+    /// The encoded message with a state.
+    static func snapshot(_ state: ThreadState, of thread: ThreadID) -> [UInt8] {
+        snapshot(thread, cursor: state.cursor, state: state.json).encoded()
     }
 }
 
 extension SubscribeRequest.SnapshotUse {
-    fileprivate func isTaken(onReset isReset: Bool) -> Bool {
+    func isTaken(onReset isReset: Bool) -> Bool {
         switch self {
         case .never: false
         case .onReset: isReset

@@ -83,10 +83,15 @@ public struct AgentEventsService: Service {
         let failure = FirstFailure()
         try await withThrowingTaskGroup(of: ServiceStateMachine.Input.self) { group in
             group.addTask {
-                do {
-                    try await runtime.run()
-                } catch {
-                    failure.note(error)
+                let watch = SinkWatch(runtime: runtime, logger: logger)
+                await withDiscardingTaskGroup { sinks in
+                    sinks.addTask { await watch.run() }
+                    do {
+                        try await runtime.run()
+                    } catch {
+                        failure.note(error)
+                    }
+                    watch.finish()
                 }
                 return .ended(.runtime)
             }

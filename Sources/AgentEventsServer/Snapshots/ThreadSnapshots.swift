@@ -73,9 +73,8 @@ final class ThreadSnapshots: Sendable {
             return fold
         }
         var fold = fold
-        let value = snapshot.stored(for: thread, in: .latest)
         do throws(EventLogError) {
-            try await store.save([value])
+            try await store.save(try snapshot.stored(for: thread, in: .latest))
             fold.wasStored()
         } catch {
             // Nothing is lost but time.

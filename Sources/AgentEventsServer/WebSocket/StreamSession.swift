@@ -333,6 +333,8 @@ final class StreamSession {
 
     func write(_ frames: ByteBuffer) { output.write(frames: frames) }
 
+    func write(_ message: [UInt8]) { output.write(message) }
+
     func flush() { output.flush() }
 
     func close(_ code: WebSocketCloseCode, reason: String) { output.close(code, reason: reason) }

@@ -91,6 +91,9 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var drainTimeout = 5.0
 
+    @OptionGroup
+    var sinks: SinkOptions
+
     @Flag(help: "Serve the agent guide, which answers questions about a folder of text files.")
     var demo = false
 
@@ -146,16 +149,21 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "agent-events")
         logger.logLevel = logLevel
         if inMemory {
-            try await serve(InMemoryEventLog(), agents, logger)
+            try await serve(InMemoryEventLog(), try sinks.sinks(settingAsideIn: nil), agents, logger)
         } else {
             let configuration = SQLiteEventLog.Configuration(durability: durability ?? .process)
             let log = SQLiteEventLog(path: try databasePath(), configuration: configuration)
-            try await serve(log, agents, logger)
+            try await serve(log, try sinks.sinks(settingAsideIn: data ?? Self.defaultFolder), agents, logger)
             try await log.close()
         }
     }
 
-    private func serve(_ log: any EventLog, _ agents: [any ServedAgent], _ logger: Logger) async throws {
+    private func serve(
+        _ log: any EventLog,
+        _ sinks: [any EventSink],
+        _ agents: [any ServedAgent],
+        _ logger: Logger
+    ) async throws {
         var configuration = ServiceConfiguration()
         configuration.host = host
         configuration.port = port
@@ -168,8 +176,8 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         let service = AgentEventsService(
-            runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
-            logger: logger,
+            runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
+            configuration: configuration, logger: logger,
             onListening: greet,
             // Everything is committed and every client is told; nothing is left to wait for.
             onStuckAgents: { _ in Foundation.exit(0) })
@@ -202,9 +210,11 @@ struct ServeCommand: AsyncParsableCommand {
         return [GuideAgent(folder: folder, folderName: path == "." ? "this folder" : path)]
     }
 
+    private static var defaultFolder: String { "data" }
+
     /// Makes the data folder if there is none.
     private func databasePath() throws -> String {
-        let folder = data ?? "data"
+        let folder = data ?? Self.defaultFolder
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {

@@ -17,6 +17,7 @@ func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(),
     agents: [any ServedAgent] = [],
     authenticator: any Authenticator = NoAuthentication(),
+    runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
@@ -24,7 +25,7 @@ func withRunningService<Result: Sendable>(
     var configuration = ServiceConfiguration()
     configuration.port = 0
     configure(&configuration)
-    let runtime = AgentRuntime(log: log)
+    let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
     var logger = Logger(label: "test")
     logger.logLevel = .error
