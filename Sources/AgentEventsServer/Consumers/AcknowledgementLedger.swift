@@ -34,7 +34,10 @@ struct AcknowledgementLedger: Equatable {
     }
 
     /// The latest that was acknowledged is none of the thread's events: the consumer begins anew.
-    mutating func restart(_ key: ConsumerKey) {
+    ///
+    /// - Parameter cursor: that latest one; what was acknowledged since, by another connection, counts.
+    mutating func restart(_ key: ConsumerKey, from cursor: Cursor) {
+        guard self.cursor(of: key) == cursor else { return }
         places[key]?.cursor = nil
         waiting[key] = nil
     }

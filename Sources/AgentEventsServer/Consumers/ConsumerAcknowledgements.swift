@@ -37,7 +37,7 @@ final class ConsumerAcknowledgements: Sendable {
     }
 
     /// The latest that was acknowledged is none of the thread's events.
-    func restart(_ key: ConsumerKey) { ledger.withLock { $0.restart(key) } }
+    func restart(_ key: ConsumerKey, from cursor: Cursor) { ledger.withLock { $0.restart(key, from: cursor) } }
 
     func detach(_ key: ConsumerKey) { ledger.withLock { $0.detach(key) } }
 

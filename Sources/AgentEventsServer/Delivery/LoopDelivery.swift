@@ -43,6 +43,8 @@ final class LoopDelivery {
     private(set) var isClosing = false
     /// Everything accepted up to there is committed, as far as this loop was told.
     private(set) var committedPosition: UInt64 = 0
+    /// Why nothing is committed any more.
+    private(set) var failure: EventLogError?
 
     private init(pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
         self.metrics = metrics
@@ -162,6 +164,7 @@ final class LoopDelivery {
     }
 
     func logFailed(_ error: EventLogError) {
+        failure = error
         for session in awaiting.values { session.logFailed(error) }
     }
 }

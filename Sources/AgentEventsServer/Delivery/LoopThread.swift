@@ -3,14 +3,8 @@ import NIOCore
 
 /// A thread with subscriptions on one event loop. Confined to the loop.
 final class LoopThread {
-    /// How many bytes of the latest commits are kept while somebody catches up.
-    static let maximumRecentByteCount = 256 * 1024
-
     private var subscriptions: [StreamSubscription] = []
-    /// The latest commits, without a gap, as long as a subscription catches up: so that it can do so although the thread
-    /// goes on. Empty otherwise.
-    private var recent: [FramedEvents] = []
-    private var recentByteCount = 0
+    private var recent = RecentCommits()
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
     private(set) var headID: EventID?
@@ -40,26 +34,16 @@ final class LoopThread {
             subscription.deliver(committed, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
-        if somebodyCatchesUp {
-            keep(events)
-        } else {
-            recent = []
-            recentByteCount = 0
-        }
+        if somebodyCatchesUp { recent.append(events) } else { recent.clear() }
     }
 
-    private func keep(_ events: FramedEvents) {
-        recent.append(events)
-        recentByteCount += events.byteCount
-        while recentByteCount > Self.maximumRecentByteCount, recent.count > 1 {
-            recentByteCount -= recent.removeFirst().byteCount
-        }
+    /// A subscription is live.
+    func caughtUp() {
+        if !recent.isEmpty, subscriptions.allSatisfy(\.isLive) { recent.clear() }
     }
 
     /// The frames behind a sequence number up to ``head``; `nil` when they are not all kept.
     func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
-        if sequence >= head { return [] }
-        guard let first = recent.first, first.firstSequence <= sequence + 1 else { return nil }
-        return recent.compactMap { $0.frames(after: sequence) }
+        sequence >= head ? [] : recent.frames(after: sequence)
     }
 }

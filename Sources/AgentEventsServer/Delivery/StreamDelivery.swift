@@ -9,6 +9,8 @@ final class StreamDelivery: CommitObserver {
     private let loops: [LoopDelivery.Handle]
     /// For each thread with a subscription the loops that have one, as bits.
     private let interest = Mutex<[ThreadID: UInt64]>([:])
+    /// Up to where everything is committed, and on its way to the loops that it concerns.
+    private let committedPosition = Atomic<UInt64>(0)
     private let allocator = ByteBufferAllocator()
 
     /// - Parameters:
@@ -70,12 +72,26 @@ final class StreamDelivery: CommitObserver {
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         let parts = partsOfInterest(commit)
+        var told: UInt64 = 0
         for (index, loop) in loops.enumerated() {
             let bit: UInt64 = 1 << UInt64(index)
             let events = parts.compactMap { $0.loops & bit == 0 ? nil : $0.events }
             guard !events.isEmpty || loop.awaitsCommits else { continue }
+            told |= bit
             loop.execute { $0.deliver(events, upTo: position) }
         }
+        committedPosition.store(position, ordering: .sequentiallyConsistent)
+        // Who began to wait in between either finds the position or is found here.
+        for (index, loop) in loops.enumerated() where told & (1 << UInt64(index)) == 0 && loop.awaitsCommits {
+            loop.execute { $0.deliver([], upTo: position) }
+        }
+    }
+
+    /// Tells a loop up to where everything is committed, behind what is on its way to it. Called on the loop.
+    func catchUp(_ handle: LoopDelivery.Handle) {
+        let position = committedPosition.load(ordering: .sequentiallyConsistent)
+        guard position > handle.onLoop.committedPosition else { return }
+        handle.execute { $0.deliver([], upTo: position) }
     }
 
     func didFail(_ error: EventLogError) {

@@ -80,6 +80,7 @@ final class StreamSubscription {
         case .read: session.wantsToRead(self)
         case .goLive(let isFirst):
             if isFirst { session.subscription(self, isLiveAt: lastID) }
+            loopThread.caughtUp()
         }
     }
 
@@ -99,13 +100,22 @@ final class StreamSubscription {
             session.write(frames, written: &written)
             sentCount += Int(clamping: committed.events.lastSequence - max(after, committed.events.firstSequence - 1))
         case .fallBehind:
-            session.wantsToRead(self)
+            session.wantsToRead(self, written: &written)
         }
     }
 
     /// The subscriber has handled everything up to a cursor.
-    func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
-        acknowledgements.acknowledge(cursor, sent: lastID)
+    ///
+    /// - Parameter store: notes it for the consumer; what it throws leaves everything as it was.
+    func acknowledge(
+        _ cursor: Cursor,
+        store: () throws(ProtocolError) -> Void
+    ) throws(ProtocolError) -> AcknowledgementStateMachine.Action {
+        var next = acknowledgements
+        let action = next.acknowledge(cursor, sent: lastID)
+        if case .accept = action { try store() }
+        acknowledgements = next
+        return action
     }
 
     /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.

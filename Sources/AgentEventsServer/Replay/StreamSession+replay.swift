@@ -47,6 +47,11 @@ extension StreamSession {
         // Those who wait go first.
         loop.onLoop.endTurn()
         guard !isEnded else { return }
+        // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
+        guard has(subscription) else {
+            readNext()
+            return flush()
+        }
         switch outcome {
         case .success(let page):
             if let trim = page.trim {

@@ -43,8 +43,8 @@ struct SubscriptionLookUp: Sendable {
             let start = request.start ?? acknowledged.map { .after($0) } ?? .start
             var found = try await find(start)
             // What it acknowledged is not the thread's any more, so it does not count against what comes now.
-            if found.reset == .diverged || found.reset == .unknown, request.start == nil {
-                consumers.restart(key)
+            if let acknowledged, request.start == nil, found.reset == .diverged || found.reset == .unknown {
+                consumers.restart(key, from: acknowledged)
             } else {
                 found.opened.acknowledged = acknowledged
             }

@@ -36,6 +36,7 @@ struct StreamEndpoint: Sendable {
             pages: pages,
             // They share what is read, and so mostly wait for each other.
             readers: WorkerPool(workerCount: nil),
+            snapshotReaders: WorkerPool(workerCount: 4),
             emitters: WorkerPool(workerCount: 8),
             consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
             snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
@@ -58,6 +59,7 @@ struct StreamEndpoint: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await services.readers.run() }
+            group.addTask { await services.snapshotReaders.run() }
             group.addTask { await services.emitters.run() }
             group.addTask { await services.consumers?.run() }
         }
@@ -66,6 +68,7 @@ struct StreamEndpoint: Sendable {
     /// All connections are closed: the work under way is finished, and ``run()`` returns.
     func finish() {
         services.readers.finish()
+        services.snapshotReaders.finish()
         services.emitters.finish()
         services.consumers?.finish()
     }

@@ -37,6 +37,15 @@ struct ConnectionStateMachine: Equatable {
         }
     }
 
+    /// Whether the client may emit further events. Not once the service stops, or a client that goes on emitting would
+    /// keep its connection open.
+    var takesEmissions: Bool {
+        switch state {
+        case .opening, .open, .draining: true
+        case .leaving, .closing, .closed: false
+        }
+    }
+
     /// The client was welcomed.
     mutating func welcomed() {
         if case .opening = state { state = .open }

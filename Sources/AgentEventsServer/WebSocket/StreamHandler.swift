@@ -179,7 +179,8 @@ final class StreamHandler: ChannelDuplexHandler {
             return close(
                 .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
         }
-        switch heartbeat.sweep(elapsed: milliseconds, isBlocked: pending > 0) {
+        // A client that is not read from cannot be heard.
+        switch heartbeat.sweep(elapsed: milliseconds, isBlocked: pending > 0 || hasPendingRead) {
         case .none: break
         case .send(let ping, let message):
             if ping { sendPing() }
@@ -257,6 +258,7 @@ final class StreamHandler: ChannelDuplexHandler {
 extension StreamHandler: StreamOutput {
     var isWritable: Bool { context?.channel.isWritable ?? false }
     var takesSubscriptions: Bool { connection.takesSubscriptions }
+    var takesEmissions: Bool { connection.takesEmissions }
 
     func write(_ message: [UInt8]) {
         guard let context else { return }

@@ -15,6 +15,8 @@ protocol StreamOutput: AnyObject {
     func resumeReading()
     /// Whether the client may subscribe to further threads.
     var takesSubscriptions: Bool { get }
+    /// Whether the client may emit further events.
+    var takesEmissions: Bool { get }
     /// Tells the client, once, that the service is about to stop.
     func drain(reconnectMilliseconds: Int64)
     /// The service stops: closes, at once when nothing that the client emitted is still to be answered.

@@ -9,6 +9,8 @@ struct StreamServices: Sendable {
     let pages: ThreadPages
     /// Look-ups and pages.
     let readers: WorkerPool
+    /// Look-ups that take a snapshot; these may fold a long thread, or wait for who does.
+    let snapshotReaders: WorkerPool
     /// Emissions; these may wait for the log, and must not keep readers waiting.
     let emitters: WorkerPool
     /// What consumers have acknowledged; `nil` when the log has no place for it.

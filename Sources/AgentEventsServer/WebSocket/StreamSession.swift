@@ -167,7 +167,8 @@ final class StreamSession {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        services.readers.submit {
+        let workers = request.snapshot == .never ? services.readers : services.snapshotReaders
+        workers.submit {
             let outcome = await job.run()
             eventLoop.execute { session.value.didLookUp(subscription.value, outcome, tag) }
         }
@@ -221,16 +222,18 @@ final class StreamSession {
                 .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
         }
         let before = subscription.acknowledgedSequence
-        switch subscription.acknowledge(cursor) {
-        case .none: break
-        case .accept:
-            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
+        let action = try subscription.acknowledge(cursor) { () throws(ProtocolError) in
             guard let key = consumerKey(of: subscription), let consumers = services.consumers else { return }
             guard consumers.acknowledge(key, cursor) else {
                 throw ProtocolError(
                     .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
                     isRetryable: true, thread: thread)
             }
+        }
+        switch action {
+        case .none: break
+        case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
         case .rejectNotSent:
             throw ProtocolError(
                 .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
@@ -244,6 +247,15 @@ final class StreamSession {
     }
 
     // MARK: Replay
+
+    /// In the middle of a commit: the read begins when the loop comes to flush.
+    func wantsToRead(_ subscription: StreamSubscription, written: inout [StreamSession]) {
+        wantsToRead(subscription)
+        markWritten(&written)
+    }
+
+    /// Whether the subscription has not ended.
+    func has(_ subscription: StreamSubscription) -> Bool { subscriptions.contains { $0 === subscription } }
 
     func writabilityChanged() {
         lookUpNext()
@@ -264,6 +276,10 @@ final class StreamSession {
     private func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
+        }
+        guard output.takesEmissions else {
+            throw ProtocolError(
+                .stopping, "the service stops; emit on another connection", isRetryable: true, thread: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
@@ -292,7 +308,13 @@ final class StreamSession {
         emissions.didEmit(replies)
         guard !isEnded else { return }
         emitNext()
-        sendReplies()
+        if let error = loop.onLoop.failure {
+            failReplies(error)
+        } else {
+            sendReplies()
+            // A repeated request waits for a commit that may have been none of this loop's business.
+            if !emissions.isIdle { services.delivery.catchUp(loop) }
+        }
         output.flush()
         output.resumeReading()
     }
@@ -306,16 +328,26 @@ final class StreamSession {
     private func sendReplies() -> Bool {
         let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
         for reply in replies { send(reply) }
-        if emissions.isIdle {
-            loop.onLoop.stopAwaiting(self, on: loop)
-            output.becameIdle()
-        }
+        endIfIdle()
         return !replies.isEmpty
     }
 
     func logFailed(_ error: EventLogError) {
-        for reply in emissions.failReplies(error) { send(reply) }
+        failReplies(error)
         output.flush()
+    }
+
+    /// Answers what is committed, and what never will be.
+    private func failReplies(_ error: EventLogError) {
+        sendReplies()
+        for reply in emissions.failReplies(error) { send(reply) }
+        endIfIdle()
+    }
+
+    private func endIfIdle() {
+        guard emissions.isIdle else { return }
+        loop.onLoop.stopAwaiting(self, on: loop)
+        output.becameIdle()
     }
 
     // MARK: Output

@@ -93,8 +93,17 @@ struct AcknowledgementLedgerTests {
     @Test func aConsumerThatBeginsAnewMayAcknowledgeLess() {
         var ledger = AcknowledgementLedger(maximumCount: 10)
         _ = ledger.attach(Self.phone, stored: Self.cursor(57))
-        ledger.restart(Self.phone)
+        ledger.restart(Self.phone, from: Self.cursor(57))
         let action = ledger.acknowledge(Self.phone, Self.cursor(2))
         #expect(action == .wake)
+    }
+
+    @Test func whatAnotherTabHasAcknowledgedMeanwhileIsNotForgotten() {
+        var ledger = AcknowledgementLedger(maximumCount: 10)
+        _ = ledger.attach(Self.phone, stored: Self.cursor(57))
+        _ = ledger.acknowledge(Self.phone, Self.cursor(3, generation: 2))
+        let before = ledger
+        ledger.restart(Self.phone, from: Self.cursor(57))
+        #expect(ledger == before)
     }
 }

@@ -19,6 +19,7 @@ func withRunningService<Result: Sendable>(
     authenticator: any Authenticator = NoAuthentication(),
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
+    runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
 ) async throws -> Result {

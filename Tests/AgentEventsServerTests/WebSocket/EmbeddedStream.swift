@@ -26,7 +26,7 @@ final class EmbeddedStream {
         delivery = StreamDelivery(eventLoops: [loop], pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
         let services = StreamServices(
             runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
-            emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshotReaders: WorkerPool(workerCount: 1), emitters: WorkerPool(workerCount: 1), consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
             logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }

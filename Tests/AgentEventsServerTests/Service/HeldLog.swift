@@ -1,0 +1,68 @@
+import AgentEvents
+import Synchronization
+
+/// A log whose appends wait until the test lets them go, or fails them.
+final class HeldLog: EventLog {
+    private enum Release {
+        case append
+        case fail
+    }
+
+    private struct State {
+        var holds = false
+        var held: CheckedContinuation<Release, Never>?
+        var watcher: CheckedContinuation<Void, Never>?
+    }
+
+    private let log = InMemoryEventLog()
+    private let state = Mutex(State())
+
+    /// The next append waits, and those behind it.
+    func holdAppends() { state.withLock { $0.holds = true } }
+
+    /// Returns when an append waits.
+    func waitForAppend() async {
+        await withCheckedContinuation { watcher in
+            let isHeld = state.withLock { state in
+                if state.held == nil { state.watcher = watcher }
+                return state.held != nil
+            }
+            if isHeld { watcher.resume() }
+        }
+    }
+
+    func letAppendsGo() { release(.append) }
+
+    func failAppend() { release(.fail) }
+
+    private func release(_ release: Release) {
+        let held = state.withLock { state in
+            state.holds = false
+            return state.held.take()
+        }
+        held?.resume(returning: release)
+    }
+
+    func append(_ commit: LogCommit) async throws(EventLogError) {
+        let release: Release = await withCheckedContinuation { append in
+            let (holds, watcher) = state.withLock { state in
+                guard state.holds else { return (false, nil as CheckedContinuation<Void, Never>?) }
+                state.held = append
+                return (true, state.watcher.take())
+            }
+            if holds { watcher?.resume() } else { append.resume(returning: .append) }
+        }
+        switch release {
+        case .append: try await log.append(commit)
+        case .fail: throw EventLogError(.failed, "failed by the test")
+        }
+    }
+
+    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+        try await log.recall(key, in: thread)
+    }
+}

@@ -1,0 +1,112 @@
+import AgentEvents
+import AgentEventsServer
+import NIOPosix
+import Testing
+
+/// When emissions are answered, over real sockets.
+@Suite(.timeLimit(.minutes(1)))
+struct EmissionReplyTests {
+    private static func emission(_ request: Int, key: String? = nil) -> String {
+        let member = key.map { #""key":"\#($0)","# } ?? ""
+        return #"{"op":"emit","req":\#(request),\#(member)"thread_id":"t","events":["#
+            + #"{"type":"custom","data":{"name":"n","value":1}}]}"#
+    }
+
+    /// Whoever has emitted waits, accepted, for room.
+    private static var fullAtOnce: RuntimeConfiguration {
+        var configuration = RuntimeConfiguration()
+        configuration.highWaterByteCount = 1
+        return configuration
+    }
+
+    /// The commit that the second request waits for was long ago, and none of its event loop's business.
+    @Test func aRepeatedRequestIsAnsweredThoughNothingElseIsCommitted() async throws {
+        try await withRunningService { service in
+            for request in 1...6 {
+                // Client and server take event loops in turn: now and then the server gets another one than before.
+                if request.isMultiple(of: 2) { _ = MultiThreadedEventLoopGroup.singleton.next() }
+                try await service.withWebSocket { socket in
+                    try await socket.send(Self.emission(request, key: "k"))
+                    let (_, emitted) = try await socket.messages(until: "emitted")
+                    #expect(emitted["cursors"] == ["1-1"])
+                    #expect(emitted["req"] == .integer(Int64(request)))
+                }
+            }
+        }
+    }
+
+    /// A commit that is larger than what is written at a time comes from the log.
+    @Test func aLiveSubscriberGetsACommitOfAnySize() async throws {
+        try await withRunningService { service in
+            try await service.withWebSocket { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t"}"#)
+                _ = try await socket.messages(until: "live")
+                let context = try await service.runtime.context(user: "local", thread: "t")
+                let text = JSONValue.string(String(repeating: "x", count: 4000))
+                for round in UInt64(0)..<3 {
+                    _ = try await context.emit(
+                        (0..<500).map { _ in EventDraft(.custom(CustomEvent(name: "n", value: text))) })
+                    for sequence in round * 500 + 1...round * 500 + 500 {
+                        #expect(try await socket.message()["seq"] == .integer(Int64(sequence)))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func everyEmissionIsAnsweredWhenTheLogFails() async throws {
+        let log = HeldLog()
+        await #expect(throws: AgentEventsError.self) {
+            try await withRunningService(log: log, runtime: Self.fullAtOnce) { service in
+                try await service.withWebSocket { socket in
+                    _ = try await socket.message()
+                    log.holdAppends()
+                    for request in 1...20 { try await socket.send(Self.emission(request)) }
+                    // Until all of them were read.
+                    try await socket.send(#"{"op":"ping"}"#)
+                    #expect(try await socket.messages(until: "pong").events.isEmpty)
+                    await log.waitForAppend()
+                    log.failAppend()
+                    for request in 1...20 {
+                        let (_, error) = try await socket.messages(until: "error")
+                        #expect(error["req"] == .integer(Int64(request)))
+                        #expect(error["code"] == "log.failed")
+                    }
+                    #expect(try await socket.close() != nil)
+                }
+            }
+        }
+    }
+
+    @Test func whatWasEmittedBeforeTheEndIsAnsweredAndNothingFurtherIsTaken() async throws {
+        let log = HeldLog()
+        try await withRunningService(log: log) {
+            $0.shutdownGraceSeconds = 3
+        } _: { service in
+            try await service.withWebSocket { socket in
+                _ = try await socket.message()
+                log.holdAppends()
+                try await socket.send(Self.emission(1))
+                await log.waitForAppend()
+                await service.shutDown()
+                // Refused as soon as the service stops; until then it takes what backends emit.
+                var request = 2
+                var answers: [String] = []
+                while !answers.contains("error") {
+                    try await socket.send(Self.emission(request))
+                    request += 1
+                    try await socket.send(#"{"op":"ping","req":0}"#)
+                    while let op = try await socket.message()["op"]?.stringValue, op != "pong" { answers.append(op) }
+                }
+                log.letAppendsGo()
+                var emitted = 0
+                while let frame = try await socket.nextUnlessReset() {
+                    if case .text(let text) = frame, text.contains("emitted") { emitted += 1 }
+                    if case .close(let code, _) = frame { #expect(code == 1001) }
+                }
+                #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(emitted))
+                #expect(emitted >= 1)
+            }
+        }
+    }
+}
