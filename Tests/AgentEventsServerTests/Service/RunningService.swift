@@ -17,7 +17,6 @@ func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(),
     agents: [any ServedAgent] = [],
     authenticator: any Authenticator = NoAuthentication(),
-    runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     configure: (inout ServiceConfiguration) -> Void = { _ in },

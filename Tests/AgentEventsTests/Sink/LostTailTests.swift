@@ -40,7 +40,7 @@ struct LostTailTests {
             // The end was lost; nothing, less, as much and more was logged since.
             ([7], [4], 4), ([7], [4, 1], 4), ([7], [4, 3], 4), ([7], [4, 9], 4), ([7], [0, 9], 0), ([7], [6, 1], 6),
             // So were whole generations, and an event in the middle of one.
-            ([3, 4, 5], [3, 2, 1, 1, 1, 9], 5), ([3, 4, 5], [3, 4, 0, 9], 7), ([3, 4, 5], [2, 0, 0, 50], 2),
+            ([3, 4, 5], [3, 2, 0, 1, 1, 9], 5), ([3, 4, 5], [3, 4, 0, 9], 7), ([3, 4, 5], [2, 0, 0, 50], 2),
         ], [["t_1"], ["t_1", "t_2"], ["t_1", "t_2", "t_3", "t_4", "t_5", "t_6", "t_7", "t_8"]] as [[ThreadID]])
     func aSinkGoesBackToTheLastCommonEvent(_ story: ([Int], [Int], Int), threads: [ThreadID]) async throws {
         let (before, after, common) = story
