@@ -131,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsServer",
+                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),

@@ -2,9 +2,8 @@
 """A herd: 5 000 clients come back at once to 10 threads that go on meanwhile, each at a cursor some way back.
 
 The service has just been started again, so that nothing is cached. Measured is how long it takes until each client is live,
-and how many bytes the service reads for it (no more than a page for each client; with --shared-reads so few that clients
-at the same place must share what is read). Then the threads come
-to an end, and each client has seen each event behind its cursor once, in order, in the bytes of the pages.
+and how many bytes the service reads for it: so few that clients must share what is read. Then the threads come to an end,
+and each client has seen each event behind its cursor once, in order, in the bytes of the pages.
 
   herd.py               against a service that this script starts; a debug build may take its time
   herd.py --long        as --strict, several times
@@ -38,10 +37,8 @@ EVENTS_PER_SECOND = 2
 STRICT_SECONDS, QUICK_SECONDS = 3.0, 40.0
 LAST_SECONDS = 30
 LONG_ROUNDS = 5
-# The service may read as much from its log as it would for so many clients of each thread, one by one: that is asked with
-# --shared-reads. Without, it may read a page for each client.
+# The service may read as much from its log as it would for so many clients of each thread, one by one.
 SHARED_READERS = 50
-PAGE_BYTES = 64 * 1024
 RECORDED_CLIENTS = 2 * THREADS
 
 
@@ -248,9 +245,9 @@ def check_seconds(slowest, limit):
         raise Fault(f"the last client was live after {slowest:.2f} s, the limit is {limit:.0f} s")
 
 
-def check_reads(read, sizes, shared):
+def check_reads(read, sizes):
     """What the service read from its log, and the bytes of a way back by thread."""
-    limit = SHARED_READERS * sum(sizes) if shared else CLIENTS * PAGE_BYTES
+    limit = SHARED_READERS * sum(sizes)
     if read > limit:
         raise Fault(f"the service read {read >> 10} KiB from its log, the limit is {limit >> 10} KiB")
 
@@ -314,7 +311,7 @@ def herd_test(options, chance, data, history):
         f"{late} waited for a connection, {after[2] - before[2]} overflows of the queue; "
         f"{read >> 10} KiB read besides what clients said, {sum(sizes) >> 10} KiB are all ways back together"
     )
-    check_reads(read, sizes, options.shared_reads)
+    check_reads(read, sizes)
     check_seconds(times[-1], STRICT_SECONDS if options.strict or options.long else QUICK_SECONDS)
     return times[-1]
 
@@ -325,7 +322,6 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--long", action="store_true", help="several herds, and strict")
     parser.add_argument("--strict", action="store_true", help="all live within 3 seconds")
-    parser.add_argument("--shared-reads", action="store_true", help="clients at the same place must share what is read")
     parser.add_argument("--self-test", action="store_true", help="prove that the checks can fail")
     options = parser.parse_args()
     if options.self_test:
@@ -368,8 +364,7 @@ def self_test():
     live = message("live", cursor="3-8")
     client(*raws[4:8], live, *raws[8:])()
     check_seconds(2.9, STRICT_SECONDS)
-    check_reads(SHARED_READERS * 1000, [1000], True)
-    check_reads(CLIENTS * PAGE_BYTES, [1000], False)
+    check_reads(SHARED_READERS * 1000, [1000])
     return check_broken(
         "herd",
         [
@@ -384,8 +379,7 @@ def self_test():
             ("live too early", "live at", client(*raws[4:7], live, *raws[7:])),
             ("never live", "never live", client(*raws[4:])),
             ("too late", "the last client", lambda: check_seconds(3.1, STRICT_SECONDS)),
-            ("a read for each client", "from its log", lambda: check_reads(500 * 1000, [1000], True)),
-            ("reads of much more", "from its log", lambda: check_reads(CLIENTS * PAGE_BYTES + 1, [1000], False)),
+            ("a read for each client", "from its log", lambda: check_reads(500 * 1000, [1000])),
         ],
     )
 

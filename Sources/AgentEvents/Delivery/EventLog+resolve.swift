@@ -5,7 +5,22 @@ extension EventLog {
         in thread: ThreadID,
         record: ThreadRecord?
     ) async throws(EventLogError) -> ResolvedStart {
-        switch start {
+        try await start.resolve(in: record) { (sequence) async throws(EventLogError) in
+            let page = try await read(LogRead(.thread(thread, after: sequence - 1), maximumCount: 1))
+            return FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed)
+        }
+    }
+}
+
+extension StartPosition {
+    /// Finds out where in a thread the position is.
+    ///
+    /// - Parameter find: looks the event with a sequence number up, one that the record says is kept.
+    package func resolve(
+        in record: ThreadRecord?,
+        find: (_ sequence: UInt64) async throws(EventLogError) -> FoundEvent
+    ) async throws(EventLogError) -> ResolvedStart {
+        switch self {
         case .start:
             return .position(after: (record?.oldest.sequence ?? 1) - 1)
         case .now:
@@ -15,12 +30,24 @@ extension EventLog {
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
             if cursor == record.head { return .position(after: cursor.sequence) }
             guard cursor.sequence >= record.oldest.sequence else { return .trimmed }
-            let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
-            // Trimmed since the record was read.
-            if page.skipsTrimmed { return .trimmed }
-            guard page.events.first?.id == cursor else { return .diverged }
+            let found = try await find(cursor.sequence)
+            // Since the record was read.
+            if found.isTrimmed { return .trimmed }
+            guard found.id == cursor else { return .diverged }
             return .position(after: cursor.sequence)
         }
+    }
+}
+
+/// What the log has in the place of a cursor.
+package struct FoundEvent: Hashable, Sendable {
+    package var id: EventID?
+    /// Whether the event was trimmed.
+    package var isTrimmed: Bool
+
+    package init(id: EventID?, isTrimmed: Bool) {
+        self.id = id
+        self.isTrimmed = isTrimmed
     }
 }
 

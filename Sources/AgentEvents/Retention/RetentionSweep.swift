@@ -86,28 +86,25 @@ final class RetentionSweep: Sendable {
         guard let store, let record = try await log.thread(trim.thread) else { return nil }
         let last = min(trim.firstKept - 1, record.head.sequence)
         guard last >= record.oldest.sequence else { return nil }
-        let value: StoredValue
+        let values: [StoredValue]
         do {
             guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else {
                 return nil
             }
-            value = snapshot.stored(for: trim.thread, in: .trimmed)
-            try value.checkLimits()
+            values = try snapshot.stored(for: trim.thread, in: .trimmed)
         } catch let error as EventLogError where error.code != .tooLarge {
             throw error
         } catch {
             // One that would not lead on to what is kept must not stay.
-            try await store.save([StoredValue(.snapshot, thread: trim.thread, name: place, bytes: nil)])
+            try await store.save(ThreadSnapshot.removal(of: .trimmed, for: trim.thread))
             state.withLock { $0.droppedSnapshotCount += 1 }
             if case EventLogError.Code.tooLarge = error { return nil }
             return EventLogError(
                 .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error)
         }
-        try await store.save([value])
+        try await store.save(values)
         return nil
     }
-
-    private var place: String { ThreadSnapshot.Place.trimmed.rawValue }
 
     /// The fold of a thread up to a sequence, from the newest stored snapshot on.
     private func snapshot(

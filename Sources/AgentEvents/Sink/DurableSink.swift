@@ -9,6 +9,10 @@
 /// The sink sees each event at least once: after a crash, what it took since the offset was last saved comes again, in
 /// the same order and the same bytes. (thread, seq) tells a repetition.
 ///
+/// With the offset goes the id of the last event taken. When the log lost that event, as one may with the power that
+/// survives only the end of the process, the sink goes back to the last event that both have, and says so
+/// (``SinkState/divergedCount``). Then (thread, id) tells new events from those that the log lost.
+///
 /// A batch that is refused as often as the policy allows is taken apart, and what is still refused alone is set aside in
 /// the dead letters, so that the rest gets through. Without dead letters the sink fails for good instead, and goes on at
 /// the same batch when the runtime is started again. Nothing is passed over in silence.

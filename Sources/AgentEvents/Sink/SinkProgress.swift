@@ -7,6 +7,9 @@ final class SinkProgress: Sendable {
         var receivedCount: UInt64 = 0
         var setAsideCount: UInt64 = 0
         var missedTrimCount: UInt64 = 0
+        var attemptCount: UInt64 = 0
+        var refusalCount: UInt64 = 0
+        var divergedCount: UInt64 = 0
         /// Commits told of, and how many of them had been when the sink last stood at the log's end.
         var commits: UInt64 = 0
         var caughtUpTo: UInt64 = 0
@@ -26,7 +29,11 @@ final class SinkProgress: Sendable {
                 condition: state.condition,
                 receivedCount: state.receivedCount,
                 setAsideCount: state.setAsideCount,
-                missedTrimCount: state.missedTrimCount
+                missedTrimCount: state.missedTrimCount,
+                attemptCount: state.attemptCount,
+                refusalCount: state.refusalCount,
+                divergedCount: state.divergedCount,
+                pendingCommitCount: state.commits - min(state.commits, state.caughtUpTo)
             )
         }
     }
@@ -55,7 +62,20 @@ final class SinkProgress: Sendable {
     }
 
     func didRefuse(failures: Int, last: any Error) {
-        state.withLock { $0.condition = .retrying(failures: failures, last: last) }
+        state.withLock { state in
+            state.condition = .retrying(failures: failures, last: last)
+            state.refusalCount += 1
+        }
+    }
+
+    /// The sink is given a batch.
+    func didAttempt() {
+        state.withLock { $0.attemptCount += 1 }
+    }
+
+    /// The log lost events that the sink has.
+    func didGoBack() {
+        state.withLock { $0.divergedCount += 1 }
     }
 
     /// Returns when the sink has taken every commit so far, or is over.

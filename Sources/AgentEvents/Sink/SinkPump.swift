@@ -56,15 +56,15 @@ final class SinkPump: CommitObserver {
     /// what was committed is delivered; a sink that only throws ends the run by its attempts, a durable one by its first.
     func run(_ opening: LogOpening) async {
         do {
-            var machine = try await beginning(opening)
-            try await drive(&machine)
+            var (machine, place) = try await beginning(opening)
+            try await drive(&machine, from: &place)
             progress.end(nil)
         } catch {
             progress.end(error)
         }
     }
 
-    private func drive(_ machine: inout SinkPumpStateMachine) async throws {
+    private func drive(_ machine: inout SinkPumpStateMachine, from place: inout SinkOffset) async throws {
         var action = machine.start()
         var page = LogPage(events: [], reachesEnd: false)
         var sinceSave = Stopwatch(clock)
@@ -74,12 +74,14 @@ final class SinkPump: CommitObserver {
             switch action {
             case .read(let offset):
                 commits = progress.commits
+                place = Self.place(at: offset, behind: page, place)
                 page = try await log.read(LogRead(.all(afterOffset: offset)))
                 if page.skipsTrimmed { progress.didMissTrimmed() }
                 action = machine.didRead(
                     count: page.events.count, nextOffset: page.nextOffset, reachesEnd: page.reachesEnd,
                     sinceSave: sinceSave.elapsed)
             case .give(let piece):
+                progress.didAttempt()
                 do {
                     try await sink.receive(SinkBatch(events: Array(page.events[piece])))
                     progress.didTake(piece.count)
@@ -100,7 +102,8 @@ final class SinkPump: CommitObserver {
                 try await setAside(page.events[index], attempts: attempts, refusal)
                 action = machine.didSetAside(sinceSave: sinceSave.elapsed)
             case .save(let offset):
-                try await save(offset)
+                place = Self.place(at: offset, behind: page, place)
+                try await save(place)
                 sinceSave = Stopwatch(clock)
                 action = machine.didSave()
             case .wait(let longest):
@@ -116,6 +119,14 @@ final class SinkPump: CommitObserver {
                 preconditionFailure("a sink fails by a refusal")
             }
         }
+    }
+
+    /// The place at an offset: behind the page, or where it was when the page is not done.
+    private static func place(at offset: UInt64, behind page: LogPage, _ place: SinkOffset) -> SinkOffset {
+        guard offset == page.nextOffset, let last = page.events.last else {
+            return SinkOffset(offset, last: place.last)
+        }
+        return SinkOffset(offset, last: .init(last))
     }
 
     // MARK: Waiting
@@ -141,9 +152,9 @@ final class SinkPump: CommitObserver {
 
     // MARK: The offset
 
-    private func beginning(_ opening: LogOpening) async throws(SinkError) -> SinkPumpStateMachine {
+    private func beginning(_ opening: LogOpening) async throws -> (machine: SinkPumpStateMachine, place: SinkOffset) {
         guard let durable, let store else {
-            return SinkPumpStateMachine(settings, offset: opening.endOffset, isSaved: false)
+            return begin(SinkOffset(opening.endOffset), isSaved: false)
         }
         let stored: [UInt8]?
         do throws(EventLogError) {
@@ -152,22 +163,21 @@ final class SinkPump: CommitObserver {
             throw SinkError(.offsetNotSaved, "the offset of \(durable.name) cannot be loaded: \(error)", cause: error)
         }
         guard let stored else {
-            let offset = durable.start == .now ? opening.endOffset : 0
-            return SinkPumpStateMachine(settings, offset: offset, isSaved: false)
+            return begin(SinkOffset(durable.start == .now ? opening.endOffset : 0), isSaved: false)
         }
-        let offset = try SinkOffset(decoding: stored, name: durable.name).offset
-        guard offset <= opening.endOffset else {
-            throw SinkError(
-                .offsetUnknown,
-                "the sink \(durable.name) is at offset \(offset), the log ends at \(opening.endOffset): it lost events "
-                    + "that the sink has, or is another log")
-        }
-        return SinkPumpStateMachine(settings, offset: offset, isSaved: true)
+        let found = try await SinkPlaceCheck(name: durable.name, log: log, endOffset: opening.endOffset)
+            .check(try SinkOffset(decoding: stored, name: durable.name))
+        if found.isDiverged { progress.didGoBack() }
+        return begin(found.place, isSaved: !found.isDiverged)
     }
 
-    private func save(_ offset: UInt64) async throws(SinkError) {
+    private func begin(_ place: SinkOffset, isSaved: Bool) -> (machine: SinkPumpStateMachine, place: SinkOffset) {
+        (SinkPumpStateMachine(settings, offset: place.offset, isSaved: isSaved), place)
+    }
+
+    private func save(_ place: SinkOffset) async throws(SinkError) {
         guard let durable, let store else { preconditionFailure("only durable sinks save their offset") }
-        let value = StoredValue(.sink, name: durable.offsetName, bytes: SinkOffset(offset).encoded())
+        let value = StoredValue(.sink, name: durable.offsetName, bytes: place.encoded())
         do throws(EventLogError) {
             try await store.save([value])
         } catch {

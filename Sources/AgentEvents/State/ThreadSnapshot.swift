@@ -45,9 +45,36 @@ public struct ThreadSnapshot: Hashable, Sendable {
 }
 
 extension ThreadSnapshot {
-    /// The snapshot as a value to be saved.
-    public func stored(for thread: ThreadID, in place: Place) -> StoredValue {
-        StoredValue(.snapshot, thread: thread, name: place.rawValue, bytes: bytes)
+    /// The largest snapshot that is stored, in bytes: 8 MiB, in parts of ``StoredValue/maximumByteCount``.
+    public static var maximumByteCount: Int { partCount * StoredValue.maximumByteCount }
+
+    private static var partCount: Int { 8 }
+
+    /// The snapshot as values to be saved together.
+    ///
+    /// - Throws: ``EventLogError`` `log.too_large` above ``maximumByteCount``.
+    public func stored(for thread: ThreadID, in place: Place) throws(EventLogError) -> [StoredValue] {
+        let bytes = bytes
+        guard bytes.count <= Self.maximumByteCount else {
+            throw EventLogError(
+                .tooLarge,
+                "a stored state has at most \(Self.maximumByteCount) bytes, that of \(thread) has \(bytes.count)")
+        }
+        return Self.values(bytes, for: thread, in: place)
+    }
+
+    /// What removes the snapshot that is stored.
+    public static func removal(of place: Place, for thread: ThreadID) -> [StoredValue] {
+        values([], for: thread, in: place)
+    }
+
+    /// Every part is named, so that none is left of an earlier snapshot that had more.
+    private static func values(_ bytes: [UInt8], for thread: ThreadID, in place: Place) -> [StoredValue] {
+        (0..<partCount).map { part in
+            let piece = bytes.dropFirst(part * StoredValue.maximumByteCount).prefix(StoredValue.maximumByteCount)
+            return StoredValue(
+                .snapshot, thread: thread, name: place.name(ofPart: part), bytes: piece.isEmpty ? nil : Array(piece))
+        }
     }
 
     /// What is stored; `nil` when there is nothing, or nothing that this version can read.
@@ -56,7 +83,17 @@ extension ThreadSnapshot {
         of thread: ThreadID,
         from store: any StateStore
     ) async throws(EventLogError) -> ThreadSnapshot? {
-        guard let bytes = try await store.load(.snapshot, thread: thread, name: place.rawValue) else { return nil }
+        guard var bytes = try await store.load(.snapshot, thread: thread, name: place.name(ofPart: 0)) else {
+            return nil
+        }
+        if bytes.count == StoredValue.maximumByteCount {
+            // All of one moment.
+            let values = try await store.loadAll(.snapshot, thread: thread)
+            let parts = (0..<partCount).map { part in
+                values.first { $0.name == place.name(ofPart: part) }?.bytes ?? []
+            }
+            bytes = Array(parts.joined())
+        }
         return try? ThreadSnapshot(bytes: bytes)
     }
 
@@ -83,4 +120,8 @@ extension ThreadSnapshot {
         }
         return newest
     }
+}
+
+extension ThreadSnapshot.Place {
+    fileprivate func name(ofPart part: Int) -> String { part == 0 ? rawValue : "\(rawValue)~\(part)" }
 }

@@ -20,39 +20,63 @@ package struct MessageIntake: Sendable {
 
     /// Returns when `user_message` is committed; the run goes on by itself.
     ///
+    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
+    /// is started if it was not, because the process ended in between.
+    ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
     package func take(
         _ request: MessageRequest,
+        key: IdempotencyKey? = nil,
         in thread: ThreadID,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
         let owner = try await owner(of: thread, for: principal)
+        let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
         guard let agent = try dispatcher.agent(named: request.agent) else {
-            let message = try await log(request, in: thread, of: owner, author: principal.user)
-            return Answer(thread: thread, message: message)
+            let logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            return Answer(thread: thread, message: logged.message)
         }
         try dispatcher.reserve()
-        let message: MessageID
+        let logged: Logged
+        let isAnswered: Bool
         do throws(ProtocolError) {
-            message = try await log(request, in: thread, of: owner, author: principal.user)
+            logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            isAnswered = try await wasStarted(logged, in: thread)
         } catch {
             dispatcher.giveBack()
             throw error
         }
-        let run = runtime.configuration.identifiers.runID()
-        let prompt = UserPrompt(text: request.text, message: message, author: principal.user)
-        dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
-        return Answer(thread: thread, message: message, run: run)
+        let run = logged.run ?? runtime.configuration.identifiers.runID()
+        if isAnswered {
+            dispatcher.giveBack()
+        } else {
+            // Of two that start at the same time, the second one is refused by the order of runs.
+            let prompt = UserPrompt(text: request.text, message: logged.message, author: principal.user)
+            dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
+        }
+        return Answer(thread: thread, message: logged.message, run: run)
+    }
+
+    /// Whether the run of a message that came again has begun.
+    private func wasStarted(_ logged: Logged, in thread: ThreadID) async throws(ProtocolError) -> Bool {
+        guard let repeated = logged.repeatedEvent, let run = logged.run,
+            let record = try await record(of: thread)
+        else { return false }
+        // What is trimmed is old.
+        return record.runs.contains(run) || repeated.sequence < record.oldest.sequence
+    }
+
+    private func record(of thread: ThreadID) async throws(ProtocolError) -> ThreadRecord? {
+        do throws(EventLogError) {
+            return try await runtime.log.thread(thread)
+        } catch {
+            throw ProtocolError(error, thread: thread)
+        }
     }
 
     /// Whose thread it is: the one who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
-        let record: ThreadRecord?
-        do throws(EventLogError) {
-            record = try await runtime.log.thread(thread)
-        } catch {
-            throw ProtocolError(error, thread: thread)
-        }
+        let record = try await record(of: thread)
         guard principal.scopes.contains(.command) else {
             throw ProtocolError(
                 .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
@@ -63,18 +87,32 @@ package struct MessageIntake: Sendable {
         return record?.user ?? principal.user
     }
 
+    /// A message in the log.
+    private struct Logged {
+        var message: MessageID
+        /// The run that answers it; `nil` for any.
+        var run: RunID?
+        /// The event, when it was logged by an earlier request.
+        var repeatedEvent: EventID?
+    }
+
     private func log(
         _ request: MessageRequest,
+        _ key: MessageKey?,
         in thread: ThreadID,
         of owner: UserID,
         author: UserID
-    ) async throws(ProtocolError) -> MessageID {
-        let message = runtime.configuration.identifiers.messageID()
+    ) async throws(ProtocolError) -> Logged {
+        let message = key?.message ?? runtime.configuration.identifiers.messageID()
         let draft = EventDraft(.userMessage(UserMessage(message: message, user: author, text: request.text)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let receipt = try await context.emit([draft])
+            let receipt = try await context.emit([draft], key: key?.key)
             try await runtime.waitForCommit(of: receipt)
+            guard key != nil, let event = receipt.ids.first else { return Logged(message: message) }
+            return Logged(
+                message: message, run: MessageKey.run(answering: event),
+                repeatedEvent: receipt.isRepeated ? event : nil)
         } catch {
             var failure = ProtocolError(error, thread: thread)
             // The client sent no events, so it is not told about the place of one.
@@ -82,6 +120,5 @@ package struct MessageIntake: Sendable {
             failure.path = nil
             throw failure
         }
-        return message
     }
 }

@@ -23,9 +23,10 @@ struct FramedEvents: Sendable {
         self.init(framer, thread: thread)
     }
 
-    /// For a reader that is behind: fragments become one frame.
-    init(merging events: [StoredEvent], thread: ThreadID, allocator: ByteBufferAllocator) {
-        let merged = FragmentMerge.merging(events)
+    /// For a reader that is behind: fragments have become one event, and get one frame.
+    ///
+    /// - Parameter merged: at least one, each starting where the one before ended, plus one.
+    init(_ merged: [MergedEvent], thread: ThreadID, allocator: ByteBufferAllocator) {
         var framer = Framer(
             frameCount: merged.count, payloadByteCount: merged.reduce(0) { $0 + $1.event.bytes.count },
             allocator: allocator)
@@ -50,6 +51,16 @@ struct FramedEvents: Sendable {
         if sequence >= lastSequence { return nil }
         let start = offsets[Int(sequence - firstSequence)]
         return buffer.getSlice(at: buffer.readerIndex + start, length: buffer.readableBytes - start)
+    }
+
+    /// The bytes of an event that has a frame of its own.
+    func payload(of sequence: UInt64) -> [UInt8] {
+        let index = Int(sequence - firstSequence)
+        let start = index == 0 ? 0 : offsets[index - 1]
+        let end = index < offsets.count ? offsets[index] : buffer.readableBytes
+        var frame = buffer.readableBytesView[(buffer.readerIndex + start)..<(buffer.readerIndex + end)]
+        WebSocketFraming.removeHeader(of: &frame)
+        return [UInt8](frame)
     }
 
     /// Gathers frames of consecutive events.

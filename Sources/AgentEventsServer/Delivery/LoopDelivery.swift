@@ -11,9 +11,10 @@ final class LoopDelivery {
         private let bound: NIOLoopBoundBox<LoopDelivery>
         fileprivate let awaitingSessions = Atomic<Int>(0)
 
-        init(eventLoop: any EventLoop, metrics: StreamMetrics) {
+        init(eventLoop: any EventLoop, pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
             self.eventLoop = eventLoop
-            bound = NIOLoopBoundBox.makeBoxSendingValue(LoopDelivery(metrics: metrics), eventLoop: eventLoop)
+            bound = NIOLoopBoundBox.makeBoxSendingValue(
+                LoopDelivery(pages: pages, maximumPages: maximumPages, metrics: metrics), eventLoop: eventLoop)
         }
 
         /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
@@ -29,6 +30,8 @@ final class LoopDelivery {
     }
 
     private let metrics: StreamMetrics
+    private let pages: ThreadPages
+    private var replays: ReplayTurnsStateMachine<StreamSession>
     private var threads: [ThreadID: LoopThread] = [:]
     private var sessions: [ObjectIdentifier: StreamSession] = [:]
     private var awaiting: [ObjectIdentifier: StreamSession] = [:]
@@ -43,7 +46,11 @@ final class LoopDelivery {
     /// Why nothing is committed any more.
     private(set) var failure: EventLogError?
 
-    private init(metrics: StreamMetrics) { self.metrics = metrics }
+    private init(pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
+        self.metrics = metrics
+        self.pages = pages
+        replays = ReplayTurnsStateMachine(maximumCount: maximumPages)
+    }
 
     // MARK: Sessions
 
@@ -61,6 +68,7 @@ final class LoopDelivery {
     private func sweep(at now: NIODeadline) {
         guard let elapsed = sweepClock?.elapsed(at: now) else { return }
         for session in sessions.values { session.sweep(elapsed: elapsed) }
+        pages.expire()
     }
 
     func remove(_ session: StreamSession, on handle: Handle) {
@@ -69,6 +77,8 @@ final class LoopDelivery {
         if sessions.isEmpty {
             sweeps?.cancel()
             sweeps = nil
+            // Nobody here looks after them any more.
+            pages.removeAll()
         }
     }
 
@@ -122,6 +132,20 @@ final class LoopDelivery {
 
     /// Those who follow a thread on this loop.
     func subscribers(of thread: ThreadID) -> [Subscriber] { threads[thread]?.subscribers ?? [] }
+
+    // MARK: Replays
+
+    /// A session wants to read a page. It asks again only after its turn.
+    ///
+    /// - Returns: whether it may at once; it is told later otherwise.
+    func requestTurn(_ session: StreamSession) -> Bool { replays.request(session) }
+
+    /// The page that a session read has come.
+    func endTurn() {
+        while let session = replays.finish() {
+            if session.turnCame() { return }
+        }
+    }
 
     // MARK: Commits
 

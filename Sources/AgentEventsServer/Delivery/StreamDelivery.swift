@@ -13,10 +13,14 @@ final class StreamDelivery: CommitObserver {
     private let committedPosition = Atomic<UInt64>(0)
     private let allocator = ByteBufferAllocator()
 
-    /// - Parameter eventLoops: at most 64.
-    init(eventLoops: [any EventLoop], metrics: StreamMetrics) {
+    /// - Parameters:
+    ///   - eventLoops: at most 64.
+    ///   - maximumPages: how many pages are read for the sessions of one event loop at a time.
+    init(eventLoops: [any EventLoop], pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
-        loops = eventLoops.map { LoopDelivery.Handle(eventLoop: $0, metrics: metrics) }
+        loops = eventLoops.map {
+            LoopDelivery.Handle(eventLoop: $0, pages: pages, maximumPages: maximumPages, metrics: metrics)
+        }
     }
 
     /// The part of the delivery that lives on an event loop.

@@ -8,6 +8,8 @@ struct StreamMetrics: Sendable {
     private let acknowledgedEvents: Counter
     private let slowReaders: Counter
     private let missedHeartbeats: Counter
+    private let logReads: Counter
+    private let sharedPages: Counter
     private let divergedResets: Counter
     private let trimmedResets: Counter
     private let unknownResets: Counter
@@ -20,6 +22,8 @@ struct StreamMetrics: Sendable {
         acknowledgedEvents = Counter(label: "agent_events_acknowledged_total", factory: factory)
         slowReaders = Counter(label: "agent_events_slow_readers_total", factory: factory)
         missedHeartbeats = Counter(label: "agent_events_missed_heartbeats_total", factory: factory)
+        logReads = Counter(label: "agent_events_page_reads_total", factory: factory)
+        sharedPages = Counter(label: "agent_events_shared_pages_total", factory: factory)
         divergedResets = Self.resets(.diverged, factory)
         trimmedResets = Self.resets(.trimmed, factory)
         unknownResets = Self.resets(.unknown, factory)
@@ -51,6 +55,12 @@ struct StreamMetrics: Sendable {
 
     /// A connection is closed because nothing came from it.
     func missesHeartbeat() { missedHeartbeats.increment() }
+
+    /// A page is read from the log for those who are behind.
+    func readsLog() { logReads.increment() }
+
+    /// Somebody who is behind gets a page that was read for another.
+    func sharesPage() { sharedPages.increment() }
 
     func resets(_ reason: ResetReason) {
         switch reason {

@@ -8,6 +8,8 @@ final class StreamSubscription {
     let consumer: ConsumerID?
     /// Whether fragments may be merged while the subscriber is behind.
     let merges: Bool
+    /// Whether the subscriber gets the state in the place of events that are not to be had any more.
+    let takesSnapshots: Bool
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
@@ -23,6 +25,7 @@ final class StreamSubscription {
         thread = request.thread
         consumer = request.consumer
         merges = request.merges
+        takesSnapshots = request.snapshot.isTaken(onReset: true)
         self.loopThread = loopThread
         self.session = session
     }
@@ -50,12 +53,14 @@ final class StreamSubscription {
             cursor = trim.sequence
             lastID = trim.cursor
         }
-        let start = cursor
+        var start = cursor
         var reachesEnd = page.reachesEnd
-        if let events = page.events, let frames = events.frames(after: cursor) {
-            session.write(frames)
-            cursor = events.lastSequence
-            lastID = events.lastID
+        if let last = page.lastID, last.sequence > cursor {
+            for frames in page.frames { session.write(frames) }
+            cursor = last.sequence
+            lastID = last
+            // A state is no event.
+            if page.snapshot != nil { start = cursor }
         }
         if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
             session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })

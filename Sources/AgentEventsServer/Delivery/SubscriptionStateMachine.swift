@@ -18,6 +18,8 @@ struct SubscriptionStateMachine: Equatable {
     private var state = State.opening
     /// Whether the subscriber was told that it has caught up; it is told once.
     private var wasLive = false
+    /// The thread's last event when the place was looked up, after the loop had begun to listen.
+    private var knownEnd: UInt64 = 0
 
     /// The last event written; `nil` before the place in the log is known, and after the end.
     var cursor: UInt64? {
@@ -55,7 +57,8 @@ struct SubscriptionStateMachine: Equatable {
     ///   - head: the last event of the thread that the event loop has seen commits of; 0 if it has seen none.
     mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
         guard case .opening = state else { return .none }
-        return advance(to: cursor, reachesEnd: cursor >= end, head: head)
+        knownEnd = end
+        return advance(to: cursor, reachesEnd: false, head: head)
     }
 
     /// The subscription's turn to read has come.
@@ -71,16 +74,17 @@ struct SubscriptionStateMachine: Equatable {
     ///
     /// - Parameters:
     ///   - cursor: the page's last event, or the cursor as it was for an empty page.
-    ///   - reachesEnd: whether nothing followed when the page was read.
+    ///   - reachesEnd: whether nothing followed the page at some time since ``startReading()``. A page that was read
+    ///     earlier does not tell, and need not.
     mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
         guard case .replaying(_, isReading: true) = state else { return .none }
         return advance(to: cursor, reachesEnd: reachesEnd, head: head)
     }
 
-    /// Live when nothing lies between the cursor and what the loop will see next: every commit that the page did not
-    /// have is one that the loop has not seen yet, because the loop listened before the page was read.
+    /// Live when nothing lies between the cursor and what the loop will see next: the loop listened before the place was
+    /// looked up, so every event behind `knownEnd` is in a commit that the loop has seen (`head`), or will see.
     private mutating func advance(to cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
-        guard reachesEnd, cursor >= head else {
+        guard reachesEnd || cursor >= knownEnd, cursor >= head else {
             state = .replaying(cursor: cursor, isReading: false)
             return .read(after: cursor)
         }

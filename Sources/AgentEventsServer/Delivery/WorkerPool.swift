@@ -1,7 +1,6 @@
 import Synchronization
 
-/// A fixed number of tasks that do what event loops must not: read the log, run contexts. Jobs start in the order in
-/// which they came.
+/// Tasks that do what event loops must not: read the log, run contexts. Jobs start in the order in which they came.
 ///
 /// The queue is bounded by those who submit: a session has at most one page and one batch of emissions under way, and one
 /// look-up for each of its subscriptions.
@@ -31,9 +30,11 @@ final class WorkerPool: Sendable {
     }
 
     private let state = Mutex(State())
-    private let workerCount: Int
+    private let workerCount: Int?
 
-    init(workerCount: Int) { self.workerCount = workerCount }
+    /// - Parameter workerCount: how many jobs are done at a time; `nil` for all at once, each by a task of its own: for
+    ///   jobs that mostly wait for each other.
+    init(workerCount: Int?) { self.workerCount = workerCount }
 
     /// - Returns: `false` when the pool is finished and the job will not be done.
     @discardableResult
@@ -51,6 +52,10 @@ final class WorkerPool: Sendable {
     /// Works until ``finish()``; what was submitted before is done.
     func run() async {
         await withDiscardingTaskGroup { group in
+            guard let workerCount else {
+                while let job = await nextJob() { group.addTask { await job() } }
+                return
+            }
             for _ in 0..<workerCount {
                 group.addTask {
                     while let job = await self.nextJob() { await job() }

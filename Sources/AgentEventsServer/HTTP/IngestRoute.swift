@@ -14,7 +14,7 @@ struct IngestRoute: Sendable {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let user: UserID? = try request.identifierParameter("user_id")
-        let key = try Self.key(request.headers[.idempotencyKey])
+        let key = try request.idempotencyKey()
         let format = try IngestFormat(contentType: request.headers[.contentType])
         let bytes = try await request.bodyBytes(upTo: maximumBodyByteCount)
         let drafts: [EventDraft]
@@ -28,16 +28,5 @@ struct IngestRoute: Sendable {
         let ids = try await ingest.log(
             EmitRequest(thread: thread, user: user, key: key, drafts: drafts), as: principal, root: .document)
         return Response(status: .created, json: ["ids": .array(ids.map { $0.json })])
-    }
-
-    /// The key as it is, or as a quoted string.
-    private static func key(_ header: String?) throws(ProtocolError) -> IdempotencyKey? {
-        guard var text = header else { return nil }
-        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = String(text.dropFirst().dropLast()) }
-        do throws(IdentifierError) {
-            return try IdempotencyKey(text)
-        } catch {
-            throw ProtocolError(error, path: nil)
-        }
     }
 }

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// `POST /v1/threads/{t}/messages`: logs a user's message and has an agent answer it.
+/// `POST /v1/threads/{t}/messages`: logs a user's message and has an agent answer it; with `Idempotency-Key`, once.
 struct MessageRoute: Sendable {
     let intake: MessageIntake
     let access: RequestAccess
@@ -12,8 +12,9 @@ struct MessageRoute: Sendable {
     func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
+        let key = try request.idempotencyKey()
         let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
-        let answer = try await intake.take(message, in: thread, from: principal)
+        let answer = try await intake.take(message, key: key, in: thread, from: principal)
         var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]
         json["run_id"] = answer.run?.json
         return Response(status: .accepted, json: .object(json))

@@ -83,10 +83,15 @@ public struct AgentEventsService: Service {
         let failure = FirstFailure()
         try await withThrowingTaskGroup(of: ServiceStateMachine.Input.self) { group in
             group.addTask {
-                do {
-                    try await runtime.run()
-                } catch {
-                    failure.note(error)
+                let watch = SinkWatch(runtime: runtime, logger: logger)
+                await withDiscardingTaskGroup { sinks in
+                    sinks.addTask { await watch.run() }
+                    do {
+                        try await runtime.run()
+                    } catch {
+                        failure.note(error)
+                    }
+                    watch.finish()
                 }
                 return .ended(.runtime)
             }
@@ -187,7 +192,9 @@ public struct AgentEventsService: Service {
                 stream.childChannel(http: HTTP1Channel(responder: responder))
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
+                address: .hostname(configuration.host, port: configuration.port),
+                // The kernel takes its own limit for it, where that is less.
+                backlog: Int(UInt16.max)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 readiness.start()

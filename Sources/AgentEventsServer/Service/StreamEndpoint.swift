@@ -27,11 +27,15 @@ struct StreamEndpoint: Sendable {
         eventLoops = Array(eventLoopGroup.makeIterator())
         let store = runtime.log as? any StateStore
         let metrics = StreamMetrics()
-        let delivery = StreamDelivery(eventLoops: eventLoops, metrics: metrics)
+        let pages = ThreadPages(log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics)
+        let delivery = StreamDelivery(
+            eventLoops: eventLoops, pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
-            readers: WorkerPool(workerCount: 8),
+            pages: pages,
+            // They share what is read, and so mostly wait for each other.
+            readers: WorkerPool(workerCount: nil),
             snapshotReaders: WorkerPool(workerCount: 4),
             emitters: WorkerPool(workerCount: 8),
             consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },

@@ -5,23 +5,14 @@ import Synchronization
 /// The states of threads as of now. A state is stored now and then, so that the next one is worked out from a bounded
 /// tail of the thread, however long the thread is.
 final class ThreadSnapshots: Sendable {
-    private enum Turn: Sendable {
-        case lead
-        case take(Result<ThreadState, EventLogError>)
-    }
-
-    private struct Shared {
-        var flights = SnapshotFlights<CheckedContinuation<Turn, Never>>()
-        /// The latest folds, the last used at the end.
-        var folds: [(thread: ThreadID, fold: ThreadFold)] = []
-    }
-
     private let log: any EventLog
     private let store: (any StateStore)?
     private let eventsPerStoredState: Int
     private let maximumFolds: Int
     private let logger: Logger
-    private let shared = Mutex(Shared())
+    private let turns = SharedTurns<ThreadState>()
+    /// The latest folds, the last used at the end.
+    private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
 
     /// - Parameters:
     ///   - store: where states are stored; `nil` for nowhere.
@@ -43,53 +34,30 @@ final class ThreadSnapshots: Sendable {
 
     /// The state of a thread after everything that was committed before the call.
     func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
-        var turn = Turn.lead
-        if case .wait = shared.withLock({ $0.flights.join(thread, waiter: nil) }) {
-            turn = await withCheckedContinuation { continuation in
-                let action = shared.withLock { $0.flights.join(thread, waiter: continuation) }
-                if case .lead = action { continuation.resume(returning: .lead) }
-            }
-        }
-        switch turn {
-        case .take(let result): return try result.get()
-        case .lead: return try await lead(thread)
+        try await turns.value(of: thread) { () async throws(EventLogError) in
+            var fold = takeFold(of: thread)
+            if fold == nil { fold = try await load(thread).map { ThreadFold(stored: $0) } }
+            var advanced = fold ?? ThreadFold()
+            try await advanced.advance(thread, in: log)
+            // Before others go on, so that the next turn neither reads nor stores the same again.
+            keep(await stored(advanced, of: thread), of: thread)
+            return advanced.state
         }
     }
 
-    private func lead(_ thread: ThreadID) async throws(EventLogError) -> ThreadState {
-        let fold: ThreadFold
-        do throws(EventLogError) {
-            fold = try await advanced(thread)
-        } catch {
-            land(thread, .failure(error), nil)
-            throw error
+    /// Taken out: one that cannot be advanced is not kept.
+    private func takeFold(of thread: ThreadID) -> ThreadFold? {
+        folds.withLock { folds in
+            folds.lastIndex { $0.thread == thread }.map { folds.remove(at: $0).fold }
         }
-        // Before others go on, so that the next leader neither reads nor stores the same again.
-        let kept = await stored(fold, of: thread)
-        land(thread, .success(fold.state), kept)
-        return fold.state
     }
 
-    private func land(_ thread: ThreadID, _ result: Result<ThreadState, EventLogError>, _ fold: ThreadFold?) {
-        let landing = shared.withLock { shared in
-            shared.folds.removeAll { $0.thread == thread }
-            if let fold, fold.state.cursor != nil { shared.folds.append((thread, fold)) }
-            if shared.folds.count > maximumFolds { shared.folds.removeFirst() }
-            return shared.flights.land(thread)
+    private func keep(_ fold: ThreadFold, of thread: ThreadID) {
+        guard fold.state.cursor != nil else { return }
+        folds.withLock { folds in
+            folds.append((thread, fold))
+            if folds.count > maximumFolds { folds.removeFirst() }
         }
-        for member in landing.members { member.resume(returning: .take(result)) }
-        landing.leader?.resume(returning: .lead)
-    }
-
-    private func advanced(_ thread: ThreadID) async throws(EventLogError) -> ThreadFold {
-        var fold: ThreadFold
-        if let known = shared.withLock({ $0.folds.last { $0.thread == thread }?.fold }) {
-            fold = known
-        } else {
-            fold = try await load(thread).map { ThreadFold(stored: $0) } ?? ThreadFold()
-        }
-        try await fold.advance(thread, in: log)
-        return fold
     }
 
     // MARK: The store
@@ -105,9 +73,8 @@ final class ThreadSnapshots: Sendable {
             return fold
         }
         var fold = fold
-        let value = snapshot.stored(for: thread, in: .latest)
         do throws(EventLogError) {
-            try await store.save([value])
+            try await store.save(try snapshot.stored(for: thread, in: .latest))
             fold.wasStored()
         } catch {
             // Nothing is lost but time.

@@ -38,13 +38,19 @@ struct StreamChildChannel: ServerChildChannel {
                     low: services.limits.outboundWatermarkByteCount / 2,
                     high: services.limits.outboundWatermarkByteCount))
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+            try channel.syncOptions?.setOption(
+                .tcpOption(.maximumUnsentByteCount), value: services.limits.unsentByteCount)
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
             let filter = UpgradeFilter(authenticator: authenticator, origins: origins, readiness: readiness)
+            let parseErrors = ParseErrorHandler()
+            let parseErrorsBox = NIOLoopBound(parseErrors, eventLoop: channel.eventLoop)
             let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
                 upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
-                    upgraders: [upgrader(waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop))],
+                    upgraders: [
+                        upgrader(waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop), parseErrorsBox)
+                    ],
                     notUpgradingCompletionHandler: { channel in
                         channel.eventLoop.makeCompletedFuture {
                             waitingBox.value.remove(from: channel)
@@ -53,7 +59,7 @@ struct StreamChildChannel: ServerChildChannel {
                     }
                 )
             )
-            // Requests are answered one after the other by the handler behind; errors by it as well.
+            // Requests are answered one after the other by the handler behind; what is no request by ours.
             configuration.enablePipelining = false
             configuration.enableErrorHandling = false
             configuration.enableResponseHeaderValidation = false
@@ -61,6 +67,7 @@ struct StreamChildChannel: ServerChildChannel {
                 configuration: configuration)
             let upgradeHandler = try channel.pipeline.syncOperations.handler(
                 type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+            try channel.pipeline.syncOperations.addHandler(parseErrors, position: .before(upgradeHandler))
             try channel.pipeline.syncOperations.addHandler(filter, position: .before(upgradeHandler))
             return Value(channel: channel, negotiated: negotiated)
         }
@@ -68,7 +75,8 @@ struct StreamChildChannel: ServerChildChannel {
 
     private func upgrader(
         _ waiting: NIOLoopBound<FirstRequestHandler>,
-        _ filter: NIOLoopBound<UpgradeFilter>
+        _ filter: NIOLoopBound<UpgradeFilter>,
+        _ parseErrors: NIOLoopBound<ParseErrorHandler>
     ) -> StreamUpgrader<Negotiated> {
         StreamUpgrader(
             maximumFrameByteCount: services.limits.maximumMessageByteCount,
@@ -83,6 +91,7 @@ struct StreamChildChannel: ServerChildChannel {
                     let loop = services.delivery.handle(of: channel.eventLoop)
                 else { preconditionFailure("an upgraded connection has a principal and one of the service's loops") }
                 waiting.value.remove(from: channel)
+                channel.pipeline.syncOperations.removeHandler(parseErrors.value, promise: nil)
                 try channel.pipeline.syncOperations.addHandler(
                     StreamHandler(principal: principal, services: services, loop: loop))
                 return .webSocket

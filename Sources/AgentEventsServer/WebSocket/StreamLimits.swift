@@ -17,8 +17,14 @@ struct StreamLimits: Hashable, Sendable {
     /// From so many bytes on that the client has not taken, nothing further is sent until half of them are taken; what
     /// was not sent comes from the log. Default: 256 KiB.
     var outboundWatermarkByteCount = 256 * 1024
+    /// How many bytes the kernel takes for a client that is not ready for them, about; the rest waits here, up to the
+    /// watermark. Default: 128 KiB.
+    var unsentByteCount = 128 * 1024
     /// How many bytes of events are read from the log at a time for a client that catches up. Default: 64 KiB.
     var pageByteCount = 64 * 1024
+    /// How many such pages are read for the connections of one event loop at a time, so that replays never keep commits
+    /// waiting for long. Default: 4.
+    var maximumPages = 4
     /// The most that is written at a time, in bytes: a larger commit comes to the client page by page, from the log.
     /// So no connection has more than this and the watermark waiting for it, besides its answers. Default: 1 MiB.
     var maximumWriteByteCount = 1024 * 1024

@@ -5,6 +5,8 @@ import Logging
 struct StreamServices: Sendable {
     let runtime: AgentRuntime
     let delivery: StreamDelivery
+    /// Where those who are behind read.
+    let pages: ThreadPages
     /// Look-ups and pages.
     let readers: WorkerPool
     /// Look-ups that take a snapshot; these may fold a long thread, or wait for who does.

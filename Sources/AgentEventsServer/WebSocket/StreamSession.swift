@@ -14,15 +14,14 @@ final class StreamSession {
     private let connection: ConnectionID
     /// In the order of their subscription.
     private var subscriptions: [StreamSubscription] = []
-    /// Those that want to read a page, in the order of their turns.
-    private var readQueue: [StreamSubscription] = []
-    private var isReading = false
+    /// Those that want to read a page.
+    var replays = ReplayQueue()
     /// Those whose snapshot is still to be made.
     private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
     /// Whose snapshot is being made.
     private var snapshotSubscription: StreamSubscription?
     private var emissions: StreamEmissions
-    private var isEnded = false
+    private(set) var isEnded = false
 
     init(
         _ connection: ConnectionID,
@@ -71,7 +70,7 @@ final class StreamSession {
         services.metrics.disconnected()
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
-        readQueue = []
+        replays.removeAll()
         snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
     }
@@ -163,7 +162,7 @@ final class StreamSession {
 
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
         let job = SubscriptionLookUp(
-            request: request, principal: principal, log: services.runtime.log, consumers: services.consumers,
+            request: request, principal: principal, pages: services.pages, consumers: services.consumers,
             snapshots: services.snapshots)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
@@ -212,7 +211,7 @@ final class StreamSession {
                 .subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
         }
         let subscription = subscriptions.remove(at: index)
-        readQueue.removeAll { $0 === subscription }
+        replays.remove(subscription)
         forget(subscription)
         send(.unsubscribed(tag, thread))
     }
@@ -249,66 +248,19 @@ final class StreamSession {
 
     // MARK: Replay
 
-    /// Replays are read one page at a time, the subscriptions in turn.
-    func wantsToRead(_ subscription: StreamSubscription) {
-        if !readQueue.contains(where: { $0 === subscription }) { readQueue.append(subscription) }
-    }
-
-    /// As above, in the middle of a commit: the read begins when the loop comes to flush.
+    /// In the middle of a commit: the read begins when the loop comes to flush.
     func wantsToRead(_ subscription: StreamSubscription, written: inout [StreamSession]) {
         wantsToRead(subscription)
         markWritten(&written)
     }
 
+    /// Whether the subscription has not ended.
+    func has(_ subscription: StreamSubscription) -> Bool { subscriptions.contains { $0 === subscription } }
+
     func writabilityChanged() {
         lookUpNext()
         readNext()
         output.flush()
-    }
-
-    private func readNext() {
-        while !isReading, output.isWritable, !readQueue.isEmpty {
-            let subscription = readQueue.removeFirst()
-            if let after = subscription.startReading() { read(subscription, after: after) }
-        }
-    }
-
-    private func read(_ subscription: StreamSubscription, after: UInt64) {
-        isReading = true
-        let job = PageRead(
-            thread: subscription.thread, after: after, byteCount: services.limits.pageByteCount,
-            merges: subscription.merges, log: services.runtime.log)
-        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
-        let eventLoop = loop.eventLoop
-        services.readers.submit {
-            let outcome = await job.run()
-            eventLoop.execute { session.value.didRead(subscription.value, outcome) }
-        }
-    }
-
-    private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
-        isReading = false
-        guard !isEnded else { return }
-        // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
-        guard subscriptions.contains(where: { $0 === subscription }) else {
-            readNext()
-            return output.flush()
-        }
-        switch outcome {
-        case .success(let page):
-            if let trim = page.trim {
-                services.metrics.resets(.trimmed)
-                send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
-            }
-            services.metrics.sent(subscription.didRead(page))
-            readNext()
-            output.flush()
-        case .failure(let error):
-            // Nothing can be promised about this thread any more; the client comes back with its cursor.
-            services.logger.error("page not read", metadata: ["error.code": "\(error.code)"])
-            output.close(.internalError, reason: error.message)
-        }
     }
 
     /// The subscription has caught up for the first time.
@@ -412,6 +364,12 @@ final class StreamSession {
     func send(_ message: ServerMessage) { output.write(message.encoded()) }
 
     func write(_ frames: ByteBuffer) { output.write(frames: frames) }
+
+    func write(_ message: [UInt8]) { output.write(message) }
+
+    func flush() { output.flush() }
+
+    func close(_ code: WebSocketCloseCode, reason: String) { output.close(code, reason: reason) }
 
     /// Writes a commit's frames; the loop flushes once for all that the commit brought.
     func write(_ frames: ByteBuffer, written: inout [StreamSession]) {

@@ -11,6 +11,17 @@ enum WebSocketFraming {
         buffer.writeBytes(payload)
     }
 
+    /// Leaves the payload of a frame that was made here.
+    static func removeHeader(of frame: inout ByteBufferView) {
+        let byteCount: Int
+        switch frame[frame.startIndex + 1] {
+        case 126: byteCount = 4
+        case 127: byteCount = maximumHeaderByteCount
+        default: byteCount = 2
+        }
+        frame = frame.dropFirst(byteCount)
+    }
+
     /// Room for so many frames with so many bytes of payload in all.
     static func capacity(frameCount: Int, payloadByteCount: Int) -> Int {
         frameCount * maximumHeaderByteCount + payloadByteCount

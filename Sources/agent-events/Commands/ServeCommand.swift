@@ -91,6 +91,9 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var drainTimeout = 5.0
 
+    @OptionGroup
+    var sinks: SinkOptions
+
     @Flag(help: "Serve the agent guide, which answers questions about a folder of text files.")
     var demo = false
 
@@ -147,16 +150,19 @@ struct ServeCommand: AsyncParsableCommand {
         logger.logLevel = logLevel
         if inMemory {
             let log = InMemoryEventLog()
-            try await serve(log, agents, logger) { log.close() }
+            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger) { log.close() }
         } else {
             let configuration = SQLiteEventLog.Configuration(durability: durability ?? .process)
             let log = SQLiteEventLog(path: try databasePath(), configuration: configuration)
-            try await serve(log, agents, logger) { try await log.close() }
+            try await serve(log, try sinks.sinks(settingAsideIn: data ?? Self.defaultFolder), agents, logger) {
+                try await log.close()
+            }
         }
     }
 
     private func serve(
         _ log: any EventLog,
+        _ sinks: [any EventSink],
         _ agents: [any ServedAgent],
         _ logger: Logger,
         close: @escaping @Sendable () async throws -> Void
@@ -173,8 +179,8 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         let service = AgentEventsService(
-            runtime: AgentRuntime(log: log, configuration: runtime), agents: agents, configuration: configuration,
-            logger: logger,
+            runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
+            configuration: configuration, logger: logger,
             onListening: greet,
             onStuckAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         try await run(ServiceGroup(services: [service], logger: logger))
@@ -219,9 +225,11 @@ struct ServeCommand: AsyncParsableCommand {
         return [GuideAgent(folder: folder, folderName: path == "." ? "this folder" : path)]
     }
 
+    private static var defaultFolder: String { "data" }
+
     /// Makes the data folder if there is none.
     private func databasePath() throws -> String {
-        let folder = data ?? "data"
+        let folder = data ?? Self.defaultFolder
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {

@@ -72,8 +72,8 @@ struct SubscriptionStateMachineTests {
 
     @Test func aPageThatIsNotTheLastOrIsOvertakenReadsOn() {
         var machine = Self.machine(.reading)
-        let more = machine.wrotePage(upTo: 9, reachesEnd: false, head: 0)
-        #expect(more == .read(after: 9))
+        let more = machine.wrotePage(upTo: 8, reachesEnd: false, head: 0)
+        #expect(more == .read(after: 8))
         machine = Self.machine(.reading)
         let overtaken = machine.wrotePage(upTo: 9, reachesEnd: true, head: 10)
         #expect(overtaken == .read(after: 9))
@@ -109,8 +109,18 @@ struct SubscriptionStateMachineTests {
         #expect(again == .goLive(isFirst: false))
     }
 
-    /// A log, the way of its commits to the loop, pages that are read at one moment and arrive at another, a connection
-    /// that fills up: whatever the order of these, the subscriber gets each event once, in order.
+    /// A page that others read too may have been read before the loop listened: what was looked up since then decides.
+    @Test func anEarlierPageThatReachesWhatWasLookedUpIsTheLast() {
+        var machine = Self.machine(.reading)
+        let early = machine.wrotePage(upTo: 8, reachesEnd: false, head: 0)
+        #expect(early == .read(after: 8))
+        _ = machine.startReading()
+        let last = machine.wrotePage(upTo: 9, reachesEnd: false, head: 0)
+        #expect(last == .goLive(isFirst: true))
+    }
+
+    /// A log, the way of its commits to the loop, pages that are read at one moment and arrive at another, some of them
+    /// before anybody asked for them and without a word on what follows, a connection that fills up: whatever the order of these, the subscriber gets each event once, in order.
     @Test(arguments: 0..<2000 as Range<UInt64>)
     func everyEventIsWrittenOnceInAnyInterleaving(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -160,7 +170,12 @@ struct SubscriptionStateMachineTests {
                 wantsToRead = false
                 guard let after = machine.startReading() else { continue }
                 let last = min(log, after + .random(in: 1...4, using: &generator))
-                page = (last, last == log)
+                if .random(using: &generator) {
+                    // Read earlier, by somebody else.
+                    page = (.random(in: min(after + 1, last)...last, using: &generator), false)
+                } else {
+                    page = (last, last == log)
+                }
                 idle = 0
             case 5:
                 guard let read = page, let cursor = machine.cursor else { continue }

@@ -136,4 +136,70 @@ struct MessageTests {
             #expect(try reader.errorCode == "auth.scope_missing")
         }
     }
+
+    // MARK: Keys
+
+    private static let key = ["Idempotency-Key": #""a-key""#]
+
+    @Test func aMessageWithAKeyIsTakenOnce() async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let first = try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
+            #expect(first.status == 202)
+            let run = try run(first)
+            _ = try await types(of: service, until: run)
+            let again = try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
+            #expect(again.status == 202)
+            #expect(try again.json == (try first.json))
+            // Another key, another message.
+            let other = try await service.client.post(
+                Self.path, #"{"text":"Hello"}"#, headers: ["Idempotency-Key": "other"])
+            #expect(try other.json["message_id"] != (try first.json["message_id"]))
+            let types = try await types(of: service, until: try self.run(other))
+            #expect(types.filter { $0 == "user_message" }.count == 2)
+            #expect(types.filter { $0 == "agent_started" }.count == 2)
+        }
+    }
+
+    @Test func manyAtOnceWithOneKeyAreOneMessageAndOneRun() async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let answers = try await withThrowingTaskGroup(of: RawHTTPClient.Answer.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(answers.map(\.body)).count == 1)
+            let last = try await service.client.post(Self.path, #"{"text":"the last"}"#)
+            let types = try await types(of: service, until: try run(last))
+            #expect(types.filter { $0 == "user_message" }.count == 2)
+            #expect(types.filter { $0 == "agent_started" }.count == 2)
+        }
+    }
+
+    /// The process ended behind the message and before its run: whoever sends it again gets the run.
+    @Test func aMessageThatWasLoggedAndNotAnsweredIsAnsweredWhenItComesAgain() async throws {
+        let log = InMemoryEventLog()
+        let first = try await withRunningService(log: log) { service in
+            try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
+        }
+        log.close()
+        try await withRunningService(log: log, agents: [EchoAgent()]) { service in
+            let again = try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
+            #expect(try again.json["message_id"] == (try first.json["message_id"]))
+            let types = try await types(of: service, until: try run(again))
+            #expect(types.filter { $0 == "user_message" }.count == 1)
+            #expect(types.last == "agent_completed")
+        }
+    }
+
+    @Test func aKeyThatIsNoneIsRefused() async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let answer = try await service.client.post(
+                Self.path, #"{"text":"Hello"}"#, headers: ["Idempotency-Key": "a b"])
+            #expect(answer.status == 400)
+            #expect(try answer.errorCode == "request.invalid")
+        }
+    }
 }

@@ -45,7 +45,7 @@ struct RawHTTPClient: Sendable {
     }
 
     /// Sends a text and reads until the answer is whole, or the server closes.
-    private func exchange(_ request: String) async throws -> Answer {
+    func exchange(_ request: String) async throws -> Answer {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {

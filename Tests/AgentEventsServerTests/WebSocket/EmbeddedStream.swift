@@ -22,9 +22,10 @@ final class EmbeddedStream {
         let runtime = AgentRuntime(log: log)
         let logger = Logger(label: "test")
         let metrics = StreamMetrics(factory: factory)
-        delivery = StreamDelivery(eventLoops: [loop], metrics: metrics)
+        let pages = ThreadPages(log: log, pageByteCount: limits.pageByteCount, metrics: metrics)
+        delivery = StreamDelivery(eventLoops: [loop], pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
         let services = StreamServices(
-            runtime: runtime, delivery: delivery, readers: WorkerPool(workerCount: 1),
+            runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
             snapshotReaders: WorkerPool(workerCount: 1), emitters: WorkerPool(workerCount: 1), consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
             logger: logger)

@@ -95,16 +95,21 @@ struct RetentionSweepTests {
     /// A state that is too large to be stored keeps nothing from being trimmed, and is counted.
     @Test func aStateThatIsTooLargeIsGivenUp() async throws {
         let log = InMemoryEventLog()
-        let policy = RetentionPolicy(maximumEventsPerThread: 1)
+        // All but the ends of the messages and of the run.
+        let policy = RetentionPolicy(maximumEventsPerThread: 11)
         try await withAgentRuntime(log: log, configuration: configuration(policy)) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            // JSON writes each character six times as long.
+            _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+            // JSON writes each character six times as long; what is open has no limit.
             let text = String(repeating: "\u{1}", count: 150_000)
-            let drafts = ["m_1", "m_2", "m_3"].map { (message: MessageID) in
-                EventDraft(.userMessage(UserMessage(message: message, user: "u_1", text: text)))
+            for number in 0..<10 {
+                let delta = MessageDelta(message: try MessageID("m_\(number)"), text: text)
+                _ = try await context.emit(EventDraft(run: "r_1", .messageDelta(delta)))
             }
-            _ = try await context.emit(drafts)
-            try await wait(for: "the trim") { try await log.thread("t_1")?.oldest.sequence == 3 }
+            let failure = RunFailure(code: "test.over", message: "over", retryable: false)
+            let end = AgentFailed(error: failure, durationMilliseconds: 0)
+            _ = try await context.emit(EventDraft(run: "r_1", .agentFailed(end)))
+            try await wait(for: "the trim") { try await log.thread("t_1")?.oldest.sequence == 12 }
             #expect(try await ThreadSnapshot.load(.trimmed, of: "t_1", from: log) == nil)
             try await wait(for: "the count") { runtime.retentionState?.droppedSnapshotCount == 1 }
         }

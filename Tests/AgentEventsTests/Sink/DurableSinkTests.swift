@@ -219,6 +219,7 @@ struct DurableSinkTests {
     @Test(arguments: [
         ("", SinkError.Code.offsetUnreadable), ("7", .offsetUnreadable), ("{\"offset\":1}", .offsetUnreadable),
         ("{\"version\":2,\"offset\":1}", .offsetUnreadable), ("{\"version\":1,\"offset\":-1}", .offsetUnreadable),
+        ("{\"version\":1,\"offset\":1,\"last\":{\"thread_id\":\"t_1\",\"id\":\"7\"}}", .offsetUnreadable),
         ("{\"version\":1,\"offset\":1.0}", .offsetUnreadable), ("{\"version\":1,\"offset\":8}", .offsetUnknown),
     ])
     func anOffsetThatCannotBeUsedStopsTheSinkAndStays(text: String, code: SinkError.Code) async throws {
@@ -244,6 +245,8 @@ struct DurableSinkTests {
     @Test func offsetsSurviveARoundTrip() throws {
         for offset in [0, 1, 42, UInt64(Int64.max), .max] {
             #expect(try SinkOffset(decoding: SinkOffset(offset).encoded(), name: "a").offset == offset)
+            let place = SinkOffset(offset, last: .init(thread: "t_1", id: EventID(generation: 3, sequence: 42)))
+            #expect(try SinkOffset(decoding: place.encoded(), name: "a") == place)
         }
         #expect(SinkOffset(42).encoded() == Array("{\"version\":1,\"offset\":42}".utf8))
     }

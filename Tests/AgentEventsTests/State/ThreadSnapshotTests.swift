@@ -45,8 +45,8 @@ struct ThreadSnapshotTests {
         _ expected: UInt64?
     ) async throws {
         let (log, record) = try await Self.trimmedLog()
-        if let trimmed { try await log.save([Self.snapshot(upTo: trimmed).stored(for: "t_1", in: .trimmed)]) }
-        if let latest { try await log.save([Self.snapshot(upTo: latest).stored(for: "t_1", in: .latest)]) }
+        if let trimmed { try await log.save(try Self.snapshot(upTo: trimmed).stored(for: "t_1", in: .trimmed)) }
+        if let latest { try await log.save(try Self.snapshot(upTo: latest).stored(for: "t_1", in: .latest)) }
         let newest = try await ThreadSnapshot.newest(of: "t_1", record: record, upTo: limit, in: log, log)
         #expect(newest?.cursor.sequence == expected)
     }
@@ -54,11 +54,40 @@ struct ThreadSnapshotTests {
     @Test func oneOfATailThatWasLostDoesNotCount() async throws {
         let (log, record) = try await Self.trimmedLog()
         for place in ThreadSnapshot.Place.allCases {
-            try await log.save([Self.snapshot(upTo: 8, generation: 9).stored(for: "t_1", in: place)])
+            try await log.save(try Self.snapshot(upTo: 8, generation: 9).stored(for: "t_1", in: place))
             #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
         }
         try await log.save([StoredValue(.snapshot, thread: "t_1", name: "", bytes: [1, 2, 3])])
         #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
+    }
+
+    /// One that is larger than a value is stored in parts, of which none is left when a smaller one takes its place.
+    @Test(arguments: ThreadSnapshot.Place.allCases)
+    func aLargeStateIsStoredInParts(_ place: ThreadSnapshot.Place) async throws {
+        let log = InMemoryEventLog()
+        _ = try await log.open()
+        var state = ThreadState()
+        for number in 1...3 as ClosedRange<UInt64> {
+            // JSON writes each character six times as long.
+            let text = String(repeating: "\u{1}", count: 150_000)
+            state.apply(
+                AgentEvent(
+                    id: EventID(generation: 1, sequence: number), thread: "t_1", time: Timestamp(milliseconds: 0),
+                    payload: .userMessage(UserMessage(message: "m", user: "u_1", text: text))))
+        }
+        let large = try #require(ThreadSnapshot(state))
+        #expect(large.bytes.count > 2 * StoredValue.maximumByteCount)
+        let values = try large.stored(for: "t_1", in: place)
+        for value in values { try value.checkLimits() }
+        try await log.save(values)
+        #expect(try await ThreadSnapshot.load(place, of: "t_1", from: log) == large)
+        #expect(try await log.loadAll(.snapshot, thread: "t_1").count == 3)
+        let small = try Self.snapshot(upTo: 3)
+        try await log.save(try small.stored(for: "t_1", in: place))
+        #expect(try await ThreadSnapshot.load(place, of: "t_1", from: log) == small)
+        #expect(try await log.loadAll(.snapshot, thread: "t_1").count == 1)
+        try await log.save(ThreadSnapshot.removal(of: place, for: "t_1"))
+        #expect(try await ThreadSnapshot.load(place, of: "t_1", from: log) == nil)
     }
 
     private static func trimmedLog() async throws -> (InMemoryEventLog, ThreadRecord) {

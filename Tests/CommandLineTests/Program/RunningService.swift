@@ -48,6 +48,14 @@ struct RunningService: Sendable {
         return outcome.lines
     }
 
+    /// The numbers of a thread's events, at most 1000, as far as they are kept.
+    func page(_ thread: String) async throws -> [UInt64] {
+        let url = try #require(URL(string: "http://\(authority)/v1/threads/\(thread)/events?after=start&limit=1000"))
+        let (data, _) = try await URLSession.shared.data(from: url)
+        let events = try JSONValue(parsing: Array(data))["events"]?.arrayValue
+        return try #require(events).compactMap { $0["seq"]?.integerValue.map { UInt64($0) } }
+    }
+
     /// Emits lines.
     func emit(_ lines: [String], thread: String, _ arguments: [String] = []) async throws -> Program.Outcome {
         try await Program.run(

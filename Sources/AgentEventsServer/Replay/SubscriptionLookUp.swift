@@ -4,7 +4,7 @@ import AgentEvents
 struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
-    let log: any EventLog
+    let pages: ThreadPages
     /// Where to look the consumer's place up; `nil` when there is no consumer.
     let consumers: ConsumerAcknowledgements?
     let snapshots: ThreadSnapshots
@@ -57,13 +57,13 @@ struct SubscriptionLookUp: Sendable {
 
     private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
         let thread = request.thread
-        let record = try await log.thread(thread)
+        let record = try await pages.record(of: thread)
         // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
             if case .after = start, request.snapshot != .atStart { found.reset = .unknown }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
-                found.snapshot = Self.encode(ThreadState(), thread)
+                found.snapshot = ServerMessage.snapshot(ThreadState(), of: thread)
             }
             return found
         }
@@ -71,7 +71,11 @@ struct SubscriptionLookUp: Sendable {
             opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
             head: record.head)
         if request.snapshot != .atStart {
-            let resolved = try await log.resolve(start, in: thread, record: record)
+            let resolved = try await start.resolve(in: record) { (sequence) async throws(EventLogError) in
+                // The page that the cursor's event is on is mostly the one that comes next.
+                let found = try await pages.read(thread, after: sequence - 1)
+                return FoundEvent(id: found.page?.id(of: sequence), isTrimmed: found.trim != nil)
+            }
             if case .position(let after) = resolved {
                 found.opened.after = after
                 found.opened.cursor = Self.cursor(at: start, head: record.head)
@@ -82,7 +86,7 @@ struct SubscriptionLookUp: Sendable {
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
             let state = try await snapshots.state(of: thread)
-            found.snapshot = Self.encode(state, thread)
+            found.snapshot = ServerMessage.snapshot(state, of: thread)
             found.opened.cursor = state.cursor
             found.opened.after = state.cursor?.sequence ?? found.opened.after
         }
@@ -96,14 +100,17 @@ struct SubscriptionLookUp: Sendable {
         case .after(let cursor): cursor
         }
     }
+}
 
-    private static func encode(_ state: ThreadState, _ thread: ThreadID) -> [UInt8] {
-        ServerMessage.snapshot(thread, cursor: state.cursor, state: state.json).encoded()
+extension ServerMessage {
+    /// The encoded message with a state.
+    static func snapshot(_ state: ThreadState, of thread: ThreadID) -> [UInt8] {
+        snapshot(thread, cursor: state.cursor, state: state.json).encoded()
     }
 }
 
 extension SubscribeRequest.SnapshotUse {
-    fileprivate func isTaken(onReset isReset: Bool) -> Bool {
+    func isTaken(onReset isReset: Bool) -> Bool {
         switch self {
         case .never: false
         case .onReset: isReset

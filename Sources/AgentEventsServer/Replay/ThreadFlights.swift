@@ -1,10 +1,10 @@
 import AgentEvents
 
-/// Who works a thread's state out, and who waits for it: one at a time for each thread, and those who come in the meantime
-/// share the next turn. So whoever asks gets a state that has everything committed before.
-struct SnapshotFlights<Waiter> {
+/// Who works something of a thread out, and who waits for it: one at a time for each thread, and those who come in the
+/// meantime share the next turn. So whoever asks gets what has everything committed before.
+struct ThreadFlights<Waiter> {
     private struct Flight {
-        /// Get the state that is being worked out.
+        /// Get what is being worked out.
         var members: [Waiter] = []
         /// Came too late for it.
         var next: [Waiter] = []
@@ -13,7 +13,7 @@ struct SnapshotFlights<Waiter> {
     private var flights: [ThreadID: Flight] = [:]
 
     enum JoinAction: Equatable {
-        /// The caller works the state out, and then says so.
+        /// The caller works it out, and then says so.
         case lead
         /// The caller waits to be told.
         case wait
@@ -30,7 +30,7 @@ struct SnapshotFlights<Waiter> {
     }
 
     struct Landing {
-        /// Get the state, or the error.
+        /// Get the outcome.
         var members: [Waiter]
         /// Works the next one out; `nil` when nobody waits.
         var leader: Waiter?

@@ -3,8 +3,8 @@ import Testing
 
 @testable import AgentEventsServer
 
-struct SnapshotFlightsTests {
-    private typealias Flights = SnapshotFlights<String>
+struct ThreadFlightsTests {
+    private typealias Flights = ThreadFlights<String>
 
     /// The leader works the state out; those who come meanwhile share the next turn, and not this one.
     @Test func whoComesWhileAStateIsWorkedOutWaitsForTheNext() {

@@ -1,0 +1,16 @@
+import AgentEvents
+import HTTPTypes
+import HummingbirdCore
+
+extension Request {
+    /// What stands in `Idempotency-Key`, as it is or as a quoted string; `nil` for none.
+    func idempotencyKey() throws(ProtocolError) -> IdempotencyKey? {
+        guard var text = headers[.idempotencyKey] else { return nil }
+        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = String(text.dropFirst().dropLast()) }
+        do throws(IdentifierError) {
+            return try IdempotencyKey(text)
+        } catch {
+            throw ProtocolError(error, path: nil)
+        }
+    }
+}

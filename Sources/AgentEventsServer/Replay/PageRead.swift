@@ -1,0 +1,44 @@
+import AgentEvents
+import NIOCore
+
+/// Gets the next page for a subscriber that is behind. Runs on a worker.
+struct PageRead: Sendable {
+    let thread: ThreadID
+    let after: UInt64
+    let merges: Bool
+    /// Where the state comes from that stands for events that were trimmed; `nil` when the subscriber wants none.
+    let snapshots: ThreadSnapshots?
+    let pages: ThreadPages
+
+    struct Page: Sendable {
+        /// The frames of the events behind the cursor, which others may share; empty when there are none.
+        var frames: [ByteBuffer] = []
+        /// The last event that the frames have; `nil` when there are none.
+        var lastID: EventID?
+        /// Whether nothing followed when the page was read.
+        var reachesEnd: Bool
+        /// Set when events behind the cursor were trimmed before they were read.
+        var trim: ReadTrim?
+        /// The message with the state that stands for everything up to ``lastID``, in the place of frames.
+        var snapshot: [UInt8]?
+    }
+
+    func run() async -> Result<Page, EventLogError> {
+        do throws(EventLogError) {
+            let found = try await pages.read(thread, after: after)
+            var read = Page(reachesEnd: found.reachesEnd, trim: found.trim)
+            if found.trim != nil, let snapshots {
+                let state = try await snapshots.state(of: thread)
+                read.snapshot = ServerMessage.snapshot(state, of: thread)
+                read.lastID = state.cursor
+                read.reachesEnd = false
+            } else if let page = found.page {
+                read.frames = page.frames(after: max(after, found.trim?.sequence ?? 0), merges: merges)
+                read.lastID = page.lastID
+            }
+            return .success(read)
+        } catch {
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,11 @@
+import AgentEvents
+
+/// Events that a reader has not seen, and that are not to be had any more.
+struct ReadTrim: Sendable {
+    /// The last of them.
+    var sequence: UInt64
+    /// Its id, when it is known.
+    var cursor: EventID?
+    /// The oldest event that is kept; `nil` for none.
+    var oldest: EventID?
+}

@@ -1,0 +1,34 @@
+import AgentEvents
+import AgentEventsServer
+import Testing
+
+/// What is no HTTP is answered with JSON as well.
+struct ParseErrorTests {
+    @Test(arguments: [
+        "nonsense\r\n\r\n",
+        "GET /health HTTP/9.9\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost 127.0.0.1\r\n\r\n",
+        "GET /v1/stream HTTP/1.1\r\nUpgrade: websocket\r\nbad header: x\r\n\r\n",
+        "POST /v1/threads/t/events HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
+        "POST /v1/threads/t/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ])
+    func whatIsNoHTTPGetsAnErrorWithACode(_ request: String) async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.exchange(request)
+            #expect(answer.status == 400)
+            #expect(try answer.errorCode == "request.invalid")
+            #expect(answer.headers["content-type"] == "application/json")
+            #expect(answer.headers["connection"] == "close")
+            #expect(try await service.client.get("/health").status == 200)
+        }
+    }
+
+    /// An answer that has begun is not cut by another one.
+    @Test func nonsenseBehindARequestDoesNotSpoilItsAnswer() async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.exchange("GET /health HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
+            #expect(answer.status == 200 || answer.status == 400)
+            if answer.status == 400 { #expect(try answer.errorCode == "request.invalid") }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import AgentEvents
+import Foundation
+import Testing
+
+/// `serve` with sinks of its own.
+@Suite(.serialized) struct SinkOptionsTests {
+    @Test func aFileSinkHasTheBytesOfTheLogAcrossAKill() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = "\(folder.path)/events.ndjson"
+            let arguments = ["--data", "\(folder.path)/data", "--file-sink", path]
+            for round in 1...3 {
+                try await RunningService.with(arguments) { service in
+                    let lines = (1...20).map { #"{"type":"custom","data":{"name":"n","value":\#($0)}}"# }
+                    #expect(try await service.emit(lines, thread: "t").status == 0)
+                    // Killed at once, or stopped: what is missing comes after the next start.
+                    service.program.send(signal: round == 3 ? SIGTERM : SIGKILL)
+                    _ = try await service.program.outcome()
+                }
+            }
+            let text = String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+            let numbers = try text.split(separator: "\n").map { try EventDecoder.decode(Array($0.utf8)).id.sequence }
+            #expect(numbers == Array(1...60))
+        }
+    }
+
+    @Test func optionsThatDoNotGoTogetherAreRefused() async throws {
+        let alone = try await Program.run(["serve", "--in-memory", "--webhook", "http://127.0.0.1:1/"])
+        #expect(alone.status == 64)
+        #expect(alone.error.contains("--webhook-secret-file"))
+        let missing = try await Program.run([
+            "serve", "--in-memory", "--webhook", "http://127.0.0.1:1/", "--webhook-secret-file", "/nowhere",
+        ])
+        #expect(missing.status == 64)
+        #expect(missing.error.contains("/nowhere"))
+        try await TemporaryFolder.with { folder in
+            try folder.write("secret", "a secret that is long enough\n")
+            let scheme = try await Program.run([
+                "serve", "--in-memory", "--webhook", "gopher://x/", "--webhook-secret-file", "\(folder.path)/secret",
+            ])
+            #expect(scheme.status == 64, "\(scheme.error)")
+        }
+    }
+
+    /// Events arrive at another service of ours, which does not know what to do with them, and says so: what is refused is
+    /// set aside where it can be read.
+    @Test func whatAWebhookRefusesIsSetAside() async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("secret", "a secret that is long enough\n")
+            try await RunningService.with(["--in-memory"]) { receiver in
+                let data = "\(folder.path)/data"
+                let arguments = [
+                    "--data", data, "--webhook", "http://\(receiver.authority)/nothing", "--webhook-secret-file",
+                    "\(folder.path)/secret",
+                ]
+                try await RunningService.with(arguments) { service in
+                    let line = #"{"type":"custom","data":{"name":"n","value":"refused"}}"#
+                    #expect(try await service.emit([line], thread: "t").status == 0)
+                    service.program.send(signal: SIGTERM)
+                    let outcome = try await service.program.outcome()
+                    #expect(outcome.status == 0)
+                    #expect(outcome.error.contains("set aside"), "\(outcome.error)")
+                }
+                let letters = FileManager.default.contents(atPath: "\(data)/webhook-refused.ndjson") ?? Data()
+                let letter = try JSONValue(parsing: Array(letters.prefix { $0 != UInt8(ascii: "\n") }))
+                #expect(letter["sink"] == "webhook")
+                #expect(letter["event"]?["data"]?["value"] == "refused")
+            }
+        }
+    }
+}
