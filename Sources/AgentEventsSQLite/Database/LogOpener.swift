@@ -47,7 +47,7 @@ struct LogOpener {
                 connection: connection,
                 indexWriter: indexWriter,
                 durability: configuration.durability,
-                end: end,
+                position: state.position,
                 nextThread: state.lastThread + 1
             )
             let opening = LogOpening(
@@ -105,6 +105,8 @@ struct LogOpener {
 
     private struct Recovery {
         var generation: UInt64
+        /// Where the blocks of this opening begin.
+        var position: Int64
         var threadsWithOpenRuns: [ThreadID]
         var tail: LogTail
         var lastThread: UInt64
@@ -128,13 +130,17 @@ struct LogOpener {
         try scan.run(into: &tail)
         // The blocks know a later generation only where the file of the index was lost.
         let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
+        // Of the last opening nothing may be left; its positions are not used again all the same.
+        let position = last == 0 ? 0 : max(end, try LogDatabase.meta("last_start", in: database)) + Segment.openingGap
         try database.inTransaction(.immediate) {
             try LogDatabase.setMeta("generation", to: Int64(last + 1), in: database)
+            try LogDatabase.setMeta("last_start", to: position, in: database)
             return .commit
         }
         let lastStored = UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database))
         return Recovery(
             generation: last + 1,
+            position: position,
             threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
             tail: tail,
             lastThread: max(lastStored, scan.lastThread)

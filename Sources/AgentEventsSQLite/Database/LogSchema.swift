@@ -5,10 +5,11 @@ import GRDB
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
 /// the blocks do not say, except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
 /// threads are kept, and where blocks are missing (`removed`: from a position to behind the last event, a log offset).
+/// `meta` has the generation, up to where the blocks are in the index, and where those of the last opening begin.
 enum LogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("blocks in files") { database in
+        migrator.registerMigration("index of blocks in files") { database in
             try database.execute(
                 sql: """
                     CREATE TABLE thread (
@@ -33,13 +34,10 @@ enum LogSchema {
                         PRIMARY KEY (kind, thread, name)
                     ) WITHOUT ROWID;
                     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-                    INSERT INTO meta VALUES ('generation', 0), ('indexed_through', 0);
+                    INSERT INTO meta VALUES ('generation', 0), ('indexed_through', 0), ('last_start', 0);
+                    CREATE TABLE removed (start INTEGER PRIMARY KEY, through INTEGER NOT NULL);
                     """
             )
-        }
-        migrator.registerMigration("retention") { database in
-            try database.execute(
-                sql: "CREATE TABLE removed (start INTEGER PRIMARY KEY, through INTEGER NOT NULL)")
         }
         return migrator
     }
