@@ -236,8 +236,4 @@ import Testing
             }
         }
     }
-
-    private func blockFiles(of path: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted().map { "\(path)-blocks/\($0)" }
-    }
 }

@@ -125,10 +125,6 @@ import Testing
         }
     }
 
-    private func blockFiles(of path: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted().map { "\(path)-blocks/\($0)" }
-    }
-
     private let eventCount: UInt64 = 60
 
     private func closedLog(in folder: String) async throws -> String {

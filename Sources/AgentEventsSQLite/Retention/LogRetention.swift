@@ -255,6 +255,8 @@ final class LogRetention: Sendable {
         let blocks = connection.blocks
         let segments = blocks.segments
         guard let index = segments.firstIndex(where: { $0.start == pass.segment.start }), index + 1 < segments.count,
+            // A commit that was under way when the pass began is in it; then the next sweep looks at all of it.
+            segments[index].end == pass.segment.end,
             // References that are in memory only would lead into nothing.
             try indexWriter.update(before: pass.segment.end)
         else { return }
