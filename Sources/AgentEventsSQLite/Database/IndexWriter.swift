@@ -92,10 +92,26 @@ final class IndexWriter: Sendable {
         connection.tail.withLock { $0.didWrite(update) }
     }
 
-    /// Waits for what is under way and writes the rest.
+    /// Waits for what is under way and writes the rest. Nothing is written afterwards.
     func close(writingEverything: Bool) throws(EventLogError) {
-        queue.sync {}
-        try check()
-        if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
+        let result: Result<Void, EventLogError> = queue.sync {
+            do throws(EventLogError) {
+                try check()
+                // Behind all others: what one takes out of the memory the next one takes for written.
+                if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
+            } catch {
+                end(with: error)
+                return .failure(error)
+            }
+            end(with: EventLogError(.closed, "the log \(connection.path) was closed"))
+            return .success(())
+        }
+        try result.get()
+    }
+
+    private func end(with error: EventLogError) {
+        state.withLock { state in
+            if state.error == nil { state.error = error }
+        }
     }
 }
