@@ -40,6 +40,17 @@ final class IndexWriter: Sendable {
         if connection.tail.withLock({ $0.backlog }) > Self.backlogLimit { queue.sync {} }
     }
 
+    /// Has the blocks before a position flushed to the disk, beside the writer of the blocks.
+    func synchronize(upTo position: Int64) {
+        queue.async { [self] in
+            do throws(EventLogError) {
+                try connection.blocks.synchronize(upTo: position)
+            } catch {
+                end(with: error)
+            }
+        }
+    }
+
     private func run() {
         do throws(EventLogError) {
             try write(connection.tail.withLock { $0.takeUpdate(limit: Self.updateLimit) }, "writing the index of")

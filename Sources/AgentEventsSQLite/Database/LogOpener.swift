@@ -25,10 +25,18 @@ struct LogOpener {
         }
         do {
             try migrate(pool)
-            let indexedThrough = try pool.read { try LogDatabase.meta("indexed_through", in: $0) }
+            let (indexedThrough, lastStart, removed) = try pool.read { database in
+                (
+                    try LogDatabase.meta("indexed_through", in: database),
+                    try LogDatabase.meta("last_start", in: database),
+                    try RetentionDatabase.removed(in: database)
+                )
+            }
             let recovery = SegmentRecovery(
                 folder: path + "-blocks",
                 indexedThrough: indexedThrough,
+                lastStart: lastStart,
+                removed: removed,
                 limits: SegmentStore.Limits(
                     segmentByteCount: configuration.segmentByteCount,
                     allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
@@ -39,7 +47,6 @@ struct LogOpener {
             let state = try pool.writeWithoutTransaction {
                 try recover($0, blocks: blocks, from: indexedThrough, end: end)
             }
-            let removed = try pool.read(RetentionDatabase.removed)
             let connection = LogConnection(
                 path: path, blocks: blocks, pool: pool, tail: state.tail, removed: removed, lock: lock)
             let indexWriter = IndexWriter(connection: connection)

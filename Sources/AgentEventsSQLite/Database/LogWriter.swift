@@ -47,13 +47,15 @@ struct LogWriter: Sendable {
         let encoded = BlockEncoder.encode(
             commit.entries, plan: plan, at: position, synced: connection.blocks.synced)
         let end = position + Int64(encoded.bytes.count)
+        let completesFile: Bool
         do throws(EventLogError) {
-            try connection.blocks.write(encoded.bytes, at: position, isNewSegment: isFresh)
+            completesFile = try connection.blocks.write(encoded.bytes, at: position, isNewSegment: isFresh)
             if durability == .disk { try connection.blocks.synchronize(upTo: end) }
         } catch {
             hasFailed = true
             throw error
         }
+        if completesFile { indexWriter.synchronize(upTo: position) }
         isFresh = false
         position = end
         let needsUpdate = connection.tail.withLock { tail in

@@ -6,6 +6,9 @@ import Synchronization
 /// A position counts the bytes written since the log began, so it grows with each block, over all files and openings.
 final class SegmentStore: Sendable {
     private static let openLimit = 256
+    /// A file is not begun before all but so many bytes are on the disk, so that less is ever lost than there is between
+    /// two openings.
+    private static let unsyncedLimit = Segment.openingGap / 2
 
     struct Limits: Sendable {
         /// A file that has so much gets no further commit.
@@ -45,15 +48,29 @@ final class SegmentStore: Sendable {
     // MARK: Writing
 
     /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
-    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) {
+    ///
+    /// - Returns: whether the file before is complete, and no longer written to.
+    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) -> Bool {
         let last = list.withLock { list in list.isLastComplete ? nil : list.last.map { ($0, list.file(of: $0)) } }
         guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
-            if !isNewSegment { try finish() }
-            return try begin(bytes, at: position)
+            if !isNewSegment {
+                try finish()
+                if unsyncedByteCount > Self.unsyncedLimit { try synchronize(upTo: position) }
+            }
+            try begin(bytes, at: position)
+            return !isNewSegment
         }
         var segment = last.0
         try write(bytes, to: file, in: &segment)
         list.withLock { $0.replaceLast(with: segment) }
+        return false
+    }
+
+    private var unsyncedByteCount: Int64 {
+        let synced = synced
+        return list.withLock { list in
+            list.segments.reversed().prefix { $0.end > synced }.reduce(0) { $0 + $1.byteCount }
+        }
     }
 
     private func begin(_ bytes: [UInt8], at position: Int64) throws(EventLogError) {
@@ -83,7 +100,7 @@ final class SegmentStore: Sendable {
             try file.write(bytes, at: size)
         } catch {
             // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
-            try? file.truncate(to: size)
+            try? file.cut(to: size)
             throw EventLogError(systemError: error.systemError, doing: "writing", path: file.path)
         }
         segment.end += Int64(bytes.count)
@@ -96,7 +113,7 @@ final class SegmentStore: Sendable {
         guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
         var segment = last.0
         try failing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
-            try file.truncate(to: segment.byteCount)
+            try file.cut(to: segment.byteCount)
         }
         segment.allocatedByteCount = segment.byteCount
         list.withLock { $0.replaceLast(with: segment) }
@@ -107,7 +124,7 @@ final class SegmentStore: Sendable {
         let synced = synced
         guard synced < end else { return }
         let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
-        for segment in segments {
+        for segment in segments where segment.start < end {
             do throws(EventLogError) {
                 let file = try file(of: segment)
                 try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }

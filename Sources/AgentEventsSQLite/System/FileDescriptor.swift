@@ -76,6 +76,19 @@ final class FileDescriptor: Sendable {
         return count
     }
 
+    /// Whether there is nothing but zeros from an offset on.
+    func isZero(from offset: Int64) throws(Failure) -> Bool {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { buffer.deallocate() }
+        var position = offset
+        while true {
+            let count = try read(into: buffer, at: position)
+            if count == 0 { return true }
+            guard buffer[..<count].allSatisfy({ $0 == 0 }) else { return false }
+            position += Int64(count)
+        }
+    }
+
     /// Writes all bytes.
     func write(_ bytes: [UInt8], at offset: Int64) throws(Failure) {
         let failure: Failure? = bytes.withUnsafeBytes { bytes in
@@ -93,9 +106,10 @@ final class FileDescriptor: Sendable {
         if let failure { throw failure }
     }
 
-    /// Cuts the file.
-    func truncate(to byteCount: Int64) throws(Failure) {
+    /// Cuts the file, and returns when that is on the disk.
+    func cut(to byteCount: Int64) throws(Failure) {
         guard ftruncate(number, off_t(byteCount)) == 0 else { throw Failure(systemError: errno) }
+        try synchronize()
     }
 
     /// Returns when everything written is on the disk.
