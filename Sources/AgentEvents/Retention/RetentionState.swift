@@ -4,7 +4,8 @@ public struct RetentionState: Sendable {
     public var sweepCount = 0
     /// How often a thread was trimmed.
     public var trimCount = 0
-    /// How often a thread was trimmed without its state, because the state exceeded the limit of a stored value.
+    /// How often a thread was trimmed without its state, because the state exceeded the limit of a stored value, or that
+    /// of events trimmed before is not known.
     public var droppedSnapshotCount = 0
     /// Why the last sweep was broken off; `nil` when it was not. The next one tries again.
     public var failure: (any Error)?

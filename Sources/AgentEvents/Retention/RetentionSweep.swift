@@ -49,54 +49,100 @@ final class RetentionSweep: Sendable {
     /// - Returns: whether everything was gone through; `false` when the task was cancelled.
     private func sweep() async throws(EventLogError) -> Bool {
         var previous: [ThreadTrim] = []
+        var failure: EventLogError?
         while !Task.isCancelled {
             let step = try await log.expired(RetentionQuery(policy: policy, now: wallClock.now()))
             guard step.trims.isEmpty || step.trims != previous else {
-                throw EventLogError(.failed, "the log names what was just trimmed as due")
+                throw failure ?? EventLogError(.failed, "the log names what was just trimmed as due")
             }
-            for trim in step.trims { try await keepState(before: trim) }
-            if !step.trims.isEmpty { try await log.trim(step.trims) }
-            state.withLock { $0.trimCount += step.trims.count }
-            if step.isLast { return true }
+            if let error = try await trim(step.trims) { failure = error }
+            if step.isLast {
+                if let failure { throw failure }
+                return true
+            }
             previous = step.trims
             await Task.yield()
         }
         return false
     }
 
-    /// Saves the state of a thread as of its last event that is about to go.
-    private func keepState(before trim: ThreadTrim) async throws(EventLogError) {
-        guard let store, let record = try await log.thread(trim.thread) else { return }
-        let last = min(trim.firstKept - 1, record.head.sequence)
-        guard last >= record.oldest.sequence else { return }
-        let value: StoredValue
-        do {
-            guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else { return }
-            value = snapshot.stored(for: trim.thread, in: .trimmed)
-            try value.checkLimits()
-        } catch let error as EventLogError where error.code != .tooLarge {
-            throw error
-        } catch {
-            // One that would not lead on to what is kept must not stay.
-            try await store.save([StoredValue(.snapshot, thread: trim.thread, name: place, bytes: nil)])
-            state.withLock { $0.droppedSnapshotCount += 1 }
-            return
+    /// - Returns: why a thread was left as it is, if one was.
+    private func trim(_ trims: [ThreadTrim]) async throws(EventLogError) -> EventLogError? {
+        var failure: EventLogError?
+        var due: [ThreadTrim] = []
+        var dropped: [ThreadTrim] = []
+        for trim in trims {
+            switch try await keepState(before: trim) {
+            case .done: due.append(trim)
+            case .dropped:
+                due.append(trim)
+                dropped.append(trim)
+            case .unreadable(let error): failure = error
+            }
         }
-        try await store.save([value])
+        if !due.isEmpty { try await log.trim(due) }
+        // Those that do not lead on to what is kept must not stay; only now that the events are gone.
+        for trim in dropped {
+            try await store?.save(
+                [ThreadSnapshot.Place.trimmed, .trimmedInTurn].map {
+                    StoredValue(.snapshot, thread: trim.thread, name: $0.rawValue, bytes: nil)
+                })
+        }
+        state.withLock { state in
+            state.trimCount += due.count
+            state.droppedSnapshotCount += dropped.count
+        }
+        return failure
     }
 
-    private var place: String { ThreadSnapshot.Place.trimmed.rawValue }
+    private enum Keeping {
+        /// Saved, or there is nothing to be saved.
+        case done
+        /// Cannot be saved.
+        case dropped
+        /// An event cannot be decoded; it stays, so that a version that can may fold it.
+        case unreadable(EventLogError)
+    }
 
-    /// The fold of a thread up to a sequence, from the newest stored snapshot on.
-    private func snapshot(
-        of thread: ThreadID,
-        record: ThreadRecord,
-        at last: UInt64,
-        _ store: any StateStore
+    /// Saves the state of a thread as of its last event that is about to go. The one before stays until it has gone.
+    private func keepState(before trim: ThreadTrim) async throws(EventLogError) -> Keeping {
+        guard let store, let record = try await log.thread(trim.thread) else { return .done }
+        let last = min(trim.firstKept - 1, record.head.sequence)
+        guard last >= record.oldest.sequence else { return .done }
+        let base = try await ThreadSnapshot.newest(of: trim.thread, record: record, upTo: last, in: log, store)
+        // Without it, the fold would say nothing of what went before.
+        guard base != nil || record.oldest.sequence == 1 else { return .dropped }
+        let snapshot: ThreadSnapshot?
+        do {
+            snapshot = try await fold(trim.thread, from: base, through: last)
+        } catch let error as EventLogError {
+            throw error
+        } catch {
+            return .unreadable(
+                EventLogError(.failed, "thread \(trim.thread) is not trimmed, an event cannot be decoded", cause: error))
+        }
+        guard let snapshot else { return .done }
+        let known = try await ThreadSnapshot.load(.trimmed, of: trim.thread, from: store)
+        let place: ThreadSnapshot.Place = known?.leadsOn(to: record) == true ? .trimmedInTurn : .trimmed
+        do throws(EventLogError) {
+            let value = snapshot.stored(for: trim.thread, in: place)
+            try value.checkLimits()
+            try await store.save([value])
+        } catch {
+            guard error.code == .tooLarge else { throw error }
+            return .dropped
+        }
+        return .done
+    }
+
+    /// The state of a thread up to a sequence.
+    private func fold(
+        _ thread: ThreadID,
+        from base: ThreadSnapshot?,
+        through last: UInt64
     ) async throws -> ThreadSnapshot? {
-        let base = try await ThreadSnapshot.newest(of: thread, record: record, upTo: last, in: log, store)
         var state = base?.state ?? ThreadState()
-        var after = base?.cursor.sequence ?? record.oldest.sequence - 1
+        var after = base?.cursor.sequence ?? 0
         while after < last {
             let count = Int(clamping: min(1000, last - after))
             let page = try await log.read(LogRead(.thread(thread, after: after), maximumCount: count))
