@@ -120,15 +120,15 @@ struct RetentionSweepTests {
     @Test func aTrimThatFailsLeavesTheStateOfWhatIsGone() async throws {
         let log = BrokenTrimLog()
         log.repair()
-        try await withAgentRuntime(log: log, configuration: configuration(RetentionPolicy(maximumEventsPerThread: 3))) {
-            try await emit(1, $0)
+        let policy = RetentionPolicy(maximumEventsPerThread: 3)
+        try await withAgentRuntime(log: log, configuration: configuration(policy)) { runtime in
+            try await emit(1, runtime)
             try await wait(for: "the trim") {
                 guard let record = try await log.thread("t_1") else { return false }
                 return record.head.sequence - record.oldest.sequence == 2
             }
             log.breakAgain()
-            try await emit(2, $0)
-            let runtime = $0
+            try await emit(2, runtime)
             try await wait(for: "the failure") { runtime.retentionState?.failure != nil }
         }
         let record = try #require(try await log.thread("t_1"))
