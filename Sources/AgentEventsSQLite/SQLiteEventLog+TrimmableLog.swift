@@ -8,11 +8,11 @@ public import AgentEvents
 extension SQLiteEventLog: TrimmableLog {
     public func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep {
         let retention = try openRetention()
-        return try await onReaders { () throws(EventLogError) in try retention.expired(query) }
+        return try await onRetention { () throws(EventLogError) in try retention.expired(query) }
     }
 
     public func trim(_ trims: [ThreadTrim]) async throws(EventLogError) {
         let retention = try openRetention()
-        try await onReaders { () throws(EventLogError) in try retention.trim(trims) }
+        try await onRetention { () throws(EventLogError) in try retention.trim(trims) }
     }
 }

@@ -20,6 +20,9 @@ public final class SQLiteEventLog: EventLog {
 
     private let writerExecutor: SerialTaskExecutor
     private let readExecutor: RotatingTaskExecutor
+    /// Of their own, because they flush, and reads are not to wait for that.
+    private let retentionExecutor: SerialTaskExecutor
+    private let stateExecutor: SerialTaskExecutor
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
@@ -32,6 +35,8 @@ public final class SQLiteEventLog: EventLog {
         self.configuration = configuration
         writerExecutor = SerialTaskExecutor(label: "agent-events.sqlite.write")
         readExecutor = RotatingTaskExecutor(label: "agent-events.sqlite.read", width: configuration.readerCount)
+        retentionExecutor = SerialTaskExecutor(label: "agent-events.sqlite.retention")
+        stateExecutor = SerialTaskExecutor(label: "agent-events.sqlite.state")
         connection = Mutex(nil)
         writer = Mutex(nil)
     }
@@ -103,6 +108,20 @@ public final class SQLiteEventLog: EventLog {
         _ body: @Sendable () throws(EventLogError) -> Result
     ) async throws(EventLogError) -> Result {
         try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Runs what trims on a thread of its own.
+    func onRetention<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(retentionExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Runs what saves values on a thread of its own.
+    func onState<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(stateExecutor) { () async throws(EventLogError) in try body() }
     }
 
     private var closed: EventLogError {
