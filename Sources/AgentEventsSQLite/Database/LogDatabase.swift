@@ -175,11 +175,14 @@ enum LogDatabase {
         statement.bind(number, at: 1)
         statement.bind(key.rawValue, at: 2)
         guard try statement.step() else { return nil }
+        guard let count = Int(exactly: statement.integer(2)), PlannedKey.isValid(count: count) else {
+            throw LogConnection.corrupt("a key of thread number \(number) is of no events")
+        }
         return PlannedKey(
             thread: number,
             key: key,
             first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
-            count: Int(statement.integer(2)),
+            count: count,
             time: Timestamp(milliseconds: statement.integer(3))
         )
     }
@@ -190,7 +193,9 @@ enum LogDatabase {
         let statement = try RawStatement("SELECT value FROM meta WHERE name = ?", in: database)
         defer { statement.reset() }
         statement.bind(name, at: 1)
-        guard try statement.step() else { throw LogConnection.corrupt("it has no \(name)") }
+        guard try statement.step(), statement.integer(0) >= 0 else {
+            throw LogConnection.corrupt("it has no \(name), or it is none")
+        }
         return statement.integer(0)
     }
 
@@ -201,10 +206,13 @@ enum LogDatabase {
         try statement.run()
     }
 
-    /// The result of a query for one number; 0 when it is null.
-    static func number(_ sql: String, in database: Database) throws -> Int64 {
-        let statement = try RawStatement(sql, in: database)
+    /// The highest number of a thread; 0 when there is none.
+    static func lastThread(in database: Database) throws -> UInt64 {
+        let statement = try RawStatement("SELECT max(number) FROM thread", in: database)
         defer { statement.reset() }
-        return try statement.step() ? statement.integer(0) : 0
+        guard try statement.step(), let number = UInt64(exactly: statement.integer(0)) else {
+            throw LogConnection.corrupt("the number of a thread is none")
+        }
+        return number
     }
 }

@@ -138,13 +138,17 @@ struct LogOpener {
         // The blocks know a later generation only where the file of the index was lost.
         let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
         // Of the last opening nothing may be left; its positions are not used again all the same.
-        let position = last == 0 ? 0 : max(end, try LogDatabase.meta("last_start", in: database)) + Segment.openingGap
+        let behind = max(end, try LogDatabase.meta("last_start", in: database))
+        guard behind < LogOffset.endOfBlocks - Segment.openingGap, last < UInt64(Int64.max) else {
+            throw LogConnection.corrupt("its last opening has the number \(last), and began at \(behind)")
+        }
+        let position = last == 0 ? 0 : behind + Segment.openingGap
         try database.inTransaction(.immediate) {
             try LogDatabase.setMeta("generation", to: Int64(last + 1), in: database)
             try LogDatabase.setMeta("last_start", to: position, in: database)
             return .commit
         }
-        let lastStored = UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database))
+        let lastStored = try LogDatabase.lastThread(in: database)
         return Recovery(
             generation: last + 1,
             position: position,

@@ -172,7 +172,11 @@ struct LogReader: Sendable {
         }
         let removed = connection.removed.withLock { $0 }
         let position = page.reachesEnd ? end : LogOffset(page.nextOffset).block
-        page.skipsTrimmed = removed.includes(behind: offset.number, before: position)
+        // A file that was read before it went was not skipped.
+        page.skipsTrimmed = scan.holes.contains { hole in
+            let start = max(offset.number, LogOffset(block: hole.lowerBound, eventCount: 0).number)
+            return hole.upperBound <= position && removed.includes(behind: start, before: hole.upperBound)
+        }
         if page.reachesEnd { page.nextOffset = max(page.nextOffset, removed.end(before: position)) }
         return page
     }
