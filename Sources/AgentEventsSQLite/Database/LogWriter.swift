@@ -99,8 +99,7 @@ struct LogWriter: Sendable {
         } catch {
             firstError = error
         }
-        // The zeros behind the last block say nothing, so it does no harm when they stay.
-        try? connection.blocks.finish()
+        connection.blocks.close()
         hasFailed = true
         // So that the file of the index is whole. Where it cannot be done, the write-ahead log stays beside it.
         _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }

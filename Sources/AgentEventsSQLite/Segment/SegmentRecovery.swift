@@ -47,6 +47,7 @@ struct SegmentRecovery {
         let store = store(segments)
         let takenOver = segments.last?.end ?? 0
         try store.synchronize(upTo: takenOver)
+        store.prepare()
         return (store, takenOver)
     }
 

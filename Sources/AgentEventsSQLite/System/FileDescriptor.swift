@@ -10,7 +10,6 @@ import AgentEvents
 
 /// An open file of the system. Owns the descriptor: it is closed with the last reference.
 final class FileDescriptor: Sendable {
-    let path: String
     private let number: CInt
 
     /// The number of a failed call.
@@ -23,15 +22,17 @@ final class FileDescriptor: Sendable {
         case readingAndWriting
         /// For writing, and it must be new.
         case creating
+        /// For writing, new or made empty.
+        case emptying
     }
 
     init(path: String, _ mode: Mode) throws(Failure) {
-        self.path = path
         let flags =
             switch mode {
             case .reading: O_RDONLY | O_CLOEXEC
             case .readingAndWriting: O_RDWR | O_CLOEXEC
             case .creating: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+            case .emptying: O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC
             }
         number = open(path, flags, 0o644)
         guard number >= 0 else { throw Failure(systemError: errno) }
@@ -122,11 +123,13 @@ final class FileDescriptor: Sendable {
         #endif
     }
 
+    /// The same, for the names in a folder.
+    func synchronizeAll() throws(Failure) {
+        guard fsync(number) == 0 else { throw Failure(systemError: errno) }
+    }
+
     /// Returns when the names in a folder are on the disk.
     static func synchronizeFolder(_ path: String) throws(Failure) {
-        let number = open(path, O_RDONLY | O_CLOEXEC)
-        guard number >= 0 else { throw Failure(systemError: errno) }
-        defer { close(number) }
-        guard fsync(number) == 0 else { throw Failure(systemError: errno) }
+        try FileDescriptor(path: path, .reading).synchronizeAll()
     }
 }

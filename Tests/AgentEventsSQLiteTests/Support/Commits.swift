@@ -23,7 +23,8 @@ func commit(
 
 /// The files of blocks of a log, in order.
 func blockFiles(of path: String) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted().map { "\(path)-blocks/\($0)" }
+    try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted()
+        .filter { $0.hasSuffix(".blocks") }.map { "\(path)-blocks/\($0)" }
 }
 
 /// Copies what a process that is killed would leave behind.
