@@ -119,7 +119,8 @@ final class RetentionSweep: Sendable {
             throw error
         } catch {
             return .unreadable(
-                EventLogError(.failed, "thread \(trim.thread) is not trimmed, an event cannot be decoded", cause: error))
+                EventLogError(.failed, "thread \(trim.thread) is not trimmed, an event cannot be decoded", cause: error)
+            )
         }
         guard let snapshot else { return .done }
         let known = try await ThreadSnapshot.load(.trimmed, of: trim.thread, from: store)

@@ -65,7 +65,8 @@ struct LogReader: Sendable {
         if collector.needsMore(than: pending) {
             try connection.read { database in
                 // Of the same moment as the chunks.
-                start = max(start, try RetentionDatabase.oldestSequence(of: number, in: database).subtracting(1))
+                let oldest = try LogDatabase.row(of: number, in: database)?.oldest?.sequence ?? 0
+                start = max(start, oldest.subtracting(1))
                 collector.begin(after: start)
                 try LogDatabase.chunks(of: number, after: start, in: database) { chunk in
                     try collector.collect(chunk.references, end: chunk.last.sequence)

@@ -42,7 +42,7 @@ final class LogRetention: Sendable {
         _ = try indexWriter.update(before: 0)
         try connection.blocks.synchronize(upTo: connection.tail.withLock { $0.end })
         let numbers = try connection.read { database in
-            try trims.map { try RetentionDatabase.number(of: $0.thread, in: database) }
+            try trims.map { try LogDatabase.row(of: $0.thread, in: database)?.number }
         }
         let known = zip(numbers, trims).compactMap { number, trim in number.map { ($0, trim.firstKept) } }
         let bounds = try bounds(of: known.map(\.0))
@@ -70,7 +70,9 @@ final class LogRetention: Sendable {
             if state.rest.isEmpty { state.rest = try next(query, &state) }
             let trims = Array(state.rest.prefix(query.maximumThreadCount))
             state.rest.removeFirst(trims.count)
-            guard case .idle = state.stage, state.rest.isEmpty else { return RetentionStep(trims: trims, isLast: false) }
+            guard case .idle = state.stage, state.rest.isEmpty else {
+                return RetentionStep(trims: trims, isLast: false)
+            }
             return RetentionStep(trims: trims, isLast: true)
         }
     }

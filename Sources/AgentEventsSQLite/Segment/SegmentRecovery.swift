@@ -98,7 +98,8 @@ struct SegmentRecovery {
         var end: Int64 = 0
         for segment in segments where segment.start <= indexedThrough {
             let isHole = segment.start > end && segment.start - end < Segment.openingGap
-            guard !isHole || removed.contains(where: { $0.start >= end && $0.start < segment.start }) else {
+            let start = LogOffset(block: end, eventCount: 0).number
+            guard !isHole || removed.includes(behind: start, before: segment.start) else {
                 throw LogConnection.corrupt("the blocks before \(segment.path) are missing")
             }
             end = segment.end

@@ -154,7 +154,9 @@ struct RetentionSweepTests {
         try await withAgentRuntime(log: log, configuration: configuration(policy)) { runtime in
             try await emit(1, runtime)
             try await wait(for: "the trim") { try await log.thread("t_1")?.oldest == log.thread("t_1")?.head }
-            try await wait(for: "the failure") { (runtime.retentionState?.failure as? EventLogError)?.cause is WireError }
+            try await wait(for: "the failure") {
+                (runtime.retentionState?.failure as? EventLogError)?.cause is WireError
+            }
             #expect(try await log.thread("t_2")?.oldest.sequence == 1)
             #expect(runtime.retentionState?.droppedSnapshotCount == 0)
         }
