@@ -204,6 +204,8 @@ import Testing
                             oldest = first
                             let all = try await log.read(LogRead(.all(afterOffset: 0), maximumByteCount: .max))
                             #expect(all.reachesEnd && all.events.last?.id.sequence == 600)
+                            // What was read before it went was not skipped.
+                            #expect(all.skipsTrimmed == (all.events.count < 600))
                         }
                     }
                 }

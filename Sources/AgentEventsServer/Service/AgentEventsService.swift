@@ -187,7 +187,12 @@ public struct AgentEventsService: Service {
                 stream.childChannel(http: HTTP1Channel(responder: responder))
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 1024),
+                address: .hostname(configuration.host, port: configuration.port),
+                backlog: 1024,
+                availableConnectionsDelegate: configuration.maximumConnections.map {
+                    MaximumAvailableConnections(max(1, $0), logger: logger)
+                }
+            ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 readiness.start()
