@@ -39,6 +39,22 @@ import Testing
         }
     }
 
+    /// A file that is about to go can be read to its end; then nothing was skipped.
+    @Test func whatWasReadBeforeItWentWasNotSkipped() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log")
+            _ = try await log.open()
+            for sequence in 1...3 { try await log.append(commit(UInt64(sequence), generation: 1)) }
+            let page = try await log.read(LogRead(.all(afterOffset: 0)))
+            #expect(page.events.count == 3 && !page.skipsTrimmed)
+            let removed = RemovedBlocks(start: 0, through: page.nextOffset)
+            try log.openConnection().removed.withLock { $0.insert(removed) }
+            let again = try await log.read(LogRead(.all(afterOffset: 0)))
+            #expect(again.events == page.events && again.reachesEnd && !again.skipsTrimmed)
+            try await log.close()
+        }
+    }
+
     /// The index is written by one at a time, also when the log is closed meanwhile.
     @Test func aTrimAfterTheEndOfTheLogIsRefused() async throws {
         try await withTemporaryFolder { folder in
