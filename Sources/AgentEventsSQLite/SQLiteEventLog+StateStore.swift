@@ -26,7 +26,7 @@ extension SQLiteEventLog: StateStore {
         for value in values { try value.checkLimits() }
         let connection = try openConnection()
         guard !values.isEmpty else { return }
-        try await onReaders { () throws(EventLogError) in
+        try await onState { () throws(EventLogError) in
             try connection.write("saving into") { database in
                 try database.inTransaction(.immediate) {
                     for value in values { try StateDatabase.save(value, in: database) }

@@ -5,8 +5,9 @@ import Synchronization
 /// An event log on SQLite: the durable log for one machine.
 ///
 /// The events are in append-only files of blocks in the folder `<path>-blocks`, each block with a checksum; SQLite, in
-/// the file at `path`, has the index of them, written in bulk and always behind them. So a commit is one write, and the
-/// index can be made again out of the blocks.
+/// the file at `path`, has the index of them, written in bulk and always behind them. So a commit is one write. As long as
+/// nothing was trimmed, an index that was lost is made again out of the blocks; afterwards only it knows where threads
+/// begin. The values of the ``StateStore`` are in it alone.
 ///
 /// One instance at a time has the files, guarded by a lock beside them (`<path>.lock`). ``append(_:)`` and ``open()``
 /// block their thread; they are meant to be called on ``executor``. Reads wait for no append, and leave the caller's
@@ -20,6 +21,9 @@ public final class SQLiteEventLog: EventLog {
 
     private let writerExecutor: SerialTaskExecutor
     private let readExecutor: RotatingTaskExecutor
+    /// Of their own, because they flush, and reads are not to wait for that.
+    private let retentionExecutor: SerialTaskExecutor
+    private let stateExecutor: SerialTaskExecutor
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
@@ -32,6 +36,8 @@ public final class SQLiteEventLog: EventLog {
         self.configuration = configuration
         writerExecutor = SerialTaskExecutor(label: "agent-events.sqlite.write")
         readExecutor = RotatingTaskExecutor(label: "agent-events.sqlite.read", width: configuration.readerCount)
+        retentionExecutor = SerialTaskExecutor(label: "agent-events.sqlite.retention")
+        stateExecutor = SerialTaskExecutor(label: "agent-events.sqlite.state")
         connection = Mutex(nil)
         writer = Mutex(nil)
     }
@@ -105,6 +111,20 @@ public final class SQLiteEventLog: EventLog {
         _ body: @Sendable () throws(EventLogError) -> Result
     ) async throws(EventLogError) -> Result {
         try await withTaskExecutorPreference(readExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Runs what trims on a thread of its own.
+    func onRetention<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(retentionExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Runs what saves values on a thread of its own.
+    func onState<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(stateExecutor) { () async throws(EventLogError) in try body() }
     }
 
     private var closed: EventLogError {

@@ -1,8 +1,9 @@
 import AgentEvents
-import AgentEventsSQLite
 import AgentEventsTesting
 import Foundation
 import Testing
+
+@testable import AgentEventsSQLite
 
 @Suite struct SQLiteEventLogTests {
     /// With these, every way of keeping the index is gone through within some dozen events.
@@ -144,6 +145,32 @@ import Testing
             #expect(try await log.recall("k_0", in: "t_1") == nil)
             #expect(try await log.recall("k_1", in: "t_1") == nil)
             #expect(try await log.recall("k_2", in: "t_1") == [EventID(generation: 1, sequence: 3)])
+            try await log.close()
+        }
+    }
+
+    /// What nobody can ask for any more takes no room.
+    @Test func oldKeysLeaveTheFile() async throws {
+        try await withTemporaryFolder { folder in
+            let day: Int64 = 24 * 60 * 60 * 1000
+            let log = SQLiteEventLog(path: folder + "/log", configuration: Self.cramped)
+            _ = try await log.open()
+            for sequence in 1...60 {
+                let id = EventID(generation: 1, sequence: UInt64(sequence))
+                var next = commit(id.sequence, generation: 1)
+                let key = IdempotencyKey(stringLiteral: "k_\(sequence)")
+                next.keys = [KeyedEvents(key: key, thread: "t_1", ids: [id])]
+                next.time = Timestamp(milliseconds: sequence <= 30 ? 0 : 2 * day)
+                try await log.append(next)
+            }
+            try await log.close()
+            _ = try await log.open()
+            let count = try log.openConnection().read { database in
+                let statement = try RawStatement("SELECT count(*), min(time) FROM keyed", in: database)
+                defer { statement.reset() }
+                return try statement.step() ? [statement.integer(0), statement.integer(1)] : []
+            }
+            #expect(count == [30, 2 * day])
             try await log.close()
         }
     }

@@ -94,8 +94,10 @@ package final class GroupCommit: Sendable {
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
         var gathering = CommitGathering()
+        // The threads that all tasks share must not be blocked.
+        let hasThread = log.executor != nil
         while true {
-            if let wait = gathering.next { gather(wait, &gathering) }
+            if hasThread, let wait = gathering.next { gather(wait, &gathering) }
             switch machine.withLock({ $0.nextCommit() }) {
             case .finish:
                 return

@@ -22,7 +22,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var capacityWaiters: [Waiter] = []
     /// How many entries were pending when the last commit ended.
     private var pendingAfterCommit = 0
-    /// So many pending entries end the writer's wait for more.
+    /// So many pending entries end the writer's wait for more; a full buffer does, too.
     private var gatherTarget: Int?
     private let highWaterByteCount: Int
 
@@ -91,7 +91,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     }
 
     private mutating func takeWake() -> Wake {
-        if let target = gatherTarget, entries.count >= target {
+        if let target = gatherTarget, entries.count >= target || isFull {
             gatherTarget = nil
             return .gatheringWriter
         }

@@ -8,18 +8,16 @@ public final class InMemoryEventLog: EventLog {
         var generation: UInt64 = 0
         var isOpen = false
         var events = InMemoryEvents()
-        var keys: [ThreadID: [IdempotencyKey: (ids: [EventID], time: Timestamp)]] = [:]
+        var keys = InMemoryKeys()
         var values = StoredValueTable()
     }
-
-    private static let keyLifetimeMilliseconds: Int64 = 24 * 60 * 60 * 1000
 
     private let state = Mutex(State())
     private let maximumByteCount: Int
     private let clock: WallClock
 
     /// - Parameters:
-    ///   - maximumByteCount: how many bytes of events and values the log holds. Default: 1 GiB.
+    ///   - maximumByteCount: how many bytes of events, values and idempotency keys the log holds. Default: 1 GiB.
     ///   - clock: tells when idempotency keys are older than 24 hours. Default: the operating system's.
     public init(maximumByteCount: Int = 1 << 30, clock: WallClock = .system) {
         self.maximumByteCount = maximumByteCount
@@ -48,10 +46,12 @@ public final class InMemoryEventLog: EventLog {
     public func append(_ commit: LogCommit) async throws(EventLogError) {
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            state.keys.forget(at: commit.time)
             let byteCount = commit.entries.reduce(state.events.byteCount) { $0 + $1.bytes.count }
-            try checkCapacity(byteCount + state.values.byteCount)
+            let keyByteCount = state.keys.byteCount + InMemoryKeys.byteCount(of: commit.keys)
+            try checkCapacity(byteCount + keyByteCount + state.values.byteCount)
             try state.events.append(commit)
-            for keyed in commit.keys { state.keys[keyed.thread, default: [:]][keyed.key] = (keyed.ids, commit.time) }
+            for keyed in commit.keys { state.keys.append(keyed, time: commit.time) }
         }
     }
 
@@ -70,11 +70,8 @@ public final class InMemoryEventLog: EventLog {
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
-        let oldest = clock.now().milliseconds - Self.keyLifetimeMilliseconds
-        return state.withLock { state in
-            guard let keyed = state.keys[thread]?[key], keyed.time.milliseconds > oldest else { return nil }
-            return keyed.ids
-        }
+        let now = clock.now()
+        return state.withLock { $0.keys.ids(of: key, in: thread, at: now) }
     }
 }
 
@@ -95,10 +92,9 @@ extension InMemoryEventLog: StateStore {
         for value in values { try value.checkLimits() }
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
-            var saved = state.values
-            for value in values { saved.store(value) }
-            try checkCapacity(state.events.byteCount + saved.byteCount)
-            state.values = saved
+            try checkCapacity(
+                state.events.byteCount + state.keys.byteCount + state.values.byteCount(storing: values))
+            for value in values { state.values.store(value) }
         }
     }
 }

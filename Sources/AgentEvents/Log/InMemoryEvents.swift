@@ -9,7 +9,23 @@ struct InMemoryEvents: Sendable {
         let time: Timestamp
     }
 
+    /// Where a sweep over what is due is.
+    private struct Sweep: Sendable {
+        /// Events before it were looked at.
+        var offset: UInt64 = 0
+        /// So many bytes more than allowed are still to be found.
+        var excess: Int64
+        var isThroughEvents = false
+        /// So many threads were looked at.
+        var thread = 0
+    }
+
+    /// So many events and threads are looked at in one step.
+    private static let stepLimit = 16_384
+
     private(set) var threads: [ThreadID: InMemoryThread] = [:]
+    /// In the order of their first events.
+    private var threadOrder: [ThreadID] = []
     /// All events in the order of their commits; some of the trimmed ones are still among them.
     private var order: [Place] = []
     private var trimmedInOrder = 0
@@ -17,6 +33,8 @@ struct InMemoryEvents: Sendable {
     private(set) var endOffset: UInt64 = 0
     /// How many bytes the events kept have.
     private(set) var byteCount = 0
+    /// What the next step goes on with; `nil` between two sweeps.
+    private var sweep: Sweep?
 
     mutating func append(_ commit: LogCommit) throws(EventLogError) {
         try checkOrder(of: commit)
@@ -25,9 +43,8 @@ struct InMemoryEvents: Sendable {
             order.append(Place(offset: endOffset, thread: thread, sequence: entry.id.sequence, time: commit.time))
             endOffset += 1
             byteCount += entry.bytes.count
-            var stored = threads.removeValue(forKey: thread) ?? InMemoryThread(user: entry.owner.user)
-            stored.append(entry)
-            threads[thread] = stored
+            if threads[thread] == nil { threadOrder.append(thread) }
+            threads[thread, default: InMemoryThread(user: entry.owner.user)].append(entry)
         }
     }
 
@@ -109,30 +126,63 @@ struct InMemoryEvents: Sendable {
 
     // MARK: Retention
 
-    func expired(_ query: RetentionQuery) -> RetentionStep {
+    /// Looks at a bounded number of events and threads, from where the last call ended.
+    mutating func expired(_ query: RetentionQuery) -> RetentionStep {
+        var sweep = sweep ?? Sweep(excess: query.policy.maximumByteCount.map { Int64(byteCount) - $0 } ?? 0)
         var due: [ThreadID: UInt64] = [:]
-        let oldestAllowed = query.policy.oldestAllowed(at: query.now)
-        var remaining = byteCount
-        for place in order {
-            guard let event = threads[place.thread]?.event(place.sequence) else { continue }
-            let isOld = oldestAllowed.map { place.time <= $0 } ?? false
-            let isTooMuch = query.policy.maximumByteCount.map { Int64(remaining) > $0 } ?? false
-            guard isOld || isTooMuch else { break }
-            remaining -= event.bytes.count
-            due[place.thread] = place.sequence + 1
-        }
-        if let count = query.policy.maximumEventsPerThread {
-            for (id, thread) in threads where thread.events.count > count {
-                due[id] = max(due[id] ?? 0, (thread.head?.sequence ?? 0) + 1 - UInt64(count))
-            }
-        }
+        var budget = Self.stepLimit
+        noteOldEvents(query, &sweep, &due, &budget)
+        if sweep.isThroughEvents { noteLongThreads(query, &sweep, &due, &budget) }
+        let isLast = sweep.isThroughEvents && sweep.thread == threadOrder.count
+        self.sweep = isLast ? nil : sweep
         let trims = due.compactMap { id, sequence -> ThreadTrim? in
             guard let thread = threads[id] else { return nil }
             let firstKept = thread.firstKept(ofTrimTo: sequence)
             return firstKept > thread.oldestSequence ? ThreadTrim(thread: id, firstKept: firstKept) : nil
         }
-        return RetentionStep(
-            trims: Array(trims.prefix(query.maximumThreadCount)), isLast: trims.count <= query.maximumThreadCount)
+        return RetentionStep(trims: trims, isLast: isLast)
+    }
+
+    private func noteOldEvents(
+        _ query: RetentionQuery,
+        _ sweep: inout Sweep,
+        _ due: inout [ThreadID: UInt64],
+        _ budget: inout Int
+    ) {
+        guard !sweep.isThroughEvents else { return }
+        let oldestAllowed = query.policy.oldestAllowed(at: query.now)
+        for place in order[index(ofOffset: sweep.offset)...] {
+            guard budget > 0, due.count < query.maximumThreadCount else { return }
+            budget -= 1
+            if let event = threads[place.thread]?.event(place.sequence) {
+                let isOld = oldestAllowed.map { place.time <= $0 } ?? false
+                let isTooMuch = query.policy.maximumByteCount != nil && sweep.excess > 0
+                guard isOld || isTooMuch else { break }
+                sweep.excess -= Int64(event.bytes.count)
+                due[place.thread] = place.sequence + 1
+            }
+            sweep.offset = place.offset + 1
+        }
+        sweep.isThroughEvents = true
+    }
+
+    private func noteLongThreads(
+        _ query: RetentionQuery,
+        _ sweep: inout Sweep,
+        _ due: inout [ThreadID: UInt64],
+        _ budget: inout Int
+    ) {
+        guard let count = query.policy.maximumEventsPerThread else {
+            sweep.thread = threadOrder.count
+            return
+        }
+        while sweep.thread < threadOrder.count, budget > 0, due.count < query.maximumThreadCount {
+            let id = threadOrder[sweep.thread]
+            sweep.thread += 1
+            budget -= 1
+            guard let thread = threads[id], thread.events.count > count, let head = thread.head else { continue }
+            due[id] = max(due[id] ?? 0, head.sequence + 1 - UInt64(count))
+        }
     }
 
     mutating func trim(_ trims: [ThreadTrim]) {

@@ -28,6 +28,19 @@ struct StoredValueTable: Sendable {
             .map(\.value)
     }
 
+    /// How many bytes there would be with these values.
+    func byteCount(storing values: [StoredValue]) -> Int {
+        var sizes: [Place: Int] = [:]
+        var byteCount = byteCount
+        for value in values {
+            let place = Place(value.kind, value.thread, value.name)
+            let size = value.bytes?.count ?? 0
+            byteCount += size - (sizes[place] ?? self.values[place]?.bytes?.count ?? 0)
+            sizes[place] = size
+        }
+        return byteCount
+    }
+
     mutating func store(_ value: StoredValue) {
         let place = Place(value.kind, value.thread, value.name)
         byteCount -= values[place]?.bytes?.count ?? 0

@@ -4,8 +4,8 @@ public struct RetentionState: Sendable {
     public var sweepCount = 0
     /// How often a thread was trimmed.
     public var trimCount = 0
-    /// How often a thread was trimmed without its state: the state exceeded the limit of a stored value, or could not be
-    /// read, which ``failure`` tells then.
+    /// How often a thread was trimmed without its state: the state exceeded the limit of what is stored, that of events
+    /// trimmed before is not known, or an event could not be read, which ``failure`` tells then.
     public var droppedSnapshotCount = 0
     /// What went wrong in the last sweep; `nil` when nothing did. One that could not go on is tried again.
     public var failure: (any Error)?

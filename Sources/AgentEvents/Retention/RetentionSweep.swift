@@ -56,18 +56,16 @@ final class RetentionSweep: Sendable {
 
     private func sweep() async throws(EventLogError) -> Outcome {
         var previous: [ThreadTrim] = []
+
+    private func sweep() async throws(EventLogError) -> Outcome {
+        var previous: [ThreadTrim] = []
         var outcome = Outcome()
         while !Task.isCancelled {
             let step = try await log.expired(RetentionQuery(policy: policy, now: wallClock.now()))
             guard step.trims.isEmpty || step.trims != previous else {
                 throw EventLogError(.failed, "the log names what was just trimmed as due")
             }
-            for trim in step.trims {
-                guard let damage = try await keepState(before: trim) else { continue }
-                outcome.damage = outcome.damage ?? damage
-            }
-            if !step.trims.isEmpty { try await log.trim(step.trims) }
-            state.withLock { $0.trimCount += step.trims.count }
+            if let damage = try await trim(step.trims) { outcome.damage = outcome.damage ?? damage }
             if step.isLast {
                 outcome.isWhole = true
                 return outcome
@@ -78,44 +76,81 @@ final class RetentionSweep: Sendable {
         return outcome
     }
 
-    /// Saves the state of a thread as of its last event that is about to go. A state that cannot be had holds up nothing:
-    /// the log would grow for ever.
-    ///
-    /// - Returns: why the state cannot be had.
-    private func keepState(before trim: ThreadTrim) async throws(EventLogError) -> EventLogError? {
-        guard let store, let record = try await log.thread(trim.thread) else { return nil }
-        let last = min(trim.firstKept - 1, record.head.sequence)
-        guard last >= record.oldest.sequence else { return nil }
-        let values: [StoredValue]
-        do {
-            guard let snapshot = try await snapshot(of: trim.thread, record: record, at: last, store) else {
-                return nil
+    /// - Returns: why a state could not be kept.
+    private func trim(_ trims: [ThreadTrim]) async throws(EventLogError) -> EventLogError? {
+        guard !trims.isEmpty else { return nil }
+        var damage: EventLogError?
+        var dropped: [ThreadTrim] = []
+        for trim in trims {
+            switch try await keepState(before: trim) {
+            case .done: break
+            case .dropped: dropped.append(trim)
+            case .unreadable(let error):
+                damage = damage ?? error
+                dropped.append(trim)
             }
-            values = try snapshot.stored(for: trim.thread, in: .trimmed)
-        } catch let error as EventLogError where error.code != .tooLarge {
-            throw error
-        } catch {
-            // One that would not lead on to what is kept must not stay.
-            try await store.save(ThreadSnapshot.removal(of: .trimmed, for: trim.thread))
-            state.withLock { $0.droppedSnapshotCount += 1 }
-            if case EventLogError.Code.tooLarge = error { return nil }
-            return EventLogError(
-                .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error)
         }
-        try await store.save(values)
-        return nil
+        try await log.trim(trims)
+        // Those that do not lead on to what is kept must not stay; only now that the events are gone.
+        for trim in dropped {
+            for place in [ThreadSnapshot.Place.trimmed, .trimmedInTurn] {
+                try await store?.save(ThreadSnapshot.removal(of: place, for: trim.thread))
+            }
+        }
+        state.withLock { state in
+            state.trimCount += trims.count
+            state.droppedSnapshotCount += dropped.count
+        }
+        return damage
     }
 
-    /// The fold of a thread up to a sequence, from the newest stored snapshot on.
-    private func snapshot(
-        of thread: ThreadID,
-        record: ThreadRecord,
-        at last: UInt64,
-        _ store: any StateStore
+    private enum Keeping {
+        /// Saved, or there is nothing to be saved.
+        case done
+        /// Cannot be saved.
+        case dropped
+        /// An event cannot be decoded. It goes all the same, or the log would grow for ever.
+        case unreadable(EventLogError)
+    }
+
+    /// Saves the state of a thread as of its last event that is about to go. The one before stays until it has gone.
+    private func keepState(before trim: ThreadTrim) async throws(EventLogError) -> Keeping {
+        guard let store, let record = try await log.thread(trim.thread) else { return .done }
+        let last = min(trim.firstKept - 1, record.head.sequence)
+        guard last >= record.oldest.sequence else { return .done }
+        let base = try await ThreadSnapshot.newest(of: trim.thread, record: record, upTo: last, in: log, store)
+        // Without it, the fold would say nothing of what went before.
+        guard base != nil || record.oldest.sequence == 1 else { return .dropped }
+        let snapshot: ThreadSnapshot?
+        do {
+            snapshot = try await fold(trim.thread, from: base, through: last)
+        } catch let error as EventLogError {
+            throw error
+        } catch {
+            return .unreadable(
+                EventLogError(
+                    .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error))
+        }
+        guard let snapshot else { return .done }
+        let known = try await ThreadSnapshot.load(.trimmed, of: trim.thread, from: store)
+        let place: ThreadSnapshot.Place = known?.leadsOn(to: record) == true ? .trimmedInTurn : .trimmed
+        do throws(EventLogError) {
+            try await store.save(try snapshot.stored(for: trim.thread, in: place))
+        } catch {
+            guard error.code == .tooLarge else { throw error }
+            return .dropped
+        }
+        return .done
+    }
+
+    /// The state of a thread up to a sequence.
+    private func fold(
+        _ thread: ThreadID,
+        from base: ThreadSnapshot?,
+        through last: UInt64
     ) async throws -> ThreadSnapshot? {
-        let base = try await ThreadSnapshot.newest(of: thread, record: record, upTo: last, in: log, store)
         var state = base?.state ?? ThreadState()
-        var after = base?.cursor.sequence ?? record.oldest.sequence - 1
+        var after = base?.cursor.sequence ?? 0
         while after < last {
             let count = Int(clamping: min(1000, last - after))
             let page = try await log.read(LogRead(.thread(thread, after: after), maximumCount: count))

@@ -8,8 +8,11 @@ public struct ThreadSnapshot: Hashable, Sendable {
         /// To read less: saved now and then, may be dropped at any time. After a crash of the machine its event may be
         /// gone.
         case latest = ""
-        /// What is known of the events that were trimmed, which nobody can fold any more.
+        /// What is known of the events that were trimmed, which nobody can fold any more. It counts when its last event
+        /// is the one before the oldest of the thread.
         case trimmed
+        /// As ``trimmed``, in turn with it: what counts is kept until the next events are gone.
+        case trimmedInTurn = "trimmed_in_turn"
     }
 
     /// The last event that the state has.
@@ -97,6 +100,9 @@ extension ThreadSnapshot {
         return try? ThreadSnapshot(bytes: bytes)
     }
 
+    /// Whether the oldest event of a thread is the one behind the cursor.
+    func leadsOn(to record: ThreadRecord) -> Bool { cursor.sequence + 1 == record.oldest.sequence }
+
     /// The newest stored snapshot from which the events of a log lead on: its event is in the log, or is the last one
     /// that was trimmed.
     ///
@@ -114,7 +120,7 @@ extension ThreadSnapshot {
                 found.cursor.sequence > newest?.cursor.sequence ?? 0
             else { continue }
             // What was trimmed was on the disk before, so nothing can have taken its place.
-            let isEdge = place == .trimmed && found.cursor.sequence + 1 == record.oldest.sequence
+            let isEdge = place != .latest && found.leadsOn(to: record)
             let isInLog = try await log.resolve(.after(found.cursor), in: thread, record: record)
             if isEdge || isInLog == .position(after: found.cursor.sequence) { newest = found }
         }

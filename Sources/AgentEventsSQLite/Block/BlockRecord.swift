@@ -70,13 +70,14 @@ extension ByteReader {
 
     private mutating func plannedKey(_ head: BlockRecordHead, generation: UInt64) -> PlannedKey? {
         guard let time = number(), let sequence = number(), let count = number(),
+            let count = Int(exactly: count), PlannedKey.isValid(count: count),
             let key = text().flatMap({ try? IdempotencyKey($0) })
         else { return nil }
         return PlannedKey(
             thread: head.thread,
             key: key,
             first: EventID(generation: generation, sequence: sequence),
-            count: Int(truncatingIfNeeded: count),
+            count: count,
             time: Timestamp(milliseconds: Int64(bitPattern: time))
         )
     }

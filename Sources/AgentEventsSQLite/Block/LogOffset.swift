@@ -3,6 +3,8 @@
 /// As a number it grows in the order of commits; 0 is before everything.
 struct LogOffset: Hashable, Sendable {
     private static let countBits: UInt64 = 12
+    /// No block is at this position or behind it.
+    static let endOfBlocks: Int64 = 1 << 52
 
     let block: Int64
     /// At most 4095.

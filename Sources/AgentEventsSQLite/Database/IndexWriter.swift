@@ -40,6 +40,17 @@ final class IndexWriter: Sendable {
         if connection.tail.withLock({ $0.backlog }) > Self.backlogLimit { queue.sync {} }
     }
 
+    /// Has the blocks before a position flushed to the disk, beside the writer of the blocks.
+    func synchronize(upTo position: Int64) {
+        queue.async { [self] in
+            do throws(EventLogError) {
+                try connection.blocks.synchronize(upTo: position)
+            } catch {
+                end(with: error)
+            }
+        }
+    }
+
     private func run() {
         do throws(EventLogError) {
             try write(connection.tail.withLock { $0.takeUpdate(limit: Self.updateLimit) }, "writing the index of")
@@ -92,10 +103,26 @@ final class IndexWriter: Sendable {
         connection.tail.withLock { $0.didWrite(update) }
     }
 
-    /// Waits for what is under way and writes the rest.
+    /// Waits for what is under way and writes the rest. Nothing is written afterwards.
     func close(writingEverything: Bool) throws(EventLogError) {
-        queue.sync {}
-        try check()
-        if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
+        let result: Result<Void, EventLogError> = queue.sync {
+            do throws(EventLogError) {
+                try check()
+                // Behind all others: what one takes out of the memory the next one takes for written.
+                if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
+            } catch {
+                end(with: error)
+                return .failure(error)
+            }
+            end(with: EventLogError(.closed, "the log \(connection.path) was closed"))
+            return .success(())
+        }
+        try result.get()
+    }
+
+    private func end(with error: EventLogError) {
+        state.withLock { state in
+            if state.error == nil { state.error = error }
+        }
     }
 }

@@ -51,10 +51,15 @@ final class LogConnection: Sendable {
         }
     }
 
-    /// Uses a reading connection of the index; all that is read is of one moment.
+    /// Uses a reading connection of the index, or, where there is no descriptor left for one, the writing one; all that
+    /// is read is of one moment.
     func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
         do {
-            return try pool.read(body)
+            do {
+                return try pool.read(body)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+                return try pool.write(body)
+            }
         } catch {
             throw EventLogError(error, doing: "reading", path: path)
         }

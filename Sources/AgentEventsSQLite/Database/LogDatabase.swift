@@ -5,89 +5,128 @@ import GRDB
 enum LogDatabase {
     // MARK: Threads
 
-    private static let selectThread = "SELECT number, id, user, oldest_generation, oldest_sequence FROM thread"
+    private static let selectThread =
+        "SELECT number, id, user, oldest_generation, oldest_sequence, checksum FROM thread"
 
     static func thread(_ thread: ThreadID, in database: Database) throws -> StoredThread? {
-        let statement = try RawStatement("\(selectThread) WHERE id = ?", in: database)
-        statement.bind(thread.rawValue, at: 1)
-        return try self.thread(statement, in: database)
+        try row(of: thread, in: database).map { try withIndex($0, in: database) }
     }
 
     static func thread(number: UInt64, in database: Database) throws -> StoredThread? {
-        let statement = try RawStatement("\(selectThread) WHERE number = ?", in: database)
-        statement.bind(number, at: 1)
-        return try self.thread(statement, in: database)
+        try row(of: number, in: database).map { try withIndex($0, in: database) }
     }
 
     static func threadID(number: UInt64, in database: Database) throws -> ThreadID {
-        let statement = try RawStatement("SELECT id FROM thread WHERE number = ?", in: database)
-        defer { statement.reset() }
-        statement.bind(number, at: 1)
-        guard try statement.step(), let thread = try? ThreadID(statement.text(0)) else {
-            throw LogConnection.corrupt("there is no thread number \(number), or it has no valid id")
+        guard let row = try row(of: number, in: database) else {
+            throw LogConnection.corrupt("there is no thread number \(number)")
         }
-        return thread
+        return row.owner.thread
     }
 
-    private static func thread(_ statement: RawStatement, in database: Database) throws -> StoredThread? {
+    /// The row of a thread, without what is in other tables.
+    static func row(of thread: ThreadID, in database: Database) throws -> StoredThread? {
+        let statement = try RawStatement("\(selectThread) WHERE id = ?", in: database)
+        statement.bind(thread.rawValue, at: 1)
+        return try row(statement)
+    }
+
+    static func row(of number: UInt64, in database: Database) throws -> StoredThread? {
+        let statement = try RawStatement("\(selectThread) WHERE number = ?", in: database)
+        statement.bind(number, at: 1)
+        return try row(statement)
+    }
+
+    private static func row(_ statement: RawStatement) throws -> StoredThread? {
         defer { statement.reset() }
         guard try statement.step() else { return nil }
         let number = statement.unsigned(0)
-        guard let thread = try? ThreadID(statement.text(1)), let user = try? UserID(statement.text(2)) else {
-            throw LogConnection.corrupt("the ids of thread number \(number) are none")
-        }
-        return StoredThread(
-            number: number,
-            owner: ThreadOwner(thread: thread, user: user),
-            oldest: EventID(generation: statement.unsigned(3), sequence: statement.unsigned(4)),
-            head: try head(of: number, in: database),
-            openRuns: try openRuns(of: number, in: database)
-        )
+        let (id, name) = (statement.text(1), statement.text(2))
+        let oldest = EventID(generation: statement.unsigned(3), sequence: statement.unsigned(4))
+        guard statement.integer(5) == checksum(number, id: id, user: name, oldest: oldest),
+            let thread = try? ThreadID(id), let user = try? UserID(name)
+        else { throw LogConnection.corrupt("the row of thread number \(number)") }
+        return StoredThread(number: number, owner: ThreadOwner(thread: thread, user: user), oldest: oldest)
+    }
+
+    private static func checksum(_ number: UInt64, id: String, user: String, oldest: EventID) -> Int64 {
+        RowChecksum.of(.thread, [number, oldest.generation, oldest.sequence], [id, user])
+    }
+
+    private static func withIndex(_ row: StoredThread, in database: Database) throws -> StoredThread {
+        var thread = row
+        thread.head = try head(of: row.number, in: database)
+        thread.openRuns = try openRuns(of: row.number, in: database)
+        return thread
     }
 
     /// The last event of a thread that is in a chunk.
     private static func head(of number: UInt64, in database: Database) throws -> EventID? {
         let sql =
-            "SELECT last_generation, last_sequence FROM chunk WHERE thread = ? ORDER BY last_sequence DESC LIMIT 1"
+            "SELECT last_generation, last_sequence, body FROM chunk WHERE thread = ? "
+            + "ORDER BY last_sequence DESC LIMIT 1"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         guard try statement.step() else { return nil }
-        return EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
+        let last = EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1))
+        guard IndexChunk.isIntact(statement.bytes(2), thread: number, last: last) else {
+            throw LogConnection.corrupt("the end of the index of thread number \(number)")
+        }
+        return last
     }
 
     private static func openRuns(of number: UInt64, in database: Database) throws -> [OpenRun] {
-        let sql = "SELECT sequence, run FROM open_run WHERE thread = ? ORDER BY sequence"
+        let sql = "SELECT thread, sequence, run, checksum FROM open_run WHERE thread = ? ORDER BY sequence"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         var runs: [OpenRun] = []
-        while try statement.step() {
-            guard let run = try? RunID(statement.text(1)) else {
-                throw LogConnection.corrupt("the id of an open run of thread number \(number) is none")
-            }
-            runs.append(OpenRun(run: run, sequence: statement.unsigned(0)))
-        }
+        while try statement.step() { runs.append(try openRun(statement)) }
         return runs
+    }
+
+    private static func openRun(_ statement: RawStatement) throws -> OpenRun {
+        let (number, sequence, text) = (statement.unsigned(0), statement.unsigned(1), statement.text(2))
+        guard statement.integer(3) == RowChecksum.of(.openRun, [number, sequence], [text]), let run = try? RunID(text)
+        else { throw LogConnection.corrupt("an open run of thread number \(number)") }
+        return OpenRun(run: run, sequence: sequence)
     }
 
     static func insert(_ thread: StoredThread, in database: Database) throws {
         guard let oldest = thread.oldest else { return }
-        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?, ?)", in: database)
+        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?, ?, ?)", in: database)
         statement.bind(thread.number, at: 1)
         statement.bind(thread.owner.thread.rawValue, at: 2)
         statement.bind(thread.owner.user.rawValue, at: 3)
         statement.bind(oldest.generation, at: 4)
         statement.bind(oldest.sequence, at: 5)
+        let (id, user) = (thread.owner.thread.rawValue, thread.owner.user.rawValue)
+        statement.bind(checksum(thread.number, id: id, user: user, oldest: oldest), at: 6)
         try statement.run()
+    }
+
+    /// The thread begins at a later sequence; of its oldest event only that counts.
+    static func setOldest(_ sequence: UInt64, of row: StoredThread, in database: Database) throws {
+        let update = try RawStatement(
+            "UPDATE thread SET oldest_generation = 0, oldest_sequence = ?, checksum = ? WHERE number = ?", in: database)
+        let oldest = EventID(generation: 0, sequence: sequence)
+        let (id, user) = (row.owner.thread.rawValue, row.owner.user.rawValue)
+        update.bind(sequence, at: 1)
+        update.bind(checksum(row.number, id: id, user: user, oldest: oldest), at: 2)
+        update.bind(row.number, at: 3)
+        try update.run()
     }
 
     /// The numbers of the threads in which a run was open at the end of the last chunk.
     static func threadsWithOpenRuns(in database: Database) throws -> [UInt64] {
-        let statement = try RawStatement("SELECT DISTINCT thread FROM open_run ORDER BY thread", in: database)
+        let sql = "SELECT thread, sequence, run, checksum FROM open_run ORDER BY thread"
+        let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         var numbers: [UInt64] = []
-        while try statement.step() { numbers.append(statement.unsigned(0)) }
+        while try statement.step() {
+            _ = try openRun(statement)
+            if numbers.last != statement.unsigned(0) { numbers.append(statement.unsigned(0)) }
+        }
         return numbers
     }
 
@@ -100,12 +139,13 @@ enum LogDatabase {
         statement.bind(chunk.last.generation, at: 3)
         try statement.run(binding: chunk.encoded, at: 4)
         guard !chunk.marks.isEmpty else { return }
-        let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?)", in: database)
+        let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?, ?)", in: database)
         let deletion = try RawStatement("DELETE FROM open_run WHERE thread = ? AND sequence = ?", in: database)
         for run in chunk.startedAndOpen {
             insertion.bind(chunk.thread, at: 1)
             insertion.bind(run.sequence, at: 2)
             insertion.bind(run.run.rawValue, at: 3)
+            insertion.bind(RowChecksum.of(.openRun, [chunk.thread, run.sequence], [run.run.rawValue]), at: 4)
             try insertion.run()
         }
         for sequence in chunk.startsOfEarlierRunsEnded {
@@ -147,7 +187,8 @@ enum LogDatabase {
 
     static func insert(_ key: PlannedKey, in database: Database) throws {
         let sql =
-            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count, checksum) "
+            + "VALUES (?, ?, ?, ?, ?, ?, ?)"
         let statement = try RawStatement(sql, in: database)
         statement.bind(key.time.milliseconds, at: 1)
         statement.bind(key.thread, at: 2)
@@ -155,7 +196,16 @@ enum LogDatabase {
         statement.bind(key.first.generation, at: 4)
         statement.bind(key.first.sequence, at: 5)
         statement.bind(Int64(key.count), at: 6)
+        statement.bind(checksum(key), at: 7)
         try statement.run()
+    }
+
+    private static func checksum(_ key: PlannedKey) -> Int64 {
+        let time = UInt64(bitPattern: key.time.milliseconds)
+        let numbers = [
+            time, key.thread, key.first.generation, key.first.sequence, UInt64(bitPattern: Int64(key.count)),
+        ]
+        return RowChecksum.of(.keyed, numbers, [key.key.rawValue])
     }
 
     /// Deletes some keys that are older than 24 hours.
@@ -169,42 +219,53 @@ enum LogDatabase {
 
     /// The latest events of a key, whenever they were.
     static func recall(_ key: IdempotencyKey, number: UInt64, in database: Database) throws -> PlannedKey? {
-        let sql = "SELECT generation, sequence, count, time FROM keyed WHERE thread = ? AND key = ?"
+        let sql = "SELECT generation, sequence, count, time, checksum FROM keyed WHERE thread = ? AND key = ?"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         statement.bind(key.rawValue, at: 2)
         guard try statement.step() else { return nil }
-        return PlannedKey(
+        let planned = PlannedKey(
             thread: number,
             key: key,
             first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
-            count: Int(statement.integer(2)),
+            count: Int(clamping: statement.integer(2)),
             time: Timestamp(milliseconds: statement.integer(3))
         )
+        guard statement.integer(4) == checksum(planned), PlannedKey.isValid(count: planned.count) else {
+            throw LogConnection.corrupt("a key of thread number \(number)")
+        }
+        return planned
     }
 
     // MARK: Numbers
 
     static func meta(_ name: String, in database: Database) throws -> Int64 {
-        let statement = try RawStatement("SELECT value FROM meta WHERE name = ?", in: database)
+        let statement = try RawStatement("SELECT value, checksum FROM meta WHERE name = ?", in: database)
         defer { statement.reset() }
         statement.bind(name, at: 1)
-        guard try statement.step() else { throw LogConnection.corrupt("it has no \(name)") }
-        return statement.integer(0)
+        guard try statement.step(), let value = UInt64(exactly: statement.integer(0)),
+            statement.integer(1) == RowChecksum.of(.meta, [value], [name])
+        else { throw LogConnection.corrupt("it has no \(name), or it is none") }
+        return Int64(value)
     }
 
+    /// - Parameter value: not below zero.
     static func setMeta(_ name: String, to value: Int64, in database: Database) throws {
-        let statement = try RawStatement("UPDATE meta SET value = ? WHERE name = ?", in: database)
-        statement.bind(value, at: 1)
-        statement.bind(name, at: 2)
+        let statement = try RawStatement("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", in: database)
+        statement.bind(name, at: 1)
+        statement.bind(value, at: 2)
+        statement.bind(RowChecksum.of(.meta, [UInt64(value)], [name]), at: 3)
         try statement.run()
     }
 
-    /// The result of a query for one number; 0 when it is null.
-    static func number(_ sql: String, in database: Database) throws -> Int64 {
-        let statement = try RawStatement(sql, in: database)
+    /// The highest number of a thread; 0 when there is none.
+    static func lastThread(in database: Database) throws -> UInt64 {
+        let statement = try RawStatement("SELECT max(number) FROM thread", in: database)
         defer { statement.reset() }
-        return try statement.step() ? statement.integer(0) : 0
+        guard try statement.step(), let number = UInt64(exactly: statement.integer(0)) else {
+            throw LogConnection.corrupt("the number of a thread is none")
+        }
+        return number
     }
 }

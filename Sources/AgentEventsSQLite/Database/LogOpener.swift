@@ -25,10 +25,18 @@ struct LogOpener {
         }
         do {
             try migrate(pool)
-            let indexedThrough = try pool.read { try LogDatabase.meta("indexed_through", in: $0) }
+            let (indexedThrough, lastStart, removed) = try pool.read { database in
+                (
+                    try LogDatabase.meta("indexed_through", in: database),
+                    try LogDatabase.meta("last_start", in: database),
+                    try RetentionDatabase.removed(in: database)
+                )
+            }
             let recovery = SegmentRecovery(
                 folder: path + "-blocks",
                 indexedThrough: indexedThrough,
+                lastStart: lastStart,
+                removed: removed,
                 limits: SegmentStore.Limits(
                     segmentByteCount: configuration.segmentByteCount,
                     allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
@@ -39,7 +47,6 @@ struct LogOpener {
             let state = try pool.writeWithoutTransaction {
                 try recover($0, blocks: blocks, from: indexedThrough, end: end)
             }
-            let removed = try pool.read(RetentionDatabase.removed)
             let connection = LogConnection(
                 path: path, blocks: blocks, pool: pool, tail: state.tail, removed: removed, lock: lock)
             let indexWriter = IndexWriter(connection: connection)
@@ -47,7 +54,7 @@ struct LogOpener {
                 connection: connection,
                 indexWriter: indexWriter,
                 durability: configuration.durability,
-                end: end,
+                position: state.position,
                 nextThread: state.lastThread + 1
             )
             let opening = LogOpening(
@@ -105,6 +112,8 @@ struct LogOpener {
 
     private struct Recovery {
         var generation: UInt64
+        /// Where the blocks of this opening begin.
+        var position: Int64
         var threadsWithOpenRuns: [ThreadID]
         var tail: LogTail
         var lastThread: UInt64
@@ -128,13 +137,21 @@ struct LogOpener {
         try scan.run(into: &tail)
         // The blocks know a later generation only where the file of the index was lost.
         let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
+        // Of the last opening nothing may be left; its positions are not used again all the same.
+        let behind = max(end, try LogDatabase.meta("last_start", in: database))
+        guard behind < LogOffset.endOfBlocks - Segment.openingGap, last < UInt64(Int64.max) else {
+            throw LogConnection.corrupt("its last opening has the number \(last), and began at \(behind)")
+        }
+        let position = last == 0 ? 0 : behind + Segment.openingGap
         try database.inTransaction(.immediate) {
             try LogDatabase.setMeta("generation", to: Int64(last + 1), in: database)
+            try LogDatabase.setMeta("last_start", to: position, in: database)
             return .commit
         }
-        let lastStored = UInt64(try LogDatabase.number("SELECT max(number) FROM thread", in: database))
+        let lastStored = try LogDatabase.lastThread(in: database)
         return Recovery(
             generation: last + 1,
+            position: position,
             threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
             tail: tail,
             lastThread: max(lastStored, scan.lastThread)

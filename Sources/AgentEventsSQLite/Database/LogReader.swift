@@ -65,7 +65,8 @@ struct LogReader: Sendable {
         if collector.needsMore(than: pending) {
             try connection.read { database in
                 // Of the same moment as the chunks.
-                start = max(start, try RetentionDatabase.oldestSequence(of: number, in: database).subtracting(1))
+                let oldest = try LogDatabase.row(of: number, in: database)?.oldest?.sequence ?? 0
+                start = max(start, oldest.subtracting(1))
                 collector.begin(after: start)
                 try LogDatabase.chunks(of: number, after: start, in: database) { chunk in
                     try collector.collect(chunk.references, end: chunk.last.sequence)
@@ -179,7 +180,11 @@ struct LogReader: Sendable {
         }
         let removed = connection.removed.withLock { $0 }
         let position = page.reachesEnd ? end : LogOffset(page.nextOffset).block
-        page.skipsTrimmed = removed.includes(behind: offset.number, before: position)
+        // A file that was read before it went was not skipped.
+        page.skipsTrimmed = scan.holes.contains { hole in
+            let start = max(offset.number, LogOffset(block: hole.lowerBound, eventCount: 0).number)
+            return hole.upperBound <= position && removed.includes(behind: start, before: hole.upperBound)
+        }
         if page.reachesEnd { page.nextOffset = max(page.nextOffset, removed.end(before: position)) }
         return page
     }

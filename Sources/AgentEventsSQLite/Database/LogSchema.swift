@@ -5,41 +5,48 @@ import GRDB
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
 /// the blocks do not say, except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
 /// threads are kept, and where blocks are missing (`removed`: from a position to behind the last event, a log offset).
+/// `meta` has the generation, up to where the blocks are in the index, and where those of the last opening begin.
+///
+/// Every row has a checksum (``RowChecksum``). A row that SQLite does not find any more, because its own tree is damaged, is
+/// missed in silence; `PRAGMA integrity_check` finds that.
 enum LogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("blocks in files") { database in
+        migrator.registerMigration("index of blocks in files") { database in
             try database.execute(
                 sql: """
                     CREATE TABLE thread (
                         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL,
-                        oldest_generation INTEGER NOT NULL, oldest_sequence INTEGER NOT NULL
+                        oldest_generation INTEGER NOT NULL, oldest_sequence INTEGER NOT NULL, checksum INTEGER NOT NULL
                     );
                     CREATE TABLE chunk (
                         thread INTEGER NOT NULL, last_sequence INTEGER NOT NULL, last_generation INTEGER NOT NULL,
                         body BLOB NOT NULL, PRIMARY KEY (thread, last_sequence)
                     ) WITHOUT ROWID;
                     CREATE TABLE open_run (
-                        thread INTEGER NOT NULL, sequence INTEGER NOT NULL, run TEXT NOT NULL,
+                        thread INTEGER NOT NULL, sequence INTEGER NOT NULL, run TEXT NOT NULL, checksum INTEGER NOT NULL,
                         PRIMARY KEY (thread, sequence)
                     ) WITHOUT ROWID;
                     CREATE TABLE keyed (
                         number INTEGER PRIMARY KEY, time INTEGER NOT NULL, thread INTEGER NOT NULL, key TEXT NOT NULL,
                         generation INTEGER NOT NULL, sequence INTEGER NOT NULL, count INTEGER NOT NULL,
-                        UNIQUE (thread, key)
+                        checksum INTEGER NOT NULL, UNIQUE (thread, key)
                     );
                     CREATE TABLE state (
                         kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
-                        PRIMARY KEY (kind, thread, name)
+                        checksum INTEGER NOT NULL, PRIMARY KEY (kind, thread, name)
                     ) WITHOUT ROWID;
-                    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-                    INSERT INTO meta VALUES ('generation', 0), ('indexed_through', 0);
+                    CREATE TABLE meta (
+                        name TEXT PRIMARY KEY, value INTEGER NOT NULL, checksum INTEGER NOT NULL
+                    ) WITHOUT ROWID;
+                    CREATE TABLE removed (
+                        start INTEGER PRIMARY KEY, through INTEGER NOT NULL, checksum INTEGER NOT NULL
+                    );
                     """
             )
-        }
-        migrator.registerMigration("retention") { database in
-            try database.execute(
-                sql: "CREATE TABLE removed (start INTEGER PRIMARY KEY, through INTEGER NOT NULL)")
+            for name in ["generation", "indexed_through", "last_start"] {
+                try LogDatabase.setMeta(name, to: 0, in: database)
+            }
         }
         return migrator
     }

@@ -4,10 +4,6 @@ import Synchronization
 
 /// Writes commits. One at a time, on a thread that may block.
 struct LogWriter: Sendable {
-    /// Left free between the blocks of two openings, so that an offset into a tail that the loss of power took is
-    /// before everything that came after.
-    private static let gap: Int64 = 1 << 30
-
     let connection: LogConnection
     private let indexWriter: IndexWriter
     private let durability: SQLiteEventLog.Durability
@@ -19,18 +15,18 @@ struct LogWriter: Sendable {
     /// Set by a failure, after which the files and the memory may differ.
     private var hasFailed = false
 
-    /// - Parameter end: behind the last block.
+    /// - Parameter position: where the blocks of this opening begin.
     init(
         connection: LogConnection,
         indexWriter: IndexWriter,
         durability: SQLiteEventLog.Durability,
-        end: Int64,
+        position: Int64,
         nextThread: UInt64
     ) {
         self.connection = connection
         self.indexWriter = indexWriter
         self.durability = durability
-        position = end == 0 ? 0 : end + Self.gap
+        self.position = position
         self.nextThread = nextThread
     }
 
@@ -51,13 +47,15 @@ struct LogWriter: Sendable {
         let encoded = BlockEncoder.encode(
             commit.entries, plan: plan, at: position, synced: connection.blocks.synced)
         let end = position + Int64(encoded.bytes.count)
+        let completesFile: Bool
         do throws(EventLogError) {
-            try connection.blocks.write(encoded.bytes, at: position, isNewSegment: isFresh)
+            completesFile = try connection.blocks.write(encoded.bytes, at: position, isNewSegment: isFresh)
             if durability == .disk { try connection.blocks.synchronize(upTo: end) }
         } catch {
             hasFailed = true
             throw error
         }
+        if completesFile { indexWriter.synchronize(upTo: position) }
         isFresh = false
         position = end
         let needsUpdate = connection.tail.withLock { tail in
@@ -101,8 +99,7 @@ struct LogWriter: Sendable {
         } catch {
             firstError = error
         }
-        // The zeros behind the last block say nothing, so it does no harm when they stay.
-        try? connection.blocks.finish()
+        connection.blocks.close()
         hasFailed = true
         // So that the file of the index is whole. Where it cannot be done, the write-ahead log stays beside it.
         _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }

@@ -48,6 +48,11 @@ struct IndexChunk: Sendable {
         return bytes
     }
 
+    /// Whether a body is what was written for a thread and a last event.
+    static func isIntact(_ body: UnsafeRawBufferPointer, thread: UInt64, last: EventID) -> Bool {
+        SealedBytes.open(body, seed: seed(thread: thread, last: last)) != nil
+    }
+
     /// Reads a body; `nil` when it is damaged.
     init?(thread: UInt64, last: EventID, body: UnsafeRawBufferPointer) {
         guard let content = SealedBytes.open(body, seed: Self.seed(thread: thread, last: last)) else { return nil }

@@ -10,6 +10,9 @@ struct PlannedKey: Hashable, Sendable {
     /// When it was committed; it counts for 24 hours.
     let time: Timestamp
 
+    /// Whether a request can have logged so many events; anything else was not written by this program.
+    static func isValid(count: Int) -> Bool { (1...1 << 24).contains(count) }
+
     var ids: [EventID] {
         (0..<UInt64(count)).map { EventID(generation: first.generation, sequence: first.sequence + $0) }
     }

@@ -16,6 +16,8 @@ final class LogRetention: Sendable {
 
     private struct State {
         var stage = RetentionStage.idle
+        /// Due because of the part read last, and more than one answer has room for.
+        var rest: [ThreadTrim] = []
         /// What is in blocks before this position is due.
         var dueThrough: Int64 = 0
         /// Why files stay, by their positions.
@@ -40,7 +42,7 @@ final class LogRetention: Sendable {
         _ = try indexWriter.update(before: 0)
         try connection.blocks.synchronize(upTo: connection.tail.withLock { $0.end })
         let numbers = try connection.read { database in
-            try trims.map { try RetentionDatabase.number(of: $0.thread, in: database) }
+            try trims.map { try LogDatabase.row(of: $0.thread, in: database)?.number }
         }
         let known = zip(numbers, trims).compactMap { number, trim in number.map { ($0, trim.firstKept) } }
         let bounds = try bounds(of: known.map(\.0))
@@ -65,22 +67,32 @@ final class LogRetention: Sendable {
 
     func expired(_ query: RetentionQuery) throws(EventLogError) -> RetentionStep {
         try state.withLock { (state) throws(EventLogError) in
-            var trims: [ThreadTrim] = []
-            switch state.stage {
-            case .idle:
-                state.dueThrough = try begin(query)
-                try goOn(behind: -1, query, &state)
-            case .segments(var pass):
-                trims = try part(of: &pass, query, &state)
-                try didReadPart(of: pass, query, &state)
-            case .threads(let number):
-                trims = try tooLong(after: number, query, &state)
-            case .freeing(var pass):
-                _ = try part(of: &pass, query, &state)
-                try didLook(at: pass, &state)
+            if state.rest.isEmpty { state.rest = try next(query, &state) }
+            let trims = Array(state.rest.prefix(query.maximumThreadCount))
+            state.rest.removeFirst(trims.count)
+            guard case .idle = state.stage, state.rest.isEmpty else {
+                return RetentionStep(trims: trims, isLast: false)
             }
-            if case .idle = state.stage { return RetentionStep(trims: trims, isLast: true) }
-            return RetentionStep(trims: trims, isLast: false)
+            return RetentionStep(trims: trims, isLast: true)
+        }
+    }
+
+    private func next(_ query: RetentionQuery, _ state: inout State) throws(EventLogError) -> [ThreadTrim] {
+        switch state.stage {
+        case .idle:
+            state.dueThrough = try begin(query)
+            try goOn(behind: -1, query, &state)
+            return []
+        case .segments(var pass):
+            let trims = try part(of: &pass, query, &state)
+            try didReadPart(of: pass, query, &state)
+            return trims
+        case .threads(let number):
+            return try tooLong(after: number, query, &state)
+        case .freeing(var pass):
+            _ = try part(of: &pass, query, &state)
+            try didLook(at: pass, &state)
+            return []
         }
     }
 
@@ -255,6 +267,8 @@ final class LogRetention: Sendable {
         let blocks = connection.blocks
         let segments = blocks.segments
         guard let index = segments.firstIndex(where: { $0.start == pass.segment.start }), index + 1 < segments.count,
+            // A commit that was under way when the pass began is in it; then the next sweep looks at all of it.
+            segments[index].end == pass.segment.end,
             // References that are in memory only would lead into nothing.
             try indexWriter.update(before: pass.segment.end)
         else { return }

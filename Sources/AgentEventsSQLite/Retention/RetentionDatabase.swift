@@ -11,14 +11,6 @@ enum RetentionDatabase {
         let head: UInt64
     }
 
-    /// The number of a thread.
-    static func number(of thread: ThreadID, in database: Database) throws -> UInt64? {
-        let statement = try RawStatement("SELECT number FROM thread WHERE id = ?", in: database)
-        defer { statement.reset() }
-        statement.bind(thread.rawValue, at: 1)
-        return try statement.step() ? statement.unsigned(0) : nil
-    }
-
     /// Threads behind a number, in order.
     static func threads(after number: UInt64, limit: Int, in database: Database) throws -> [Row] {
         let sql =
@@ -35,36 +27,21 @@ enum RetentionDatabase {
         return rows
     }
 
-    /// The oldest sequence of a thread that can be read; 0 when the file has no row of it.
-    static func oldestSequence(of number: UInt64, in database: Database) throws -> UInt64 {
-        let statement = try RawStatement("SELECT oldest_sequence FROM thread WHERE number = ?", in: database)
-        defer { statement.reset() }
-        statement.bind(number, at: 1)
-        return try statement.step() ? statement.unsigned(0) : 0
-    }
-
     /// Where a thread begins and ends as far as the file knows; `nil` when it has no row.
     static func bounds(of number: UInt64, in database: Database) throws -> ThreadBounds? {
-        let sql =
-            "SELECT oldest_sequence, (SELECT max(last_sequence) FROM chunk WHERE chunk.thread = thread.number), "
-            + "(SELECT min(sequence) FROM open_run WHERE open_run.thread = thread.number) FROM thread WHERE number = ?"
-        let statement = try RawStatement(sql, in: database)
-        defer { statement.reset() }
-        statement.bind(number, at: 1)
-        guard try statement.step() else { return nil }
-        let firstOpen = statement.unsigned(2)
+        guard let thread = try LogDatabase.thread(number: number, in: database) else { return nil }
         return ThreadBounds(
-            oldest: statement.unsigned(0), head: statement.unsigned(1), firstOpen: firstOpen == 0 ? nil : firstOpen)
+            oldest: thread.oldest?.sequence ?? 0,
+            head: thread.head?.sequence ?? 0,
+            firstOpen: thread.openRuns.first?.sequence
+        )
     }
 
     /// Trims a thread. The last chunk stays, whatever is in it: it has the head.
     static func trim(_ number: UInt64, to sequence: UInt64, in database: Database) throws {
-        let update = try RawStatement(
-            "UPDATE thread SET oldest_generation = 0, oldest_sequence = ?1 WHERE number = ?2 AND oldest_sequence < ?1",
-            in: database)
-        update.bind(sequence, at: 1)
-        update.bind(number, at: 2)
-        try update.run()
+        guard let row = try LogDatabase.row(of: number, in: database), row.oldest?.sequence ?? .max < sequence
+        else { return }
+        try LogDatabase.setOldest(sequence, of: row, in: database)
         let deletion = try RawStatement(
             "DELETE FROM chunk WHERE thread = ?1 AND last_sequence < ?2 "
                 + "AND last_sequence < (SELECT max(last_sequence) FROM chunk WHERE thread = ?1)",
@@ -77,11 +54,15 @@ enum RetentionDatabase {
     // MARK: Blocks that are gone
 
     static func removed(in database: Database) throws -> [RemovedBlocks] {
-        let statement = try RawStatement("SELECT start, through FROM removed ORDER BY start", in: database)
+        let statement = try RawStatement("SELECT start, through, checksum FROM removed ORDER BY start", in: database)
         defer { statement.reset() }
         var removed: [RemovedBlocks] = []
         while try statement.step() {
-            removed.append(RemovedBlocks(start: statement.integer(0), through: statement.unsigned(1)))
+            let blocks = RemovedBlocks(start: statement.integer(0), through: statement.unsigned(1))
+            guard statement.integer(2) == checksum(blocks) else {
+                throw LogConnection.corrupt("which blocks were removed")
+            }
+            removed.append(blocks)
         }
         return removed
     }
@@ -92,9 +73,14 @@ enum RetentionDatabase {
         deletion.bind(removed.start, at: 1)
         deletion.bind(removed.through, at: 2)
         try deletion.run()
-        let insertion = try RawStatement("INSERT INTO removed VALUES (?, ?)", in: database)
+        let insertion = try RawStatement("INSERT INTO removed VALUES (?, ?, ?)", in: database)
         insertion.bind(removed.start, at: 1)
         insertion.bind(removed.through, at: 2)
+        insertion.bind(checksum(removed), at: 3)
         try insertion.run()
+    }
+
+    private static func checksum(_ blocks: RemovedBlocks) -> Int64 {
+        RowChecksum.of(.removed, [UInt64(bitPattern: blocks.start), blocks.through])
     }
 }

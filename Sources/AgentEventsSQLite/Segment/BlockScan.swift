@@ -6,6 +6,8 @@ struct BlockScan {
     /// Where the next block is looked for.
     private(set) var position: Int64
     private let end: Int64
+    /// Where there were no blocks, among those that were looked for: gaps between two openings, and files that were gone.
+    private(set) var holes: [Range<Int64>] = []
 
     /// - Parameters:
     ///   - position: where a block begins, or anywhere in a gap between two files.
@@ -19,7 +21,7 @@ struct BlockScan {
     /// The next block, or `nil` at the end. What it was given before is invalid then.
     mutating func next(_ buffer: inout BlockBuffer) throws(EventLogError) -> BlockReader? {
         while let segment = blocks.segment(at: position) {
-            position = max(position, segment.start)
+            skip(to: min(segment.start, end))
             guard position < end else { return nil }
             do throws(EventLogError) {
                 let block = try blocks.block(at: position, &buffer)
@@ -30,6 +32,17 @@ struct BlockScan {
                 if blocks.segment(at: position)?.start == segment.start { throw error }
             }
         }
+        skip(to: end)
         return nil
+    }
+
+    private mutating func skip(to next: Int64) {
+        guard position < next else { return }
+        if let last = holes.last, last.upperBound == position {
+            holes[holes.count - 1] = last.lowerBound..<next
+        } else {
+            holes.append(position..<next)
+        }
+        position = next
     }
 }

@@ -4,6 +4,10 @@ import AgentEvents
 struct Segment: Sendable {
     static let suffix = ".blocks"
 
+    /// Left free between the blocks of two openings, so that an offset into a tail that the loss of power took is
+    /// before everything that came after. More than is ever not on the disk.
+    static let openingGap: Int64 = 1 << 30
+
     /// The position of its first block.
     let start: Int64
     /// Behind its last block.

@@ -35,6 +35,12 @@ struct SegmentList: Sendable {
         open[segment.start] = file
     }
 
+    /// Closes the files before a position; not the last one.
+    mutating func closeFiles(before position: Int64) {
+        let start = segment(at: position)?.start ?? .max
+        open = open.filter { $0.key >= start || $0.key == last?.start }
+    }
+
     mutating func append(_ segment: Segment, file: FileDescriptor) {
         segments.append(segment)
         isLastComplete = false

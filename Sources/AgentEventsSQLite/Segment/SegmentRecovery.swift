@@ -8,21 +8,29 @@ struct SegmentRecovery {
     let folder: String
     /// Up to there the blocks are in the index, and were on the disk before.
     let indexedThrough: Int64
+    /// Where the blocks of the last opening begin, if it wrote any; 0 when that is not known.
+    let lastStart: Int64
+    /// The blocks that were removed on purpose.
+    let removed: [RemovedBlocks]
     let limits: SegmentStore.Limits
 
+    /// All that is taken over is on the disk then.
+    ///
     /// - Returns: the blocks, and behind the last of them.
     func open() throws(EventLogError) -> (store: SegmentStore, end: Int64) {
         var segments = try listSegments()
+        try checkNothingMissing(in: segments)
         guard indexedThrough <= segments.last?.end ?? 0 else {
             throw LogConnection.corrupt(
                 "events up to \(indexedThrough) are known, but the files in \(folder) end before")
         }
         let end = try intactEnd(of: segments)
+        var removesFiles = false
         while let last = segments.last, last.end > end || last.byteCount == 0 {
             segments.removeLast()
             if end > last.start {
-                try changing(last) { () throws(FileDescriptor.Failure) in
-                    try FileDescriptor(path: last.path, .readingAndWriting).truncate(to: end - last.start)
+                try changing(last.path) { () throws(FileDescriptor.Failure) in
+                    try FileDescriptor(path: last.path, .readingAndWriting).cut(to: end - last.start)
                 }
                 var cut = last
                 cut.end = end
@@ -30,8 +38,17 @@ struct SegmentRecovery {
                 break
             }
             try remove(last)
+            removesFiles = true
         }
-        return (store(segments), segments.last?.end ?? 0)
+        if removesFiles {
+            // One that came back would be in the way of what is written now.
+            try changing(folder) { () throws(FileDescriptor.Failure) in try FileDescriptor.synchronizeFolder(folder) }
+        }
+        let store = store(segments)
+        let takenOver = segments.last?.end ?? 0
+        try store.synchronize(upTo: takenOver)
+        store.prepare()
+        return (store, takenOver)
     }
 
     private func store(_ segments: [Segment]) -> SegmentStore {
@@ -53,15 +70,48 @@ struct SegmentRecovery {
             guard let start = Segment.start(name: name) else { continue }
             let path = folder + "/" + name
             var segment = Segment(start: start, end: start, path: path)
-            try changing(segment) { () throws(FileDescriptor.Failure) in
+            try changing(segment.path) { () throws(FileDescriptor.Failure) in
                 segment.end = start + (try FileDescriptor(path: path, .reading).byteCount())
             }
             if let previous = segments.last, previous.end > start {
-                throw LogConnection.corrupt("\(previous.path) and \(path) overlap")
+                segments[segments.count - 1].end = start
+                try cutZeros(behind: start - previous.start, of: previous, before: path)
             }
             segments.append(segment)
         }
         return segments
+    }
+
+    /// A file is cut before the next one begins, but the loss of power may bring the zeros back that it was given ahead.
+    private func cutZeros(behind byteCount: Int64, of segment: Segment, before next: String) throws(EventLogError) {
+        var isZero = true
+        try changing(segment.path) { () throws(FileDescriptor.Failure) in
+            let file = try FileDescriptor(path: segment.path, .readingAndWriting)
+            isZero = try file.isZero(from: byteCount)
+            if isZero { try file.cut(to: byteCount) }
+        }
+        guard isZero else { throw LogConnection.corrupt("\(segment.path) and \(next) overlap") }
+    }
+
+    /// - Throws: `log.corrupt` when blocks that are in the index are gone, and were not removed on purpose.
+    private func checkNothingMissing(in segments: [Segment]) throws(EventLogError) {
+        var end: Int64 = 0
+        for segment in segments where segment.start <= indexedThrough {
+            let isHole = segment.start > end && segment.start - end < Segment.openingGap
+            let start = LogOffset(block: end, eventCount: 0).number
+            guard !isHole || removed.includes(behind: start, before: segment.start) else {
+                throw LogConnection.corrupt("the blocks before \(segment.path) are missing")
+            }
+            end = segment.end
+        }
+    }
+
+    /// Whether nothing is missing between a position and a segment behind it: within an opening files adjoin.
+    private func adjoins(_ segment: Segment, behind end: Int64) -> Bool {
+        guard segment.start > end else { return true }
+        // The first one of the last opening, if there is any, begins at a known place.
+        let skipsStart = end < lastStart && lastStart < segment.start
+        return segment.start - end >= Segment.openingGap && !skipsStart
     }
 
     /// Behind the last commit before which everything is intact.
@@ -70,6 +120,10 @@ struct SegmentRecovery {
         var buffer = BlockBuffer()
         var end = indexedThrough
         for segment in segments where segment.end > indexedThrough {
+            guard adjoins(segment, behind: end) else {
+                try checkNothingCertain(behind: end, in: segments, store, &buffer)
+                return end
+            }
             var position = max(segment.start, indexedThrough)
             var commitEnd = position
             while position < segment.end, let block = try store.intactBlock(at: position, &buffer) {
@@ -117,13 +171,13 @@ struct SegmentRecovery {
     }
 
     private func changing(
-        _ segment: Segment,
+        _ path: String,
         _ body: () throws(FileDescriptor.Failure) -> Void
     ) throws(EventLogError) {
         do throws(FileDescriptor.Failure) {
             try body()
         } catch {
-            throw EventLogError(systemError: error.systemError, doing: "opening", path: segment.path)
+            throw EventLogError(systemError: error.systemError, doing: "opening", path: path)
         }
     }
 }

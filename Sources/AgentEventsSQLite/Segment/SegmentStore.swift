@@ -1,11 +1,22 @@
 import AgentEvents
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// The blocks of a log, in files of bounded size. One writer; any number of readers.
 ///
 /// A position counts the bytes written since the log began, so it grows with each block, over all files and openings.
 final class SegmentStore: Sendable {
     private static let openLimit = 256
+    /// A file is not begun before all but so many bytes are on the disk, so that less is ever lost than there is between
+    /// two openings.
+    private static let unsyncedLimit = Segment.openingGap / 2
 
     struct Limits: Sendable {
         /// A file that has so much gets no further commit.
@@ -17,7 +28,7 @@ final class SegmentStore: Sendable {
         var now: @Sendable () -> Timestamp
     }
 
-    let folder: String
+    private let folder: SegmentFolder
     private let segmentByteCount: Int64
     private let allocationByteCount: Int
     private let now: @Sendable () -> Timestamp
@@ -28,7 +39,7 @@ final class SegmentStore: Sendable {
     /// - Parameters:
     ///   - segments: the files in the folder, in order; blocks written now go into further ones.
     init(folder: String, segments: [Segment], synced: Int64, limits: Limits) {
-        self.folder = folder
+        self.folder = SegmentFolder(path: folder)
         segmentByteCount = limits.segmentByteCount
         allocationByteCount = limits.allocationByteCount
         now = limits.now
@@ -45,28 +56,64 @@ final class SegmentStore: Sendable {
     // MARK: Writing
 
     /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
-    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) {
+    ///
+    /// - Returns: whether the file before is complete, and no longer written to.
+    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) -> Bool {
         let last = list.withLock { list in list.isLastComplete ? nil : list.last.map { ($0, list.file(of: $0)) } }
         guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
-            if !isNewSegment { try finish() }
-            return try begin(bytes, at: position)
+            if !isNewSegment {
+                try finish()
+                if unsyncedByteCount > Self.unsyncedLimit { try synchronize(upTo: position) }
+            }
+            try begin(bytes, at: position)
+            return !isNewSegment
         }
         var segment = last.0
         try write(bytes, to: file, in: &segment)
         list.withLock { $0.replaceLast(with: segment) }
+        return false
     }
 
+    private var unsyncedByteCount: Int64 {
+        let synced = synced
+        return list.withLock { list in
+            list.segments.reversed().prefix { $0.end > synced }.reduce(0) { $0 + $1.byteCount }
+        }
+    }
+
+    /// Opens ahead what writing needs, as far as that is possible.
+    func prepare() { folder.prepare() }
+
     private func begin(_ bytes: [UInt8], at position: Int64) throws(EventLogError) {
-        let path = folder + "/" + Segment.name(start: position)
+        let name = Segment.name(start: position)
+        let path = folder.path + "/" + name
         let file = try failing("making", path) { () throws(FileDescriptor.Failure) in
-            let file = try FileDescriptor(path: path, .creating)
-            try FileDescriptor.synchronizeFolder(folder)
-            return file
+            // A file that is complete can be closed once it is on the disk.
+            try withDescriptors(flushing: true) { () throws(FileDescriptor.Failure) in
+                try folder.begin(name)
+            }
         }
         var segment = Segment(start: position, end: position, path: path)
         segment.begun = now()
         try write(bytes, to: file, in: &segment)
         list.withLock { $0.append(segment, file: file) }
+        folder.prepare()
+    }
+
+    /// Where there are too many open files, does something once more without those that are open for readers only.
+    private func withDescriptors<Result>(
+        flushing: Bool = false,
+        _ body: () throws(FileDescriptor.Failure) -> Result
+    ) throws(FileDescriptor.Failure) -> Result {
+        do throws(FileDescriptor.Failure) {
+            return try body()
+        } catch {
+            guard error.systemError == EMFILE || error.systemError == ENFILE else { throw error }
+            if flushing { try? synchronize(upTo: list.withLock { $0.last?.end ?? 0 }) }
+            let synced = synced
+            list.withLock { $0.closeFiles(before: synced) }
+            return try body()
+        }
     }
 
     private func write(_ bytes: [UInt8], to file: FileDescriptor, in segment: inout Segment) throws(EventLogError) {
@@ -83,20 +130,27 @@ final class SegmentStore: Sendable {
             try file.write(bytes, at: size)
         } catch {
             // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
-            try? file.truncate(to: size)
-            throw EventLogError(systemError: error.systemError, doing: "writing", path: file.path)
+            try? file.cut(to: size)
+            throw EventLogError(systemError: error.systemError, doing: "writing", path: segment.path)
         }
         segment.end += Int64(bytes.count)
         segment.allocatedByteCount = max(segment.allocatedByteCount, newSize)
     }
 
+    /// Nothing is written any more.
+    func close() {
+        // The zeros behind the last block say nothing, so it does no harm when they stay.
+        try? finish()
+        folder.close()
+    }
+
     /// Cuts off the zeros behind the last block.
-    func finish() throws(EventLogError) {
+    private func finish() throws(EventLogError) {
         let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
         guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
         var segment = last.0
         try failing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
-            try file.truncate(to: segment.byteCount)
+            try file.cut(to: segment.byteCount)
         }
         segment.allocatedByteCount = segment.byteCount
         list.withLock { $0.replaceLast(with: segment) }
@@ -107,7 +161,7 @@ final class SegmentStore: Sendable {
         let synced = synced
         guard synced < end else { return }
         let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
-        for segment in segments {
+        for segment in segments where segment.start < end {
             do throws(EventLogError) {
                 let file = try file(of: segment)
                 try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
@@ -142,13 +196,13 @@ final class SegmentStore: Sendable {
         guard let segment = segment(at: position), segment.start <= position else { return nil }
         let file = try file(of: segment)
         let offset = position - segment.start
-        var count = try read(file, &buffer, at: offset, from: 0)
+        var count = try read(file, segment, &buffer, at: offset, from: 0)
         guard let header = BlockHeader(buffer.bytes(count)), header.blockByteCount <= segment.byteCount - offset else {
             return nil
         }
         if header.blockByteCount > count {
             buffer.reserve(header.blockByteCount, keeping: count)
-            count += try read(file, &buffer, at: offset, from: count)
+            count += try read(file, segment, &buffer, at: offset, from: count)
         }
         guard count >= header.blockByteCount else { return nil }
         let bytes = buffer.bytes(header.blockByteCount)
@@ -158,12 +212,13 @@ final class SegmentStore: Sendable {
 
     private func read(
         _ file: FileDescriptor,
+        _ segment: Segment,
         _ buffer: inout BlockBuffer,
         at offset: Int64,
         from start: Int
     ) throws(EventLogError) -> Int {
         let target = buffer.free(from: start)
-        return try failing("reading", file.path) { () throws(FileDescriptor.Failure) in
+        return try failing("reading", segment.path) { () throws(FileDescriptor.Failure) in
             try file.read(into: target, at: offset + Int64(start))
         }
     }
@@ -178,7 +233,7 @@ final class SegmentStore: Sendable {
         buffer.reserve(1 << 16, keeping: 0)
         var next = position + 1
         while next < segment.end {
-            let count = try read(file, &buffer, at: next - segment.start, from: 0)
+            let count = try read(file, segment, &buffer, at: next - segment.start, from: 0)
             if let offset = BlockHeader.firstOffset(in: buffer.bytes(count)) { return next + Int64(offset) }
             next += Int64(max(1, count - BlockHeader.byteCount))
         }
@@ -191,7 +246,9 @@ final class SegmentStore: Sendable {
     private func file(of segment: Segment) throws(EventLogError) -> FileDescriptor {
         if let file = list.withLock({ $0.file(of: segment) }) { return file }
         let file = try failing("opening", segment.path) { () throws(FileDescriptor.Failure) in
-            try FileDescriptor(path: segment.path, .reading)
+            try withDescriptors { () throws(FileDescriptor.Failure) in
+                try FileDescriptor(path: segment.path, .reading)
+            }
         }
         list.withLock { $0.keep(file, of: segment) }
         return file

@@ -10,7 +10,6 @@ import AgentEvents
 
 /// An open file of the system. Owns the descriptor: it is closed with the last reference.
 final class FileDescriptor: Sendable {
-    let path: String
     private let number: CInt
 
     /// The number of a failed call.
@@ -23,15 +22,17 @@ final class FileDescriptor: Sendable {
         case readingAndWriting
         /// For writing, and it must be new.
         case creating
+        /// For writing, new or made empty.
+        case emptying
     }
 
     init(path: String, _ mode: Mode) throws(Failure) {
-        self.path = path
         let flags =
             switch mode {
             case .reading: O_RDONLY | O_CLOEXEC
             case .readingAndWriting: O_RDWR | O_CLOEXEC
             case .creating: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+            case .emptying: O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC
             }
         number = open(path, flags, 0o644)
         guard number >= 0 else { throw Failure(systemError: errno) }
@@ -76,6 +77,19 @@ final class FileDescriptor: Sendable {
         return count
     }
 
+    /// Whether there is nothing but zeros from an offset on.
+    func isZero(from offset: Int64) throws(Failure) -> Bool {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { buffer.deallocate() }
+        var position = offset
+        while true {
+            let count = try read(into: buffer, at: position)
+            if count == 0 { return true }
+            guard buffer[..<count].allSatisfy({ $0 == 0 }) else { return false }
+            position += Int64(count)
+        }
+    }
+
     /// Writes all bytes.
     func write(_ bytes: [UInt8], at offset: Int64) throws(Failure) {
         let failure: Failure? = bytes.withUnsafeBytes { bytes in
@@ -93,9 +107,10 @@ final class FileDescriptor: Sendable {
         if let failure { throw failure }
     }
 
-    /// Cuts the file.
-    func truncate(to byteCount: Int64) throws(Failure) {
+    /// Cuts the file, and returns when that is on the disk.
+    func cut(to byteCount: Int64) throws(Failure) {
         guard ftruncate(number, off_t(byteCount)) == 0 else { throw Failure(systemError: errno) }
+        try synchronize()
     }
 
     /// Returns when everything written is on the disk.
@@ -108,11 +123,13 @@ final class FileDescriptor: Sendable {
         #endif
     }
 
+    /// The same, for the names in a folder.
+    func synchronizeAll() throws(Failure) {
+        guard fsync(number) == 0 else { throw Failure(systemError: errno) }
+    }
+
     /// Returns when the names in a folder are on the disk.
     static func synchronizeFolder(_ path: String) throws(Failure) {
-        let number = open(path, O_RDONLY | O_CLOEXEC)
-        guard number >= 0 else { throw Failure(systemError: errno) }
-        defer { close(number) }
-        guard fsync(number) == 0 else { throw Failure(systemError: errno) }
+        try FileDescriptor(path: path, .reading).synchronizeAll()
     }
 }

@@ -194,7 +194,11 @@ public struct AgentEventsService: Service {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 // The kernel takes its own limit for it, where that is less.
-                backlog: Int(UInt16.max)),
+                backlog: Int(UInt16.max),
+                availableConnectionsDelegate: configuration.maximumConnections.map {
+                    MaximumAvailableConnections(max(1, $0), logger: logger)
+                }
+            ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 readiness.start()

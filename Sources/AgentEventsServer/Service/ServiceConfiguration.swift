@@ -10,6 +10,9 @@ public struct ServiceConfiguration: Sendable {
     /// How long a client may take nothing of what waits for it, in seconds; then its connection is closed, and it can come
     /// back with its cursor. Default: 60.
     public var stallSeconds: Double = 60
+    /// How many connections there may be at once, about; further ones wait to be accepted. Fewer than the process may have
+    /// files open, or clients keep the log from opening its own. `nil`: as many as the system allows. Default: `nil`.
+    public var maximumConnections: Int?
     /// The largest message of a client, in bytes. Default: 1 MiB.
     public var maximumMessageByteCount = 1024 * 1024
     /// The largest body of an HTTP request with events, in bytes. Default: 16 MiB.

@@ -170,6 +170,7 @@ struct ServeCommand: AsyncParsableCommand {
         var configuration = ServiceConfiguration()
         configuration.host = host
         configuration.port = port
+        configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
         configuration.heartbeatSeconds = heartbeat
         configuration.stallSeconds = maxStall
         configuration.outboundWatermarkByteCount = maxOutbound

@@ -3,16 +3,28 @@ import AgentEventsSQLite
 import Foundation
 import Testing
 
-/// A commit of one event of thread `t_1`.
-func commit(_ sequence: UInt64, generation: UInt64, user: UserID = "u_1", size: Int = 100) -> LogCommit {
+/// A commit of one event.
+func commit(
+    _ sequence: UInt64,
+    of thread: ThreadID = "t_1",
+    generation: UInt64,
+    user: UserID = "u_1",
+    size: Int = 100
+) -> LogCommit {
     let entry = LogEntry(
-        owner: ThreadOwner(thread: "t_1", user: user),
+        owner: ThreadOwner(thread: thread, user: user),
         id: EventID(generation: generation, sequence: sequence),
         type: .custom,
         run: nil,
         bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: sequence), count: size)
     )
     return LogCommit(entries: [entry], time: Timestamp(milliseconds: 0))
+}
+
+/// The files of blocks of a log, in order.
+func blockFiles(of path: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path + "-blocks").sorted()
+        .filter { $0.hasSuffix(".blocks") }.map { "\(path)-blocks/\($0)" }
 }
 
 /// Copies what a process that is killed would leave behind.

@@ -174,6 +174,17 @@ struct GroupCommitStateMachineTests {
         #expect(Self.wake(machine.offer(Self.entry(2))) == .nobody)
     }
 
+    /// Producers that wait for room offer nothing more.
+    @Test func aFullBufferEndsTheWaitForMore() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 1000)
+        let waits = machine.beginGathering(10)
+        #expect(waits)
+        #expect(Self.wake(machine.offer(Self.entry(1))) == .nobody)
+        #expect(Self.wake(machine.offer(Self.entry(2, byteCount: 900))) == .gatheringWriter)
+        let count = machine.endGathering()
+        #expect(count == nil)
+    }
+
     @Test func nobodyGathersWhenTheBufferIsFullOrTheLogHasFailed() {
         var full = GroupCommitStateMachine<Int>(highWaterByteCount: 1)
         _ = full.offer(Self.entry(1))

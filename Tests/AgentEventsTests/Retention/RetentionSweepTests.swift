@@ -46,10 +46,10 @@ struct RetentionSweepTests {
                     guard let record = try await log.thread("t_1") else { return false }
                     return record.head.sequence - record.oldest.sequence == 6
                 }
-                let snapshot = try #require(try await ThreadSnapshot.load(.trimmed, of: "t_1", from: log))
                 let record = try #require(try await log.thread("t_1"))
+                let newest = try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log)
+                let snapshot = try #require(newest)
                 #expect(snapshot.cursor.sequence == record.oldest.sequence - 1)
-                #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == snapshot)
                 var state = snapshot.state
                 for stored in try await log.read(LogRead(.thread("t_1", after: 0))).events {
                     state.apply(try EventDecoder.decode(stored.bytes))
@@ -110,9 +110,38 @@ struct RetentionSweepTests {
             let end = AgentFailed(error: failure, durationMilliseconds: 0)
             _ = try await context.emit(EventDraft(run: "r_1", .agentFailed(end)))
             try await wait(for: "the trim") { try await log.thread("t_1")?.oldest.sequence == 12 }
-            #expect(try await ThreadSnapshot.load(.trimmed, of: "t_1", from: log) == nil)
             try await wait(for: "the count") { runtime.retentionState?.droppedSnapshotCount == 1 }
+            #expect(try await ThreadSnapshot.load(.trimmed, of: "t_1", from: log) == nil)
+            // What is folded now would lack what went before, and must not be taken for all of it.
+            _ = try await context.emit([EventDraft(.userMessage(UserMessage(message: "m_4", user: "u_1", text: "Hi")))])
+            try await wait(for: "the next trim") { runtime.retentionState?.droppedSnapshotCount == 2 }
+            let record = try #require(try await log.thread("t_1"))
+            #expect(record.oldest.sequence == 13)
+            #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
         }
+    }
+
+    /// What is known of the events that are gone is not given up for what is to be known once the next ones are.
+    @Test func aTrimThatFailsLeavesTheStateOfWhatIsGone() async throws {
+        let log = BrokenTrimLog()
+        log.repair()
+        let policy = RetentionPolicy(maximumEventsPerThread: 3)
+        try await withAgentRuntime(log: log, configuration: configuration(policy)) { runtime in
+            try await emit(1, runtime)
+            try await wait(for: "the trim") {
+                guard let record = try await log.thread("t_1") else { return false }
+                return record.head.sequence - record.oldest.sequence == 2
+            }
+            log.breakAgain()
+            try await emit(2, runtime)
+            try await wait(for: "the failure") { runtime.retentionState?.failure != nil }
+        }
+        let record = try #require(try await log.thread("t_1"))
+        #expect(record.oldest.sequence > 1)
+        // As it is when the tail with the events that were to go is lost, or the policy has changed.
+        let oldest = record.oldest.sequence
+        let newest = try await ThreadSnapshot.newest(of: "t_1", record: record, upTo: oldest, in: log, log)
+        #expect(newest?.cursor.sequence == oldest - 1)
     }
 
     @Test func anEventThatCannotBeReadIsTrimmedAndTold() async throws {
@@ -249,11 +278,12 @@ private struct WrappedLog: EventLog {
 }
 
 /// Cannot be trimmed until it is repaired.
-private final class BrokenTrimLog: TrimmableLog {
+private final class BrokenTrimLog: TrimmableLog, StateStore {
     private let log = InMemoryEventLog()
     private let isBroken = Mutex(true)
 
     func repair() { isBroken.withLock { $0 = false } }
+    func breakAgain() { isBroken.withLock { $0 = true } }
 
     func open() async throws(EventLogError) -> LogOpening { try await log.open() }
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
@@ -267,4 +297,11 @@ private final class BrokenTrimLog: TrimmableLog {
         guard !isBroken.withLock({ $0 }) else { throw EventLogError(.full, "no room to trim") }
         try await log.trim(trims)
     }
+    func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
+        try await log.load(kind, thread: thread, name: name)
+    }
+    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
+        try await log.loadAll(kind, thread: thread)
+    }
+    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }
