@@ -5,21 +5,36 @@ extension EventLog {
         in thread: ThreadID,
         record: ThreadRecord?
     ) async throws(EventLogError) -> ResolvedStart {
-        switch start {
-        case .start:
-            return .position(after: (record?.oldest.sequence ?? 1) - 1)
-        case .now:
-            return .position(after: record?.head.sequence ?? 0)
-        case .after(let cursor):
-            guard let record, cursor.sequence <= record.head.sequence else { return .unknown }
-            // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
-            if cursor == record.head { return .position(after: cursor.sequence) }
-            guard cursor.sequence >= record.oldest.sequence else { return .trimmed }
+        switch start.lookUp(in: record) {
+        case .resolved(let resolved):
+            return resolved
+        case .compare(let cursor):
             let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
-            // Trimmed since the record was read.
-            if page.skipsTrimmed { return .trimmed }
-            guard page.events.first?.id == cursor else { return .diverged }
-            return .position(after: cursor.sequence)
+            return ResolvedStart(cursor, found: page)
+        }
+    }
+}
+
+extension StartPosition {
+    package enum LookUp: Hashable, Sendable {
+        case resolved(ResolvedStart)
+        /// The log's event of the same number tells; see ``ResolvedStart/init(_:found:)``.
+        case compare(Cursor)
+    }
+
+    /// What a thread's record alone says about the position.
+    package func lookUp(in record: ThreadRecord?) -> LookUp {
+        switch self {
+        case .start:
+            return .resolved(.position(after: (record?.oldest.sequence ?? 1) - 1))
+        case .now:
+            return .resolved(.position(after: record?.head.sequence ?? 0))
+        case .after(let cursor):
+            guard let record, cursor.sequence <= record.head.sequence else { return .resolved(.unknown) }
+            // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
+            if cursor == record.head { return .resolved(.position(after: cursor.sequence)) }
+            guard cursor.sequence >= record.oldest.sequence else { return .resolved(.trimmed) }
+            return .compare(cursor)
         }
     }
 }
@@ -34,4 +49,18 @@ package enum ResolvedStart: Hashable, Sendable {
     case trimmed
     /// The cursor is beyond the head, or the thread has no event.
     case unknown
+}
+
+extension ResolvedStart {
+    /// - Parameter page: what the log holds from the cursor's number on, one event at least.
+    package init(_ cursor: Cursor, found page: LogPage) {
+        // Trimmed since the record was read.
+        if page.skipsTrimmed {
+            self = .trimmed
+        } else if page.events.first?.id == cursor {
+            self = .position(after: cursor.sequence)
+        } else {
+            self = .diverged
+        }
+    }
 }

@@ -5,7 +5,7 @@
 /// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
 /// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As soon
 /// as the connection is not writable it replays again, from its cursor.
-struct SubscriptionStateMachine: Equatable {
+package struct SubscriptionStateMachine: Equatable {
     private enum State: Equatable {
         /// Its place in the log is being looked up.
         case opening
@@ -19,18 +19,20 @@ struct SubscriptionStateMachine: Equatable {
     /// Whether the subscriber was told that it has caught up; it is told once.
     private var wasLive = false
 
+    package init() {}
+
     /// The last event written; `nil` before the place in the log is known, and after the end.
-    var cursor: UInt64? {
+    package var cursor: UInt64? {
         switch state {
         case .opening, .ended: nil
         case .replaying(let cursor, _), .live(let cursor): cursor
         }
     }
 
-    var isLive: Bool { if case .live = state { true } else { false } }
+    package var isLive: Bool { if case .live = state { true } else { false } }
 
     /// Where the subscription stands, for others; `nil` after its end.
-    var subscriberState: Subscriber.State? {
+    package var subscriberState: Subscriber.State? {
         switch state {
         case .opening: .opening
         case .replaying: .replaying
@@ -39,7 +41,7 @@ struct SubscriptionStateMachine: Equatable {
         }
     }
 
-    enum NextAction: Equatable {
+    package enum NextAction: Equatable {
         case none
         /// Read a page behind the cursor, when it is this subscription's turn.
         case read(after: UInt64)
@@ -53,7 +55,7 @@ struct SubscriptionStateMachine: Equatable {
     ///   - cursor: the event before the first one to be written; 0 for all.
     ///   - end: the log's last event of the thread when the place was looked up.
     ///   - head: the last event of the thread that the event loop has seen commits of; 0 if it has seen none.
-    mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
+    package mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
         guard case .opening = state else { return .none }
         return advance(to: cursor, reachesEnd: cursor >= end, head: head)
     }
@@ -61,7 +63,7 @@ struct SubscriptionStateMachine: Equatable {
     /// The subscription's turn to read has come.
     ///
     /// - Returns: after which event to read; `nil` when it is not replaying, or reads already.
-    mutating func startReading() -> UInt64? {
+    package mutating func startReading() -> UInt64? {
         guard case .replaying(let cursor, isReading: false) = state else { return nil }
         state = .replaying(cursor: cursor, isReading: true)
         return cursor
@@ -72,7 +74,7 @@ struct SubscriptionStateMachine: Equatable {
     /// - Parameters:
     ///   - cursor: the page's last event, or the cursor as it was for an empty page.
     ///   - reachesEnd: whether nothing followed when the page was read.
-    mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
+    package mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
         guard case .replaying(_, isReading: true) = state else { return .none }
         return advance(to: cursor, reachesEnd: reachesEnd, head: head)
     }
@@ -89,7 +91,7 @@ struct SubscriptionStateMachine: Equatable {
         return .goLive(isFirst: !wasLive)
     }
 
-    enum CommitAction: Equatable {
+    package enum CommitAction: Equatable {
         /// Nothing to write: not live, or written already from a page.
         case none
         /// Write what follows the given event.
@@ -99,7 +101,7 @@ struct SubscriptionStateMachine: Equatable {
     }
 
     /// The event loop got a commit with events of the thread.
-    mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
+    package mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
         switch state {
         case .live(let cursor) where cursor >= last:
             return .none
@@ -115,5 +117,5 @@ struct SubscriptionStateMachine: Equatable {
     }
 
     /// The subscriber or its connection is gone; later inputs do nothing.
-    mutating func end() { state = .ended }
+    package mutating func end() { state = .ended }
 }
