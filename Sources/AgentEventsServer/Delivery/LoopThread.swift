@@ -7,6 +7,9 @@ final class LoopThread {
     static let maximumRecentByteCount = 256 * 1024
 
     private var subscriptions: [StreamSubscription] = []
+    /// Commits up to there do not count: they were on their way when the loop began to listen, and others behind them
+    /// passed it by.
+    private var listensBehind: UInt64 = 0
     /// The latest commits, without a gap, as long as a subscription catches up: so that it can do so although the thread
     /// goes on. Empty otherwise.
     private var recent: [FramedEvents] = []
@@ -18,6 +21,11 @@ final class LoopThread {
     private(set) var owner: UserID?
 
     var isEmpty: Bool { subscriptions.isEmpty }
+
+    /// The loop listens from now on.
+    ///
+    /// - Parameter position: what is committed up to there is in the log, and nowhere else.
+    func listens(behind position: UInt64) { listensBehind = position }
 
     func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
 
@@ -31,7 +39,14 @@ final class LoopThread {
     /// Those who follow the thread on this loop.
     var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
 
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+    /// - Parameter position: everything accepted up to there is committed.
+    func deliver(
+        _ committed: CommittedEvents,
+        upTo position: UInt64,
+        written: inout [StreamSession],
+        sentCount: inout Int
+    ) {
+        guard position > listensBehind else { return }
         let events = committed.events
         owner = committed.owner
         headID = events.lastID

@@ -142,7 +142,7 @@ final class StreamSession {
         subscriptions.append(subscription)
         services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
-        if part.isNew { services.delivery.listen(to: thread, on: loop) }
+        if part.isNew { part.thread.listens(behind: services.delivery.listen(to: thread, on: loop)) }
         if request.snapshot == .never {
             lookUp(subscription, request, tag)
         } else {
