@@ -45,11 +45,11 @@ final class StreamSubscription {
     ///
     /// - Returns: how many events were sent.
     func didRead(_ page: PageRead.Page) -> Int {
-        guard var cursor = machine.cursor else { return 0 }
-        if let trim = page.trim, trim.sequence > cursor {
-            cursor = trim.sequence
+        if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             lastID = trim.cursor
+            session.subscription(self, isTrimmedUpTo: trim)
         }
+        guard var cursor = machine.cursor else { return 0 }
         let start = cursor
         var reachesEnd = page.reachesEnd
         if let events = page.events, let frames = events.frames(after: cursor) {

@@ -69,6 +69,17 @@ package struct SubscriptionStateMachine: Equatable {
         return cursor
     }
 
+    /// Events behind the cursor were trimmed before they were read.
+    ///
+    /// - Parameter sequence: the last of them.
+    /// - Returns: whether the subscriber is to be told; what it gets next comes behind them then. Not when the subscription
+    ///   has ended meanwhile: the subscriber may follow the thread anew.
+    package mutating func trimmed(upTo sequence: UInt64) -> Bool {
+        guard case .replaying(let cursor, isReading: true) = state, sequence >= cursor else { return false }
+        state = .replaying(cursor: sequence, isReading: true)
+        return true
+    }
+
     /// A page was read and all of it written.
     ///
     /// - Parameters:

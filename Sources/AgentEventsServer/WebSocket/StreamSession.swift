@@ -283,10 +283,6 @@ final class StreamSession {
         guard !isEnded else { return }
         switch outcome {
         case .success(let page):
-            if let trim = page.trim {
-                services.metrics.resets(.trimmed)
-                send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
-            }
             services.metrics.sent(subscription.didRead(page))
             readNext()
             output.flush()
@@ -295,6 +291,12 @@ final class StreamSession {
             services.logger.error("page not read", metadata: ["error.code": "\(error.code)"])
             output.close(.internalError, reason: error.message)
         }
+    }
+
+    /// Events that the subscription had yet to read are not to be had any more.
+    func subscription(_ subscription: StreamSubscription, isTrimmedUpTo trim: ReadTrim) {
+        services.metrics.resets(.trimmed)
+        send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
     }
 
     /// The subscription has caught up for the first time.
