@@ -1,6 +1,6 @@
 /// Makes a schedule that breaks an invariant smaller, as long as it breaks the same one.
 package struct Shrinking {
-    private let rule: InvariantViolation.Rule
+    private let kind: String
     private let bug: SeededBug?
     private let clock = ContinuousClock()
     private let deadline: ContinuousClock.Instant
@@ -13,7 +13,7 @@ package struct Shrinking {
     ///   - limit: how long to try.
     package init?(_ outcome: Simulation.Outcome, bug: SeededBug?, limit: Duration = .seconds(20)) {
         guard let violation = outcome.violation else { return nil }
-        rule = violation.rule
+        kind = violation.kind
         self.bug = bug
         deadline = clock.now + limit
         schedule = outcome.schedule
@@ -33,7 +33,7 @@ package struct Shrinking {
     /// Takes a smaller schedule if it breaks the same invariant.
     private mutating func take(_ smaller: Schedule) -> Bool {
         attemptCount += 1
-        guard Simulation.replay(smaller, bug: bug).violation?.rule == rule else { return false }
+        guard Simulation.replay(smaller, bug: bug).violation?.kind == kind else { return false }
         schedule = smaller
         return true
     }

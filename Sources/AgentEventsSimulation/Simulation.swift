@@ -34,8 +34,14 @@ package enum Simulation {
     }
 
     /// Lets the same happen again.
-    package static func replay(_ schedule: Schedule, bug: SeededBug? = nil) -> Outcome {
-        let world = World(seed: schedule.seed, size: schedule.size, bug: bug)
+    ///
+    /// - Parameter narrator: is told what happens, in words.
+    package static func replay(
+        _ schedule: Schedule,
+        bug: SeededBug? = nil,
+        narrator: ((String) -> Void)? = nil
+    ) -> Outcome {
+        let world = World(seed: schedule.seed, size: schedule.size, bug: bug, narrator: narrator)
         for choice in schedule.choices where world.violation == nil { _ = world.perform(choice) }
         return finish(world, schedule)
     }

@@ -25,9 +25,11 @@ enum SimulationProgram {
         case .campaign(let seed, let extent):
             return simulate(seed: seed, extent)
         case .bugs(let bugs, let seed):
-            return bugs.map { find($0, seed: seed) }.allSatisfy { $0 }
+            let notFound = bugs.filter { !find($0, seed: seed) }
+            print("seed \(seed): \(bugs.count - notFound.count) of \(bugs.count) seeded bugs found")
+            return notFound.isEmpty
         case .replay(let schedule, let bug):
-            let outcome = Simulation.replay(schedule, bug: bug)
+            let outcome = Simulation.replay(schedule, bug: bug) { print($0) }
             print("\(schedule.choices.count) choices, digest \(String(outcome.digest, radix: 16))")
             print(outcome.violation.map { "violated: \($0)" } ?? "nothing is violated")
             return outcome.violation == nil

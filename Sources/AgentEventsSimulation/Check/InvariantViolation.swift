@@ -32,5 +32,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         self.message = message
     }
 
+    /// The same for violations that differ in numbers only.
+    var kind: String { rule.rawValue + String(message.filter { $0.isLetter || $0 == " " }) }
+
     package var description: String { "\(rule.rawValue): \(message)" }
 }

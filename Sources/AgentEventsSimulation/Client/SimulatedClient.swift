@@ -101,6 +101,7 @@ final class SimulatedClient {
         case .give(.event(let event)):
             world.counts[.eventTaken] += 1
             world.mix(event.cursor.sequence)
+            world.tell("  \(number) was given \(event.cursor) of \(thread(of: index))")
             if let violation = readers[index].receive(event, log) { fail(violation) }
         case .give(.reset):
             readers[index].reset()
@@ -124,6 +125,8 @@ final class SimulatedClient {
         }
         return true
     }
+
+    private func thread(of index: Int) -> ThreadID { world.threadID(readers[index].thread) }
 
     private func fail(_ violation: InvariantViolation) {
         world.fail(InvariantViolation(violation.rule, "client \(number): \(violation.message)"))
@@ -183,7 +186,7 @@ final class SimulatedClient {
         guard let session else { return }
         self.session = nil
         awaitsRoom = false
-        session.connection.isLeft = true
+        session.connection.leave()
         if tellsService, !session.isGone { session.connection.send(.end) }
         left.append(session)
     }

@@ -13,7 +13,7 @@ struct ThreadReader {
         /// What follows the last one that is acknowledged; that may be any the application has handled.
         case atMostNext
         /// Anything that was not there when the thread was asked for.
-        case behind(UInt64)
+        case behind(UInt64, generation: UInt64)
     }
 
     let thread: Int
@@ -47,7 +47,7 @@ struct ThreadReader {
     mutating func begin(_ log: SimulatedThread, isForgetful: Bool) -> StartPosition? {
         takenSinceAcknowledged = 0
         if consumer != nil {
-            expectation = last == nil ? .oldest : .atMostNext
+            expectation = .atMostNext
             return nil
         }
         if let last, remembers || !isForgetful {
@@ -57,7 +57,7 @@ struct ThreadReader {
         last = nil
         generations = []
         if case .now = start {
-            expectation = .behind(log.head)
+            expectation = .behind(log.head, generation: log.record?.head.generation ?? 0)
         } else {
             expectation = .oldest
         }
@@ -78,7 +78,7 @@ struct ThreadReader {
     /// - Returns: what is wrong with the event.
     mutating func receive(_ event: StreamEvent, _ log: SimulatedThread) -> InvariantViolation? {
         let first = event.firstSequence
-        if let problem = problem(with: first, log) {
+        if let problem = problem(with: event, log) {
             return InvariantViolation(.denseOrder, "\(event.thread): was given \(first)-\(event.cursor), \(problem)")
         }
         if let last, first <= last.sequence {
@@ -95,14 +95,24 @@ struct ThreadReader {
         return difference(event, log)
     }
 
-    private func problem(with first: UInt64, _ log: SimulatedThread) -> String? {
+    private func problem(with event: StreamEvent, _ log: SimulatedThread) -> String? {
+        let first = event.firstSequence
         let next = (last?.sequence ?? 0) + 1
         switch expectation {
-        case .next: return first == next ? nil : "due was \(next)"
+        case .next:
+            // The numbers of what is lost are used again; whoever has seen it is told.
+            if let last, log.lost.contains(last), log.event(event.cursor.sequence)?.id == event.cursor {
+                return "was given \(last), which is lost, and no reset"
+            }
+            return first == next ? nil : "due was \(next)"
         case .oldest: return first <= log.firstKept ? nil : "the oldest is \(log.firstKept)"
         case .atMostNext:
-            return first <= max(next, log.firstKept) ? nil : "handled is \(next - 1), the oldest is \(log.firstKept)"
-        case .behind(let head): return first > head ? nil : "asked for was what comes behind \(head)"
+            // What was acknowledged long ago may have reached the service only now.
+            let handled = max(next - 1, handled?.sequence ?? 0)
+            return first <= max(handled + 1, log.firstKept) ? nil : "handled is \(handled), kept from \(log.firstKept)"
+        case .behind(let head, let generation):
+            let isBehind = first > head || event.cursor.generation > generation
+            return isBehind ? nil : "asked for was what comes behind \(head)"
         }
     }
 
@@ -134,13 +144,17 @@ struct ThreadReader {
     /// At the end: what the reader holds is the log's history, up to its head.
     func missing(_ log: SimulatedThread) -> InvariantViolation? {
         guard let last else {
-            guard case .oldest = expectation, log.firstKept <= log.head else { return nil }
+            if case .behind = expectation { return nil }
+            guard handled == nil, log.firstKept <= log.head else { return nil }
             return InvariantViolation(.liveness, "\(log.owner.thread): nothing was given of \(log.head) events")
         }
-        guard last == log.event(log.head)?.id else {
-            // Handled, not acknowledged, and lost: the service cannot know of it.
-            if case .atMostNext = expectation, log.lost.contains(last) { return nil }
-            let head = log.event(log.head)?.id.description ?? "0"
+        let head = log.event(log.head)?.id
+        guard last == head else {
+            // Acknowledged long ago; or handled, not acknowledged, and lost; or all behind it is trimmed.
+            if case .atMostNext = expectation, handled == head || log.lost.contains(last) || log.firstKept > log.head {
+                return nil
+            }
+            let head = head?.description ?? "0"
             return InvariantViolation(.liveness, "\(log.owner.thread): the last one given is \(last) of \(head)")
         }
         for part in generations where part.first >= log.firstKept {

@@ -51,7 +51,8 @@ enum WireCheck {
         }
         do throws(AgentEventsClientError) {
             guard try StreamMessage(bytes) != message else { return nil }
-            return InvariantViolation(.sameBytes, "not read as it was written: \(String(decoding: bytes, as: UTF8.self))")
+            let text = String(decoding: bytes, as: UTF8.self)
+            return InvariantViolation(.sameBytes, "not read as it was written: \(text)")
         } catch {
             return InvariantViolation(.sameBytes, "\(error): \(String(decoding: bytes, as: UTF8.self))")
         }

@@ -57,7 +57,11 @@ final class SimulatedLog {
         return nil
     }
 
-    func trim(_ thread: Int, count: Int) -> Int { threads[thread].trim(count) }
+    /// What is logged is made durable before something is trimmed; later losses do not reach behind it.
+    func trim(_ thread: Int, count: Int) -> Int {
+        commits = []
+        return threads[thread].trim(count)
+    }
 
     /// The last commits are lost.
     ///
@@ -67,11 +71,9 @@ final class SimulatedLog {
         var eventCount = 0
         var affected: Set<Int> = []
         for _ in 0..<min(count, Self.losableCommitCount) {
-            guard let commit = commits.last else { break }
+            guard let commit = commits.popLast() else { break }
             var sums: [Int: Int] = [:]
             for part in commit.counts { sums[part.thread, default: 0] += part.count }
-            guard sums.allSatisfy({ threads[$0.key].mayLose($0.value) }) else { break }
-            commits.removeLast()
             for (thread, count) in sums {
                 threads[thread].lose(count, keys: commit.keys.filter { $0.thread == thread }.map(\.key))
                 eventCount += count

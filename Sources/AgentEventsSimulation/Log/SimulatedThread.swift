@@ -114,9 +114,6 @@ struct SimulatedThread {
         return trimmed
     }
 
-    /// Whether the last events can go without those that were trimmed.
-    func mayLose(_ count: Int) -> Bool { head - UInt64(count) >= firstKept - 1 }
-
     /// The last events are lost, and the keys that were committed with them.
     mutating func lose(_ count: Int, keys lostKeys: [IdempotencyKey]) {
         for event in events.suffix(count) { lost.insert(event.id) }

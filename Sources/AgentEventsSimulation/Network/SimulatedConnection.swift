@@ -21,7 +21,9 @@ final class SimulatedConnection {
     /// The service's side is gone: behind what is on its way there is nothing.
     private(set) var isEnded = false
     /// The client's side is gone, and takes nothing.
-    var isLeft = false
+    private var isLeft = false
+    /// What the kernel still takes then.
+    private var kernelByteCount = 4096
     /// What the service closed with, as far as the client has read.
     var closeCode: Int?
     /// What comes next of each thread, by what was sent on this connection; 0 for the oldest event kept.
@@ -37,15 +39,19 @@ final class SimulatedConnection {
     var hasOutbound: Bool { firstOutbound < outbound.count }
 
     private func wrote(_ byteCount: Int) {
-        pendingByteCount += byteCount
         writtenByteCount += UInt64(byteCount)
+        if isLeft, byteCount <= kernelByteCount {
+            kernelByteCount -= byteCount
+            return
+        }
+        pendingByteCount += byteCount
         if pendingByteCount > highWater { isWritable = false }
     }
 
     func write(_ batch: FramedBatch, from frame: Int) {
         outbound.append(.events(batch, from: frame))
         let byteCount = batch.byteCount(from: frame)
-        pendingEventByteCount += byteCount
+        if !isLeft { pendingEventByteCount += byteCount }
         wrote(byteCount)
     }
 
@@ -110,6 +116,15 @@ final class SimulatedConnection {
             outbound.removeFirst(firstOutbound)
             firstOutbound = 0
         }
+    }
+
+    /// The client's side is gone. What waits for it is with the kernel, if there is room.
+    func leave() {
+        isLeft = true
+        let taken = min(kernelByteCount, pendingByteCount)
+        kernelByteCount -= taken
+        pendingByteCount -= taken
+        pendingEventByteCount = 0
     }
 
     /// The service's side is gone.

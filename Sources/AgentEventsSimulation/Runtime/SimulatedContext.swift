@@ -97,7 +97,8 @@ struct SimulatedContext {
         let id = EventID(generation: generation, sequence: sequence)
         guard let type = payload.type else { preconditionFailure("a payload of the catalogue has a type") }
         do throws(WireError) {
-            let bytes = try EventEncoder.encode(payload, id: id, thread: owner.thread, run: run, agent: agent, time: time)
+            let bytes = try EventEncoder.encode(
+                payload, id: id, thread: owner.thread, run: run, agent: agent, time: time)
             return LogEntry(owner: owner, id: id, type: type, run: run, bytes: bytes)
         } catch {
             throw InvariantViolation(.sameBytes, "\(id) cannot be encoded: \(error.message)")

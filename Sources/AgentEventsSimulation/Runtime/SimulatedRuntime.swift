@@ -32,7 +32,7 @@ final class SimulatedRuntime {
         case accepted(SimulatedContext.Accepted, position: UInt64, isFull: Bool)
     }
 
-    static let highWaterByteCount = 8 * 1024
+    static let highWaterByteCount = 2048
 
     let generation: UInt64
     private let log: SimulatedLog

@@ -3,8 +3,8 @@ import AgentEvents
 /// Mirrors `LoopDelivery`: what lives on one event loop, and what was handed to it.
 final class SimulatedLoop {
     enum Job {
-        /// A commit.
-        case deliver([FramedBatch])
+        /// A commit, and up to where everything is committed with it.
+        case deliver([FramedBatch], upTo: UInt64)
         case lookedUp(SimulatedSession, SimulatedSubscription, StartLookUp.Found, request: Int64)
         case pageRead(SimulatedSession, SimulatedSubscription, PageLookUp.Page)
     }
@@ -28,7 +28,7 @@ final class SimulatedLoop {
     func takeJob() -> Job? {
         guard hasJobs else { return nil }
         let job = jobs[firstJob]
-        jobs[firstJob] = .deliver([])
+        jobs[firstJob] = .deliver([], upTo: 0)
         firstJob += 1
         if firstJob == jobs.count {
             jobs.removeAll(keepingCapacity: true)
@@ -53,9 +53,10 @@ final class SimulatedLoop {
     /// Whether commits of the thread are of interest here. Looked at when they are published.
     func listens(to thread: Int) -> Bool { threads[thread] != nil }
 
-    func thread(_ thread: Int) -> SimulatedLoopThread {
+    /// The loop's part of a thread; when it is new, the loop listens from now on.
+    func thread(_ thread: Int, publishedPosition: UInt64) -> SimulatedLoopThread {
         if let known = threads[thread] { return known }
-        let new = SimulatedLoopThread()
+        let new = SimulatedLoopThread(listensBehind: publishedPosition)
         threads[thread] = new
         return new
     }
@@ -67,9 +68,9 @@ final class SimulatedLoop {
     }
 
     /// One commit: every live subscriber gets it, then every connection is flushed once.
-    func deliver(_ batches: [FramedBatch]) {
+    func deliver(_ batches: [FramedBatch], upTo position: UInt64) {
         var written: [SimulatedSession] = []
-        for batch in batches { threads[batch.thread]?.deliver(batch, written: &written) }
+        for batch in batches { threads[batch.thread]?.deliver(batch, upTo: position, written: &written) }
         for session in written { session.flushWritten() }
     }
 }

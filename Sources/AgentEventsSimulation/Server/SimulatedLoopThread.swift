@@ -6,10 +6,14 @@ final class SimulatedLoopThread {
     static let maximumRecentByteCount = 1024
 
     private var subscriptions: [SimulatedSubscription] = []
+    /// Commits up to there were on their way when the loop began to listen.
+    private let listensBehind: UInt64
     private var recent: [FramedBatch] = []
     private(set) var recentByteCount = 0
     /// The last event that the loop has seen.
     private(set) var headID: EventID?
+
+    init(listensBehind: UInt64) { self.listensBehind = listensBehind }
 
     var head: UInt64 { headID?.sequence ?? 0 }
     var isEmpty: Bool { subscriptions.isEmpty }
@@ -22,7 +26,8 @@ final class SimulatedLoopThread {
         subscriptions.removeLast()
     }
 
-    func deliver(_ batch: FramedBatch, written: inout [SimulatedSession]) {
+    func deliver(_ batch: FramedBatch, upTo position: UInt64, written: inout [SimulatedSession]) {
+        guard position > listensBehind else { return }
         headID = batch.lastID
         var somebodyCatchesUp = false
         for subscription in subscriptions {

@@ -11,7 +11,9 @@ final class SimulatedService {
     let limits: SimulatedLimits
     let runtime: SimulatedRuntime
     let loops: [SimulatedLoop]
-    var ledger = AcknowledgementLedger(maximumCount: 64)
+    /// Up to where commits were published.
+    private(set) var publishedPosition: UInt64 = 0
+    var ledger = AcknowledgementLedger(maximumCount: 8)
     /// Set when the service is about to stop.
     private(set) var spread: ReconnectSpread?
     private(set) var isLeaving = false
@@ -73,7 +75,8 @@ final class SimulatedService {
     // MARK: Commits
 
     /// Tells the loops that follow the threads of a commit.
-    func publish(_ entries: [LogEntry]) {
+    func publish(_ entries: [LogEntry], upTo position: UInt64) {
+        publishedPosition = position
         var order: [Int] = []
         var events: [Int: [StoredEvent]] = [:]
         for entry in entries {
@@ -88,7 +91,7 @@ final class SimulatedService {
         for loop in loops {
             let interesting = batches.filter { loop.listens(to: $0.thread) }
             guard !interesting.isEmpty else { continue }
-            loop.execute(.deliver(interesting))
+            loop.execute(.deliver(interesting, upTo: position))
             world.touchLoop(loop.number)
         }
     }

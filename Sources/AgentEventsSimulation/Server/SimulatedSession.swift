@@ -170,7 +170,7 @@ final class SimulatedSession {
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
             return refuse(number, thread, "subscription.exists")
         }
-        let loopThread = loop.thread(thread)
+        let loopThread = loop.thread(thread, publishedPosition: service.publishedPosition)
         let key = consumer.map { service.key(of: $0, thread) }
         let subscription = SimulatedSubscription(
             thread, consumer: key, merges: service.world.merges(client), loopThread: loopThread, session: self,
@@ -201,7 +201,9 @@ final class SimulatedSession {
             count(.acknowledgementTaken)
             service.world.didAcknowledge(cursor, thread, of: client, sent: subscription.lastID)
             guard let key = subscription.consumer else { return }
-            if !service.acknowledge(key, cursor) { refuse(number, thread, "ack.not_stored", isRetryable: true) }
+            guard !service.acknowledge(key, cursor) else { return }
+            count(.acknowledgementRefused)
+            refuse(number, thread, "ack.not_stored", isRetryable: true)
         case .rejectNotSent:
             refuse(number, thread, "ack.not_sent")
         }
@@ -250,7 +252,7 @@ final class SimulatedSession {
             send(.reset(thread: thread, .init(rawValue: reset.rawValue), oldest: found.oldest))
         }
         count(found.cursor == nil ? .subscribed : .resumed)
-        service.world.trace("opened \(found)")
+        service.world.tell("  \(client) begins \(thread) behind \(found.after)")
         subscription.opened(found)
         readNext()
     }
@@ -258,10 +260,6 @@ final class SimulatedSession {
     func didRead(_ subscription: SimulatedSubscription, _ page: PageLookUp.Page) {
         isReading = false
         guard !isEnded else { return }
-        if let trim = page.trim {
-            count(.trimmedInMidReplay)
-            send(.reset(thread: service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
-        }
         subscription.didRead(page)
         readNext()
     }
@@ -286,6 +284,11 @@ final class SimulatedSession {
         }
     }
 
+    func subscription(_ subscription: SimulatedSubscription, isTrimmedUpTo trim: PageLookUp.Trim) {
+        count(.trimmedInMidReplay)
+        send(.reset(thread: service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
+    }
+
     func subscription(_ subscription: SimulatedSubscription, isLiveAt cursor: EventID?) {
         count(.wentLive)
         send(.live(thread: service.world.threadID(subscription.thread), cursor: cursor))
@@ -299,6 +302,7 @@ final class SimulatedSession {
 
     private func send(_ message: StreamMessage) {
         guard machine.mayWrite else { return }
+        service.world.tell("  sent to \(client): \(message)")
         heartbeat.wrote()
         let byteCount = 100
         if !connection.isWritable { backlogByteCount += byteCount }
@@ -315,7 +319,9 @@ final class SimulatedSession {
         guard !isGone, machine.mayWrite else { return }
         heartbeat.wrote()
         connection.write(batch, from: frame)
-        service.world.trace("write \(client) \(batch.frames[frame...].map { "\($0.firstSequence)-\($0.event.id)" })")
+        service.world.tell(
+            "  sent to \(client): events behind \(batch.frames[frame].firstSequence - 1) to \(batch.lastID) of "
+                + "\(service.world.threadID(batch.thread))")
         service.world.didWrite(batch, from: frame, connection)
     }
 

@@ -47,11 +47,11 @@ final class SimulatedSubscription {
     }
 
     func didRead(_ page: PageLookUp.Page) {
-        guard var cursor = machine.cursor else { return }
-        if let trim = page.trim, trim.sequence > cursor {
-            cursor = trim.sequence
+        if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             lastID = trim.cursor
+            session.subscription(self, isTrimmedUpTo: trim)
         }
+        guard var cursor = machine.cursor else { return }
         var reachesEnd = page.reachesEnd
         if let batch = page.batch, let frame = batch.firstFrame(after: cursor) {
             session.write(batch, from: frame)

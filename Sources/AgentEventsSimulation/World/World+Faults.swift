@@ -72,6 +72,7 @@ extension World {
     private func disturbThread(_ thread: Int, _ kind: ChoiceKind, _ random: inout SimulationRandom) -> Bool {
         switch kind {
         case .trim:
+            guard service != nil else { return false }
             let trimmed = log.trim(thread, count: 1 + random.below(random.once(in: 8) ? 1000 : 20))
             counts[.trimmed] += trimmed
             return trimmed > 0

@@ -1,8 +1,8 @@
 // Which step comes next, and how a world comes to rest.
 extension World {
     private static let faults: [(kind: ChoiceKind, weight: Int)] = [
-        (.cut, 24), (.halfOpen, 6), (.stall, 24), (.crash, 8), (.expire, 6), (.trim, 12), (.giveBack, 12), (.kill, 3),
-        (.powerLoss, 2), (.logFailure, 1), (.drain, 2),
+        (.cut, 24), (.halfOpen, 6), (.stall, 24), (.crash, 8), (.expire, 6), (.trim, 6), (.giveBack, 12), (.kill, 3),
+        (.powerLoss, 4), (.logFailure, 3), (.drain, 2),
     ]
     private static let faultWeight = faults.reduce(0) { $0 + $1.weight }
 
@@ -72,7 +72,8 @@ extension World {
         }
         for thread in producers.indices { touchProducer(thread) }
         if service != nil { _ = perform(Choice(.kill, value: 7)) }
-        let limit = 200_000 + 2000 * size.clientCount + 4 * counts[.eventCommitted] * size.clientCount
+        let replayed = counts[.eventCommitted] * size.clientCount * size.followedCount
+        let limit = 100_000 + 2000 * size.clientCount + replayed
         for step in 0..<limit {
             if violation != nil { return step }
             if isQuiet, isAtRest {
@@ -100,7 +101,10 @@ extension World {
             && taking.isEmpty && connecting.isEmpty
     }
 
-    private var isAtRest: Bool { service?.spread == nil && service?.takesEvents == true && clients.allSatisfy(\.isSettled) }
+    private var isAtRest: Bool {
+        guard let service, service.spread == nil, service.takesEvents else { return false }
+        return clients.allSatisfy(\.isSettled)
+    }
 
     private func checkRest() {
         for thread in log.threads {

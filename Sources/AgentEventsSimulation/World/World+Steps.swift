@@ -8,6 +8,7 @@ extension World {
     ///
     /// - Returns: `false` when it cannot happen now; then nothing changed.
     func perform(_ choice: Choice) -> Bool {
+        tell("\(choice): \(choice.kind) \(choice.entity)")
         var random = SimulationRandom(seed: UInt64(choice.value) &* 0x2545_F491_4F6C_DD1D)
         let happened: Bool
         do throws(InvariantViolation) {
@@ -16,7 +17,6 @@ extension World {
             fail(error)
             happened = true
         }
-        trace("\(choice) \(happened)")
         guard happened else { return false }
         mix(UInt64(choice.kind.rawValue) << 32 | UInt64(choice.entity))
         mix(UInt64(bitPattern: now))
@@ -98,6 +98,8 @@ extension World {
                 return
             }
         }
+        // A power loss may have taken the whole run; then nothing is forbidden because of it.
+        let wasOpen = before.run.map { runtime.isOpen($0, in: thread) } ?? false
         switch try runtime.emit(drafts, in: thread, at: time) {
         case .unavailable:
             if before.isIdle { _ = runtime.slots.giveBack() }
@@ -105,7 +107,8 @@ extension World {
             if before.isIdle { _ = runtime.slots.giveBack() }
             rejected(violation, thread, script, of: before.run, runtime)
         case .accepted(let accepted, let position, let isFull):
-            checkAccepted(script, thread)
+            if wasOpen { checkAccepted(script, thread) }
+            checkPending(runtime)
             if accepted.entries.count > drafts.count { counts[.workClosedByEnd] += 1 }
             producers[thread].script = script
             if before.isIdle {
@@ -138,13 +141,15 @@ extension World {
             counts[.emissionRepeated] += 1
             return awaitCommit(thread, ids, position, runtime)
         }
+        let wasOpen = producers[thread].script.run.map { runtime.isOpen($0, in: thread) } ?? false
         switch try runtime.emit(request.drafts, in: thread, key: request.key, at: time) {
         case .unavailable: break
         case .rejected(let violation):
             producers[thread].request = nil
             rejected(violation, thread, request.script, of: producers[thread].script.run, runtime)
         case .accepted(let accepted, let position, _):
-            checkAccepted(request.script, thread)
+            if wasOpen { checkAccepted(request.script, thread) }
+            checkPending(runtime)
             if accepted.entries.count > request.drafts.count { counts[.workClosedByEnd] += 1 }
             awaitCommit(thread, accepted.ids, position, runtime)
         }
@@ -165,6 +170,13 @@ extension World {
         }
         endAgent(thread, runtime)
         producers[thread].script.forget()
+    }
+
+    private func checkPending(_ runtime: SimulatedRuntime) {
+        // Each producer is at most one offer over the mark.
+        let limit = SimulatedRuntime.highWaterByteCount + size.threadCount * 8 * limits.largestEventByteCount
+        guard runtime.pendingByteCount > limit else { return }
+        fail(InvariantViolation(.boundedMemory, "\(runtime.pendingByteCount) bytes wait to be committed"))
     }
 
     private func checkAccepted(_ script: AgentScript, _ thread: Int) {
@@ -208,8 +220,8 @@ extension World {
         case .committed(let commit, let resumed):
             counts[.commitMade] += 1
             counts[.eventCommitted] += commit.entries.count
-            trace("committed \(commit.entries.map { "\($0.owner.thread) \($0.id)" })")
-            service.publish(commit.entries)
+            tell("  committed: " + commit.entries.map { "\($0.id) of \($0.owner.thread)" }.joined(separator: ", "))
+            service.publish(commit.entries, upTo: commit.position)
             for waiter in resumed { resume(waiter, &random) }
             if !service.threadsWithLostRuns.isEmpty { try endLostRuns(service) }
         }
@@ -239,7 +251,7 @@ extension World {
     private func turn(_ loop: SimulatedLoop) {
         switch loop.takeJob() {
         case nil: break
-        case .deliver(let batches): loop.deliver(batches)
+        case .deliver(let batches, let position): loop.deliver(batches, upTo: position)
         case .lookedUp(let session, let subscription, let found, let request):
             session.didLookUp(subscription, found, request)
             touch(session.client)

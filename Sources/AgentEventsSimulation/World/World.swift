@@ -22,6 +22,8 @@ final class World {
     var timers = TimerQueue()
     /// Sweeps that are set belong to one process.
     var processCount = 0
+    /// Is told what happens, in words.
+    private let narrator: ((String) -> Void)?
     private(set) var violation: InvariantViolation?
     var counts = OccurrenceCounts()
     /// A digest of everything that happened.
@@ -39,7 +41,7 @@ final class World {
     var taking: ReadySet
     var connecting: ReadySet
 
-    init(seed: UInt64, size: WorldSize, bug: SeededBug?) {
+    init(seed: UInt64, size: WorldSize, bug: SeededBug?, narrator: ((String) -> Void)? = nil) {
         // Each from numbers of its own, so that the others are the same in a world with fewer.
         func random(_ kind: UInt64, _ number: Int) -> SimulationRandom {
             var random = SimulationRandom(seed: seed ^ kind << 32 ^ UInt64(number))
@@ -47,6 +49,7 @@ final class World {
         }
         self.size = size
         self.bug = bug
+        self.narrator = narrator
         threadIDs = (0..<size.threadCount).map { ThreadID(text: IdentifierText(unchecked: "t\($0)")) }
         log = SimulatedLog(owners: threadIDs.map { ThreadOwner(thread: $0, user: Self.user) })
         limits = SimulatedLimits(watermarkByteCount: size.watermarkByteCount)
@@ -104,7 +107,10 @@ final class World {
 
     // MARK: What happened
 
-    func trace(_ s: @autoclosure () -> String) { if CommandLine.arguments.contains("--replay") { print("   ", s()) } }
+    /// For whom wants to see it all.
+    func tell(_ text: @autoclosure () -> String) {
+        if let narrator { narrator(text()) }
+    }
 
     /// The first violation stands.
     func fail(_ violation: InvariantViolation) {
