@@ -9,12 +9,3 @@ enum WireItem {
     case pingFrame
     case close(code: Int)
 }
-
-/// What a client sent and the service has not taken yet.
-enum RequestItem {
-    case request(StreamRequest)
-    case pongFrame
-    case closeFrame
-    /// The client has ended the connection.
-    case end
-}

@@ -1,16 +1,3 @@
-/// Who waits for a time.
-enum TimerOwner: Hashable {
-    case sweep(loop: Int)
-    case reconnect(client: Int)
-    case acknowledgements(client: Int)
-    case patience(client: Int)
-    case silence(client: Int)
-    case closeDeadline(client: Int)
-    case saveAcknowledgements
-    case leave
-    case start
-}
-
 /// The timers, by their times; those of the same time in the order in which they were set. One that is of no interest any
 /// more, because what it was set for is over, has an old stamp.
 struct TimerQueue {
