@@ -12,12 +12,17 @@ swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts
+# What is run as a release build: the service under load, and the simulation.
+release_build := sh -c 'swift build -c release --product agent-events && \
+    swift build -c release --product agent-events-simulation'
+simulation := .build/release/agent-events-simulation
 soaked := every_cut kill_under_load slow_among_fast herd no_ghosts
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
 	@echo 'make test     set up, lint, build, and run every check there is'
-	@echo 'make soak     build for speed, and run the long forms of the checks under faults and load: ten minutes at most'
+	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
+	@echo '              load: twenty minutes at most'
 	@echo 'make bench    build for speed and measure'
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
@@ -37,7 +42,9 @@ test: .build/setup/checks
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
-	@$(step) 'release build' swift build -c release --product agent-events
+	@$(step) 'release build' $(release_build)
+	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000
+	@$(step) 'simulation, bugs' $(as_usual) $(simulation) --bug all
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
@@ -55,10 +62,11 @@ test: .build/setup/checks
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
-# Two minutes for each at most; on the interrupt a script ends the services that it started.
+# Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the services that it started.
 soak: .build/setup/checks
 	@rm -f .build/logs/passed
-	@$(step) 'release build' swift build -c release --product agent-events
+	@$(step) 'release build' $(release_build)
+	@$(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 120 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \

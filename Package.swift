@@ -95,6 +95,17 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // One thread and a virtual clock: the machines of all the others against each other.
+        .target(
+            name: "AgentEventsSimulation",
+            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsClient"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "agent-events-simulation",
+            dependencies: ["AgentEventsSimulation"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "agent-events",
             dependencies: [
@@ -121,6 +132,11 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: ["AgentEvents", "agent-events"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsSimulationTests",
+            dependencies: ["AgentEventsSimulation"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -5,36 +5,37 @@ extension EventLog {
         in thread: ThreadID,
         record: ThreadRecord?
     ) async throws(EventLogError) -> ResolvedStart {
-        try await start.resolve(in: record) { (sequence) async throws(EventLogError) in
-            let page = try await read(LogRead(.thread(thread, after: sequence - 1), maximumCount: 1))
-            return FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed)
+        switch start.lookUp(in: record) {
+        case .resolved(let resolved):
+            return resolved
+        case .compare(let cursor):
+            let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
+            return ResolvedStart(
+                cursor, found: FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed))
         }
     }
 }
 
 extension StartPosition {
-    /// Finds out where in a thread the position is.
-    ///
-    /// - Parameter find: looks the event with a sequence number up, one that the record says is kept.
-    package func resolve(
-        in record: ThreadRecord?,
-        find: (_ sequence: UInt64) async throws(EventLogError) -> FoundEvent
-    ) async throws(EventLogError) -> ResolvedStart {
+    package enum LookUp: Hashable, Sendable {
+        case resolved(ResolvedStart)
+        /// What the log has in the cursor's place tells; see ``ResolvedStart/init(_:found:)``.
+        case compare(Cursor)
+    }
+
+    /// What a thread's record alone says about the position.
+    package func lookUp(in record: ThreadRecord?) -> LookUp {
         switch self {
         case .start:
-            return .position(after: (record?.oldest.sequence ?? 1) - 1)
+            return .resolved(.position(after: (record?.oldest.sequence ?? 1) - 1))
         case .now:
-            return .position(after: record?.head.sequence ?? 0)
+            return .resolved(.position(after: record?.head.sequence ?? 0))
         case .after(let cursor):
-            guard let record, cursor.sequence <= record.head.sequence else { return .unknown }
+            guard let record, cursor.sequence <= record.head.sequence else { return .resolved(.unknown) }
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
-            if cursor == record.head { return .position(after: cursor.sequence) }
-            guard cursor.sequence >= record.oldest.sequence else { return .trimmed }
-            let found = try await find(cursor.sequence)
-            // Since the record was read.
-            if found.isTrimmed { return .trimmed }
-            guard found.id == cursor else { return .diverged }
-            return .position(after: cursor.sequence)
+            if cursor == record.head { return .resolved(.position(after: cursor.sequence)) }
+            guard cursor.sequence >= record.oldest.sequence else { return .resolved(.trimmed) }
+            return .compare(cursor)
         }
     }
 }
@@ -61,4 +62,18 @@ package enum ResolvedStart: Hashable, Sendable {
     case trimmed
     /// The cursor is beyond the head, or the thread has no event.
     case unknown
+}
+
+extension ResolvedStart {
+    /// - Parameter found: what the log has in the cursor's place.
+    package init(_ cursor: Cursor, found: FoundEvent) {
+        // Trimmed since the record was read.
+        if found.isTrimmed {
+            self = .trimmed
+        } else if found.id == cursor {
+            self = .position(after: cursor.sequence)
+        } else {
+            self = .diverged
+        }
+    }
 }

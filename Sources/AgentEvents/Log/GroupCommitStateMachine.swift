@@ -2,7 +2,7 @@
 ///
 /// A position counts the entries offered so far, so `committed >= position` says that an offer is durable. The machine
 /// is generic over what a waiting task is, so that it can be tested without tasks.
-struct GroupCommitStateMachine<Waiter>: ~Copyable {
+package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private enum Phase {
         case accepting
         /// No further offers; what was offered is still committed.
@@ -27,10 +27,10 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private let highWaterByteCount: Int
 
     /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
-    init(highWaterByteCount: Int) { self.highWaterByteCount = highWaterByteCount }
+    package init(highWaterByteCount: Int) { self.highWaterByteCount = highWaterByteCount }
 
-    var offeredPosition: UInt64 { offered }
-    var committedPosition: UInt64 { committed }
+    package var offeredPosition: UInt64 { offered }
+    package var committedPosition: UInt64 { committed }
 
     /// Why offers are rejected; `nil` while they are not. Once there is a reason, there always will be.
     var refusal: EventLogError? {
@@ -45,13 +45,13 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     // MARK: Producers
 
-    enum OfferAction {
+    package enum OfferAction {
         /// `isFull`: the producer waits for capacity before it goes on.
         case enqueued(position: UInt64, isFull: Bool, wake: Wake)
         case reject(EventLogError)
     }
 
-    enum Wake {
+    package enum Wake {
         case nobody
         case writer(Waiter)
         /// The writer waits for so much, see ``beginGathering(_:)``.
@@ -61,7 +61,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
     private static var entryOverhead: Int { 128 }
 
-    mutating func offer(_ entry: LogEntry) -> OfferAction {
+    package mutating func offer(_ entry: LogEntry) -> OfferAction {
         switch phase {
         case .accepting:
             entries.append(entry)
@@ -75,7 +75,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    mutating func offer(_ batch: [LogEntry], key: KeyedEvents?) -> OfferAction {
+    package mutating func offer(_ batch: [LogEntry], key: KeyedEvents?) -> OfferAction {
         switch phase {
         case .accepting:
             entries.append(contentsOf: batch)
@@ -99,7 +99,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
         return .writer(writer)
     }
 
-    enum WaitAction {
+    package enum WaitAction {
         case proceed
         case suspend
         case fail(EventLogError)
@@ -107,7 +107,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     /// A producer whose offer found the buffer full waits here. So each producer is at most one offer over the
     /// high-water mark.
-    mutating func waitForCapacity(_ waiter: Waiter) -> WaitAction {
+    package mutating func waitForCapacity(_ waiter: Waiter) -> WaitAction {
         switch phase {
         case .accepting:
             guard isFull else { return .proceed }
@@ -118,7 +118,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    mutating func waitForCommit(of position: UInt64, _ waiter: Waiter) -> WaitAction {
+    package mutating func waitForCommit(of position: UInt64, _ waiter: Waiter) -> WaitAction {
         if committed >= position { return .proceed }
         switch phase {
         case .accepting, .closing:
@@ -130,7 +130,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     }
 
     /// How the wait for a position ended, once the waiter was resumed.
-    func outcome(of position: UInt64) throws(EventLogError) {
+    package func outcome(of position: UInt64) throws(EventLogError) {
         if committed >= position { return }
         switch phase {
         case .finished(let error): throw error
@@ -140,13 +140,13 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     // MARK: The writer
 
-    enum WriterAction {
+    package enum WriterAction {
         case commit(entries: [LogEntry], keys: [KeyedEvents], position: UInt64)
         case suspend
         case finish
     }
 
-    mutating func nextCommit() -> WriterAction {
+    package mutating func nextCommit() -> WriterAction {
         if !entries.isEmpty {
             precondition(taken == committed, "one commit at a time")
             var batch: [LogEntry] = []
@@ -171,7 +171,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     /// The writer waits until so many entries were offered since the last commit ended.
     ///
     /// - Returns: whether it has to: not when they were, when the buffer is full, or when nothing more is accepted.
-    mutating func beginGathering(_ count: Int) -> Bool {
+    package mutating func beginGathering(_ count: Int) -> Bool {
         guard case .accepting = phase, !isFull, entries.count < pendingAfterCommit + count else { return false }
         gatherTarget = pendingAfterCommit + count
         return true
@@ -180,14 +180,14 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
     /// The writer waits no longer.
     ///
     /// - Returns: how many entries were offered since the last commit ended; `nil` when a producer has ended the wait.
-    mutating func endGathering() -> Int? {
+    package mutating func endGathering() -> Int? {
         guard gatherTarget != nil else { return nil }
         gatherTarget = nil
         return entries.count - pendingAfterCommit
     }
 
     /// - Returns: whether the writer sleeps until it is resumed; `false` when there is something to do already.
-    mutating func suspendWriter(_ waiter: Waiter) -> Bool {
+    package mutating func suspendWriter(_ waiter: Waiter) -> Bool {
         switch phase {
         case .accepting where entries.isEmpty:
             precondition(writer == nil, "there is one writer")
@@ -200,7 +200,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     /// The batch taken last is durable.
     /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
-    mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
+    package mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
         committed = taken
         pendingAfterCommit = entries.count
         pendingByteCount -= byteCount + count * Self.entryOverhead
@@ -225,7 +225,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     /// The log failed: nothing of what is pending is committed, nothing more is accepted.
     /// - Returns: the tasks to resume with the error.
-    mutating func didFail(_ error: EventLogError) -> [Waiter] {
+    package mutating func didFail(_ error: EventLogError) -> [Waiter] {
         phase = .finished(error)
         entries = []
         keys = []
@@ -235,7 +235,7 @@ struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     /// No further offers; the writer commits what is pending and finishes.
     /// - Returns: the writer, if it sleeps, and the producers that waited for room.
-    mutating func close() -> [Waiter] {
+    package mutating func close() -> [Waiter] {
         guard case .accepting = phase else { return [] }
         phase = .closing
         var resumed = capacityWaiters

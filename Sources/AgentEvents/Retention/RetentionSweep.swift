@@ -56,9 +56,6 @@ final class RetentionSweep: Sendable {
 
     private func sweep() async throws(EventLogError) -> Outcome {
         var previous: [ThreadTrim] = []
-
-    private func sweep() async throws(EventLogError) -> Outcome {
-        var previous: [ThreadTrim] = []
         var outcome = Outcome()
         while !Task.isCancelled {
             let step = try await log.expired(RetentionQuery(policy: policy, now: wallClock.now()))
@@ -129,7 +126,8 @@ final class RetentionSweep: Sendable {
         } catch {
             return .unreadable(
                 EventLogError(
-                    .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error))
+                    .corrupt, "the state of thread \(trim.thread) up to \(last) cannot be read: \(error)", cause: error)
+            )
         }
         guard let snapshot else { return .done }
         let known = try await ThreadSnapshot.load(.trimmed, of: trim.thread, from: store)

@@ -1,8 +1,8 @@
-import AgentEvents
+package import AgentEvents
 
 /// What consumers have acknowledged, on its way into the store: for each the latest, as long as it is not saved or
 /// somebody follows the thread as that consumer.
-struct AcknowledgementLedger: Equatable {
+package struct AcknowledgementLedger: Equatable {
     private struct Place: Equatable {
         var cursor: Cursor?
         var readerCount = 0
@@ -17,16 +17,16 @@ struct AcknowledgementLedger: Equatable {
     private var saving: [ConsumerKey: Cursor] = [:]
 
     /// - Parameter maximumCount: how many may wait to be saved.
-    init(maximumCount: Int) { self.maximumCount = maximumCount }
+    package init(maximumCount: Int) { self.maximumCount = maximumCount }
 
     /// What is known of a consumer without the store.
-    func cursor(of key: ConsumerKey) -> Cursor? { places[key]?.cursor ?? waiting[key] ?? saving[key] }
+    package func cursor(of key: ConsumerKey) -> Cursor? { places[key]?.cursor ?? waiting[key] ?? saving[key] }
 
     /// Somebody follows the thread as the consumer.
     ///
     /// - Parameter stored: what the store has.
     /// - Returns: the latest that was acknowledged.
-    mutating func attach(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
+    package mutating func attach(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
         var place = places[key] ?? Place(cursor: cursor(of: key) ?? stored)
         place.readerCount += 1
         places[key] = place
@@ -36,18 +36,18 @@ struct AcknowledgementLedger: Equatable {
     /// The latest that was acknowledged is none of the thread's events: the consumer begins anew.
     ///
     /// - Parameter cursor: that latest one; what was acknowledged since, by another connection, counts.
-    mutating func restart(_ key: ConsumerKey, from cursor: Cursor) {
+    package mutating func restart(_ key: ConsumerKey, from cursor: Cursor) {
         guard self.cursor(of: key) == cursor else { return }
         places[key]?.cursor = nil
         waiting[key] = nil
     }
 
-    mutating func detach(_ key: ConsumerKey) {
+    package mutating func detach(_ key: ConsumerKey) {
         places[key]?.readerCount -= 1
         if places[key]?.readerCount == 0 { places[key] = nil }
     }
 
-    enum AcknowledgeAction: Equatable {
+    package enum AcknowledgeAction: Equatable {
         case none
         /// Something waits to be saved, and nothing did.
         case wake
@@ -56,7 +56,7 @@ struct AcknowledgementLedger: Equatable {
     }
 
     /// Everything up to a cursor is acknowledged. Only forward: what is not newer than the latest changes nothing.
-    mutating func acknowledge(_ key: ConsumerKey, _ cursor: Cursor) -> AcknowledgeAction {
+    package mutating func acknowledge(_ key: ConsumerKey, _ cursor: Cursor) -> AcknowledgeAction {
         if let latest = self.cursor(of: key), !cursor.isNewer(than: latest) { return .none }
         guard waiting[key] != nil || waiting.count < maximumCount else { return .reject }
         places[key]?.cursor = cursor
@@ -66,16 +66,16 @@ struct AcknowledgementLedger: Equatable {
     }
 
     /// Everything that waits; ``saved()`` or ``failed()`` follows.
-    mutating func takeWaiting() -> [ConsumerKey: Cursor] {
+    package mutating func takeWaiting() -> [ConsumerKey: Cursor] {
         precondition(saving.isEmpty, "one batch at a time is saved")
         swap(&waiting, &saving)
         return saving
     }
 
-    mutating func saved() { saving = [:] }
+    package mutating func saved() { saving = [:] }
 
     /// What was to be saved waits again, unless something newer does.
-    mutating func failed() {
+    package mutating func failed() {
         waiting.merge(saving) { newer, _ in newer }
         saving = [:]
     }
@@ -84,7 +84,7 @@ struct AcknowledgementLedger: Equatable {
 extension Cursor {
     /// Whether the event was accepted later. A later generation is, whatever its number: the numbers of a tail that a crash
     /// took are used again.
-    func isNewer(than other: Cursor) -> Bool {
+    package func isNewer(than other: Cursor) -> Bool {
         (generation, sequence) > (other.generation, other.sequence)
     }
 }

@@ -1,11 +1,13 @@
-import AgentEvents
+package import AgentEvents
 
 /// Decides which acknowledgements of a subscription count: cumulative, only forward, and only what was sent (I10).
-struct AcknowledgementStateMachine: Equatable {
+package struct AcknowledgementStateMachine: Equatable {
     /// Everything up to there is acknowledged; `nil` for nothing.
-    private(set) var acknowledged: Cursor?
+    package private(set) var acknowledged: Cursor?
 
-    enum Action: Equatable {
+    package init() {}
+
+    package enum Action: Equatable {
         /// Acknowledged before.
         case none
         case accept
@@ -14,7 +16,7 @@ struct AcknowledgementStateMachine: Equatable {
     }
 
     /// - Parameter sent: the last event sent; `nil` for none.
-    mutating func acknowledge(_ cursor: Cursor, sent: Cursor?) -> Action {
+    package mutating func acknowledge(_ cursor: Cursor, sent: Cursor?) -> Action {
         guard let sent, cursor.sequence <= sent.sequence, cursor.generation <= sent.generation,
             cursor.sequence < sent.sequence || cursor == sent
         else { return .rejectNotSent }
@@ -24,5 +26,5 @@ struct AcknowledgementStateMachine: Equatable {
     }
 
     /// The subscription begins behind what was acknowledged before.
-    mutating func resume(at cursor: Cursor?) { acknowledged = cursor }
+    package mutating func resume(at cursor: Cursor?) { acknowledged = cursor }
 }

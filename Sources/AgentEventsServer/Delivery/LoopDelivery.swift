@@ -155,7 +155,8 @@ final class LoopDelivery {
         var written: [StreamSession] = []
         var sentCount = 0
         for committed in events {
-            threads[committed.events.thread]?.deliver(committed, written: &written, sentCount: &sentCount)
+            threads[committed.events.thread]?.deliver(
+                committed, upTo: position, written: &written, sentCount: &sentCount)
         }
         // Once for the whole commit.
         metrics.sent(sentCount)

@@ -4,6 +4,9 @@ import NIOCore
 /// A thread with subscriptions on one event loop. Confined to the loop.
 final class LoopThread {
     private var subscriptions: [StreamSubscription] = []
+    /// Commits up to there do not count: they were on their way when the loop began to listen, and others behind them
+    /// passed it by.
+    private var listensBehind: UInt64 = 0
     private var recent = RecentCommits()
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
@@ -12,6 +15,11 @@ final class LoopThread {
     private(set) var owner: UserID?
 
     var isEmpty: Bool { subscriptions.isEmpty }
+
+    /// The loop listens from now on.
+    ///
+    /// - Parameter position: what is committed up to there is in the log, and nowhere else.
+    func listens(behind position: UInt64) { listensBehind = position }
 
     func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
 
@@ -25,7 +33,14 @@ final class LoopThread {
     /// Those who follow the thread on this loop.
     var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
 
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+    /// - Parameter position: everything accepted up to there is committed.
+    func deliver(
+        _ committed: CommittedEvents,
+        upTo position: UInt64,
+        written: inout [StreamSession],
+        sentCount: inout Int
+    ) {
+        guard position > listensBehind else { return }
         let events = committed.events
         owner = committed.owner
         headID = events.lastID

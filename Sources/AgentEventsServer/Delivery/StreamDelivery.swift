@@ -6,9 +6,15 @@ import Synchronization
 ///
 /// Loops are told of the threads they have subscriptions for, and of nothing else.
 final class StreamDelivery: CommitObserver {
+    private struct Interest {
+        /// For each thread with a subscription the loops that have one, as bits.
+        var loops: [ThreadID: UInt64] = [:]
+        /// Everything accepted up to there is committed and was looked at.
+        var position: UInt64 = 0
+    }
+
     private let loops: [LoopDelivery.Handle]
-    /// For each thread with a subscription the loops that have one, as bits.
-    private let interest = Mutex<[ThreadID: UInt64]>([:])
+    private let interest = Mutex(Interest())
     /// Up to where everything is committed, and on its way to the loops that it concerns.
     private let committedPosition = Atomic<UInt64>(0)
     private let allocator = ByteBufferAllocator()
@@ -29,16 +35,22 @@ final class StreamDelivery: CommitObserver {
     }
 
     /// From the next commit on, the loop gets the thread's events. Called on the loop, before anything is read for it.
-    func listen(to thread: ThreadID, on handle: LoopDelivery.Handle) {
+    ///
+    /// - Returns: up to where commits were looked at before. One of them may still be on its way to the loop, because the
+    ///   loop had listened before; those behind it are not.
+    func listen(to thread: ThreadID, on handle: LoopDelivery.Handle) -> UInt64 {
         let bit = bit(of: handle)
-        interest.withLock { $0[thread, default: 0] |= bit }
+        return interest.withLock { interest in
+            interest.loops[thread, default: 0] |= bit
+            return interest.position
+        }
     }
 
     func stopListening(to thread: ThreadID, on handle: LoopDelivery.Handle) {
         let bit = bit(of: handle)
         interest.withLock { interest in
-            guard let bits = interest[thread] else { return }
-            interest[thread] = bits & ~bit == 0 ? nil : bits & ~bit
+            guard let bits = interest.loops[thread] else { return }
+            interest.loops[thread] = bits & ~bit == 0 ? nil : bits & ~bit
         }
     }
 
@@ -71,7 +83,7 @@ final class StreamDelivery: CommitObserver {
     // MARK: Commits
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
-        let parts = partsOfInterest(commit)
+        let parts = partsOfInterest(commit, upTo: position)
         var told: UInt64 = 0
         for (index, loop) in loops.enumerated() {
             let bit: UInt64 = 1 << UInt64(index)
@@ -109,18 +121,19 @@ final class StreamDelivery: CommitObserver {
         var framer: FramedEvents.Framer
     }
 
-    private func partsOfInterest(_ commit: LogCommit) -> [Part] {
+    private func partsOfInterest(_ commit: LogCommit, upTo position: UInt64) -> [Part] {
         var gathered: [Gathering] = []
         var indices: [ThreadID: Int] = [:]
         interest.withLock { interest in
-            guard !interest.isEmpty else { return }
+            interest.position = position
+            guard !interest.loops.isEmpty else { return }
             for entry in commit.entries {
                 let thread = entry.owner.thread
                 if let last = gathered.indices.last, gathered[last].owner === entry.owner {
                     gathered[last].framer.append(entry.id, entry.bytes)
                 } else if let index = indices[thread] {
                     gathered[index].framer.append(entry.id, entry.bytes)
-                } else if let loops = interest[thread] {
+                } else if let loops = interest.loops[thread] {
                     var framer = FramedEvents.Framer(
                         frameCount: 1, payloadByteCount: entry.bytes.count, allocator: allocator)
                     framer.append(entry.id, entry.bytes)

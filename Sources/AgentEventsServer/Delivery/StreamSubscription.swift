@@ -48,11 +48,11 @@ final class StreamSubscription {
     ///
     /// - Returns: how many events were sent.
     func didRead(_ page: PageRead.Page) -> Int {
-        guard var cursor = machine.cursor else { return 0 }
-        if let trim = page.trim, trim.sequence > cursor {
-            cursor = trim.sequence
+        if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             lastID = trim.cursor
+            session.subscription(self, isTrimmedUpTo: trim, snapshot: page.snapshot)
         }
+        guard var cursor = machine.cursor else { return 0 }
         var start = cursor
         var reachesEnd = page.reachesEnd
         if let last = page.lastID, last.sequence > cursor {

@@ -5,7 +5,7 @@
 /// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
 /// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As soon
 /// as the connection is not writable it replays again, from its cursor.
-struct SubscriptionStateMachine: Equatable {
+package struct SubscriptionStateMachine: Equatable {
     private enum State: Equatable {
         /// Its place in the log is being looked up.
         case opening
@@ -21,18 +21,20 @@ struct SubscriptionStateMachine: Equatable {
     /// The thread's last event when the place was looked up, after the loop had begun to listen.
     private var knownEnd: UInt64 = 0
 
+    package init() {}
+
     /// The last event written; `nil` before the place in the log is known, and after the end.
-    var cursor: UInt64? {
+    package var cursor: UInt64? {
         switch state {
         case .opening, .ended: nil
         case .replaying(let cursor, _), .live(let cursor): cursor
         }
     }
 
-    var isLive: Bool { if case .live = state { true } else { false } }
+    package var isLive: Bool { if case .live = state { true } else { false } }
 
     /// Where the subscription stands, for others; `nil` after its end.
-    var subscriberState: Subscriber.State? {
+    package var subscriberState: Subscriber.State? {
         switch state {
         case .opening: .opening
         case .replaying: .replaying
@@ -41,7 +43,7 @@ struct SubscriptionStateMachine: Equatable {
         }
     }
 
-    enum NextAction: Equatable {
+    package enum NextAction: Equatable {
         case none
         /// Read a page behind the cursor, when it is this subscription's turn.
         case read(after: UInt64)
@@ -55,7 +57,7 @@ struct SubscriptionStateMachine: Equatable {
     ///   - cursor: the event before the first one to be written; 0 for all.
     ///   - end: the log's last event of the thread when the place was looked up.
     ///   - head: the last event of the thread that the event loop has seen commits of; 0 if it has seen none.
-    mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
+    package mutating func opened(after cursor: UInt64, end: UInt64, head: UInt64) -> NextAction {
         guard case .opening = state else { return .none }
         knownEnd = end
         return advance(to: cursor, reachesEnd: false, head: head)
@@ -64,10 +66,21 @@ struct SubscriptionStateMachine: Equatable {
     /// The subscription's turn to read has come.
     ///
     /// - Returns: after which event to read; `nil` when it is not replaying, or reads already.
-    mutating func startReading() -> UInt64? {
+    package mutating func startReading() -> UInt64? {
         guard case .replaying(let cursor, isReading: false) = state else { return nil }
         state = .replaying(cursor: cursor, isReading: true)
         return cursor
+    }
+
+    /// Events behind the cursor were trimmed before they were read.
+    ///
+    /// - Parameter sequence: the last of them.
+    /// - Returns: whether the subscriber is to be told; what it gets next comes behind them then. Not when the subscription
+    ///   has ended meanwhile: the subscriber may follow the thread anew.
+    package mutating func trimmed(upTo sequence: UInt64) -> Bool {
+        guard case .replaying(let cursor, isReading: true) = state, sequence >= cursor else { return false }
+        state = .replaying(cursor: sequence, isReading: true)
+        return true
     }
 
     /// A page was read and all of it written.
@@ -76,7 +89,7 @@ struct SubscriptionStateMachine: Equatable {
     ///   - cursor: the page's last event, or the cursor as it was for an empty page.
     ///   - reachesEnd: whether nothing followed the page at some time since ``startReading()``. A page that was read
     ///     earlier does not tell, and need not.
-    mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
+    package mutating func wrotePage(upTo cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
         guard case .replaying(_, isReading: true) = state else { return .none }
         return advance(to: cursor, reachesEnd: reachesEnd, head: head)
     }
@@ -93,7 +106,7 @@ struct SubscriptionStateMachine: Equatable {
         return .goLive(isFirst: !wasLive)
     }
 
-    enum CommitAction: Equatable {
+    package enum CommitAction: Equatable {
         /// Nothing to write: not live, or written already from a page.
         case none
         /// Write what follows the given event.
@@ -103,7 +116,7 @@ struct SubscriptionStateMachine: Equatable {
     }
 
     /// The event loop got a commit with events of the thread.
-    mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
+    package mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
         switch state {
         case .live(let cursor) where cursor >= last:
             return .none
@@ -119,5 +132,5 @@ struct SubscriptionStateMachine: Equatable {
     }
 
     /// The subscriber or its connection is gone; later inputs do nothing.
-    mutating func end() { state = .ended }
+    package mutating func end() { state = .ended }
 }

@@ -54,11 +54,6 @@ extension StreamSession {
         }
         switch outcome {
         case .success(let page):
-            if let trim = page.trim {
-                services.metrics.resets(.trimmed)
-                send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
-            }
-            if let snapshot = page.snapshot { write(snapshot) }
             services.metrics.sent(subscription.didRead(page))
             readNext()
             flush()

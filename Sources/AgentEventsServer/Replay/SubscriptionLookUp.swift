@@ -71,11 +71,7 @@ struct SubscriptionLookUp: Sendable {
             opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
             head: record.head)
         if request.snapshot != .atStart {
-            let resolved = try await start.resolve(in: record) { (sequence) async throws(EventLogError) in
-                // The page that the cursor's event is on is mostly the one that comes next.
-                let found = try await pages.read(thread, after: sequence - 1)
-                return FoundEvent(id: found.page?.id(of: sequence), isTrimmed: found.trim != nil)
-            }
+            let resolved = try await resolve(start, in: record)
             if case .position(let after) = resolved {
                 found.opened.after = after
                 found.opened.cursor = Self.cursor(at: start, head: record.head)
@@ -91,6 +87,21 @@ struct SubscriptionLookUp: Sendable {
             found.opened.after = state.cursor?.sequence ?? found.opened.after
         }
         return found
+    }
+
+    private func resolve(
+        _ start: StartPosition,
+        in record: ThreadRecord
+    ) async throws(EventLogError) -> ResolvedStart {
+        switch start.lookUp(in: record) {
+        case .resolved(let resolved):
+            return resolved
+        case .compare(let cursor):
+            // The page that the cursor's event is on is mostly the one that comes next.
+            let found = try await pages.read(request.thread, after: cursor.sequence - 1)
+            return ResolvedStart(
+                cursor, found: FoundEvent(id: found.page?.id(of: cursor.sequence), isTrimmed: found.trim != nil))
+        }
     }
 
     private static func cursor(at start: StartPosition, head: EventID) -> EventID? {

@@ -5,7 +5,7 @@
 /// A connection that drains still delivers and answers, and takes no new subscriptions. One that leaves has emissions
 /// under way, and closes when they are answered. One that closes has sent its close frame and waits, for a while, for
 /// the peer's.
-struct ConnectionStateMachine: Equatable {
+package struct ConnectionStateMachine: Equatable {
     private enum State: Equatable {
         /// Upgraded, and not welcomed yet.
         case opening
@@ -21,8 +21,10 @@ struct ConnectionStateMachine: Equatable {
 
     private var state = State.opening
 
+    package init() {}
+
     /// Whether events and answers may be written.
-    var mayWrite: Bool {
+    package var mayWrite: Bool {
         switch state {
         case .opening, .open, .draining, .leaving: true
         case .closing, .closed: false
@@ -30,7 +32,7 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// Whether the client may subscribe to further threads.
-    var takesSubscriptions: Bool {
+    package var takesSubscriptions: Bool {
         switch state {
         case .opening, .open: true
         case .draining, .leaving, .closing, .closed: false
@@ -47,18 +49,18 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// The client was welcomed.
-    mutating func welcomed() {
+    package mutating func welcomed() {
         if case .opening = state { state = .open }
     }
 
-    enum DrainAction: Equatable {
+    package enum DrainAction: Equatable {
         case none
         /// Tell the client that the service is about to stop.
         case announce
     }
 
     /// The service is about to stop.
-    mutating func drain() -> DrainAction {
+    package mutating func drain() -> DrainAction {
         switch state {
         case .opening, .open:
             state = .draining
@@ -68,7 +70,7 @@ struct ConnectionStateMachine: Equatable {
         }
     }
 
-    enum CloseAction: Equatable {
+    package enum CloseAction: Equatable {
         case none
         /// Send a close frame, and set the deadline for the peer's.
         case sendClose
@@ -77,7 +79,7 @@ struct ConnectionStateMachine: Equatable {
     /// The service stops.
     ///
     /// - Parameter isIdle: nothing that the client emitted is still to be answered.
-    mutating func leave(isIdle: Bool) -> CloseAction {
+    package mutating func leave(isIdle: Bool) -> CloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
             state = isIdle ? .closing : .leaving
@@ -88,7 +90,7 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// All that the client emitted is answered.
-    mutating func becameIdle() -> CloseAction {
+    package mutating func becameIdle() -> CloseAction {
         switch state {
         case .leaving:
             state = .closing
@@ -99,7 +101,7 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// This side gives the connection up: a rule was broken, a deadline has passed, or something failed.
-    mutating func close() -> CloseAction {
+    package mutating func close() -> CloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
             state = .closing
@@ -109,7 +111,7 @@ struct ConnectionStateMachine: Equatable {
         }
     }
 
-    enum PeerCloseAction: Equatable {
+    package enum PeerCloseAction: Equatable {
         case none
         /// Send the peer's code back, and close once that is with the kernel.
         case echo
@@ -118,7 +120,7 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// A close frame has come.
-    mutating func peerClosed() -> PeerCloseAction {
+    package mutating func peerClosed() -> PeerCloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
             state = .closing
@@ -130,14 +132,14 @@ struct ConnectionStateMachine: Equatable {
         }
     }
 
-    enum DeadlineAction: Equatable {
+    package enum DeadlineAction: Equatable {
         case none
         /// Drop the connection and what it has not taken.
         case abort
     }
 
     /// The peer had its time to close.
-    mutating func closeDeadlinePassed() -> DeadlineAction {
+    package mutating func closeDeadlinePassed() -> DeadlineAction {
         switch state {
         case .closing:
             state = .closed
@@ -148,5 +150,5 @@ struct ConnectionStateMachine: Equatable {
     }
 
     /// The connection is gone; later inputs do nothing.
-    mutating func lost() { state = .closed }
+    package mutating func lost() { state = .closed }
 }

@@ -2,7 +2,7 @@
 ///
 /// Its only clock is the sweep over the connections of an event loop, so that it costs a few bytes and no timer. Traffic
 /// is noted as it comes, and counted from the sweep that finds it.
-struct HeartbeatStateMachine: Equatable {
+package struct HeartbeatStateMachine: Equatable {
     private enum Inbound: Equatable {
         /// Something was received so many milliseconds ago.
         case silent(for: UInt32)
@@ -17,15 +17,15 @@ struct HeartbeatStateMachine: Equatable {
     private var hasWritten = false
 
     /// - Parameter interval: how long either direction may be silent, in milliseconds.
-    init(interval: UInt32) { self.interval = interval }
+    package init(interval: UInt32) { self.interval = interval }
 
     /// Anything came from the client.
-    mutating func received() { hasReceived = true }
+    package mutating func received() { hasReceived = true }
 
     /// An event or a message was written to the client.
-    mutating func wrote() { hasWritten = true }
+    package mutating func wrote() { hasWritten = true }
 
-    enum Action: Equatable {
+    package enum Action: Equatable {
         case none
         /// - Parameters:
         ///   - ping: send a ping frame, which the client's WebSocket answers by itself.
@@ -39,7 +39,7 @@ struct HeartbeatStateMachine: Equatable {
     ///   - elapsed: milliseconds since the last sweep.
     ///   - isBlocked: bytes wait that the client does not take. A ping would wait behind them, so that its answer says
     ///     nothing; meanwhile ``ProgressStateMachine`` judges.
-    mutating func sweep(elapsed: UInt32, isBlocked: Bool) -> Action {
+    package mutating func sweep(elapsed: UInt32, isBlocked: Bool) -> Action {
         outboundSilence = hasWritten || isBlocked ? 0 : outboundSilence.addingSaturated(elapsed)
         let sendsMessage = outboundSilence >= interval
         if sendsMessage { outboundSilence = 0 }

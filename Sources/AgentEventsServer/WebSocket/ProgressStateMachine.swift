@@ -2,15 +2,15 @@
 ///
 /// Like ``HeartbeatStateMachine`` it knows only the sweeps. It counts the bytes that the kernel has taken: they rise as
 /// long as the client reads, however slowly.
-struct ProgressStateMachine: Equatable {
+package struct ProgressStateMachine: Equatable {
     private let deadline: UInt32
     private var takenByteCount: UInt64 = 0
     private var stalled: UInt32 = 0
 
     /// - Parameter deadline: how long bytes may wait without any being taken, in milliseconds.
-    init(deadline: UInt32) { self.deadline = deadline }
+    package init(deadline: UInt32) { self.deadline = deadline }
 
-    enum Action: Equatable {
+    package enum Action: Equatable {
         case none
         /// The client has taken nothing for the deadline, although there was something.
         case close
@@ -20,7 +20,11 @@ struct ProgressStateMachine: Equatable {
     ///   - elapsed: milliseconds since the last sweep.
     ///   - written: how many bytes were written to the connection since it began.
     ///   - pending: how many of them wait to be taken by the kernel.
-    mutating func sweep(elapsed: UInt32, writtenByteCount written: UInt64, pendingByteCount pending: Int) -> Action {
+    package mutating func sweep(
+        elapsed: UInt32,
+        writtenByteCount written: UInt64,
+        pendingByteCount pending: Int
+    ) -> Action {
         let taken = written - min(written, UInt64(max(pending, 0)))
         defer { takenByteCount = taken }
         guard pending > 0, taken == takenByteCount else {

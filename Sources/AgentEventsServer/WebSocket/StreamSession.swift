@@ -141,7 +141,7 @@ final class StreamSession {
         subscriptions.append(subscription)
         services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
-        if part.isNew { services.delivery.listen(to: thread, on: loop) }
+        if part.isNew { part.thread.listens(behind: services.delivery.listen(to: thread, on: loop)) }
         if request.snapshot == .never {
             lookUp(subscription, request, tag)
         } else {
@@ -261,6 +261,15 @@ final class StreamSession {
         lookUpNext()
         readNext()
         output.flush()
+    }
+
+    /// Events that the subscription had yet to read are not to be had any more.
+    ///
+    /// - Parameter snapshot: the message with the state in their place; `nil` for none.
+    func subscription(_ subscription: StreamSubscription, isTrimmedUpTo trim: ReadTrim, snapshot: [UInt8]?) {
+        services.metrics.resets(.trimmed)
+        send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
+        if let snapshot { write(snapshot) }
     }
 
     /// The subscription has caught up for the first time.

@@ -61,6 +61,30 @@ struct SubscriptionStateMachineTests {
     }
 
     @Test(arguments: [
+        (Start.opening, false), (.replaying, false), (.reading, true), (.live, false), (.ended, false),
+    ])
+    func onlyWhoReadsAPageIsToldOfATrim(start: Start, isTold: Bool) {
+        var machine = Self.machine(start)
+        let before = machine
+        let answer = machine.trimmed(upTo: 7)
+        #expect(answer == isTold)
+        guard isTold else {
+            #expect(machine == before)
+            return
+        }
+        let last = machine.wrotePage(upTo: 9, reachesEnd: false, head: 9)
+        #expect(last == .read(after: 9))
+    }
+
+    @Test func aTrimMovesTheCursorForwardOnly() {
+        var machine = Self.machine(.reading)
+        let isTold = machine.trimmed(upTo: 7)
+        #expect(isTold && machine.cursor == 7)
+        let isToldAgain = machine.trimmed(upTo: 6)
+        #expect(!isToldAgain && machine.cursor == 7)
+    }
+
+    @Test(arguments: [
         (Start.opening, NextAction.none), (.replaying, .none), (.reading, .goLive(isFirst: true)), (.live, .none),
         (.ended, .none),
     ])

@@ -89,6 +89,14 @@ final class EmbeddedStream {
         return words
     }
 
+    /// Tells the loop of a commit; it looks at it when it runs.
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) { delivery.didCommit(commit, upTo: position) }
+
+    func run() { loop.run() }
+
+    /// The last event that the loop has seen of a thread; 0 for none.
+    func head(of thread: ThreadID) -> UInt64 { delivery.handle(of: loop)?.onLoop.thread(thread).thread.head ?? 0 }
+
     func drain() {
         delivery.drain(ReconnectSpread(maximumMilliseconds: 1000, loopCount: 1))
         loop.run()

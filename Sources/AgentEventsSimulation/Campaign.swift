@@ -1,0 +1,57 @@
+/// World after world, from one seed.
+package struct Campaign: Sendable {
+    /// How long it goes on: until both are reached.
+    package struct Extent: Sendable {
+        package var stepCount = 0
+        package var duration = Duration.zero
+
+        package init(stepCount: Int = 0, duration: Duration = .zero) {
+            self.stepCount = stepCount
+            self.duration = duration
+        }
+    }
+
+    /// What came of it.
+    package struct Summary: Sendable {
+        package var worldCount = 0
+        package var clientCount = 0
+        package var stepCount = 0
+        package var duration = Duration.zero
+        package var counts = OccurrenceCounts()
+        /// The world in which an invariant was broken; the last one then.
+        package var failure: Simulation.Outcome?
+
+        package var stepsPerSecond: Double { Double(stepCount) / max(duration / .seconds(1), 1e-9) }
+    }
+
+    private let seed: UInt64
+    private let bug: SeededBug?
+
+    package init(seed: UInt64, bug: SeededBug? = nil) {
+        self.seed = seed
+        self.bug = bug
+    }
+
+    /// - Parameter extent: how long to go on, unless an invariant is broken before.
+    package func run(_ extent: Extent) -> Summary {
+        var random = SimulationRandom(seed: seed)
+        var summary = Summary()
+        let clock = ContinuousClock()
+        let start = clock.now
+        repeat {
+            // Short worlds see more beginnings, long ones more that piles up.
+            let stepCount = [500, 2000, 8000, 30_000][random.below(4)]
+            let outcome = Simulation.run(seed: random.next(), stepCount: stepCount, bug: bug)
+            summary.worldCount += 1
+            summary.clientCount += outcome.schedule.size.clientCount
+            summary.stepCount += outcome.stepCount
+            summary.counts.add(outcome.counts)
+            summary.duration = clock.now - start
+            if outcome.violation != nil {
+                summary.failure = outcome
+                return summary
+            }
+        } while summary.stepCount < extent.stepCount || summary.duration < extent.duration
+        return summary
+    }
+}

@@ -1,0 +1,39 @@
+/// What must never be so, and is.
+package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The invariant, or the property of the package that it stands for.
+    package enum Rule: String, Sendable {
+        /// Somebody saw an event that the log did not hold committed.
+        case committedBeforeVisible = "I1 committed before visible"
+        /// Somebody saw an event twice, or not at all, or out of order.
+        case denseOrder = "I2 dense order"
+        /// A run does not begin and end once, or what is in it does not.
+        case wellFormedRuns = "I3 well-formed runs"
+        /// A slow reader costs more memory than the limits say.
+        case boundedMemory = "I6 bounded memory"
+        /// A run is open although the service was started again.
+        case runsEnd = "I7 every run ends"
+        /// The bytes delivered are not those of the log.
+        case sameBytes = "I8 the same bytes"
+        /// More is acknowledged than was sent, or handled.
+        case sentIsNotAcknowledged = "I10 sent is not acknowledged"
+        /// What was acknowledged to a producer is not in the log, or more than once.
+        case acknowledgedIsKept = "acknowledged emissions are kept"
+        /// One side of the protocol found fault with the other.
+        case protocolKept = "the protocol is kept"
+        /// Nothing goes wrong any more, and still somebody does not reach the head.
+        case liveness = "everybody reaches the head"
+    }
+
+    package var rule: Rule
+    package var message: String
+
+    init(_ rule: Rule, _ message: String) {
+        self.rule = rule
+        self.message = message
+    }
+
+    /// The same for violations that differ in numbers only.
+    var kind: String { rule.rawValue + String(message.filter { $0.isLetter || $0 == " " }) }
+
+    package var description: String { "\(rule.rawValue): \(message)" }
+}

@@ -1,0 +1,11 @@
+/// What happened in a simulation, counted: one in which nothing goes wrong proves nothing.
+package enum Occurrence: Int, CaseIterable, Sendable {
+    case eventCommitted, eventRejected, commitMade, runFailedAsLost, workClosedByEnd, emissionAcknowledged
+    case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
+    case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
+    case subscribed, resumed, wentLive, fellBehind, pageRead, recentServed
+    case resetDiverged, resetTrimmed, resetUnknown, trimmedInMidReplay
+    case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
+    case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection
+    case cut, halfOpened, stalled, crashed, expired, killed, powerLost, eventsLost, logFailed, trimmed, wireChecked
+}

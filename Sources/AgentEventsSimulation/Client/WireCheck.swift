@@ -1,0 +1,60 @@
+import AgentEvents
+import AgentEventsClient
+import AgentEventsServer
+
+/// What is seen on the wire, whatever the client makes of it.
+enum WireCheck {
+    /// What comes next on the connection is known from its messages.
+    static func note(_ message: StreamMessage, on connection: SimulatedConnection) {
+        switch message {
+        case .subscribed(let thread, let after):
+            connection.nextSequences[thread] = (after?.sequence).map { $0 + 1 } ?? 0
+        case .reset(let thread, _, _):
+            connection.nextSequences[thread] = 0
+        case .unsubscribed(let thread):
+            connection.nextSequences[thread] = nil
+        case .event, .welcome, .live, .emitted, .refused, .ping, .drain, .other:
+            break
+        }
+    }
+
+    /// From its cursor on, a connection carries every event once (I2).
+    static func order(
+        _ event: StreamEvent,
+        on connection: SimulatedConnection,
+        _ log: SimulatedThread
+    ) -> InvariantViolation? {
+        guard let next = connection.nextSequences.updateValue(event.cursor.sequence + 1, forKey: event.thread) else {
+            return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.thread) before its subscription")
+        }
+        // From the start, the oldest event kept comes first; more may have been trimmed since it was sent.
+        guard next == 0 ? event.firstSequence > log.firstKept : event.firstSequence != next else { return nil }
+        return InvariantViolation(
+            .denseOrder, "\(event.thread): \(event.firstSequence)-\(event.cursor) was sent where \(next) was due")
+    }
+
+    /// Whether a message is the same after it was written by the service and read by the client.
+    static func roundTrip(_ message: StreamMessage) -> InvariantViolation? {
+        let bytes: [UInt8]
+        switch message {
+        case .event(let event): bytes = event.bytes
+        case .subscribed(let thread, let after):
+            bytes = ServerMessage.subscribed(nil, thread, after: after, head: after).encoded()
+        case .unsubscribed(let thread): bytes = ServerMessage.unsubscribed(nil, thread).encoded()
+        case .live(let thread, let cursor): bytes = ServerMessage.live(thread, cursor: cursor).encoded()
+        case .reset(let thread, let reason, let oldest):
+            guard let reason = AgentEventsServer.ResetReason(rawValue: reason.rawValue) else { return nil }
+            bytes = ServerMessage.reset(thread, reason, oldest: oldest).encoded()
+        case .ping: bytes = ServerMessage.ping.encoded()
+        case .drain(let milliseconds): bytes = ServerMessage.drain(reconnectMilliseconds: milliseconds).encoded()
+        case .welcome, .emitted, .refused, .other: return nil
+        }
+        do throws(AgentEventsClientError) {
+            guard try StreamMessage(bytes) != message else { return nil }
+            let text = String(decoding: bytes, as: UTF8.self)
+            return InvariantViolation(.sameBytes, "not read as it was written: \(text)")
+        } catch {
+            return InvariantViolation(.sameBytes, "\(error): \(String(decoding: bytes, as: UTF8.self))")
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import AgentEvents
+
+/// A thread of the simulated log. Trimmed events are kept for the checks; readers do not get them.
+struct SimulatedThread {
+    /// What tells where runs begin and end.
+    private struct Mark {
+        var type: EventType
+        var run: RunID?
+    }
+
+    let owner: ThreadOwner
+    /// Every committed event that was not lost; the one with the number 1 is the first.
+    private(set) var events: [StoredEvent] = []
+    private var marks: [Mark] = []
+    /// The number of the oldest event that can be read, or one behind the head.
+    private(set) var firstKept: UInt64 = 1
+    private(set) var keys: [IdempotencyKey: [EventID]] = [:]
+    /// Events that were committed, and went with a power loss.
+    private(set) var lost: Set<EventID> = []
+    private var runs: Set<RunID> = []
+    private var openRuns: [RunID: UInt64] = [:]
+    private var check = EventSequenceCheck()
+
+    init(owner: ThreadOwner) { self.owner = owner }
+
+    var head: UInt64 { UInt64(events.count) }
+    var hasOpenRuns: Bool { !openRuns.isEmpty }
+
+    var record: ThreadRecord? {
+        guard let head = events.last?.id else { return nil }
+        return ThreadRecord(
+            user: owner.user, head: head,
+            oldest: event(firstKept)?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
+            runs: runs, firstOpenSequence: openRuns.values.min())
+    }
+
+    func event(_ sequence: UInt64) -> StoredEvent? {
+        sequence >= 1 && sequence <= head ? events[Int(sequence - 1)] : nil
+    }
+
+    /// The next event is committed.
+    ///
+    /// - Returns: what is wrong with it.
+    mutating func append(_ entry: LogEntry) -> InvariantViolation? {
+        guard entry.id.sequence == head + 1 else {
+            return InvariantViolation(.denseOrder, "the log is at \(head) and is given \(entry.id)")
+        }
+        events.append(StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
+        marks.append(Mark(type: entry.type, run: entry.run))
+        note(entry.type, entry.run, at: entry.id.sequence)
+        return judge(entry.bytes, entry.id)
+    }
+
+    private mutating func note(_ type: EventType, _ run: RunID?, at sequence: UInt64) {
+        guard let run else { return }
+        if type == .agentStarted {
+            runs.insert(run)
+            openRuns[run] = sequence
+        } else if type.endsRun {
+            openRuns[run] = nil
+        }
+    }
+
+    private mutating func judge(_ bytes: [UInt8], _ id: EventID) -> InvariantViolation? {
+        do throws(WireError) {
+            let faults = check.receive(try EventDecoder.decode(bytes), at: Int(id.sequence))
+            return faults.first.map { InvariantViolation(.wellFormedRuns, "\(id): \($0.message)") }
+        } catch {
+            return InvariantViolation(.sameBytes, "\(id) cannot be decoded: \(error.message)")
+        }
+    }
+
+    /// - Returns: why a key is not to be used again.
+    mutating func remember(_ keyed: KeyedEvents) -> InvariantViolation? {
+        guard keys.updateValue(keyed.ids, forKey: keyed.key) == nil else {
+            return InvariantViolation(.acknowledgedIsKept, "what has the key \(keyed.key) is committed twice")
+        }
+        return nil
+    }
+
+    /// Behind which event a context reads to be rebuilt.
+    var rebuiltAfter: UInt64 { (openRuns.values.min() ?? head) - min(1, head) }
+
+    // MARK: Reading
+
+    /// Mirrors what `InMemoryEventLog` reads.
+    func page(after: UInt64, byteCount: Int) -> LogPage {
+        let start = max(after, firstKept - 1)
+        var end = Int(start)
+        var bytes = 0
+        while end < events.count, end == Int(start) || bytes < byteCount {
+            bytes += events[end].bytes.count
+            end += 1
+        }
+        let first = min(Int(start), events.count)
+        var page = LogPage(events: Array(events[first..<max(first, end)]), reachesEnd: end >= events.count)
+        page.skipsTrimmed = after < firstKept - 1
+        return page
+    }
+
+    // MARK: What goes
+
+    /// Takes old events away, as far as no run that is open is touched.
+    ///
+    /// - Returns: how many.
+    mutating func trim(_ count: Int) -> Int {
+        let target = min(firstKept + UInt64(count), head + 1, openRuns.values.min() ?? .max)
+        guard target > firstKept else { return 0 }
+        let trimmed = Int(target - firstKept)
+        for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type == .agentStarted {
+            if let run = mark.run { runs.remove(run) }
+        }
+        firstKept = target
+        return trimmed
+    }
+
+    /// The last events are lost, and the keys that were committed with them.
+    mutating func lose(_ count: Int, keys lostKeys: [IdempotencyKey]) {
+        for event in events.suffix(count) { lost.insert(event.id) }
+        events.removeLast(count)
+        marks.removeLast(count)
+        for key in lostKeys { keys[key] = nil }
+        runs = []
+        openRuns = [:]
+        for (index, mark) in marks.enumerated() {
+            note(mark.type, mark.run, at: UInt64(index + 1))
+        }
+        for mark in marks.prefix(Int(firstKept - 1)) where mark.type == .agentStarted {
+            if let run = mark.run { runs.remove(run) }
+        }
+    }
+
+    /// After a loss the order is judged from the oldest run on that is open.
+    mutating func judgeAnew() -> InvariantViolation? {
+        check = EventSequenceCheck()
+        for event in events.dropFirst(Int(rebuiltAfter)) {
+            if let violation = judge(event.bytes, event.id) { return violation }
+        }
+        return nil
+    }
+
+    /// What is missing at the end.
+    var unended: InvariantViolation? {
+        check.finish().first.map { InvariantViolation(.runsEnd, "thread \(owner.thread): \($0.message)") }
+    }
+}

@@ -1,0 +1,155 @@
+import AgentEvents
+import AgentEventsClient
+
+/// One connection: what is on its way in both directions. NIO's outbound buffer, the kernel and the network are one queue
+/// here; how much of it survives the service is up to the schedule.
+final class SimulatedConnection {
+    let client: Int
+    private let highWater: Int
+
+    private var outbound: [WireItem] = []
+    private var firstOutbound = 0
+    /// How many bytes the client has not taken.
+    private(set) var pendingByteCount = 0
+    private(set) var pendingEventByteCount = 0
+    private(set) var writtenByteCount: UInt64 = 0
+    private(set) var isWritable = true
+
+    private var inbound: [RequestItem] = []
+    private var firstInbound = 0
+
+    /// The service's side is gone: behind what is on its way there is nothing.
+    private(set) var isEnded = false
+    /// The client's side is gone, and takes nothing.
+    private var isLeft = false
+    /// What the kernel still takes then.
+    private var kernelByteCount = 4096
+    /// What the service closed with, as far as the client has read.
+    var closeCode: Int?
+    /// What comes next of each thread, by what was sent on this connection; 0 for the oldest event kept.
+    var nextSequences: [ThreadID: UInt64] = [:]
+
+    init(client: Int, highWater: Int) {
+        self.client = client
+        self.highWater = highWater
+    }
+
+    // MARK: To the client
+
+    var hasOutbound: Bool { firstOutbound < outbound.count }
+
+    private func wrote(_ byteCount: Int) {
+        writtenByteCount += UInt64(byteCount)
+        if isLeft, byteCount <= kernelByteCount {
+            kernelByteCount -= byteCount
+            return
+        }
+        pendingByteCount += byteCount
+        if pendingByteCount > highWater { isWritable = false }
+    }
+
+    func write(_ batch: FramedBatch, from frame: Int) {
+        outbound.append(.events(batch, from: frame))
+        let byteCount = batch.byteCount(from: frame)
+        if !isLeft { pendingEventByteCount += byteCount }
+        wrote(byteCount)
+    }
+
+    func write(_ item: WireItem) {
+        outbound.append(item)
+        switch item {
+        case .message(_, let byteCount): wrote(byteCount)
+        case .pingFrame, .close: wrote(FramedBatch.frameByteCount)
+        case .events: preconditionFailure("events are written as batches")
+        }
+    }
+
+    enum Taken {
+        case event(MergedEvent, thread: Int)
+        case message(StreamMessage)
+        case pingFrame
+        case close(code: Int)
+    }
+
+    /// The client takes the next frame off the network.
+    ///
+    /// - Returns: the frame, and whether the service may write again and could not before.
+    func take() -> (Taken, becameWritable: Bool)? {
+        guard hasOutbound else { return nil }
+        let taken: Taken
+        var byteCount = FramedBatch.frameByteCount
+        switch outbound[firstOutbound] {
+        case .events(let batch, let frame):
+            let event = batch.frames[frame]
+            taken = .event(event, thread: batch.thread)
+            byteCount += event.event.bytes.count
+            pendingEventByteCount -= byteCount
+            if frame + 1 < batch.frames.count {
+                outbound[firstOutbound] = .events(batch, from: frame + 1)
+            } else {
+                dropFirstOutbound()
+            }
+        case .message(let message, let count):
+            taken = .message(message)
+            byteCount = count
+            dropFirstOutbound()
+        case .pingFrame:
+            taken = .pingFrame
+            dropFirstOutbound()
+        case .close(let code):
+            taken = .close(code: code)
+            dropFirstOutbound()
+        }
+        pendingByteCount -= byteCount
+        guard !isWritable, pendingByteCount < highWater / 2 else { return (taken, false) }
+        isWritable = true
+        return (taken, true)
+    }
+
+    private func dropFirstOutbound() {
+        outbound[firstOutbound] = .pingFrame
+        firstOutbound += 1
+        if firstOutbound == outbound.count {
+            outbound.removeAll(keepingCapacity: true)
+            firstOutbound = 0
+        } else if firstOutbound >= 64, firstOutbound * 2 >= outbound.count {
+            outbound.removeFirst(firstOutbound)
+            firstOutbound = 0
+        }
+    }
+
+    /// The client's side is gone. What waits for it is with the kernel, if there is room.
+    func leave() {
+        isLeft = true
+        let taken = min(kernelByteCount, pendingByteCount)
+        kernelByteCount -= taken
+        pendingByteCount -= taken
+        pendingEventByteCount = 0
+    }
+
+    /// The service's side is gone.
+    ///
+    /// - Parameter count: so many of the frames on their way still arrive.
+    func end(keeping count: Int) {
+        isEnded = true
+        outbound.removeLast(max(0, outbound.count - firstOutbound - count))
+    }
+
+    // MARK: To the service
+
+    var hasInbound: Bool { firstInbound < inbound.count }
+
+    func send(_ item: RequestItem) { inbound.append(item) }
+
+    func takeRequest() -> RequestItem? {
+        guard hasInbound else { return nil }
+        defer {
+            firstInbound += 1
+            if firstInbound == inbound.count {
+                inbound.removeAll(keepingCapacity: true)
+                firstInbound = 0
+            }
+        }
+        return inbound[firstInbound]
+    }
+}

@@ -1,0 +1,84 @@
+/// What the scheduler may let happen next. What one step of a kind is about stands in ``Choice/entity``.
+package enum ChoiceKind: UInt8, CaseIterable, Sendable {
+    // What goes on by itself.
+
+    /// A producer of a thread offers its next events.
+    case offer
+    /// The log's writer begins a commit, or ends one.
+    case commit
+    /// An event loop does what was handed to it first.
+    case loop
+    /// A worker carries out a job of a client's session: a look-up or a page.
+    case work
+    /// The service takes what a client sent.
+    case request
+    /// A client takes what the service sent.
+    case deliver
+    /// A client sends what it has to.
+    case send
+    /// The application takes elements of a client's threads.
+    case take
+    /// A client's attempt to connect ends.
+    case connect
+    /// Time goes on to the next timer.
+    case timer
+
+    // Faults.
+
+    /// A connection breaks; both sides learn of it.
+    case cut
+    /// A connection breaks; only the client learns of it.
+    case halfOpen
+    /// A client takes nothing any more, or does again.
+    case stall
+    /// The application dies with all it remembers, and begins again.
+    case crash
+    /// A token expires: the connection is closed, and the next one is declined.
+    case expire
+    /// The service is killed; what is committed survives.
+    case kill
+    /// The machine loses power; the end of what is committed goes too.
+    case powerLoss
+    /// The log fails, and the service ends.
+    case logFailure
+    /// The service stops as it should, and another one starts.
+    case drain
+    /// Old events are taken away.
+    case trim
+    /// A thread's context is given back, and will be rebuilt from the log.
+    case giveBack
+
+    var isFault: Bool { rawValue >= ChoiceKind.cut.rawValue }
+
+    /// How the kind stands in a schedule.
+    var letter: Character {
+        switch self {
+        case .offer: "o"
+        case .commit: "c"
+        case .loop: "l"
+        case .work: "w"
+        case .request: "r"
+        case .deliver: "d"
+        case .send: "s"
+        case .take: "t"
+        case .connect: "n"
+        case .timer: "i"
+        case .cut: "X"
+        case .halfOpen: "H"
+        case .stall: "S"
+        case .crash: "C"
+        case .expire: "E"
+        case .kill: "K"
+        case .powerLoss: "P"
+        case .logFailure: "F"
+        case .drain: "D"
+        case .trim: "T"
+        case .giveBack: "G"
+        }
+    }
+
+    init?(letter: Character) {
+        guard let kind = Self.allCases.first(where: { $0.letter == letter }) else { return nil }
+        self = kind
+    }
+}

@@ -1,0 +1,76 @@
+import AgentEvents
+
+/// Mirrors `LoopDelivery`: what lives on one event loop, and what was handed to it.
+final class SimulatedLoop {
+    enum Job {
+        /// A commit, and up to where everything is committed with it.
+        case deliver([FramedBatch], upTo: UInt64)
+        case lookedUp(SimulatedSession, SimulatedSubscription, StartLookUp.Found, request: Int64)
+        case pageRead(SimulatedSession, SimulatedSubscription, PageLookUp.Page)
+    }
+
+    let number: Int
+    /// The loop's part of each thread that somebody follows on it.
+    private var threads: [SimulatedLoopThread?]
+    private(set) var sessions: [SimulatedSession] = []
+    private var jobs: [Job] = []
+    private var firstJob = 0
+
+    init(number: Int, threadCount: Int) {
+        self.number = number
+        threads = Array(repeating: nil, count: threadCount)
+    }
+
+    var hasJobs: Bool { firstJob < jobs.count }
+
+    func execute(_ job: Job) { jobs.append(job) }
+
+    func takeJob() -> Job? {
+        guard hasJobs else { return nil }
+        let job = jobs[firstJob]
+        jobs[firstJob] = .deliver([], upTo: 0)
+        firstJob += 1
+        if firstJob == jobs.count {
+            jobs.removeAll(keepingCapacity: true)
+            firstJob = 0
+        } else if firstJob >= 64, firstJob * 2 >= jobs.count {
+            jobs.removeFirst(firstJob)
+            firstJob = 0
+        }
+        return job
+    }
+
+    // MARK: Sessions and threads
+
+    func add(_ session: SimulatedSession) { sessions.append(session) }
+
+    func remove(_ session: SimulatedSession) {
+        guard let index = sessions.firstIndex(where: { $0 === session }) else { return }
+        sessions.swapAt(index, sessions.count - 1)
+        sessions.removeLast()
+    }
+
+    /// Whether commits of the thread are of interest here. Looked at when they are published.
+    func listens(to thread: Int) -> Bool { threads[thread] != nil }
+
+    /// The loop's part of a thread; when it is new, the loop listens from now on.
+    func thread(_ thread: Int, publishedPosition: UInt64) -> SimulatedLoopThread {
+        if let known = threads[thread] { return known }
+        let new = SimulatedLoopThread(listensBehind: publishedPosition)
+        threads[thread] = new
+        return new
+    }
+
+    func remove(_ subscription: SimulatedSubscription) {
+        guard let thread = threads[subscription.thread] else { return }
+        thread.remove(subscription)
+        if thread.isEmpty { threads[subscription.thread] = nil }
+    }
+
+    /// One commit: every live subscriber gets it, then every connection is flushed once.
+    func deliver(_ batches: [FramedBatch], upTo position: UInt64) {
+        var written: [SimulatedSession] = []
+        for batch in batches { threads[batch.thread]?.deliver(batch, upTo: position, written: &written) }
+        for session in written { session.flushWritten() }
+    }
+}

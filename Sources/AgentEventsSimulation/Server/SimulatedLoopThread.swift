@@ -1,0 +1,59 @@
+import AgentEvents
+
+/// Mirrors `LoopThread`: a thread with subscriptions on one event loop.
+final class SimulatedLoopThread {
+    /// How many bytes of the latest commits are kept while somebody catches up.
+    static let maximumRecentByteCount = 1024
+
+    private var subscriptions: [SimulatedSubscription] = []
+    /// Commits up to there were on their way when the loop began to listen.
+    private let listensBehind: UInt64
+    private var recent: [FramedBatch] = []
+    private(set) var recentByteCount = 0
+    /// The last event that the loop has seen.
+    private(set) var headID: EventID?
+
+    init(listensBehind: UInt64) { self.listensBehind = listensBehind }
+
+    var head: UInt64 { headID?.sequence ?? 0 }
+    var isEmpty: Bool { subscriptions.isEmpty }
+
+    func add(_ subscription: SimulatedSubscription) { subscriptions.append(subscription) }
+
+    func remove(_ subscription: SimulatedSubscription) {
+        guard let index = subscriptions.firstIndex(where: { $0 === subscription }) else { return }
+        subscriptions.swapAt(index, subscriptions.count - 1)
+        subscriptions.removeLast()
+    }
+
+    func deliver(_ batch: FramedBatch, upTo position: UInt64, written: inout [SimulatedSession]) {
+        guard position > listensBehind else { return }
+        headID = batch.lastID
+        var somebodyCatchesUp = false
+        for subscription in subscriptions {
+            subscription.deliver(batch, written: &written)
+            if !subscription.isLive { somebodyCatchesUp = true }
+        }
+        if somebodyCatchesUp {
+            keep(batch)
+        } else {
+            recent = []
+            recentByteCount = 0
+        }
+    }
+
+    private func keep(_ batch: FramedBatch) {
+        recent.append(batch)
+        recentByteCount += batch.byteCount
+        while recentByteCount > Self.maximumRecentByteCount, recent.count > 1 {
+            recentByteCount -= recent.removeFirst().byteCount
+        }
+    }
+
+    /// The batches behind a sequence number up to ``head``; `nil` when they are not all kept.
+    func recentBatches(after sequence: UInt64) -> [FramedBatch]? {
+        if sequence >= head { return [] }
+        guard let first = recent.first, first.firstSequence <= sequence + 1 else { return nil }
+        return recent.filter { $0.lastSequence > sequence }
+    }
+}

@@ -1,0 +1,339 @@
+import AgentEvents
+import AgentEventsClient
+import AgentEventsServer
+
+/// Mirrors `StreamSession` and `StreamHandler`: the service's side of a connection.
+final class SimulatedSession {
+    enum Job {
+        case lookUp(SimulatedSubscription, StartLookUp, request: Int64)
+        case read(SimulatedSubscription, PageLookUp)
+    }
+
+    let client: Int
+    let connection: SimulatedConnection
+    let loop: SimulatedLoop
+    private unowned let service: SimulatedService
+    private var machine = ConnectionStateMachine()
+    private var heartbeat: HeartbeatStateMachine
+    private var progress: ProgressStateMachine
+    private(set) var subscriptions: [SimulatedSubscription] = []
+    private var readQueue: [SimulatedSubscription] = []
+    private var isReading = false
+    private var hasPendingWrites = false
+    private var backlogByteCount = 0
+    private(set) var isEnded = false
+    /// Whether the connection is over on this side.
+    private(set) var isGone = false
+    /// For workers.
+    private(set) var jobs: [Job] = []
+
+    init(client: Int, connection: SimulatedConnection, loop: SimulatedLoop, service: SimulatedService) {
+        self.client = client
+        self.connection = connection
+        self.loop = loop
+        self.service = service
+        heartbeat = HeartbeatStateMachine(interval: service.limits.heartbeatMilliseconds)
+        progress = ProgressStateMachine(deadline: service.limits.stallMilliseconds)
+    }
+
+    func count(_ occurrence: Occurrence) { service.world.counts[occurrence] += 1 }
+
+    // MARK: Life
+
+    func begin() {
+        loop.add(self)
+        machine.welcomed()
+        send(.welcome(heartbeatMilliseconds: Int64(service.limits.heartbeatMilliseconds)))
+        if let spread = service.spread { drain(spread.milliseconds(0, of: 1, fraction: 0.5)) }
+    }
+
+    private func end() {
+        guard !isEnded else { return }
+        isEnded = true
+        for subscription in subscriptions { forget(subscription) }
+        subscriptions = []
+        readQueue = []
+        loop.remove(self)
+    }
+
+    private func forget(_ subscription: SimulatedSubscription) {
+        subscription.end()
+        if subscription.isAttached, let key = subscription.consumer { service.ledger.detach(key) }
+        loop.remove(subscription)
+    }
+
+    /// The connection is gone: nothing that this side writes arrives any more.
+    func lost() {
+        guard !isGone else { return }
+        isGone = true
+        machine.lost()
+        end()
+        connection.end(keeping: .max)
+        service.world.touch(client)
+    }
+
+    /// The process is gone: nobody is left to do anything.
+    func processEnded() {
+        isGone = true
+        isEnded = true
+        jobs = []
+        machine.lost()
+    }
+
+    func drain(_ milliseconds: Int64) {
+        guard case .announce = machine.drain() else { return }
+        send(.drain(reconnectMilliseconds: milliseconds))
+    }
+
+    func goAway() {
+        if case .sendClose = machine.leave(isIdle: true) { beginClosing(1001) }
+    }
+
+    func close(_ code: Int) {
+        if case .sendClose = machine.close() { beginClosing(code) }
+    }
+
+    private func beginClosing(_ code: Int) {
+        write(.close(code: code))
+        end()
+        service.setCloseDeadline(self)
+    }
+
+    func closeDeadlinePassed() {
+        guard case .abort = machine.closeDeadlinePassed() else { return }
+        connection.end(keeping: 0)
+        lost()
+    }
+
+    func sweep(elapsed milliseconds: UInt32) {
+        let pending = connection.pendingByteCount
+        switch progress.sweep(
+            elapsed: milliseconds, writtenByteCount: connection.writtenByteCount, pendingByteCount: pending)
+        {
+        case .none: break
+        case .close:
+            count(.slowReaderClosed)
+            return close(4408)
+        }
+        switch heartbeat.sweep(elapsed: milliseconds, isBlocked: pending > 0) {
+        case .none: break
+        case .send(let ping, let message):
+            if ping { write(.pingFrame) }
+            if message { send(.ping) }
+        case .close:
+            count(.heartbeatMissed)
+            close(4408)
+        }
+    }
+
+    // MARK: Requests
+
+    /// Whether anything is read from the client.
+    var reads: Bool { !isGone && backlogByteCount < service.limits.maximumBacklogByteCount }
+
+    func receive(_ item: RequestItem) {
+        heartbeat.received()
+        switch item {
+        case .pongFrame:
+            break
+        case .closeFrame:
+            switch machine.peerClosed() {
+            case .none: break
+            case .echo:
+                end()
+                lost()
+            case .finish: lost()
+            }
+        case .end:
+            lost()
+        case .request(let request):
+            guard !isEnded else { return }
+            receive(request)
+        }
+    }
+
+    private func receive(_ request: StreamRequest) {
+        switch request {
+        case .subscribe(let number, let thread, let start, let consumer):
+            subscribe(service.world.log.number(of: thread), start, consumer, number)
+        case .unsubscribe(let number, let thread):
+            unsubscribe(service.world.log.number(of: thread), number)
+        case .acknowledge(let number, let thread, let cursor):
+            acknowledge(service.world.log.number(of: thread), cursor, number)
+        case .pong:
+            break
+        }
+    }
+
+    private func subscribe(_ thread: Int, _ start: StartPosition?, _ consumer: ConsumerName?, _ number: Int64) {
+        guard machine.takesSubscriptions else { return refuse(number, thread, "service.stopping", isRetryable: true) }
+        guard !subscriptions.contains(where: { $0.thread == thread }) else {
+            return refuse(number, thread, "subscription.exists")
+        }
+        let loopThread = loop.thread(thread, publishedPosition: service.publishedPosition)
+        let key = consumer.map { service.key(of: $0, thread) }
+        let subscription = SimulatedSubscription(
+            thread, consumer: key, merges: service.world.merges(client), loopThread: loopThread, session: self,
+            bug: service.world.bug)
+        // First listen, then look up: what is committed in between reaches the loop.
+        loopThread.add(subscription)
+        subscriptions.append(subscription)
+        submit(.lookUp(subscription, StartLookUp(start: start, key: key, thread: thread), request: number))
+    }
+
+    private func unsubscribe(_ thread: Int, _ number: Int64) {
+        guard let index = subscriptions.firstIndex(where: { $0.thread == thread }) else {
+            return refuse(number, thread, "subscription.unknown")
+        }
+        let subscription = subscriptions.remove(at: index)
+        readQueue.removeAll { $0 === subscription }
+        forget(subscription)
+        send(.unsubscribed(thread: service.world.threadID(thread)))
+    }
+
+    private func acknowledge(_ thread: Int, _ cursor: Cursor, _ number: Int64) {
+        guard let subscription = subscriptions.first(where: { $0.thread == thread }) else {
+            return refuse(number, thread, "subscription.unknown")
+        }
+        switch subscription.acknowledge(cursor) {
+        case .none: break
+        case .accept:
+            count(.acknowledgementTaken)
+            service.world.didAcknowledge(cursor, thread, of: client, sent: subscription.lastID)
+            guard let key = subscription.consumer else { return }
+            guard !service.acknowledge(key, cursor) else { return }
+            count(.acknowledgementRefused)
+            refuse(number, thread, "ack.not_stored", isRetryable: true)
+        case .rejectNotSent:
+            refuse(number, thread, "ack.not_sent")
+        }
+    }
+
+    private func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
+        let refusal = Refusal(
+            code: code, message: code, isRetryable: isRetryable, thread: service.world.threadID(thread))
+        send(.refused(request: .integer(number), refusal))
+    }
+
+    // MARK: Workers
+
+    private func submit(_ job: Job) {
+        jobs.append(job)
+        service.world.touch(client)
+    }
+
+    /// A worker carries out one of the jobs.
+    func work(_ index: Int) {
+        let job = jobs.remove(at: index % jobs.count)
+        switch job {
+        case .lookUp(let subscription, let lookUp, let number):
+            let found = lookUp.run(service.world.log, &service.ledger, service.world.bug)
+            loop.execute(.lookedUp(self, subscription, found, request: number))
+        case .read(let subscription, let lookUp):
+            count(.pageRead)
+            loop.execute(.pageRead(self, subscription, lookUp.run(service.world.log)))
+        }
+    }
+
+    func didLookUp(_ subscription: SimulatedSubscription, _ found: StartLookUp.Found, _ number: Int64) {
+        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
+            if let key = subscription.consumer { service.ledger.detach(key) }
+            return
+        }
+        subscription.isAttached = subscription.consumer != nil
+        let thread = service.world.threadID(subscription.thread)
+        send(.subscribed(thread: thread, after: found.cursor))
+        if let reset = found.reset {
+            switch reset {
+            case .diverged: count(.resetDiverged)
+            case .trimmed: count(.resetTrimmed)
+            case .unknown: count(.resetUnknown)
+            }
+            send(.reset(thread: thread, .init(rawValue: reset.rawValue), oldest: found.oldest))
+        }
+        count(found.cursor == nil ? .subscribed : .resumed)
+        service.world.tell("  \(client) begins \(thread) behind \(found.after)")
+        subscription.opened(found)
+        readNext()
+    }
+
+    func didRead(_ subscription: SimulatedSubscription, _ page: PageLookUp.Page) {
+        isReading = false
+        guard !isEnded else { return }
+        subscription.didRead(page)
+        readNext()
+    }
+
+    // MARK: Replay
+
+    func wantsToRead(_ subscription: SimulatedSubscription) {
+        if !readQueue.contains(where: { $0 === subscription }) { readQueue.append(subscription) }
+    }
+
+    func writabilityChanged() {
+        backlogByteCount = 0
+        readNext()
+    }
+
+    private func readNext() {
+        while !isReading, connection.isWritable, !readQueue.isEmpty {
+            let subscription = readQueue.removeFirst()
+            guard let page = subscription.startReading(byteCount: service.limits.pageByteCount) else { continue }
+            isReading = true
+            submit(.read(subscription, page))
+        }
+    }
+
+    func subscription(_ subscription: SimulatedSubscription, isTrimmedUpTo trim: PageLookUp.Trim) {
+        count(.trimmedInMidReplay)
+        send(.reset(thread: service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
+    }
+
+    func subscription(_ subscription: SimulatedSubscription, isLiveAt cursor: EventID?) {
+        count(.wentLive)
+        send(.live(thread: service.world.threadID(subscription.thread), cursor: cursor))
+    }
+
+    // MARK: Output
+
+    func mayWrite(byteCount: Int) -> Bool {
+        !isGone && connection.isWritable && byteCount <= service.limits.maximumWriteByteCount
+    }
+
+    private func send(_ message: StreamMessage) {
+        guard machine.mayWrite else { return }
+        service.world.tell("  sent to \(client): \(message)")
+        heartbeat.wrote()
+        let byteCount = 100
+        if !connection.isWritable { backlogByteCount += byteCount }
+        write(.message(message, byteCount: byteCount))
+    }
+
+    private func write(_ item: WireItem) {
+        guard !isGone else { return }
+        connection.write(item)
+        service.world.touch(client)
+    }
+
+    func write(_ batch: FramedBatch, from frame: Int) {
+        guard !isGone, machine.mayWrite else { return }
+        heartbeat.wrote()
+        connection.write(batch, from: frame)
+        service.world.tell(
+            "  sent to \(client): events behind \(batch.frames[frame].firstSequence - 1) to \(batch.lastID) of "
+                + "\(service.world.threadID(batch.thread))")
+        service.world.didWrite(batch, from: frame, connection)
+    }
+
+    func markWritten(_ written: inout [SimulatedSession]) {
+        guard !hasPendingWrites else { return }
+        hasPendingWrites = true
+        written.append(self)
+    }
+
+    func flushWritten() {
+        hasPendingWrites = false
+        readNext()
+        service.world.touch(client)
+    }
+}

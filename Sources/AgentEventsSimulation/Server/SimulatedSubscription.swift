@@ -1,0 +1,115 @@
+import AgentEvents
+import AgentEventsServer
+
+/// Mirrors `StreamSubscription`, for readers who may read every thread.
+final class SimulatedSubscription {
+    let thread: Int
+    let consumer: ConsumerKey?
+    private let merges: Bool
+    private let loopThread: SimulatedLoopThread
+    private unowned let session: SimulatedSession
+    private let bug: SeededBug?
+    private var machine = SubscriptionStateMachine()
+    private var acknowledgements = AcknowledgementStateMachine()
+    /// The id of the last event written.
+    private(set) var lastID: EventID?
+    /// Whether the place of the consumer is kept for this subscription.
+    var isAttached = false
+
+    init(
+        _ thread: Int,
+        consumer: ConsumerKey?,
+        merges: Bool,
+        loopThread: SimulatedLoopThread,
+        session: SimulatedSession,
+        bug: SeededBug?
+    ) {
+        self.thread = thread
+        self.consumer = consumer
+        self.merges = merges
+        self.loopThread = loopThread
+        self.session = session
+        self.bug = bug
+    }
+
+    var isLive: Bool { machine.isLive }
+
+    func opened(_ found: StartLookUp.Found) {
+        lastID = found.cursor
+        acknowledgements.resume(at: found.acknowledged)
+        let after = bug == .resumedOffByOne && found.cursor != nil ? found.after + 1 : found.after
+        act(machine.opened(after: after, end: found.end, head: loopThread.head))
+    }
+
+    /// - Returns: the page to read; `nil` when there is none.
+    func startReading(byteCount: Int) -> PageLookUp? {
+        machine.startReading().map { PageLookUp(thread: thread, after: $0, byteCount: byteCount, merges: merges) }
+    }
+
+    func didRead(_ page: PageLookUp.Page) {
+        if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
+            lastID = trim.cursor
+            session.subscription(self, isTrimmedUpTo: trim)
+        }
+        guard var cursor = machine.cursor else { return }
+        var reachesEnd = page.reachesEnd
+        if let batch = page.batch, let frame = batch.firstFrame(after: cursor) {
+            session.write(batch, from: frame)
+            cursor = batch.lastSequence
+            lastID = batch.lastID
+        }
+        if cursor < loopThread.head, let recent = loopThread.recentBatches(after: cursor),
+            session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.byteCount })
+        {
+            session.count(.recentServed)
+            for batch in recent {
+                if let frame = batch.firstFrame(after: cursor) { session.write(batch, from: frame) }
+            }
+            cursor = loopThread.head
+            lastID = loopThread.headID
+            reachesEnd = true
+        }
+        if bug == .liveOneEventEarly, cursor + 1 >= loopThread.head {
+            act(machine.wrotePage(upTo: cursor, reachesEnd: true, head: cursor))
+        } else {
+            act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: loopThread.head))
+        }
+    }
+
+    private func act(_ action: SubscriptionStateMachine.NextAction) {
+        switch action {
+        case .none: break
+        case .read: session.wantsToRead(self)
+        case .goLive(let isFirst):
+            if isFirst { session.subscription(self, isLiveAt: lastID) }
+        }
+    }
+
+    /// A commit with events of the thread.
+    func deliver(_ batch: FramedBatch, written: inout [SimulatedSession]) {
+        let isWritable = session.mayWrite(byteCount: batch.byteCount)
+        if bug == .droppedOnOverflow, !isWritable {
+            _ = machine.committed(upTo: batch.lastSequence, isWritable: true)
+            return
+        }
+        switch machine.committed(upTo: batch.lastSequence, isWritable: isWritable) {
+        case .none: break
+        case .write(let after):
+            guard let frame = batch.firstFrame(after: after) else { return }
+            lastID = batch.lastID
+            session.write(batch, from: frame)
+            session.markWritten(&written)
+        case .fallBehind:
+            session.count(.fellBehind)
+            session.wantsToRead(self)
+        }
+    }
+
+    func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
+        acknowledgements.acknowledge(cursor, sent: lastID)
+    }
+
+    var acknowledged: Cursor? { acknowledgements.acknowledged }
+
+    func end() { machine.end() }
+}

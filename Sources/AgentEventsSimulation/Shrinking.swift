@@ -1,0 +1,68 @@
+/// Makes a schedule that breaks an invariant smaller, as long as it breaks the same one.
+package struct Shrinking {
+    private let kind: String
+    private let bug: SeededBug?
+    private let clock = ContinuousClock()
+    private let deadline: ContinuousClock.Instant
+    package private(set) var schedule: Schedule
+    /// How many schedules were tried.
+    package private(set) var attemptCount = 0
+
+    /// - Parameters:
+    ///   - outcome: of a world in which an invariant was broken.
+    ///   - limit: how long to try.
+    package init?(_ outcome: Simulation.Outcome, bug: SeededBug?, limit: Duration = .seconds(20)) {
+        guard let violation = outcome.violation else { return nil }
+        kind = violation.kind
+        self.bug = bug
+        deadline = clock.now + limit
+        schedule = outcome.schedule
+    }
+
+    /// - Returns: the smallest schedule that was found.
+    package mutating func run() -> Schedule {
+        var before: Schedule
+        repeat {
+            before = schedule
+            shrinkWorld()
+            shrinkChoices()
+        } while schedule != before && clock.now < deadline
+        return schedule
+    }
+
+    /// Takes a smaller schedule if it breaks the same invariant.
+    private mutating func take(_ smaller: Schedule) -> Bool {
+        attemptCount += 1
+        guard Simulation.replay(smaller, bug: bug).violation?.kind == kind else { return false }
+        schedule = smaller
+        return true
+    }
+
+    /// Fewer clients, threads and loops. Choices about those who are gone cannot happen.
+    private mutating func shrinkWorld() {
+        for member in [\WorldSize.clientCount, \.loopCount, \.followedCount] {
+            var smaller = schedule
+            var step = smaller.size[keyPath: member] / 2
+            while step > 0, clock.now < deadline {
+                smaller = schedule
+                smaller.size[keyPath: member] -= step
+                if smaller.size[keyPath: member] < 1 || !take(smaller) { step /= 2 }
+            }
+        }
+    }
+
+    /// Delta debugging: leaves out parts of the schedule, large ones first.
+    private mutating func shrinkChoices() {
+        var length = max(1, schedule.choices.count / 2)
+        while true {
+            var start = 0
+            while start < schedule.choices.count, clock.now < deadline {
+                var smaller = schedule
+                smaller.choices.removeSubrange(start..<min(start + length, smaller.choices.count))
+                if !take(smaller) { start += length }
+            }
+            guard length > 1, clock.now < deadline else { return }
+            length /= 2
+        }
+    }
+}

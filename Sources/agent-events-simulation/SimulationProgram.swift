@@ -1,0 +1,82 @@
+import AgentEventsSimulation
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Runs the simulation; see ``SimulationOptions/usage``.
+@main
+enum SimulationProgram {
+    static func main() {
+        do throws(UsageError) {
+            let options = try SimulationOptions(CommandLine.arguments.dropFirst())
+            exit(run(options) ? 0 : 1)
+        } catch {
+            print("\(error.message)\n\n\(SimulationOptions.usage)")
+            exit(64)
+        }
+    }
+
+    /// - Returns: whether all was as it should be.
+    private static func run(_ options: SimulationOptions) -> Bool {
+        switch options.mode {
+        case .campaign(let seed, let extent):
+            return simulate(seed: seed, extent)
+        case .bugs(let bugs, let seed):
+            let notFound = bugs.filter { !find($0, seed: seed) }
+            print("seed \(seed): \(bugs.count - notFound.count) of \(bugs.count) seeded bugs found")
+            return notFound.isEmpty
+        case .replay(let schedule, let bug):
+            let outcome = Simulation.replay(schedule, bug: bug) { print($0) }
+            print("\(schedule.choices.count) choices, digest \(String(outcome.digest, radix: 16))")
+            print(outcome.violation.map { "violated: \($0)" } ?? "nothing is violated")
+            return outcome.violation == nil
+        }
+    }
+
+    private static func simulate(seed: UInt64, _ extent: Campaign.Extent) -> Bool {
+        let summary = Campaign(seed: seed).run(extent)
+        for occurrence in Occurrence.allCases { print("\(occurrence) \(summary.counts[occurrence])") }
+        if let failure = summary.failure {
+            report(failure, bug: nil)
+            return false
+        }
+        let missing = summary.counts.missing
+        // In a few steps not everything can happen.
+        if extent.stepCount >= 1_000_000 || extent.duration >= .seconds(60), !missing.isEmpty {
+            print("never happened: \(missing.map { "\($0)" }.joined(separator: ", "))")
+            return false
+        }
+        print(
+            "seed \(seed): \(summary.stepCount) steps, \(summary.worldCount) worlds, \(summary.clientCount) clients, "
+                + "\(Int(summary.stepsPerSecond)) steps/s")
+        return true
+    }
+
+    private static func find(_ bug: SeededBug, seed: UInt64) -> Bool {
+        let summary = Campaign(seed: seed, bug: bug).run(Campaign.Extent(duration: .seconds(60)))
+        guard let failure = summary.failure else {
+            print("\(bug.rawValue): NOT found in \(summary.stepCount) steps, seed \(seed)")
+            return false
+        }
+        let milliseconds = summary.duration / .milliseconds(1)
+        print("\(bug.rawValue): found after \(summary.stepCount) steps, \(Int(milliseconds)) ms")
+        report(failure, bug: bug)
+        return true
+    }
+
+    /// Prints the schedule, shrunk, and how to see it again.
+    private static func report(_ failure: Simulation.Outcome, bug: SeededBug?) {
+        if let violation = failure.violation { print("violated: \(violation)") }
+        guard var shrinking = Shrinking(failure, bug: bug) else { return }
+        print("\(failure.schedule.choices.count) choices, world \(failure.schedule.size), shrinking")
+        let schedule = shrinking.run()
+        if let violation = Simulation.replay(schedule, bug: bug).violation {
+            print("after \(shrinking.attemptCount) attempts \(schedule.choices.count) choices: \(violation)")
+        }
+        let option = bug.map { " --bug \($0.rawValue)" } ?? ""
+        print("again: agent-events-simulation\(option) --replay '\(schedule)'")
+    }
+}

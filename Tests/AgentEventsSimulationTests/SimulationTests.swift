@@ -1,0 +1,58 @@
+import Testing
+
+@testable import AgentEventsSimulation
+
+/// The simulation itself: what it says can be relied on.
+struct SimulationTests {
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func theSameSeedGivesTheSameWorld(seed: UInt64) {
+        let one = Simulation.run(seed: seed, stepCount: 1000)
+        let other = Simulation.run(seed: seed, stepCount: 1000)
+        #expect(one.violation == nil, "seed \(seed)")
+        #expect(one.digest == other.digest, "seed \(seed)")
+        #expect(one.schedule == other.schedule, "seed \(seed)")
+        #expect(one.counts == other.counts, "seed \(seed)")
+    }
+
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func aScheduleReplaysWhatASeedDid(seed: UInt64) throws {
+        let outcome = Simulation.run(seed: seed, stepCount: 1000)
+        let schedule = try #require(Schedule(outcome.schedule.description))
+        #expect(schedule == outcome.schedule, "seed \(seed)")
+        #expect(Simulation.replay(schedule).digest == outcome.digest, "seed \(seed)")
+    }
+
+    @Test func anotherSeedGivesAnotherWorld() {
+        let digests = Set((1...10).map { Simulation.run(seed: $0, stepCount: 500).digest })
+        #expect(digests.count == 10)
+    }
+
+    /// Whatever is left out of a schedule, the rest can happen, and breaks nothing.
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func partsOfASchedulesAreSchedules(seed: UInt64) {
+        var random = SimulationRandom(seed: seed)
+        let whole = Simulation.run(seed: seed, stepCount: 1000).schedule
+        for part in 1...5 {
+            var schedule = whole
+            schedule.choices.removeAll { _ in random.once(in: part + 1) }
+            #expect(Simulation.replay(schedule).violation == nil, "seed \(seed), part \(part)")
+        }
+    }
+
+    @Test(arguments: SeededBug.allCases)
+    func eachSeededBugIsFoundAndItsScheduleShrinks(bug: SeededBug) throws {
+        let summary = Campaign(seed: 1, bug: bug).run(Campaign.Extent(stepCount: 500_000))
+        let failure = try #require(summary.failure, "\(bug) was not found")
+        var shrinking = try #require(Shrinking(failure, bug: bug, limit: .seconds(10)))
+        let schedule = shrinking.run()
+        #expect(schedule.choices.count < failure.schedule.choices.count)
+        #expect(Simulation.replay(schedule, bug: bug).violation?.rule == failure.violation?.rule)
+        // Without the bug the same is fine.
+        #expect(Simulation.replay(schedule).violation == nil)
+    }
+
+    @Test func aWorldInWhichNothingIsBrokenHasNothingToShrink() {
+        let shrinking = Shrinking(Simulation.run(seed: 1, stepCount: 500), bug: nil)
+        #expect(shrinking?.schedule == nil)
+    }
+}
