@@ -32,15 +32,20 @@ package struct Campaign: Sendable {
         self.bug = bug
     }
 
-    /// - Parameter extent: how long to go on, unless an invariant is broken before.
-    package func run(_ extent: Extent) -> Summary {
+    /// Suspends between two worlds.
+    ///
+    /// - Parameters:
+    ///   - extent: how long to go on, unless an invariant is broken before.
+    ///   - stepCounts: how many steps a world has; one of these. Short worlds see more beginnings, long ones more that
+    ///     piles up.
+    package func run(_ extent: Extent, stepCounts: [Int] = [500, 2000, 8000, 30_000]) async -> Summary {
         var random = SimulationRandom(seed: seed)
         var summary = Summary()
         let clock = ContinuousClock()
         let start = clock.now
         repeat {
-            // Short worlds see more beginnings, long ones more that piles up.
-            let stepCount = [500, 2000, 8000, 30_000][random.below(4)]
+            await Task.yield()
+            let stepCount = stepCounts[random.below(stepCounts.count)]
             let outcome = Simulation.run(seed: random.next(), stepCount: stepCount, bug: bug)
             summary.worldCount += 1
             summary.clientCount += outcome.schedule.size.clientCount

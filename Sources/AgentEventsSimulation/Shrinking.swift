@@ -19,19 +19,22 @@ package struct Shrinking {
         schedule = outcome.schedule
     }
 
+    /// Suspends again and again, so that it holds up nobody else.
+    ///
     /// - Returns: the smallest schedule that was found.
-    package mutating func run() -> Schedule {
+    package mutating func run() async -> Schedule {
         var before: Schedule
         repeat {
             before = schedule
-            shrinkWorld()
-            shrinkChoices()
+            await shrinkWorld()
+            await shrinkChoices()
         } while schedule != before && clock.now < deadline
         return schedule
     }
 
     /// Takes a smaller schedule if it breaks the same invariant.
-    private mutating func take(_ smaller: Schedule) -> Bool {
+    private mutating func take(_ smaller: Schedule) async -> Bool {
+        await Task.yield()
         attemptCount += 1
         guard Simulation.replay(smaller, bug: bug).violation?.kind == kind else { return false }
         schedule = smaller
@@ -39,27 +42,30 @@ package struct Shrinking {
     }
 
     /// Fewer clients, threads and loops. Choices about those who are gone cannot happen.
-    private mutating func shrinkWorld() {
+    private mutating func shrinkWorld() async {
         for member in [\WorldSize.clientCount, \.loopCount, \.followedCount] {
             var smaller = schedule
             var step = smaller.size[keyPath: member] / 2
             while step > 0, clock.now < deadline {
                 smaller = schedule
                 smaller.size[keyPath: member] -= step
-                if smaller.size[keyPath: member] < 1 || !take(smaller) { step /= 2 }
+                guard smaller.size[keyPath: member] >= 1, await take(smaller) else {
+                    step /= 2
+                    continue
+                }
             }
         }
     }
 
     /// Delta debugging: leaves out parts of the schedule, large ones first.
-    private mutating func shrinkChoices() {
+    private mutating func shrinkChoices() async {
         var length = max(1, schedule.choices.count / 2)
         while true {
             var start = 0
             while start < schedule.choices.count, clock.now < deadline {
                 var smaller = schedule
                 smaller.choices.removeSubrange(start..<min(start + length, smaller.choices.count))
-                if !take(smaller) { start += length }
+                if await !take(smaller) { start += length }
             }
             guard length > 1, clock.now < deadline else { return }
             length /= 2

@@ -9,10 +9,10 @@ import AgentEventsSimulation
 /// Runs the simulation; see ``SimulationOptions/usage``.
 @main
 enum SimulationProgram {
-    static func main() {
+    static func main() async {
         do throws(UsageError) {
             let options = try SimulationOptions(CommandLine.arguments.dropFirst())
-            exit(run(options) ? 0 : 1)
+            exit(await run(options) ? 0 : 1)
         } catch {
             print("\(error.message)\n\n\(SimulationOptions.usage)")
             exit(64)
@@ -20,14 +20,15 @@ enum SimulationProgram {
     }
 
     /// - Returns: whether all was as it should be.
-    private static func run(_ options: SimulationOptions) -> Bool {
+    private static func run(_ options: SimulationOptions) async -> Bool {
         switch options.mode {
         case .campaign(let seed, let extent):
-            return simulate(seed: seed, extent)
+            return await simulate(seed: seed, extent)
         case .bugs(let bugs, let seed):
-            let notFound = bugs.filter { !find($0, seed: seed) }
-            print("seed \(seed): \(bugs.count - notFound.count) of \(bugs.count) seeded bugs found")
-            return notFound.isEmpty
+            var foundCount = 0
+            for bug in bugs where await find(bug, seed: seed) { foundCount += 1 }
+            print("seed \(seed): \(foundCount) of \(bugs.count) seeded bugs found")
+            return foundCount == bugs.count
         case .replay(let schedule, let bug):
             let outcome = Simulation.replay(schedule, bug: bug) { print($0) }
             print("\(schedule.choices.count) choices, digest \(String(outcome.digest, radix: 16))")
@@ -36,11 +37,11 @@ enum SimulationProgram {
         }
     }
 
-    private static func simulate(seed: UInt64, _ extent: Campaign.Extent) -> Bool {
-        let summary = Campaign(seed: seed).run(extent)
+    private static func simulate(seed: UInt64, _ extent: Campaign.Extent) async -> Bool {
+        let summary = await Campaign(seed: seed).run(extent)
         for occurrence in Occurrence.allCases { print("\(occurrence) \(summary.counts[occurrence])") }
         if let failure = summary.failure {
-            report(failure, bug: nil)
+            await report(failure, bug: nil)
             return false
         }
         let missing = summary.counts.missing
@@ -55,24 +56,24 @@ enum SimulationProgram {
         return true
     }
 
-    private static func find(_ bug: SeededBug, seed: UInt64) -> Bool {
-        let summary = Campaign(seed: seed, bug: bug).run(Campaign.Extent(duration: .seconds(60)))
+    private static func find(_ bug: SeededBug, seed: UInt64) async -> Bool {
+        let summary = await Campaign(seed: seed, bug: bug).run(Campaign.Extent(duration: .seconds(60)))
         guard let failure = summary.failure else {
             print("\(bug.rawValue): NOT found in \(summary.stepCount) steps, seed \(seed)")
             return false
         }
         let milliseconds = summary.duration / .milliseconds(1)
         print("\(bug.rawValue): found after \(summary.stepCount) steps, \(Int(milliseconds)) ms")
-        report(failure, bug: bug)
+        await report(failure, bug: bug)
         return true
     }
 
     /// Prints the schedule, shrunk, and how to see it again.
-    private static func report(_ failure: Simulation.Outcome, bug: SeededBug?) {
+    private static func report(_ failure: Simulation.Outcome, bug: SeededBug?) async {
         if let violation = failure.violation { print("violated: \(violation)") }
         guard var shrinking = Shrinking(failure, bug: bug) else { return }
         print("\(failure.schedule.choices.count) choices, world \(failure.schedule.size), shrinking")
-        let schedule = shrinking.run()
+        let schedule = await shrinking.run()
         if let violation = Simulation.replay(schedule, bug: bug).violation {
             print("after \(shrinking.attemptCount) attempts \(schedule.choices.count) choices: \(violation)")
         }

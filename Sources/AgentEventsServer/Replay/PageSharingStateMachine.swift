@@ -1,20 +1,22 @@
-import AgentEvents
+package import AgentEvents
 
 /// Decides who reads a page of a thread from the log, who waits for it, and who gets one that was read a moment ago.
 ///
 /// Readers that are behind at different places of a thread share pages: one that begins cold reads from a fixed boundary
 /// at or before its place on, and one that reads on does so where the page before ended. Pages are kept for a moment,
 /// and only so many bytes of them.
-struct PageSharingStateMachine<Page, Waiter> {
-    struct Limits: Hashable, Sendable {
+package struct PageSharingStateMachine<Page, Waiter> {
+    package struct Limits: Hashable, Sendable {
         /// How many bytes of pages are kept.
-        var maximumByteCount = 8 * 1024 * 1024
+        package var maximumByteCount = 8 * 1024 * 1024
         /// What a page costs besides its own bytes.
-        var pageByteCount = 4096
+        package var pageByteCount = 4096
         /// How long a page is kept, in milliseconds: what is trimmed is not shown for longer than this.
-        var maximumAge: Int64 = 2000
+        package var maximumAge: Int64 = 2000
         /// Cold readers begin at multiples of this sequence number.
-        var alignment: UInt64 = 32
+        package var alignment: UInt64 = 32
+
+        package init() {}
     }
 
     private struct Kept {
@@ -38,11 +40,11 @@ struct PageSharingStateMachine<Page, Waiter> {
     private var orderStart = 0
     private var nextNumber: UInt64 = 0
     /// What the pages kept cost.
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
-    init(limits: Limits = Limits()) { self.limits = limits }
+    package init(limits: Limits = Limits()) { self.limits = limits }
 
-    enum JoinAction {
+    package enum JoinAction {
         /// The page has the event behind the cursor.
         case take(Page)
         /// The caller reads a page behind this sequence, and then says so.
@@ -56,7 +58,7 @@ struct PageSharingStateMachine<Page, Waiter> {
     /// - Parameters:
     ///   - isExact: whether a page is to begin there, because one from a boundary before does not reach so far.
     ///   - waiter: kept when the answer is `wait`; without one nothing changes then.
-    mutating func join(
+    package mutating func join(
         _ thread: ThreadID,
         after cursor: UInt64,
         isExact: Bool,
@@ -81,7 +83,7 @@ struct PageSharingStateMachine<Page, Waiter> {
     ///
     /// - Parameter page: `nil` when there was nothing to read; else what it has and what it costs.
     /// - Returns: those who wait for it.
-    mutating func landed(
+    package mutating func landed(
         _ thread: ThreadID,
         after start: UInt64,
         page: (page: Page, sequences: ClosedRange<UInt64>, byteCount: Int)?,
@@ -135,7 +137,7 @@ struct PageSharingStateMachine<Page, Waiter> {
     }
 
     /// Drops what is too old.
-    mutating func expire(now: Int64) {
+    package mutating func expire(now: Int64) {
         while orderStart < order.count {
             let (thread, number) = order[orderStart]
             if let oldest = kept[thread]?.first, oldest.number == number, now - oldest.readAt < limits.maximumAge {
@@ -146,7 +148,7 @@ struct PageSharingStateMachine<Page, Waiter> {
     }
 
     /// Drops all pages; what is under way goes on.
-    mutating func removeAll() {
+    package mutating func removeAll() {
         kept = [:]
         order = []
         orderStart = 0

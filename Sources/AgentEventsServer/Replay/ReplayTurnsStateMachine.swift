@@ -1,19 +1,19 @@
 /// Decides which connections of an event loop read a page now: only so many at a time, the others in the order in which
 /// they asked. So what replays bring to the loop at once is bounded, however many there are, and a commit that comes in
 /// between waits for no more than that.
-struct ReplayTurnsStateMachine<Reader> {
+package struct ReplayTurnsStateMachine<Reader> {
     private let maximumCount: Int
     private var count = 0
     private var waiting: [Reader] = []
     private var next = 0
 
     /// - Parameter maximumCount: how many have a turn at a time.
-    init(maximumCount: Int) { self.maximumCount = maximumCount }
+    package init(maximumCount: Int) { self.maximumCount = maximumCount }
 
     /// Asks for a turn. A reader that has one, or waits for one, does not ask again.
     ///
     /// - Returns: whether the reader has it at once; it is given one by ``finish()`` later otherwise.
-    mutating func request(_ reader: Reader) -> Bool {
+    package mutating func request(_ reader: Reader) -> Bool {
         guard count >= maximumCount else {
             count += 1
             return true
@@ -25,7 +25,7 @@ struct ReplayTurnsStateMachine<Reader> {
     /// A turn is over.
     ///
     /// - Returns: who has the next one; it finishes at once if it has no use for it.
-    mutating func finish() -> Reader? {
+    package mutating func finish() -> Reader? {
         guard next < waiting.count else {
             count -= 1
             return nil

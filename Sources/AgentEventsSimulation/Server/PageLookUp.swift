@@ -1,40 +1,24 @@
 import AgentEvents
 
-/// Mirrors `PageRead`: a page of a thread, framed. Runs on a worker.
+/// Mirrors `PageRead`, without snapshots: the next page for a subscriber that is behind. Runs on a worker.
 struct PageLookUp {
     struct Page {
         var batch: FramedBatch?
         var reachesEnd: Bool
-        var trim: Trim?
-    }
-
-    /// Events behind the cursor that were trimmed before they were read.
-    struct Trim {
-        var sequence: UInt64
-        var cursor: EventID?
-        var oldest: EventID?
+        var trim: SimulatedPages.Trim?
     }
 
     let thread: Int
     let after: UInt64
-    let byteCount: Int
     let merges: Bool
 
-    func run(_ log: SimulatedLog) -> Page {
-        let stored = log.threads[thread]
-        let read = stored.page(after: after, byteCount: byteCount)
-        var page = Page(reachesEnd: read.reachesEnd)
-        if read.skipsTrimmed {
-            if let first = read.events.first?.id {
-                page.trim = Trim(sequence: first.sequence - 1, oldest: first)
-            } else if let record = stored.record {
-                page.trim =
-                    record.isEmpty
-                    ? Trim(sequence: record.head.sequence, cursor: record.head)
-                    : Trim(sequence: record.oldest.sequence - 1, oldest: record.oldest)
-            }
+    func run(_ service: SimulatedService) -> Page {
+        let found = service.pages.read(thread, after: after, now: service.world.now)
+        if found.isShared { service.world.counts[.pageShared] += 1 }
+        var page = Page(reachesEnd: found.reachesEnd, trim: found.trim)
+        if let shared = found.page {
+            page.batch = shared.batch(after: max(after, found.trim?.sequence ?? 0), of: thread, merging: merges)
         }
-        if !read.events.isEmpty { page.batch = FramedBatch(read.events, thread: thread, merging: merges) }
         return page
     }
 }

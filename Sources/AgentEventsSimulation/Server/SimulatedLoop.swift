@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsServer
 
 /// Mirrors `LoopDelivery`: what lives on one event loop, and what was handed to it.
 final class SimulatedLoop {
@@ -14,6 +15,7 @@ final class SimulatedLoop {
     private var threads: [SimulatedLoopThread?]
     private(set) var sessions: [SimulatedSession] = []
     private var jobs: [Job] = []
+    private var replays = ReplayTurnsStateMachine<SimulatedSession>(maximumCount: 2)
     private var firstJob = 0
 
     init(number: Int, threadCount: Int) {
@@ -65,6 +67,16 @@ final class SimulatedLoop {
         guard let thread = threads[subscription.thread] else { return }
         thread.remove(subscription)
         if thread.isEmpty { threads[subscription.thread] = nil }
+    }
+
+    /// - Returns: whether the session may read a page at once; it is told later otherwise.
+    func requestTurn(_ session: SimulatedSession) -> Bool { replays.request(session) }
+
+    /// The page that a session read has come.
+    func endTurn() {
+        while let session = replays.finish() {
+            if session.turnCame() { return }
+        }
     }
 
     /// One commit: every live subscriber gets it, then every connection is flushed once.

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// Mirrors `LoopThread`: a thread with subscriptions on one event loop.
+/// Mirrors `LoopThread` and `RecentCommits`: a thread with subscriptions on one event loop.
 final class SimulatedLoopThread {
     /// How many bytes of the latest commits are kept while somebody catches up.
     static let maximumRecentByteCount = 1024
@@ -34,15 +34,22 @@ final class SimulatedLoopThread {
             subscription.deliver(batch, written: &written)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
-        if somebodyCatchesUp {
-            keep(batch)
-        } else {
-            recent = []
-            recentByteCount = 0
-        }
+        if somebodyCatchesUp { keep(batch) } else { clear() }
+    }
+
+    /// A subscription is live.
+    func caughtUp() {
+        if !recent.isEmpty, subscriptions.allSatisfy(\.isLive) { clear() }
+    }
+
+    private func clear() {
+        recent = []
+        recentByteCount = 0
     }
 
     private func keep(_ batch: FramedBatch) {
+        // The loop was not told of what came while nobody followed the thread.
+        if let last = recent.last, last.lastSequence + 1 != batch.firstSequence { clear() }
         recent.append(batch)
         recentByteCount += batch.byteCount
         while recentByteCount > Self.maximumRecentByteCount, recent.count > 1 {

@@ -13,6 +13,7 @@ final class SimulatedService {
     let loops: [SimulatedLoop]
     /// Up to where commits were published.
     private(set) var publishedPosition: UInt64 = 0
+    let pages: SimulatedPages
     var ledger = AcknowledgementLedger(maximumCount: 8)
     /// Set when the service is about to stop.
     private(set) var spread: ReconnectSpread?
@@ -24,6 +25,7 @@ final class SimulatedService {
         self.world = world
         self.limits = limits
         self.runtime = runtime
+        pages = SimulatedPages(log: world.log, pageByteCount: limits.pageByteCount)
         loops = (0..<loopCount).map { SimulatedLoop(number: $0, threadCount: world.log.threads.count) }
     }
 
@@ -45,6 +47,7 @@ final class SimulatedService {
 
     func sweep(_ loop: Int, elapsed milliseconds: UInt32) {
         for session in loops[loop].sessions { session.sweep(elapsed: milliseconds) }
+        pages.expire(now: world.now)
     }
 
     // MARK: Consumers

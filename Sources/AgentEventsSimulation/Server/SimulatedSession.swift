@@ -9,6 +9,11 @@ final class SimulatedSession {
         case read(SimulatedSubscription, PageLookUp)
     }
 
+    /// Where the session stands with the turns of its loop.
+    private enum Turn {
+        case none, waiting, reading
+    }
+
     let client: Int
     let connection: SimulatedConnection
     let loop: SimulatedLoop
@@ -18,7 +23,7 @@ final class SimulatedSession {
     private var progress: ProgressStateMachine
     private(set) var subscriptions: [SimulatedSubscription] = []
     private var readQueue: [SimulatedSubscription] = []
-    private var isReading = false
+    private var turn = Turn.none
     private var hasPendingWrites = false
     private var backlogByteCount = 0
     private(set) var isEnded = false
@@ -195,13 +200,15 @@ final class SimulatedSession {
         guard let subscription = subscriptions.first(where: { $0.thread == thread }) else {
             return refuse(number, thread, "subscription.unknown")
         }
-        switch subscription.acknowledge(cursor) {
-        case .none: break
+        let action = subscription.acknowledge(cursor) {
+            subscription.consumer.map { service.acknowledge($0, cursor) } ?? true
+        }
+        switch action {
+        case .some(.none): break
         case .accept:
             count(.acknowledgementTaken)
             service.world.didAcknowledge(cursor, thread, of: client, sent: subscription.lastID)
-            guard let key = subscription.consumer else { return }
-            guard !service.acknowledge(key, cursor) else { return }
+        case nil:
             count(.acknowledgementRefused)
             refuse(number, thread, "ack.not_stored", isRetryable: true)
         case .rejectNotSent:
@@ -227,11 +234,11 @@ final class SimulatedSession {
         let job = jobs.remove(at: index % jobs.count)
         switch job {
         case .lookUp(let subscription, let lookUp, let number):
-            let found = lookUp.run(service.world.log, &service.ledger, service.world.bug)
+            let found = lookUp.run(service)
             loop.execute(.lookedUp(self, subscription, found, request: number))
         case .read(let subscription, let lookUp):
             count(.pageRead)
-            loop.execute(.pageRead(self, subscription, lookUp.run(service.world.log)))
+            loop.execute(.pageRead(self, subscription, lookUp.run(service)))
         }
     }
 
@@ -258,8 +265,12 @@ final class SimulatedSession {
     }
 
     func didRead(_ subscription: SimulatedSubscription, _ page: PageLookUp.Page) {
-        isReading = false
+        turn = .none
+        // Those who wait go first.
+        loop.endTurn()
         guard !isEnded else { return }
+        // Nobody waits for the page of a subscription that has ended meanwhile.
+        guard subscriptions.contains(where: { $0 === subscription }) else { return readNext() }
         subscription.didRead(page)
         readNext()
     }
@@ -275,16 +286,37 @@ final class SimulatedSession {
         readNext()
     }
 
+    private var mayRead: Bool { !isEnded && connection.isWritable && !readQueue.isEmpty }
+
     private func readNext() {
-        while !isReading, connection.isWritable, !readQueue.isEmpty {
-            let subscription = readQueue.removeFirst()
-            guard let page = subscription.startReading(byteCount: service.limits.pageByteCount) else { continue }
-            isReading = true
-            submit(.read(subscription, page))
+        guard turn == .none, mayRead else { return }
+        guard loop.requestTurn(self) else {
+            turn = .waiting
+            return
         }
+        if !startReading() { loop.endTurn() }
     }
 
-    func subscription(_ subscription: SimulatedSubscription, isTrimmedUpTo trim: PageLookUp.Trim) {
+    /// The session's turn has come.
+    ///
+    /// - Returns: whether it has a use for it.
+    func turnCame() -> Bool {
+        turn = .none
+        return mayRead && startReading()
+    }
+
+    private func startReading() -> Bool {
+        while !readQueue.isEmpty {
+            let subscription = readQueue.removeFirst()
+            guard let page = subscription.startReading() else { continue }
+            turn = .reading
+            submit(.read(subscription, page))
+            return true
+        }
+        return false
+    }
+
+    func subscription(_ subscription: SimulatedSubscription, isTrimmedUpTo trim: SimulatedPages.Trim) {
         count(.trimmedInMidReplay)
         send(.reset(thread: service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
     }

@@ -42,8 +42,8 @@ final class SimulatedSubscription {
     }
 
     /// - Returns: the page to read; `nil` when there is none.
-    func startReading(byteCount: Int) -> PageLookUp? {
-        machine.startReading().map { PageLookUp(thread: thread, after: $0, byteCount: byteCount, merges: merges) }
+    func startReading() -> PageLookUp? {
+        machine.startReading().map { PageLookUp(thread: thread, after: $0, merges: merges) }
     }
 
     func didRead(_ page: PageLookUp.Page) {
@@ -53,8 +53,8 @@ final class SimulatedSubscription {
         }
         guard var cursor = machine.cursor else { return }
         var reachesEnd = page.reachesEnd
-        if let batch = page.batch, let frame = batch.firstFrame(after: cursor) {
-            session.write(batch, from: frame)
+        if let batch = page.batch, batch.lastSequence > cursor {
+            session.write(batch, from: 0)
             cursor = batch.lastSequence
             lastID = batch.lastID
         }
@@ -82,6 +82,7 @@ final class SimulatedSubscription {
         case .read: session.wantsToRead(self)
         case .goLive(let isFirst):
             if isFirst { session.subscription(self, isLiveAt: lastID) }
+            loopThread.caughtUp()
         }
     }
 
@@ -101,12 +102,20 @@ final class SimulatedSubscription {
             session.markWritten(&written)
         case .fallBehind:
             session.count(.fellBehind)
+            // In the middle of a commit: the read begins when the loop comes to flush.
             session.wantsToRead(self)
+            session.markWritten(&written)
         }
     }
 
-    func acknowledge(_ cursor: Cursor) -> AcknowledgementStateMachine.Action {
-        acknowledgements.acknowledge(cursor, sent: lastID)
+    /// - Parameter store: notes it for the consumer; when it cannot, everything is as it was.
+    /// - Returns: what became of it; `nil` when it was not noted.
+    func acknowledge(_ cursor: Cursor, store: () -> Bool) -> AcknowledgementStateMachine.Action? {
+        var next = acknowledgements
+        let action = next.acknowledge(cursor, sent: lastID)
+        if case .accept = action, !store() { return nil }
+        acknowledgements = next
+        return action
     }
 
     var acknowledged: Cursor? { acknowledgements.acknowledged }

@@ -21,27 +21,26 @@ struct StartLookUp {
     let key: ConsumerKey?
     let thread: Int
 
-    func run(_ log: SimulatedLog, _ ledger: inout AcknowledgementLedger, _ bug: SeededBug?) -> Found {
-        guard let key else { return find(start ?? .now, log, bug) }
-        let acknowledged = ledger.attach(key, stored: log.acknowledgements[key])
-        var found = find(start ?? acknowledged.map { .after($0) } ?? .start, log, bug)
-        if found.reset == .diverged || found.reset == .unknown, start == nil {
-            if let acknowledged { ledger.restart(key, from: acknowledged) }
+    func run(_ service: SimulatedService) -> Found {
+        guard let key else { return find(start ?? .now, service) }
+        let acknowledged = service.ledger.attach(key, stored: service.world.log.acknowledgements[key])
+        var found = find(start ?? acknowledged.map { .after($0) } ?? .start, service)
+        if let acknowledged, start == nil, found.reset == .diverged || found.reset == .unknown {
+            service.ledger.restart(key, from: acknowledged)
         } else {
             found.acknowledged = acknowledged
         }
         return found
     }
 
-    private func find(_ start: StartPosition, _ log: SimulatedLog, _ bug: SeededBug?) -> Found {
-        let thread = log.threads[thread]
-        guard let record = thread.record else {
+    private func find(_ start: StartPosition, _ service: SimulatedService) -> Found {
+        guard let record = service.world.log.threads[thread].record else {
             var found = Found(after: 0, end: 0)
             if case .after = start { found.reset = .unknown }
             return found
         }
         var found = Found(after: record.oldest.sequence - 1, end: record.head.sequence, head: record.head)
-        let resolved = resolve(start, record, thread, bug)
+        let resolved = resolve(start, record, service)
         if case .position(let after) = resolved {
             found.after = after
             found.cursor =
@@ -60,16 +59,16 @@ struct StartLookUp {
     private func resolve(
         _ start: StartPosition,
         _ record: ThreadRecord,
-        _ thread: SimulatedThread,
-        _ bug: SeededBug?
+        _ service: SimulatedService
     ) -> ResolvedStart {
         switch start.lookUp(in: record) {
         case .resolved(let resolved): return resolved
         case .compare(let cursor):
-            if bug == .generationNotCompared { return .position(after: cursor.sequence) }
-            let page = thread.page(after: cursor.sequence - 1, byteCount: 1)
+            if service.world.bug == .generationNotCompared { return .position(after: cursor.sequence) }
+            // The page that the cursor's event is on is mostly the one that comes next.
+            let found = service.pages.read(thread, after: cursor.sequence - 1, now: service.world.now)
             return ResolvedStart(
-                cursor, found: FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed))
+                cursor, found: FoundEvent(id: found.page?.id(of: cursor.sequence), isTrimmed: found.trim != nil))
         }
     }
 }

@@ -98,8 +98,10 @@ extension World {
                 return
             }
         }
-        // A power loss may have taken the whole run; then nothing is forbidden because of it.
-        let wasOpen = before.run.map { runtime.isOpen($0, in: thread) } ?? false
+        guard !isForbiddenNoMore(script, of: before.run, thread, runtime) else {
+            endAgent(thread, runtime)
+            return producers[thread].script.forget()
+        }
         switch try runtime.emit(drafts, in: thread, at: time) {
         case .unavailable:
             if before.isIdle { _ = runtime.slots.giveBack() }
@@ -107,7 +109,7 @@ extension World {
             if before.isIdle { _ = runtime.slots.giveBack() }
             rejected(violation, thread, script, of: before.run, runtime)
         case .accepted(let accepted, let position, let isFull):
-            if wasOpen { checkAccepted(script, thread) }
+            checkAccepted(script, thread)
             checkPending(runtime)
             if accepted.entries.count > drafts.count { counts[.workClosedByEnd] += 1 }
             producers[thread].script = script
@@ -141,14 +143,17 @@ extension World {
             counts[.emissionRepeated] += 1
             return awaitCommit(thread, ids, position, runtime)
         }
-        let wasOpen = producers[thread].script.run.map { runtime.isOpen($0, in: thread) } ?? false
+        guard !isForbiddenNoMore(request.script, of: producers[thread].script.run, thread, runtime) else {
+            producers[thread].request = nil
+            return producers[thread].script.forget()
+        }
         switch try runtime.emit(request.drafts, in: thread, key: request.key, at: time) {
         case .unavailable: break
         case .rejected(let violation):
             producers[thread].request = nil
             rejected(violation, thread, request.script, of: producers[thread].script.run, runtime)
         case .accepted(let accepted, let position, _):
-            if wasOpen { checkAccepted(request.script, thread) }
+            checkAccepted(request.script, thread)
             checkPending(runtime)
             if accepted.entries.count > request.drafts.count { counts[.workClosedByEnd] += 1 }
             awaitCommit(thread, accepted.ids, position, runtime)
@@ -170,6 +175,18 @@ extension World {
         }
         endAgent(thread, runtime)
         producers[thread].script.forget()
+    }
+
+    /// Whether nothing is known any more of the run because of which the script's events are forbidden: it was lost, or it
+    /// has ended and was trimmed, and its id may be used again.
+    private func isForbiddenNoMore(
+        _ script: AgentScript,
+        of run: RunID?,
+        _ thread: Int,
+        _ runtime: SimulatedRuntime
+    ) -> Bool {
+        guard script.isForbidden, let run else { return false }
+        return !runtime.isOpen(run, in: thread)
     }
 
     private func checkPending(_ runtime: SimulatedRuntime) {
