@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// The events of a random thread: legal, with fragments in a row, and with texts and values of every kind.
 struct RandomThread {
