@@ -29,8 +29,31 @@ struct RecordedPart {
             return false
         // In the braces of `.run` and `.tool` there are events of one run only.
         case (.run, _), (.restOfRun, _): return isTop
-        case (.call, _): return !other.isOfThread && other.span.upperBound < span.upperBound
+        // … and of no other call.
+        case (.call(let start, _), _):
+            return !other.isOfThread && other.span.upperBound < span.upperBound
+                && (other.call == nil || other.call == start.call)
         case (.event, _), (.thought, _), (.message, _): return false
+        }
+    }
+
+    /// The call that its event is of, when it is a single event or a run.
+    private var call: CallID? {
+        let event: AgentEvent
+        switch kind {
+        case .event(let only), .run(let only): event = only
+        case .thought, .message, .call, .restOfRun: return nil
+        }
+        return switch event.payload {
+        case .agentStarted(let started): started.parentCall
+        case .toolExecuting(let executing): executing.call
+        case .toolProgress(let progress): progress.call
+        case .toolCompleted(let completed): completed.call
+        case .approvalRequested(let requested): requested.call
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalResolved, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
+            .unknown:
+            nil
         }
     }
 
