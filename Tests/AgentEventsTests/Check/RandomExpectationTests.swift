@@ -6,7 +6,7 @@ import Testing
 /// The pattern that is written for a recording matches it, however wildly its runs, calls and messages overlap. Only its
 /// shape is read here, without what it asks of each event.
 @Suite struct RandomExpectationTests {
-    @Test(arguments: UInt64(0)..<200)
+    @Test(arguments: UInt64(0)..<100)
     func thePatternOfARandomThreadMatchesIt(seed: UInt64) throws {
         let events = try RandomThread(seed: seed).events
         // From its start, and from the middle.
@@ -25,13 +25,13 @@ import Testing
     }
 
     @Test func theThreadsAreWild() throws {
-        let names = try (UInt64(0)..<200).flatMap { seed in
+        let names = try (UInt64(0)..<100).flatMap { seed in
             let thread = RecordedThread(try RandomThread(seed: seed).events)
             return PatternArrangement.patterns(of: thread.topParts, isTop: true).flatMap(Self.names)
         }
         for name in ["anyOrder", "sequence", "run", "tool", "message", "agentThinking", "toolExecuting", "userMessage"]
         {
-            #expect(names.count { $0 == name } > 20, "\(name)")
+            #expect(names.count { $0 == name } >= 5, "\(name)")
         }
     }
 
