@@ -20,6 +20,15 @@ import Testing
         }
     }
 
+    /// Expects the same bytes, and does not print them all.
+    private static func expect(
+        _ received: [UInt8], _ due: [UInt8], _ comment: String = "",
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let isSame = received == due
+        #expect(isSame, "\(received.count) bytes came of \(due.count); \(comment)", sourceLocation: sourceLocation)
+    }
+
     // MARK: Nothing wrong
 
     @Test func withoutFaultsEverythingPassesBothWays() async throws {
@@ -30,7 +39,7 @@ import Testing
                     try await PlainSocket.with(port: proxy.port) { socket in
                         async let isSent = socket.send(sent)
                         let (received, ending) = await socket.receiveAll()
-                        #expect(received == sent)
+                        Self.expect(received, sent)
                         #expect(ending == .closed)
                         #expect(await isSent)
                         socket.endSending()
@@ -125,7 +134,7 @@ import Testing
         let sent = Self.bytes(100_000)
         let plan = SocketFaultPlan().on(1, .cut(afterBytes: count))
         let (received, ending) = try await Self.received(sent, plan)
-        #expect(received == Array(sent.prefix(count)))
+        Self.expect(received, Array(sent.prefix(count)))
         #expect(ending == .closed)
     }
 
@@ -135,7 +144,7 @@ import Testing
         let plan = SocketFaultPlan().on(1, .cut(.reset, afterBytes: count))
         let (received, ending) = try await Self.received(sent, plan)
         #expect(received.count <= count)
-        #expect(received == Array(sent.prefix(received.count)))
+        Self.expect(received, Array(sent.prefix(received.count)))
         #expect(ending == .reset)
     }
 
@@ -208,7 +217,7 @@ import Testing
                     #expect(proxy.passedByteCount(.toClient) == 1000)
                     proxy.release()
                     let (received, ending) = await socket.receiveAll()
-                    #expect(received == Array(sent.dropFirst(1000)))
+                    Self.expect(received, Array(sent.dropFirst(1000)))
                     #expect(ending == .closed)
                 }
             }
@@ -254,7 +263,7 @@ import Testing
         let time = try await ContinuousClock().measure {
             let plan = SocketFaultPlan().on(1, .throttle(bytesPerSecond: 20_000))
             let (received, _) = try await Self.received(sent, plan)
-            #expect(received == sent)
+            Self.expect(received, sent)
         }
         // The first fiftieth of a second's bytes pass at once.
         #expect(time >= .milliseconds(225))
@@ -279,7 +288,7 @@ import Testing
                     let due = faults.contains(.refuse) ? 0 : cut.first ?? sent.count
                     try await PlainSocket.with(port: proxy.port) { socket in
                         let (received, ending) = await socket.receiveAll()
-                        #expect(received == Array(sent.prefix(due)), "\(plan): connection \(number)")
+                        Self.expect(received, Array(sent.prefix(due)), "\(plan): connection \(number)")
                         #expect(ending == (faults.contains(.refuse) ? .reset : .closed))
                     }
                 }
