@@ -54,7 +54,7 @@ struct SlowReaderTests {
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)
-            try await service.withWebSocket(receiveBufferByteCount: 4096) { socket in
+            try await service.withWebSocket(receiveBufferByteCount: 65_536) { socket in
                 try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
                 _ = try await socket.messages(until: "subscribed")
                 let clock = ContinuousClock()
@@ -66,7 +66,7 @@ struct SlowReaderTests {
                     let due = start.advanced(by: .milliseconds(330 * turns))
                     if turns <= 9 { try await clock.sleep(until: due) }
                     turns += 1
-                    for _ in 0..<(turns <= 9 ? 20 : 800) where next <= Self.eventCount {
+                    for _ in 0..<(turns <= 9 ? 60 : 800) where next <= Self.eventCount {
                         #expect(try await socket.message()["seq"]?.integerValue == next)
                         next += 1
                     }
