@@ -120,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsClientTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient",
+                "AgentEvents", "AgentEventsClient", "AgentEventsTesting",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
@@ -131,7 +131,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["AgentEvents", "agent-events"],
+            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsTesting", "agent-events"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -147,7 +147,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer",
+                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),
@@ -168,6 +168,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsTestingTests",
             dependencies: ["AgentEvents", "AgentEventsTesting"],
+            exclude: ["Recordings"],
             swiftSettings: settings
         ),
     ]

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsTesting
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsTesting
 import Testing
 
 /// A stream against a service that is a value: every order of steps, from a seed.

@@ -12,45 +12,28 @@ import Testing
             var eventCount = 0
             var log = SQLiteEventLog(path: folder + "/log", configuration: SQLiteEventLogTests.cramped)
             for step in 0..<200 {
+                let comment: Comment = "seed \(seed), step \(step)"
                 if step == 0 || history.chance(of: 12) {
-                    if step > 0 { log = try await reopened(log, killed: history.chance(of: 2)) }
+                    if step > 0 { log = try await LogComparison.reopened(log, killed: history.chance(of: 2)) }
                     model.close()
-                    let opening = try await log.open()
-                    let expected = try await model.open()
-                    #expect(opening.generation == expected.generation, "seed \(seed), step \(step)")
-                    #expect(
-                        Set(opening.threadsWithOpenRuns) == Set(expected.threadsWithOpenRuns),
-                        "seed \(seed), step \(step)"
-                    )
-                    history.generation = opening.generation
+                    let reopened = LogComparison(log: log, model: model, comment: comment)
+                    history.generation = try await reopened.open()
                 }
+                let both = LogComparison(log: log, model: model, comment: comment)
                 let commit = history.commit()
                 eventCount += commit.entries.count
-                try await log.append(commit)
-                try await model.append(commit)
+                try await both.append(commit)
                 if history.chance(of: 3) {
                     let trims = history.trims()
                     try await log.trim(trims)
                     try await model.trim(trims)
                 }
                 if history.chance(of: 10) { try await sweep(log, model, history.policy()) }
-                for thread in history.someThreads() {
-                    let record = try await log.thread(thread)
-                    #expect(record == (try await model.thread(thread)), "seed \(seed), step \(step), \(thread)")
-                    let read = history.read(of: thread)
-                    let page = try await log.read(read)
-                    #expect(page == (try await model.read(read)), "seed \(seed), step \(step), \(read)")
-                }
-                if step % 20 == 0 { try await checkAll(log, model, eventCount, "seed \(seed), step \(step)") }
+                try await both.compareThreads(&history)
+                if step % 20 == 0 { try await checkAll(log, model, eventCount, comment) }
             }
             try await log.close()
         }
-    }
-
-    private func reopened(_ log: SQLiteEventLog, killed: Bool) async throws -> SQLiteEventLog {
-        let path = killed ? try copyOfFiles(of: log) : log.path
-        try await log.close()
-        return SQLiteEventLog(path: path, configuration: SQLiteEventLogTests.cramped)
     }
 
     /// The log says what is due, because that depends on its files, and the model is trimmed like it.
@@ -72,29 +55,12 @@ import Testing
         _ log: SQLiteEventLog,
         _ model: InMemoryEventLog,
         _ eventCount: Int,
-        _ comment: String
+        _ comment: Comment
     ) async throws {
-        let kept = try await events(in: model)
-        let (all, skips) = try await events(in: log)
+        let kept = try await LogComparison.events(in: model, pageSize: 17)
+        let (all, skips) = try await LogComparison.events(in: log, pageSize: 17)
         let keptSet = Set(kept.events)
         #expect(all.filter(keptSet.contains) == kept.events, "\(comment), all")
         #expect(skips == (all.count < eventCount), "\(comment), \(all.count) of \(eventCount) are there")
     }
-
-    private func events(in log: any EventLog) async throws -> (events: [StoredEvent], skips: Bool) {
-        var events: [StoredEvent] = []
-        var skips = false
-        var offset: UInt64 = 0
-        while true {
-            let page = try await log.read(LogRead(.all(afterOffset: offset), maximumCount: 17))
-            events += page.events
-            if page.skipsTrimmed { skips = true }
-            offset = page.nextOffset
-            if page.reachesEnd { return (events, skips) }
-        }
-    }
-}
-
-private func == (one: LogPage, other: LogPage) -> Bool {
-    one.events == other.events && one.reachesEnd == other.reachesEnd && one.skipsTrimmed == other.skipsTrimmed
 }

@@ -2,12 +2,12 @@ internal import Dispatch
 
 /// Does work that blocks its thread, one piece after the other, away from the threads that run tasks. Not sensitive to
 /// cancellation.
-struct BlockingQueue: Sendable {
+package struct BlockingQueue: Sendable {
     private let queue: DispatchQueue
 
-    init(label: String) { queue = DispatchQueue(label: label) }
+    package init(label: String) { queue = DispatchQueue(label: label) }
 
-    func run<Failure: Error>(_ work: @escaping @Sendable () throws(Failure) -> Void) async throws(Failure) {
+    package func run<Failure: Error>(_ work: @escaping @Sendable () throws(Failure) -> Void) async throws(Failure) {
         let result: Result<Void, Failure> = await withCheckedContinuation { continuation in
             queue.async {
                 do throws(Failure) {

@@ -8,7 +8,8 @@ public struct ServiceConfiguration: Sendable {
     /// comes for twice as long after that is closed. Default: 25.
     public var heartbeatSeconds: Double = 25
     /// How long a client may take nothing of what waits for it, in seconds; then its connection is closed, and it can come
-    /// back with its cursor. Default: 60.
+    /// back with its cursor. Taken is what the kernel has room for, which it tells in steps of 64 KiB: whoever reads less
+    /// than that in this time counts as taking nothing. Default: 60.
     public var stallSeconds: Double = 60
     /// How many connections there may be at once, about; further ones wait to be accepted. Fewer than the process may have
     /// files open, or clients keep the log from opening its own. `nil`: as many as the system allows. Default: `nil`.

@@ -6,12 +6,6 @@
 /// FaultPlan(seed: 7).rate(0.1, .fail).latency(.exponential(mean: .milliseconds(5), limit: .seconds(1)))
 /// ```
 public struct FaultPlan: Sendable, CustomStringConvertible {
-    private enum Rule: Sendable {
-        case on(call: Int, Fault)
-        case from(call: Int, Fault)
-        case rate(Double, Fault)
-    }
-
     /// What a call does.
     package struct Decision: Hashable, Sendable {
         /// From 1.
@@ -22,17 +16,17 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
 
     /// What rates and latencies are made from. Print it when a test fails.
     public let seed: UInt64
-    private var rules: [Rule] = []
+    private var rules: [FaultRule<Fault>] = []
     private var distribution = LatencyDistribution.none
 
     /// A plan in which nothing goes wrong.
     public init(seed: UInt64 = .random(in: 0 ... .max)) { self.seed = seed }
 
     /// The call of this number, from 1, goes wrong.
-    public func on(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.on(call: call, fault)) }
+    public func on(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.on(call, fault)) }
 
     /// The call of this number, from 1, and all behind it go wrong: what was connected is not any more.
-    public func from(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.from(call: call, fault)) }
+    public func from(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.from(call, fault)) }
 
     /// The first calls go wrong.
     public func first(_ count: Int, _ fault: Fault) -> FaultPlan {
@@ -49,7 +43,7 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
         return plan
     }
 
-    private func adding(_ rule: Rule) -> FaultPlan {
+    private func adding(_ rule: FaultRule<Fault>) -> FaultPlan {
         var plan = self
         plan.rules.append(rule)
         return plan
@@ -57,31 +51,17 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
 
     /// What the call of this number does: the first rule that applies. It depends on the seed and the number alone.
     package func decision(forCall call: Int) -> Decision {
-        var generator = SeededGenerator(seed: seed &+ UInt64(call) &* 0xD134_2543_DE82_EF95)
+        var generator = SeededGenerator(seed: seed, number: call)
         let latency = distribution.latency(at: Double.random(in: 0..<1, using: &generator))
         for rule in rules {
-            switch rule {
-            case .on(call, let fault): return Decision(call: call, latency: latency, fault: fault)
-            case .on: continue
-            case .from(let first, let fault):
-                if call >= first { return Decision(call: call, latency: latency, fault: fault) }
-            case .rate(let probability, let fault):
-                guard Double.random(in: 0..<1, using: &generator) < probability else { continue }
-                return Decision(call: call, latency: latency, fault: fault)
-            }
+            guard let fault = rule.fault(on: call, using: &generator) else { continue }
+            return Decision(call: call, latency: latency, fault: fault)
         }
         return Decision(call: call, latency: latency, fault: nil)
     }
 
     public var description: String {
-        let rules = rules.map { rule in
-            switch rule {
-            case .on(let call, let fault): "call \(call): \(fault)"
-            case .from(let call, let fault): "from call \(call): \(fault)"
-            case .rate(let probability, let fault): "rate \(probability): \(fault)"
-            }
-        }
         let latency = distribution == .none ? [] : ["latency \(distribution)"]
-        return "seed \(seed): " + (rules + latency).joined(separator: ", ")
+        return "seed \(seed): " + (rules.map { $0.text("call") } + latency).joined(separator: ", ")
     }
 }

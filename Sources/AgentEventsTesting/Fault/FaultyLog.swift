@@ -36,32 +36,31 @@ public final class FaultyLog: EventLog {
     public var executor: (any TaskExecutor)? { log.executor }
 
     public func open() async throws(EventLogError) -> LogOpening {
-        let fault = try await begin(openings)
-        let opening = try await log.open()
-        if let fault { throw error(fault) }
-        return opening
+        try await call(openings) { fault in
+            let opening = try await log.open()
+            if let fault { throw fault }
+            return opening
+        }
     }
 
     public func append(_ commit: LogCommit) async throws(EventLogError) {
-        let fault = try await begin(appends)
-        if let fault, case .partial = fault.fault { throw error(fault) }
-        try await log.append(commit)
-        if let fault { throw error(fault) }
+        try await call(appends) { fault in
+            if let fault, case .partial = fault.fault { throw fault }
+            try await log.append(commit)
+            if let fault { throw fault }
+        }
     }
 
     public func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
-        if let fault = try await begin(reads) { throw error(fault) }
-        return try await log.read(request)
+        try await reading { try await log.read(request) }
     }
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
-        if let fault = try await begin(reads) { throw error(fault) }
-        return try await log.thread(thread)
+        try await reading { try await log.thread(thread) }
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
-        if let fault = try await begin(reads) { throw error(fault) }
-        return try await log.recall(key, in: thread)
+        try await reading { try await log.recall(key, in: thread) }
     }
 
     /// How often ``append(_:)`` was called.
@@ -76,11 +75,23 @@ public final class FaultyLog: EventLog {
         for injector in [appends, reads, openings] { injector.release() }
     }
 
-    private func begin(_ injector: FaultInjector) async throws(EventLogError) -> InjectedFault? {
+    private func reading<Result>(_ read: () async throws -> Result) async throws(EventLogError) -> Result {
+        try await call(reads) { fault in
+            if let fault { throw fault }
+            return try await read()
+        }
+    }
+
+    private func call<Result>(
+        _ injector: FaultInjector,
+        _ body: (InjectedFault?) async throws -> Result
+    ) async throws(EventLogError) -> Result {
         do {
-            return try await injector.begin()
+            return try await injector.call(body)
         } catch let fault as InjectedFault {
             throw error(fault)
+        } catch let error as EventLogError {
+            throw error
         } catch {
             throw EventLogError(.unavailable, "the call was cancelled while it waited", cause: error)
         }

@@ -21,14 +21,15 @@ public final class FaultySink: EventSink {
     }
 
     public func receive(_ batch: SinkBatch) async throws {
-        guard let injected = try await injector.begin() else { return try await sink.receive(batch) }
-        if case .partial(let count) = injected.fault {
-            let part = SinkBatch(events: Array(batch.events.prefix(count)))
-            if !part.events.isEmpty { try await sink.receive(part) }
-        } else {
-            try await sink.receive(batch)
+        try await injector.call { injected in
+            if case .partial(let count) = injected?.fault {
+                let part = SinkBatch(events: Array(batch.events.prefix(count)))
+                if !part.events.isEmpty { try await sink.receive(part) }
+            } else {
+                try await sink.receive(batch)
+            }
+            if let injected { throw injected }
         }
-        throw injected
     }
 
     /// How often ``receive(_:)`` was called.

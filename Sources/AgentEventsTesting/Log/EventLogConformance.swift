@@ -10,12 +10,13 @@ public import Testing
 /// ```
 ///
 /// What a log does wrong is reported as issues of the running test, at the place where the suite was made.
-public struct EventLogConformance: Sendable {
+public struct EventLogConformance: ConformanceSuite {
     /// Makes an empty log that is not open.
     public typealias Make = @Sendable () async throws -> any EventLog
     /// Ends the use of a log and gives one, not open, that holds the same.
     public typealias Reopen = @Sendable (any EventLog) async throws -> any EventLog
 
+    static let subject = "A log"
     let make: Make
     let reopen: Reopen?
     let sourceLocation: SourceLocation
@@ -51,23 +52,11 @@ public struct EventLogConformance: Sendable {
 
     // MARK: Pieces of checks
 
-    func check(_ condition: Bool, _ comment: String) {
-        if !condition { TestIssue.record("A log conforms: \(comment)", sourceLocation) }
-    }
-
     /// An open log with a script of events for it.
     func opened() async throws -> (log: any EventLog, script: LogScript) {
         let log = try await make()
         let opening = try await open(log)
         return (log, LogScript(generation: opening.generation))
-    }
-
-    func open(_ log: any EventLog) async throws -> LogOpening {
-        try await withTaskExecutorPreference(log.executor) { try await log.open() }
-    }
-
-    func append(_ commit: LogCommit, to log: any EventLog) async throws {
-        try await withTaskExecutorPreference(log.executor) { try await log.append(commit) }
     }
 
     /// All events of a thread, read in pages.

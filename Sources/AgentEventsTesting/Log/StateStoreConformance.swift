@@ -10,12 +10,13 @@ public import Testing
 /// ```
 ///
 /// What a store does wrong is reported as issues of the running test, at the place where the suite was made.
-public struct StateStoreConformance: Sendable {
+public struct StateStoreConformance: ConformanceSuite {
     /// Makes an empty store that is ready for use: a log is open.
     public typealias Make = @Sendable () async throws -> any StateStore
     /// Ends the use of a store and gives one, ready for use, that holds the same.
     public typealias Reopen = @Sendable (any StateStore) async throws -> any StateStore
 
+    static let subject = "A store"
     let make: Make
     let reopen: Reopen?
     let sourceLocation: SourceLocation
@@ -134,10 +135,6 @@ public struct StateStoreConformance: Sendable {
     }
 
     // MARK: Pieces of checks
-
-    func check(_ condition: Bool, _ comment: String) {
-        #expect(condition, Comment(rawValue: comment), sourceLocation: sourceLocation)
-    }
 
     func value(_ name: String, _ byte: UInt8?) -> StoredValue {
         StoredValue(.consumer, thread: "t_1", name: name, bytes: byte.map { [$0] })

@@ -10,12 +10,13 @@ public import Testing
 /// ```
 ///
 /// What a log does wrong is reported as issues of the running test, at the place where the suite was made.
-public struct TrimmableLogConformance: Sendable {
+public struct TrimmableLogConformance: ConformanceSuite {
     /// Makes an empty log that is not open.
     public typealias Make = @Sendable () async throws -> any TrimmableLog
     /// Ends the use of a log and gives one, not open, that holds the same.
     public typealias Reopen = @Sendable (any TrimmableLog) async throws -> any TrimmableLog
 
+    static let subject = "A log that is trimmed"
     let make: Make
     let reopen: Reopen?
     let sourceLocation: SourceLocation
@@ -52,23 +53,11 @@ public struct TrimmableLogConformance: Sendable {
 
     // MARK: Pieces of checks
 
-    func check(_ condition: Bool, _ comment: String) {
-        #expect(condition, Comment(rawValue: comment), sourceLocation: sourceLocation)
-    }
-
     /// An open log with a script of events for it.
     func opened() async throws -> (log: any TrimmableLog, script: LogScript) {
         let log = try await make()
         let opening = try await open(log)
         return (log, LogScript(generation: opening.generation))
-    }
-
-    func open(_ log: any TrimmableLog) async throws -> LogOpening {
-        try await withTaskExecutorPreference(log.executor) { try await log.open() }
-    }
-
-    func append(_ commit: LogCommit, to log: any TrimmableLog) async throws {
-        try await withTaskExecutorPreference(log.executor) { try await log.append(commit) }
     }
 
     /// Trims what a policy names, until nothing more is due.

@@ -168,7 +168,7 @@ extension EventMatcher {
     ) -> EventMatcher {
         guard let condition else { return EventMatcher(description, nil) }
         let isSo = Condition(description: description, isTold: false) { event, _ in
-            condition(event) ? nil : "it is not so: \(description)"
+            condition(event) ? nil : "the condition does not hold"
         }
         return EventMatcher("event", nil, [isSo])
     }

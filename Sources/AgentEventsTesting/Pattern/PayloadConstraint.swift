@@ -55,7 +55,7 @@ public struct PayloadConstraint<Payload>: Sendable {
         _ description: String = "where …",
         _ condition: @escaping @Sendable (Payload) -> Bool
     ) -> PayloadConstraint {
-        PayloadConstraint(description: description) { condition($0) ? nil : "it is not so: \(description)" }
+        PayloadConstraint(description: description) { condition($0) ? nil : "the condition does not hold" }
     }
 
     /// `status` of `\ToolCompleted.status`.

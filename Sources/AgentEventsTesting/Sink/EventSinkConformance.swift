@@ -13,7 +13,7 @@ public import Testing
 /// ```
 ///
 /// What a sink does wrong is reported as issues of the running test, at the place where the suite was made.
-public struct EventSinkConformance: Sendable {
+public struct EventSinkConformance: ConformanceSuite {
     /// A sink, and a look at what it has done.
     public struct Subject: Sendable {
         let sink: any EventSink
@@ -32,8 +32,9 @@ public struct EventSinkConformance: Sendable {
     /// Makes a sink that has received nothing.
     public typealias Make = @Sendable () async throws -> Subject
 
+    static let subject = "A sink"
     private let make: Make
-    private let sourceLocation: SourceLocation
+    let sourceLocation: SourceLocation
 
     /// - Parameter make: makes a sink that has received nothing; called for each property.
     public init(sourceLocation: SourceLocation = #_sourceLocation, make: @escaping Make) {
@@ -128,10 +129,6 @@ public struct EventSinkConformance: Sendable {
     }
 
     // MARK: Pieces of checks
-
-    private func check(_ condition: Bool, _ comment: String) {
-        if !condition { TestIssue.record("A sink conforms: \(comment)", sourceLocation) }
-    }
 
     /// In each thread the events given are there, each for the first time in the order of its numbers.
     private func checkReceived(_ given: [StoredEvent], by subject: Subject, _ what: String) async throws {

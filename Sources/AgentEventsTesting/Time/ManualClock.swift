@@ -79,12 +79,19 @@ public final class ManualClock: Clock, Sendable {
     /// Returns when so many tasks sleep on the clock: then moving it reaches them.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
-    public func waitForSleepers(_ count: Int = 1) async throws {
+    public func waitForSleepers(_ count: Int = 1) async throws { try await wait(for: .sleepers(count)) }
+
+    /// Returns when a task sleeps that will be woken after so much more time.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitForSleep(of duration: Duration) async throws { try await wait(for: .sleep(duration)) }
+
+    private func wait(for condition: ManualClockStateMachine<Waiter, Waiter>.Condition) async throws {
         let number = state.withLock { $0.makeNumber() }
         defer { state.withLock { $0.forget(number) } }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
-                carryOut(state.withLock { $0.watch(number, count: count, waiter) }, waiter)
+                carryOut(state.withLock { $0.watch(number, condition, waiter) }, waiter)
             }
         } onCancel: {
             state.withLock { $0.cancelWatcher(number) }?.resume(throwing: CancellationError())

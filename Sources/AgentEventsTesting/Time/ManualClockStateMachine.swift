@@ -8,9 +8,17 @@ struct ManualClockStateMachine<Sleeper, Watcher> {
         case cancel
     }
 
+    /// What a watcher waits for.
+    enum Condition {
+        /// So many sleep.
+        case sleepers(Int)
+        /// One will sleep for so long from now.
+        case sleep(Duration)
+    }
+
     private(set) var now: Duration = .zero
     private var sleepers: [UInt64: (deadline: Duration, sleeper: Sleeper)] = [:]
-    private var watchers: [UInt64: (count: Int, watcher: Watcher)] = [:]
+    private var watchers: [UInt64: (condition: Condition, watcher: Watcher)] = [:]
     private var cancelled: Set<UInt64> = []
     private var lastNumber: UInt64 = 0
 
@@ -31,7 +39,7 @@ struct ManualClockStateMachine<Sleeper, Watcher> {
         guard cancelled.remove(number) == nil else { return (.cancel, []) }
         guard deadline > now else { return (.wake, []) }
         sleepers[number] = (deadline, sleeper)
-        let ready = watchers.filter { $0.value.count <= sleepers.count }
+        let ready = watchers.filter { isMet($0.value.condition) }
         for number in ready.keys { watchers[number] = nil }
         return (.sleep, ready.values.map(\.watcher))
     }
@@ -47,11 +55,18 @@ struct ManualClockStateMachine<Sleeper, Watcher> {
     mutating func forget(_ number: UInt64) { cancelled.remove(number) }
 
     /// - Returns: whether the watcher has to wait.
-    mutating func watch(_ number: UInt64, count: Int, _ watcher: Watcher) -> SleepAction {
+    mutating func watch(_ number: UInt64, _ condition: Condition, _ watcher: Watcher) -> SleepAction {
         guard cancelled.remove(number) == nil else { return .cancel }
-        guard sleepers.count < count else { return .wake }
-        watchers[number] = (count, watcher)
+        guard !isMet(condition) else { return .wake }
+        watchers[number] = (condition, watcher)
         return .sleep
+    }
+
+    private func isMet(_ condition: Condition) -> Bool {
+        switch condition {
+        case .sleepers(let count): sleepers.count >= count
+        case .sleep(let duration): sleepers.values.contains { $0.deadline == now + duration }
+        }
     }
 
     mutating func cancelWatcher(_ number: UInt64) -> Watcher? {

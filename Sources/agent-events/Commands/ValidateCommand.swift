@@ -13,6 +13,9 @@ struct ValidateCommand: AsyncParsableCommand {
               agent-events validate run.ndjson
               agent-events tail t_1 --after start --until-end --format json | agent-events validate -
 
+            With --as-test it prints a test for a recording that is right: an expectEvents block of AgentEventsTesting for \
+            each thread, to be pasted behind a run whose events go to the InMemorySink called sink.
+
             With --history it checks a test of a whole service: what producers were told against what clients saw. The \
             article Histories of the documentation describes the records.
             """)
@@ -25,6 +28,9 @@ struct ValidateCommand: AsyncParsableCommand {
     @Flag(help: "The file is a history: records of what producers were told and what clients saw.")
     var history = false
 
+    @Flag(help: "Print the test that the recording passes.")
+    var asTest = false
+
     @Option(
         help: ArgumentHelp(
             "How strictly the order is checked: canonical asks for a thought before the first tool call, and for both.",
@@ -32,17 +38,25 @@ struct ValidateCommand: AsyncParsableCommand {
         transform: { text throws in try Choice.read(text) })
     var policy = OrderPolicy.standard
 
+    func validate() throws {
+        if history && asTest { throw ValidationError("--as-test is for recordings, not for histories") }
+    }
+
     @concurrent
     func run() async throws {
         if history { return try checkHistory() }
         var validator = RecordingValidator(policy: policy)
+        var expectation = RecordedExpectation(policy: policy)
         var faultCount = 0
         do {
             let reader = try LineReader(path: file)
             while let line = try reader.next() {
-                try show(validator.receive(line.bytes, line: line.number), &faultCount)
+                let faults = validator.receive(line.bytes, line: line.number)
+                try show(faults, &faultCount)
+                if asTest, faults.isEmpty { try add(line, to: &expectation) }
             }
             try show(validator.finish(), &faultCount)
+            if asTest, faultCount == 0 { return try show(expectation) }
             try summarize(validator, faultCount)
         } catch is OutputClosedError {
             // Whoever read the faults has seen enough; the exit code still tells.
@@ -50,6 +64,20 @@ struct ValidateCommand: AsyncParsableCommand {
             throw ProgramExit.wrong(error.message)
         }
         if faultCount > 0 { throw ExitCode(1) }
+    }
+
+    private func add(_ line: LineReader.Line, to expectation: inout RecordedExpectation) throws {
+        do throws(WireError) {
+            try expectation.receive(line.bytes)
+        } catch {
+            throw ProgramExit.wrong("\(file):\(line.number): a test is made of committed events only: \(error.message)")
+        }
+    }
+
+    private func show(_ expectation: RecordedExpectation) throws {
+        let lines = expectation.lines
+        if lines.isEmpty { throw ProgramExit.wrong("\(file): there are no events to make a test of") }
+        try StandardOutput.write(lines.joined(separator: "\n"))
     }
 
     private func checkHistory() throws {

@@ -1,20 +1,25 @@
-internal import AgentEvents
-internal import AgentEventsServer
+package import AgentEvents
+package import AgentEventsServer
 
 /// Answers questions about a folder of text files: searches it, reads the best two matches side by side, and quotes them.
 ///
 /// There is no language model in it. Every event tells of something that was done.
-struct GuideAgent: ServedAgent {
-    let name: AgentName = "guide"
-    let folder: TextFolder
-    /// The folder's name in answers.
-    let folderName: String
+package struct GuideAgent: ServedAgent {
+    package let name: AgentName = "guide"
+    private let folder: TextFolder
+    private let folderName: String
 
     private static let matchLimit = 8
     private static let readLimit = 2
     private static let excerptRadius = 2
 
-    func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
+    /// - Parameter folderName: the folder's name in answers.
+    package init(folder: TextFolder, folderName: String) {
+        self.folder = folder
+        self.folderName = folderName
+    }
+
+    package func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         let question = QuestionTerms(question: prompt.text)
         guard !question.terms.isEmpty else {
             try await run.think("The question has no word that tells one file from another.")

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// Makes up what a runtime might do, from a seed.
 struct RandomHistory {

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import Testing
 
 struct IngestTests {
@@ -39,7 +40,11 @@ struct IngestTests {
                 #expect(try await committed(service) == [])
             } else {
                 #expect(answer.body == #"{"ids":["1-1","1-2","1-3"]}"#)
-                #expect(try await committed(service) == ["agent_started", "agent_thinking", "agent_completed"])
+                expectEvents(in: try await service.loggedEvents(in: "t_7")) {
+                    .agentStarted(agent: "guide")
+                        .agentThinking(containing: "Hm. 🧭")
+                        .agentCompleted()
+                }
             }
         }
     }

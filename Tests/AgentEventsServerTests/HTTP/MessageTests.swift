@@ -1,18 +1,19 @@
 import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import Testing
 
 struct MessageTests {
     private static let path = "/v1/threads/t_7/messages"
 
-    /// The types of a thread's events up to the end of a run.
-    private func types(of service: RunningService, user: UserID = "local", until run: RunID) async throws -> [String] {
-        var types: [String] = []
-        for try await event in try await service.runtime.events(user: user, thread: "t_7") {
-            types.append(event.typeName)
+    /// A thread's events up to the end of a run.
+    private func events(of service: RunningService, until run: RunID) async throws -> [AgentEvent] {
+        var events: [AgentEvent] = []
+        for try await event in try await service.runtime.events(user: "local", thread: "t_7") {
+            events.append(event)
             if event.run == run, event.type?.endsRun == true { break }
         }
-        return types
+        return events
     }
 
     private func run(_ answer: RawHTTPClient.Answer) throws -> RunID {
@@ -24,18 +25,15 @@ struct MessageTests {
             let answer = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
             #expect(answer.status == 202)
             #expect(try answer.json["thread_id"] == "t_7")
-            let run = try run(answer)
-            #expect(
-                try await types(of: service, until: run) == [
-                    "user_message", "agent_started", "agent_thinking", "message_delta", "message_completed",
-                    "agent_completed",
-                ])
-            let events = try await service.client.get("/v1/threads/t_7/events").json["events"]?.arrayValue ?? []
-            #expect(events[0]["data"]?["message_id"] == (try answer.json["message_id"]))
-            #expect(events[0]["data"]?["user_id"] == "local")
-            #expect(events[1]["agent"] == "echo")
-            #expect(events[1]["data"]?["input"] == "Hello")
-            #expect(events[5]["data"]?["result"] == ["length": 5])
+            let message = try MessageID(try #require(answer.json["message_id"]?.stringValue))
+            expectEvents(in: try await events(of: service, until: try run(answer))) {
+                .userMessage(containing: "Hello", .equals(\.message, message), .equals(\.user, "local"))
+                    .agentStarted(agent: "echo", input: "Hello")
+                    .agentThinking()
+                    .messageDelta(containing: "Hello")
+                    .messageCompleted(containing: "Hello")
+                    .agentCompleted(result: ["length": 5])
+            }
         }
     }
 
@@ -51,11 +49,11 @@ struct MessageTests {
     @Test func anAgentWithoutAResultHasNone() async throws {
         try await withRunningService(agents: [EchoAgent(), SilentAgent()]) { service in
             let answer = try await service.client.post(Self.path, #"{"text":"Hello","agent":"silent"}"#)
-            let run = try run(answer)
-            #expect(
-                try await types(of: service, until: run) == ["user_message", "agent_started", "agent_completed"])
-            let events = try await service.client.get("/v1/threads/t_7/events").json["events"]?.arrayValue ?? []
-            #expect(events[2]["data"]?.objectValue?.keys == ["duration_ms"])
+            expectEvents(in: try await events(of: service, until: try run(answer))) {
+                .userMessage()
+                    .agentStarted(agent: "silent")
+                    .agentCompleted(.equals(\.result, nil), .equals(\.usage, nil))
+            }
         }
     }
 
@@ -110,16 +108,17 @@ struct MessageTests {
     @Test func aShutdownCancelsTheAgentsThatDoNotEndInTime() async throws {
         let log = InMemoryEventLog()
         try await withRunningService(log: log, agents: [WaitingAgent()]) {
-            $0.shutdownGraceSeconds = 0.5
+            $0.shutdownGraceSeconds = 3
         } _: { service in
             let answer = try await service.client.post(Self.path, #"{"text":"one"}"#)
             #expect(answer.status == 202)
         }
         let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
-        let types = try events.map { try EventDecoder.decode($0.bytes).typeName }
-        #expect(types == ["user_message", "agent_started", "agent_cancelled"])
-        let last = try JSONValue(parsing: try #require(events.last).bytes)
-        #expect(last["data"]?["reason"] == "shutdown")
+        expectEvents(in: try events.map { try EventDecoder.decode($0.bytes) }) {
+            .userMessage(containing: "one")
+                .agentStarted(agent: "waiting")
+                .agentCancelled(reason: "shutdown")
+        }
     }
 
     @Test func aForeignThreadIsForbidden() async throws {
@@ -141,6 +140,10 @@ struct MessageTests {
 
     private static let key = ["Idempotency-Key": #""a-key""#]
 
+    private func types(of service: RunningService, until run: RunID) async throws -> [String] {
+        try await events(of: service, until: run).map(\.typeName)
+    }
+
     @Test func aMessageWithAKeyIsTakenOnce() async throws {
         try await withRunningService(agents: [EchoAgent()]) { service in
             let first = try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
@@ -154,7 +157,7 @@ struct MessageTests {
             let other = try await service.client.post(
                 Self.path, #"{"text":"Hello"}"#, headers: ["Idempotency-Key": "other"])
             #expect(try other.json["message_id"] != (try first.json["message_id"]))
-            let types = try await types(of: service, until: try self.run(other))
+            let types = try await self.types(of: service, until: try self.run(other))
             #expect(types.filter { $0 == "user_message" }.count == 2)
             #expect(types.filter { $0 == "agent_started" }.count == 2)
         }
@@ -172,7 +175,7 @@ struct MessageTests {
             }
             #expect(Set(answers.map(\.body)).count == 1)
             let last = try await service.client.post(Self.path, #"{"text":"the last"}"#)
-            let types = try await types(of: service, until: try run(last))
+            let types = try await self.types(of: service, until: try run(last))
             #expect(types.filter { $0 == "user_message" }.count == 2)
             #expect(types.filter { $0 == "agent_started" }.count == 2)
         }
@@ -188,7 +191,7 @@ struct MessageTests {
         try await withRunningService(log: log, agents: [EchoAgent()]) { service in
             let again = try await service.client.post(Self.path, #"{"text":"Hello"}"#, headers: Self.key)
             #expect(try again.json["message_id"] == (try first.json["message_id"]))
-            let types = try await types(of: service, until: try run(again))
+            let types = try await self.types(of: service, until: try run(again))
             #expect(types.filter { $0 == "user_message" }.count == 1)
             #expect(types.last == "agent_completed")
         }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import NIOCore
 import Testing
 

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import NIOCore
 import Synchronization
 import Testing
@@ -85,11 +86,12 @@ struct DrainTests {
                 let (_, emitted) = try await socket.messages(until: "emitted")
                 #expect(emitted["cursors"] == ["1-1"])
                 agent.release()
-                var types: [String] = []
-                while types.last != "agent_completed" {
-                    types.append(try await socket.message()["type"]?.stringValue ?? "")
+                // The rest of the run: its start was seen before.
+                expectEvents(in: try await socket.eventsToTheEnd()) {
+                    .messageDelta(containing: ", done")
+                        .messageCompleted(containing: "one moment, done")
+                        .agentCompleted(result: "done")
                 }
-                #expect(types == ["message_delta", "message_completed", "agent_completed"])
                 #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
             }
         }
@@ -104,10 +106,10 @@ struct DrainTests {
                 try await Self.follow(socket)
                 await service.shutDown()
                 _ = try await socket.messages(until: "drain")
-                #expect(try await socket.message()["type"] == "message_completed")
-                let end = try await socket.message()
-                #expect(end["type"] == "agent_cancelled")
-                #expect(end["data"]?["reason"] == "shutdown")
+                expectEvents(in: try await socket.eventsToTheEnd()) {
+                    .messageCompleted(containing: "one moment")
+                        .agentCancelled(reason: "shutdown")
+                }
                 #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
             }
         }
@@ -129,10 +131,12 @@ struct DrainTests {
             }
             #expect(await reports.first { _ in true } == 1)
             // By then everything else has ended, and the log is whole.
-            let events = try await log.read(LogRead(.thread("t_7", after: 0))).events
-            let last = try JSONValue(parsing: try #require(events.last).bytes)
-            #expect(last["type"] == "agent_cancelled")
-            #expect(last["data"]?["reason"] == "shutdown")
+            expectEvents(in: try await service.loggedEvents(in: "t_7")) {
+                .userMessage()
+                    .agentStarted()
+                    .message(containing: "one moment")
+                    .agentCancelled(reason: "shutdown")
+            }
             agent.letGo()
         }
     }

@@ -12,6 +12,13 @@ struct RunningService: Sendable {
     let shutDown: @Sendable () async -> Void
 }
 
+extension RunningService {
+    /// The events of a thread that are in the log.
+    func loggedEvents(in thread: ThreadID) async throws -> [AgentEvent] {
+        try await runtime.log.read(LogRead(.thread(thread, after: 0))).events.map { try EventDecoder.decode($0.bytes) }
+    }
+}
+
 /// Starts the real service on a free port, runs the body and shuts the service down gracefully.
 func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(),

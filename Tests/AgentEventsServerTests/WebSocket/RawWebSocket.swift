@@ -86,6 +86,16 @@ final class RawWebSocket {
         }
     }
 
+    /// The next message, which is an event.
+    func event() async throws -> AgentEvent { try EventDecoder.decode(try await message().encoded()) }
+
+    /// The next events up to the end of a run.
+    func eventsToTheEnd() async throws -> [AgentEvent] {
+        var events: [AgentEvent] = []
+        while events.last?.type?.endsRun != true { events.append(try await event()) }
+        return events
+    }
+
     /// The next frame; `nil` when the connection is gone, also when it was reset.
     func nextUnlessReset() async throws -> Frame? {
         do {
@@ -162,7 +172,7 @@ extension RunningService {
         }
     }
 
-    /// Waits until the subscribers of a thread are as they should be.
+    /// Asks until the subscribers of a thread are as they should be; each question lets the service go on.
     func waitForSubscribers(
         of thread: ThreadID,
         headers: [String: String] = [:],
@@ -171,7 +181,6 @@ extension RunningService {
         while true {
             let answer = try await client.get("/v1/threads/\(thread)/subscribers", headers: headers)
             if condition(try answer.json["subscribers"]?.arrayValue ?? []) { return }
-            try await ContinuousClock().sleep(for: .milliseconds(10))
         }
     }
 }

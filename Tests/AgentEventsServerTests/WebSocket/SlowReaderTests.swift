@@ -50,28 +50,28 @@ struct SlowReaderTests {
     /// longer than one may take nothing.
     @Test func aReaderThatTakesALittleAgainAndAgainIsNotClosed() async throws {
         try await withRunningService {
-            $0.stallSeconds = 1
+            $0.stallSeconds = 3
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)
-            try await service.withWebSocket(receiveBufferByteCount: 4096) { socket in
+            try await service.withWebSocket(receiveBufferByteCount: 65_536) { socket in
                 try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
                 _ = try await socket.messages(until: "subscribed")
                 let clock = ContinuousClock()
                 let start = clock.now
                 var next: Int64 = 1
                 var turns = 0
-                // Three times as long as a client may take nothing, in steps of a third of it.
+                // Longer than a client may take nothing, in steps of a third of it.
                 while next <= Self.eventCount {
-                    let due = start.advanced(by: .milliseconds(330 * turns))
-                    if turns <= 9 { try await clock.sleep(until: due) }
+                    let due = start.advanced(by: .seconds(turns))
+                    if turns <= 4 { try await clock.sleep(until: due) }
                     turns += 1
-                    for _ in 0..<(turns <= 9 ? 20 : 800) where next <= Self.eventCount {
+                    for _ in 0..<(turns <= 5 ? 100 : 800) where next <= Self.eventCount {
                         #expect(try await socket.message()["seq"]?.integerValue == next)
                         next += 1
                     }
                 }
-                #expect(clock.now - start > .seconds(2.5))
+                #expect(clock.now - start > .seconds(3.5))
                 #expect(try await socket.message()["op"] == "live")
             }
         }

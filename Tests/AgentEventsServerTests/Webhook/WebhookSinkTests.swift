@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Foundation
 import Synchronization
 import Testing
@@ -9,7 +10,7 @@ import Testing
 struct WebhookSinkTests {
     private let secret = Array("a secret of some length".utf8)
 
-    private func configuration(_ clock: PromptClock = PromptClock()) -> RuntimeConfiguration {
+    private func configuration(_ clock: LeapingClock = LeapingClock()) -> RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = clock
         return configuration
@@ -61,7 +62,7 @@ struct WebhookSinkTests {
 
     @Test func aBatchThatComesAgainHasTheSameKey() async throws {
         let log = InMemoryEventLog()
-        let clock = PromptClock()
+        let clock = LeapingClock()
         let received = try await WebhookReceiver.run(answering: { number, _ in
             switch number {
             case 0: .init(status: 500)
@@ -88,7 +89,7 @@ struct WebhookSinkTests {
 
     @Test(arguments: [429, 503])
     func aReceiverThatAsksForTimeGetsIt(status: Int) async throws {
-        let clock = PromptClock()
+        let clock = LeapingClock()
         try await WebhookReceiver.run(answering: { number, _ in
             number < 30 ? .init(status: status, headers: ["Retry-After": "120"]) : .init(status: 200)
         }) { _, address in
@@ -107,7 +108,7 @@ struct WebhookSinkTests {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("refused-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let log = InMemoryEventLog()
-        let clock = PromptClock()
+        let clock = LeapingClock()
         let requests = try await WebhookReceiver.run(answering: { _, request in
             String(decoding: request.body, as: UTF8.self).contains("poison") ? .init(status: 422) : .init(status: 200)
         }) { receiver, address in

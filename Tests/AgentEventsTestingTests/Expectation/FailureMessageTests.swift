@@ -151,7 +151,7 @@ import Testing
                   end of tool("search", status: .succeeded)   1-6  tool_completed search succeeded
                   agentCompleted                              1-7  agent_completed "done"
 
-                1-4 is not toolProgress(is half): it is not so: is half
+                1-4 is not toolProgress(is half): the condition does not hold
                 1-4 is not toolProgress(is half): it is of the call c_1, not of c_2
                 """)
     }
@@ -253,6 +253,24 @@ import Testing
                                           1-43  custom y10 1
                   …                       … 20 more
                 """)
+    }
+
+    @Test func tooManyWaysToReadIt() throws {
+        let calls = try (1...12).map { Step.call(try CallID("c_\($0)")) }
+        let failure = Self.failure([.start] + calls) {
+            .agentStarted()
+                .anyOrder {
+                    for number in 0..<12 {
+                        EventPattern.tool("search") { .toolProgress(.equals(\.fraction, Double(number))) }
+                    }
+                }
+        }
+        #expect(
+            failure.hasPrefix(
+                """
+                The pattern can be read in too many ways by event 5 of 13: parts of anyOrder that can begin with the same \
+                events need to differ.
+                """))
     }
 
     @Test func notWellFormed() {

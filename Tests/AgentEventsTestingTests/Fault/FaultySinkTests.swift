@@ -53,6 +53,43 @@ import Testing
         }
     }
 
+    @Test func acknowledgementsComeInAnotherOrder() async throws {
+        let memory = InMemorySink()
+        let sink = FaultySink(memory, plan: FaultPlan().on(1, .overtaken(by: 2)))
+        let returned = Reports()
+        let batch = try Self.batch()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await sink.receive(batch)
+                returned.add("1")
+            }
+            while sink.hangingCount == 0 { await Task.yield() }
+            // It is done, and not acknowledged.
+            #expect(memory.events.count == 3)
+            for call in 2...3 {
+                #expect(returned.texts == (2..<call).map { "\($0)" })
+                try await sink.receive(batch)
+                returned.add("\(call)")
+                #expect(sink.hangingCount == (call == 2 ? 1 : 0))
+            }
+            try await group.waitForAll()
+        }
+        #expect(Set(returned.texts) == ["1", "2", "3"])
+        #expect(memory.events.count == 9)
+    }
+
+    @Test func aCallThatNobodyOvertakesWaitsForTheRelease() async throws {
+        let sink = FaultySink(plan: FaultPlan().on(1, .overtaken(by: 1)))
+        let batch = try Self.batch()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await sink.receive(batch) }
+            while sink.hangingCount == 0 { await Task.yield() }
+            sink.release()
+            try await group.waitForAll()
+        }
+        #expect(sink.injected == [InjectedFault(call: 1, fault: .overtaken(by: 1))])
+    }
+
     @Test func aCallIsDelayedOnTheClock() async throws {
         let clock = ManualClock()
         let memory = InMemorySink()

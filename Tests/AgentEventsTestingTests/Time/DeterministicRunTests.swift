@@ -2,29 +2,38 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
+/// The bytes of a run against a golden file, which is a recording like any other.
 @Suite struct DeterministicRunTests {
-    private static let golden = [
-        #"{"type":"agent_started","id":"1-1","seq":1,"thread_id":"t_1","run_id":"r_1","agent":"guide","time":"2026-11-21T02:00:00.000Z","data":{}}"#,
-        #"{"type":"agent_thinking","id":"1-2","seq":2,"thread_id":"t_1","run_id":"r_1","agent":"guide","time":"2026-11-21T02:00:00.000Z","data":{"thought_id":"th_1","text":"Hm."}}"#,
-        #"{"type":"tool_executing","id":"1-3","seq":3,"thread_id":"t_1","run_id":"r_1","agent":"guide","time":"2026-11-21T02:00:00.000Z","data":{"call_id":"c_1","tool":"search","arguments":{"q":"x"}}}"#,
-        #"{"type":"tool_completed","id":"1-4","seq":4,"thread_id":"t_1","run_id":"r_1","agent":"guide","time":"2026-11-21T02:00:01.250Z","data":{"call_id":"c_1","tool":"search","status":"succeeded","result":2,"duration_ms":1250}}"#,
-        #"{"type":"agent_completed","id":"1-5","seq":5,"thread_id":"t_1","run_id":"r_1","agent":"guide","time":"2026-11-21T02:00:01.250Z","data":{"duration_ms":1250}}"#,
-    ]
-
-    @Test(arguments: 1...3)
-    func theBytesOfARunAreTheSameEveryTime(round: Int) async throws {
+    private static func lines() async throws -> [String] {
         let clock = ManualClock()
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log, configuration: .deterministic(clock: clock)) { runtime in
-            try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
+            try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide", input: "Where?") { run in
                 try await run.think("Hm.")
-                try await run.tool("search", arguments: ["q": "x"]) { _ in
+                try await run.tool("search", arguments: ["q": "x"]) { call in
+                    try await call.progress("half", fraction: 0.5)
                     clock.advance(by: .milliseconds(1250))
                     return 2
                 }
+                try await run.say("There.")
+                clock.advance(by: .seconds(60))
+                return ["line": 2]
+            }
+            await #expect(throws: CancellationError.self) {
+                try await runtime.withRun(user: "u_1", thread: "t_1", agent: "reader") { _ in
+                    throw CancellationError()
+                }
             }
         }
-        let page = try await log.read(LogRead(.all(afterOffset: 0)))
-        #expect(page.events.map { String(decoding: $0.bytes, as: UTF8.self) } == Self.golden)
+        return try await log.read(LogRead(.thread("t_1", after: 0))).events.map {
+            String(decoding: $0.bytes, as: UTF8.self)
+        }
+    }
+
+    @Test(arguments: 1...3)
+    func theBytesOfARunAreThoseOfTheGoldenFileEveryTime(round: Int) async throws {
+        let lines = try await Self.lines()
+        let golden = try Recording.lines(of: "goldenRun")
+        #expect(lines == golden)
     }
 }

@@ -72,4 +72,25 @@ import Testing
         clock.advance(by: .milliseconds(1500))
         #expect(clock.wallClock.now() == Timestamp(milliseconds: 2500))
     }
+
+    @Test func aSleepOfALengthIsWaitedFor() async throws {
+        let clock = ManualClock()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await clock.sleep(for: .seconds(5)) }
+            group.addTask { try await clock.sleep(for: .seconds(12)) }
+            try await clock.waitForSleep(of: .seconds(12))
+            try await clock.waitForSleep(of: .seconds(5))
+            clock.advance(by: .seconds(11))
+            // By the time that is left.
+            try await clock.waitForSleep(of: .seconds(1))
+            #expect(clock.sleeperCount == 1)
+            clock.advance(by: .seconds(1))
+            try await group.waitForAll()
+        }
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { await Self.isCancelled { try await clock.waitForSleep(of: .seconds(3)) } }
+            group.cancelAll()
+            for await isCancelled in group { #expect(isCancelled) }
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Testing
 
 @Suite struct FragmentMergeTests {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// Random JSON values, small ones mostly.
 enum RandomJSON {

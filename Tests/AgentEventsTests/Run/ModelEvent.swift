@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// An event of the reference model: small numbers in the place of ids.
 struct ModelEvent: Hashable, Sendable {
@@ -59,7 +60,7 @@ struct ModelEvent: Hashable, Sendable {
     static let tools: [ToolName] = ["search", "read"]
 
     /// An event that may be anything, and is more often one that makes sense.
-    static func random(at time: Int64, using randomness: inout SequenceRandomness) -> ModelEvent {
+    static func random(at time: Int64, using randomness: inout SeededGenerator) -> ModelEvent {
         let run = randomness.below(runCount)
         let kind = time < 4 && randomness.percent(60) ? Kind.start : weighted[randomness.below(weighted.count)]
         var event = ModelEvent(kind: kind, run: run, time: time)

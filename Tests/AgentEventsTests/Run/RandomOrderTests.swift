@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Testing
 
 /// Seeded random sequences; a failure names the seed of its sequence.
@@ -12,7 +13,7 @@ import Testing
         var mostClosed = 0
         for number in 0..<sequencesPerPart {
             let seed = UInt64(part * sequencesPerPart + number)
-            var randomness = SequenceRandomness(seed: seed)
+            var randomness = SeededGenerator(seed: seed)
             let policy = OrderPolicy.allCases[randomness.below(OrderPolicy.allCases.count)]
             var model = OrderModel(policy: policy, maximumLength: Self.maximumLength)
             var machine = ThreadStateMachine(policy: policy, maximumMessageByteCount: Self.maximumLength)
@@ -49,7 +50,7 @@ import Testing
         var leftOut = 0
         for number in 0..<sequencesPerPart {
             let seed = UInt64(1_000_000 + part * sequencesPerPart + number)
-            var randomness = SequenceRandomness(seed: seed)
+            var randomness = SeededGenerator(seed: seed)
             let policy = OrderPolicy.allCases[randomness.below(OrderPolicy.allCases.count)]
             var machine = ThreadStateMachine(policy: policy, maximumMessageByteCount: Self.maximumLength)
             var log: [AgentEvent] = []

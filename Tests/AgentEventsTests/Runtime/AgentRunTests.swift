@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Testing
 
 /// The scopes of a run: which events they emit, whichever way they end.
@@ -22,16 +23,13 @@ struct AgentRunTests {
     }
 
     @Test func aRunEmitsTheFiveStepsInOrder() async throws {
-        let time = ManualTime()
-        var configuration = RuntimeConfiguration()
-        configuration.clock = time.clock
-        configuration.identifiers = CountingIdentifiers().source
-        let events = try await events(configuration: configuration) { runtime in
+        let time = ManualClock()
+        let events = try await events(configuration: .deterministic(clock: time)) { runtime in
             let answer = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide", input: "why?") { run in
                 try await run.think("Which files mention it?")
-                time.advance(milliseconds: 5)
+                time.advance(by: .milliseconds(5))
                 let hits = try await run.tool("search_files", arguments: ["query": "why"]) { _ in
-                    time.advance(milliseconds: 20)
+                    time.advance(by: .milliseconds(20))
                     return 3
                 }
                 return "\(hits) files"
@@ -49,7 +47,7 @@ struct AgentRunTests {
             events[3].payload
                 == .toolCompleted(
                     ToolCompleted(
-                        call: "c_3", tool: "search_files", status: .succeeded, result: 3, durationMilliseconds: 20)))
+                        call: "c_1", tool: "search_files", status: .succeeded, result: 3, durationMilliseconds: 20)))
         #expect(
             events[4].payload == .agentCompleted(AgentCompleted(result: "3 files", durationMilliseconds: 25)))
     }
@@ -129,7 +127,7 @@ struct AgentRunTests {
                         try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
                             try await run.tool("wait", arguments: [:] as JSONValue) { _ in
                                 startedContinuation.finish()
-                                try await Task.sleep(for: .seconds(60))
+                                try await waitForCancellation()
                             }
                         }
                     }

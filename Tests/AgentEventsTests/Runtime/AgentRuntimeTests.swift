@@ -1,3 +1,5 @@
+import AgentEventsTesting
+import Synchronization
 import Testing
 
 @testable import AgentEvents
@@ -152,16 +154,16 @@ struct AgentRuntimeTests {
     }
 
     @Test func timeNeverGoesBackwardsInAThread() async throws {
-        let time = ManualTime()
+        let milliseconds = Mutex<Int64>(1_700_000_000_000)
         var configuration = RuntimeConfiguration()
-        configuration.clock = time.clock
+        configuration.clock = WallClock { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
         let log = InMemoryEventLog()
         for offset in [0, -5000] as [Int64] {
-            time.advance(milliseconds: offset)
+            milliseconds.withLock { $0 += offset }
             try await withAgentRuntime(log: log, configuration: configuration) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 try await context.emit(started(RunID("r\(offset)")))
-                time.advance(milliseconds: -1000)
+                milliseconds.withLock { $0 -= 1000 }
                 try await context.emit(thinking("later", run: RunID("r\(offset)")))
             }
             log.close()
@@ -253,8 +255,8 @@ struct AgentRuntimeTests {
     }
 
     @Test func generatedIdentifiersAreValidAndSortByTime() throws {
-        let time = ManualTime()
-        let source = IdentifierSource.timeSorted(clock: time.clock)
+        let time = ManualClock()
+        let source = IdentifierSource.timeSorted(clock: time.wallClock)
         var last = ""
         for _ in 0..<100 {
             let text = source.runID().rawValue
@@ -262,7 +264,7 @@ struct AgentRuntimeTests {
             #expect(text.count == 28)
             #expect(text > last)
             last = text
-            time.advance(milliseconds: 1)
+            time.advance(by: .milliseconds(1))
         }
     }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Synchronization
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 struct DeadlineTests {
     private struct Broken: Error {}
 
-    private let clock = SteppedClock()
+    private let clock = ManualClock()
     private let sink = InMemorySink()
 
     private func withRuntime(
@@ -28,23 +29,15 @@ struct DeadlineTests {
         for try await event in try await runtime.events(user: "u_1", thread: "t_1") where event.type == type { return }
     }
 
-    /// Sleeps until it is cancelled.
-    private static func waitForCancellation() async throws {
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        for await _ in stream {}
-        continuation.finish()
-        try Task.checkCancellation()
-    }
-
     @Test func atTheDeadlineTheRunFailsAndItsBodyIsCancelled() async throws {
         try await withRuntime { runtime in
             async let run: Void = runtime.withRun(
                 user: "u_1", thread: "t_1", agent: "guide", deadline: .seconds(5)
             ) { run in
                 try await run.say("Wait")
-                try await Self.waitForCancellation()
+                try await waitForCancellation()
             }
-            await clock.waitForSleepers(1)
+            try await clock.waitForSleepers(1)
             clock.advance(by: .seconds(4.9))
             try await Self.wait(for: .messageDelta, runtime)
             clock.advance(by: .seconds(0.1))
@@ -74,7 +67,7 @@ struct DeadlineTests {
                 #expect(error?.code == .order(.alreadyEnded))
                 return "too late"
             }
-            await clock.waitForSleepers(1)
+            try await clock.waitForSleepers(1)
             try await Self.wait(for: .agentThinking, runtime)
             clock.advance(by: .seconds(5))
             try await Self.wait(for: .agentFailed, runtime)
@@ -110,13 +103,13 @@ struct DeadlineTests {
 
     @Test func aCancelledRunWithADeadlineIsCancelled() async throws {
         try await withRuntime { runtime in
-            await withTaskGroup { group in
+            try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     _ = try? await runtime.withRun(
                         user: "u_1", thread: "t_1", agent: "guide", deadline: .seconds(5)
-                    ) { _ in try await Self.waitForCancellation() }
+                    ) { _ in try await waitForCancellation() }
                 }
-                await clock.waitForSleepers(1)
+                try await clock.waitForSleepers(1)
                 group.cancelAll()
             }
         }
@@ -127,7 +120,7 @@ struct DeadlineTests {
         try await withRuntime(runDeadline: .seconds(3)) { runtime in
             let error = await #expect(throws: AgentEventsError.self) {
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
-                    await clock.waitForSleepers(1)
+                    try await clock.waitForSleepers(1)
                     clock.advance(by: .seconds(3))
                     try await Self.wait(for: .agentFailed, runtime)
                     #expect(!Task.isCancelled)
@@ -146,7 +139,7 @@ struct DeadlineTests {
                 let error = await #expect(throws: AgentEventsError.self) {
                     try await run.tool("search", arguments: ["q": "x"], timeout: .seconds(2)) { call in
                         try await call.progress("searching")
-                        try await Self.waitForCancellation()
+                        try await waitForCancellation()
                         return 1
                     }
                 }
@@ -154,7 +147,7 @@ struct DeadlineTests {
                 #expect(error?.cause is CancellationError)
                 try await run.think("without the search, then")
             }
-            await clock.waitForSleepers(1)
+            try await clock.waitForSleepers(1)
             try await Self.wait(for: .toolProgress, runtime)
             clock.advance(by: .seconds(2))
             try await run
@@ -175,7 +168,7 @@ struct DeadlineTests {
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 let error = await #expect(throws: AgentEventsError.self) {
                     try await run.tool("search", arguments: ["q": "x"]) { _ in
-                        await clock.waitForSleepers(1)
+                        try await clock.waitForSleepers(1)
                         clock.advance(by: .seconds(2))
                         try await Self.wait(for: .toolCompleted, runtime)
                         return 1
@@ -201,10 +194,10 @@ struct DeadlineTests {
                 user: "u_1", thread: "t_1", agent: "guide", deadline: .seconds(5)
             ) { run in
                 try await run.withChild(agent: "helper") { child in
-                    try await child.tool("search", arguments: ["q": "x"]) { _ in try await Self.waitForCancellation() }
+                    try await child.tool("search", arguments: ["q": "x"]) { _ in try await waitForCancellation() }
                 }
             }
-            await clock.waitForSleepers(2)
+            try await clock.waitForSleepers(2)
             clock.advance(by: .seconds(5))
             do {
                 try await run

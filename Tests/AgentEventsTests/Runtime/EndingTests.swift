@@ -1,3 +1,4 @@
+import AgentEventsTesting
 import Testing
 
 @testable import AgentEvents
@@ -91,7 +92,7 @@ import Testing
     /// The time limit is what learns first that the log takes nothing any more.
     @Test func aCallWhoseTimeIsOverWhenTheLogIsClosedThrowsTheLogsError() async throws {
         var configuration = RuntimeConfiguration()
-        let clock = SteppedClock()
+        let clock = ManualClock()
         configuration.durationClock = clock
         let runtime = AgentRuntime(log: InMemoryEventLog(), configuration: configuration)
         async let running: Void = runtime.run()
@@ -99,7 +100,7 @@ import Testing
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 let error = await #expect(throws: AgentEventsError.self) {
                     try await run.tool("search", arguments: ["q": "x"], timeout: .seconds(2)) { _ in
-                        await clock.waitForSleepers(1)
+                        try await clock.waitForSleepers(1)
                         runtime.shutdown()
                         clock.advance(by: .seconds(2))
                         // Cancelled when its end was tried.

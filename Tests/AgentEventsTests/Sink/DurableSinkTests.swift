@@ -1,3 +1,4 @@
+import AgentEventsTesting
 import Synchronization
 import Testing
 
@@ -110,9 +111,9 @@ struct DurableSinkTests {
             let sink = ScriptedSink { events in
                 if events.contains(where: { $0.id.sequence == 4 }) { throw ScriptedSink.Refusal() }
             }
-            let time = ManualTime()
+            let time = ManualClock()
             var configuration = quick(clock)
-            configuration.clock = time.clock
+            configuration.clock = time.wallClock
             let path = folder + "/refused.ndjson"
             var durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
             durable.retry.maximumAttempts = 3
@@ -139,7 +140,7 @@ struct DurableSinkTests {
             #expect(
                 try lines(of: path) == [
                     "{\"sink\":\"scripted\",\"error\":\"Refusal(advice: AgentEvents.SinkRetryAdvice.asUsual)\","
-                        + "\"attempts\":3,\"time\":\"2023-11-14T22:13:20.000Z\",\"event\":\(text)}"
+                        + "\"attempts\":3,\"time\":\"2026-11-21T02:00:00.000Z\",\"event\":\(text)}"
                 ])
         }
     }

@@ -1,3 +1,4 @@
+import AgentEventsTesting
 import Testing
 
 @testable import AgentEvents

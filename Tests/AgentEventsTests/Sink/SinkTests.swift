@@ -1,3 +1,4 @@
+import AgentEventsTesting
 import Synchronization
 import Testing
 

@@ -1,15 +1,16 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// The events of a random thread: legal, with fragments in a row, and with texts and values of every kind.
 struct RandomThread {
     private(set) var events: [AgentEvent] = []
     private var machine = ThreadStateMachine(policy: .standard)
-    private var randomness: SequenceRandomness
+    private var randomness: SeededGenerator
     private var generator: SeededGenerator
     private let generationLength: UInt64
 
     init(seed: UInt64) throws {
-        randomness = SequenceRandomness(seed: seed)
+        randomness = SeededGenerator(seed: seed)
         generator = SeededGenerator(seed: seed)
         generationLength = UInt64(20 + generator.below(200))
         // Each part of a thread has runs of its own, most of which end with it.

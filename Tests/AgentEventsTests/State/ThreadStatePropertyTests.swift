@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Testing
 
 /// Seeded random threads; a failure names the seed of its thread.

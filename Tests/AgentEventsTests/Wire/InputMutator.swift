@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 
 /// Makes inputs for decoders out of good ones: bytes flipped, put in, taken out, repeated, cut off, or spliced with
 /// another input.

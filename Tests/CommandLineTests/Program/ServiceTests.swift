@@ -1,11 +1,14 @@
 import AgentEvents
+import AgentEventsTesting
 import Foundation
 import Testing
 
 @Suite(.serialized) struct ServiceTests {
-    private static func types(_ lines: [String]) throws -> [String] {
-        try lines.map { try EventDecoder.decode(Array($0.utf8)).typeName }
+    private static func events(_ lines: [String]) throws -> [AgentEvent] {
+        try lines.map { try EventDecoder.decode(Array($0.utf8)) }
     }
+
+    private static func types(_ lines: [String]) throws -> [String] { try events(lines).map(\.typeName) }
 
     private static func files(in folder: TemporaryFolder) throws {
         try folder.write("garden.txt", "The garden has roses.\nTulips bloom in spring.\n")
@@ -19,15 +22,20 @@ import Testing
             try await RunningService.with(["--in-memory", "--demo", "--demo-folder", folder.path]) { service in
                 try await service.ask("Where are roses?", in: "t_1")
                 let lines = try await service.tail("t_1")
-                let types = try Self.types(lines)
-                #expect(types.prefix(3) == ["user_message", "agent_started", "agent_thinking"])
-                #expect(types.filter { $0 == "tool_executing" }.count == 3)
-                #expect(types.filter { $0 == "tool_completed" }.count == 3)
-                #expect(types.filter { $0 == "message_delta" }.count > 2)
-                #expect(types.last == "agent_completed")
-                let end = try JSONValue(parsing: Array((lines.last ?? "").utf8))
-                let files = end["data"]?["result"]?["sources"]?.arrayValue?.compactMap { $0["file"]?.stringValue }
-                #expect(Set(files ?? []) == ["garden.txt", "notes/kitchen.md"])
+                expectEvents(in: try Self.events(lines), policy: .canonical) {
+                    .userMessage(containing: "Where are roses?")
+                        .agentStarted(agent: "guide", input: "Where are roses?")
+                        .agentThinking()
+                        .tool("search_files") { .zeroOrMore { .toolProgress() } }
+                        .agentThinking()
+                        .anyOrder {
+                            .tool("read_file", arguments: ["file": "garden.txt"])
+                                .tool("read_file", arguments: ["file": "notes/kitchen.md"])
+                        }
+                        .oneOrMore { .messageDelta() }
+                        .messageCompleted(containing: "The garden has roses.")
+                        .agentCompleted(result: ["sources": [["file": "garden.txt"], ["file": "notes/kitchen.md"]]])
+                }
                 let valid = try await Program.run(
                     ["validate", "-", "--policy", "canonical"], input: lines.joined(separator: "\n"))
                 #expect(valid.status == 0, "\(valid.output)")
@@ -35,21 +43,31 @@ import Testing
                 // Another question has other events.
                 try await service.ask("What blooms in spring, tulips?", in: "t_2")
                 let others = try await service.tail("t_2")
-                #expect(others.contains { $0.contains("Tulips bloom in spring.") })
+                expectEvents(in: try Self.events(others), exhaustivity: .off) {
+                    .userMessage(containing: "tulips")
+                        .tool("read_file", arguments: ["file": "garden.txt"])
+                        .message(containing: "Tulips bloom in spring.")
+                }
                 #expect(!others.contains { $0.contains("kitchen.md") })
 
                 // Nothing matches.
                 try await service.ask("zebra?", in: "t_3")
                 let nothing = try await service.tail("t_3")
-                #expect(nothing.last?.contains(#""type":"agent_completed""#) == true)
-                #expect(nothing.last?.contains("matches “zebra”") == true)
+                expectEvents(in: try Self.events(nothing), exhaustivity: .off) {
+                    .message(containing: "matches “zebra”")
+                        .agentCompleted(result: ["sources": []])
+                }
                 #expect(!nothing.contains { $0.contains("read_file") })
 
                 // A file that cannot be read is a failed tool, and the run goes on.
                 try await service.ask("cellar", in: "t_4")
                 let unreadable = try await service.tail("t_4")
-                #expect(unreadable.contains { $0.contains(#""status":"failed""#) && $0.contains("file.not_text") })
-                #expect(unreadable.last?.contains(#""type":"agent_completed""#) == true)
+                expectEvents(in: try Self.events(unreadable), exhaustivity: .off) {
+                    .tool("read_file", status: .failed)
+                        .message()
+                        .agentCompleted()
+                }
+                #expect(unreadable.contains { $0.contains("file.not_text") })
             }
         }
     }

@@ -53,6 +53,52 @@ import Testing
         }
     }
 
+    /// A line of a recording.
+    private static func line(_ sequence: Int, _ type: String, _ data: String) -> String {
+        #"{"type":"\#(type)","id":"1-\#(sequence)","seq":\#(sequence),"thread_id":"t","run_id":"r","agent":"a","#
+            + #""time":"2026-11-21T02:10:00.123Z","data":\#(data)}"#
+    }
+
+    @Test func aRecordingIsMadeToATest() async throws {
+        let recording = [
+            Self.line(1, "agent_started", "{}"),
+            Self.line(2, "tool_executing", #"{"call_id":"c","tool":"look","arguments":{"at":["\\"]}}"#),
+            Self.line(
+                3, "tool_completed",
+                #"{"call_id":"c","tool":"look","status":"failed","error":{"code":"x","message":"y"},"duration_ms":1}"#),
+            Self.line(4, "agent_completed", #"{"duration_ms":1}"#),
+        ]
+        let made = try await Program.run(
+            ["validate", "-", "--as-test"], input: recording.joined(separator: "\n") + "\n")
+        #expect(made.status == 0, "\(made.error)")
+        #expect(
+            made.output == #"""
+                expectEvents(in: sink, thread: "t") {
+                    .agentStarted(agent: "a")
+                    .tool("look", arguments: ["at": ["\\"]], status: .failed)
+                    .agentCompleted()
+                }
+
+                """#)
+        // What is wrong is said instead.
+        let wrong = try await Program.run(
+            ["validate", "-", "--as-test"], input: recording.dropLast().joined(separator: "\n") + "\n")
+        #expect(wrong.status == 1)
+        #expect(wrong.output.contains("-:1: run.unended: "))
+        #expect(!wrong.output.contains("expectEvents"))
+    }
+
+    @Test(arguments: [
+        ([draft, thought, end], "a test is made of committed events only"), ([], "there are no events"),
+    ])
+    func whatIsNoRecordingIsNotMadeToATest(lines: [String], says: String) async throws {
+        let outcome = try await Program.run(
+            ["validate", "-", "--as-test"], input: lines.map { $0 + "\n" }.joined())
+        #expect(outcome.status == 1)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.error.contains(says), "\(outcome.error)")
+    }
+
     @Test func whatWouldHaveBeenLegalIsNamed() async throws {
         let outcome = try await Program.run(["validate", "-"], input: Self.thought + "\n")
         #expect(outcome.output.contains("agent_started"))

@@ -1,0 +1,37 @@
+/// Writes the test that a recording passes: one `expectEvents` for each thread, to be pasted into a test of Swift Testing.
+///
+/// It asks for what the agents do: their inputs, thoughts, messages, calls and results, in their order, and at the same
+/// time what was. Ids, times and durations are not asked for; long texts are by their beginning, and long values are
+/// left out.
+package struct RecordedExpectation {
+    private let policy: OrderPolicy
+    private var threads: [ThreadID: [AgentEvent]] = [:]
+    /// In the order in which they appeared.
+    private var order: [ThreadID] = []
+
+    /// - Parameter policy: by which the recording was found to be well-formed.
+    package init(policy: OrderPolicy = .standard) { self.policy = policy }
+
+    /// The next line of a recording that is well-formed; an empty line is passed over.
+    ///
+    /// - Throws: also for a draft: what becomes of it is not known.
+    package mutating func receive(_ bytes: [UInt8]) throws(WireError) {
+        guard bytes.contains(where: { $0 != ASCII.space && $0 != ASCII.tab }) else { return }
+        let event = try EventDecoder.decode(bytes)
+        if threads[event.thread] == nil { order.append(event.thread) }
+        threads[event.thread, default: []].append(event)
+    }
+
+    /// The lines of the test. Empty when there was no event.
+    package var lines: [String] {
+        var lines: [String] = []
+        for thread in order {
+            let parts = RecordedThread(threads[thread, default: []]).topParts
+            let policy = policy == .standard ? "" : ", policy: .\(policy)"
+            lines.append("expectEvents(in: sink, thread: \(SwiftLiteral.text(thread.rawValue))\(policy)) {")
+            lines += PatternArrangement.patterns(of: parts, isTop: true).flatMap { $0.lines(depth: 1) }
+            lines.append("}")
+        }
+        return lines
+    }
+}

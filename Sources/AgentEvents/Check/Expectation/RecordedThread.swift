@@ -1,0 +1,179 @@
+/// The events of one thread of a recording, as parts: what belongs together is one, and lies where it belongs.
+struct RecordedThread {
+    private enum Owner: Hashable {
+        case thread
+        case run(RunID)
+        case call(CallKey)
+    }
+
+    private struct CallKey: Hashable {
+        let run: RunID
+        let call: CallID
+    }
+
+    private struct Key<Identifier: Hashable>: Hashable {
+        let run: RunID?
+        let identifier: Identifier
+    }
+
+    private struct Call {
+        let start: ToolExecuting
+        let end: ToolCompleted
+        let span: ClosedRange<Int>
+    }
+
+    private let events: [AgentEvent]
+    private var runs: [RunID: ClosedRange<Int>] = [:]
+    private var starts: [RunID: AgentStarted] = [:]
+    private var calls: [CallKey: Call] = [:]
+    private var openCalls: [CallKey: (index: Int, start: ToolExecuting)] = [:]
+    private var thoughts: [Key<ThoughtID>: (span: ClosedRange<Int>, text: String)] = [:]
+    private var messages: [Key<MessageID>: (span: ClosedRange<Int>, completed: MessageCompleted?)] = [:]
+    private var approvals: [Key<ApprovalID>: CallID] = [:]
+    private var parts: [Owner: [RecordedPart]] = [:]
+
+    /// - Parameter events: well-formed; they may begin in the middle of runs.
+    init(_ events: [AgentEvent]) {
+        self.events = events
+        for index in events.indices { note(index) }
+        for index in events.indices { add(index) }
+    }
+
+    /// The parts of the thread, with all others inside of them.
+    var topParts: [RecordedPart] { parts(of: .thread) }
+
+    // MARK: What belongs together
+
+    private mutating func note(_ index: Int) {
+        let event = events[index]
+        if let run = event.run { runs[run] = (runs[run]?.lowerBound ?? index)...index }
+        switch event.payload {
+        case .agentStarted(let started):
+            guard let run = event.run else { return }
+            starts[run] = started
+        case .agentThinking(let thinking):
+            let key = Key(run: event.run, identifier: thinking.thought)
+            let known = thoughts[key]
+            thoughts[key] = ((known?.span.lowerBound ?? index)...index, (known?.text ?? "") + thinking.text)
+        case .messageDelta(let delta):
+            noteMessage(Key(run: event.run, identifier: delta.message), index, nil)
+        case .messageCompleted(let completed):
+            noteMessage(Key(run: event.run, identifier: completed.message), index, completed)
+        case .toolExecuting(let executing):
+            if let run = event.run { openCalls[CallKey(run: run, call: executing.call)] = (index, executing) }
+        case .toolCompleted(let completed):
+            noteEnd(event, index, completed)
+        case .approvalRequested(let requested):
+            approvals[Key(run: event.run, identifier: requested.approval)] = requested.call
+        case .agentProgress, .toolProgress, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted,
+            .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
+            break
+        }
+    }
+
+    private mutating func noteMessage(_ key: Key<MessageID>, _ index: Int, _ completed: MessageCompleted?) {
+        messages[key] = ((messages[key]?.span.lowerBound ?? index)...index, completed)
+    }
+
+    private mutating func noteEnd(_ event: AgentEvent, _ index: Int, _ end: ToolCompleted) {
+        guard let run = event.run else { return }
+        let key = CallKey(run: run, call: end.call)
+        guard let open = openCalls.removeValue(forKey: key) else { return }
+        calls[key] = Call(start: open.start, end: end, span: open.index...index)
+    }
+
+    // MARK: Where it lies
+
+    private mutating func add(_ index: Int) {
+        let event = events[index]
+        let owner = owner(of: event, at: index)
+        if let run = event.run, let span = runs[run], span.lowerBound == index {
+            addRun(run, event, span)
+            if case .agentStarted = event.payload { return }
+        }
+        guard let (kind, span) = kind(of: event, at: index) else { return }
+        parts[owner, default: []].append(RecordedPart(kind: kind, span: span, isOfThread: event.run == nil))
+    }
+
+    private mutating func addRun(_ run: RunID, _ event: AgentEvent, _ span: ClosedRange<Int>) {
+        var owner = Owner.thread
+        if let start = starts[run], let parent = start.parentRun, let outer = runs[parent],
+            outer.lowerBound < span.lowerBound, span.upperBound < outer.upperBound
+        {
+            let call = start.parentCall.map { CallKey(run: parent, call: $0) }
+            owner = call.flatMap { isInside(span, $0) ? .call($0) : nil } ?? .run(parent)
+        }
+        let kind: RecordedPart.Kind = starts[run] == nil ? .restOfRun : .run(event)
+        parts[owner, default: []].append(RecordedPart(kind: kind, span: span))
+    }
+
+    private func isInside(_ span: ClosedRange<Int>, _ call: CallKey) -> Bool {
+        guard let outer = calls[call]?.span else { return false }
+        return outer.lowerBound < span.lowerBound && span.upperBound < outer.upperBound
+    }
+
+    private func owner(of event: AgentEvent, at index: Int) -> Owner {
+        guard let run = event.run else { return .thread }
+        let call: CallID? =
+            switch event.payload {
+            case .toolProgress(let progress): progress.call
+            case .approvalRequested(let requested): requested.call
+            case .approvalResolved(let resolved): approvals[Key(run: run, identifier: resolved.approval)]
+            case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+                .toolCompleted, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled,
+                .userMessage, .stateUpdated, .custom, .unknown:
+                nil
+            }
+        guard let call else { return .run(run) }
+        let key = CallKey(run: run, call: call)
+        return isInside(index...index, key) ? .call(key) : .run(run)
+    }
+
+    /// - Returns: `nil` for what a part that has begun before has in it.
+    private func kind(of event: AgentEvent, at index: Int) -> (RecordedPart.Kind, ClosedRange<Int>)? {
+        switch event.payload {
+        case .agentThinking(let thinking):
+            guard let thought = thoughts[Key(run: event.run, identifier: thinking.thought)] else { return nil }
+            return thought.span.lowerBound == index ? (.thought(thought.text), thought.span) : nil
+        case .messageDelta(let delta):
+            guard let message = messages[Key(run: event.run, identifier: delta.message)] else { return nil }
+            guard let completed = message.completed else { return (.event(event), index...index) }
+            return message.span.lowerBound == index ? (.message(completed), message.span) : nil
+        case .messageCompleted(let completed):
+            guard let message = messages[Key(run: event.run, identifier: completed.message)] else { return nil }
+            return message.span.lowerBound == index ? (.message(completed), message.span) : nil
+        case .toolExecuting(let executing):
+            guard let call = call(executing.call, of: event) else { return (.event(event), index...index) }
+            return (.call(call.start, call.end), call.span)
+        case .toolCompleted(let completed):
+            return call(completed.call, of: event) == nil ? (.event(event), index...index) : nil
+        case .agentStarted, .agentProgress, .toolProgress, .approvalRequested, .approvalResolved, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
+            .unknown:
+            return (.event(event), index...index)
+        }
+    }
+
+    private func call(_ call: CallID, of event: AgentEvent) -> Call? {
+        event.run.flatMap { calls[CallKey(run: $0, call: call)] }
+    }
+
+    private func parts(of owner: Owner) -> [RecordedPart] {
+        let own = parts[owner, default: []].sorted { $0.span.lowerBound < $1.span.lowerBound }
+        return own.map { part in
+            var part = part
+            if let inner = self.owner(in: part) { part.parts = parts(of: inner) }
+            return part
+        }
+    }
+
+    /// Whose parts lie in a part.
+    private func owner(in part: RecordedPart) -> Owner? {
+        switch part.kind {
+        case .run, .restOfRun: events[part.span.lowerBound].run.map { .run($0) }
+        case .call(let start, _):
+            events[part.span.lowerBound].run.map { .call(CallKey(run: $0, call: start.call)) }
+        case .event, .thought, .message: nil
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Synchronization
+
+/// A proxy for TCP on the loopback interface that harms connections as planned: between a client and a service, both of
+/// them real.
+///
+/// ```swift
+/// let plan = SocketFaultPlan(seed: 7).rate(0.5, .cut(.reset, after: 0...5000, .toClient))
+/// try await withFaultProxy(to: service.port, plan: plan) { proxy in
+///     let client = MyClient(port: proxy.port)
+///     …
+/// }
+/// ```
+///
+/// It knows nothing of what passes through it. It holds at most 64 KiB of each direction, and one thread of its own
+/// serves all connections.
+public final class FaultProxy: Sendable {
+    struct Commands {
+        var isReleased = false
+        var isEnding = false
+        var disconnect: SocketCut?
+    }
+
+    private struct State {
+        var commands = Commands()
+        var connectionCount = 0
+        var injected: [InjectedSocketFault] = []
+        var passedToClient = 0
+        var passedToService = 0
+        var watchers: [UInt64: (count: Int, waiter: CheckedContinuation<Void, any Error>)] = [:]
+        var cancelled: Set<UInt64> = []
+        var lastWatcher: UInt64 = 0
+    }
+
+    /// Where clients connect to, on 127.0.0.1.
+    public let port: Int
+    /// What goes wrong. Print it when a test fails.
+    public let plan: SocketFaultPlan
+    private let wakeUp: WakeUp
+    private let state = Mutex(State())
+
+    init(port: Int, plan: SocketFaultPlan, wakeUp: WakeUp) {
+        self.port = port
+        self.plan = plan
+        self.wakeUp = wakeUp
+    }
+
+    /// How many connections came.
+    public var connectionCount: Int { state.withLock { $0.connectionCount } }
+
+    /// What went wrong so far, in order.
+    public var injected: [InjectedSocketFault] { state.withLock { $0.injected } }
+
+    /// How many bytes of all connections were passed on in a direction.
+    public func passedByteCount(_ direction: SocketDirection) -> Int {
+        state.withLock { direction == .toClient ? $0.passedToClient : $0.passedToService }
+    }
+
+    /// Lets the connections go on that hang or are not read, and those to come.
+    public func release() { command { $0.isReleased = true } }
+
+    /// Ends the connections that there are now.
+    public func disconnect(_ how: SocketCut = .reset) { command { $0.disconnect = how } }
+
+    /// Returns when so many faults have happened since the proxy was started.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitForFaults(_ count: Int = 1) async throws {
+        let number = state.withLock { state in
+            state.lastWatcher += 1
+            return state.lastWatcher
+        }
+        defer { state.withLock { _ = $0.cancelled.remove(number) } }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { waiter in
+                let result: Result<Void, any Error>? = state.withLock { state in
+                    if state.cancelled.contains(number) { return .failure(CancellationError()) }
+                    if state.injected.count >= count { return .success(()) }
+                    state.watchers[number] = (count, waiter)
+                    return nil
+                }
+                if let result { waiter.resume(with: result) }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                state.cancelled.insert(number)
+                return state.watchers.removeValue(forKey: number)?.waiter
+            }
+            waiter?.resume(throwing: CancellationError())
+        }
+    }
+
+    func end() { command { $0.isEnding = true } }
+
+    private func command(_ change: (inout Commands) -> Void) {
+        state.withLock { change(&$0.commands) }
+        wakeUp.signal()
+    }
+
+    // MARK: The thread's side
+
+    /// What is to be done; a disconnection is told once.
+    func takeCommands() -> Commands {
+        state.withLock { state in
+            defer { state.commands.disconnect = nil }
+            return state.commands
+        }
+    }
+
+    /// - Returns: the number of the connection.
+    func connected() -> Int {
+        state.withLock { state in
+            state.connectionCount += 1
+            return state.connectionCount
+        }
+    }
+
+    func passed(toClient: Int, toService: Int) {
+        guard toClient + toService > 0 else { return }
+        state.withLock { state in
+            state.passedToClient += toClient
+            state.passedToService += toService
+        }
+    }
+
+    func happened(_ faults: [SocketFault], to connection: Int) {
+        guard !faults.isEmpty else { return }
+        let ready = state.withLock { state in
+            state.injected += faults.map { InjectedSocketFault(connection: connection, fault: $0) }
+            let ready = state.watchers.filter { $0.value.count <= state.injected.count }
+            for number in ready.keys { state.watchers[number] = nil }
+            return ready.values.map(\.waiter)
+        }
+        for waiter in ready { waiter.resume() }
+    }
+}

@@ -1,0 +1,33 @@
+import AgentEvents
+
+/// Runs a ``FaultProxy`` on a free port of the loopback interface, for the length of a scope. At its end all connections
+/// are closed.
+///
+/// - Parameters:
+///   - port: of the service, on 127.0.0.1.
+///   - plan: which connections go wrong, and how.
+/// - Throws: ``FaultProxyError`` when there is no port, and what the scope throws.
+public func withFaultProxy<Result>(
+    to port: Int,
+    plan: SocketFaultPlan = SocketFaultPlan(),
+    _ body: (FaultProxy) async throws -> Result
+) async throws -> Result {
+    let wakeUp = try WakeUp()
+    defer { wakeUp.shut() }
+    let listener = try LoopbackSocket.listening()
+    let proxy = FaultProxy(port: listener.port, plan: plan, wakeUp: wakeUp)
+    async let ended: Void = BlockingQueue(label: "agent-events.fault-proxy").run {
+        var loop = ProxyLoop(proxy, servicePort: port, listener: listener, wakeUp: wakeUp)
+        loop.run()
+    }
+    do {
+        let result = try await body(proxy)
+        proxy.end()
+        await ended
+        return result
+    } catch {
+        proxy.end()
+        await ended
+        throw error
+    }
+}
