@@ -12,7 +12,7 @@ struct SimulationOptions {
     static let usage = """
         agent-events-simulation [--steps N] [--seconds N] [--seed S]   simulate; default: 1 000 000 steps, any seed
         agent-events-simulation --bug NAME|all [--seed S]              find a seeded bug in 60 s
-        agent-events-simulation --replay SCHEDULE [--bug NAME]         let a schedule happen again
+        agent-events-simulation --replay SCHEDULE|@FILE [--bug NAME]   let a schedule happen again
         Bugs: \(SeededBug.allCases.map(\.rawValue).joined(separator: ", ")).
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
         """
@@ -37,7 +37,7 @@ struct SimulationOptions {
                 bugs = value == "all" ? SeededBug.allCases : SeededBug(rawValue: value).map { [$0] } ?? []
                 if bugs.isEmpty { throw UsageError("\(value) is no bug") }
             case "--replay":
-                guard let read = Schedule(value) else { throw UsageError("that is no schedule") }
+                guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
             default: throw UsageError("\(option) is no option")
             }

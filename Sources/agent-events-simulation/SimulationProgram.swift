@@ -78,6 +78,6 @@ enum SimulationProgram {
             print("after \(shrinking.attemptCount) attempts \(schedule.choices.count) choices: \(violation)")
         }
         let option = bug.map { " --bug \($0.rawValue)" } ?? ""
-        print("again: agent-events-simulation\(option) --replay '\(schedule)'")
+        print("again: agent-events-simulation\(option) --replay '\(ScheduleText.argument(schedule))'")
     }
 }

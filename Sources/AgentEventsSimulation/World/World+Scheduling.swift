@@ -72,10 +72,14 @@ extension World {
         }
         for thread in producers.indices { touchProducer(thread) }
         if service != nil { _ = perform(Choice(.kill, value: 7)) }
-        let replayed = counts[.eventCommitted] * size.clientCount * size.followedCount
-        let limit = 100_000 + 2000 * size.clientCount + replayed
+        // Everybody may have to read everything again, a few steps for an event, and comes forward all the time.
+        let patience = 100_000 + 2000 * size.clientCount
+        let limit = patience + 20 * counts[.eventCommitted] * size.clientCount * size.followedCount
+        var lastTaken = (step: 0, count: counts[.eventTaken])
         for step in 0..<limit {
             if violation != nil { return step }
+            if counts[.eventTaken] != lastTaken.count { lastTaken = (step, counts[.eventTaken]) }
+            if step - lastTaken.step > patience { break }
             if isQuiet, isAtRest {
                 checkRest()
                 return step
