@@ -37,7 +37,11 @@ final class FileLock: Sendable {
     /// Gives the file free for others.
     func release() {
         descriptor.withLock { descriptor in
-            if let open = descriptor.take() { _ = Self.close(open) }
+            guard let open = descriptor.take() else { return }
+            // A process that another thread is just starting has the descriptor too, until it runs its program: closing
+            // this one alone would leave the lock in place.
+            _ = flock(open, LOCK_UN)
+            _ = Self.close(open)
         }
     }
 

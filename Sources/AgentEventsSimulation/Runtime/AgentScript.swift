@@ -43,6 +43,10 @@ struct AgentScript {
         return (drafts, script)
     }
 
+    /// The ids of what comes next are none that these drafts had, whatever becomes of them: who was not answered does not
+    /// know whether they are taken.
+    mutating func passOver(_ next: AgentScript) { last = next.last }
+
     private mutating func advance(_ random: inout SimulationRandom) -> [EventDraft] {
         isForbidden = false
         guard let run else { return start(&random) }

@@ -38,6 +38,7 @@ struct Producer {
     mutating func takeRequest(_ random: inout SimulationRandom) -> Request {
         if let request { return request }
         let (drafts, script) = script.next(&random)
+        self.script.passOver(script)
         lastKey += 1
         let key = IdempotencyKey(text: IdentifierText(unchecked: "k\(thread)_\(lastKey)"))
         let new = Request(key: key, drafts: drafts, script: script)
