@@ -35,6 +35,8 @@ EMITTERS = 5
 THREADS = 10
 TIME_LIMIT = 150
 LONG_SECONDS = 70
+# What an emitter sends in a second then: the history of all of it is to be checked in memory.
+LONG_REQUESTS_PER_SECOND = 25
 # How many clients stand in the history: one of each thread.
 RECORDED_CLIENTS = THREADS
 SETTLE_SECONDS = 30
@@ -165,8 +167,11 @@ def marked(events, name):
 class Emitter:
     """Emits whole runs and parts of runs, a few requests at a time; what a kill left open is sent again."""
 
-    def __init__(self, number, ledger, threads, seed):
+    def __init__(self, number, ledger, threads, seed, requests_per_second):
         self.number = number
+        # None for as fast as it can.
+        self.requests_per_second = requests_per_second
+        self.began = time.monotonic()
         self.ledger = ledger
         self.threads = threads
         self.random = random.Random(seed)
@@ -215,10 +220,16 @@ class Emitter:
                     while len(open_requests) < self.random.choice([1, 2, 4]) and self.has_more:
                         open_requests.append(self.next_request())
                     await self.exchange(stream, open_requests)
+                    await self.keep_pace()
             except Lost:
                 pass
             finally:
                 stream.close()
+
+    async def keep_pace(self):
+        if self.requests_per_second is not None and not self.is_stopping:
+            ahead = self.count / self.requests_per_second - (time.monotonic() - self.began)
+            await asyncio.sleep(max(0, ahead))
 
     def give_some_up(self, requests):
         """Now and then nobody asks again: then the events are there once, or not at all.
@@ -335,8 +346,9 @@ class Course:
         self.kills = 0
         self.ledger = Ledger()
         self.threads = [f"t_{number}" for number in range(THREADS)]
+        pace = LONG_REQUESTS_PER_SECOND if long else None
         self.emitters = [
-            Emitter(number, self.ledger, self.threads[number::EMITTERS], self.random.random())
+            Emitter(number, self.ledger, self.threads[number::EMITTERS], self.random.random(), pace)
             for number in range(EMITTERS)
         ]
 

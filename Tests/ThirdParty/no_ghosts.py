@@ -40,6 +40,8 @@ VISITORS = 64
 # So many at a time are half-open; a connection is pinged after this many seconds of silence.
 HALF_OPEN = 200
 HEARTBEAT = 2
+# … or, when bytes wait for it, closed after so many without any that were taken.
+STALL = 5
 LONG_SECONDS = 70
 TIME_LIMIT = 150
 # How long the service may take to be rid of everything: a missed heartbeat, and the time for a close.
@@ -443,7 +445,7 @@ def main():
     chance, started = random.Random(options.seed), time.monotonic()
     visits = None
     try:
-        arguments = ["--heartbeat", str(HEARTBEAT), "--log-level", "critical"]
+        arguments = ["--heartbeat", str(HEARTBEAT), "--max-stall", str(STALL), "--log-level", "critical"]
         with DataFolder() as data, Service(options.binary, data, *arguments) as service, History() as history:
             for thread in [*OTHERS, WATCHED]:
                 history.attempt(f"first_{thread}", thread, [tick(0)])
