@@ -9,24 +9,46 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Whether an answer is under way; then nothing can be said any more.
+    /// Whether a request has begun and has not ended.
+    private var isReceiving = false
+    /// Whether a request is to be answered, or is being answered; then nothing can be said besides.
     private var isAnswering = false
     private var isClosing = false
+    /// What came behind the request that is to be answered is no HTTP.
+    private var closesAfterAnswer = false
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, !isAnswering else { return context.fireErrorCaught(error) }
+        guard error is HTTPParserError, !(isReceiving && isAnswering) else { return context.fireErrorCaught(error) }
         guard !isClosing else { return }
+        // The request before is whole, and gets its answer.
+        guard !isAnswering else {
+            closesAfterAnswer = true
+            return
+        }
         let failure = ProtocolError(.requestInvalid, "the request is not HTTP as it should be")
         let body = ByteBuffer(bytes: failure.body.encoded())
         let headers = HTTPHeaders([
             ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
         ])
         isClosing = true
+        // Whoever reads the body is to know that it is not whole, or would take it as it is.
+        if isReceiving { context.fireErrorCaught(error) }
         let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: isReceiving = true
+        case .body: break
+        case .end:
+            isReceiving = false
+            isAnswering = true
+        }
+        context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -35,11 +57,15 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         switch unwrapOutboundIn(data) {
-        case .head(let head): isAnswering = !head.isInformational
+        case .head(let head): if !head.isInformational { isAnswering = true }
         case .body: break
         case .end: isAnswering = false
         }
         context.write(data, promise: promise)
+        guard closesAfterAnswer, !isAnswering else { return }
+        isClosing = true
+        context.flush()
+        context.close(promise: nil)
     }
 }
 

@@ -23,12 +23,23 @@ struct ParseErrorTests {
         }
     }
 
+    /// What has come of a body is not taken for all of it.
+    @Test func nothingOfABodyThatIsNotWholeIsLogged() async throws {
+        let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
+        try await withRunningService { service in
+            let answer = try await service.client.exchange(
+                "POST /v1/threads/t/events HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "\(String(event.utf8.count, radix: 16))\r\n\(event)\r\nzz\r\n")
+            #expect(answer.status == 400)
+            #expect(try await service.client.get("/v1/threads/t/events").status == 404)
+        }
+    }
+
     /// An answer that has begun is not cut by another one.
     @Test func nonsenseBehindARequestDoesNotSpoilItsAnswer() async throws {
         try await withRunningService { service in
-            let answer = try await service.client.exchange("GET /health HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
-            #expect(answer.status == 200 || answer.status == 400)
-            if answer.status == 400 { #expect(try answer.errorCode == "request.invalid") }
+            let answer = try await service.client.exchange("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nnonsense\r\n\r\n")
+            #expect(answer.status == 200)
         }
     }
 }
