@@ -38,7 +38,8 @@ struct ParseErrorTests {
     /// An answer that has begun is not cut by another one.
     @Test func nonsenseBehindARequestDoesNotSpoilItsAnswer() async throws {
         try await withRunningService { service in
-            let answer = try await service.client.exchange("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nnonsense\r\n\r\n")
+            let answer = try await service.client.exchange(
+                "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nnonsense\r\n\r\n")
             #expect(answer.status == 200)
         }
     }
