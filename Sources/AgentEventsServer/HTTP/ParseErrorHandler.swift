@@ -16,9 +16,13 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isClosing = false
     /// What came behind the request that is to be answered is no HTTP.
     private var closesAfterAnswer = false
+    /// The client has asked for another protocol: what comes may be no HTTP, and is none of this handler's business.
+    private var isUpgrading = false
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, !(isReceiving && isAnswering) else { return context.fireErrorCaught(error) }
+        guard error is HTTPParserError, !isUpgrading, !(isReceiving && isAnswering) else {
+            return context.fireErrorCaught(error)
+        }
         guard !isClosing else { return }
         // The request before is whole, and gets its answer.
         guard !isAnswering else {
@@ -41,8 +45,11 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isUpgrading else { return context.fireChannelRead(data) }
         switch unwrapInboundIn(data) {
-        case .head: isReceiving = true
+        case .head(let head):
+            isReceiving = true
+            isUpgrading = head.headers.contains(name: "Upgrade")
         case .body: break
         case .end:
             isReceiving = false
@@ -56,6 +63,7 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
+        guard !isUpgrading else { return context.write(data, promise: promise) }
         switch unwrapOutboundIn(data) {
         case .head(let head): if !head.isInformational { isAnswering = true }
         case .body: break
