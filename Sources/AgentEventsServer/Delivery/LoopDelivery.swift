@@ -94,10 +94,12 @@ final class LoopDelivery {
         }
     }
 
-    /// Closes every session, and those that come late.
+    /// Closes every session, and those that come late. Called again, it waits no longer for those whose emissions are to
+    /// be answered.
     func closeSessions() {
+        let waits = !isClosing
         isClosing = true
-        for session in sessions.values { session.goAway() }
+        for session in sessions.values { session.goAway(waitsForAnswers: waits) }
     }
 
     /// The session has emitted, or is about to: it is told of every commit.

@@ -115,38 +115,59 @@ final class StreamDelivery: CommitObserver {
         var events: CommittedEvents
     }
 
-    private struct Gathering {
-        var loops: UInt64
-        var owner: ThreadOwner
-        var framer: FramedEvents.Framer
+    /// What of a commit somebody follows.
+    private struct Selection {
+        var parts: [(loops: UInt64, owner: ThreadOwner)] = []
+        /// For each entry the part that it belongs to; `nil` for none.
+        var places: [Int?] = []
     }
 
-    private func partsOfInterest(_ commit: LogCommit, upTo position: UInt64) -> [Part] {
-        var gathered: [Gathering] = []
-        var indices: [ThreadID: Int] = [:]
+    /// Looks up who follows what, and nothing else: event loops wait for the lock.
+    private func select(_ commit: LogCommit, upTo position: UInt64) -> Selection {
+        var selection = Selection()
         interest.withLock { interest in
             interest.position = position
             guard !interest.loops.isEmpty else { return }
+            selection.places.reserveCapacity(commit.entries.count)
+            var indices: [ThreadID: Int] = [:]
+            var previous: ThreadOwner?
+            var place: Int?
             for entry in commit.entries {
-                let thread = entry.owner.thread
-                if let last = gathered.indices.last, gathered[last].owner === entry.owner {
-                    gathered[last].framer.append(entry.id, entry.bytes)
-                } else if let index = indices[thread] {
-                    gathered[index].framer.append(entry.id, entry.bytes)
-                } else if let loops = interest.loops[thread] {
-                    var framer = FramedEvents.Framer(
-                        frameCount: 1, payloadByteCount: entry.bytes.count, allocator: allocator)
-                    framer.append(entry.id, entry.bytes)
-                    indices[thread] = gathered.count
-                    gathered.append(Gathering(loops: loops, owner: entry.owner, framer: framer))
+                if entry.owner !== previous {
+                    previous = entry.owner
+                    let thread = entry.owner.thread
+                    place = indices[thread]
+                    if place == nil, let loops = interest.loops[thread] {
+                        place = selection.parts.count
+                        indices[thread] = place
+                        selection.parts.append((loops, entry.owner))
+                    }
                 }
+                selection.places.append(place)
             }
         }
-        return gathered.map { part in
-            Part(
-                loops: part.loops,
-                events: CommittedEvents(
-                    owner: part.owner.user, events: FramedEvents(part.framer, thread: part.owner.thread)))
+        return selection
+    }
+
+    private func partsOfInterest(_ commit: LogCommit, upTo position: UInt64) -> [Part] {
+        let selection = select(commit, upTo: position)
+        guard !selection.parts.isEmpty else { return [] }
+        var framers: [FramedEvents.Framer?] = Array(repeating: nil, count: selection.parts.count)
+        for (entry, place) in zip(commit.entries, selection.places) {
+            guard let place else { continue }
+            if framers[place] == nil {
+                framers[place] = FramedEvents.Framer(
+                    frameCount: 1, payloadByteCount: entry.bytes.count, allocator: allocator)
+            }
+            framers[place]?.append(entry.id, entry.bytes)
+        }
+        return zip(selection.parts, framers).compactMap { part, framer in
+            framer.map {
+                Part(
+                    loops: part.loops,
+                    events: CommittedEvents(
+                        owner: part.owner.user, events: FramedEvents($0, thread: part.owner.thread)))
+            }
         }
     }
 }

@@ -86,7 +86,9 @@ final class StreamSession {
     func drain(reconnectMilliseconds: Int64) { output.drain(reconnectMilliseconds: reconnectMilliseconds) }
 
     /// The service stops.
-    func goAway() { output.leave(isIdle: emissions.isIdle) }
+    ///
+    /// - Parameter waitsForAnswers: whether what the client emitted is answered before.
+    func goAway(waitsForAnswers: Bool = true) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
 
     func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
