@@ -143,25 +143,29 @@ struct DrainTests {
 
     /// What was emitted before the close is committed, and answered.
     @Test func emissionsUnderWayAreAnsweredBeforeTheClose() async throws {
-        try await withRunningService { service in
+        let log = HeldLog()
+        try await withRunningService(log: log) { service in
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
+                log.holdAppends()
                 let count = 200
                 for request in 0..<count {
                     try await socket.send(
                         #"{"op":"emit","req":\#(request),"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
                     )
                 }
-                // The last one was read at least.
-                while try await socket.message()["op"] != "emitted" {}
+                // All of them were read, and none is answered.
+                try await socket.send(#"{"op":"ping"}"#)
+                #expect(try await socket.messages(until: "pong").events.isEmpty)
                 await service.shutDown()
-                var answered = 1
-                while let frame = try await socket.nextUnlessReset() {
-                    if case .text(let text) = frame, text.contains("emitted") { answered += 1 }
-                    if case .close(let code, _) = frame { #expect(code == 1001) }
+                #expect(try await socket.messages(until: "drain").events.isEmpty)
+                log.letAppendsGo()
+                for request in 0..<count {
+                    let emitted = try await socket.messages(until: "emitted").message
+                    #expect(emitted["req"] == .integer(Int64(request)))
                 }
-                let head = try await service.runtime.log.thread("t")?.head.sequence
-                #expect(UInt64(answered) == head)
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(count))
             }
         }
     }

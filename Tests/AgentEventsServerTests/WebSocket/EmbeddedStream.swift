@@ -32,7 +32,8 @@ final class EmbeddedStream {
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
         try channel.pipeline.syncOperations.addHandler(readCounter)
         try channel.pipeline.syncOperations.addHandler(
-            StreamHandler(principal: Principal(user: "u_1"), services: services, loop: handle))
+            StreamHandler(
+                principal: Principal(user: "u_1", scopes: [.read, .emit]), services: services, loop: handle))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 

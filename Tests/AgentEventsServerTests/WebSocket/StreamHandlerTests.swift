@@ -62,6 +62,20 @@ struct StreamHandlerTests {
         }
     }
 
+    /// What was emitted is answered before the close, unless the service can wait no longer.
+    @Test func aSecondCloseWaitsForNoAnswers() throws {
+        try Self.withStream { stream throws in
+            // Nobody commits it: the runtime does not run.
+            try stream.receive(
+                .text,
+                #"{"op":"emit","req":1,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#)
+            stream.closeSessions()
+            #expect(try stream.sent() == [])
+            stream.closeSessions()
+            #expect(try stream.sent() == ["(close 1001)"])
+        }
+    }
+
     @Test func nothingIsWrittenBehindAClose() throws {
         try Self.withStream { stream throws in
             stream.closeSessions()
