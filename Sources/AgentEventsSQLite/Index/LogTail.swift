@@ -20,6 +20,8 @@ struct LogTail: Sendable {
 
     private let limits: Limits
     private var slots: [ThreadSlot?] = []
+    /// What planning needs of the threads in ``slots``, at the same places.
+    private var planning: [PlannedThread] = []
     private var freeSlots: [Int] = []
     private var byOwner: [ObjectIdentifier: Int] = [:]
     private var byThread: [ThreadID: Int] = [:]
@@ -69,12 +71,16 @@ struct LogTail: Sendable {
     /// - Parameter isStored: whether the file has a row of it.
     mutating func insert(_ thread: StoredThread, isStored: Bool) {
         let slot: Int
+        let planned = PlannedThread(
+            number: thread.number, sequence: thread.head?.sequence ?? 0, isStored: isStored)
         if let free = freeSlots.popLast() {
             slot = free
-            slots[slot] = ThreadSlot(thread, isStored: isStored)
+            slots[slot] = ThreadSlot(thread)
+            planning[slot] = planned
         } else {
             slot = slots.count
-            slots.append(ThreadSlot(thread, isStored: isStored))
+            slots.append(ThreadSlot(thread))
+            planning.append(planned)
         }
         byOwner[ObjectIdentifier(thread.owner)] = slot
         byThread[thread.owner.thread] = slot
@@ -86,7 +92,7 @@ struct LogTail: Sendable {
         guard let index = byThread[thread], let slot = slots[index], let head = slot.head, let oldest = slot.oldest
         else { return nil }
         return ThreadView(
-            number: slot.number,
+            number: planning[index].number,
             owner: slot.owner,
             oldest: oldest,
             head: head,
@@ -103,7 +109,7 @@ struct LogTail: Sendable {
 
     /// The last sequence of a thread in memory, by its number.
     func head(number: UInt64) -> UInt64? {
-        byNumber[number].flatMap { slots[$0]?.planned }
+        byNumber[number].map { planning[$0].sequence }
     }
 
     /// Where a thread in memory begins and ends, by its number; `nil` when it is not in memory or has no event.
@@ -125,7 +131,9 @@ struct LogTail: Sendable {
 
     /// The numbers of the threads in memory, and whether a run is open in them.
     var runStates: [(number: UInt64, thread: ThreadID, isOpen: Bool)] {
-        slots.compactMap { slot in slot.map { ($0.number, $0.owner.thread, !$0.openRuns.isEmpty) } }
+        zip(slots, planning).compactMap { slot, planned in
+            slot.map { (planned.number, $0.owner.thread, !$0.openRuns.isEmpty) }
+        }
     }
 
     // MARK: Commits
@@ -145,7 +153,7 @@ struct LogTail: Sendable {
             for entry in entries { try self.plan(entry, in: &plan, started: &started) }
             for keyed in keys { plan.keys.append(try planned(keyed, time: time)) }
         } catch {
-            for placement in plan.placements { slots[placement.slot]?.forgetPlan() }
+            for placement in plan.placements { planning[placement.slot].sequence -= 1 }
             throw error
         }
         return plan
@@ -157,19 +165,21 @@ struct LogTail: Sendable {
         started: inout [UInt64: [OpenRun]]
     ) throws(EventLogError) {
         // Several equal owners may be in one commit, of which one is the known one.
-        guard let index = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread],
-            let planned = slots[index]?.planned, let number = slots[index]?.number
-        else { preconditionFailure("an owner that was made known is known") }
-        guard planned < entry.id.sequence, planned + 1 == entry.id.sequence else {
+        guard let index = byOwner[ObjectIdentifier(entry.owner)] ?? byThread[entry.owner.thread] else {
+            preconditionFailure("an owner that was made known is known")
+        }
+        let last = planning[index].sequence
+        let number = planning[index].number
+        guard last < entry.id.sequence, last + 1 == entry.id.sequence else {
             throw EventLogError(
                 .conflict,
-                "event \(entry.id) of thread \(entry.owner.thread) does not follow sequence \(planned)"
+                "event \(entry.id) of thread \(entry.owner.thread) does not follow sequence \(last)"
             )
         }
-        if planned == 0, slots[index]?.isStored == false {
+        if last == 0, !planning[index].isStored {
             plan.newThreads.append(StoredThread(number: number, owner: entry.owner, oldest: entry.id))
         }
-        slots[index]?.planned = entry.id.sequence
+        planning[index].sequence = entry.id.sequence
         let mark = mark(of: entry, number: number, slot: index, started: &started)
         plan.placements.append(Placement(slot: index, number: number, mark: mark))
     }
@@ -197,7 +207,7 @@ struct LogTail: Sendable {
 
     /// A key comes with events of its thread, so the thread is in memory.
     private func planned(_ keyed: KeyedEvents, time: Timestamp) throws(EventLogError) -> PlannedKey {
-        guard let slot = byThread[keyed.thread], let number = slots[slot]?.number, let first = keyed.ids.first else {
+        guard let number = byThread[keyed.thread].map({ planning[$0].number }), let first = keyed.ids.first else {
             throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
         }
         return PlannedKey(thread: number, key: keyed.key, first: first, count: keyed.ids.count, time: time)
@@ -226,7 +236,7 @@ struct LogTail: Sendable {
     /// Takes over a record of a block behind the watermark. Its thread is in memory.
     mutating func restore(_ id: EventID, number: UInt64, mark: RunMark?, block: Int64) {
         guard let slot = byNumber[number] else { preconditionFailure("the thread was taken into memory before") }
-        slots[slot]?.planned = id.sequence
+        planning[slot].sequence = id.sequence
         note(id, in: slot, mark: mark, block: block)
     }
 
@@ -242,12 +252,10 @@ struct LogTail: Sendable {
 
     private mutating func note(_ id: EventID, in slot: Int, mark: RunMark?, block: Int64) {
         eventCount += 1
-        guard slots[slot]?.note(id, mark: mark, block: block) == true else { return }
-        if slots[slot]?.pendingSince == nil {
-            slots[slot]?.pendingSince = eventCount
-            aging.append(AgingQueue.Element(slot: slot, since: eventCount, block: block))
-        }
-        if slots[slot]?.pendingCount == limits.chunkReferenceCount { full.append(slot) }
+        // In place, and once: a slot is several arrays, and no copy of it is made for each event.
+        let pendingCount = slots[slot]?.note(id, mark: mark, block: block, eventCount: eventCount) ?? 0
+        if pendingCount == 1 { aging.append(AgingQueue.Element(slot: slot, since: eventCount, block: block)) }
+        if pendingCount == limits.chunkReferenceCount { full.append(slot) }
     }
 
     // MARK: What goes into the file
@@ -299,7 +307,7 @@ struct LogTail: Sendable {
 
     private mutating func finish(_ update: inout IndexUpdate) {
         update.threads = newThreads.compactMap { index in
-            slots[index].map { StoredThread(number: $0.number, owner: $0.owner, oldest: $0.oldest) }
+            slots[index].map { StoredThread(number: planning[index].number, owner: $0.owner, oldest: $0.oldest) }
         }
         update.keys = keys.take()
         update.indexedThrough = oldestPending()?.block ?? end
@@ -308,7 +316,7 @@ struct LogTail: Sendable {
 
     @discardableResult
     private mutating func take(_ slot: Int, into update: inout IndexUpdate) -> Bool {
-        guard let chunk = slots[slot]?.takeChunk() else { return false }
+        guard let chunk = slots[slot]?.takeChunk(number: planning[slot].number) else { return false }
         update.chunks.append(chunk)
         return true
     }
@@ -317,7 +325,7 @@ struct LogTail: Sendable {
     mutating func didWrite(_ update: IndexUpdate) {
         newThreads.removeFirst(update.threads.count)
         for thread in update.threads {
-            if let slot = byNumber[thread.number] { slots[slot]?.isStored = true }
+            if let slot = byNumber[thread.number] { planning[slot].isStored = true }
         }
         for chunk in update.chunks {
             if let slot = byNumber[chunk.thread] { slots[slot]?.removeTaken() }
@@ -340,10 +348,11 @@ struct LogTail: Sendable {
         while surplus > 0, steps > 0 {
             steps -= 1
             sweepPosition = (sweepPosition + 1) % slots.count
-            guard let slot = slots[sweepPosition], slot.references.isEmpty, slot.isStored else { continue }
+            let known = planning[sweepPosition]
+            guard known.isStored, let slot = slots[sweepPosition], slot.references.isEmpty else { continue }
             byOwner[ObjectIdentifier(slot.owner)] = nil
             byThread[slot.owner.thread] = nil
-            byNumber[slot.number] = nil
+            byNumber[known.number] = nil
             slots[sweepPosition] = nil
             freeSlots.append(sweepPosition)
             surplus -= 1

@@ -3,15 +3,10 @@ import AgentEvents
 /// A thread in memory: its head, and what of it is not in the file of the index yet.
 struct ThreadSlot: Sendable {
     var owner: ThreadOwner
-    let number: UInt64
-    /// Whether the index file has a row of the thread.
-    var isStored: Bool
     /// The oldest event that can be read; `nil` before the first. See ``StoredThread/oldest``.
     var oldest: EventID?
     /// The last committed event; `nil` for none.
     var head: EventID?
-    /// The last sequence of the commit under way.
-    var planned: UInt64
     /// Blocks that are in no chunk.
     var references: [BlockReference] = []
     /// Starts and ends in these blocks.
@@ -23,13 +18,10 @@ struct ThreadSlot: Sendable {
     /// The count of events when the first reference came that is not about to be written; `nil` when there is none.
     var pendingSince: UInt64?
 
-    init(_ thread: StoredThread, isStored: Bool) {
+    init(_ thread: StoredThread) {
         owner = thread.owner
-        number = thread.number
-        self.isStored = isStored
         oldest = thread.oldest
         head = thread.head
-        planned = thread.head?.sequence ?? 0
         openRuns = thread.openRuns
     }
 
@@ -40,8 +32,9 @@ struct ThreadSlot: Sendable {
 extension ThreadSlot {
     /// Takes a committed event over.
     ///
-    /// - Returns: whether there is one more reference.
-    mutating func note(_ id: EventID, mark: RunMark?, block: Int64) -> Bool {
+    /// - Parameter eventCount: the count of events, with this one.
+    /// - Returns: the number of pending references if there is one more, or 0.
+    mutating func note(_ id: EventID, mark: RunMark?, block: Int64, eventCount: UInt64) -> Int {
         if oldest == nil { oldest = id }
         head = id
         if let mark {
@@ -49,18 +42,16 @@ extension ThreadSlot {
             openRuns.note(mark)
         }
         // The events that a chunk has end with it, so the next one has a reference of its own.
-        if pendingCount > 0, references[references.count - 1].block == block { return false }
+        if pendingCount > 0, references[references.count - 1].block == block { return 0 }
         references.append(BlockReference(block: block, sequence: id.sequence))
-        return true
-    }
-
-    /// Takes back what a commit had planned that is not made.
-    mutating func forgetPlan() {
-        planned = head?.sequence ?? 0
+        if pendingCount == 1 { pendingSince = eventCount }
+        return pendingCount
     }
 
     /// What is pending, as a chunk that is about to be written; `nil` when there is nothing, or one on its way.
-    mutating func takeChunk() -> IndexChunk? {
+    ///
+    /// - Parameter number: the thread's.
+    mutating func takeChunk(number: UInt64) -> IndexChunk? {
         guard !references.isEmpty, takenReferences == 0, let head else { return nil }
         takenReferences = references.count
         takenMarks = marks.count
