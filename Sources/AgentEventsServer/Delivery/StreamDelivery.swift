@@ -2,7 +2,8 @@ import AgentEvents
 import NIOCore
 import Synchronization
 
-/// Carries commits from the log's writer to the event loops: frames each event once, and hops once per loop and commit.
+/// Carries commits from the log's writer to the event loops: frames each event once, and hops once per loop
+/// for all that is committed meanwhile.
 ///
 /// Loops are told of the threads they have subscriptions for, and of nothing else.
 final class StreamDelivery: CommitObserver {
@@ -21,11 +22,11 @@ final class StreamDelivery: CommitObserver {
 
     /// - Parameters:
     ///   - eventLoops: at most 64.
-    ///   - maximumPages: how many pages are read for the sessions of one event loop at a time.
-    init(eventLoops: [any EventLoop], pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
+    ///   - limits: what may wait for each event loop, and how many pages are read for its sessions at a time.
+    init(eventLoops: [any EventLoop], pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
         loops = eventLoops.map {
-            LoopDelivery.Handle(eventLoop: $0, pages: pages, maximumPages: maximumPages, metrics: metrics)
+            LoopDelivery.Handle(eventLoop: $0, pages: pages, limits: limits, metrics: metrics)
         }
     }
 
@@ -90,12 +91,12 @@ final class StreamDelivery: CommitObserver {
             let events = parts.compactMap { $0.loops & bit == 0 ? nil : $0.events }
             guard !events.isEmpty || loop.awaitsCommits else { continue }
             told |= bit
-            loop.execute { $0.deliver(events, upTo: position) }
+            loop.post(events, upTo: position)
         }
         committedPosition.store(position, ordering: .sequentiallyConsistent)
         // Who began to wait in between either finds the position or is found here.
         for (index, loop) in loops.enumerated() where told & (1 << UInt64(index)) == 0 && loop.awaitsCommits {
-            loop.execute { $0.deliver([], upTo: position) }
+            loop.post([], upTo: position)
         }
     }
 
@@ -103,7 +104,7 @@ final class StreamDelivery: CommitObserver {
     func catchUp(_ handle: LoopDelivery.Handle) {
         let position = committedPosition.load(ordering: .sequentiallyConsistent)
         guard position > handle.onLoop.committedPosition else { return }
-        handle.execute { $0.deliver([], upTo: position) }
+        handle.post([], upTo: position)
     }
 
     func didFail(_ error: EventLogError) {
@@ -166,7 +167,7 @@ final class StreamDelivery: CommitObserver {
                 Part(
                     loops: part.loops,
                     events: CommittedEvents(
-                        owner: part.owner.user, events: FramedEvents($0, thread: part.owner.thread)))
+                        FramedEvents($0, thread: part.owner.thread), owner: part.owner.user))
             }
         }
     }

@@ -29,7 +29,7 @@ struct StreamEndpoint: Sendable {
         let metrics = StreamMetrics()
         let pages = ThreadPages(log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics)
         let delivery = StreamDelivery(
-            eventLoops: eventLoops, pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
+            eventLoops: eventLoops, pages: pages, limits: limits, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,

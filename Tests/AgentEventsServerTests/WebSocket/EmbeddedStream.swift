@@ -23,7 +23,7 @@ final class EmbeddedStream {
         let logger = Logger(label: "test")
         let metrics = StreamMetrics(factory: factory)
         let pages = ThreadPages(log: log, pageByteCount: limits.pageByteCount, metrics: metrics)
-        delivery = StreamDelivery(eventLoops: [loop], pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
+        delivery = StreamDelivery(eventLoops: [loop], pages: pages, limits: limits, metrics: metrics)
         let services = StreamServices(
             runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
             snapshotReaders: WorkerPool(workerCount: 1), emitters: WorkerPool(workerCount: 1), consumers: nil,
