@@ -65,7 +65,7 @@ final class LoopThread {
             subscription.deliver(committed, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
-        if somebodyCatchesUp, let events = committed.events { recent.append(events) } else { recent.clear() }
+        if somebodyCatchesUp { recent.append(committed) } else { recent.clear() }
     }
 
     /// A subscription is live.
