@@ -31,6 +31,26 @@ import Testing
         }
     }
 
+    /// What no request can have logged is refused with its whole commit.
+    @Test(arguments: [[], [2, 1], [1, 1]] as [[UInt64]])
+    func aKeyWhoseIdsDoNotRiseIsAConflict(_ sequences: [UInt64]) async throws {
+        try await withTemporaryFolder { folder in
+            let files = SQLiteEventLog(path: folder + "/log")
+            for log in [files, InMemoryEventLog()] as [any EventLog] {
+                _ = try await log.open()
+                var refused = commit(1, generation: 1)
+                refused.entries += commit(2, generation: 1).entries
+                let ids = sequences.map { EventID(generation: 1, sequence: $0) }
+                refused.keys = [KeyedEvents(key: "k_1", thread: "t_1", ids: ids)]
+                await expect(.conflict) { try await log.append(refused) }
+                #expect(try await log.thread("t_1") == nil)
+                try await log.append(commit(1, generation: 1))
+                #expect(try await log.recall("k_1", in: "t_1") == nil)
+            }
+            try await files.close()
+        }
+    }
+
     @Test func theIdsAreTheSameInMemory() async throws {
         let log = InMemoryEventLog()
         let first = try await emit(to: log)

@@ -122,6 +122,20 @@ import Testing
         }
     }
 
+    @Test func anIndexOfAnotherVersionIsRefused() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log")
+            _ = try await log.open()
+            try await log.append(commit(1, generation: 1))
+            try log.openConnection().write("changing") { database in
+                try RawStatement("UPDATE grdb_migrations SET identifier = 'another'", in: database).run()
+            }
+            try await log.close()
+            let message = try await expectRefusal(log.path, .unavailable)
+            #expect(message.contains("another version of this program"))
+        }
+    }
+
     /// A letter of the version that is damaged makes no other version.
     @Test func aDamagedVersionIsDamage() async throws {
         try await withTemporaryFolder { folder in
