@@ -228,6 +228,14 @@ final class SegmentStore: Sendable {
         return BlockReader(block.content, position: position, generation: block.header.generation)
     }
 
+    /// Says that blocks are about to be read.
+    func willRead(_ references: some Sequence<BlockReference>) throws(EventLogError) {
+        for reference in references {
+            guard let segment = segment(at: reference.block) else { continue }
+            try file(of: segment).willRead(BlockBuffer.initialByteCount, at: reference.block - segment.start)
+        }
+    }
+
     struct Block {
         var header: BlockHeader
         var content: UnsafeRawBufferPointer
