@@ -99,9 +99,12 @@ final class StreamDelivery: CommitObserver {
         }
     }
 
+    /// Up to where everything is committed. What of it concerns a loop may still be on its way there.
+    var currentPosition: UInt64 { committedPosition.load(ordering: .sequentiallyConsistent) }
+
     /// Tells a loop up to where everything is committed, behind what is on its way to it. Called on the loop.
     func catchUp(_ handle: LoopDelivery.Handle) {
-        let position = committedPosition.load(ordering: .sequentiallyConsistent)
+        let position = currentPosition
         guard position > handle.onLoop.committedPosition else { return }
         handle.execute { $0.deliver([], upTo: position) }
     }

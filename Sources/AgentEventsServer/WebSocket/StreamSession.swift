@@ -350,8 +350,9 @@ final class StreamSession {
 
     /// Answers what is committed, and what never will be.
     private func failReplies(_ error: EventLogError) {
-        sendReplies()
-        for reply in emissions.failReplies(error) { send(reply) }
+        // A commit may have been none of this loop's business.
+        let committed = max(loop.onLoop.committedPosition, services.delivery.currentPosition)
+        for reply in emissions.failReplies(behind: committed, error) { send(reply) }
         endIfIdle()
     }
 
