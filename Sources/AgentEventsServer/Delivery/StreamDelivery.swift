@@ -76,8 +76,10 @@ final class StreamDelivery: CommitObserver {
     }
 
     /// Closes every session because the service goes away.
-    func closeSessions() {
-        for loop in loops { loop.execute { $0.closeSessions() } }
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
+        for loop in loops { loop.execute { $0.closeSessions(waitsForAnswers: waitsForAnswers) } }
     }
 
     // MARK: Commits

@@ -92,5 +92,9 @@ struct StreamEndpoint: Sendable {
 
     /// Tells every open WebSocket that the service goes away (1001). Returns at once; the server ends when all are closed.
     /// May be called several times.
-    func closeConnections() { services.delivery.closeSessions() }
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeConnections(waitsForAnswers: Bool) {
+        services.delivery.closeSessions(waitsForAnswers: waitsForAnswers)
+    }
 }

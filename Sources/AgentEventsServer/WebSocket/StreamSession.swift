@@ -60,7 +60,7 @@ final class StreamSession {
         if let spread = loop.onLoop.spread {
             drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
         }
-        if loop.onLoop.isClosing { goAway() }
+        if loop.onLoop.isClosing { goAway(waitsForAnswers: true) }
     }
 
     /// The connection is gone. Work under way finishes and finds nobody to tell.
@@ -88,7 +88,7 @@ final class StreamSession {
     /// The service stops.
     ///
     /// - Parameter waitsForAnswers: whether what the client emitted is answered before.
-    func goAway(waitsForAnswers: Bool = true) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
+    func goAway(waitsForAnswers: Bool) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
 
     func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
@@ -289,8 +289,7 @@ final class StreamSession {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
         guard output.takesEmissions else {
-            throw ProtocolError(
-                .stopping, "the service stops; emit on another connection", isRetryable: true, thread: request.thread)
+            throw .stopsEmissions(in: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
@@ -309,10 +308,15 @@ final class StreamSession {
         let job = EmissionBatch(requests: batch, principal: principal, runtime: services.runtime)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        services.emitters.submit {
+        let isAccepted = services.emitters.submit {
             let replies = await job.run()
             eventLoop.execute { session.value.didEmit(replies) }
         }
+        guard !isAccepted else { return }
+        didEmit(
+            batch.map { request, tag in
+                EmissionReply(refusing: request, tag, .stopsEmissions(in: request.thread))
+            })
     }
 
     private func didEmit(_ replies: [EmissionReply]) {
