@@ -13,6 +13,7 @@ final class StreamDelivery: CommitObserver {
         var position: UInt64 = 0
     }
 
+    let sessions = OpenSessions()
     private let loops: [LoopDelivery.Handle]
     private let interest = Mutex(Interest())
     /// Up to where everything is committed, and on its way to the loops that it concerns.

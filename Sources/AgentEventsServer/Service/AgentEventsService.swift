@@ -227,6 +227,8 @@ public struct AgentEventsService: Service {
                             .init(service: serverGate, successTerminationBehavior: .ignore),
                         ], logger: logger)
                 ).run()
+                // The server does not wait for WebSockets: no task is kept for them.
+                await stream.waitForConnections()
             }
         } catch is CancellationError {
             // Cancelled by this service, at the end of the grace period or with the service itself.

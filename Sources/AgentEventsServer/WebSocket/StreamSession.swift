@@ -42,6 +42,7 @@ final class StreamSession {
 
     func begin() {
         services.metrics.connected()
+        services.delivery.sessions.didBegin()
         loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
@@ -73,6 +74,7 @@ final class StreamSession {
         replays.removeAll()
         snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
+        services.delivery.sessions.didEnd()
     }
 
     private func forget(_ subscription: StreamSubscription) {

@@ -78,7 +78,7 @@ struct EmissionReplyTests {
         }
     }
 
-    /// The connection closes behind the answers; from then on nothing further is taken.
+    /// The connection closes behind the answers, and the log behind the connections; from then on nothing further is taken.
     @Test func whatWasEmittedBeforeTheEndIsAnsweredAndNothingFurtherIsTaken() async throws {
         let log = HeldLog()
         try await withRunningService(log: log, runtime: Self.fullAtOnce) {
@@ -91,6 +91,9 @@ struct EmissionReplyTests {
                 // So many are always under way: there is something to wait for when the service closes.
                 let ahead = 5
                 for request in 1...ahead { try await socket.send(Self.emission(request)) }
+                try await socket.send(#"{"op":"ping"}"#)
+                #expect(try await socket.messages(until: "pong").events.isEmpty)
+                await log.waitForAppend()
                 await service.shutDown()
                 var request = ahead
                 var emitted = 0
@@ -108,8 +111,14 @@ struct EmissionReplyTests {
                 #expect(refusal?["code"] == "server.stopping" && refusal?["req"] == .integer(Int64(request)))
                 log.letAppendsGo()
                 while let frame = try await socket.nextUnlessReset() {
-                    if case .text(let text) = frame, text.contains("emitted") { emitted += 1 }
-                    if case .close(let code, _) = frame { #expect(code == 1001) }
+                    switch frame {
+                    case .text(let text):
+                        if text.contains("ping") { continue }
+                        #expect(text.contains(#""op":"emitted""#))
+                        emitted += 1
+                    case .close(let code, _): #expect(code == 1001)
+                    case .ping, .pong: break
+                    }
                 }
                 #expect(emitted == request - 1)
                 #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(emitted))
