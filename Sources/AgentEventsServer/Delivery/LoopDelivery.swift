@@ -106,12 +106,12 @@ final class LoopDelivery {
         }
     }
 
-    /// Closes every session, and those that come late. Called again, it waits no longer for those whose emissions are to
-    /// be answered.
-    func closeSessions() {
-        let waits = !isClosing
+    /// Closes every session, and those that come late.
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
         isClosing = true
-        for session in sessions.values { session.goAway(waitsForAnswers: waits) }
+        for session in sessions.values { session.goAway(waitsForAnswers: waitsForAnswers) }
     }
 
     /// The session has emitted, or is about to: it is told of every commit.

@@ -14,6 +14,7 @@ final class StreamDelivery: CommitObserver {
         var position: UInt64 = 0
     }
 
+    let sessions = OpenSessions()
     private let loops: [LoopDelivery.Handle]
     private let interest = Mutex(Interest())
     /// Up to where everything is committed, and on its way to the loops that it concerns.
@@ -77,8 +78,10 @@ final class StreamDelivery: CommitObserver {
     }
 
     /// Closes every session because the service goes away.
-    func closeSessions() {
-        for loop in loops { loop.execute { $0.closeSessions() } }
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
+        for loop in loops { loop.execute { $0.closeSessions(waitsForAnswers: waitsForAnswers) } }
     }
 
     // MARK: Commits
@@ -100,9 +103,12 @@ final class StreamDelivery: CommitObserver {
         }
     }
 
+    /// Up to where everything is committed. What of it concerns a loop may still be on its way there.
+    var currentPosition: UInt64 { committedPosition.load(ordering: .sequentiallyConsistent) }
+
     /// Tells a loop up to where everything is committed, behind what is on its way to it. Called on the loop.
     func catchUp(_ handle: LoopDelivery.Handle) {
-        let position = committedPosition.load(ordering: .sequentiallyConsistent)
+        let position = currentPosition
         guard position > handle.onLoop.committedPosition else { return }
         handle.post([], upTo: position)
     }
