@@ -87,9 +87,9 @@ import Testing
         let marks: [RunMark?] = [.started("r_1", sequence: 1), nil, .ended(startSequence: 1)]
         var plan = Self.plan(entries, marks: marks)
         plan.newThreads = [StoredThread(number: 9, owner: Self.owner, oldest: entries[0].id)]
-        let key = PlannedKey(
-            thread: 9, key: "k_1", first: EventID(generation: 3, sequence: 2), count: 2,
-            time: Timestamp(milliseconds: -4))
+        let ids = try #require(
+            RisingIDs([2, 3, 5, 900, 901].map { EventID(generation: 3, sequence: $0) }))
+        let key = PlannedKey(thread: 9, key: "k_1", ids: ids, time: Timestamp(milliseconds: -4))
         plan.keys = [key]
         let encoded = BlockEncoder.encode(entries, plan: plan, at: 0, synced: 0)
         try encoded.bytes.withUnsafeBytes { bytes in

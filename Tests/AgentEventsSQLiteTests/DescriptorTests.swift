@@ -1,7 +1,8 @@
 import AgentEvents
-import AgentEventsSQLite
 import Foundation
 import Testing
+
+@testable import AgentEventsSQLite
 
 #if canImport(Glibc)
     import Glibc
@@ -45,6 +46,34 @@ import Testing
                     let page = try await log.read(LogRead(.all(afterOffset: 0), maximumByteCount: .max))
                     guard page.events.count == 110 else { exit(2) }
                     try await log.close()
+                }
+            }
+        }
+
+        /// A file that was begun half-way would be in the way of the next attempt.
+        @Test func aFileIsBegunOnceThereAreDescriptors() async {
+            await #expect(processExitsWith: .success) {
+                try await withTemporaryFolder { folder in
+                    var limit = rlimit()
+                    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                    limit.rlim_cur = min(limit.rlim_max, 200)
+                    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                    for free in 0...1 {
+                        let blocks = SegmentFolder(path: folder)
+                        var taken: [CInt] = []
+                        while case let number = open("/dev/null", O_RDONLY), number >= 0 { taken.append(number) }
+                        for number in taken.suffix(free) { close(number) }
+                        taken.removeLast(free)
+                        do throws(FileDescriptor.Failure) {
+                            _ = try blocks.begin("a_\(free)")
+                            exit(2)
+                        } catch {
+                            guard error.systemError == EMFILE else { exit(3) }
+                        }
+                        for number in taken { close(number) }
+                        _ = try blocks.begin("a_\(free)")
+                        blocks.close()
+                    }
                 }
             }
         }

@@ -48,7 +48,7 @@ public final class InMemoryEventLog: EventLog {
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             state.keys.forget(at: commit.time)
             let byteCount = commit.entries.reduce(state.events.byteCount) { $0 + $1.bytes.count }
-            let keyByteCount = state.keys.byteCount + InMemoryKeys.byteCount(of: commit.keys)
+            let keyByteCount = state.keys.byteCount + (try InMemoryKeys.byteCount(of: commit.keys))
             try checkCapacity(byteCount + keyByteCount + state.values.byteCount)
             try state.events.append(commit)
             for keyed in commit.keys { state.keys.append(keyed, time: commit.time) }

@@ -6,43 +6,57 @@ struct InMemoryKeys: Sendable {
     }
 
     private struct Known: Sendable {
-        /// Rising by one from there.
-        let first: EventID
-        let count: Int
+        let ids: RisingIDs
         let time: Timestamp
     }
 
     static let lifetimeMilliseconds: Int64 = 24 * 60 * 60 * 1000
-    /// What a key costs beside its text, about.
+    /// What a key costs beside its text, and what a gap in its ids costs, about.
     private static let overhead = 128
+    private static let gapByteCount = 16
 
     private var known: [Name: Known] = [:]
     /// In the order in which they came; those before ``start`` are forgotten.
-    private var order: [(name: Name, time: Timestamp)] = []
+    private var order: [(name: Name, time: Timestamp, byteCount: Int)] = []
     private var start = 0
 
     /// How many bytes are taken for keys, about.
     private(set) var byteCount = 0
 
-    static func byteCount(of keys: [KeyedEvents]) -> Int { keys.reduce(0) { $0 + byteCount(of: $1.key) } }
+    /// - Returns: how many bytes keys take, about.
+    /// - Throws: `log.conflict` when ids are none that a request can have.
+    static func byteCount(of keys: [KeyedEvents]) throws(EventLogError) -> Int {
+        var byteCount = 0
+        for keyed in keys {
+            guard let ids = RisingIDs(keyed.ids) else {
+                throw EventLogError(.conflict, "the events of the key \(keyed.key) are none, or do not rise")
+            }
+            byteCount += self.byteCount(of: keyed.key, ids)
+        }
+        return byteCount
+    }
 
-    private static func byteCount(of key: IdempotencyKey) -> Int { key.rawValue.utf8.count + overhead }
+    private static func byteCount(of key: IdempotencyKey, _ ids: RisingIDs) -> Int {
+        key.rawValue.utf8.count + overhead + ids.gaps.count * gapByteCount
+    }
 
+    /// Takes over a key whose bytes were counted.
     mutating func append(_ keyed: KeyedEvents, time: Timestamp) {
-        guard let first = keyed.ids.first else { return }
+        guard let ids = RisingIDs(keyed.ids) else { preconditionFailure("its bytes were counted, so its ids rise") }
         let name = Name(thread: keyed.thread, key: keyed.key)
-        known[name] = Known(first: first, count: keyed.ids.count, time: time)
-        order.append((name, time))
-        byteCount += Self.byteCount(of: keyed.key)
+        let byteCount = Self.byteCount(of: keyed.key, ids)
+        known[name] = Known(ids: ids, time: time)
+        order.append((name, time, byteCount))
+        self.byteCount += byteCount
     }
 
     /// Forgets keys that do not count any more.
     mutating func forget(at now: Timestamp) {
         while start < order.count, !Self.counts(order[start].time, at: now) {
-            let (name, time) = order[start]
+            let (name, time, byteCount) = order[start]
             // It may have been used again since.
             if known[name]?.time == time { known[name] = nil }
-            byteCount -= Self.byteCount(of: name.key)
+            self.byteCount -= byteCount
             start += 1
         }
         guard start * 2 > order.count else { return }
@@ -52,9 +66,7 @@ struct InMemoryKeys: Sendable {
 
     func ids(of key: IdempotencyKey, in thread: ThreadID, at now: Timestamp) -> [EventID]? {
         guard let known = known[Name(thread: thread, key: key)], Self.counts(known.time, at: now) else { return nil }
-        return (0..<UInt64(known.count)).map {
-            EventID(generation: known.first.generation, sequence: known.first.sequence + $0)
-        }
+        return known.ids.ids
     }
 
     private static func counts(_ time: Timestamp, at now: Timestamp) -> Bool {

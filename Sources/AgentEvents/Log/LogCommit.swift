@@ -51,7 +51,8 @@ public final class ThreadOwner: Sendable {
 public struct KeyedEvents: Sendable {
     public var key: IdempotencyKey
     public var thread: ThreadID
-    /// At least one, rising by one.
+    /// At least one, rising, all of the commit and of its generation. They rise by one, except where events in between
+    /// closed what one of them ended: `agent_failed` may be 4 where the event before it in the request is 2.
     public var ids: [EventID]
 
     public init(key: IdempotencyKey, thread: ThreadID, ids: [EventID]) {

@@ -84,7 +84,7 @@ struct SinkPumpStateMachine: Sendable {
         failures += 1
         if isStopping, settings.isDurable { return end(.interrupted) }
         switch advice {
-        case .after(let pause) where !isStopping:
+        case .after(let pause) where pause > .zero && !isStopping:
             return .pauseFor(pause)
         case .asUsual, .after:
             attempts += 1

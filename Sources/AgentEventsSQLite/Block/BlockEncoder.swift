@@ -80,8 +80,9 @@ struct BlockEncoder {
     private mutating func add(_ key: PlannedKey) {
         var content: [UInt8] = []
         content.append(number: UInt64(bitPattern: key.time.milliseconds))
-        content.append(number: key.first.sequence)
-        content.append(number: UInt64(key.count))
+        content.append(number: key.ids.first.sequence)
+        content.append(number: UInt64(key.ids.count))
+        content.append(gaps: key.ids.gaps)
         content.append(text: key.key.rawValue)
         begin(.key, thread: key.thread, sequence: 0, byteCount: content.count)
         commit.bytes.append(contentsOf: content)

@@ -1,7 +1,11 @@
 /// What stands before a block's records: 32 bytes, numbers little-endian.
 struct BlockHeader: Hashable, Sendable {
     static let byteCount = 32
-    private static let magic: UInt32 = 0x3142_4541  // "AEB1"
+    /// What blocks of this version begin with. It is another one whenever they are written differently in any way.
+    static let version = "AEB2"
+    private static let magic: UInt32 = 0x3242_4541
+    /// What blocks of any version begin with.
+    private static let family = "AEB"
 
     /// The size of the records.
     var contentByteCount: Int
@@ -34,6 +38,22 @@ struct BlockHeader: Hashable, Sendable {
         synced = Int64(bitPattern: Self.number(bytes, 16, as: UInt64.self))
         endsCommit = flags == 1
         checksum = Self.number(bytes, 28, as: UInt32.self)
+    }
+
+    /// What a block of another version begins with, which `bytes` are from its first to its last, or the start of; `nil`
+    /// when they are none.
+    static func otherVersion(_ bytes: UnsafeRawBufferPointer, at position: Int64) -> String? {
+        guard bytes.count >= byteCount, bytes.starts(with: family.utf8) else { return nil }
+        let found = String(decoding: bytes[..<version.utf8.count], as: UTF8.self)
+        guard found != version else { return nil }
+        // One of this version is one, whatever became of its first bytes.
+        var block = [UInt8](bytes)
+        block.replaceSubrange(..<version.utf8.count, with: version.utf8)
+        let isOurs = block.withUnsafeBytes { block in
+            guard let header = BlockHeader(block), header.blockByteCount <= block.count else { return false }
+            return header.isIntact(UnsafeRawBufferPointer(rebasing: block[..<header.blockByteCount]), at: position)
+        }
+        return isOurs ? nil : found
     }
 
     /// Where the first header could begin.
@@ -73,9 +93,9 @@ struct BlockHeader: Hashable, Sendable {
         return Checksum.of(content, seed: seed(at: position))
     }
 
-    /// What the checksum depends on besides the content: the place, and the rest of the header.
+    /// What the checksum depends on besides the content: the version, the place, and the rest of the header.
     private func seed(at position: Int64) -> UInt64 {
-        var seed = UInt64(bitPattern: position) &* 0xD6E8_FEB8_6659_FD93 ^ generation
+        var seed = (UInt64(bitPattern: position) ^ UInt64(Self.magic) << 32) &* 0xD6E8_FEB8_6659_FD93 ^ generation
         seed = seed &* 0xA24B_AED4_963E_E407 ^ UInt64(bitPattern: synced)
         return seed &* 0x9FB2_1C65_1E98_DF25 ^ (endsCommit ? 1 : 0)
     }

@@ -17,7 +17,7 @@ enum BlockRecord {
         case runEnded = 2
         /// A thread gets its number: thread id, user id.
         case thread = 3
-        /// An idempotency key of a thread: time, first sequence, count, key.
+        /// An idempotency key of a thread: time, first sequence, count, gaps, key.
         case key = 4
     }
 
@@ -70,14 +70,14 @@ extension ByteReader {
 
     private mutating func plannedKey(_ head: BlockRecordHead, generation: UInt64) -> PlannedKey? {
         guard let time = number(), let sequence = number(), let count = number(),
-            let count = Int(exactly: count), PlannedKey.isValid(count: count),
-            let key = text().flatMap({ try? IdempotencyKey($0) })
+            let gaps = gaps(), let key = text().flatMap({ try? IdempotencyKey($0) })
         else { return nil }
         return PlannedKey(
             thread: head.thread,
             key: key,
             first: EventID(generation: generation, sequence: sequence),
             count: count,
+            gaps: gaps,
             time: Timestamp(milliseconds: Int64(bitPattern: time))
         )
     }

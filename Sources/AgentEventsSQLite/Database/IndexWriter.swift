@@ -87,6 +87,8 @@ final class IndexWriter: Sendable {
     }
 
     private func write(_ update: IndexUpdate, _ doing: String) throws(EventLogError) {
+        // What an update took that failed is in no other: one behind it would say that the index has it.
+        try check()
         try connection.blocks.synchronize(upTo: update.end)
         try connection.write(doing) { database in
             try database.inTransaction(.immediate) {

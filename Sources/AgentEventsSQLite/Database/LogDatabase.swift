@@ -187,25 +187,25 @@ enum LogDatabase {
 
     static func insert(_ key: PlannedKey, in database: Database) throws {
         let sql =
-            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count, checksum) "
-            + "VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count, gaps, checksum) "
+            + "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         let statement = try RawStatement(sql, in: database)
         statement.bind(key.time.milliseconds, at: 1)
         statement.bind(key.thread, at: 2)
         statement.bind(key.key.rawValue, at: 3)
-        statement.bind(key.first.generation, at: 4)
-        statement.bind(key.first.sequence, at: 5)
-        statement.bind(Int64(key.count), at: 6)
-        statement.bind(checksum(key), at: 7)
-        try statement.run()
+        statement.bind(key.ids.first.generation, at: 4)
+        statement.bind(key.ids.first.sequence, at: 5)
+        statement.bind(UInt64(key.ids.count), at: 6)
+        var gaps: [UInt8] = []
+        gaps.append(gaps: key.ids.gaps)
+        statement.bind(checksum(key, gaps: gaps), at: 8)
+        try statement.run(binding: gaps, at: 7)
     }
 
-    private static func checksum(_ key: PlannedKey) -> Int64 {
+    private static func checksum(_ key: PlannedKey, gaps: [UInt8]) -> Int64 {
         let time = UInt64(bitPattern: key.time.milliseconds)
-        let numbers = [
-            time, key.thread, key.first.generation, key.first.sequence, UInt64(bitPattern: Int64(key.count)),
-        ]
-        return RowChecksum.of(.keyed, numbers, [key.key.rawValue])
+        let numbers = [time, key.thread, key.ids.first.generation, key.ids.first.sequence, UInt64(key.ids.count)]
+        return RowChecksum.of(.keyed, numbers, [key.key.rawValue], bytes: gaps)
     }
 
     /// Deletes some keys that are older than 24 hours.
@@ -219,20 +219,27 @@ enum LogDatabase {
 
     /// The latest events of a key, whenever they were.
     static func recall(_ key: IdempotencyKey, number: UInt64, in database: Database) throws -> PlannedKey? {
-        let sql = "SELECT generation, sequence, count, time, checksum FROM keyed WHERE thread = ? AND key = ?"
+        let sql = "SELECT generation, sequence, count, gaps, time, checksum FROM keyed WHERE thread = ? AND key = ?"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         statement.bind(key.rawValue, at: 2)
         guard try statement.step() else { return nil }
-        let planned = PlannedKey(
-            thread: number,
-            key: key,
-            first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
-            count: Int(clamping: statement.integer(2)),
-            time: Timestamp(milliseconds: statement.integer(3))
-        )
-        guard statement.integer(4) == checksum(planned), PlannedKey.isValid(count: planned.count) else {
+        let bytes = [UInt8](statement.bytes(3))
+        let planned = bytes.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            return reader.gaps().flatMap { gaps in
+                PlannedKey(
+                    thread: number,
+                    key: key,
+                    first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
+                    count: statement.unsigned(2),
+                    gaps: gaps,
+                    time: Timestamp(milliseconds: statement.integer(4))
+                )
+            }
+        }
+        guard let planned, statement.integer(5) == checksum(planned, gaps: bytes) else {
             throw LogConnection.corrupt("a key of thread number \(number)")
         }
         return planned

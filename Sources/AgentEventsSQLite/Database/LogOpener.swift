@@ -25,9 +25,10 @@ struct LogOpener {
         }
         do {
             try migrate(pool)
-            let (indexedThrough, lastStart, removed) = try pool.read { database in
+            let (indexedThrough, generation, lastStart, removed) = try pool.read { database in
                 (
                     try LogDatabase.meta("indexed_through", in: database),
+                    try LogDatabase.meta("generation", in: database),
                     try LogDatabase.meta("last_start", in: database),
                     try RetentionDatabase.removed(in: database)
                 )
@@ -35,6 +36,7 @@ struct LogOpener {
             let recovery = SegmentRecovery(
                 folder: path + "-blocks",
                 indexedThrough: indexedThrough,
+                generation: generation,
                 lastStart: lastStart,
                 removed: removed,
                 limits: SegmentStore.Limits(
@@ -105,7 +107,7 @@ struct LogOpener {
     private func migrate(_ pool: DatabasePool) throws {
         let migrator = LogSchema.migrator
         guard try !pool.read(migrator.hasBeenSuperseded) else {
-            throw EventLogError(.unavailable, "\(path) was written by a newer version of this program")
+            throw EventLogError(.unavailable, "\(path) was written by another version of this program")
         }
         try migrator.migrate(pool)
     }

@@ -134,7 +134,7 @@ struct LogReader: Sendable {
         var known = pending
         if known == nil { known = try stored(key, in: thread, number: number) }
         guard let known, known.time.milliseconds > now.milliseconds - LogDatabase.keyLifetime else { return nil }
-        return known.ids
+        return known.ids.ids
     }
 
     private func stored(

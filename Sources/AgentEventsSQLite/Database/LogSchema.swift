@@ -12,7 +12,7 @@ import GRDB
 enum LogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("index of blocks in files") { database in
+        migrator.registerMigration("index of blocks AEB2") { database in
             try database.execute(
                 sql: """
                     CREATE TABLE thread (
@@ -30,7 +30,7 @@ enum LogSchema {
                     CREATE TABLE keyed (
                         number INTEGER PRIMARY KEY, time INTEGER NOT NULL, thread INTEGER NOT NULL, key TEXT NOT NULL,
                         generation INTEGER NOT NULL, sequence INTEGER NOT NULL, count INTEGER NOT NULL,
-                        checksum INTEGER NOT NULL, UNIQUE (thread, key)
+                        gaps BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (thread, key)
                     );
                     CREATE TABLE state (
                         kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,

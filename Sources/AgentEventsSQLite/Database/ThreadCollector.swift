@@ -2,6 +2,9 @@ import AgentEvents
 
 /// Gathers a page of one thread's events out of blocks, by references in order. References may overlap.
 struct ThreadCollector: ~Copyable {
+    /// A read that takes longer came from the disk.
+    private static let slowRead = Duration.microseconds(40)
+
     private let thread: ThreadID
     private let number: UInt64
     /// The last sequence that is wanted.
@@ -10,6 +13,9 @@ struct ThreadCollector: ~Copyable {
     private let blocks: SegmentStore
     private var buffer = BlockBuffer()
     private var byteCount = 0
+    /// Whether blocks come from the disk, and not from the memory of the system. They lie far apart, so the system does
+    /// not guess which comes next.
+    private var isCold = false
     /// The sequence that comes next.
     private(set) var next: UInt64
     private(set) var events: [StoredEvent] = []
@@ -51,11 +57,24 @@ struct ThreadCollector: ~Copyable {
     mutating func collect(_ references: [BlockReference], end: UInt64) throws(EventLogError) -> Bool {
         guard !isComplete, end >= next, !references.isEmpty else { return !isComplete }
         let start = references.lastIndex { $0.sequence <= next } ?? 0
-        for reference in references[start...] where !isComplete {
-            var block = try blocks.block(at: reference.block, &buffer)
+        if isCold { try readAhead(references[start...]) }
+        var time = ContinuousClock.now
+        for index in start..<references.count where !isComplete {
+            var block = try blocks.block(at: references[index].block, &buffer)
             try collect(&block)
+            let now = ContinuousClock.now
+            if !isCold, time.duration(to: now) > Self.slowRead {
+                isCold = true
+                try readAhead(references[(index + 1)...])
+            }
+            time = now
         }
         return !isComplete
+    }
+
+    /// - Parameter references: those that come next; nearly each has an event that is wanted.
+    private func readAhead(_ references: ArraySlice<BlockReference>) throws(EventLogError) {
+        try blocks.willRead(references.prefix(max(0, request.maximumCount - events.count)))
     }
 
     private mutating func collect(_ block: inout BlockReader) throws(EventLogError) {

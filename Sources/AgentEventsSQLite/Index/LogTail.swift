@@ -207,10 +207,13 @@ struct LogTail: Sendable {
 
     /// A key comes with events of its thread, so the thread is in memory.
     private func planned(_ keyed: KeyedEvents, time: Timestamp) throws(EventLogError) -> PlannedKey {
-        guard let number = byThread[keyed.thread].map({ planning[$0].number }), let first = keyed.ids.first else {
+        guard let number = byThread[keyed.thread].map({ planning[$0].number }) else {
             throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
         }
-        return PlannedKey(thread: number, key: keyed.key, first: first, count: keyed.ids.count, time: time)
+        guard let ids = RisingIDs(keyed.ids) else {
+            throw EventLogError(.conflict, "the events of the key \(keyed.key) are none, or do not rise")
+        }
+        return PlannedKey(thread: number, key: keyed.key, ids: ids, time: time)
     }
 
     /// Takes a commit over that is durable.

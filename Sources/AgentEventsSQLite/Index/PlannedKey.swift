@@ -5,15 +5,29 @@ struct PlannedKey: Hashable, Sendable {
     /// The thread's number.
     let thread: UInt64
     let key: IdempotencyKey
-    let first: EventID
-    let count: Int
+    let ids: RisingIDs
     /// When it was committed; it counts for 24 hours.
     let time: Timestamp
 
-    /// Whether a request can have logged so many events; anything else was not written by this program.
-    static func isValid(count: Int) -> Bool { (1...1 << 24).contains(count) }
+    init(thread: UInt64, key: IdempotencyKey, ids: RisingIDs, time: Timestamp) {
+        self.thread = thread
+        self.key = key
+        self.ids = ids
+        self.time = time
+    }
 
-    var ids: [EventID] {
-        (0..<UInt64(count)).map { EventID(generation: first.generation, sequence: first.sequence + $0) }
+    /// What was stored; `nil` when a request cannot have logged that.
+    init?(
+        thread: UInt64,
+        key: IdempotencyKey,
+        first: EventID,
+        count: UInt64,
+        gaps: [RisingIDs.Gap],
+        time: Timestamp
+    ) {
+        guard let count = Int(exactly: count), count <= 1 << 24,
+            let ids = RisingIDs(first: first, count: count, gaps: gaps)
+        else { return nil }
+        self.init(thread: thread, key: key, ids: ids, time: time)
     }
 }

@@ -1,7 +1,7 @@
 /// The checksum of a row of the index, so that a damaged value is noticed where it is read. Chunks have their own, in the
 /// body.
 enum RowChecksum {
-    /// What a row is taken for nothing else by.
+    /// So that a row of one table is not taken for another's.
     enum Table: UInt64 {
         case thread = 1
         case openRun, keyed, state, meta, removed

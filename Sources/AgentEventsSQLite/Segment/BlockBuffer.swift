@@ -1,7 +1,7 @@
 /// Memory that blocks are read into, one after the other.
 struct BlockBuffer: ~Copyable {
     /// Enough for the usual block at once.
-    private static let initialByteCount = BlockEncoder.capacity + 1024
+    static let initialByteCount = BlockEncoder.capacity + 1024
 
     private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: initialByteCount, alignment: 8)
 

@@ -33,28 +33,31 @@ final class SegmentFolder: Sendable {
         }
     }
 
-    /// Makes a file, whose name is on the disk then.
+    /// Makes a file, whose name is on the disk then. Where there is no descriptor for that, it has made none.
     ///
     /// - Parameter name: there is no such file.
     func begin(_ name: String) throws(FileDescriptor.Failure) -> FileDescriptor {
         let target = path + "/" + name
-        let held = held.withLock { held in
-            defer { held.next = nil }
-            return held
-        }
-        guard access(target, F_OK) != 0 else { throw FileDescriptor.Failure(systemError: EEXIST) }
-        let file: FileDescriptor
-        if let next = held.next, rename(nextPath, target) == 0 {
-            file = next
-        } else {
-            file = try FileDescriptor(path: target, .creating)
-        }
-        if let folder = held.folder {
+        return try held.withLock { (held) throws(FileDescriptor.Failure) in
+            guard access(target, F_OK) != 0 else { throw FileDescriptor.Failure(systemError: EEXIST) }
+            // Everything that needs a descriptor comes before the file is there, and stays open when the rest fails.
+            let folder: FileDescriptor
+            if let open = held.folder {
+                folder = open
+            } else {
+                folder = try FileDescriptor(path: path, .reading)
+                held.folder = folder
+            }
+            let file: FileDescriptor
+            if let next = held.next, rename(nextPath, target) == 0 {
+                file = next
+            } else {
+                file = try FileDescriptor(path: target, .creating)
+            }
+            held.next = nil
             try folder.synchronizeAll()
-        } else {
-            try FileDescriptor.synchronizeFolder(path)
+            return file
         }
-        return file
     }
 
     /// No file is begun any more.

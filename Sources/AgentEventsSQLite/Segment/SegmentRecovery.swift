@@ -8,6 +8,8 @@ struct SegmentRecovery {
     let folder: String
     /// Up to there the blocks are in the index, and were on the disk before.
     let indexedThrough: Int64
+    /// The number of the last opening; 0 when that is not known, or there was none.
+    let generation: Int64
     /// Where the blocks of the last opening begin, if it wrote any; 0 when that is not known.
     let lastStart: Int64
     /// The blocks that were removed on purpose.
@@ -19,12 +21,14 @@ struct SegmentRecovery {
     /// - Returns: the blocks, and behind the last of them.
     func open() throws(EventLogError) -> (store: SegmentStore, end: Int64) {
         var segments = try listSegments()
+        try checkVersion(of: segments)
         try checkNothingMissing(in: segments)
         guard indexedThrough <= segments.last?.end ?? 0 else {
             throw LogConnection.corrupt(
                 "events up to \(indexedThrough) are known, but the files in \(folder) end before")
         }
         let end = try intactEnd(of: segments)
+        try checkLosesNoHistory(segments, intactUpTo: end, in: store(segments))
         var removesFiles = false
         while let last = segments.last, last.end > end || last.byteCount == 0 {
             segments.removeLast()
@@ -170,7 +174,7 @@ struct SegmentRecovery {
         }
     }
 
-    private func changing(
+    func changing(
         _ path: String,
         _ body: () throws(FileDescriptor.Failure) -> Void
     ) throws(EventLogError) {

@@ -33,8 +33,17 @@ final class SegmentStore: Sendable {
     private let allocationByteCount: Int
     private let now: @Sendable () -> Timestamp
     let list: Mutex<SegmentList>
-    /// Up to where everything is on the disk, for certain.
-    private let syncedEnd: Mutex<Int64>
+    private let flushed: Mutex<Flushed>
+    /// Of two flushes of a file at a time, only one would get the error.
+    private let flushTurn = Mutex(())
+
+    private struct Flushed: Sendable {
+        /// Up to where everything is on the disk, for certain.
+        var end: Int64
+        /// Why the first flush that failed did. The system says once that bytes could not be written, and gives them up: a
+        /// flush that is tried again succeeds without them.
+        var error: EventLogError?
+    }
 
     /// - Parameters:
     ///   - segments: the files in the folder, in order; blocks written now go into further ones.
@@ -44,11 +53,11 @@ final class SegmentStore: Sendable {
         allocationByteCount = limits.allocationByteCount
         now = limits.now
         list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
-        syncedEnd = Mutex(synced)
+        flushed = Mutex(Flushed(end: synced))
     }
 
     /// Up to where everything is on the disk, for certain.
-    var synced: Int64 { syncedEnd.withLock { $0 } }
+    var synced: Int64 { flushed.withLock { $0.end } }
 
     /// All files of blocks, in order.
     var segments: [Segment] { list.withLock { $0.segments } }
@@ -58,7 +67,9 @@ final class SegmentStore: Sendable {
     /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
     ///
     /// - Returns: whether the file before is complete, and no longer written to.
+    /// - Throws: also the error of any flush that failed before.
     func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) -> Bool {
+        try checkFlushes()
         let last = list.withLock { list in list.isLastComplete ? nil : list.last.map { ($0, list.file(of: $0)) } }
         guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
             if !isNewSegment {
@@ -87,11 +98,9 @@ final class SegmentStore: Sendable {
     private func begin(_ bytes: [UInt8], at position: Int64) throws(EventLogError) {
         let name = Segment.name(start: position)
         let path = folder.path + "/" + name
-        let file = try failing("making", path) { () throws(FileDescriptor.Failure) in
-            // A file that is complete can be closed once it is on the disk.
-            try withDescriptors(flushing: true) { () throws(FileDescriptor.Failure) in
-                try folder.begin(name)
-            }
+        // A file that is complete can be closed once it is on the disk.
+        let file = try withDescriptors("making", path, flushing: true) { () throws(FileDescriptor.Failure) in
+            try folder.begin(name)
         }
         var segment = Segment(start: position, end: position, path: path)
         segment.begun = now()
@@ -100,38 +109,47 @@ final class SegmentStore: Sendable {
         folder.prepare()
     }
 
-    /// Where there are too many open files, does something once more without those that are open for readers only.
+    /// Where there are too many open files, does something once more without those that need not be open: all that end
+    /// before what is not on the disk for certain, readers' and finished ones of the writer alike, but not the last.
     private func withDescriptors<Result>(
+        _ doing: String,
+        _ path: String,
         flushing: Bool = false,
         _ body: () throws(FileDescriptor.Failure) -> Result
-    ) throws(FileDescriptor.Failure) -> Result {
+    ) throws(EventLogError) -> Result {
         do throws(FileDescriptor.Failure) {
             return try body()
         } catch {
-            guard error.systemError == EMFILE || error.systemError == ENFILE else { throw error }
-            if flushing { try? synchronize(upTo: list.withLock { $0.last?.end ?? 0 }) }
-            let synced = synced
-            list.withLock { $0.closeFiles(before: synced) }
-            return try body()
+            guard error.systemError == EMFILE || error.systemError == ENFILE else {
+                throw EventLogError(systemError: error.systemError, doing: doing, path: path)
+            }
         }
+        if flushing { try synchronize(upTo: list.withLock { $0.last?.end ?? 0 }) }
+        let synced = synced
+        list.withLock { $0.closeFiles(before: synced) }
+        return try failing(doing, path, body)
     }
 
     private func write(_ bytes: [UInt8], to file: FileDescriptor, in segment: inout Segment) throws(EventLogError) {
         let size = segment.byteCount
         let newSize = size + Int64(bytes.count)
-        do throws(FileDescriptor.Failure) {
+        do throws(EventLogError) {
             if allocationByteCount > 0, newSize > segment.allocatedByteCount {
-                let zeros = [UInt8](
-                    repeating: 0, count: Int(newSize - segment.allocatedByteCount) + allocationByteCount)
-                try file.write(zeros, at: segment.allocatedByteCount)
-                try file.synchronize()
+                let start = segment.allocatedByteCount
+                let zeros = [UInt8](repeating: 0, count: Int(newSize - start) + allocationByteCount)
+                try failing("writing", segment.path) { () throws(FileDescriptor.Failure) in
+                    try file.write(zeros, at: start)
+                }
+                try flushing("writing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
                 segment.allocatedByteCount += Int64(zeros.count)
             }
-            try file.write(bytes, at: size)
+            try failing("writing", segment.path) { () throws(FileDescriptor.Failure) in
+                try file.write(bytes, at: size)
+            }
         } catch {
             // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
-            try? file.cut(to: size)
-            throw EventLogError(systemError: error.systemError, doing: "writing", path: segment.path)
+            try? flushing("cutting", segment.path) { () throws(FileDescriptor.Failure) in try file.cut(to: size) }
+            throw error
         }
         segment.end += Int64(bytes.count)
         segment.allocatedByteCount = max(segment.allocatedByteCount, newSize)
@@ -149,7 +167,7 @@ final class SegmentStore: Sendable {
         let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
         guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
         var segment = last.0
-        try failing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
+        try flushing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
             try file.cut(to: segment.byteCount)
         }
         segment.allocatedByteCount = segment.byteCount
@@ -157,20 +175,44 @@ final class SegmentStore: Sendable {
     }
 
     /// Returns when everything before a position is on the disk.
+    ///
+    /// - Throws: also the error of any flush that failed before.
     func synchronize(upTo end: Int64) throws(EventLogError) {
+        try checkFlushes()
         let synced = synced
         guard synced < end else { return }
         let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
         for segment in segments where segment.start < end {
             do throws(EventLogError) {
                 let file = try file(of: segment)
-                try failing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+                try flushing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
             } catch {
                 // What was removed meanwhile was on the disk before.
                 if list.withLock({ $0.contains(segment) }) { throw error }
             }
         }
-        syncedEnd.withLock { $0 = max($0, end) }
+        flushed.withLock { $0.end = max($0.end, end) }
+    }
+
+    private func checkFlushes() throws(EventLogError) {
+        if let error = flushed.withLock({ $0.error }) { throw error }
+    }
+
+    /// Does something that flushes, when none has failed, and keeps the error when it fails.
+    private func flushing(
+        _ doing: String,
+        _ path: String,
+        _ body: () throws(FileDescriptor.Failure) -> Void
+    ) throws(EventLogError) {
+        try flushTurn.withLock { _ throws(EventLogError) in
+            try checkFlushes()
+            do throws(EventLogError) {
+                try failing(doing, path, body)
+            } catch {
+                flushed.withLock { $0.error = error }
+                throw error
+            }
+        }
     }
 
     // MARK: Reading
@@ -184,6 +226,14 @@ final class SegmentStore: Sendable {
             throw LogConnection.corrupt("the block at \(position) is missing or its checksum is wrong")
         }
         return BlockReader(block.content, position: position, generation: block.header.generation)
+    }
+
+    /// Says that blocks are about to be read.
+    func willRead(_ references: some Sequence<BlockReference>) throws(EventLogError) {
+        for reference in references {
+            guard let segment = segment(at: reference.block) else { continue }
+            try file(of: segment).willRead(BlockBuffer.initialByteCount, at: reference.block - segment.start)
+        }
     }
 
     struct Block {
@@ -245,10 +295,8 @@ final class SegmentStore: Sendable {
 
     private func file(of segment: Segment) throws(EventLogError) -> FileDescriptor {
         if let file = list.withLock({ $0.file(of: segment) }) { return file }
-        let file = try failing("opening", segment.path) { () throws(FileDescriptor.Failure) in
-            try withDescriptors { () throws(FileDescriptor.Failure) in
-                try FileDescriptor(path: segment.path, .reading)
-            }
+        let file = try withDescriptors("opening", segment.path) { () throws(FileDescriptor.Failure) in
+            try FileDescriptor(path: segment.path, .reading)
         }
         list.withLock { $0.keep(file, of: segment) }
         return file

@@ -77,6 +77,14 @@ final class FileDescriptor: Sendable {
         return count
     }
 
+    /// Says that a part of the file is about to be read, so that it comes from the disk while others are read. Only a
+    /// hint; nothing is done where the system knows none.
+    func willRead(_ byteCount: Int, at offset: Int64) {
+        #if !canImport(Darwin)
+            _ = posix_fadvise(number, off_t(offset), off_t(byteCount), POSIX_FADV_WILLNEED)
+        #endif
+    }
+
     /// Whether there is nothing but zeros from an offset on.
     func isZero(from offset: Int64) throws(Failure) -> Bool {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)

@@ -34,6 +34,32 @@ struct FramedEvents: Sendable {
         self.init(framer, thread: thread)
     }
 
+    /// Copies what several commits have into one.
+    ///
+    /// - Parameter parts: at least one, of the same thread, each adjoining the one before.
+    init(joining parts: [FramedEvents]) {
+        guard let first = parts.first, let last = parts.last else { preconditionFailure("no events to join") }
+        thread = first.thread
+        firstSequence = first.firstSequence
+        lastID = last.lastID
+        guard parts.count > 1 else {
+            buffer = first.buffer
+            offsets = first.offsets
+            return
+        }
+        var buffer = ByteBufferAllocator().buffer(capacity: parts.reduce(0) { $0 + $1.byteCount })
+        var offsets: [Int] = []
+        offsets.reserveCapacity(Int(last.lastSequence - first.firstSequence))
+        for part in parts {
+            let start = buffer.readableBytes
+            if start > 0 { offsets.append(start) }
+            for offset in part.offsets { offsets.append(start + offset) }
+            buffer.writeImmutableBuffer(part.buffer)
+        }
+        self.buffer = buffer
+        self.offsets = offsets
+    }
+
     init(_ framer: Framer, thread: ThreadID) {
         guard let first = framer.firstSequence, let last = framer.lastID else {
             preconditionFailure("no event to frame")
@@ -44,6 +70,9 @@ struct FramedEvents: Sendable {
         buffer = framer.buffer
         offsets = framer.offsets
     }
+
+    /// Whether other events follow these without a gap.
+    func adjoins(_ other: FramedEvents) -> Bool { lastSequence + 1 == other.firstSequence }
 
     /// The frames of the events behind a sequence number, shared, not copied; `nil` when there are none.
     func frames(after sequence: UInt64) -> ByteBuffer? {

@@ -10,11 +10,13 @@ final class LoopDelivery {
         let eventLoop: any EventLoop
         private let bound: NIOLoopBoundBox<LoopDelivery>
         fileprivate let awaitingSessions = Atomic<Int>(0)
+        private let inbox: Mutex<CommitInbox<CommittedEvents>>
 
-        init(eventLoop: any EventLoop, pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
+        init(eventLoop: any EventLoop, pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
             self.eventLoop = eventLoop
+            inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
             bound = NIOLoopBoundBox.makeBoxSendingValue(
-                LoopDelivery(pages: pages, maximumPages: maximumPages, metrics: metrics), eventLoop: eventLoop)
+                LoopDelivery(pages: pages, maximumPages: limits.maximumPages, metrics: metrics), eventLoop: eventLoop)
         }
 
         /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
@@ -23,6 +25,16 @@ final class LoopDelivery {
 
         func execute(_ body: @escaping @Sendable (LoopDelivery) -> Void) {
             eventLoop.execute { body(self.bound.value) }
+        }
+
+        /// Hands a commit to the loop. One hop takes everything that was posted when the loop comes to it.
+        ///
+        /// - Parameters:
+        ///   - events: of threads that the loop listens to.
+        ///   - position: everything accepted up to there is committed.
+        func post(_ events: [CommittedEvents], upTo position: UInt64) {
+            guard inbox.withLock({ $0.post(events, upTo: position) }) else { return }
+            execute { loop in loop.deliver(self.inbox.withLock { $0.take() }) }
         }
 
         /// For callers on the loop.
@@ -94,12 +106,12 @@ final class LoopDelivery {
         }
     }
 
-    /// Closes every session, and those that come late. Called again, it waits no longer for those whose emissions are to
-    /// be answered.
-    func closeSessions() {
-        let waits = !isClosing
+    /// Closes every session, and those that come late.
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
         isClosing = true
-        for session in sessions.values { session.goAway(waitsForAnswers: waits) }
+        for session in sessions.values { session.goAway(waitsForAnswers: waitsForAnswers) }
     }
 
     /// The session has emitted, or is about to: it is told of every commit.
@@ -151,16 +163,19 @@ final class LoopDelivery {
 
     // MARK: Commits
 
-    /// One commit: every live subscriber of its threads gets the frames, then every connection is flushed once.
-    func deliver(_ events: [CommittedEvents], upTo position: UInt64) {
-        committedPosition = max(committedPosition, position)
+    /// What was committed since the last time: every live subscriber gets the frames, then every connection is flushed
+    /// once.
+    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch) {
+        committedPosition = max(committedPosition, batch.position)
+        var gathered: [LoopThread] = []
+        for (committed, position) in batch.elements {
+            guard let thread = threads[committed.thread], thread.gather(committed, upTo: position) else { continue }
+            gathered.append(thread)
+        }
         var written: [StreamSession] = []
         var sentCount = 0
-        for committed in events {
-            threads[committed.events.thread]?.deliver(
-                committed, upTo: position, written: &written, sentCount: &sentCount)
-        }
-        // Once for the whole commit.
+        for thread in gathered { thread.deliver(written: &written, sentCount: &sentCount) }
+        // Once for all of it.
         metrics.sent(sentCount)
         for session in awaiting.values { session.didCommit(upTo: committedPosition, written: &written) }
         for session in written { session.flushWritten() }

@@ -3,11 +3,16 @@ import NIOCore
 
 /// A thread with subscriptions on one event loop. Confined to the loop.
 final class LoopThread {
+    /// Small commits become one write, so that a loop that is behind writes less often; large ones gain nothing.
+    private static let joinedByteCount = 64 * 1024
+
     private var subscriptions: [StreamSubscription] = []
     /// Commits up to there do not count: they were on their way when the loop began to listen, and others behind them
     /// passed it by.
     private var listensBehind: UInt64 = 0
     private var recent = RecentCommits()
+    /// Commits that are about to be delivered.
+    private var gathered: [CommittedEvents] = []
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
     private(set) var headID: EventID?
@@ -33,23 +38,34 @@ final class LoopThread {
     /// Those who follow the thread on this loop.
     var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
 
+    /// A commit with events of the thread; delivered with those that come with it.
+    ///
     /// - Parameter position: everything accepted up to there is committed.
-    func deliver(
-        _ committed: CommittedEvents,
-        upTo position: UInt64,
-        written: inout [StreamSession],
-        sentCount: inout Int
-    ) {
-        guard position > listensBehind else { return }
-        let events = committed.events
+    /// - Returns: whether it is the first that is to be delivered.
+    func gather(_ committed: CommittedEvents, upTo position: UInt64) -> Bool {
+        guard position > listensBehind else { return false }
+        gathered.append(committed)
+        return gathered.count == 1
+    }
+
+    /// Every live subscriber gets what was gathered.
+    func deliver(written: inout [StreamSession], sentCount: inout Int) {
+        var commits: [CommittedEvents] = []
+        swap(&commits, &gathered)
+        for committed in CommittedEvents.joining(commits, maximumByteCount: Self.joinedByteCount) {
+            deliver(committed, written: &written, sentCount: &sentCount)
+        }
+    }
+
+    private func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         owner = committed.owner
-        headID = events.lastID
+        headID = committed.lastID
         var somebodyCatchesUp = false
         for subscription in subscriptions {
             subscription.deliver(committed, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
-        if somebodyCatchesUp { recent.append(events) } else { recent.clear() }
+        if somebodyCatchesUp { recent.append(committed) } else { recent.clear() }
     }
 
     /// A subscription is live.

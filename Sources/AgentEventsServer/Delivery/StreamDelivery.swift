@@ -2,7 +2,8 @@ import AgentEvents
 import NIOCore
 import Synchronization
 
-/// Carries commits from the log's writer to the event loops: frames each event once, and hops once per loop and commit.
+/// Carries commits from the log's writer to the event loops: frames each event once, and hops once per loop
+/// for all that is committed meanwhile.
 ///
 /// Loops are told of the threads they have subscriptions for, and of nothing else.
 final class StreamDelivery: CommitObserver {
@@ -13,6 +14,7 @@ final class StreamDelivery: CommitObserver {
         var position: UInt64 = 0
     }
 
+    let sessions = OpenSessions()
     private let loops: [LoopDelivery.Handle]
     private let interest = Mutex(Interest())
     /// Up to where everything is committed, and on its way to the loops that it concerns.
@@ -21,11 +23,11 @@ final class StreamDelivery: CommitObserver {
 
     /// - Parameters:
     ///   - eventLoops: at most 64.
-    ///   - maximumPages: how many pages are read for the sessions of one event loop at a time.
-    init(eventLoops: [any EventLoop], pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
+    ///   - limits: what may wait for each event loop, and how many pages are read for its sessions at a time.
+    init(eventLoops: [any EventLoop], pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
         loops = eventLoops.map {
-            LoopDelivery.Handle(eventLoop: $0, pages: pages, maximumPages: maximumPages, metrics: metrics)
+            LoopDelivery.Handle(eventLoop: $0, pages: pages, limits: limits, metrics: metrics)
         }
     }
 
@@ -76,8 +78,10 @@ final class StreamDelivery: CommitObserver {
     }
 
     /// Closes every session because the service goes away.
-    func closeSessions() {
-        for loop in loops { loop.execute { $0.closeSessions() } }
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
+        for loop in loops { loop.execute { $0.closeSessions(waitsForAnswers: waitsForAnswers) } }
     }
 
     // MARK: Commits
@@ -90,20 +94,23 @@ final class StreamDelivery: CommitObserver {
             let events = parts.compactMap { $0.loops & bit == 0 ? nil : $0.events }
             guard !events.isEmpty || loop.awaitsCommits else { continue }
             told |= bit
-            loop.execute { $0.deliver(events, upTo: position) }
+            loop.post(events, upTo: position)
         }
         committedPosition.store(position, ordering: .sequentiallyConsistent)
         // Who began to wait in between either finds the position or is found here.
         for (index, loop) in loops.enumerated() where told & (1 << UInt64(index)) == 0 && loop.awaitsCommits {
-            loop.execute { $0.deliver([], upTo: position) }
+            loop.post([], upTo: position)
         }
     }
 
+    /// Up to where everything is committed. What of it concerns a loop may still be on its way there.
+    var currentPosition: UInt64 { committedPosition.load(ordering: .sequentiallyConsistent) }
+
     /// Tells a loop up to where everything is committed, behind what is on its way to it. Called on the loop.
     func catchUp(_ handle: LoopDelivery.Handle) {
-        let position = committedPosition.load(ordering: .sequentiallyConsistent)
+        let position = currentPosition
         guard position > handle.onLoop.committedPosition else { return }
-        handle.execute { $0.deliver([], upTo: position) }
+        handle.post([], upTo: position)
     }
 
     func didFail(_ error: EventLogError) {
@@ -166,7 +173,7 @@ final class StreamDelivery: CommitObserver {
                 Part(
                     loops: part.loops,
                     events: CommittedEvents(
-                        owner: part.owner.user, events: FramedEvents($0, thread: part.owner.thread)))
+                        FramedEvents($0, thread: part.owner.thread), owner: part.owner.user))
             }
         }
     }

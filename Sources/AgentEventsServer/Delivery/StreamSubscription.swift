@@ -91,14 +91,14 @@ final class StreamSubscription {
             guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        let isWritable = session.mayWrite(byteCount: committed.events.byteCount)
-        switch machine.committed(upTo: committed.events.lastSequence, isWritable: isWritable) {
+        let isWritable = committed.events.map { session.mayWrite(byteCount: $0.byteCount) } ?? false
+        switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
         case .none: break
         case .write(let after):
-            guard let frames = committed.events.frames(after: after) else { return }
-            lastID = committed.events.lastID
+            guard let events = committed.events, let frames = events.frames(after: after) else { return }
+            lastID = committed.lastID
             session.write(frames, written: &written)
-            sentCount += Int(clamping: committed.events.lastSequence - max(after, committed.events.firstSequence - 1))
+            sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:
             session.wantsToRead(self, written: &written)
         }

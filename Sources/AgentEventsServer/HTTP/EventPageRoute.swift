@@ -60,8 +60,7 @@ struct EventPageRoute: Sendable {
             throw ProtocolError(
                 .cursorDiverged, "the cursor is not one of this thread: read again from the start", thread: thread)
         case .trimmed:
-            throw ProtocolError(
-                .cursorTrimmed, "the events behind the cursor were trimmed: read again from the start", thread: thread)
+            throw Self.trimmed(thread)
         case .unknown:
             throw ProtocolError(
                 .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
@@ -70,7 +69,14 @@ struct EventPageRoute: Sendable {
         let page = try await log.read(
             LogRead(
                 .thread(thread, after: after), maximumCount: limit, maximumByteCount: Self.maximumPageByteCount))
+        // Trimmed since the cursor was looked up.
+        if page.skipsTrimmed, case .after = start { throw Self.trimmed(thread) }
         return Self.encode(page, head: record.head)
+    }
+
+    private static func trimmed(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .cursorTrimmed, "the events behind the cursor were trimmed: read again from the start", thread: thread)
     }
 
     /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.

@@ -3,44 +3,60 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers what is no HTTP with a JSON error, and closes the connection. Leaves when the connection becomes a WebSocket.
+///
+/// Requests come ahead of the answers to those before. Each that is whole gets its answer, whatever comes behind it.
 final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Whether a request has begun and has not ended.
+    /// Whether a request has begun and has not ended. It is the last one.
     private var isReceiving = false
-    /// Whether a request is to be answered, or is being answered; then nothing can be said besides.
+    /// How many requests have begun whose answers have not ended.
+    private var unansweredCount = 0
+    /// Whether the answer to the first of them has begun; then nothing else can be said in its place.
     private var isAnswering = false
+    /// What has come is no HTTP; nothing further does.
+    private var hasFailed = false
     private var isClosing = false
-    /// What came behind the request that is to be answered is no HTTP.
-    private var closesAfterAnswer = false
     /// The client has asked for another protocol: what comes may be no HTTP, and is none of this handler's business.
     private var isUpgrading = false
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, !isUpgrading, !(isReceiving && isAnswering) else {
-            return context.fireErrorCaught(error)
+        guard error is HTTPParserError, !isUpgrading else { return context.fireErrorCaught(error) }
+        guard !isClosing, !hasFailed else { return }
+        hasFailed = true
+        isClosing = mayRefuse
+        // Whoever reads the body is to know that it is not whole, or would take it as it is.
+        if isReceiving { context.fireErrorCaught(error) }
+        if isClosing {
+            refuse(context)
+        } else if unansweredCount == 0 {
+            close(context)
         }
-        guard !isClosing else { return }
-        // The request before is whole, and gets its answer.
-        guard !isAnswering else {
-            closesAfterAnswer = true
-            return
-        }
+    }
+
+    /// Whether the next answer is the one to what is no HTTP: all before it are given, and it has not begun. Behind a
+    /// request that is whole there is none.
+    private var mayRefuse: Bool { !isAnswering && unansweredCount == (isReceiving ? 1 : 0) }
+
+    private func refuse(_ context: ChannelHandlerContext) {
         let failure = ProtocolError(.requestInvalid, "the request is not HTTP as it should be")
         let body = ByteBuffer(bytes: failure.body.encoded())
         let headers = HTTPHeaders([
             ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
         ])
-        isClosing = true
-        // Whoever reads the body is to know that it is not whole, or would take it as it is.
-        if isReceiving { context.fireErrorCaught(error) }
         let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        close(context)
+    }
+
+    private func close(_ context: ChannelHandlerContext) {
+        isClosing = true
+        context.flush()
         context.close(promise: nil)
     }
 
@@ -49,11 +65,10 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReceiving = true
+            unansweredCount += 1
             isUpgrading = head.headers.contains(name: "Upgrade")
         case .body: break
-        case .end:
-            isReceiving = false
-            isAnswering = true
+        case .end: isReceiving = false
         }
         context.fireChannelRead(data)
     }
@@ -65,15 +80,27 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         guard !isUpgrading else { return context.write(data, promise: promise) }
         switch unwrapOutboundIn(data) {
-        case .head(let head): if !head.isInformational { isAnswering = true }
-        case .body: break
-        case .end: isAnswering = false
+        case .head(let head):
+            if !head.isInformational { isAnswering = true }
+            context.write(data, promise: promise)
+        case .body:
+            context.write(data, promise: promise)
+        case .end:
+            isAnswering = false
+            unansweredCount -= 1
+            context.write(data, promise: promise)
+            if hasFailed { didAnswer(context) }
         }
-        context.write(data, promise: promise)
-        guard closesAfterAnswer, !isAnswering else { return }
-        isClosing = true
-        context.flush()
-        context.close(promise: nil)
+    }
+
+    /// An answer to a request before what is no HTTP.
+    private func didAnswer(_ context: ChannelHandlerContext) {
+        if unansweredCount == 0 {
+            close(context)
+        } else if mayRefuse {
+            isClosing = true
+            refuse(context)
+        }
     }
 }
 

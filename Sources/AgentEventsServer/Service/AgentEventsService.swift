@@ -118,7 +118,7 @@ public struct AgentEventsService: Service {
                 }
             } catch {
                 dispatcher.cancel()
-                stream.closeConnections()
+                stream.closeConnections(waitsForAnswers: false)
                 throw failure.error ?? error
             }
         }
@@ -161,13 +161,13 @@ public struct AgentEventsService: Service {
         case .cancelAgents:
             dispatcher.cancel()
         case .closeConnections:
-            stream.closeConnections()
+            stream.closeConnections(waitsForAnswers: true)
             // The listening socket closes now, not before: until here `/ready` told that the service stops.
             serverGate.open()
         case .stopRuntime:
             runtime.shutdown()
         case .cancelParts:
-            stream.closeConnections()
+            stream.closeConnections(waitsForAnswers: false)
             dispatcher.cancel()
             group.cancelAll()
         case .finish:
@@ -227,6 +227,8 @@ public struct AgentEventsService: Service {
                             .init(service: serverGate, successTerminationBehavior: .ignore),
                         ], logger: logger)
                 ).run()
+                // The server does not wait for WebSockets: no task is kept for them.
+                await stream.waitForConnections()
             }
         } catch is CancellationError {
             // Cancelled by this service, at the end of the grace period or with the service itself.

@@ -29,6 +29,9 @@ public struct ServiceConfiguration: Sendable {
     /// How many bytes of events are read from the log at a time for a client that is behind; the threads of a connection
     /// take turns. Default: 64 KiB.
     public var pageByteCount = 64 * 1024
+    /// How many bytes of what is committed may wait for an event loop that is busy with its connections; its subscribers
+    /// read what goes beyond that from the log. Default: 4 MiB.
+    public var eventLoopBacklogByteCount = 4 * 1024 * 1024
     /// How many agents may run at once. Default: 256.
     public var maximumConcurrentRuns = 256
     /// The origins whose web pages may use the service, such as `https://chat.example.com`; `*` for all. The service's
@@ -51,6 +54,7 @@ public struct ServiceConfiguration: Sendable {
         limits.maximumSubscriptions = maximumSubscriptionsPerConnection
         limits.outboundWatermarkByteCount = outboundWatermarkByteCount
         limits.pageByteCount = pageByteCount
+        limits.maximumInboxByteCount = eventLoopBacklogByteCount
         limits.heartbeatMilliseconds = UInt32(clamping: Int64(heartbeatSeconds * 1000))
         limits.stallMilliseconds = UInt32(clamping: Int64(stallSeconds * 1000))
         return limits

@@ -29,9 +29,10 @@ package struct ServiceStateMachine: Equatable {
         case endRuns
         /// Cancel the agents; there is no log any more that their runs could end in.
         case cancelAgents
+        /// Close the connections, each when what was emitted on it is answered.
         case closeConnections
         case stopRuntime
-        /// Close the connections and cancel all that still runs.
+        /// Close the connections, whatever is still to be answered, and cancel all that still runs.
         case cancelParts
         /// Everything has ended but agents that ignore their cancellation.
         case reportStuckAgents

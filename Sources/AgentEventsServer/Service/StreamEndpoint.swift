@@ -29,7 +29,7 @@ struct StreamEndpoint: Sendable {
         let metrics = StreamMetrics()
         let pages = ThreadPages(log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics)
         let delivery = StreamDelivery(
-            eventLoops: eventLoops, pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
+            eventLoops: eventLoops, pages: pages, limits: limits, metrics: metrics)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
@@ -90,7 +90,15 @@ struct StreamEndpoint: Sendable {
             ReconnectSpread(maximumMilliseconds: spreadMilliseconds, loopCount: eventLoops.count))
     }
 
-    /// Tells every open WebSocket that the service goes away (1001). Returns at once; the server ends when all are closed.
+    /// Tells every open WebSocket that the service goes away (1001). Returns at once.
     /// May be called several times.
-    func closeConnections() { services.delivery.closeSessions() }
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeConnections(waitsForAnswers: Bool) {
+        services.delivery.closeSessions(waitsForAnswers: waitsForAnswers)
+    }
+
+    /// Returns when every WebSocket was sent its close, behind the answers that it waits for, or the task is cancelled.
+    /// Called once, when no further connections are taken.
+    func waitForConnections() async { await services.delivery.sessions.waitForTheLast() }
 }

@@ -35,13 +35,13 @@ final class ThreadSnapshots: Sendable {
     /// The state of a thread after everything that was committed before the call.
     func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
         try await turns.value(of: thread) { () async throws(EventLogError) in
-            var fold = takeFold(of: thread)
-            if fold == nil { fold = try await load(thread).map { ThreadFold(stored: $0) } }
-            var advanced = fold ?? ThreadFold()
-            try await advanced.advance(thread, in: log)
+            var fold: ThreadFold
+            if let kept = takeFold(of: thread) { fold = kept } else { fold = try await load(thread) }
+            // The retention has overtaken it; each time again takes another trim.
+            while try await fold.advance(thread, in: log) == .overtaken { fold = try await load(thread) }
             // Before others go on, so that the next turn neither reads nor stores the same again.
-            keep(await stored(advanced, of: thread), of: thread)
-            return advanced.state
+            keep(await stored(fold, of: thread), of: thread)
+            return fold.state
         }
     }
 
@@ -62,10 +62,16 @@ final class ThreadSnapshots: Sendable {
 
     // MARK: The store
 
-    /// The newest stored state that is one of the thread's history, also when what it stands for was trimmed.
-    private func load(_ thread: ThreadID) async throws(EventLogError) -> ThreadState? {
-        guard let store, let record = try await log.thread(thread) else { return nil }
-        return try await ThreadSnapshot.newest(of: thread, record: record, in: log, store)?.state
+    /// A fold behind the newest stored state that is one of the thread's history, also when what it stands for was
+    /// trimmed. Without one, what was trimmed is not known, and the fold begins with the oldest event.
+    private func load(_ thread: ThreadID) async throws(EventLogError) -> ThreadFold {
+        guard let record = try await log.thread(thread) else { return ThreadFold() }
+        if let store,
+            let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, in: log, store)
+        {
+            return ThreadFold(stored: snapshot)
+        }
+        return ThreadFold(after: record.oldest.sequence - 1)
     }
 
     private func stored(_ fold: ThreadFold, of thread: ThreadID) async -> ThreadFold {

@@ -21,9 +21,7 @@ struct EmissionBatch: Sendable {
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))
         } catch {
-            return EmissionReply(
-                position: 0, tag: tag, thread: request.thread,
-                message: .error(ProtocolError(error, thread: request.thread).answering(tag)))
+            return EmissionReply(refusing: request, tag, ProtocolError(error, thread: request.thread))
         }
     }
 }

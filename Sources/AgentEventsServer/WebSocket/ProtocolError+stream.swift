@@ -7,6 +7,12 @@ extension ProtocolError {
         answer.tag = tag
         return answer
     }
+
+    /// The answer to what comes too late to be emitted.
+    static func stopsEmissions(in thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .stopping, "the service stops; emit on another connection", isRetryable: true, thread: thread)
+    }
 }
 
 extension ProtocolError.Code {

@@ -40,6 +40,9 @@ struct StreamChildChannel: ServerChildChannel {
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
             try channel.syncOptions?.setOption(
                 .tcpOption(.maximumUnsentByteCount), value: services.limits.unsentByteCount)
+            // Kept for as long as the connection is there, and larger when it has more to say.
+            try channel.syncOptions?.setOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536))
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
             let filter = UpgradeFilter(authenticator: authenticator, origins: origins, readiness: readiness)

@@ -53,22 +53,16 @@ struct StreamEmissions {
         return taken
     }
 
-    /// The log failed: what is not committed never will be.
-    mutating func failReplies(_ error: EventLogError) -> [ServerMessage] {
+    /// The log failed: what is not committed never will be. The replies to the rest say what they would have said.
+    ///
+    /// - Parameter committed: everything up to there is committed.
+    mutating func failReplies(behind committed: UInt64, _ error: EventLogError) -> [ServerMessage] {
         let failed = replies[nextReply...].map { reply in
-            ServerMessage.error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+            reply.position <= committed
+                ? reply.message : .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
         }
         replies = []
         nextReply = 0
         return failed
     }
-}
-
-/// The answer to an emission, and the commit it waits for.
-struct EmissionReply: Sendable {
-    /// Sent once everything up to there is committed; 0 for at once.
-    var position: UInt64
-    var tag: RequestTag?
-    var thread: ThreadID
-    var message: ServerMessage
 }

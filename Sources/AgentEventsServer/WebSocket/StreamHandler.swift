@@ -77,7 +77,7 @@ final class StreamHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
-            session?.goAway()
+            session?.goAway(waitsForAnswers: true)
         case ChannelEvent.inputClosed:
             context.close(promise: nil)
         default:

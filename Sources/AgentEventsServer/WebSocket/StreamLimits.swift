@@ -25,6 +25,9 @@ struct StreamLimits: Hashable, Sendable {
     /// How many such pages are read for the connections of one event loop at a time, so that replays never keep commits
     /// waiting for long. Default: 4.
     var maximumPages = 4
+    /// How many bytes of what is committed may wait for an event loop that is busy; its subscribers read what goes beyond
+    /// that from the log. Default: 4 MiB.
+    var maximumInboxByteCount = 4 * 1024 * 1024
     /// The most that is written at a time, in bytes: a larger commit comes to the client page by page, from the log.
     /// So no connection has more than this and the watermark waiting for it, besides its answers. Default: 1 MiB.
     var maximumWriteByteCount = 1024 * 1024

@@ -42,6 +42,7 @@ final class StreamSession {
 
     func begin() {
         services.metrics.connected()
+        services.delivery.sessions.didBegin()
         loop.onLoop.add(self, on: loop, every: services.limits.sweepMilliseconds)
         send(
             .welcome(
@@ -60,7 +61,7 @@ final class StreamSession {
         if let spread = loop.onLoop.spread {
             drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
         }
-        if loop.onLoop.isClosing { goAway() }
+        if loop.onLoop.isClosing { goAway(waitsForAnswers: true) }
     }
 
     /// The connection is gone. Work under way finishes and finds nobody to tell.
@@ -73,6 +74,7 @@ final class StreamSession {
         replays.removeAll()
         snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
+        services.delivery.sessions.didEnd()
     }
 
     private func forget(_ subscription: StreamSubscription) {
@@ -88,7 +90,7 @@ final class StreamSession {
     /// The service stops.
     ///
     /// - Parameter waitsForAnswers: whether what the client emitted is answered before.
-    func goAway(waitsForAnswers: Bool = true) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
+    func goAway(waitsForAnswers: Bool) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
 
     func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
@@ -289,8 +291,7 @@ final class StreamSession {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
         guard output.takesEmissions else {
-            throw ProtocolError(
-                .stopping, "the service stops; emit on another connection", isRetryable: true, thread: request.thread)
+            throw .stopsEmissions(in: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
@@ -309,10 +310,15 @@ final class StreamSession {
         let job = EmissionBatch(requests: batch, principal: principal, runtime: services.runtime)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        services.emitters.submit {
+        let isAccepted = services.emitters.submit {
             let replies = await job.run()
             eventLoop.execute { session.value.didEmit(replies) }
         }
+        guard !isAccepted else { return }
+        didEmit(
+            batch.map { request, tag in
+                EmissionReply(refusing: request, tag, .stopsEmissions(in: request.thread))
+            })
     }
 
     private func didEmit(_ replies: [EmissionReply]) {
@@ -350,8 +356,9 @@ final class StreamSession {
 
     /// Answers what is committed, and what never will be.
     private func failReplies(_ error: EventLogError) {
-        sendReplies()
-        for reply in emissions.failReplies(error) { send(reply) }
+        // A commit may have been none of this loop's business.
+        let committed = max(loop.onLoop.committedPosition, services.delivery.currentPosition)
+        for reply in emissions.failReplies(behind: committed, error) { send(reply) }
         endIfIdle()
     }
 

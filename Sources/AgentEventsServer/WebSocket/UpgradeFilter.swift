@@ -4,9 +4,11 @@ import NIOHTTP1
 /// Decides about the first request of a connection before the upgrade handler sees it, and takes the header `Upgrade`
 /// off a request that is not to be upgraded, so that it is answered as plain HTTP: the upgrade handler of SwiftNIO loses
 /// the head of a request that it declines, and the client would wait in vain.
-final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
+final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     /// A request that is to be upgraded.
     struct Admission {
@@ -20,8 +22,8 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
 
     private enum State {
         case waiting
-        /// The parts that came in the meantime.
-        case authenticating([NIOAny])
+        /// Nothing further is read from the client.
+        case authenticating
         case decided
     }
 
@@ -29,6 +31,9 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     private let origins: OriginPolicy
     private let readiness: Readiness
     private var state = State.waiting
+    /// What came with the head, in the bytes that were read by then.
+    private var heldParts: [NIOAny] = []
+    private var hasPendingRead = false
 
     init(authenticator: any Authenticator, origins: OriginPolicy, readiness: Readiness) {
         self.readiness = readiness
@@ -41,8 +46,8 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
         case .decided:
             // Not unwrapped: behind an upgrade these are bytes.
             context.fireChannelRead(data)
-        case .authenticating(let parts):
-            state = .authenticating(parts + [data])
+        case .authenticating:
+            heldParts.append(data)
         case .waiting:
             guard case .head(let head) = unwrapInboundIn(data) else { return pass(data, context) }
             decide(about: head, context)
@@ -55,7 +60,7 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
         guard readiness.phase != .stopping, Self.isWebSocketUpgrade(head),
             case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins)
         else { return passWithoutUpgrade(head, context) }
-        state = .authenticating([])
+        state = .authenticating
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
@@ -92,14 +97,23 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
         pass(wrapInboundOut(.head(head)), context)
     }
 
+    func read(context: ChannelHandlerContext) {
+        switch state {
+        case .authenticating: hasPendingRead = true
+        case .waiting, .decided: context.read()
+        }
+    }
+
     /// Passes the head and what came behind it, and leaves.
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {
         let earlier = state
         state = .decided
         context.fireChannelRead(head)
-        if case .authenticating(let parts) = earlier {
-            for part in parts { context.fireChannelRead(part) }
+        if case .authenticating = earlier {
+            for part in heldParts { context.fireChannelRead(part) }
+            heldParts = []
             context.fireChannelReadComplete()
+            if hasPendingRead { context.read() }
         }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }

@@ -19,8 +19,9 @@ import NIOHTTP1
 ///   another way, and then has another key: a receiver that must not count anything twice looks at (`thread_id`, `seq`).
 ///
 /// Any answer of 2xx takes the batch. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that
-/// long, up to an hour; 408, 425, 429, 5xx and no answer are tried again as the ``SinkRetryPolicy`` says; anything else,
-/// redirects included, refuses the batch for good. The answer's body is not looked at.
+/// long, up to an hour, and do not count as attempts; with a time that has passed they are as without it. 408, 425, 429,
+/// 5xx and no answer are tried again as the ``SinkRetryPolicy`` says; anything else, redirects included, refuses the batch
+/// for good. The answer's body is not looked at.
 ///
 /// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
 public struct WebhookSink: EventSink {

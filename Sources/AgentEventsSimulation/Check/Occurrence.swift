@@ -3,7 +3,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case eventCommitted, eventRejected, commitMade, runFailedAsLost, workClosedByEnd, emissionAcknowledged
     case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
     case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
-    case subscribed, resumed, wentLive, fellBehind, pageRead, pageShared, recentServed
+    case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed
     case resetDiverged, resetTrimmed, resetUnknown, trimmedInMidReplay
     case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
     case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection

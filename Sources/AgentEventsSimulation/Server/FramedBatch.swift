@@ -28,6 +28,16 @@ final class FramedBatch {
         byteCount = frames.reduce(0) { $0 + $1.event.bytes.count + Self.frameByteCount }
     }
 
+    /// Two of one thread, the one adjoining the other.
+    init(joining first: FramedBatch, _ second: FramedBatch) {
+        thread = first.thread
+        firstSequence = first.firstSequence
+        lastID = second.lastID
+        frames = first.frames + second.frames
+        isMerged = first.isMerged || second.isMerged
+        byteCount = first.byteCount + second.byteCount
+    }
+
     var lastSequence: UInt64 { lastID.sequence }
 
     /// The number of the first frame with events behind a sequence number; `nil` when there is none.

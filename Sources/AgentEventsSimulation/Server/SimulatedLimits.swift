@@ -3,6 +3,8 @@ struct SimulatedLimits {
     let watermarkByteCount: Int
     let pageByteCount = 512
     let maximumWriteByteCount = 1024
+    /// How many bytes of what is committed may wait for an event loop.
+    let maximumInboxByteCount = 4096
     /// How many bytes of answers may wait for a client that takes nothing.
     let maximumBacklogByteCount = 2048
     /// The largest event that is made here, about.

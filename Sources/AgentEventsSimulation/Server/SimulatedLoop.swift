@@ -4,8 +4,8 @@ import AgentEventsServer
 /// Mirrors `LoopDelivery`: what lives on one event loop, and what was handed to it.
 final class SimulatedLoop {
     enum Job {
-        /// A commit, and up to where everything is committed with it.
-        case deliver([FramedBatch], upTo: UInt64)
+        /// What waits in the inbox.
+        case deliver
         case lookedUp(SimulatedSession, SimulatedSubscription, StartLookUp.Found, request: Int64)
         case pageRead(SimulatedSession, SimulatedSubscription, PageLookUp.Page)
     }
@@ -15,11 +15,13 @@ final class SimulatedLoop {
     private var threads: [SimulatedLoopThread?]
     private(set) var sessions: [SimulatedSession] = []
     private var jobs: [Job] = []
+    private var inbox: CommitInbox<SimulatedCommit>
     private var replays = ReplayTurnsStateMachine<SimulatedSession>(maximumCount: 2)
     private var firstJob = 0
 
-    init(number: Int, threadCount: Int) {
+    init(number: Int, threadCount: Int, limits: SimulatedLimits) {
         self.number = number
+        inbox = CommitInbox(maximumByteCount: limits.maximumInboxByteCount)
         threads = Array(repeating: nil, count: threadCount)
     }
 
@@ -27,10 +29,15 @@ final class SimulatedLoop {
 
     func execute(_ job: Job) { jobs.append(job) }
 
+    /// Hands a commit to the loop.
+    func post(_ commits: [SimulatedCommit], upTo position: UInt64) {
+        if inbox.post(commits, upTo: position) { execute(.deliver) }
+    }
+
     func takeJob() -> Job? {
         guard hasJobs else { return nil }
         let job = jobs[firstJob]
-        jobs[firstJob] = .deliver([], upTo: 0)
+        jobs[firstJob] = .deliver
         firstJob += 1
         if firstJob == jobs.count {
             jobs.removeAll(keepingCapacity: true)
@@ -79,10 +86,15 @@ final class SimulatedLoop {
         }
     }
 
-    /// One commit: every live subscriber gets it, then every connection is flushed once.
-    func deliver(_ batches: [FramedBatch], upTo position: UInt64) {
+    /// What was committed since the last time: every live subscriber gets it, then every connection is flushed once.
+    func deliver() {
+        var gathered: [SimulatedLoopThread] = []
+        for (commit, position) in inbox.take().elements {
+            guard let thread = threads[commit.thread], thread.gather(commit, upTo: position) else { continue }
+            gathered.append(thread)
+        }
         var written: [SimulatedSession] = []
-        for batch in batches { threads[batch.thread]?.deliver(batch, upTo: position, written: &written) }
+        for thread in gathered { thread.deliver(written: &written) }
         for session in written { session.flushWritten() }
     }
 }

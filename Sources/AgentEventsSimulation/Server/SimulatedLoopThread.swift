@@ -4,11 +4,14 @@ import AgentEvents
 final class SimulatedLoopThread {
     /// How many bytes of the latest commits are kept while somebody catches up.
     static let maximumRecentByteCount = 1024
+    /// Up to so many bytes of commits become one write.
+    private static let joinedByteCount = 768
 
     private var subscriptions: [SimulatedSubscription] = []
     /// Commits up to there were on their way when the loop began to listen.
     private let listensBehind: UInt64
     private var recent: [FramedBatch] = []
+    private var gathered: [SimulatedCommit] = []
     private(set) var recentByteCount = 0
     /// The last event that the loop has seen.
     private(set) var headID: EventID?
@@ -26,15 +29,29 @@ final class SimulatedLoopThread {
         subscriptions.removeLast()
     }
 
-    func deliver(_ batch: FramedBatch, upTo position: UInt64, written: inout [SimulatedSession]) {
-        guard position > listensBehind else { return }
-        headID = batch.lastID
+    /// - Returns: whether it is the first that is to be delivered.
+    func gather(_ commit: SimulatedCommit, upTo position: UInt64) -> Bool {
+        guard position > listensBehind else { return false }
+        gathered.append(commit)
+        return gathered.count == 1
+    }
+
+    func deliver(written: inout [SimulatedSession]) {
+        var commits: [SimulatedCommit] = []
+        swap(&commits, &gathered)
+        for commit in SimulatedCommit.joining(commits, maximumByteCount: Self.joinedByteCount) {
+            deliver(commit, written: &written)
+        }
+    }
+
+    private func deliver(_ commit: SimulatedCommit, written: inout [SimulatedSession]) {
+        headID = commit.lastID
         var somebodyCatchesUp = false
         for subscription in subscriptions {
-            subscription.deliver(batch, written: &written)
+            subscription.deliver(commit, written: &written)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
-        if somebodyCatchesUp { keep(batch) } else { clear() }
+        if somebodyCatchesUp, let batch = commit.batch { keep(batch) } else { clear() }
     }
 
     /// A subscription is live.

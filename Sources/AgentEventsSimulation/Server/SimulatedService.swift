@@ -26,7 +26,7 @@ final class SimulatedService {
         self.limits = limits
         self.runtime = runtime
         pages = SimulatedPages(log: world.log, pageByteCount: limits.pageByteCount)
-        loops = (0..<loopCount).map { SimulatedLoop(number: $0, threadCount: world.log.threads.count) }
+        loops = (0..<loopCount).map { SimulatedLoop(number: $0, threadCount: world.log.threads.count, limits: limits) }
     }
 
     var takesEvents: Bool { threadsWithLostRuns.isEmpty && !runtime.isClosed }
@@ -94,7 +94,7 @@ final class SimulatedService {
         for loop in loops {
             let interesting = batches.filter { loop.listens(to: $0.thread) }
             guard !interesting.isEmpty else { continue }
-            loop.execute(.deliver(interesting, upTo: position))
+            loop.post(interesting.map { SimulatedCommit($0) }, upTo: position)
             world.touchLoop(loop.number)
         }
     }

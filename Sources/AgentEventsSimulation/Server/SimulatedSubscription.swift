@@ -87,21 +87,21 @@ final class SimulatedSubscription {
     }
 
     /// A commit with events of the thread.
-    func deliver(_ batch: FramedBatch, written: inout [SimulatedSession]) {
-        let isWritable = session.mayWrite(byteCount: batch.byteCount)
+    func deliver(_ commit: SimulatedCommit, written: inout [SimulatedSession]) {
+        let isWritable = commit.batch.map { session.mayWrite(byteCount: $0.byteCount) } ?? false
         if bug == .droppedOnOverflow, !isWritable {
-            _ = machine.committed(upTo: batch.lastSequence, isWritable: true)
+            _ = machine.committed(upTo: commit.lastID.sequence, isWritable: true)
             return
         }
-        switch machine.committed(upTo: batch.lastSequence, isWritable: isWritable) {
+        switch machine.committed(upTo: commit.lastID.sequence, isWritable: isWritable) {
         case .none: break
         case .write(let after):
-            guard let frame = batch.firstFrame(after: after) else { return }
-            lastID = batch.lastID
+            guard let batch = commit.batch, let frame = batch.firstFrame(after: after) else { return }
+            lastID = commit.lastID
             session.write(batch, from: frame)
             session.markWritten(&written)
         case .fallBehind:
-            session.count(.fellBehind)
+            session.count(commit.batch == nil ? .newsOnly : .fellBehind)
             // In the middle of a commit: the read begins when the loop comes to flush.
             session.wantsToRead(self)
             session.markWritten(&written)

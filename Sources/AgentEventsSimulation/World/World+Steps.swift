@@ -268,7 +268,7 @@ extension World {
     private func turn(_ loop: SimulatedLoop) {
         switch loop.takeJob() {
         case nil: break
-        case .deliver(let batches, let position): loop.deliver(batches, upTo: position)
+        case .deliver: loop.deliver()
         case .lookedUp(let session, let subscription, let found, let request):
             session.didLookUp(subscription, found, request)
             touch(session.client)

@@ -16,9 +16,12 @@ extension EventLogConformance {
                 script.entry("t_2", .agentCompleted, run: RunID(stringLiteral: "r_\(round)")),
             ]
             let key = IdempotencyKey(stringLiteral: "k_\(round)")
-            keys[key] = [entries[2].id]
-            let keyed = KeyedEvents(key: key, thread: "t_3", ids: [entries[2].id])
-            try await append(LogCommit(entries: entries, keys: [keyed], time: .wallClock), to: log)
+            // The third event is none of the request's.
+            let more = (0..<4).map { _ in script.entry("t_3") }
+            let ids = [more[0], more[1], more[3]].map(\.id)
+            keys[key] = ids
+            let keyed = KeyedEvents(key: key, thread: "t_3", ids: ids)
+            try await append(LogCommit(entries: entries + more, keys: [keyed], time: .wallClock), to: log)
             if round == 4 {
                 let end = script.entry("t_1", .agentFailed, run: "r_1")
                 try await append(LogCommit(entries: [end], time: .wallClock), to: log)

@@ -7,9 +7,9 @@
 #endif
 
 /// How many files and connections the process may have open.
-enum DescriptorLimit {
+package enum DescriptorLimit {
     /// More are of no use to one service.
-    private static let useful: rlim_t = 1 << 20
+    private static let useful: UInt64 = 1 << 20
 
     /// Raises the limit to what the system allows.
     ///
@@ -22,10 +22,32 @@ enum DescriptorLimit {
         #endif
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0 else { return nil }
-        var wanted = limit
-        wanted.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, useful))
-        // Where it cannot be raised, it stays.
-        if setrlimit(resource, &wanted) == 0 { limit = wanted }
-        return Int(clamping: limit.rlim_cur)
+        let raised = raised(from: UInt64(limit.rlim_cur), upTo: UInt64(limit.rlim_max)) { current in
+            var wanted = limit
+            wanted.rlim_cur = rlim_t(current)
+            return setrlimit(resource, &wanted) == 0
+        }
+        return Int(clamping: raised)
+    }
+
+    /// The hard limit is not all that counts: some systems name one that they do not grant, Darwin none at all, of which
+    /// it grants what it finds fit. So less is tried as long as the system refuses, but at least half of what it grants
+    /// is reached.
+    ///
+    /// - Parameter set: asks for a limit, and tells whether it was granted.
+    /// - Returns: the limit; the one there was when nothing above it is granted.
+    package static func raised(from current: UInt64, upTo maximum: UInt64, set: (UInt64) -> Bool) -> UInt64 {
+        var wanted = min(maximum, useful)
+        while wanted > current {
+            if set(wanted) { return wanted }
+            #if canImport(Darwin)
+                // What is granted wherever the hard limit is not below it (setrlimit(2)).
+                let certain = UInt64(OPEN_MAX)
+                wanted = wanted > certain ? max(wanted / 2, certain) : wanted / 2
+            #else
+                wanted /= 2
+            #endif
+        }
+        return current
     }
 }

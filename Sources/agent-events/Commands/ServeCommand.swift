@@ -171,6 +171,9 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.host = host
         configuration.port = port
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
+        if let maximum = configuration.maximumConnections {
+            logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
+        }
         configuration.heartbeatSeconds = heartbeat
         configuration.stallSeconds = maxStall
         configuration.outboundWatermarkByteCount = maxOutbound

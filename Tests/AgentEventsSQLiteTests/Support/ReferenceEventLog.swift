@@ -10,7 +10,7 @@ final class ReferenceEventLog: EventLog {
         case ignoresTheCount, ignoresTheByteCount, alwaysReachesTheEnd, neverReachesTheEnd, keepsTheOffset
         case acceptsGaps, acceptsRepeats, keepsPartOfARefusedCommit
         case forgetsRuns, forgetsOpenRuns, namesTheWrongUser, namesTheWrongOldest
-        case sharesKeys, keepsKeysForEver, forgetsKeys, keepsKeysOfARefusedCommit
+        case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, keepsKeysOfARefusedCommit
         case tearsCommits, acknowledgesEarly
         case keepsTheGeneration, losesTheTail, forgetsWhereRunsAreOpen
     }
@@ -180,7 +180,11 @@ final class ReferenceEventLog: EventLog {
             let known = state.keys[Key(thread: fault == .sharesKeys ? "t_0" : thread, key: key)]
             guard let known else { return nil }
             let isOld = state.now.milliseconds(since: known.time) >= 24 * 60 * 60 * 1000
-            return isOld && fault != .keepsKeysForEver ? nil : known.ids
+            guard !isOld || fault == .keepsKeysForEver else { return nil }
+            guard fault == .forgetsGapsInKeys, let first = known.ids.first else { return known.ids }
+            return known.ids.indices.map {
+                EventID(generation: first.generation, sequence: first.sequence + UInt64($0))
+            }
         }
     }
 }

@@ -6,13 +6,13 @@ import Testing
 
 struct RecentCommitsTests {
     /// A commit of the events from one sequence number to another, each of so many bytes.
-    private static func commit(_ range: ClosedRange<UInt64>, byteCount: Int = 10) throws -> FramedEvents {
+    private static func commit(_ range: ClosedRange<UInt64>, byteCount: Int = 10) throws -> CommittedEvents {
         var framer = FramedEvents.Framer(
             frameCount: range.count, payloadByteCount: byteCount * range.count, allocator: ByteBufferAllocator())
         for sequence in range {
             framer.append(EventID(generation: 1, sequence: sequence), Array(repeating: 0x61, count: byteCount))
         }
-        return FramedEvents(framer, thread: "t")
+        return CommittedEvents(FramedEvents(framer, thread: "t"), owner: "u")
     }
 
     @Test func whoIsBehindGetsWhatFollows() throws {
@@ -31,6 +31,16 @@ struct RecentCommitsTests {
         recent.append(try Self.commit(4...4))
         recent.append(try Self.commit(6...6))
         #expect(recent.frames(after: 3) == nil)
+        #expect(recent.frames(after: 5)?.count == 1)
+    }
+
+    @Test func nothingIsKeptFromBeforeNews() throws {
+        var recent = RecentCommits()
+        recent.append(try Self.commit(4...4))
+        recent.append(try Self.commit(5...5).withoutEvents)
+        #expect(recent.isEmpty && recent.frames(after: 3) == nil)
+        recent.append(try Self.commit(6...6))
+        #expect(recent.frames(after: 4) == nil)
         #expect(recent.frames(after: 5)?.count == 1)
     }
 

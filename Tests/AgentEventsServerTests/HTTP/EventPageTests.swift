@@ -58,6 +58,20 @@ struct EventPageTests {
         }
     }
 
+    /// Between the look at the cursor and the page.
+    @Test(arguments: [("?after=1-10", 409, "cursor.trimmed"), ("?after=start", 200, nil)] as [(String, Int, String?)])
+    func whoseCursorIsOvertakenByATrimIsToldSo(_ query: String, _ status: Int, _ code: String?) async throws {
+        let log = CountingLog()
+        try await withRunningService(log: log) { service in
+            try await emit(60, service)
+            log.trim(ThreadTrim(thread: "t_7", firstKept: 51), beforeRead: query.contains("start") ? 1 : 2)
+            let answer = try await service.client.get(Self.path + query)
+            #expect(answer.status == status)
+            #expect(try answer.errorCode == code)
+            #expect(try await service.client.get(Self.path).json["events"]?.arrayValue?.count == 10)
+        }
+    }
+
     @Test func unknownAndForeignThreadsLookTheSame() async throws {
         try await withRunningService(authenticator: NamingAuthenticator()) { service in
             try await emit(1, service)

@@ -141,10 +141,13 @@ struct DrainTests {
         }
     }
 
-    /// What was emitted before the close is committed, and answered.
+    /// What was emitted before the close is committed, and answered: also what had no room yet, and so is not among what
+    /// the service commits before it closes.
     @Test func emissionsUnderWayAreAnsweredBeforeTheClose() async throws {
         let log = HeldLog()
-        try await withRunningService(log: log) { service in
+        var fullAtOnce = RuntimeConfiguration()
+        fullAtOnce.highWaterByteCount = 1
+        try await withRunningService(log: log, runtime: fullAtOnce) { service in
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
                 log.holdAppends()

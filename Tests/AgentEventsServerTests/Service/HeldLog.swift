@@ -33,11 +33,14 @@ final class HeldLog: EventLog {
 
     func letAppendsGo() { release(.append) }
 
+    /// Those behind the one that waits are held on.
+    func letAppendGo() { release(.append, holdsOn: true) }
+
     func failAppend() { release(.fail) }
 
-    private func release(_ release: Release) {
+    private func release(_ release: Release, holdsOn: Bool = false) {
         let held = state.withLock { state in
-            state.holds = false
+            state.holds = holdsOn
             return state.held.take()
         }
         held?.resume(returning: release)

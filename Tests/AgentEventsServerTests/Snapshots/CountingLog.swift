@@ -1,12 +1,13 @@
 import AgentEvents
 import Synchronization
 
-/// A log that counts what is read from it.
+/// A log that counts what is read from it, and can be trimmed at a moment of the test's choice.
 final class CountingLog: EventLog, StateStore {
     private let log = InMemoryEventLog()
     private let count = Mutex(0)
     private let isFailing = Mutex(false)
     private let calls = Mutex((pages: 0, records: 0))
+    private let nextTrim = Mutex<(trim: ThreadTrim, reads: Int)?>(nil)
 
     /// How many pages and records were read since the last call.
     func takeCallCounts() -> (pages: Int, records: Int) {
@@ -29,6 +30,35 @@ final class CountingLog: EventLog, StateStore {
     /// From now on nothing can be read.
     func failReads() { isFailing.withLock { $0 = true } }
 
+    /// As the retention does: the state is saved, and its events go.
+    func trim(_ trim: ThreadTrim) async throws(EventLogError) {
+        var state = ThreadState()
+        let page = try await log.read(LogRead(.thread(trim.thread, after: 0)))
+        do throws(WireError) {
+            for stored in page.events where stored.id.sequence < trim.firstKept {
+                state.apply(try EventDecoder.decode(stored.bytes))
+            }
+        } catch {
+            throw EventLogError(.corrupt, "an event is unreadable", cause: error)
+        }
+        if let snapshot = ThreadSnapshot(state) {
+            try await log.save(try snapshot.stored(for: trim.thread, in: .trimmed))
+        }
+        try await log.trim([trim])
+    }
+
+    /// Trims just before a page is read; 1 for the next one.
+    func trim(_ trim: ThreadTrim, beforeRead number: Int) { nextTrim.withLock { $0 = (trim, number) } }
+
+    private func trimIfDue() async throws(EventLogError) {
+        let due: ThreadTrim? = nextTrim.withLock { next in
+            guard let (trim, reads) = next else { return nil }
+            next = reads == 1 ? nil : (trim, reads - 1)
+            return reads == 1 ? trim : nil
+        }
+        if let due { try await trim(due) }
+    }
+
     private func checkReads() throws(EventLogError) {
         if isFailing.withLock({ $0 }) { throw EventLogError(.failed, "the disk is gone") }
     }
@@ -41,6 +71,7 @@ final class CountingLog: EventLog, StateStore {
         // As one that has to look somewhere: whoever asks in the meantime is there before the answer.
         await Task.yield()
         try checkReads()
+        try await trimIfDue()
         let page = try await log.read(request)
         count.withLock { $0 += page.events.count }
         return page

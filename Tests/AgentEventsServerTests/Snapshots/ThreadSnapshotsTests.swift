@@ -16,8 +16,8 @@ struct ThreadSnapshotsTests {
         }
     }
 
-    private static func emit(_ count: Int, in context: ExecutionContext) async throws {
-        let drafts = (0..<count).map { index in
+    private static func emit(_ count: Int, from first: Int = 0, in context: ExecutionContext) async throws {
+        let drafts = (first..<first + count).map { index in
             EventDraft(.userMessage(UserMessage(message: "m", user: "u_1", text: "\(index)")))
         }
         _ = try await context.emit(drafts)
@@ -26,7 +26,7 @@ struct ThreadSnapshotsTests {
 
     private static func fold(_ log: CountingLog) async throws -> ThreadState {
         var fold = ThreadFold()
-        try await fold.advance("t_7", in: log)
+        #expect(try await fold.advance("t_7", in: log) == .reachedEnd)
         return fold.state
     }
 
@@ -80,6 +80,52 @@ struct ThreadSnapshotsTests {
             try await log.save([StoredValue(.snapshot, thread: "t_7", name: "", bytes: bytes)])
             let snapshots = ThreadSnapshots(log: log, store: log, logger: Self.logger)
             #expect(try await snapshots.state(of: "t_7") == expected)
+        }
+    }
+
+    /// The state as it would be if nothing had ever been trimmed.
+    private static func untrimmed(_ count: Int) -> [String] { (0..<count).map { "\($0)" } }
+
+    private static func texts(_ state: ThreadState) -> [String] { state.messages.map { $0.text } }
+
+    /// What is kept in memory is behind by more than the log still has.
+    @Test(arguments: [101, 151])
+    func aStateThatTheRetentionOvertakesIsReadFromTheStoreAgain(firstKept: UInt64) async throws {
+        try await Self.withThread { log, context, _ in
+            let snapshots = ThreadSnapshots(log: log, store: log, eventsPerStoredState: 20, logger: Self.logger)
+            try await Self.emit(50, in: context)
+            #expect(Self.texts(try await snapshots.state(of: "t_7")) == Self.untrimmed(50))
+            try await Self.emit(100, from: 50, in: context)
+            try await log.trim(ThreadTrim(thread: "t_7", firstKept: firstKept))
+            let state = try await snapshots.state(of: "t_7")
+            #expect(state.cursor?.sequence == 150)
+            #expect(Self.texts(state) == Self.untrimmed(150))
+            // Nothing that is stored is any less.
+            let later = ThreadSnapshots(log: log, store: log, logger: Self.logger)
+            #expect(try await later.state(of: "t_7") == state)
+        }
+    }
+
+    @Test func aTrimBetweenTheLookUpAndTheFirstPageLosesNothing() async throws {
+        try await Self.withThread { log, context, _ in
+            try await Self.emit(150, in: context)
+            log.trim(ThreadTrim(thread: "t_7", firstKept: 101), beforeRead: 1)
+            let snapshots = ThreadSnapshots(log: log, store: log, logger: Self.logger)
+            #expect(Self.texts(try await snapshots.state(of: "t_7")) == Self.untrimmed(150))
+        }
+    }
+
+    /// Nobody knows what was trimmed: the state is that of what is kept.
+    @Test(arguments: [101, 151])
+    func withoutAStoreAStateBeginsWithTheOldestEvent(firstKept: UInt64) async throws {
+        try await Self.withThread { log, context, _ in
+            let snapshots = ThreadSnapshots(log: log, store: nil, logger: Self.logger)
+            try await Self.emit(50, in: context)
+            _ = try await snapshots.state(of: "t_7")
+            try await Self.emit(100, from: 50, in: context)
+            try await log.trim(ThreadTrim(thread: "t_7", firstKept: firstKept))
+            let texts = Self.texts(try await snapshots.state(of: "t_7"))
+            #expect(texts == Array(Self.untrimmed(150).dropFirst(Int(firstKept) - 1)))
         }
     }
 

@@ -12,6 +12,7 @@ final class EmbeddedStream {
     private let channel: EmbeddedChannel
     private let loop: EmbeddedEventLoop
     private let delivery: StreamDelivery
+    private let emitters = WorkerPool(workerCount: 1)
     private let factory = TestMetrics()
     private let readCounter = ReadCounter()
 
@@ -23,10 +24,10 @@ final class EmbeddedStream {
         let logger = Logger(label: "test")
         let metrics = StreamMetrics(factory: factory)
         let pages = ThreadPages(log: log, pageByteCount: limits.pageByteCount, metrics: metrics)
-        delivery = StreamDelivery(eventLoops: [loop], pages: pages, maximumPages: limits.maximumPages, metrics: metrics)
+        delivery = StreamDelivery(eventLoops: [loop], pages: pages, limits: limits, metrics: metrics)
         let services = StreamServices(
             runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
-            snapshotReaders: WorkerPool(workerCount: 1), emitters: WorkerPool(workerCount: 1), consumers: nil,
+            snapshotReaders: WorkerPool(workerCount: 1), emitters: emitters, consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
             logger: logger)
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
@@ -103,10 +104,13 @@ final class EmbeddedStream {
         loop.run()
     }
 
-    func closeSessions() {
-        delivery.closeSessions()
+    func closeSessions(waitsForAnswers: Bool = true) {
+        delivery.closeSessions(waitsForAnswers: waitsForAnswers)
         loop.run()
     }
+
+    /// Nothing further is carried out.
+    func finishEmitters() { emitters.finish() }
 
     func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
 }

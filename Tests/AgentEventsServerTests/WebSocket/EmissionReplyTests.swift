@@ -78,34 +78,70 @@ struct EmissionReplyTests {
         }
     }
 
+    /// The connection closes behind the answers, and the log behind the connections; from then on nothing further is taken.
     @Test func whatWasEmittedBeforeTheEndIsAnsweredAndNothingFurtherIsTaken() async throws {
         let log = HeldLog()
-        try await withRunningService(log: log) {
-            $0.shutdownGraceSeconds = 3
+        try await withRunningService(log: log, runtime: Self.fullAtOnce) {
+            $0.shutdownGraceSeconds = 60
         } _: { service in
+            defer { log.letAppendsGo() }
+            try await service.withWebSocket { socket in
+                _ = try await socket.message()
+                log.holdAppends()
+                // So many are always under way: there is something to wait for when the service closes.
+                let ahead = 5
+                for request in 1...ahead { try await socket.send(Self.emission(request)) }
+                try await socket.send(#"{"op":"ping"}"#)
+                #expect(try await socket.messages(until: "pong").events.isEmpty)
+                await log.waitForAppend()
+                await service.shutDown()
+                var request = ahead
+                var emitted = 0
+                var refusal: JSONValue?
+                while refusal == nil {
+                    request += 1
+                    try await socket.send(Self.emission(request))
+                    await log.waitForAppend()
+                    log.letAppendGo()
+                    try await socket.send(#"{"op":"ping"}"#)
+                    let answers = try await socket.messages(until: "pong").events
+                    emitted += answers.count { $0["op"] == "emitted" }
+                    refusal = answers.first { $0["op"] == "error" }
+                }
+                #expect(refusal?["code"] == "server.stopping" && refusal?["req"] == .integer(Int64(request)))
+                log.letAppendsGo()
+                while let frame = try await socket.nextUnlessReset() {
+                    switch frame {
+                    case .text(let text):
+                        if text.contains("ping") { continue }
+                        #expect(text.contains(#""op":"emitted""#))
+                        emitted += 1
+                    case .close(let code, _): #expect(code == 1001)
+                    case .ping, .pong: break
+                    }
+                }
+                #expect(emitted == request - 1)
+                #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(emitted))
+            }
+        }
+    }
+
+    /// What cannot be committed in time is not waited for.
+    @Test func atTheDeadlineTheServiceClosesWhateverIsToBeAnswered() async throws {
+        let log = HeldLog()
+        try await withRunningService(log: log) {
+            $0.shutdownGraceSeconds = 0.5
+        } _: { service in
+            // Until then nothing was committed.
+            defer { log.letAppendsGo() }
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
                 log.holdAppends()
                 try await socket.send(Self.emission(1))
                 await log.waitForAppend()
                 await service.shutDown()
-                // Refused as soon as the service stops; until then it takes what backends emit.
-                var request = 2
-                var answers: [String] = []
-                while !answers.contains("error") {
-                    try await socket.send(Self.emission(request))
-                    request += 1
-                    try await socket.send(#"{"op":"ping","req":0}"#)
-                    while let op = try await socket.message()["op"]?.stringValue, op != "pong" { answers.append(op) }
-                }
-                log.letAppendsGo()
-                var emitted = 0
-                while let frame = try await socket.nextUnlessReset() {
-                    if case .text(let text) = frame, text.contains("emitted") { emitted += 1 }
-                    if case .close(let code, _) = frame { #expect(code == 1001) }
-                }
-                #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(emitted))
-                #expect(emitted >= 1)
+                #expect(try await socket.messages(until: "drain").events.isEmpty)
+                #expect(try await socket.next() == .close(code: 1001, reason: "the server is going away"))
             }
         }
     }

@@ -62,15 +62,29 @@ struct StreamHandlerTests {
         }
     }
 
+    private static let emission =
+        #"{"op":"emit","req":1,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
+
     /// What was emitted is answered before the close, unless the service can wait no longer.
-    @Test func aSecondCloseWaitsForNoAnswers() throws {
+    @Test(arguments: [0, 1, 2])
+    func aCloseWaitsForAnswersForAsLongAsTheServiceDoes(waits: Int) throws {
         try Self.withStream { stream throws in
             // Nobody commits it: the runtime does not run.
-            try stream.receive(
-                .text,
-                #"{"op":"emit","req":1,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#)
-            stream.closeSessions()
-            #expect(try stream.sent() == [])
+            try stream.receive(.text, Self.emission)
+            for _ in 0..<waits {
+                stream.closeSessions(waitsForAnswers: true)
+                #expect(try stream.sent() == [])
+            }
+            stream.closeSessions(waitsForAnswers: false)
+            #expect(try stream.sent() == ["(close 1001)"])
+        }
+    }
+
+    @Test func whatNobodyCarriesOutAnyMoreIsRefused() throws {
+        try Self.withStream { stream throws in
+            stream.finishEmitters()
+            try stream.receive(.text, Self.emission)
+            #expect(try stream.sent() == ["error"])
             stream.closeSessions()
             #expect(try stream.sent() == ["(close 1001)"])
         }

@@ -100,6 +100,17 @@ struct SinkPumpStateMachineTests {
                 (.refuse(.after(.seconds(9)), stopping: true), .end(.failed)),
             ]),
         Case(
+            name: "a sink that asks for no pause, or for one in the past, gets the usual ones", settings: plain,
+            steps: [
+                (.start, .read(afterOffset: 0)),
+                (.read(1, next: 1, end: true), .give(0..<1)),
+                (.refuse(.after(.zero)), .pause(upTo: .seconds(1))),
+                (.pause, .give(0..<1)),
+                (.refuse(.after(.seconds(-9))), .pause(upTo: .seconds(2))),
+                (.pause, .give(0..<1)),
+                (.refuse(.after(.zero)), .end(.failed)),
+            ]),
+        Case(
             name: "a new durable sink saves its beginning first", settings: durable, offset: 5, isSaved: false,
             steps: [
                 (.start, .save(5)),
