@@ -13,7 +13,9 @@ example=Tests/TraitlessConsumer/Tests/TraitlessConsumerTests/ReadmeExample.swift
 # Resolves the consumer below a repository and prints the packages that were checked out or pinned, one a line.
 resolved_packages() { # repository scratch
     local consumer=$1/Tests/TraitlessConsumer scratch=$2
-    rm -rf "$scratch/checkouts" "$scratch/repositories" "$scratch/workspace-state.json" "$consumer/Package.resolved"
+    # The build plans too: they do not notice files that are new in a package that this one depends on by its path.
+    rm -rf "$scratch/checkouts" "$scratch/repositories" "$scratch/workspace-state.json" "$consumer/Package.resolved" \
+        "$scratch"/*.yaml
     swift package --package-path "$consumer" --scratch-path "$scratch" resolve >&2
     {
         if [ -d "$scratch/checkouts" ]; then ls "$scratch/checkouts"; fi
