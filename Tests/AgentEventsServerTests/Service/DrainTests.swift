@@ -147,7 +147,9 @@ struct DrainTests {
         let log = HeldLog()
         var fullAtOnce = RuntimeConfiguration()
         fullAtOnce.highWaterByteCount = 1
-        try await withRunningService(log: log, runtime: fullAtOnce) { service in
+        try await withRunningService(
+            log: log, runtime: fullAtOnce, configure: { $0.shutdownGraceSeconds = 600 }
+        ) { service in
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
                 log.holdAppends()

@@ -50,13 +50,14 @@ struct SlowReaderTests {
     /// nothing.
     @Test func aReaderThatTakesALittleAgainAndAgainIsNotClosed() async throws {
         try await withRunningService {
-            $0.stallSeconds = 3
+            $0.stallSeconds = 8
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)
             try await Self.fill("t_2", of: service)
             let context = try await service.runtime.context(user: "local", thread: "t_1")
             let text = JSONValue.string(String(repeating: "x", count: 10_000))
+            let drafts = (0..<20).map { _ in EventDraft(.custom(CustomEvent(name: "n", value: text))) }
             try await service.withWebSocket(receiveBufferByteCount: 65_536) { socket in
                 try await service.withWebSocket(receiveBufferByteCount: 4096) { dead in
                     try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#)
@@ -66,10 +67,12 @@ struct SlowReaderTests {
                     var next: Int64 = 1
                     var isDeadClosed = false
                     while !isDeadClosed {
-                        // As much comes as it takes, so that it never catches up.
-                        try await context.emit(EventDraft(.custom(CustomEvent(name: "n", value: text))))
-                        #expect(try await socket.message()["seq"]?.integerValue == next)
-                        next += 1
+                        // As much comes as it takes, so that it never catches up; more than its buffers have.
+                        _ = try await context.emit(drafts)
+                        for _ in drafts {
+                            #expect(try await socket.message()["seq"]?.integerValue == next)
+                            next += 1
+                        }
                         let others = try await service.client.get("/v1/threads/t_2/subscribers")
                         isDeadClosed = try others.json["subscribers"]?.arrayValue?.isEmpty == true
                     }
