@@ -46,10 +46,11 @@ LONG_SECONDS = 70
 TIME_LIMIT = 150
 # How long the service may take to be rid of everything: a missed heartbeat, and the time for a close.
 SETTLE_SECONDS = 30
-# The second half may leave so much, about 1 kB for a connection: what the allocator keeps goes up and down by 4 MiB. With
-# an arena for each thread it were 10 MiB, so the service gets one.
+# The second half may leave so much, about 1 kB for a connection: what the allocator keeps goes up and down. With an arena
+# for each thread and limits that follow the largest block it were 10 MiB, so the service gets one arena and fixed limits.
 MOST_GROWTH = 6 * 1024 * 1024
-ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+ONE_ARENA = {
+    "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(128 * 1024), "MALLOC_TRIM_THRESHOLD_": str(128 * 1024)}
 # Files that the log may open at its leisure.
 MORE_FILES = 16
 WATCHED, FAT = "t_watched", "t_fat"
