@@ -63,6 +63,16 @@ import Testing
         }
     }
 
+    /// A length that is damaged does not make one commit of several.
+    @Test(arguments: [2, 20])
+    func aDamagedLengthInTheFirstBlockLosesNothingElse(_ count: UInt64) async throws {
+        try await withTemporaryFolder { folder in
+            let path = try await log(folder, commits(count))
+            try change(path) { $0[6] = 0xFF }
+            _ = try await expectRefusal(path, .corrupt)
+        }
+    }
+
     /// In the middle of the first commit ever: by the end of the process, or of the power, which keeps any of its pages.
     @Test(arguments: [0..<0, 0..<20, 0..<32, 0..<3000, 0..<12_000, 3000..<20_000, 12_288..<20_000])
     func aFirstCommitThatIsNotWholeIsCutOff(_ kept: Range<Int>) async throws {

@@ -57,7 +57,7 @@ struct ThreadCollector: ~Copyable {
     mutating func collect(_ references: [BlockReference], end: UInt64) throws(EventLogError) -> Bool {
         guard !isComplete, end >= next, !references.isEmpty else { return !isComplete }
         let start = references.lastIndex { $0.sequence <= next } ?? 0
-        if isCold { try readAhead(references[start...]) }
+        if isCold { readAhead(references[start...]) }
         var time = ContinuousClock.now
         for index in start..<references.count where !isComplete {
             var block = try blocks.block(at: references[index].block, &buffer)
@@ -65,7 +65,7 @@ struct ThreadCollector: ~Copyable {
             let now = ContinuousClock.now
             if !isCold, time.duration(to: now) > Self.slowRead {
                 isCold = true
-                try readAhead(references[(index + 1)...])
+                readAhead(references[(index + 1)...])
             }
             time = now
         }
@@ -73,8 +73,11 @@ struct ThreadCollector: ~Copyable {
     }
 
     /// - Parameter references: those that come next; nearly each has an event that is wanted.
-    private func readAhead(_ references: ArraySlice<BlockReference>) throws(EventLogError) {
-        try blocks.willRead(references.prefix(max(0, request.maximumCount - events.count)))
+    private func readAhead(_ references: ArraySlice<BlockReference>) {
+        guard !isComplete else { return }
+        // As many as the page has room for, when the events that come are as large as those before.
+        let room = (request.maximumByteCount - byteCount) / max(1, byteCount / max(1, events.count))
+        blocks.willRead(references.prefix(min(request.maximumCount - events.count, max(1, room))))
     }
 
     private mutating func collect(_ block: inout BlockReader) throws(EventLogError) {

@@ -76,10 +76,13 @@ extension SegmentRecovery {
     private func firstCommitEnd(in segment: Segment, _ store: SegmentStore) throws(EventLogError) -> Int64? {
         // At the start of a file there is a header, whether its block is intact or not.
         let bytes = try start(of: segment, byteCount: BlockHeader.byteCount)
-        if let header = bytes.withUnsafeBytes({ BlockHeader($0) }), header.endsCommit {
-            return segment.start + Int64(header.blockByteCount)
-        }
         var buffer = BlockBuffer()
+        if let header = bytes.withUnsafeBytes({ BlockHeader($0) }), header.endsCommit {
+            let end = segment.start + Int64(header.blockByteCount)
+            // Its length may be damaged: an intact block before that end is another commit's.
+            let next = try firstIntactBlock(behind: segment.start, in: segment, store, &buffer)
+            return next.map { min($0, end) } ?? end
+        }
         var position = segment.start
         while position < segment.end {
             guard let block = try store.intactBlock(at: position, &buffer) else {
@@ -88,6 +91,20 @@ extension SegmentRecovery {
             }
             position += Int64(block.header.blockByteCount)
             if block.header.endsCommit { return position }
+        }
+        return nil
+    }
+
+    private func firstIntactBlock(
+        behind position: Int64,
+        in segment: Segment,
+        _ store: SegmentStore,
+        _ buffer: inout BlockBuffer
+    ) throws(EventLogError) -> Int64? {
+        var position = try store.possibleBlock(behind: position, in: segment, &buffer)
+        while position < segment.end {
+            if try store.intactBlock(at: position, &buffer) != nil { return position }
+            position = try store.possibleBlock(behind: position, in: segment, &buffer)
         }
         return nil
     }

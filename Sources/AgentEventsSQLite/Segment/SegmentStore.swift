@@ -228,11 +228,11 @@ final class SegmentStore: Sendable {
         return BlockReader(block.content, position: position, generation: block.header.generation)
     }
 
-    /// Says that blocks are about to be read.
-    func willRead(_ references: some Sequence<BlockReference>) throws(EventLogError) {
+    /// Says that blocks are about to be read. What goes wrong is told by the read itself.
+    func willRead(_ references: some Sequence<BlockReference>) {
         for reference in references {
-            guard let segment = segment(at: reference.block) else { continue }
-            try file(of: segment).willRead(BlockBuffer.initialByteCount, at: reference.block - segment.start)
+            guard let segment = segment(at: reference.block), let file = try? file(of: segment) else { continue }
+            file.willRead(BlockBuffer.initialByteCount, at: reference.block - segment.start)
         }
     }
 

@@ -1,13 +1,3 @@
-/// What a commit holds of one thread, on its way to an event loop.
-package protocol InboxElement {
-    associatedtype Thread: Hashable
-
-    var thread: Thread { get }
-    var byteCount: Int { get }
-    /// The news of the events without the events.
-    var withoutEvents: Self { get }
-}
-
 /// Decides what of the commits waits for an event loop that is busy. The loop takes all of it at once.
 ///
 /// It is bounded: with so many bytes waiting, the loop is told of further events, and they are in the log. Of these there

@@ -21,38 +21,19 @@ struct CommittedEvents: Sendable {
         lastID = committed.lastID
         events = nil
     }
-
-    /// Commits of one thread, with as few writes as possible.
-    ///
-    /// - Parameter maximumByteCount: more than this is not put into one.
-    static func joining(_ commits: [CommittedEvents], maximumByteCount: Int) -> [CommittedEvents] {
-        guard commits.count > 1 else { return commits }
-        var joined: [CommittedEvents] = []
-        var run: [FramedEvents] = []
-        var byteCount = 0
-        func endRun(_ owner: UserID) {
-            if !run.isEmpty { joined.append(CommittedEvents(FramedEvents(joining: run), owner: owner)) }
-            run = []
-            byteCount = 0
-        }
-        for committed in commits {
-            guard let events = committed.events else {
-                endRun(committed.owner)
-                joined.append(committed)
-                continue
-            }
-            if byteCount + events.byteCount > maximumByteCount || run.last.map({ !$0.adjoins(events) }) ?? false {
-                endRun(committed.owner)
-            }
-            run.append(events)
-            byteCount += events.byteCount
-        }
-        if let last = commits.last { endRun(last.owner) }
-        return joined
-    }
 }
 
 extension CommittedEvents: InboxElement {
     var byteCount: Int { events?.byteCount ?? 0 }
     var withoutEvents: CommittedEvents { CommittedEvents(newsOf: self) }
+
+    func adjoins(_ next: CommittedEvents) -> Bool {
+        guard let events, let following = next.events else { return false }
+        return events.lastSequence + 1 == following.firstSequence
+    }
+
+    static func joining(_ run: ArraySlice<CommittedEvents>) -> CommittedEvents {
+        guard let first = run.first else { preconditionFailure("no events to join") }
+        return CommittedEvents(FramedEvents(joining: run.compactMap(\.events)), owner: first.owner)
+    }
 }

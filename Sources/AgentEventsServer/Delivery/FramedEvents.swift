@@ -42,11 +42,6 @@ struct FramedEvents: Sendable {
         thread = first.thread
         firstSequence = first.firstSequence
         lastID = last.lastID
-        guard parts.count > 1 else {
-            buffer = first.buffer
-            offsets = first.offsets
-            return
-        }
         var buffer = ByteBufferAllocator().buffer(capacity: parts.reduce(0) { $0 + $1.byteCount })
         var offsets: [Int] = []
         offsets.reserveCapacity(Int(last.lastSequence - first.firstSequence))
@@ -70,9 +65,6 @@ struct FramedEvents: Sendable {
         buffer = framer.buffer
         offsets = framer.offsets
     }
-
-    /// Whether other events follow these without a gap.
-    func adjoins(_ other: FramedEvents) -> Bool { lastSequence + 1 == other.firstSequence }
 
     /// The frames of the events behind a sequence number, shared, not copied; `nil` when there are none.
     func frames(after sequence: UInt64) -> ByteBuffer? {

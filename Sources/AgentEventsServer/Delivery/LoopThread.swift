@@ -52,7 +52,7 @@ final class LoopThread {
     func deliver(written: inout [StreamSession], sentCount: inout Int) {
         var commits: [CommittedEvents] = []
         swap(&commits, &gathered)
-        for committed in CommittedEvents.joining(commits, maximumByteCount: Self.joinedByteCount) {
+        for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
             deliver(committed, written: &written, sentCount: &sentCount)
         }
     }

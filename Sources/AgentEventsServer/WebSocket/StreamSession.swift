@@ -10,7 +10,7 @@ final class StreamSession {
     let principal: Principal
     let services: StreamServices
     let loop: LoopDelivery.Handle
-    private let output: any StreamOutput
+    let output: any StreamOutput
     private let connection: ConnectionID
     /// In the order of their subscription.
     private var subscriptions: [StreamSubscription] = []
@@ -20,7 +20,7 @@ final class StreamSession {
     private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
     /// Whose snapshot is being made.
     private var snapshotSubscription: StreamSubscription?
-    private var emissions: StreamEmissions
+    var emissions: StreamEmissions
     private(set) var isEnded = false
 
     init(
@@ -284,90 +284,6 @@ final class StreamSession {
     /// Whether the subscriber may read a thread that belongs to somebody.
     func mayRead(_ thread: ThreadID, owner: UserID) -> Bool { principal.mayRead(thread, owner: owner) }
 
-    // MARK: Emissions
-
-    private func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
-        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
-            throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
-        }
-        guard output.takesEmissions else {
-            throw .stopsEmissions(in: request.thread)
-        }
-        // Before the emission, so that the loop is told of its commit.
-        loop.onLoop.await(self, on: loop)
-        emissions.enqueue(request, tag, byteCount: byteCount)
-        emitNext()
-    }
-
-    /// Whether so much waits to be emitted that nothing further is read from the client.
-    var isOverloaded: Bool {
-        emissions.queuedCount >= services.limits.maximumQueuedEmissions
-            || emissions.queuedByteCount >= services.limits.maximumQueuedEmissionByteCount
-    }
-
-    private func emitNext() {
-        guard let batch = emissions.takeBatch() else { return }
-        let job = EmissionBatch(requests: batch, principal: principal, runtime: services.runtime)
-        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let eventLoop = loop.eventLoop
-        let isAccepted = services.emitters.submit {
-            let replies = await job.run()
-            eventLoop.execute { session.value.didEmit(replies) }
-        }
-        guard !isAccepted else { return }
-        didEmit(
-            batch.map { request, tag in
-                EmissionReply(refusing: request, tag, .stopsEmissions(in: request.thread))
-            })
-    }
-
-    private func didEmit(_ replies: [EmissionReply]) {
-        emissions.didEmit(replies)
-        guard !isEnded else { return }
-        emitNext()
-        if let error = loop.onLoop.failure {
-            failReplies(error)
-        } else {
-            sendReplies()
-            // A repeated request waits for a commit that may have been none of this loop's business.
-            if !emissions.isIdle { services.delivery.catchUp(loop) }
-        }
-        output.flush()
-        output.resumeReading()
-    }
-
-    /// A commit reached the loop; replies to what it holds can go out.
-    func didCommit(upTo position: UInt64, written: inout [StreamSession]) {
-        if sendReplies() { markWritten(&written) }
-    }
-
-    @discardableResult
-    private func sendReplies() -> Bool {
-        let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
-        for reply in replies { send(reply) }
-        endIfIdle()
-        return !replies.isEmpty
-    }
-
-    func logFailed(_ error: EventLogError) {
-        failReplies(error)
-        output.flush()
-    }
-
-    /// Answers what is committed, and what never will be.
-    private func failReplies(_ error: EventLogError) {
-        // A commit may have been none of this loop's business.
-        let committed = max(loop.onLoop.committedPosition, services.delivery.currentPosition)
-        for reply in emissions.failReplies(behind: committed, error) { send(reply) }
-        endIfIdle()
-    }
-
-    private func endIfIdle() {
-        guard emissions.isIdle else { return }
-        loop.onLoop.stopAwaiting(self, on: loop)
-        output.becameIdle()
-    }
-
     // MARK: Output
 
     private var hasPendingWrites = false
@@ -395,7 +311,7 @@ final class StreamSession {
         markWritten(&written)
     }
 
-    private func markWritten(_ written: inout [StreamSession]) {
+    func markWritten(_ written: inout [StreamSession]) {
         guard !hasPendingWrites else { return }
         hasPendingWrites = true
         written.append(self)

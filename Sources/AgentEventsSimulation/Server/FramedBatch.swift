@@ -28,14 +28,15 @@ final class FramedBatch {
         byteCount = frames.reduce(0) { $0 + $1.event.bytes.count + Self.frameByteCount }
     }
 
-    /// Two of one thread, the one adjoining the other.
-    init(joining first: FramedBatch, _ second: FramedBatch) {
+    /// Several of one thread, each adjoining the one before.
+    init(joining parts: [FramedBatch]) {
+        guard let first = parts.first, let last = parts.last else { preconditionFailure("no events to join") }
         thread = first.thread
         firstSequence = first.firstSequence
-        lastID = second.lastID
-        frames = first.frames + second.frames
-        isMerged = first.isMerged || second.isMerged
-        byteCount = first.byteCount + second.byteCount
+        lastID = last.lastID
+        frames = parts.flatMap(\.frames)
+        isMerged = parts.contains { $0.isMerged }
+        byteCount = parts.reduce(0) { $0 + $1.byteCount }
     }
 
     var lastSequence: UInt64 { lastID.sequence }

@@ -23,18 +23,12 @@ struct SimulatedCommit: InboxElement {
     var byteCount: Int { batch?.byteCount ?? 0 }
     var withoutEvents: SimulatedCommit { SimulatedCommit(newsOf: self) }
 
-    /// Commits of one thread, with as few writes as possible.
-    static func joining(_ commits: [SimulatedCommit], maximumByteCount: Int) -> [SimulatedCommit] {
-        var joined: [SimulatedCommit] = []
-        for commit in commits {
-            if let batch = commit.batch, let last = joined.last?.batch, last.lastSequence + 1 == batch.firstSequence,
-                last.byteCount + batch.byteCount <= maximumByteCount
-            {
-                joined[joined.count - 1] = SimulatedCommit(FramedBatch(joining: last, batch))
-            } else {
-                joined.append(commit)
-            }
-        }
-        return joined
+    func adjoins(_ next: SimulatedCommit) -> Bool {
+        guard let batch, let following = next.batch else { return false }
+        return batch.lastSequence + 1 == following.firstSequence
+    }
+
+    static func joining(_ run: ArraySlice<SimulatedCommit>) -> SimulatedCommit {
+        SimulatedCommit(FramedBatch(joining: run.compactMap(\.batch)))
     }
 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsServer
 
 /// Mirrors `LoopThread` and `RecentCommits`: a thread with subscriptions on one event loop.
 final class SimulatedLoopThread {
@@ -39,7 +40,7 @@ final class SimulatedLoopThread {
     func deliver(written: inout [SimulatedSession]) {
         var commits: [SimulatedCommit] = []
         swap(&commits, &gathered)
-        for commit in SimulatedCommit.joining(commits, maximumByteCount: Self.joinedByteCount) {
+        for commit in SimulatedCommit.joined(commits, maximumByteCount: Self.joinedByteCount) {
             deliver(commit, written: &written)
         }
     }

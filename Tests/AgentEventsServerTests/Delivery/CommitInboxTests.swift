@@ -10,6 +10,9 @@ struct CommitInboxTests {
         var byteCount = 100
         var hasEvents = true
 
+        func adjoins(_ next: Element) -> Bool { hasEvents && next.hasEvents && last + 1 == next.last }
+        static func joining(_ run: ArraySlice<Element>) -> Element { run[run.endIndex - 1] }
+
         var withoutEvents: Element { Element(thread: thread, last: last, byteCount: 0, hasEvents: false) }
     }
 

@@ -37,15 +37,15 @@ struct FramedEventsTests {
 
     @Test func commitsAreJoinedUpToALimitAndNeverOverAGap() {
         let commits = [1...1, 2...2, 4...4, 5...5, 6...6].map(Self.committed)
-        #expect(Self.ranges(CommittedEvents.joining(commits, maximumByteCount: 10_000)) == ["1...2", "4...6"])
+        #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 10_000)) == ["1...2", "4...6"])
         // 4 and 5 have 120 and 150 bytes and heads of 2 and 4; 6 does not fit.
-        #expect(Self.ranges(CommittedEvents.joining(commits, maximumByteCount: 276)) == ["1...2", "4...5", "6...6"])
-        #expect(Self.ranges(CommittedEvents.joining(commits, maximumByteCount: 1)).count == 5)
-        #expect(CommittedEvents.joining([], maximumByteCount: 1).isEmpty)
+        #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 276)) == ["1...2", "4...5", "6...6"])
+        #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 1)).count == 5)
+        #expect(CommittedEvents.joined([], maximumByteCount: 1).isEmpty)
     }
 
     @Test func newsAreJoinedWithNothing() {
         let commits = [Self.committed(1...1), Self.committed(2...2), Self.committed(3...3).withoutEvents]
-        #expect(Self.ranges(CommittedEvents.joining(commits, maximumByteCount: 10_000)) == ["1...2", "...3"])
+        #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 10_000)) == ["1...2", "...3"])
     }
 }

@@ -1,0 +1,87 @@
+import AgentEvents
+import NIOCore
+
+/// Emissions are carried out by workers, one batch at a time, and answered when the loop is told of their commits.
+extension StreamSession {
+    func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
+        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
+            throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
+        }
+        guard output.takesEmissions else {
+            throw .stopsEmissions(in: request.thread)
+        }
+        // Before the emission, so that the loop is told of its commit.
+        loop.onLoop.await(self, on: loop)
+        emissions.enqueue(request, tag, byteCount: byteCount)
+        emitNext()
+    }
+
+    /// Whether so much waits to be emitted that nothing further is read from the client.
+    var isOverloaded: Bool {
+        emissions.queuedCount >= services.limits.maximumQueuedEmissions
+            || emissions.queuedByteCount >= services.limits.maximumQueuedEmissionByteCount
+    }
+
+    private func emitNext() {
+        guard let batch = emissions.takeBatch() else { return }
+        let job = EmissionBatch(requests: batch, principal: principal, runtime: services.runtime)
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let isAccepted = services.emitters.submit {
+            let replies = await job.run()
+            eventLoop.execute { session.value.didEmit(replies) }
+        }
+        guard !isAccepted else { return }
+        didEmit(
+            batch.map { request, tag in
+                EmissionReply(refusing: request, tag, .stopsEmissions(in: request.thread))
+            })
+    }
+
+    private func didEmit(_ replies: [EmissionReply]) {
+        emissions.didEmit(replies)
+        guard !isEnded else { return }
+        emitNext()
+        if let error = loop.onLoop.failure {
+            failReplies(error)
+        } else {
+            sendReplies()
+            // A repeated request waits for a commit that may have been none of this loop's business.
+            if !emissions.isIdle { services.delivery.catchUp(loop) }
+        }
+        output.flush()
+        output.resumeReading()
+    }
+
+    /// A commit reached the loop; replies to what it holds can go out.
+    func didCommit(upTo position: UInt64, written: inout [StreamSession]) {
+        if sendReplies() { markWritten(&written) }
+    }
+
+    @discardableResult
+    private func sendReplies() -> Bool {
+        let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
+        for reply in replies { send(reply) }
+        endIfIdle()
+        return !replies.isEmpty
+    }
+
+    func logFailed(_ error: EventLogError) {
+        failReplies(error)
+        output.flush()
+    }
+
+    /// Answers what is committed, and what never will be.
+    private func failReplies(_ error: EventLogError) {
+        // A commit may have been none of this loop's business.
+        let committed = max(loop.onLoop.committedPosition, services.delivery.currentPosition)
+        for reply in emissions.failReplies(behind: committed, error) { send(reply) }
+        endIfIdle()
+    }
+
+    private func endIfIdle() {
+        guard emissions.isIdle else { return }
+        loop.onLoop.stopAwaiting(self, on: loop)
+        output.becameIdle()
+    }
+}
