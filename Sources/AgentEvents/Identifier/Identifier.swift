@@ -10,6 +10,9 @@ where StringLiteralType == String {
     /// The validated text.
     var text: IdentifierText { get }
 
+    /// Whether an identifier of this kind is a segment of paths, and so must not be `.` or `..`. Default: `false`.
+    static var isPathSegment: Bool { get }
+
     /// Wraps text that is already validated.
     init(text: IdentifierText)
 }
@@ -20,11 +23,16 @@ extension Identifier {
 
     public var description: String { text.string }
 
+    public static var isPathSegment: Bool { false }
+
     /// Checks a string and wraps it.
     ///
-    /// - Throws: ``IdentifierError`` when the string breaks the rule of ``IdentifierText``.
+    /// - Throws: ``IdentifierError`` when the string breaks the rule of ``IdentifierText``, or is `.` or `..` where the kind
+    ///   is a segment of paths.
     public init(_ string: some StringProtocol) throws(IdentifierError) {
-        self.init(text: try IdentifierText(string, kind: Self.kind))
+        let text = try IdentifierText(string, kind: Self.kind)
+        if Self.isPathSegment, text.isDotSegment { throw IdentifierError(kind: Self.kind, problem: .dotSegment) }
+        self.init(text: text)
     }
 
     public init(stringLiteral value: String) {

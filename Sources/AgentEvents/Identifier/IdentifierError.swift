@@ -5,6 +5,7 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
         case tooLong(byteCount: Int)
         case character(offset: Int)
         case control(offset: Int)
+        case dotSegment
     }
 
     /// What the string was meant to be, in words: `thread id`, `tool name`.
@@ -15,15 +16,20 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
     public var message: String {
         switch problem {
         case .empty:
-            "a \(kind) must not be empty"
+            "\(article) \(kind) must not be empty"
         case .tooLong(let byteCount):
-            "a \(kind) has at most \(IdentifierText.maximumByteCount) bytes, this one has \(byteCount)"
+            "\(article) \(kind) has at most \(IdentifierText.maximumByteCount) bytes, this one has \(byteCount)"
         case .character(let offset):
-            "a \(kind) has only the characters A-Z a-z 0-9 . _ : ~ -, the one at byte \(offset) is none of them"
+            "\(article) \(kind) has only printable ASCII characters without spaces, and none of \" \\ * < > `; "
+                + "the one at byte \(offset) is not allowed"
         case .control(let offset):
-            "a \(kind) has no control characters, there is one at byte \(offset)"
+            "\(article) \(kind) has no control characters, there is one at byte \(offset)"
+        case .dotSegment:
+            "\(article) \(kind) must not be . or .., which cannot stand in a path"
         }
     }
+
+    private var article: String { kind.first.map("aeio".contains) == true ? "an" : "a" }
 
     public var description: String { message }
 }

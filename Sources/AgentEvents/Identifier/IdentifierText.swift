@@ -1,9 +1,14 @@
-/// A string that is valid as an identifier: 1 to 128 bytes, each out of `[A-Za-z0-9._:~-]`.
+/// A string that is valid as an identifier: 1 to 256 bytes of printable ASCII (0x21 to 0x7E), without the characters `"`,
+/// `\`, `*`, `<`, `>` and the backtick.
+///
+/// So ids of other systems are ids here as they are: `auth0|5f7c8ec7`, `a@example.org`, `+4930123456`, `call_abc|fc_1`,
+/// `mcp/server/1`, base64 and URLs. What is left out lets an id stand in JSON, in a log line and in a shell without an
+/// escape, and keeps `*` for patterns. In the path of a URL an id is percent-encoded.
 ///
 /// Every ``Identifier`` wraps one, so a value that exists is valid; there is no other way to make one.
 public struct IdentifierText: Hashable, Sendable {
     /// The longest identifier, in bytes.
-    public static let maximumByteCount = 128
+    public static let maximumByteCount = 256
 
     /// The identifier's characters, exactly as given.
     public let string: String
@@ -11,7 +16,7 @@ public struct IdentifierText: Hashable, Sendable {
     /// Checks a string.
     ///
     /// - Throws: ``IdentifierError`` when the string is empty, longer than ``maximumByteCount`` bytes, or has a byte
-    ///   outside of `[A-Za-z0-9._:~-]`.
+    ///   that is not allowed.
     public init(_ string: some StringProtocol, kind: String = "identifier") throws(IdentifierError) {
         let bytes = string.utf8
         guard !bytes.isEmpty else { throw IdentifierError(kind: kind, problem: .empty) }
@@ -32,14 +37,16 @@ public struct IdentifierText: Hashable, Sendable {
         self.string = string
     }
 
+    /// Whether it is `.` or `..`, which clients and proxies take out of a path, percent-encoded or not.
+    var isDotSegment: Bool { string == "." || string == ".." }
+
     static func allows(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"),
-            UInt8(ascii: "~"), UInt8(ascii: "-"):
-            true
-        default:
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "*"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "`"):
             false
+        default:
+            (0x21...0x7E).contains(byte)
         }
     }
 }

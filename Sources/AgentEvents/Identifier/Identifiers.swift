@@ -7,11 +7,15 @@ public struct UserID: Identifier {
     public init(text: IdentifierText) { self.text = text }
 }
 
-/// One conversation: the unit of order and of subscription.
+/// One conversation: the unit of order and of subscription. It is a segment of paths, and so is not `.` or `..`.
 public struct ThreadID: Identifier {
     public static var kind: String { "thread id" }
+    public static var isPathSegment: Bool { true }
     public let text: IdentifierText
-    public init(text: IdentifierText) { self.text = text }
+    public init(text: IdentifierText) {
+        precondition(!text.isDotSegment, "a thread id must not be . or ..")
+        self.text = text
+    }
 }
 
 /// One execution of one agent. Never used twice in a thread.
@@ -21,7 +25,7 @@ public struct RunID: Identifier {
     public init(text: IdentifierText) { self.text = text }
 }
 
-/// One call of one tool. New in its run.
+/// One call of one tool. Open once at a time in its run; after its end the id may be used again, for another call.
 public struct CallID: Identifier {
     public static var kind: String { "call id" }
     public let text: IdentifierText

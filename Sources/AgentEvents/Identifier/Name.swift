@@ -1,4 +1,4 @@
-/// A human-readable name of one kind: 1 to 128 bytes of UTF-8 without control characters.
+/// A human-readable name of one kind: 1 to 256 bytes of UTF-8 without control characters.
 ///
 /// Agents and tools have types of their own, so that one cannot be passed for the other.
 /// String literals are checked too: an invalid one traps.

@@ -13,8 +13,8 @@ public struct StoredValue: Hashable, Sendable {
 
     /// The longest value, in bytes: 1 MiB.
     public static let maximumByteCount = 1024 * 1024
-    /// The longest name, in bytes of UTF-8.
-    public static let maximumNameByteCount = 256
+    /// The longest name, in bytes of UTF-8. Two identifiers fit.
+    public static let maximumNameByteCount = 1024
 
     public var kind: Kind
     /// The thread it belongs to; `nil` for none.

@@ -41,7 +41,7 @@ public struct RuntimeConfiguration: Sendable {
     /// whole of it, is within ``maximumEventByteCount``.
     var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
 
-    /// More than the envelope and the other members of `message_completed` take: five texts of at most 128 bytes, which
-    /// JSON may write six times as long, and the fixed parts.
+    /// More than the envelope and the other members of `message_completed` take: three ids of at most 256 bytes, which
+    /// JSON writes as they are, an agent's name of 256, which may be written twice as long, and 400 bytes for the rest.
     private static let envelopeByteCount = 2048
 }

@@ -36,7 +36,7 @@ struct BlockEncoder {
         at position: Int64,
         synced: Int64
     ) -> EncodedCommit {
-        let byteCount = entries.reduce(256 + plan.keys.count * 160 + plan.newThreads.count * 300) {
+        let byteCount = entries.reduce(256 + plan.keys.count * 300 + plan.newThreads.count * 560) {
             $0 + $1.bytes.count + 24
         }
         var encoder = BlockEncoder(position: position, synced: synced, byteCount: byteCount)

@@ -12,9 +12,12 @@ package struct ConsumerKey: Hashable, Sendable {
         self.consumer = consumer
     }
 
-    /// Under which name the place is stored; `/` is in no identifier.
-    package var name: String { "\(user)/\(consumer)" }
+    /// Under which name the place is stored. It stands for one user and one consumer: where a `/` could be of either, a
+    /// space, which is in no identifier, stands between them. (Places that are stored already have the slash.)
+    package var name: String {
+        let hasSlash = user.rawValue.utf8.contains(slash) || consumer.rawValue.utf8.contains(slash)
+        return hasSlash ? "\(user) \(consumer)" : "\(user)/\(consumer)"
+    }
 
-    /// Whether the name is one that can be stored.
-    package var isStorable: Bool { name.utf8.count <= StoredValue.maximumNameByteCount }
+    private var slash: UInt8 { UInt8(ascii: "/") }
 }

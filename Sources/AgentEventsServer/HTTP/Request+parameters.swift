@@ -4,24 +4,42 @@ import HummingbirdCore
 import NIOCore
 
 extension Request {
-    /// The thread in the path.
+    /// The thread in the path. The router gives the segment as it was sent, so it is decoded here, once: `%2F` is a slash of
+    /// the id, and a plus is a plus.
     ///
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func thread(_ context: BasicRequestContext) throws(ProtocolError) -> ThreadID {
-        let text = context.parameters.get("thread") ?? ""
+        let segment = context.parameters.get("thread") ?? ""
+        let text = try Self.decoded(segment, "the thread in the path")
         do throws(IdentifierError) {
-            return try ThreadID(PercentEncoding.decode(text) ?? text)
+            return try ThreadID(text)
         } catch {
             throw ProtocolError(error, path: nil)
         }
     }
 
-    /// A parameter of the query; `nil` when there is none.
-    func parameter(_ name: String) -> String? { uri.queryParameters[Substring(name)].map(String.init) }
+    private static func decoded(_ text: String, _ place: String) throws(ProtocolError) -> String {
+        guard let decoded = PercentEncoding.decode(text) else {
+            throw ProtocolError(
+                .requestInvalid,
+                "\(place) has a percent sign without two hexadecimal digits; a percent sign itself is written %25")
+        }
+        return decoded
+    }
+
+    /// A parameter of the query, percent-decoded once, with a plus as a plus; `nil` when there is none.
+    func parameter(_ name: String) throws(ProtocolError) -> String? {
+        for pair in (uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard try Self.decoded(String(parts[0]), "the query") == name else { continue }
+            return try Self.decoded(parts.count > 1 ? String(parts[1]) : "", "\(name) in the query")
+        }
+        return nil
+    }
 
     /// An identifier in the query; `nil` when there is none.
     func identifierParameter<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
-        guard let text = parameter(name) else { return nil }
+        guard let text = try parameter(name) else { return nil }
         do throws(IdentifierError) {
             return try Kind(text)
         } catch {

@@ -26,6 +26,4 @@ extension ProtocolError.Code {
     static let acknowledgementNotStored = Self("ack.not_stored")
     /// The service's log stores no acknowledgements.
     static let consumerUnsupported = Self("consumer.unsupported")
-    /// A consumer's name that cannot be stored.
-    static let consumerInvalid = Self("consumer.invalid")
 }

@@ -17,10 +17,12 @@ struct EmitCommand: AsyncParsableCommand {
 
     @OptionGroup var stream: StreamOptions
 
-    @Option(help: "The thread's id.", transform: { text throws in try ThreadID(text) })
+    // An id may begin with a hyphen.
+    @Option(parsing: .unconditional, help: "The thread's id.", transform: { text throws in try ThreadID(text) })
     var thread: ThreadID
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Whose thread it is, when it is not the token's user.", valueName: "id"),
         transform: { text throws in try UserID(text) })
     var user: UserID?

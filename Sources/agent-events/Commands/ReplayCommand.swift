@@ -19,12 +19,15 @@ struct ReplayCommand: AsyncParsableCommand {
 
     @OptionGroup var stream: StreamOptions
 
+    // An id may begin with a hyphen.
     @Option(
+        parsing: .unconditional,
         help: "The thread to emit into. Default: the one of each event.",
         transform: { text throws in try ThreadID(text) })
     var thread: ThreadID?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Whose thread it is, when it is not the token's user.", valueName: "id"),
         transform: { text throws in try UserID(text) })
     var user: UserID?

@@ -20,7 +20,9 @@ struct TailCommand: AsyncParsableCommand {
               agent-events tail t_1 --after start --until-end --format json > run.ndjson
             """)
 
-    @Argument(help: "The thread's id. It need not exist yet.", transform: { text throws in try ThreadID(text) })
+    @Argument(
+        help: "The thread's id. It need not exist yet. One that begins with a hyphen comes last, after --.",
+        transform: { text throws in try ThreadID(text) })
     var thread: ThreadID
 
     @OptionGroup var stream: StreamOptions
