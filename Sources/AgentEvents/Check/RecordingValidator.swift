@@ -25,7 +25,7 @@ public struct RecordingValidator: Sendable {
         do throws(WireError) {
             let value = try JSONValue(parsing: bytes)
             // What has been accepted has an id; what has not must not have one.
-            if value["id"] != nil || value["seq"] != nil {
+            if isSet(value["id"]) || isSet(value["seq"]) {
                 let event = try EventDecoder.decode(bytes)
                 eventCount += 1
                 if case .unknown = event.payload { unknownCount += 1 }
@@ -44,6 +44,8 @@ public struct RecordingValidator: Sendable {
             return [SequenceFault(position: line, rule: error.code.description, message: error.message)]
         }
     }
+
+    private func isSet(_ member: JSONValue?) -> Bool { member.map { $0 != .null } ?? false }
 
     /// - Returns: what is missing at the end: the runs that have none.
     public func finish() -> [SequenceFault] { sequence.finish() }

@@ -7,6 +7,10 @@ public struct EventDraft: Hashable, Sendable {
     public var agent: AgentName?
     /// What happened.
     public var payload: EventPayload
+    /// Whether the draft leaves its duration to the service, which measures it from the start of the call or run.
+    package var isDurationMeasured = false
+    /// The halves of characters that a `message_delta` begins and ends with.
+    package var halves: SplitCharacter?
 
     public init(run: RunID? = nil, agent: AgentName? = nil, _ payload: EventPayload) {
         self.run = run

@@ -20,6 +20,30 @@ public struct JSONNumber: Hashable, Sendable, CustomStringConvertible {
     /// The value, when it is written as an integer and an `Int64` holds it exactly.
     public var integer: Int64? { Int64(literal) }
 
+    /// Whether the value has no fraction, however it is written: `12`, `12.0` and `1.2e1` have none.
+    var isWhole: Bool {
+        if isPlainInteger { return true }
+        let (_, digits, exponent) = canonical
+        // An exponent that no integer holds: whole when it is a large one.
+        guard let exponent else { return digits.isEmpty || !literal.contains("e-") && !literal.contains("E-") }
+        return digits.isEmpty || exponent >= 0
+    }
+
+    /// The exact value of a whole number, however it is written; `nil` when it has a fraction or the type cannot hold it.
+    func wholeValue<Value: FixedWidthInteger>() -> Value? {
+        if isPlainInteger { return Value(literal) }
+        let (isNegative, digits, exponent) = canonical
+        if digits.isEmpty { return 0 }
+        // No 64-bit integer has more digits.
+        guard let exponent, exponent >= 0, digits.count <= 20, exponent <= 20 - digits.count else { return nil }
+        let sign = isNegative ? "-" : ""
+        return Value(sign + String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: exponent))
+    }
+
+    private var isPlainInteger: Bool {
+        literal.utf8.allSatisfy { $0 == ASCII.minus || ($0 >= ASCII.zero && $0 <= ASCII.nine) }
+    }
+
     /// The nearest `Double`; `nil` when the number is beyond its range (`1e400`).
     public var double: Double? {
         guard let value = Double(literal), value.isFinite else { return nil }

@@ -1,4 +1,4 @@
-/// The items of one kind in a run: those that are open, and the ids of those that were.
+/// The items of one kind in a run: those that are open, and the ids that cannot be used again.
 struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable, Sendable {
     /// An open item, and its place in the order in which the run's items of all kinds were opened.
     struct Entry: Hashable, Sendable {
@@ -6,7 +6,8 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
         var item: Item
     }
 
-    /// The open items. A value may be changed in place; items come and go by ``open(_:as:ordinal:)`` and ``close(_:)``.
+    /// The open items. A value may be changed in place; items come by
+    /// ``open(_:as:ordinal:)`` and go by ``close(_:)`` or ``release(_:)``.
     var entries: [ID: Entry] = [:]
     private var closed: Set<ID> = []
 
@@ -23,6 +24,9 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
     mutating func open(_ id: ID, as item: Item, ordinal: Int) {
         entries[id] = Entry(ordinal: ordinal, item: item)
     }
+
+    /// Ends an item; its id may be used again.
+    mutating func release(_ id: ID) { entries.removeValue(forKey: id) }
 
     /// Ends an item, whether it was open or not; its id is used from now on.
     mutating func close(_ id: ID) {

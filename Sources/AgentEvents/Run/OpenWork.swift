@@ -17,7 +17,7 @@ struct OpenWork: Hashable, Sendable {
     var items: [OpenItem] {
         var items: [(ordinal: Int, item: OpenItem)] = []
         for (id, entry) in calls.entries { items.append((entry.ordinal, .call(id, entry.item))) }
-        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item.text))) }
+        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item.closedText))) }
         for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item))) }
         for (id, ordinal) in children { items.append((ordinal, .child(id))) }
         items.sort { $0.ordinal < $1.ordinal }
@@ -28,7 +28,8 @@ struct OpenWork: Hashable, Sendable {
         calls.open(call, as: OpenCall(tool: tool, time: time), ordinal: takeOrdinal())
     }
 
-    mutating func closeCall(_ call: CallID) { calls.close(call) }
+    /// Ends a call. Its id is not kept: providers use it again for another call.
+    mutating func closeCall(_ call: CallID) { calls.release(call) }
 
     /// What became of a fragment. Unless it was appended, nothing changed.
     enum AppendResult {
@@ -41,17 +42,24 @@ struct OpenWork: Hashable, Sendable {
 
     /// Adds a fragment to a message, opening it with the first one.
     ///
-    /// - Parameter maximumByteCount: the longest text, in bytes as it stands in JSON.
-    mutating func append(_ fragment: String, to message: MessageID, maximumByteCount: Int) -> AppendResult {
+    /// - Parameters:
+    ///   - half: the first half of a character, with which the fragment ended.
+    ///   - maximumByteCount: the longest text, in bytes as it stands in JSON.
+    mutating func append(
+        _ fragment: String,
+        half: UInt16? = nil,
+        to message: MessageID,
+        maximumByteCount: Int
+    ) -> AppendResult {
         // One look-up for the fragments after the first, and the text grows in place.
         guard let index = messages.entries.index(forKey: message) else {
             guard !messages.isClosed(message) else { return .closed }
             var opened = OpenMessage()
-            guard opened.append(fragment, maximumByteCount: maximumByteCount) else { return .tooLong }
+            guard opened.append(fragment, half: half, maximumByteCount: maximumByteCount) else { return .tooLong }
             messages.open(message, as: opened, ordinal: takeOrdinal())
             return .appended
         }
-        return messages.entries.values[index].item.append(fragment, maximumByteCount: maximumByteCount)
+        return messages.entries.values[index].item.append(fragment, half: half, maximumByteCount: maximumByteCount)
             ? .appended : .tooLong
     }
 

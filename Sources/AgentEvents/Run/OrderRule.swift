@@ -7,7 +7,7 @@ public enum OrderRule: String, CaseIterable, Sendable {
     case alreadyStarted = "order.already_started"
     /// Nothing follows a run's terminal event.
     case alreadyEnded = "order.already_ended"
-    /// A call id is new in its run.
+    /// A call id is open once at a time in its run; after its end it may be used again, and pairs by order.
     case callReused = "order.call_reused"
     /// Progress, completion and whatever refers to a call name an open one, and the same tool.
     case callNotOpen = "order.call_not_open"

@@ -44,8 +44,15 @@ package struct RunStateMachine: Hashable, Sendable {
 
     /// Decides on one event that names this run.
     ///
-    /// - Parameter agent: the agent that the event names; needed with `agent_started`.
-    mutating func receive(_ payload: EventPayload, agent: AgentName?, at time: Timestamp) -> ReceiveAction {
+    /// - Parameters:
+    ///   - agent: the agent that the event names; needed with `agent_started`.
+    ///   - half: the first half of a character, with which a `message_delta` ended.
+    mutating func receive(
+        _ payload: EventPayload,
+        half: UInt16? = nil,
+        agent: AgentName?,
+        at time: Timestamp
+    ) -> ReceiveAction {
         switch payload {
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, notOfARun(payload))
@@ -62,7 +69,7 @@ package struct RunStateMachine: Hashable, Sendable {
             return receiveFirst(payload, agent: agent, at: time)
         case .running:
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
-            return receiveRunning(payload, at: time)
+            return receiveRunning(payload, half: half, at: time)
         case .paused:
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
             return receivePaused(payload)
@@ -86,14 +93,20 @@ package struct RunStateMachine: Hashable, Sendable {
         return .accept(agent: agent)
     }
 
-    private mutating func receiveRunning(_ payload: EventPayload, at time: Timestamp) -> ReceiveAction {
+    private mutating func receiveRunning(
+        _ payload: EventPayload,
+        half: UInt16?,
+        at time: Timestamp
+    ) -> ReceiveAction {
         switch payload {
         case .agentThinking:
             hasThought = true
         case .agentProgress, .custom:
             break
         case .messageDelta(let delta):
-            switch work.append(delta.text, to: delta.message, maximumByteCount: maximumMessageByteCount) {
+            let result = work.append(
+                delta.text, half: half, to: delta.message, maximumByteCount: maximumMessageByteCount)
+            switch result {
             case .appended: break
             case .closed: return rejectClosedMessage(delta.message, payload)
             case .tooLong: return rejectLongMessage(delta.message, payload)
@@ -104,8 +117,10 @@ package struct RunStateMachine: Hashable, Sendable {
             }
             work.closeMessage(completed.message)
         case .toolExecuting(let executing):
-            guard !work.calls.isUsed(executing.call) else {
-                return reject(payload, .callReused, "call \(executing.call) is not new in its run")
+            guard !work.calls.isOpen(executing.call) else {
+                return reject(
+                    payload, .callReused,
+                    "call \(executing.call) is open already, its id may be used again after its tool_completed")
             }
             guard allowsTools else {
                 return reject(payload, .notCanonical, "the run has not thought yet, it thinks before it calls a tool")

@@ -46,6 +46,8 @@ package struct ThreadStateMachine: Sendable {
     private var runs: [RunID: OpenRun] = [:]
     private var usedRuns: Set<RunID>
     private var nextOrdinal = 0
+    /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
+    private(set) var hasHeldHalves = false
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
@@ -63,11 +65,14 @@ package struct ThreadStateMachine: Sendable {
     /// - Parameters:
     ///   - run: the run that the event names; `nil` for an event of the thread.
     ///   - agent: the agent that the event names; needed with `agent_started`, and else `nil` or the run's.
+    ///   - payload: what happened, as it is to be logged (``resolved(_:at:)``).
+    ///   - half: the first half of a character, with which a `message_delta` ended.
     ///   - time: the time that the event will carry; the durations of closing events end there.
     package mutating func receive(
         run: RunID?,
         agent: AgentName?,
         payload: EventPayload,
+        half: UInt16? = nil,
         at time: Timestamp
     ) -> ReceiveAction {
         guard let run else { return receiveOfThread(agent: agent, payload: payload) }
@@ -75,8 +80,9 @@ package struct ThreadStateMachine: Sendable {
         guard let index = runs.index(forKey: run) else {
             return receiveOfNewRun(run, agent: agent, payload: payload, at: time)
         }
-        switch runs.values[index].machine.receive(payload, agent: agent, at: time) {
+        switch runs.values[index].machine.receive(payload, half: half, agent: agent, at: time) {
         case .accept(let agent):
+            if half != nil { hasHeldHalves = true }
             return .accept(Acceptance(closing: [], agent: agent))
         case .end(let open):
             let ended = runs.remove(at: index).value.machine
@@ -243,8 +249,11 @@ extension ThreadStateMachine {
 
     /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
     package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        runs[run]?.machine.work.messages[message]?.text
+        runs[run]?.machine.work.messages[message]?.closedText
     }
+
+    /// An open message; `nil` when it or the run is not open.
+    func openMessage(_ message: MessageID, in run: RunID) -> OpenMessage? { runs[run]?.machine.work.messages[message] }
 
     /// When an open call started; `nil` when the call or the run is not open.
     package func openedTime(ofCall call: CallID, in run: RunID) -> Timestamp? {

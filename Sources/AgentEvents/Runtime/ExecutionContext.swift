@@ -43,7 +43,7 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        let accepted = try accept(run: draft.run, agent: draft.agent, draft.payload)
+        let accepted = try accept(draft)
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return accepted.id
     }
@@ -113,7 +113,7 @@ public actor ExecutionContext {
     /// Appends to the run's spoken message, opening one if there is none.
     func say(_ text: String, run: RunID) async throws(AgentEventsError) {
         let message = spokenMessages[run] ?? services.configuration.identifiers.messageID()
-        let accepted = try accept(run: run, agent: nil, .messageDelta(MessageDelta(message: message, text: text)))
+        let accepted = try accept(EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text))))
         spokenMessages[run] = message
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
@@ -182,7 +182,7 @@ public actor ExecutionContext {
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
         completed.durationMilliseconds = time().milliseconds(since: opened)
-        _ = try accept(run: run, agent: nil, .toolCompleted(completed))
+        _ = try accept(EventDraft(run: run, .toolCompleted(completed)))
         return true
     }
 
@@ -202,19 +202,17 @@ public actor ExecutionContext {
     }
 
     /// One event. Encoded before the machine takes it, so that one which cannot be encoded changes nothing either.
-    private func accept(
-        run: RunID?,
-        agent: AgentName?,
-        _ payload: EventPayload
-    ) throws(AgentEventsError) -> Accepted {
-        guard let type = payload.type, type != .agentFailed, type != .agentCancelled else {
+    private func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted {
+        let (run, agent) = (draft.run, draft.agent)
+        guard let type = draft.payload.type, type != .agentFailed, type != .agentCancelled else {
             // These may close open work: several events, all or none.
-            let batch = try accept([EventDraft(run: run, agent: agent, payload)], key: nil, indexed: false)
+            let batch = try accept([draft], key: nil, indexed: false)
             guard let id = batch.ids.first else { preconditionFailure("one draft has one id") }
             return Accepted(id: id, offer: batch.offer)
         }
         try checkIsTaken()
         let time = time()
+        let payload = machine.resolved(draft, at: time)
         let id = EventID(generation: services.generation, sequence: lastSequence + 1)
         let entry: LogEntry?
         if let encodedAgent = try resolvedAgent(agent, of: run, for: payload) {
@@ -224,7 +222,7 @@ public actor ExecutionContext {
         } else {
             entry = nil
         }
-        switch machine.receive(run: run, agent: agent, payload: payload, at: time) {
+        switch machine.receive(run: run, agent: agent, payload: payload, half: draft.halves?.start, at: time) {
         case .reject(let violation):
             throw AgentEventsError(violation)
         case .accept:
@@ -259,7 +257,9 @@ public actor ExecutionContext {
         ids.reserveCapacity(drafts.count)
         for (index, draft) in drafts.enumerated() {
             do throws(AgentEventsError) {
-                let action = copy.receive(run: draft.run, agent: draft.agent, payload: draft.payload, at: time)
+                let payload = copy.resolved(draft, at: time)
+                let action = copy.receive(
+                    run: draft.run, agent: draft.agent, payload: payload, half: draft.halves?.start, at: time)
                 guard case .accept(let acceptance) = action else {
                     guard case .reject(let violation) = action else { preconditionFailure("accepted or rejected") }
                     throw AgentEventsError(violation)
@@ -277,7 +277,7 @@ public actor ExecutionContext {
                 let id = EventID(generation: services.generation, sequence: sequence)
                 entries.append(
                     try encode(
-                        draft.payload, id: id, run: draft.run, agent: acceptance.agent, time: time, limited: limited))
+                        payload, id: id, run: draft.run, agent: acceptance.agent, time: time, limited: limited))
                 ids.append(id)
             } catch {
                 var error = error
@@ -333,7 +333,12 @@ public actor ExecutionContext {
         } catch {
             throw AgentEventsError(error)
         }
-        guard !limited || bytes.count <= services.configuration.maximumEventByteCount else {
+        let excess = bytes.count - services.configuration.maximumEventByteCount
+        guard !limited || excess <= 0 else {
+            // An end is not refused for the length of its texts (I7).
+            if let shorter = payload.withShorterTexts(byteCount: excess) {
+                return try encode(shorter, type: type, id: id, run: run, agent: agent, time: time)
+            }
             throw AgentEventsError(
                 .tooLarge,
                 "an event has at most \(services.configuration.maximumEventByteCount) bytes, this one would have "

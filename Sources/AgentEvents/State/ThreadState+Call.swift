@@ -3,7 +3,7 @@ extension ThreadState {
     public struct Call: Hashable, Sendable {
         /// The run that calls.
         public let run: RunID
-        /// Unique in its run.
+        /// Unique among the open calls of its run.
         public let call: CallID
         /// Which tool.
         public let tool: ToolName

@@ -11,7 +11,9 @@ public enum EventDecoder {
     /// Reads one event.
     ///
     /// Tolerant of what a later version may add: unknown members are kept apart in ``AgentEvent/unrecognized``, an event
-    /// of an unknown type becomes ``EventPayload/unknown(_:)`` with its bytes. All else is checked.
+    /// of an unknown type becomes ``EventPayload/unknown(_:)`` with its bytes. It is tolerant of how other programs write
+    /// JSON, too: `null` for an optional member of a type is its absence, `12.0` is a whole number, and half of a surrogate
+    /// pair in a text is U+FFFD. All else is checked.
     ///
     /// - Throws: ``WireError`` with the path to the fault.
     public static func decode(_ bytes: [UInt8]) throws(WireError) -> AgentEvent {
@@ -41,7 +43,13 @@ public enum EventDecoder {
             unrecognized: unrecognized.envelope.isEmpty && unrecognized.data.isEmpty ? nil : unrecognized)
     }
 
-    /// Reads an event that a client wants emitted. It is strict: only types of the catalogue, only the members they have.
+    /// Reads an event that a client wants emitted.
+    ///
+    /// It is strict where something could be lost: only types of the catalogue, only the members they have. It is kind where
+    /// nothing is, so that an end does not get lost over a trifle: besides what ``decode(_:)`` tolerates, `null` is the
+    /// absence of any optional member; a missing `duration_ms` is measured by the service; missing `arguments` are `{}`;
+    /// missing `data` is `{}` for a type that needs no member; an error without a `code` has the code `error`, and one
+    /// without `retryable` is not; `removed` of `state_updated` may be `false`. What is logged is in the one strict form.
     ///
     /// - Parameters:
     ///   - path: where the value stands in what the client sent, for errors: `$.events[3]`.
@@ -59,9 +67,9 @@ public enum EventDecoder {
     }
 
     private static func decodeDraft(_ value: JSONValue, thread: ThreadID) throws(WireError) -> EventDraft {
-        var envelope = try MemberReader(value, path: "$")
+        var envelope = try MemberReader(value, path: "$", isDraft: true)
         let type = try knownType(in: &envelope)
-        for name in ["id", "seq", "from_seq", "time"] where envelope.take(name) != nil {
+        for name in ["id", "seq", "from_seq", "time"] where envelope.takePresent(name) != nil {
             throw WireError(
                 .fieldNotAllowed, path: "$.\(name)", "\(name) is set when the event is accepted; leave it out")
         }
@@ -71,21 +79,24 @@ public enum EventDecoder {
         let run: RunID? = try envelope.identifierIfPresent("run_id")
         let agent: AgentName? = try envelope.nameIfPresent("agent")
         try EnvelopeRule.checkDraft(type, hasRun: run != nil, hasAgent: agent != nil)
-        var data = try envelope.object("data")
+        var data = try type.needsData ? envelope.object("data") : envelope.objectOrEmpty("data")
         let payload = try EventPayload(type, from: &data)
-        if let unknown = envelope.untaken(known: draftMembers).first {
+        if let unknown = envelope.untaken(known: draftMembers + ["id", "seq", "from_seq", "time"]).first {
             throw unknownField(unknown, path: "$", of: "an event", known: draftMembers)
         }
         if let unknown = data.untaken(known: type.dataMembers).first {
             throw unknownField(unknown, path: "$.data", of: type.rawValue, known: type.dataMembers)
         }
-        return EventDraft(run: run, agent: agent, payload)
+        var draft = EventDraft(run: run, agent: agent, payload)
+        draft.isDurationMeasured = data.leavesDuration
+        draft.halves = data.halves
+        return draft
     }
 
     // MARK: Parts of the envelope
 
     private static func typeName(in envelope: inout MemberReader) throws(WireError) -> String {
-        let name = try envelope.text("type")
+        let name = try envelope.word("type")
         guard !name.isEmpty else { throw envelope.invalid("type", "type must not be empty") }
         return name
     }
@@ -102,7 +113,7 @@ public enum EventDecoder {
     }
 
     private static func id(in envelope: inout MemberReader) throws(WireError) -> EventID {
-        guard let id = EventID(try envelope.text("id")) else {
+        guard let id = EventID(try envelope.word("id")) else {
             throw WireError(
                 .invalidIdentifier, path: "$.id", "an event's id is two numbers from 1, joined by a hyphen: 3-42")
         }

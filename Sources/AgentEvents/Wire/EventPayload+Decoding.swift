@@ -27,7 +27,7 @@ extension EventPayload {
 extension AgentStarted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            input: data.take("input"), parentRun: try data.identifierIfPresent("parent_run_id"),
+            input: data.json("input"), parentRun: try data.identifierIfPresent("parent_run_id"),
             parentCall: try data.identifierIfPresent("parent_call_id"))
     }
 }
@@ -49,7 +49,7 @@ extension AgentProgress {
 
 extension MessageDelta {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
-        self.init(message: try data.identifier("message_id"), text: try data.text("text"))
+        self.init(message: try data.identifier("message_id"), text: try data.fragment("text"))
     }
 }
 
@@ -64,7 +64,7 @@ extension ToolExecuting {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             call: try data.identifier("call_id"), tool: try data.name("tool"),
-            arguments: try data.required("arguments"), purpose: try data.textIfPresent("purpose"))
+            arguments: try data.arguments(), purpose: try data.textIfPresent("purpose"))
     }
 }
 
@@ -80,15 +80,15 @@ extension ToolCompleted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             call: try data.identifier("call_id"), tool: try data.name("tool"), status: try data.choice("status"),
-            result: data.take("result"), error: try ToolFailure(ifPresentIn: &data),
-            durationMilliseconds: try data.integer("duration_ms", from: 0))
+            result: data.json("result"), error: try ToolFailure(ifPresentIn: &data),
+            durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 
 extension ToolFailure {
     fileprivate init?(ifPresentIn data: inout MemberReader) throws(WireError) {
         guard var members = try data.objectIfPresent("error") else { return nil }
-        self.init(code: try members.text("code"), message: try members.text("message"))
+        self.init(code: try members.errorCode(), message: try members.text("message"))
         data.close(members, as: "error", known: ["code", "message"])
     }
 }
@@ -97,7 +97,7 @@ extension ApprovalRequested {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             approval: try data.identifier("approval_id"), call: try data.identifierIfPresent("call_id"),
-            prompt: try data.text("prompt"), schema: data.take("schema"),
+            prompt: try data.text("prompt"), schema: data.json("schema"),
             expiresAt: try data.timeIfPresent("expires_at"))
     }
 }
@@ -106,7 +106,7 @@ extension ApprovalResolved {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             approval: try data.identifier("approval_id"), decision: try data.choice("decision"),
-            by: try data.identifierIfPresent("by"), data: data.take("data"))
+            by: try data.identifierIfPresent("by"), data: data.json("data"))
     }
 }
 
@@ -125,8 +125,8 @@ extension AgentResumed {
 extension AgentCompleted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            result: data.take("result"), usage: try TokenUsage(ifPresentIn: &data),
-            durationMilliseconds: try data.integer("duration_ms", from: 0))
+            result: data.json("result"), usage: try TokenUsage(ifPresentIn: &data),
+            durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 
@@ -143,7 +143,7 @@ extension TokenUsage {
 extension AgentFailed {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            error: try RunFailure(in: &data), durationMilliseconds: try data.integer("duration_ms", from: 0))
+            error: try RunFailure(in: &data), durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 
@@ -151,8 +151,8 @@ extension RunFailure {
     fileprivate init(in data: inout MemberReader) throws(WireError) {
         var members = try data.object("error")
         self.init(
-            code: try members.text("code"), message: try members.text("message"),
-            retryable: try members.bool("retryable"))
+            code: try members.errorCode(), message: try members.text("message"),
+            retryable: try members.isRetryable())
         data.close(members, as: "error", known: ["code", "message", "retryable"])
     }
 }
@@ -161,7 +161,7 @@ extension AgentCancelled {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             reason: try data.textIfPresent("reason"), by: try data.identifierIfPresent("by"),
-            durationMilliseconds: try data.integer("duration_ms", from: 0))
+            durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 
@@ -169,7 +169,7 @@ extension UserMessage {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             message: try data.identifier("message_id"), user: try data.identifier("user_id"),
-            text: try data.text("text"), data: data.take("data"))
+            text: try data.text("text"), data: data.json("data"))
     }
 }
 
@@ -183,14 +183,18 @@ extension StateUpdated {
 
 extension StateChange {
     fileprivate init(in data: inout MemberReader) throws(WireError) {
-        switch (data.take("value"), data.take("removed")) {
-        case (let value?, nil): self = .value(value)
+        // `null` is a value that an entry may have. Whoever writes all members writes it beside `removed`, too.
+        let value = data.take("value")
+        switch (value, data.takePresent("removed")) {
         case (nil, .bool(true)?): self = .removed
+        case (.null?, .bool(true)?) where data.isDraft: self = .removed
+        case (let value?, nil): self = .value(value)
+        case (let value?, .bool(false)?) where data.isDraft: self = .value(value)
         case (nil, nil):
             throw WireError(.missingField, path: "\(data.path).value", "either value or removed is needed")
-        case (.some, .some):
+        case (.some, .some(.bool)):
             throw data.invalid("removed", "there is either value or removed, not both")
-        case (nil, .some):
+        case (_, .some):
             throw data.invalid("removed", "removed is true, or is left out")
         }
     }
@@ -200,5 +204,22 @@ extension CustomEvent {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(name: try data.text("name"), value: try data.required("value"))
         guard !name.isEmpty else { throw data.invalid("name", "a custom event's name must not be empty") }
+    }
+}
+
+extension MemberReader {
+    /// A call without arguments is one with none, which is an empty object for most tools.
+    fileprivate mutating func arguments() throws(WireError) -> JSONValue {
+        isDraft ? json("arguments") ?? [:] : try required("arguments")
+    }
+
+    /// An error that comes without a code has the one that errors of Swift without a code have.
+    fileprivate mutating func errorCode() throws(WireError) -> String {
+        isDraft ? try textIfPresent("code") ?? "error" : try text("code")
+    }
+
+    /// Who does not say that it may help does not promise it.
+    fileprivate mutating func isRetryable() throws(WireError) -> Bool {
+        isDraft ? try boolIfPresent("retryable") ?? false : try bool("retryable")
     }
 }

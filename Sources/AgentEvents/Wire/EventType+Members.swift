@@ -24,6 +24,16 @@ extension EventType {
         }
     }
 
+    /// Whether a draft of this type has members that cannot be left out.
+    package var needsData: Bool {
+        switch self {
+        case .agentStarted, .agentProgress, .agentPaused, .agentResumed, .agentCompleted, .agentCancelled: false
+        case .agentThinking, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
+            .approvalRequested, .approvalResolved, .agentFailed, .userMessage, .stateUpdated, .custom:
+            true
+        }
+    }
+
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {

@@ -4,19 +4,27 @@
 struct MemberReader {
     let object: JSONObject
     let path: String
+    /// Whether this is a draft, which may leave out what the service can tell by itself. Whatever is read, `null` for an
+    /// optional member of a type is its absence; of a draft, also for one that may be any JSON.
+    let isDraft: Bool
+    /// Whether a duration was left out, to be measured.
+    private(set) var leavesDuration = false
+    /// The halves of characters at the ends of a fragment.
+    private(set) var halves: SplitCharacter?
     private var next = 0
     private var takenCount = 0
     /// Members of objects inside of this one that nobody took.
     private var nested: [JSONObject.Element] = []
 
-    init(_ object: JSONObject, path: String) {
+    init(_ object: JSONObject, path: String, isDraft: Bool = false) {
         self.object = object
         self.path = path
+        self.isDraft = isDraft
     }
 
-    init(_ value: JSONValue, path: String) throws(WireError) {
+    init(_ value: JSONValue, path: String, isDraft: Bool = false) throws(WireError) {
         guard case .object(let object) = value else { throw Self.wrongType(value, path, expected: "an object") }
-        self.init(object, path: path)
+        self.init(object, path: path, isDraft: isDraft)
     }
 
     // MARK: Any value
@@ -36,6 +44,16 @@ struct MemberReader {
         return nil
     }
 
+    /// The value of a member, or `nil` when it is not there or is `null`.
+    mutating func takePresent(_ name: String) -> JSONValue? {
+        guard let value = take(name), value != .null else { return nil }
+        return value
+    }
+
+    /// The value of an optional member that may be any JSON. Events have `null` there for a reason; in a draft it is most
+    /// often how a language writes nothing.
+    mutating func json(_ name: String) -> JSONValue? { isDraft ? takePresent(name) : take(name) }
+
     mutating func required(_ name: String) throws(WireError) -> JSONValue {
         guard let value = take(name) else {
             throw WireError(.missingField, path: path(name), "the member \(name) is missing")
@@ -45,10 +63,23 @@ struct MemberReader {
 
     // MARK: Typed values
 
+    /// A text; half of a surrogate pair in it becomes U+FFFD.
     mutating func text(_ name: String) throws(WireError) -> String { try text(try required(name), name) }
 
+    /// A text that is one of several fragments: halves of characters at its ends are kept apart.
+    mutating func fragment(_ name: String) throws(WireError) -> String {
+        let value = try required(name)
+        guard isDraft, case .unpairedString(let string) = value else { return try text(value, name) }
+        let fragment = string.asFragment
+        halves = fragment.halves
+        return fragment.text
+    }
+
+    /// A text that stands for something else, so that nothing in it can be replaced.
+    mutating func word(_ name: String) throws(WireError) -> String { try word(try required(name), name) }
+
     mutating func textIfPresent(_ name: String) throws(WireError) -> String? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         return try text(value, name)
     }
 
@@ -57,7 +88,7 @@ struct MemberReader {
     }
 
     mutating func identifierIfPresent<ID: Identifier>(_ name: String) throws(WireError) -> ID? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         return try identifier(value, name)
     }
 
@@ -66,7 +97,7 @@ struct MemberReader {
     }
 
     mutating func nameIfPresent<Kind: Name>(_ name: String) throws(WireError) -> Kind? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         return try self.name(value, name)
     }
 
@@ -77,7 +108,7 @@ struct MemberReader {
     }
 
     mutating func boolIfPresent(_ name: String) throws(WireError) -> Bool? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         guard case .bool(let bool) = value else { throw wrongType(value, name, expected: "true or false") }
         return bool
     }
@@ -87,21 +118,29 @@ struct MemberReader {
     }
 
     mutating func integerIfPresent(_ name: String, from minimum: Int64) throws(WireError) -> Int64? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         return try integer(value, name, from: minimum)
+    }
+
+    /// A duration in milliseconds; 0 for one that a draft leaves out (``leavesDuration``).
+    mutating func duration(_ name: String) throws(WireError) -> Int64 {
+        guard isDraft else { return try integer(name, from: 0) }
+        if let duration = try integerIfPresent(name, from: 0) { return duration }
+        leavesDuration = true
+        return 0
     }
 
     /// A number from 1 to 2^64 - 1.
     mutating func sequenceIfPresent(_ name: String) throws(WireError) -> UInt64? {
-        guard let value = take(name) else { return nil }
-        let literal = try integerLiteral(value, name)
-        guard let sequence = UInt64(literal) else { throw outOfRange(literal, name) }
+        guard let value = takePresent(name) else { return nil }
+        let number = try wholeNumber(value, name)
+        guard let sequence: UInt64 = number.wholeValue() else { throw outOfRange(number.literal, name) }
         guard sequence > 0 else { throw invalid(name, "\(name) must be at least 1, it is 0") }
         return sequence
     }
 
     mutating func fractionIfPresent(_ name: String) throws(WireError) -> Double? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         guard case .number(let number) = value else { throw wrongType(value, name, expected: "a number") }
         guard let fraction = number.double else { throw outOfRange(number.literal, name) }
         guard (0...1).contains(fraction) else {
@@ -113,13 +152,13 @@ struct MemberReader {
     mutating func time(_ name: String) throws(WireError) -> Timestamp { try time(try required(name), name) }
 
     mutating func timeIfPresent(_ name: String) throws(WireError) -> Timestamp? {
-        guard let value = take(name) else { return nil }
+        guard let value = takePresent(name) else { return nil }
         return try time(value, name)
     }
 
     mutating func choice<Choice>(_ name: String) throws(WireError) -> Choice
     where Choice: RawRepresentable<String> & CaseIterable {
-        let text = try text(name)
+        let text = try word(name)
         guard let choice = Choice(rawValue: text) else {
             let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
             throw invalid(name, "\(name) must be one of: \(choices)")
@@ -129,12 +168,17 @@ struct MemberReader {
 
     /// The reader of an object inside of this one; give it to ``close(_:as:)`` when it is read.
     mutating func object(_ name: String) throws(WireError) -> MemberReader {
-        try MemberReader(try required(name), path: path(name))
+        try MemberReader(try required(name), path: path(name), isDraft: isDraft)
     }
 
     mutating func objectIfPresent(_ name: String) throws(WireError) -> MemberReader? {
-        guard let value = take(name) else { return nil }
-        return try MemberReader(value, path: path(name))
+        guard let value = takePresent(name) else { return nil }
+        return try MemberReader(value, path: path(name), isDraft: isDraft)
+    }
+
+    /// The members of an object inside of this one that may be left out as a whole.
+    mutating func objectOrEmpty(_ name: String) throws(WireError) -> MemberReader {
+        try objectIfPresent(name) ?? MemberReader(JSONObject(uniqueMembers: []), path: path(name), isDraft: isDraft)
     }
 
     /// The objects of an array, each read by the closure.
@@ -174,17 +218,20 @@ struct MemberReader {
         switch value {
         case .string(let text):
             return text
-        case .unpairedString:
-            throw WireError(
-                .loneSurrogate, path: path(name),
-                "\(name) has half of a surrogate pair; send the whole character in one fragment")
+        case .unpairedString(let string):
+            return string.replacingUnpaired
         case .null, .bool, .number, .array, .object:
             throw wrongType(value, name, expected: "a string")
         }
     }
 
+    private func word(_ value: JSONValue, _ name: String) throws(WireError) -> String {
+        guard case .unpairedString = value else { return try text(value, name) }
+        throw WireError(.loneSurrogate, path: path(name), "\(name) has half of a surrogate pair, which is no character")
+    }
+
     private func identifier<ID: Identifier>(_ value: JSONValue, _ name: String) throws(WireError) -> ID {
-        let text = try text(value, name)
+        let text = try word(value, name)
         do throws(IdentifierError) {
             return try ID(text)
         } catch {
@@ -202,24 +249,23 @@ struct MemberReader {
     }
 
     private func integer(_ value: JSONValue, _ name: String, from minimum: Int64) throws(WireError) -> Int64 {
-        let literal = try integerLiteral(value, name)
-        guard let integer = Int64(literal) else { throw outOfRange(literal, name) }
+        let number = try wholeNumber(value, name)
+        guard let integer: Int64 = number.wholeValue() else { throw outOfRange(number.literal, name) }
         guard integer >= minimum else { throw invalid(name, "\(name) must be at least \(minimum), it is \(integer)") }
         return integer
     }
 
-    private func integerLiteral(_ value: JSONValue, _ name: String) throws(WireError) -> String {
+    /// A number without a fraction, however it is written: `12`, `12.0`, `1.2e1`.
+    private func wholeNumber(_ value: JSONValue, _ name: String) throws(WireError) -> JSONNumber {
         guard case .number(let number) = value else { throw wrongType(value, name, expected: "a whole number") }
-        guard number.literal.utf8.allSatisfy({ $0 == ASCII.minus || ($0 >= ASCII.zero && $0 <= ASCII.nine) }) else {
-            let literal = Self.cut(number.literal)
-            throw invalid(
-                name, "\(name) must be a whole number, written without fraction and exponent, it is \(literal)")
+        guard number.isWhole else {
+            throw invalid(name, "\(name) must be a whole number, it is \(Self.cut(number.literal))")
         }
-        return number.literal
+        return number
     }
 
     private func time(_ value: JSONValue, _ name: String) throws(WireError) -> Timestamp {
-        guard let time = Timestamp(rfc3339: try text(value, name)) else {
+        guard let time = Timestamp(rfc3339: try word(value, name)) else {
             throw invalid(name, "\(name) must be a time of RFC 3339, such as 2026-11-21T02:10:00.123Z")
         }
         return time
@@ -244,7 +290,7 @@ struct MemberReader {
     private static func wrongType(_ value: JSONValue, _ path: String, expected: String) -> WireError {
         let found =
             switch value {
-            case .null: "null; leave out what has no value"
+            case .null: "null"
             case .bool: "true or false"
             case .number: "a number"
             case .string, .unpairedString: "a string"

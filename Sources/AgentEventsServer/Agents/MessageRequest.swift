@@ -24,7 +24,7 @@ package struct MessageRequest: Hashable, Sendable {
             throw ProtocolError(.messageInvalid, "the body is a JSON object with the member text", path: "$")
         }
         let members = MessageMembers(object)
-        let text = try members.text("text")
+        let text = try members.prose("text")
         guard !text.isEmpty else {
             throw ProtocolError(.messageInvalid, "the member text is not empty", path: "$.text")
         }

@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// The members of a JSON object that a client sent. Each look-up throws ``ProtocolError`` `message.invalid` with the
-/// path.
+/// The members of a JSON object that a client sent; `null` for an optional one is its absence. Each look-up throws
+/// ``ProtocolError`` `message.invalid` with the path.
 struct MessageMembers {
     private let object: JSONObject
 
@@ -16,7 +16,13 @@ struct MessageMembers {
         return tag
     }
 
-    /// A text.
+    /// A text for people: half of a surrogate pair in it becomes U+FFFD.
+    func prose(_ name: String) throws(ProtocolError) -> String {
+        guard case .unpairedString(let string) = try required(name) else { return try text(name) }
+        return string.replacingUnpaired
+    }
+
+    /// A text that stands for something, so that nothing in it can be replaced.
     func text(_ name: String) throws(ProtocolError) -> String {
         let value = try required(name)
         if case .unpairedString = value {
@@ -28,7 +34,7 @@ struct MessageMembers {
     }
 
     func optionalBool(_ name: String) throws(ProtocolError) -> Bool? {
-        guard let value = object[name] else { return nil }
+        guard let value = present(name) else { return nil }
         guard let bool = value.boolValue else { throw Self.wrong(name, "is true or false") }
         return bool
     }
@@ -48,18 +54,23 @@ struct MessageMembers {
     }
 
     func optionalIdentifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
-        guard object[name] != nil else { return nil }
+        guard present(name) != nil else { return nil }
         return try identifier(name)
     }
 
     func optionalName<Kind: Name>(_ name: String) throws(ProtocolError) -> Kind? {
-        guard object[name] != nil else { return nil }
+        guard present(name) != nil else { return nil }
         let text = try text(name)
         do throws(IdentifierError) {
             return try Kind(text)
         } catch {
             throw ProtocolError(error, path: "$.\(name)")
         }
+    }
+
+    private func present(_ name: String) -> JSONValue? {
+        guard let value = object[name], value != .null else { return nil }
+        return value
     }
 
     private func required(_ name: String) throws(ProtocolError) -> JSONValue {

@@ -55,7 +55,9 @@ struct SimulatedContext {
         var accepted = Accepted(entries: [], ids: [])
         var sequence = lastSequence
         for draft in drafts {
-            switch copy.receive(run: draft.run, agent: draft.agent, payload: draft.payload, at: time) {
+            let payload = copy.resolved(draft, at: time)
+            let half = draft.halves?.start
+            switch copy.receive(run: draft.run, agent: draft.agent, payload: payload, half: half, at: time) {
             case .reject(let violation):
                 return .rejected(violation)
             case .accept(let acceptance):
@@ -64,7 +66,7 @@ struct SimulatedContext {
                     accepted.entries.append(try encode(closing.payload, sequence, closing.run, closing.agent, time))
                 }
                 sequence += 1
-                let entry = try encode(draft.payload, sequence, draft.run, acceptance.agent, time)
+                let entry = try encode(payload, sequence, draft.run, acceptance.agent, time)
                 accepted.entries.append(entry)
                 accepted.ids.append(entry.id)
             }
@@ -76,13 +78,15 @@ struct SimulatedContext {
     }
 
     private mutating func acceptOne(_ draft: EventDraft, at time: Timestamp) throws(InvariantViolation) -> Outcome {
-        switch machine.receive(run: draft.run, agent: draft.agent, payload: draft.payload, at: time) {
+        let payload = machine.resolved(draft, at: time)
+        let half = draft.halves?.start
+        switch machine.receive(run: draft.run, agent: draft.agent, payload: payload, half: half, at: time) {
         case .reject(let violation):
             return .rejected(violation)
         case .accept(let acceptance):
             lastSequence += 1
             lastTime = time
-            let entry = try encode(draft.payload, lastSequence, draft.run, acceptance.agent, time)
+            let entry = try encode(payload, lastSequence, draft.run, acceptance.agent, time)
             return .accepted(Accepted(entries: [entry], ids: [entry.id]))
         }
     }

@@ -102,7 +102,7 @@ struct IngestTests {
         (#"{"type":"agent_started","run_id":"r 1","agent":"g","data":{}}"#, "event.invalid_id", 400),
         (#"{"type":"agent_finished","run_id":"r_1","agent":"g","data":{}}"#, "event.unknown_type", 400),
         (
-            #"{"type":"agent_thinking","run_id":"r_1","data":{"thought_id":"a","text":"\ud83d"}}"#,
+            #"{"type":"agent_thinking","run_id":"r_1","data":{"thought_id":"\ud83d","text":"a"}}"#,
             "json.lone_surrogate", 400
         ),
         (String(repeating: "[", count: 10_000), "json.depth", 400),

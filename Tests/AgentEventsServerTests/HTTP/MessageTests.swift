@@ -78,7 +78,7 @@ struct MessageTests {
 
     @Test(arguments: [
         ("", "json.syntax"), ("[]", "message.invalid"), ("{}", "message.invalid"), (#"{"text":7}"#, "message.invalid"),
-        (#"{"text":""}"#, "message.invalid"), (#"{"text":"\ud83d"}"#, "json.lone_surrogate"),
+        (#"{"text":""}"#, "message.invalid"), (#"{"text":null}"#, "message.invalid"),
         (#"{"text":"x","agent":""}"#, "message.invalid"), (#"{"text":"x","agent":1}"#, "message.invalid"),
     ])
     func malformedMessagesAreRefused(_ body: String, _ code: String) async throws {
@@ -87,6 +87,14 @@ struct MessageTests {
             #expect(answer.status == 400)
             #expect(try answer.errorCode == code)
             #expect(try await service.client.get("/v1/threads/t_7/events").status == 404)
+        }
+    }
+
+    @Test func halfACharacterIsReplacedAndNullIsNoAgent() async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"cut \ud83d","agent":null}"#)
+            #expect(answer.status == 202)
+            expectEvents(in: try await service.loggedEvents(in: "t_7")) { .userMessage(containing: "cut \u{FFFD}") }
         }
     }
 

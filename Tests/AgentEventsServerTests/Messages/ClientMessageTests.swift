@@ -77,6 +77,16 @@ struct ClientMessageTests {
         #expect(request.drafts.map(\.run) == ["r_1", nil])
     }
 
+    @Test func nullIsTheAbsenceOfWhatMayBeMissing() throws {
+        #expect(
+            try decode(#"{"op":"subscribe","thread_id":"U02/T01","consumer":null,"snapshot":null,"merge":null}"#)
+                == decode(#"{"op":"subscribe","thread_id":"U02/T01"}"#))
+        let events = #""events":[{"type":"custom","data":{"name":"n","value":1}}]"#
+        #expect(
+            try decode(#"{"op":"emit","thread_id":"t","user_id":null,"key":null,\#(events)}"#)
+                == decode(#"{"op":"emit","thread_id":"t",\#(events)}"#))
+    }
+
     @Test(arguments: [
         ("", "json.syntax", "$"),
         ("{", "json.syntax", "$"),

@@ -2,6 +2,9 @@ import AgentEvents
 
 enum SequenceTable {
     static let legal: [JudgedSequence] = [
+        JudgedSequence(
+            name: "a call id again after its end",
+            steps: [.start, .call(), .callEnd(), .call(), .callProgress(), .callEnd(), .complete]),
         JudgedSequence(name: "nothing", steps: []),
         JudgedSequence(name: "the shortest run", steps: [.start, .complete]),
         JudgedSequence(
@@ -134,8 +137,12 @@ enum SequenceTable {
 
     private static let items = [
         JudgedSequence(
-            name: "a call id again", steps: [.start, .call(), .callEnd(), .call(), .complete],
-            faults: ["3 order.call_reused"]),
+            name: "a call id again without a second end", steps: [.start, .call(), .callEnd(), .call(), .complete],
+            faults: ["4 order.work_open", "0 run.unended"]),
+        JudgedSequence(
+            name: "a call id again, ended as the first one's tool",
+            steps: [.start, .call(), .callEnd(), .call("c_1", "read"), .callEnd(), .callEnd("c_1", "read"), .complete],
+            faults: ["4 order.call_not_open"]),
         JudgedSequence(
             name: "a call that is open again", steps: [.start, .call(), .call(), .callEnd(), .complete],
             faults: ["2 order.call_reused"]),

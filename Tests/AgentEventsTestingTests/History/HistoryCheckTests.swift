@@ -10,6 +10,32 @@ import Testing
     }
 
     @Test(arguments: [true, false])
+    func aDurationThatIsLeftToTheServiceIsNoChange(hasLog: Bool) throws {
+        var history = try SoundHistory(hasLog: hasLog)
+        var count = 0
+        for index in history.records.indices {
+            guard case .attempted(var attempt) = history.records[index] else { continue }
+            for draft in attempt.drafts.indices {
+                switch attempt.drafts[draft].payload {
+                case .toolCompleted(var completed):
+                    completed.durationMilliseconds = 0
+                    attempt.drafts[draft].payload = .toolCompleted(completed)
+                case .agentCompleted(var completed):
+                    completed.durationMilliseconds = 0
+                    attempt.drafts[draft].payload = .agentCompleted(completed)
+                default:
+                    continue
+                }
+                attempt.drafts[draft].isDurationMeasured = true
+                count += 1
+            }
+            history.records[index] = .attempted(attempt)
+        }
+        #expect(count >= 3)
+        #expect(history.faults() == [])
+    }
+
+    @Test(arguments: [true, false])
     func aLostEventIsFound(hasLog: Bool) throws {
         var history = try SoundHistory(hasLog: hasLog)
         history.records.remove(at: try #require(try history.index(ofSeen: 2, by: "c_1")))

@@ -56,6 +56,7 @@ struct OrderModel {
             let event = log[place].event
             if event.kind == .start { return event.parent == run && event.run.map(isOpen) == true }
             guard event.run == run else { return false }
+            if event.kind == .call { return place == opening(ofCall: event.item, in: run) }
             let before = log[..<place].contains {
                 $0.event.run == run && $0.event.kind == event.kind && $0.event.item == event.item
             }
@@ -64,13 +65,22 @@ struct OrderModel {
         }
     }
 
-    private static let ends: [ModelEvent.Kind: ModelEvent.Kind] = [.delta: .message, .call: .callEnd, .ask: .answer]
+    private static let ends: [ModelEvent.Kind: ModelEvent.Kind] = [.delta: .message, .ask: .answer]
 
     private func has(_ run: Int, _ kind: ModelEvent.Kind, _ item: Int) -> Bool {
         log.contains { $0.event.run == run && $0.event.kind == kind && $0.event.item == item }
     }
 
-    private func isOpenCall(_ call: Int, in run: Int) -> Bool { has(run, .call, call) && !has(run, .callEnd, call) }
+    private func isOpenCall(_ call: Int, in run: Int) -> Bool { opening(ofCall: call, in: run) != nil }
+
+    /// Where a call was opened that is open; its id may have been used before.
+    private func opening(ofCall call: Int, in run: Int) -> Int? {
+        let last = log.lastIndex {
+            $0.event.run == run && ($0.event.kind == .call || $0.event.kind == .callEnd) && $0.event.item == call
+        }
+        guard let last, log[last].event.kind == .call else { return nil }
+        return last
+    }
 
     private func text(of message: Int, in run: Int) -> String {
         log.filter { $0.event.run == run && $0.event.kind == .delta && $0.event.item == message }
@@ -94,7 +104,7 @@ struct OrderModel {
         if isEnd(last) { return .alreadyEnded }
         if let agent = event.agent, agent != first.agent { return .agentMismatch }
         if event.kind == .callEnd {
-            let tool = own.first { $0.kind == .call && $0.item == event.item }?.tool
+            let tool = own.last { $0.kind == .call && $0.item == event.item }?.tool
             return isOpenCall(event.item, in: run) && tool == event.tool ? nil : .callNotOpen
         }
         if event.kind == .fail || event.kind == .cancel { return nil }
@@ -122,7 +132,7 @@ struct OrderModel {
         case .message:
             return has(run, .message, event.item) ? .messageClosed : nil
         case .call:
-            if has(run, .call, event.item) { return .callReused }
+            if isOpenCall(event.item, in: run) { return .callReused }
             return policy == .canonical && !hasThought ? .notCanonical : nil
         case .callProgress:
             return isOpenCall(event.item, in: run) ? nil : .callNotOpen

@@ -39,9 +39,15 @@ import Testing
             )
         case .callReused:
             Story(
-                accepted: [start, OrderInput("r_1", .call("c_1")), OrderInput("r_1", .callEnd("c_1"))],
+                accepted: [
+                    start, OrderInput("r_1", .call("c_1", "read")), OrderInput("r_1", .callEnd("c_1", "read")),
+                    OrderInput("r_1", .call("c_1")),
+                ],
                 rejected: OrderInput("r_1", .call("c_1")),
-                message: "call c_1 is not new in its run (run r_1: running; legal now: \(whenRunning))"
+                message: "call c_1 is open already, its id may be used again after its tool_completed "
+                    + "(run r_1: running, open: call c_1 (search); legal now: agent_thinking, agent_progress, "
+                    + "message_delta, message_completed, tool_executing, tool_progress, tool_completed, "
+                    + "approval_requested, agent_paused, agent_failed, agent_cancelled, custom)"
             )
         case .callNotOpen:
             Story(
@@ -178,6 +184,27 @@ import Testing
         #expect(machine.receive("r_1", .think).rule == .alreadyEnded)
         #expect(machine.receive("r_2", .think).rule == .notStarted)
         #expect(machine.start("r_2").rule == nil)
+    }
+
+    /// Providers number the calls of each answer from 0, or have one id for all.
+    @Test func callsOfOneIdPairByOrder() {
+        let approvals: [ApprovalID] = ["a_0", "a_1", "a_2"]
+        var machine = ThreadStateMachine(policy: .standard)
+        #expect(machine.start("r_1", at: 1).rule == nil)
+        for round in 0..<3 as Range<Int64> {
+            let tool: ToolName = round == 1 ? "read" : "search"
+            #expect(machine.receive("r_1", .call("call_0", tool), at: 10 * round).rule == nil)
+            #expect(machine.openedTime(ofCall: "call_0", in: "r_1") == Timestamp(milliseconds: 10 * round))
+            #expect(machine.receive("r_1", .ask(approvals[Int(round)], call: "call_0")).rule == nil)
+            #expect(machine.receive("r_1", .callEnd("call_0", round == 1 ? "search" : "read")).rule == .callNotOpen)
+            #expect(machine.receive("r_1", .callEnd("call_0", tool)).rule == nil)
+            #expect(machine.receive("r_1", .callEnd("call_0", tool)).rule == .callNotOpen)
+            #expect(machine.receive("r_1", .callProgress("call_0")).rule == .callNotOpen)
+        }
+        // An approval's id is used once, and it does not wait for the call.
+        #expect(machine.receive("r_1", .call("call_0")).rule == nil)
+        #expect(machine.receive("r_1", .ask("a_0", call: "call_0")).rule == .approvalReused)
+        #expect(machine.receive("r_1", .fail, at: 99).acceptance?.closing.count == 4)
     }
 
     @Test func openItemsCanBeLookedUp() {

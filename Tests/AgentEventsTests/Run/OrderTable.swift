@@ -36,7 +36,7 @@ enum OrderTable {
         delta-too-long  NS  TL  TL   TL  TL   TL   MC   PA   PA   PA   AE   AE   AE   TL   TL   TL   TL   TL
         message         NS  +   +    +   +    +    MC   PA   PA   PA   AE   AE   AE   +    +    +    +    +
         message-new     NS  +   +    +   +    +    +    PA   PA   PA   AE   AE   AE   +    +    +    +    +
-        call            NS  +   CR   +   +    +    CR   PA   PA   PA   AE   AE   AE   NC   +    CR   CR   CR
+        call            NS  +   CR   +   +    +    +    PA   PA   PA   AE   AE   AE   NC   +    CR   +    +
         call-new        NS  +   +    +   +    +    +    PA   PA   PA   AE   AE   AE   NC   +    +    +    +
         call-progress   NS  CN  +    CN  CN   CN   CN   PA   PA   PA   AE   AE   AE   CN   CN   +    CN   CN
         call-end        NS  CN  +    CN  CN   CN   CN   CN   +    +    AE   AE   AE   CN   CN   +    CN   CN

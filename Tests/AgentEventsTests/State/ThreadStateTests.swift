@@ -93,6 +93,15 @@ import Testing
             [.call("c_1"), .toolProgress(ToolProgress(call: "c_1", message: "soon", fraction: 0.5))], "calls",
             #"{"run_id":"r_1","call_id":"c_1","tool":"search","arguments":null,"started_at":\#(time(2)),"#
                 + #""progress":{"message":"soon","fraction":0.5}}"#),
+        // An id that is used again: the call that is open is the later one.
+        Fold(
+            .toolCompleted,
+            [
+                .call("c_1"), .toolProgress(ToolProgress(call: "c_1", message: "soon")), .callEnd("c_1"),
+                .call("c_1", "read"), .call("c_2"),
+            ], "calls",
+            #"{"run_id":"r_1","call_id":"c_1","tool":"read","arguments":null,"started_at":\#(time(5))}"#,
+            #"{"run_id":"r_1","call_id":"c_2","tool":"search","arguments":null,"started_at":\#(time(6))}"#),
         Fold(
             .toolCompleted, [.call("c_1"), .call("c_2"), .callEnd("c_1")], "calls",
             #"{"run_id":"r_1","call_id":"c_2","tool":"search","arguments":null,"started_at":\#(time(3))}"#),

@@ -34,7 +34,13 @@ struct EventRoundTripTests {
     func aDraftComesBackToo(_ example: EventExample) throws {
         let value = try JSONValue(parsing: Array(example.draftText.utf8))
         let draft = try EventDecoder.decodeDraft(value, path: "$", thread: "t_7")
-        #expect(draft == EventDraft(run: example.event.run, agent: example.event.agent, example.payload))
+        var payload = example.payload
+        // In a draft, `null` is how a language writes that there are none.
+        if case .toolExecuting(var executing) = payload, executing.arguments == .null {
+            executing.arguments = [:]
+            payload = .toolExecuting(executing)
+        }
+        #expect(draft == EventDraft(run: example.event.run, agent: example.event.agent, payload))
     }
 
     @Test(arguments: EventExample.all)

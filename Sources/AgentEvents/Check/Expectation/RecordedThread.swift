@@ -6,9 +6,9 @@ struct RecordedThread {
         case call(CallKey)
     }
 
+    /// A call, by the place of its start: an id may be used again after the call's end.
     private struct CallKey: Hashable {
-        let run: RunID
-        let call: CallID
+        let start: Int
     }
 
     private struct Key<Identifier: Hashable>: Hashable {
@@ -26,10 +26,12 @@ struct RecordedThread {
     private var runs: [RunID: ClosedRange<Int>] = [:]
     private var starts: [RunID: AgentStarted] = [:]
     private var calls: [CallKey: Call] = [:]
-    private var openCalls: [CallKey: (index: Int, start: ToolExecuting)] = [:]
+    private var openCalls: [Key<CallID>: (key: CallKey, start: ToolExecuting)] = [:]
+    /// The call that an event is of, or stands in, by the event's place.
+    private var callsOfEvents: [Int: CallKey] = [:]
     private var thoughts: [Key<ThoughtID>: (span: ClosedRange<Int>, text: String)] = [:]
     private var messages: [Key<MessageID>: (span: ClosedRange<Int>, completed: MessageCompleted?)] = [:]
-    private var approvals: [Key<ApprovalID>: CallID] = [:]
+    private var approvals: [Key<ApprovalID>: CallKey] = [:]
     private var parts: [Owner: [RecordedPart]] = [:]
 
     /// - Parameter events: well-formed; they may begin in the middle of runs.
@@ -51,6 +53,7 @@ struct RecordedThread {
         case .agentStarted(let started):
             guard let run = event.run else { return }
             starts[run] = started
+            if let parent = started.parentRun, let call = started.parentCall { noteCall(call, of: parent, index) }
         case .agentThinking(let thinking):
             let key = Key(run: event.run, identifier: thinking.thought)
             let known = thoughts[key]
@@ -60,12 +63,19 @@ struct RecordedThread {
         case .messageCompleted(let completed):
             noteMessage(Key(run: event.run, identifier: completed.message), index, completed)
         case .toolExecuting(let executing):
-            if let run = event.run { openCalls[CallKey(run: run, call: executing.call)] = (index, executing) }
+            openCalls[Key(run: event.run, identifier: executing.call)] = (CallKey(start: index), executing)
+            noteCall(executing.call, of: event.run, index)
+        case .toolProgress(let progress):
+            noteCall(progress.call, of: event.run, index)
         case .toolCompleted(let completed):
             noteEnd(event, index, completed)
         case .approvalRequested(let requested):
-            approvals[Key(run: event.run, identifier: requested.approval)] = requested.call
-        case .agentProgress, .toolProgress, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted,
+            guard let call = requested.call else { return }
+            noteCall(call, of: event.run, index)
+            approvals[Key(run: event.run, identifier: requested.approval)] = callsOfEvents[index]
+        case .approvalResolved(let resolved):
+            callsOfEvents[index] = approvals[Key(run: event.run, identifier: resolved.approval)]
+        case .agentProgress, .agentPaused, .agentResumed, .agentCompleted,
             .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
         }
@@ -75,11 +85,14 @@ struct RecordedThread {
         messages[key] = ((messages[key]?.span.lowerBound ?? index)...index, completed)
     }
 
+    private mutating func noteCall(_ call: CallID, of run: RunID?, _ index: Int) {
+        callsOfEvents[index] = openCalls[Key(run: run, identifier: call)]?.key
+    }
+
     private mutating func noteEnd(_ event: AgentEvent, _ index: Int, _ end: ToolCompleted) {
-        guard let run = event.run else { return }
-        let key = CallKey(run: run, call: end.call)
-        guard let open = openCalls.removeValue(forKey: key) else { return }
-        calls[key] = Call(start: open.start, end: end, span: open.index...index)
+        noteCall(end.call, of: event.run, index)
+        guard let open = openCalls.removeValue(forKey: Key(run: event.run, identifier: end.call)) else { return }
+        calls[open.key] = Call(start: open.start, end: end, span: open.key.start...index)
     }
 
     // MARK: Where it lies
@@ -100,7 +113,8 @@ struct RecordedThread {
         if let start = starts[run], let parent = start.parentRun, let outer = runs[parent],
             outer.lowerBound < span.lowerBound, span.upperBound < outer.upperBound
         {
-            let call = start.parentCall.map { CallKey(run: parent, call: $0) }
+            // Its first event names the call, if it has the start.
+            let call = callsOfEvents[span.lowerBound]
             owner = call.flatMap { isInside(span, $0) ? .call($0) : nil } ?? .run(parent)
         }
         let kind: RecordedPart.Kind = starts[run] == nil ? .restOfRun : .run(event)
@@ -114,19 +128,15 @@ struct RecordedThread {
 
     private func owner(of event: AgentEvent, at index: Int) -> Owner {
         guard let run = event.run else { return .thread }
-        let call: CallID? =
-            switch event.payload {
-            case .toolProgress(let progress): progress.call
-            case .approvalRequested(let requested): requested.call
-            case .approvalResolved(let resolved): approvals[Key(run: run, identifier: resolved.approval)]
-            case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-                .toolCompleted, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled,
-                .userMessage, .stateUpdated, .custom, .unknown:
-                nil
-            }
-        guard let call else { return .run(run) }
-        let key = CallKey(run: run, call: call)
-        return isInside(index...index, key) ? .call(key) : .run(run)
+        switch event.payload {
+        case .toolProgress, .approvalRequested, .approvalResolved:
+            guard let call = callsOfEvents[index], isInside(index...index, call) else { return .run(run) }
+            return .call(call)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolCompleted, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+            .stateUpdated, .custom, .unknown:
+            return .run(run)
+        }
     }
 
     /// - Returns: `nil` for what a part that has begun before has in it.
@@ -142,11 +152,11 @@ struct RecordedThread {
         case .messageCompleted(let completed):
             guard let message = messages[Key(run: event.run, identifier: completed.message)] else { return nil }
             return message.span.lowerBound == index ? (.message(completed), message.span) : nil
-        case .toolExecuting(let executing):
-            guard let call = call(executing.call, of: event) else { return (.event(event), index...index) }
+        case .toolExecuting:
+            guard let call = call(at: index) else { return (.event(event), index...index) }
             return (.call(call.start, call.end), call.span)
-        case .toolCompleted(let completed):
-            return call(completed.call, of: event) == nil ? (.event(event), index...index) : nil
+        case .toolCompleted:
+            return call(at: index) == nil ? (.event(event), index...index) : nil
         case .agentStarted, .agentProgress, .toolProgress, .approvalRequested, .approvalResolved, .agentPaused,
             .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
             .unknown:
@@ -154,9 +164,7 @@ struct RecordedThread {
         }
     }
 
-    private func call(_ call: CallID, of event: AgentEvent) -> Call? {
-        event.run.flatMap { calls[CallKey(run: $0, call: call)] }
-    }
+    private func call(at index: Int) -> Call? { callsOfEvents[index].flatMap { calls[$0] } }
 
     private func parts(of owner: Owner) -> [RecordedPart] {
         let own = parts[owner, default: []].sorted { $0.span.lowerBound < $1.span.lowerBound }
@@ -171,8 +179,7 @@ struct RecordedThread {
     private func owner(in part: RecordedPart) -> Owner? {
         switch part.kind {
         case .run, .restOfRun: events[part.span.lowerBound].run.map { .run($0) }
-        case .call(let start, _):
-            events[part.span.lowerBound].run.map { .call(CallKey(run: $0, call: start.call)) }
+        case .call: .call(CallKey(start: part.span.lowerBound))
         case .event, .thought, .message: nil
         }
     }

@@ -35,7 +35,8 @@ extension HistoryCheck {
         var counts: [EventContent: Int] = [:]
         let events = (book[thread] ?? [:]).values.sorted { $0.event.sequence < $1.event.sequence }
         for event in events.map(\.event) {
-            let content = EventContent(event)
+            let measured = EventContent(event, leavingDuration: true)
+            let content = emitted[measured] == nil ? EventContent(event) : measured
             counts[content, default: 0] += 1
             let limit = emitted[content, default: 0]
             guard counts[content, default: 0] > limit, limit > 0 || !content.isMadeByRuntime else { continue }
@@ -114,7 +115,9 @@ extension HistoryCheck {
             add(HistoryFault(.acknowledgedUnlogged, place: place, thread: thread, event: id, "in its place \(there)"))
             return
         }
-        if let draft, EventContent(found.event) != EventContent(thread, draft) {
+        if let draft,
+            EventContent(found.event, leavingDuration: draft.isDurationMeasured) != EventContent(thread, draft)
+        {
             add(
                 HistoryFault(
                     .acknowledgedChanged, place: place, thread: thread, event: id,

@@ -1,6 +1,6 @@
 /// A tool call starts. On the wire: `tool_executing`.
 public struct ToolExecuting: Hashable, Sendable {
-    /// New in its run.
+    /// Not open in its run. After its end the id may be used again, for another call.
     public var call: CallID
     /// Which tool.
     public var tool: ToolName

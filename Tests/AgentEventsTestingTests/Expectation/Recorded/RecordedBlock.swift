@@ -17,7 +17,8 @@ struct RecordedBlock: Sendable, CustomStringConvertible {
 
     static let all = [
         RecordedBlock("approvals", approvals), RecordedBlock("awkwardTexts", awkwardTexts),
-        RecordedBlock("catalogue", catalogue), RecordedBlock("childRuns", childRuns),
+        RecordedBlock("callsAgain", callsAgain), RecordedBlock("catalogue", catalogue),
+        RecordedBlock("childRuns", childRuns),
         RecordedBlock("conversation", conversation), RecordedBlock("failures", failures),
         RecordedBlock("goldenRun", goldenRun), RecordedBlock("guide", guide),
         RecordedBlock("interleaved", interleaved), RecordedBlock("merged", merged), RecordedBlock("middle", middle),
