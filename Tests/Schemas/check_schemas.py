@@ -11,6 +11,7 @@ import sys
 
 import asyncapi
 import catalogue
+import drafts
 import goldens
 import recordings
 import rejections
@@ -28,6 +29,7 @@ def check_all(root, report):
         return
     goldens.check(schemas, report)
     rejections.check(schemas, report)
+    drafts.check(schemas, report)
     asyncapi.check(schemas, report)
     catalogue.check(root, schemas, report)
 

@@ -29,7 +29,7 @@ SPOILT = [
         ("duration_ms", ABSENT), ("error", None)]),
     ("events/approval_requested.schema.json", "events/approval_requested.json", "data", [
         ("prompt", ABSENT), ("expires_at", "2026-11-21T02:15:00Z"), ("expires_at", 1795227300000),
-        ("call_id", "c/2")]),
+        ("call_id", "c 2")]),
     ("events/approval_resolved.schema.json", "events/approval_resolved.json", "data", [
         ("decision", "yes"), ("approval_id", ABSENT), ("by", "somebody else")]),
     ("events/agent_paused.schema.json", "events/agent_paused.json", "data", [
@@ -61,8 +61,10 @@ SPOILT = [
     ("event.schema.json", "events/tool_executing.json", "", [("from_seq", 13)]),
     ("draft.schema.json", "client/emit.json", "events/0", [
         ("id", "3-42"), ("seq", 42), ("time", "2026-11-21T02:10:00.123Z"), ("agent", ABSENT), ("run_id", ABSENT),
-        ("data", ABSENT), ("data/parent_run_id", ""), ("type", "agent_begun"), ("from_seq", 1)]),
-    ("draft.schema.json", "client/emit.json", "events/1", [("run_id", ABSENT), ("data/text", 1)]),
+        ("data/parent_run_id", ""), ("type", "agent_begun"), ("from_seq", 1), ("thread_id", ".."),
+        ("extra", 1)]),
+    ("draft.schema.json", "client/emit.json", "events/1", [
+        ("run_id", ABSENT), ("run_id", None), ("data", ABSENT), ("data", None), ("data/text", 1), ("data/text", None)]),
     ("draft.schema.json", "client/emit.json", "events/3", [("agent", "guide")]),
     ("draft.schema.json", "client/emit.minimal.json", "events/0", [("run_id", "r_1"), ("data/user_id", ABSENT)]),
     ("client-message.schema.json", "client/auth.json", "", [("token", ABSENT), ("token", ""), ("op", "login")]),
@@ -122,8 +124,12 @@ SPOILT = [
 
 # Values for the definitions: which ones they take, and which ones not.
 DEFINITIONS = {
-    "id": (["a", "t_7:a~b.c-d", "x" * 128], ["", "x" * 129, "a b", "é", "a\n", "a/b", 1, None]),
-    "name": (["guide", "Führer durch 日本 🧭", "x" * 128], ["", "x" * 129, "a\n", "a\u007f", "a\u0085", "\u0000", 1]),
+    "id": ([
+        "a", "t_7:a~b.c-d", "x" * 256, ".", "auth0|5f7c8ec7", "a@example.org", "https://example.org/a?b=c&d#e", "U02/T01",
+        "19:x@thread.v2", "+4930123456", "call_abc|fc_1", "aGk+/w==", "mcp/server/1", "!#$%&'()+,-./:;=?@[]^_{|}~"], [
+        "", "x" * 257, "a b", "é", "a\n", "a\u007f", 1, None, 'a"', "a\\", "a*", "<a", "a>", "`a`"]),
+    "thread_id": (["a", "...", "./a", "U02/T01", "x" * 256], [".", "..", "", "x" * 257, "a b", "t*", 1, None]),
+    "name": (["guide", "Führer durch 日本 🧭", "mcp/server/1", "functions.search", "x" * 256], ["", "x" * 257, "a\n", "a\u007f", "a\u0085", "\u0000", 1]),
     "cursor": (["1-1", "3-42", "10-18446744073709551615"], [
         "0-1", "1-0", "01-1", "1-", "-1", "3-42 ", "3-42\n", "3", 3]),
     "cursor_or_null": (["3-42", None], ["", "start", 0, False]),

@@ -22,6 +22,11 @@ def _pattern(validator, pattern, instance, schema):
 Validator = extend(Draft202012Validator, {"pattern": _pattern})
 
 
+def _without_dialect(schema):
+    # A schema that names its dialect is validated by the dialect's own validator, not by the corrected one.
+    return {name: value for name, value in schema.items() if name != "$schema"}
+
+
 class SchemaSet:
     """All `*.schema.json` below a folder, by their paths in it."""
 
@@ -37,7 +42,8 @@ class SchemaSet:
                 self.unreadable.append((path, str(error)))
         # What is referred to but not there fails as unresolvable: the registry fetches nothing.
         self.registry = Registry().with_resources(
-            (BASE + path, DRAFT202012.create_resource(schema)) for path, schema in self.schemas.items()
+            (BASE + path, DRAFT202012.create_resource(_without_dialect(schema)))
+            for path, schema in self.schemas.items()
         )
         self._validators = {}
 

@@ -134,7 +134,7 @@ for op in ("subscribe", "unsubscribe", "emit"):
     extra = {"events": [draft("user_message", message_id="m", user_id="u", text="x")]} if op == "emit" else {}
     message_case(f"{op} without thread", {"op": op, "req": 2, **extra}, "message.invalid", req=2, path="$.thread_id")
     message_case(f"{op}: thread of the wrong type", {"op": op, "thread_id": 7, **extra}, "message.invalid")
-    for label, invalid in [("blank", "a b"), ("empty", ""), ("long", "x" * 129), ("letter", "é"), ("slash", "a/b")]:
+    for label, invalid in [("blank", "a b"), ("empty", ""), ("long", "x" * 257), ("letter", "é"), ("star", "a*"), ("dot", "."), ("dots", "..")]:
         message_case(
             f"{op}: invalid thread id ({label})", {"op": op, "req": 3, "thread_id": invalid, **extra}, "message.invalid",
             req=3, path="$.thread_id",
@@ -253,7 +253,7 @@ draft_case("a run where there is none", draft("user_message", "r_1", message_id=
 draft_case("a start without an agent", draft("agent_started", "r_2"), "event.missing_field", ".agent")
 draft_case("an invalid run id", thought(run="r 1"), "event.invalid_id", ".run_id")
 draft_case("an invalid id in data", draft("agent_thinking", "r_1", thought_id="", text="x"), "event.invalid_id", ".data.thought_id")
-draft_case("an id that is too long", draft("agent_thinking", "r_1", thought_id="x" * 129, text="x"), "event.invalid_id", ".data.thought_id")
+draft_case("an id that is too long", draft("agent_thinking", "r_1", thought_id="x" * 257, text="x"), "event.invalid_id", ".data.thought_id")
 draft_case("an empty tool name", draft("tool_executing", "r_1", call_id="c", tool="", arguments={}), "event.invalid_id", ".data.tool")
 draft_case("id set by the client", thought(id="1-3"), "event.field_not_allowed", ".id")
 draft_case("seq set by the client", thought(seq=3), "event.field_not_allowed", ".seq")
@@ -265,7 +265,7 @@ draft_case("a count of 2^63", draft("agent_progress", "r_1", step=1 << 63, total
 draft_case("a negative duration", draft("agent_completed", "r_1", duration_ms=-1), "event.invalid_value", ".data.duration_ms")
 draft_case("an unknown status", draft("tool_completed", "r_1", call_id="c", tool="t", status="great", duration_ms=1), "event.invalid_value", ".data.status")
 draft_case("a time that is none", draft("approval_requested", "r_1", approval_id="a", prompt="?", expires_at="soon"), "event.invalid_value", ".data.expires_at")
-draft_case("a lone surrogate in a text", raw_thought('{"thought_id":"th_1","text":"\\ud83d"}'), "json.lone_surrogate", ".data.text")
+draft_case("a lone surrogate in an id", raw_thought('{"thought_id":"\\ud83d","text":"x"}'), "json.lone_surrogate", ".data.thought_id")
 draft_case("a lone surrogate in a key", raw_thought('{"thought_id":"th_1","text":"x","\\udc00":1}'), "json.lone_surrogate")
 draft_case("a key twice", raw_thought('{"thought_id":"th_1","text":"x","text":"y"}'), "json.duplicate_key")
 draft_case("10 000 nested arrays in a value", '{"type":"custom","run_id":"r_1","data":{"name":"n","value":' + "[" * 10000 + "]" * 10000 + "}}", "json.depth")
@@ -313,7 +313,7 @@ TABLE.add("thread of another user", foreign_thread)
 def large_event(service):
     """The message fits, and the event does not: its envelope is larger than the draft's."""
     thread = "t_" + "x" * 100 + str(next(NUMBER))
-    agent = "a" * 128
+    agent = "a" * 256
     with RawSocket(service.port).open() as peer:
         emit(peer, thread, [started(agent=agent)])
         message = {"op": "emit", "req": 1, "thread_id": thread, "events": [thought("")]}
@@ -387,7 +387,7 @@ ORDER = [
     ("order.already_ended", [started(), completed()], completed()),
     ("order.already_ended", [started(), completed()], draft("agent_cancelled", "r_1", duration_ms=1)),
     ("order.call_reused", [started(), call()], call()),
-    ("order.call_reused", [started(), call(), called()], call()),
+    ("order.call_reused", [started(), call(), called(), call()], call()),
     ("order.call_not_open", [started()], called()),
     ("order.call_not_open", [started(), call(), called()], called()),
     ("order.call_not_open", [started(), call()], called(tool="other")),
@@ -506,7 +506,10 @@ http_case("wrong method", "DELETE", EVENTS, 405, "path.method_not_allowed")
 http_case("unknown thread", "GET", EVENTS, 404, "thread.unknown")
 http_case("invalid thread id", "GET", "/v1/threads/a%20b/events", 400, "request.invalid")
 http_case("invalid thread id in a post", "POST", "/v1/threads/a%20b/events", 400, "request.invalid", GOOD)
-http_case("thread id too long", "GET", "/v1/threads/" + "x" * 129 + "/events", 400, "request.invalid")
+http_case("thread id too long", "GET", "/v1/threads/" + "x" * 257 + "/events", 400, "request.invalid")
+http_case("a malformed escape in the path", "GET", "/v1/threads/a%2/events", 400, "request.invalid")
+http_case("an encoded dot segment", "GET", "/v1/threads/%2E%2E/events", 400, "request.invalid")
+http_case("a malformed escape in the query", "POST", EVENTS + "?user_id=100%", 400, "request.invalid", GOOD)
 http_case("malformed cursor", "GET", EVENTS + "?after=soon", 400, "cursor.invalid")
 http_case("limit of 0", "GET", EVENTS + "?limit=0", 400, "request.invalid")
 http_case("limit that is no number", "GET", EVENTS + "?limit=many", 400, "request.invalid")
