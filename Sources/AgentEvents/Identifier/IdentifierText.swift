@@ -2,8 +2,8 @@
 /// `\`, `*`, `<`, `>` and the backtick.
 ///
 /// So ids of other systems are ids here as they are: `auth0|5f7c8ec7`, `a@example.org`, `+4930123456`, `call_abc|fc_1`,
-/// `mcp/server/1`, base64 and URLs. What is left out lets an id stand in JSON, in a log line and in a shell without an
-/// escape, and keeps `*` for patterns. In the path of a URL an id is percent-encoded.
+/// `mcp/server/1`, base64 and URLs. What is left out lets an id stand in JSON and in a line of a log as it is, so that none
+/// can break the line, and keeps `*` for patterns. In the path of a URL an id is percent-encoded.
 ///
 /// Every ``Identifier`` wraps one, so a value that exists is valid; there is no other way to make one.
 public struct IdentifierText: Hashable, Sendable {
