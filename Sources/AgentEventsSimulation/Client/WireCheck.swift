@@ -18,6 +18,31 @@ enum WireCheck {
         }
     }
 
+    /// Every subscription and every end of one is answered once, those of a thread in their order.
+    static func answer(
+        _ message: StreamMessage,
+        to number: Int64?,
+        on connection: SimulatedConnection
+    ) -> InvariantViolation? {
+        let thread: ThreadID
+        switch message {
+        case .subscribed(let about, _), .unsubscribed(let about):
+            thread = about
+        case .refused(_, let refusal):
+            // Of acknowledgements only the refused ones are answered.
+            guard let number, let about = refusal.thread, connection.unanswered[about]?.contains(number) == true else {
+                return nil
+            }
+            thread = about
+        case .event, .welcome, .live, .reset, .emitted, .ping, .drain, .other:
+            return nil
+        }
+        guard let number, connection.answer(number, of: thread) else {
+            return InvariantViolation(.requestsAnswered, "\(thread): an answer came that was not due")
+        }
+        return nil
+    }
+
     /// From its cursor on, a connection carries every event once (I2).
     static func order(
         _ event: StreamEvent,

@@ -11,4 +11,6 @@ package enum SeededBug: String, CaseIterable, Sendable {
     case generationNotCompared = "generation-not-compared"
     /// A subscription begins with the event behind the next one.
     case resumedOffByOne = "resumed-off-by-one"
+    /// An `unsubscribe` that overtakes the look-up of its `subscribe` takes the answer of that away.
+    case answerDropped = "answer-dropped"
 }

@@ -53,7 +53,7 @@ extension World {
             touch(entity)
         case .send:
             guard sending.contains(entity) else { return false }
-            clients[entity].send()
+            clients[entity].send(&random)
             touch(entity)
         case .take:
             guard taking.contains(entity) else { return false }
