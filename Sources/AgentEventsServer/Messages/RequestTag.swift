@@ -6,7 +6,7 @@ package struct RequestTag: Hashable, Sendable {
     package let json: JSONValue
 
     /// The longest that is taken, in bytes of JSON: the reply, which repeats it, must not be too large.
-    package static var maximumByteCount: Int { 1024 }
+    package static var maximumByteCount: Int { 65_536 }
 
     /// How many bytes it takes in JSON.
     package var byteCount: Int { json.encoded().count }

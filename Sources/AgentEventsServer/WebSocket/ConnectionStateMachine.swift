@@ -41,7 +41,7 @@ package struct ConnectionStateMachine: Equatable {
 
     /// Whether the client may emit further events. Not once the service stops, or a client that goes on emitting would
     /// keep its connection open.
-    var takesEmissions: Bool {
+    package var takesEmissions: Bool {
         switch state {
         case .opening, .open, .draining: true
         case .leaving, .closing, .closed: false

@@ -163,6 +163,7 @@ final class SimulatedClient {
     /// The attempt ends.
     func connected(_ made: SimulatedSession) {
         session = made
+        pipelining?.connected()
         phase = .open
         stamp += 1
         awaitsRoom = false
@@ -249,18 +250,23 @@ final class SimulatedClient {
                 bytes: merged.event.bytes)
             if event.firstSequence < event.cursor.sequence { world.counts[.eventMerged] += 1 }
             if let violation = WireCheck.order(event, on: connection, world.log.threads[thread]) { fail(violation) }
-            if pipelining?.received(.event(event), nil) == true { return }
+            if isPipelined(.event(event), nil) { return }
             receive(.event(event), &random)
         case .message(let message, let number):
             WireCheck.note(message, on: connection)
             if let violation = WireCheck.answer(message, to: number, on: connection) { fail(violation) }
             if number != nil { world.counts[.requestAnswered] += 1 }
-            if pipelining?.received(message, number) == true {
-                if case .refused = message { world.counts[.subscriptionRefused] += 1 }
-                return
-            }
+            if isPipelined(message, number) { return }
             receive(message, &random)
         }
+    }
+
+    /// - Returns: whether the message is none of the stream's business.
+    private func isPipelined(_ message: StreamMessage, _ number: Int64?) -> Bool {
+        guard let received = pipelining?.received(message, number) else { return false }
+        if let violation = received.violation { fail(violation) }
+        if received.isMine, case .refused = message { world.counts[.subscriptionRefused] += 1 }
+        return received.isMine
     }
 
     private func receive(_ message: StreamMessage, _ random: inout SimulationRandom) {
@@ -298,9 +304,9 @@ final class SimulatedClient {
     func send(_ random: inout SimulationRandom) {
         guard let session else { return }
         // In one packet with what the stream sends.
-        for request in pipelining?.next(&random) ?? [] {
+        for item in pipelining?.next(&random, emits: !world.isSettling) ?? [] {
             world.counts[.requestPipelined] += 1
-            session.connection.send(.request(request))
+            session.connection.send(item)
         }
         let requests = machine.takeOutgoing()
         if requests.count > 8 * (readers.count + 1) {

@@ -18,7 +18,7 @@ enum WireCheck {
         }
     }
 
-    /// Every subscription and every end of one is answered once, those of a thread in their order.
+    /// Every subscription, every end of one and every emission is answered once, those of a thread in their order.
     static func answer(
         _ message: StreamMessage,
         to number: Int64?,
@@ -34,7 +34,12 @@ enum WireCheck {
                 return nil
             }
             thread = about
-        case .event, .welcome, .live, .reset, .emitted, .ping, .drain, .other:
+        case .emitted:
+            guard let about = connection.unanswered.first(where: { $0.value.contains(number ?? 0) })?.key else {
+                return InvariantViolation(.requestsAnswered, "an emission was answered that was not due")
+            }
+            thread = about
+        case .event, .welcome, .live, .reset, .ping, .drain, .other:
             return nil
         }
         guard let number, connection.answer(number, of: thread) else {

@@ -28,7 +28,7 @@ final class SimulatedConnection {
     var closeCode: Int?
     /// What comes next of each thread, by what was sent on this connection; 0 for the oldest event kept.
     var nextSequences: [ThreadID: UInt64] = [:]
-    /// Subscriptions and their ends that were asked for and have no answer yet, of each thread in order.
+    /// Subscriptions, their ends and emissions that were asked for and have no answer yet, of each thread in order.
     private(set) var unanswered: [ThreadID: [Int64]] = [:]
 
     init(client: Int, highWater: Int) {
@@ -145,6 +145,8 @@ final class SimulatedConnection {
         inbound.append(item)
         switch item {
         case .request(.subscribe(let number, let thread, _, _)), .request(.unsubscribe(let number, let thread)):
+            unanswered[thread, default: []].append(number)
+        case .emit(let number, let thread):
             unanswered[thread, default: []].append(number)
         case .request, .pongFrame, .closeFrame, .end:
             break

@@ -7,6 +7,13 @@ final class SimulatedSession {
     enum Job {
         case lookUp(SimulatedSubscription, StartLookUp, request: Int64)
         case read(SimulatedSubscription, PageLookUp)
+        case emit(SimulatedEmissions.Emission)
+    }
+
+    enum Request {
+        case stream(StreamRequest)
+        /// - Parameter isInTime: it came while the connection took emissions.
+        case emit(Int64, isInTime: Bool)
     }
 
     /// Where the session stands with the turns of its loop.
@@ -14,14 +21,14 @@ final class SimulatedSession {
         case none, waiting, reading
     }
 
-    private typealias RequestOrder = RequestOrderStateMachine<StreamRequest>
+    typealias RequestOrder = RequestOrderStateMachine<Request>
 
     let client: Int
     let connection: SimulatedConnection
     let loop: SimulatedLoop
-    private unowned let service: SimulatedService
+    unowned let service: SimulatedService
     private var machine = ConnectionStateMachine()
-    private var order = RequestOrder(maximumFollowedCount: SimulatedLimits.maximumFollowedCount)
+    var order = RequestOrder(maximumFollowedCount: SimulatedLimits.maximumFollowedCount)
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
     private(set) var subscriptions: [SimulatedSubscription] = []
@@ -32,6 +39,9 @@ final class SimulatedSession {
     private(set) var isEnded = false
     /// Whether the connection is over on this side.
     private(set) var isGone = false
+    var emissions = SimulatedEmissions()
+    /// Whether the session is told of every commit.
+    var isAwaiting = false
     /// For workers.
     private(set) var jobs: [Job] = []
 
@@ -62,6 +72,8 @@ final class SimulatedSession {
         subscriptions = []
         readQueue = []
         order.end()
+        emissions = SimulatedEmissions()
+        stopAwaiting()
         loop.remove(self)
     }
 
@@ -162,27 +174,34 @@ final class SimulatedSession {
         case .request(let request):
             guard !isEnded else { return }
             receive(request)
+        case .emit(let number, let thread):
+            guard !isEnded else { return }
+            // The bug of a shell that does not ask the machine.
+            guard service.world.bug != .emissionOvertakes else {
+                return emit(.init(number: number, thread: service.world.log.number(of: thread)))
+            }
+            receive(.emit, of: thread, .emit(number, isInTime: machine.takesEmissions))
         }
     }
 
     private func receive(_ request: StreamRequest) {
         switch request {
         case .subscribe(_, let thread, _, _):
-            receive(.subscribe, of: thread, request)
+            receive(.subscribe, of: thread, .stream(request))
         case .unsubscribe(let number, let thread):
             // The bug of a shell that does not ask the machine.
             guard service.world.bug != .answerDropped else {
                 return unsubscribe(service.world.log.number(of: thread), number)
             }
-            receive(.unsubscribe, of: thread, request)
+            receive(.unsubscribe, of: thread, .stream(request))
         case .acknowledge(_, let thread, _):
-            receive(.acknowledge, of: thread, request)
+            receive(.acknowledge, of: thread, .stream(request))
         case .pong:
             break
         }
     }
 
-    private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: StreamRequest) {
+    private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: Request) {
         switch order.receive(kind, of: thread, byteCount: 100, request) {
         case .start(let start): carryOut(start)
         case .wait: count(.requestWaited)
@@ -190,7 +209,7 @@ final class SimulatedSession {
         carryOutNext()
     }
 
-    private func carryOutNext() {
+    func carryOutNext() {
         while !isEnded, let start = order.next(startsSnapshots: true) { carryOut(start) }
         guard !isEnded, order.isIdle else { return }
         if case .sendClose = machine.becameIdle() { beginClosing(1001) }
@@ -199,19 +218,25 @@ final class SimulatedSession {
     private func carryOut(_ start: RequestOrder.Start) {
         let thread = service.world.log.number(of: start.thread)
         switch start.request {
-        case .subscribe(let number, _, let position, let consumer):
+        case .stream(.subscribe(let number, _, let position, let consumer)):
             let isTaken = !start.exceedsLimit && subscribe(thread, position, consumer, number)
             guard !isTaken else { break }
             if start.exceedsLimit { refuse(number, thread, "limits.subscriptions", isRetryable: true) }
             order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
-        case .unsubscribe(let number, _):
+        case .stream(.unsubscribe(let number, _)):
             unsubscribe(thread, number)
-        case .acknowledge(let number, _, let cursor):
+        case .stream(.acknowledge(let number, _, let cursor)):
             acknowledge(thread, cursor, number)
-        case .pong:
+        case .stream(.pong):
             break
+        case .emit(let number, let isInTime):
+            if isInTime { return emit(.init(number: number, thread: thread)) }
+            refuse(number, thread, "service.stopping", isRetryable: true)
+            order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
         }
     }
+
+    // MARK: Subscriptions
 
     /// - Returns: whether its place is looked up; it is refused else.
     private func subscribe(_ thread: Int, _ start: StartPosition?, _ consumer: ConsumerName?, _ number: Int64) -> Bool {
@@ -265,7 +290,7 @@ final class SimulatedSession {
         }
     }
 
-    private func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
+    func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
         let refusal = Refusal(
             code: code, message: code, isRetryable: isRetryable, thread: service.world.threadID(thread))
         send(.refused(request: .integer(number), refusal), answering: number)
@@ -273,7 +298,7 @@ final class SimulatedSession {
 
     // MARK: Workers
 
-    private func submit(_ job: Job) {
+    func submit(_ job: Job) {
         jobs.append(job)
         service.world.touch(client)
     }
@@ -288,6 +313,9 @@ final class SimulatedSession {
         case .read(let subscription, let lookUp):
             count(.pageRead)
             loop.execute(.pageRead(self, subscription, lookUp.run(service)))
+        case .emit(let emission):
+            guard let outcome = service.emit(emission) else { return jobs.append(job) }
+            loop.execute(.emitted(self, emission, outcome))
         }
     }
 
@@ -386,7 +414,7 @@ final class SimulatedSession {
     }
 
     /// - Parameter number: the request that the message is the answer to.
-    private func send(_ message: StreamMessage, answering number: Int64? = nil) {
+    func send(_ message: StreamMessage, answering number: Int64? = nil) {
         guard machine.mayWrite else { return }
         service.world.tell("  sent to \(client): \(message)")
         heartbeat.wrote()

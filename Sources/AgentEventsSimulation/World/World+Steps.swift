@@ -275,6 +275,9 @@ extension World {
         case .pageRead(let session, let subscription, let page):
             session.didRead(subscription, page)
             touch(session.client)
+        case .emitted(let session, let emission, let outcome):
+            session.didEmit(emission, outcome)
+            touch(session.client)
         }
         touchLoop(loop.number)
     }

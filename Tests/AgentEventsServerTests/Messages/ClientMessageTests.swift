@@ -178,9 +178,9 @@ struct ClientMessageTests {
 
     /// The answer repeats the mark, and has a limit.
     @Test(arguments: [
-        ("\"" + String(repeating: "x", count: 1022) + "\"", true),
-        ("\"" + String(repeating: "x", count: 1023) + "\"", false),
-        (String(repeating: "1", count: 1024), true), (String(repeating: "1", count: 1025), false),
+        ("\"" + String(repeating: "x", count: 65_534) + "\"", true),
+        ("\"" + String(repeating: "x", count: 65_535) + "\"", false),
+        (String(repeating: "1", count: 65_536), true), (String(repeating: "1", count: 65_537), false),
     ])
     func aMarkHasALimit(_ mark: String, isTaken: Bool) {
         let bytes = Array(#"{"op":"ping","req":\#(mark)}"#.utf8)

@@ -101,7 +101,7 @@ struct ServerMessageTests {
     @Test func noAnswerIsOver1MiB() throws {
         let cursor = Cursor(generation: .max, sequence: .max)
         let thread = try ThreadID(String(repeating: "t", count: 128))
-        let tag = try #require(RequestTag(.string(String(repeating: "\u{1}", count: 170))))
+        let tag = try #require(RequestTag(.string(String(repeating: "\u{1}", count: 10_922))))
         #expect(tag.byteCount <= RequestTag.maximumByteCount)
         let text = String(repeating: "\u{1}🦩", count: 500_000)
         var error = ProtocolError(.messageInvalid, text, path: text, thread: thread)

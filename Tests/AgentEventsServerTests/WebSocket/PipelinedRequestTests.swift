@@ -213,7 +213,7 @@ struct PipelinedRequestTests {
                 _ = try await socket.message()
                 log.holdAppends()
                 let refused =
-                    #"{"op":"emit","req":2,"thread_id":"t","events":[{"type":"agent_completed","run_id":"r","data":{}}]}"#
+                    #"{"op":"emit","req":2,"thread_id":"t","events":[{"type":"agent_paused","run_id":"r","data":{}}]}"#
                 try await socket.send(
                     together: [
                         Request.emit.text(1, "t"), refused, Request.subscribeNow.text(3, "t"),
@@ -225,6 +225,7 @@ struct PipelinedRequestTests {
                 log.letAppendsGo()
                 let answers = try await Self.answers(3, socket)
                 #expect(answers.order == [1, 2, 3])
+                #expect(answers.words == [1: "emitted", 2: "order.not_started", 3: "subscribed"])
                 #expect(
                     answers.message("subscribed")?["after"] == answers.message("emitted")?["cursors"]?.arrayValue?[0])
             }
