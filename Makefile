@@ -11,7 +11,7 @@ as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
-    every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts
+    every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -49,6 +49,7 @@ test: .build/setup/checks
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
 	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py
+	@$(step) 'pipelined' $(as_usual) $(python) Tests/ThirdParty/pipelined.py
 	@$(step) 'bad input' $(as_usual) $(python) Tests/ThirdParty/bad_input.py
 	@$(step) 'field drafts' $(as_usual) $(python) Tests/ThirdParty/field_drafts.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py

@@ -88,7 +88,11 @@ SPOILT = [
     ("server-message.schema.json", "server/unsubscribed.json", "", [("thread_id", ABSENT), ("head", None)]),
     ("server-message.schema.json", "server/live.json", "", [("cursor", ABSENT), ("cursor", "57"), ("req", 1)]),
     ("server-message.schema.json", "server/snapshot.json", "", [
-        ("state", ABSENT), ("state", []), ("cursor", 1), ("state/cursor", "57"), ("state/runs", ABSENT)]),
+        ("state", ABSENT), ("state", []), ("cursor", 1), ("state/cursor", "57"), ("state/runs", ABSENT), ("part", 1),
+        ("state_json", "{}")]),
+    ("server-message.schema.json", "server/snapshot.part.json", "", [
+        ("part", ABSENT), ("part", 0), ("parts", ABSENT), ("parts", 1), ("state_json", ABSENT), ("state_json", ""),
+        ("state", {}), ("cursor", ABSENT)]),
     ("server-message.schema.json", "server/reset.json", "", [("reason", "lost"), ("oldest", ABSENT)]),
     ("server-message.schema.json", "server/emitted.json", "", [("cursors", []), ("cursors/0", "58"), ("ids", [])]),
     ("server-message.schema.json", "server/accepted.json", "", [("req", True), ("thread_id", "t_7")]),

@@ -51,9 +51,9 @@ extension AgentEventsError {
     }
 }
 
-/// An error's text goes into an event, which has a limit; what ends a run must never be refused for its length.
+/// An error's text goes into an event, which has a limit; what ends a run must never be refused for its length. What is cut
+/// off is marked by `…`.
 private func shortened(_ text: String) -> String {
-    let maximumByteCount = 1000
-    guard text.utf8.count > maximumByteCount else { return text }
-    return String(text.unicodeScalars.prefix(maximumByteCount)) + "…"
+    let kept = text.unicodeScalars.prefix(1000)
+    return kept.endIndex == text.unicodeScalars.endIndex ? text : String(kept) + "…"
 }

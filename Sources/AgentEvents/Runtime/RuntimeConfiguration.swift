@@ -3,7 +3,8 @@ public struct RuntimeConfiguration: Sendable {
     /// How strictly the order of runs is checked. Default: ``OrderPolicy/standard``.
     public var orderPolicy: OrderPolicy = .standard
     /// The largest event, encoded, in bytes; larger ones are refused with `event.too_large`, but for those with which the
-    /// runtime itself ends a run and what is open in it. Default: 1 MiB.
+    /// runtime itself ends a run and what is open in it: these are made of what was accepted. Many WebSocket clients take no
+    /// message of more than 1 MiB, and each event is a message: leave it at that or below for them. Default: 1 MiB.
     public var maximumEventByteCount = 1024 * 1024
     /// From so many bytes accepted and not yet committed on, producers are suspended. Default: 16 MiB.
     public var highWaterByteCount = 16 * 1024 * 1024

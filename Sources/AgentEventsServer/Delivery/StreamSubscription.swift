@@ -16,6 +16,8 @@ final class StreamSubscription {
     /// The id of the last event written; `nil` when the subscriber begins at the start.
     private var lastID: EventID?
     private var startSequence: UInt64 = 0
+    /// The thread's last event when the place was looked up.
+    private var knownEnd: UInt64 = 0
     /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
     private var isCleared = false
     /// Whether the place of the consumer is kept for this subscription.
@@ -32,14 +34,17 @@ final class StreamSubscription {
 
     var isLive: Bool { machine.isLive }
 
-    /// The place in the log was looked up.
-    func opened(_ opened: OpenedSubscription) {
+    /// The place in the log was looked up. Events come from ``begin()`` on.
+    func located(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
         lastID = opened.cursor
         startSequence = opened.after
+        knownEnd = opened.end
         acknowledgements.resume(at: opened.acknowledged)
-        act(machine.opened(after: opened.after, end: opened.end, head: visibleHead))
     }
+
+    /// Everything that comes before the first event is written.
+    func begin() { act(machine.opened(after: startSequence, end: knownEnd, head: visibleHead)) }
 
     /// The session's turn to read for this subscription.
     func startReading() -> UInt64? { machine.startReading() }
@@ -50,8 +55,19 @@ final class StreamSubscription {
     func didRead(_ page: PageRead.Page) -> Int {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             lastID = trim.cursor
-            session.subscription(self, isTrimmedUpTo: trim, snapshot: page.snapshot)
+            session.subscription(self, isTrimmedUpTo: trim)
+            if let snapshot = page.snapshot {
+                session.write(snapshot, to: self, then: .proceed(page))
+                return 0
+            }
         }
+        return write(page)
+    }
+
+    /// Writes a page whose snapshot, if it has one, is written already.
+    ///
+    /// - Returns: how many events were sent.
+    func write(_ page: PageRead.Page) -> Int {
         guard var cursor = machine.cursor else { return 0 }
         var start = cursor
         var reachesEnd = page.reachesEnd

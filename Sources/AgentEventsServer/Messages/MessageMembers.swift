@@ -13,6 +13,9 @@ struct MessageMembers {
     func tag() throws(ProtocolError) -> RequestTag? {
         guard let value = object["req"] else { return nil }
         guard let tag = RequestTag(value) else { throw Self.wrong("req", "is a string or a number") }
+        guard tag.byteCount <= RequestTag.maximumByteCount else {
+            throw Self.wrong("req", "has at most \(RequestTag.maximumByteCount) bytes, as it stands in JSON")
+        }
         return tag
     }
 

@@ -36,17 +36,30 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
         self.thread = thread
     }
 
+    /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what the
+    /// client sent, or list what is open in a run, and both may be long.
+    package static var maximumTextByteCount: Int { 8192 }
+
+    private static func bounded(_ text: String) -> String {
+        let bytes = text.utf8
+        guard bytes.count > maximumTextByteCount else { return text }
+        // The bytes of a character behind its first one begin with the bits 10.
+        var end = bytes.index(bytes.startIndex, offsetBy: maximumTextByteCount)
+        while bytes[end] & 0xC0 == 0x80 { bytes.formIndex(before: &end) }
+        return String(text[..<end]) + "… (cut: \(bytes.count) bytes in all)"
+    }
+
     /// The members of the error in the order of the protocol, without `op` and `req`.
     var members: [(String, JSONValue?)] {
         [
             ("code", .string(code.rawValue)),
-            ("message", .string(message)),
+            ("message", .string(Self.bounded(message))),
             ("retryable", .bool(isRetryable)),
             ("retry_after_ms", retryAfterMilliseconds.map { .integer($0) } ?? .null),
             ("index", index.map { .integer($0) }),
-            ("path", path.map { .string($0) }),
+            ("path", path.map { .string(Self.bounded($0)) }),
             ("legal", legal.map { .array($0.map { .string($0) }) }),
-            ("state", state.map { .string($0) }),
+            ("state", state.map { .string(Self.bounded($0)) }),
             ("thread_id", thread?.json),
         ]
     }

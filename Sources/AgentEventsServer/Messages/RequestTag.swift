@@ -5,6 +5,12 @@ package struct RequestTag: Hashable, Sendable {
     /// A string or a number.
     package let json: JSONValue
 
+    /// The longest that is taken, in bytes of JSON: the reply, which repeats it, must not be too large.
+    package static var maximumByteCount: Int { 65_536 }
+
+    /// How many bytes it takes in JSON.
+    package var byteCount: Int { json.encoded().count }
+
     /// - Returns: `nil` when the value is neither a string nor a number.
     package init?(_ json: JSONValue) {
         switch json {

@@ -12,12 +12,21 @@ package enum ServerMessage: Hashable, Sendable {
     case reset(ThreadID, ResetReason, oldest: Cursor?)
     /// - Parameter cursor: the event that the state is as of; `nil` when there is none.
     case snapshot(ThreadID, cursor: Cursor?, state: JSONValue)
+    /// - Parameters:
+    ///   - cursor: the event that the state is as of; `nil` when there is none.
+    ///   - part: from 1.
+    ///   - text: a piece of the state's JSON.
+    case snapshotPart(ThreadID, cursor: Cursor?, part: Int, of: Int, text: String)
     case emitted(RequestTag?, ThreadID, cursors: [Cursor])
     case ping
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
     case pong(RequestTag?)
     case error(ProtocolError)
+
+    /// The largest message, in bytes: 1 MiB, which is what WebSocket clients take that have not been told otherwise. The
+    /// largest event that the runtime accepts unless it is configured otherwise is as large.
+    package static var maximumByteCount: Int { 1024 * 1024 }
 
     /// The message as one JSON object, with its members in the order of the protocol.
     package func encoded() -> [UInt8] {
@@ -45,6 +54,13 @@ package enum ServerMessage: Hashable, Sendable {
         case .snapshot(let thread, let cursor, let state):
             return Self.encode(
                 "snapshot", nil, [("thread_id", thread.json), ("cursor", cursor.json), ("state", state)])
+        case .snapshotPart(let thread, let cursor, let part, let count, let text):
+            return Self.encode(
+                "snapshot", nil,
+                [
+                    ("thread_id", thread.json), ("cursor", cursor.json), ("part", .integer(part)),
+                    ("parts", .integer(count)), ("state_json", .string(text)),
+                ])
         case .emitted(let tag, let thread, let cursors):
             return Self.encodeEmitted(tag, thread, cursors)
         case .ping:

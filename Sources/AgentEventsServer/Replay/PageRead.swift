@@ -19,8 +19,8 @@ struct PageRead: Sendable {
         var reachesEnd: Bool
         /// Set when events behind the cursor were trimmed before they were read.
         var trim: ReadTrim?
-        /// The message with the state that stands for everything up to ``lastID``, in the place of frames.
-        var snapshot: [UInt8]?
+        /// The state that stands for everything up to ``lastID``, in the place of frames.
+        var snapshot: SnapshotMessages?
     }
 
     func run() async -> Result<Page, EventLogError> {
@@ -28,9 +28,9 @@ struct PageRead: Sendable {
             let found = try await pages.read(thread, after: after)
             var read = Page(reachesEnd: found.reachesEnd, trim: found.trim)
             if found.trim != nil, let snapshots {
-                let state = try await snapshots.state(of: thread)
-                read.snapshot = ServerMessage.snapshot(state, of: thread)
-                read.lastID = state.cursor
+                let snapshot = try await snapshots.messages(of: thread)
+                read.snapshot = snapshot
+                read.lastID = snapshot.cursor
                 read.reachesEnd = false
             } else if let page = found.page {
                 read.frames = page.frames(after: max(after, found.trim?.sequence ?? 0), merges: merges)

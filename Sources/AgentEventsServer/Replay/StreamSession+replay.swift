@@ -7,7 +7,7 @@ import NIOCore
 extension StreamSession {
     func wantsToRead(_ subscription: StreamSubscription) { replays.append(subscription) }
 
-    private var mayRead: Bool { !isEnded && isWritable && !replays.isEmpty }
+    private var mayRead: Bool { !isEnded && isWritable && !replays.isEmpty && snapshotWrites.isEmpty }
 
     func readNext() {
         guard replays.turn == .none, mayRead else { return }

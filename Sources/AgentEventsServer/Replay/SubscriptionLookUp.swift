@@ -17,8 +17,8 @@ struct SubscriptionLookUp: Sendable {
         var reset: ResetReason?
         /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
-        /// The message with the state that the subscriber begins behind; `nil` when it gets none.
-        var snapshot: [UInt8]?
+        /// The state that the subscriber begins behind; `nil` when it gets none.
+        var snapshot: SnapshotMessages?
     }
 
     func run() async -> Result<Found, EventLogError> {
@@ -63,7 +63,7 @@ struct SubscriptionLookUp: Sendable {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
             if case .after = start, request.snapshot != .atStart { found.reset = .unknown }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
-                found.snapshot = ServerMessage.snapshot(ThreadState(), of: thread)
+                found.snapshot = SnapshotMessages(ThreadState(), of: thread)
             }
             return found
         }
@@ -81,10 +81,10 @@ struct SubscriptionLookUp: Sendable {
             }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
-            let state = try await snapshots.state(of: thread)
-            found.snapshot = ServerMessage.snapshot(state, of: thread)
-            found.opened.cursor = state.cursor
-            found.opened.after = state.cursor?.sequence ?? found.opened.after
+            let snapshot = try await snapshots.messages(of: thread)
+            found.snapshot = snapshot
+            found.opened.cursor = snapshot.cursor
+            found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
         }
         return found
     }
@@ -110,13 +110,6 @@ struct SubscriptionLookUp: Sendable {
         case .now: head
         case .after(let cursor): cursor
         }
-    }
-}
-
-extension ServerMessage {
-    /// The encoded message with a state.
-    static func snapshot(_ state: ThreadState, of thread: ThreadID) -> [UInt8] {
-        snapshot(thread, cursor: state.cursor, state: state.json).encoded()
     }
 }
 

@@ -18,7 +18,8 @@ public struct ServiceConfiguration: Sendable {
     public var maximumMessageByteCount = 1024 * 1024
     /// The largest body of an HTTP request with events, in bytes. Default: 16 MiB.
     public var maximumBodyByteCount = 16 * 1024 * 1024
-    /// How many events one request may emit. Default: 1000.
+    /// How many events one request may emit; over WebSocket at most 20 000, so that the answer, which lists them, is within
+    /// 1 MiB. Default: 1000.
     public var maximumBatchEvents = 1000
     /// How many threads one connection may be subscribed to. Default: 1000.
     public var maximumSubscriptionsPerConnection = 1000
@@ -50,7 +51,7 @@ public struct ServiceConfiguration: Sendable {
     var streamLimits: StreamLimits {
         var limits = StreamLimits()
         limits.maximumMessageByteCount = maximumMessageByteCount
-        limits.maximumBatchEvents = maximumBatchEvents
+        limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
         limits.maximumSubscriptions = maximumSubscriptionsPerConnection
         limits.outboundWatermarkByteCount = outboundWatermarkByteCount
         limits.pageByteCount = pageByteCount

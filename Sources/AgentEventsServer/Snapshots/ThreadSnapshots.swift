@@ -13,6 +13,12 @@ final class ThreadSnapshots: Sendable {
     private let turns = SharedTurns<ThreadState>()
     /// The latest folds, the last used at the end.
     private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
+    /// The latest messages, as long as some client has yet to get them.
+    private let latestMessages = Mutex<[(thread: ThreadID, messages: WeakMessages)]>([])
+
+    private struct WeakMessages {
+        weak var messages: SnapshotMessages?
+    }
 
     /// - Parameters:
     ///   - store: where states are stored; `nil` for nowhere.
@@ -43,6 +49,23 @@ final class ThreadSnapshots: Sendable {
             keep(await stored(fold, of: thread), of: thread)
             return fold.state
         }
+    }
+
+    /// The state of a thread after everything that was committed before the call, as clients get it. Those who get the
+    /// same state at the same time share it.
+    func messages(of thread: ThreadID) async throws(EventLogError) -> SnapshotMessages {
+        let state = try await state(of: thread)
+        let shared = latestMessages.withLock { kept in
+            kept.last { $0.thread == thread }?.messages.messages
+        }
+        if let shared, shared.cursor == state.cursor { return shared }
+        let made = SnapshotMessages(state, of: thread)
+        latestMessages.withLock { kept in
+            kept.removeAll { $0.thread == thread || $0.messages.messages == nil }
+            kept.append((thread, WeakMessages(messages: made)))
+            if kept.count > maximumFolds { kept.removeFirst() }
+        }
+        return made
     }
 
     /// Taken out: one that cannot be advanced is not kept.

@@ -2,7 +2,7 @@
 ///
 ///     opening -> open -> draining -> leaving -> closing -> closed      (any may be skipped)
 ///
-/// A connection that drains still delivers and answers, and takes no new subscriptions. One that leaves has emissions
+/// A connection that drains still delivers and answers, and takes no new subscriptions. One that leaves has requests
 /// under way, and closes when they are answered. One that closes has sent its close frame and waits, for a while, for
 /// the peer's.
 package struct ConnectionStateMachine: Equatable {
@@ -12,7 +12,7 @@ package struct ConnectionStateMachine: Equatable {
         case open
         /// The client was told that the service is about to stop.
         case draining
-        /// Closes as soon as what was emitted is answered.
+        /// Closes as soon as what the client asked for is answered.
         case leaving
         /// A close frame was sent; nothing further is written.
         case closing
@@ -41,7 +41,7 @@ package struct ConnectionStateMachine: Equatable {
 
     /// Whether the client may emit further events. Not once the service stops, or a client that goes on emitting would
     /// keep its connection open.
-    var takesEmissions: Bool {
+    package var takesEmissions: Bool {
         switch state {
         case .opening, .open, .draining: true
         case .leaving, .closing, .closed: false
@@ -78,7 +78,7 @@ package struct ConnectionStateMachine: Equatable {
 
     /// The service stops.
     ///
-    /// - Parameter isIdle: nothing that the client emitted is still to be answered.
+    /// - Parameter isIdle: nothing that the client asked for is still to be answered.
     package mutating func leave(isIdle: Bool) -> CloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
@@ -89,7 +89,7 @@ package struct ConnectionStateMachine: Equatable {
         }
     }
 
-    /// All that the client emitted is answered.
+    /// All that the client asked for is answered.
     package mutating func becameIdle() -> CloseAction {
         switch state {
         case .leaving:

@@ -8,6 +8,13 @@ extension ProtocolError {
         return answer
     }
 
+    /// The answer to a subscription that comes too late.
+    static func stopsSubscriptions(to thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .stopping, "the service is about to stop; subscribe on another connection", isRetryable: true,
+            thread: thread)
+    }
+
     /// The answer to what comes too late to be emitted.
     static func stopsEmissions(in thread: ThreadID) -> ProtocolError {
         ProtocolError(

@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// The emissions of one connection, from the request to the reply: carried out one batch after the other, answered in the
-/// order of the requests, each when its events are committed.
+/// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
+/// order in which they began, each when its events are committed.
 struct StreamEmissions {
     private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
     private var isRunning = false
@@ -37,10 +37,10 @@ struct StreamEmissions {
     }
 
     /// The replies that can go out: those whose events are committed, up to the first whose are not.
-    mutating func takeReplies(upTo position: UInt64) -> [ServerMessage] {
-        var taken: [ServerMessage] = []
+    mutating func takeReplies(upTo position: UInt64) -> [EmissionReply] {
+        var taken: [EmissionReply] = []
         while nextReply < replies.count, replies[nextReply].position <= position {
-            taken.append(replies[nextReply].message)
+            taken.append(replies[nextReply])
             nextReply += 1
         }
         if nextReply == replies.count {
@@ -56,10 +56,12 @@ struct StreamEmissions {
     /// The log failed: what is not committed never will be. The replies to the rest say what they would have said.
     ///
     /// - Parameter committed: everything up to there is committed.
-    mutating func failReplies(behind committed: UInt64, _ error: EventLogError) -> [ServerMessage] {
+    mutating func failReplies(behind committed: UInt64, _ error: EventLogError) -> [EmissionReply] {
         let failed = replies[nextReply...].map { reply in
-            reply.position <= committed
-                ? reply.message : .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+            guard reply.position > committed else { return reply }
+            var reply = reply
+            reply.message = .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+            return reply
         }
         replies = []
         nextReply = 0

@@ -136,11 +136,7 @@ final class StreamHandler: ChannelDuplexHandler {
             }
             return
         }
-        do throws(ProtocolError) {
-            try session?.receive(message, byteCount: payload.count)
-        } catch {
-            session?.send(.error(error.answering(message.tag)))
-        }
+        session?.receive(message, byteCount: payload.count)
     }
 
     /// The decoder could not make sense of the bytes.
@@ -156,7 +152,7 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Reading pauses while too much waits to be emitted, or too many answers to be taken.
+    /// Reading pauses while too much waits to be carried out, or too many answers to be taken.
     func read(context: ChannelHandlerContext) {
         if maySendRequests {
             context.read()

@@ -6,11 +6,11 @@ struct StreamLimits: Hashable, Sendable {
     var maximumBatchEvents = 1000
     /// How many threads one connection may follow at a time. Default: 1000.
     var maximumSubscriptions = 1000
-    /// How many emissions of a connection may wait to be carried out; with more, nothing further is read from it.
+    /// How many requests of a connection may wait to be carried out; with more, nothing further is read from it.
     /// Default: 4096.
-    var maximumQueuedEmissions = 4096
-    /// How many bytes those emissions may have. Default: 4 MiB.
-    var maximumQueuedEmissionByteCount = 4 * 1024 * 1024
+    var maximumQueuedRequests = 4096
+    /// How many bytes those requests may have. Default: 4 MiB.
+    var maximumQueuedByteCount = 4 * 1024 * 1024
     /// How many bytes of answers may wait for a client that takes nothing; with more, nothing further is read from it.
     /// Default: 64 KiB.
     var maximumBacklogByteCount = 64 * 1024

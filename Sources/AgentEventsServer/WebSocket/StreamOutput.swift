@@ -19,9 +19,9 @@ protocol StreamOutput: AnyObject {
     var takesEmissions: Bool { get }
     /// Tells the client, once, that the service is about to stop.
     func drain(reconnectMilliseconds: Int64)
-    /// The service stops: closes, at once when nothing that the client emitted is still to be answered.
+    /// The service stops: closes, at once when nothing that the client asked for is still to be answered.
     func leave(isIdle: Bool)
-    /// All that the client emitted is answered.
+    /// All that the client asked for is answered.
     func becameIdle()
     /// Looks after the connection: pings it when it is silent, and closes it when it is dead.
     func sweep(elapsed milliseconds: UInt32)

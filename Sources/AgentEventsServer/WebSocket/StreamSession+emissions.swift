@@ -3,23 +3,23 @@ import NIOCore
 
 /// Emissions are carried out by workers, one batch at a time, and answered when the loop is told of their commits.
 extension StreamSession {
-    func emit(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) throws(ProtocolError) {
+    func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
-        guard output.takesEmissions else {
+        guard received.isInTime else {
             throw .stopsEmissions(in: request.thread)
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
-        emissions.enqueue(request, tag, byteCount: byteCount)
+        emissions.enqueue(request, received.message.tag, byteCount: received.byteCount)
         emitNext()
     }
 
-    /// Whether so much waits to be emitted that nothing further is read from the client.
+    /// Whether so much waits to be carried out that nothing further is read from the client.
     var isOverloaded: Bool {
-        emissions.queuedCount >= services.limits.maximumQueuedEmissions
-            || emissions.queuedByteCount >= services.limits.maximumQueuedEmissionByteCount
+        emissions.queuedCount + order.waitingCount >= services.limits.maximumQueuedRequests
+            || emissions.queuedByteCount + order.waitingByteCount >= services.limits.maximumQueuedByteCount
     }
 
     private func emitNext() {
@@ -61,9 +61,17 @@ extension StreamSession {
     @discardableResult
     private func sendReplies() -> Bool {
         let replies = emissions.takeReplies(upTo: loop.onLoop.committedPosition)
-        for reply in replies { send(reply) }
-        endIfIdle()
+        send(replies)
         return !replies.isEmpty
+    }
+
+    /// Answers emissions, and carries out what waited for that.
+    private func send(_ replies: [EmissionReply]) {
+        for reply in replies {
+            send(reply.message)
+            order.answered(reply.thread)
+        }
+        carryOutNext()
     }
 
     func logFailed(_ error: EventLogError) {
@@ -75,13 +83,6 @@ extension StreamSession {
     private func failReplies(_ error: EventLogError) {
         // A commit may have been none of this loop's business.
         let committed = max(loop.onLoop.committedPosition, services.delivery.currentPosition)
-        for reply in emissions.failReplies(behind: committed, error) { send(reply) }
-        endIfIdle()
-    }
-
-    private func endIfIdle() {
-        guard emissions.isIdle else { return }
-        loop.onLoop.stopAwaiting(self, on: loop)
-        output.becameIdle()
+        send(emissions.failReplies(behind: committed, error))
     }
 }

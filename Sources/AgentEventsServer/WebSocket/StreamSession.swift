@@ -4,8 +4,9 @@ import NIOCore
 
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
 ///
-/// What it does away from the loop (reading the log, running contexts) goes to workers as one job at a time: one page,
-/// one batch of emissions. So a connection costs its outbound watermark and one page, whatever it asks for.
+/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading the
+/// log, running contexts) goes to workers as one job at a time: one page, one batch of emissions. So a connection costs its
+/// outbound watermark and one page, whatever it asks for.
 final class StreamSession {
     let principal: Principal
     let services: StreamServices
@@ -16,11 +17,12 @@ final class StreamSession {
     private var subscriptions: [StreamSubscription] = []
     /// Those that want to read a page.
     var replays = ReplayQueue()
-    /// Those whose snapshot is still to be made.
-    private var snapshotQueue: [(StreamSubscription, SubscribeRequest, RequestTag?)] = []
-    /// Whose snapshot is being made.
-    private var snapshotSubscription: StreamSubscription?
+    /// What waits, and for what.
+    var order: RequestOrderStateMachine<ReceivedRequest>
     var emissions: StreamEmissions
+    /// On their way to the client, part by part.
+    var snapshotWrites: [SnapshotWrite] = []
+    var isWritingSnapshots = false
     private(set) var isEnded = false
 
     init(
@@ -36,6 +38,7 @@ final class StreamSession {
         self.loop = loop
         self.output = output
         emissions = StreamEmissions()
+        order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
     }
 
     // MARK: Life
@@ -72,7 +75,8 @@ final class StreamSession {
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         replays.removeAll()
-        snapshotQueue = []
+        snapshotWrites = []
+        order.end()
         loop.onLoop.remove(self, on: loop)
         services.delivery.sessions.didEnd()
     }
@@ -84,13 +88,22 @@ final class StreamSession {
         if loop.onLoop.remove(subscription) { services.delivery.stopListening(to: subscription.thread, on: loop) }
     }
 
-    /// The service is about to stop.
-    func drain(reconnectMilliseconds: Int64) { output.drain(reconnectMilliseconds: reconnectMilliseconds) }
+    /// The service is about to stop. What has not begun to look a place up is refused from now on.
+    func drain(reconnectMilliseconds: Int64) {
+        output.drain(reconnectMilliseconds: reconnectMilliseconds)
+        carryOutNext()
+        output.flush()
+    }
 
     /// The service stops.
     ///
-    /// - Parameter waitsForAnswers: whether what the client emitted is answered before.
-    func goAway(waitsForAnswers: Bool) { output.leave(isIdle: emissions.isIdle || !waitsForAnswers) }
+    /// - Parameter waitsForAnswers: whether what the client has asked for is answered before.
+    func goAway(waitsForAnswers: Bool) {
+        output.leave(isIdle: order.isIdle || !waitsForAnswers)
+        guard !isEnded else { return }
+        carryOutNext()
+        output.flush()
+    }
 
     func sweep(elapsed milliseconds: UInt32) { output.sweep(elapsed: milliseconds) }
 
@@ -99,17 +112,18 @@ final class StreamSession {
     /// A message of the client's.
     ///
     /// - Parameter byteCount: the size of the message.
-    /// - Throws: ``ProtocolError``, without the request's tag.
-    func receive(_ message: ClientMessage, byteCount: Int) throws(ProtocolError) {
+    func receive(_ message: ClientMessage, byteCount: Int) {
+        guard !isEnded else { return }
         switch message.operation {
         case .subscribe(let request):
-            try subscribe(request, message.tag)
+            let kind: RequestOrder.Kind = request.snapshot == .never ? .subscribe : .subscribeWithSnapshot
+            receive(kind, of: request.thread, message, byteCount)
         case .unsubscribe(let thread):
-            try unsubscribe(from: thread, message.tag)
-        case .acknowledge(let thread, let cursor):
-            try acknowledge(thread, cursor)
+            receive(.unsubscribe, of: thread, message, byteCount)
+        case .acknowledge(let thread, _):
+            receive(.acknowledge, of: thread, message, byteCount)
         case .emit(let request):
-            try emit(request, message.tag, byteCount: byteCount)
+            receive(.emit, of: request.thread, message, byteCount)
         case .ping:
             send(.pong(message.tag))
         case .pong:
@@ -117,22 +131,64 @@ final class StreamSession {
         }
     }
 
-    private func subscribe(_ request: SubscribeRequest, _ tag: RequestTag?) throws(ProtocolError) {
+    private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ message: ClientMessage, _ byteCount: Int) {
+        let request = ReceivedRequest(message: message, byteCount: byteCount, isInTime: output.takesEmissions)
+        switch order.receive(kind, of: thread, byteCount: byteCount, request) {
+        case .start(let start): carryOut(start)
+        case .wait: break
+        }
+        carryOutNext()
+    }
+
+    /// Carries out everything that may begin now. To be called after whatever the order was told.
+    func carryOutNext() {
+        // Whoever takes no subscriptions any longer refuses them at once.
+        while !isEnded, let start = order.next(startsSnapshots: output.isWritable || !output.takesSubscriptions) {
+            carryOut(start)
+        }
+        guard !isEnded else { return }
+        if emissions.isIdle { loop.onLoop.stopAwaiting(self, on: loop) }
+        if order.isIdle { output.becameIdle() }
+        output.resumeReading()
+    }
+
+    private func carryOut(_ start: RequestOrder.Start) {
+        let tag = start.request.message.tag
+        do throws(ProtocolError) {
+            switch start.request.message.operation {
+            case .subscribe(let request):
+                try subscribe(request, tag, exceedsLimit: start.exceedsLimit)
+            case .unsubscribe(let thread):
+                try unsubscribe(from: thread, tag)
+            case .acknowledge(let thread, let cursor):
+                try acknowledge(thread, cursor)
+            case .emit(let request):
+                try emit(request, start.request)
+            case .ping, .pong:
+                break
+            }
+        } catch {
+            send(.error(error.answering(tag)))
+            order.refused(start, isFollowed: subscriptions.contains { $0.thread == start.thread })
+        }
+    }
+
+    private func subscribe(
+        _ request: SubscribeRequest,
+        _ tag: RequestTag?,
+        exceedsLimit: Bool
+    ) throws(ProtocolError) {
         let thread = request.thread
         guard principal.scopes.contains(.read) else {
             throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
         }
-        guard output.takesSubscriptions else {
-            throw ProtocolError(
-                .stopping, "the service is about to stop; subscribe on another connection", isRetryable: true,
-                thread: thread)
-        }
+        guard output.takesSubscriptions else { throw .stopsSubscriptions(to: thread) }
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
             throw ProtocolError(
                 .subscriptionExists, "this connection follows \(thread) already; unsubscribe first to start elsewhere",
                 thread: thread)
         }
-        guard subscriptions.count < services.limits.maximumSubscriptions else {
+        guard !exceedsLimit else {
             throw ProtocolError(
                 .tooManySubscriptions,
                 "a connection follows at most \(services.limits.maximumSubscriptions) threads; unsubscribe from one, or "
@@ -146,47 +202,39 @@ final class StreamSession {
         services.metrics.subscribed()
         // First listen, then look up: what is committed in between reaches the loop.
         if part.isNew { part.thread.listens(behind: services.delivery.listen(to: thread, on: loop)) }
-        if request.snapshot == .never {
-            lookUp(subscription, request, tag)
-        } else {
-            snapshotQueue.append((subscription, request, tag))
-            lookUpNext()
+        guard lookUp(subscription, request, tag) else {
+            subscriptions.removeLast()
+            forget(subscription)
+            throw .stopsSubscriptions(to: thread)
         }
     }
 
-    /// Snapshots are large: one at a time is made, and only while the client takes what it is sent.
-    private func lookUpNext() {
-        while snapshotSubscription == nil, output.isWritable, !snapshotQueue.isEmpty {
-            let (subscription, request, tag) = snapshotQueue.removeFirst()
-            guard subscriptions.contains(where: { $0 === subscription }) else { continue }
-            snapshotSubscription = subscription
-            lookUp(subscription, request, tag)
-        }
-    }
-
-    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) {
+    /// - Returns: whether it is looked up; not when nothing is any longer.
+    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
         let job = SubscriptionLookUp(
             request: request, principal: principal, pages: services.pages, consumers: services.consumers,
             snapshots: services.snapshots)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        let workers = request.snapshot == .never ? services.readers : services.snapshotReaders
-        workers.submit {
+        let takesSnapshot = request.snapshot != .never
+        let workers = takesSnapshot ? services.snapshotReaders : services.readers
+        return workers.submit {
             let outcome = await job.run()
-            eventLoop.execute { session.value.didLookUp(subscription.value, outcome, tag) }
+            eventLoop.execute {
+                session.value.didLookUp(subscription.value, outcome, tag, takesSnapshot: takesSnapshot)
+            }
         }
     }
 
     private func didLookUp(
         _ subscription: StreamSubscription,
         _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
-        _ tag: RequestTag?
+        _ tag: RequestTag?,
+        takesSnapshot: Bool
     ) {
-        if snapshotSubscription === subscription { snapshotSubscription = nil }
-        defer { lookUpNext() }
-        guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
-            // Gone before its place was found.
+        guard !isEnded, has(subscription) else {
+            // The connection has ended before the place was found: nothing else ends a subscription that is looked up.
             if case .success = outcome, let key = consumerKey(of: subscription) { services.consumers?.detach(key) }
             return
         }
@@ -198,13 +246,21 @@ final class StreamSession {
                 services.metrics.resets(reset)
                 send(.reset(subscription.thread, reset, oldest: found.oldest))
             }
-            if let snapshot = found.snapshot { output.write(snapshot) }
-            subscription.opened(found.opened)
+            subscription.located(found.opened)
+            if let snapshot = found.snapshot {
+                write(snapshot, to: subscription, then: .begin)
+            } else {
+                if takesSnapshot { order.snapshotEnded() }
+                subscription.begin()
+            }
         case .failure(let error):
             subscriptions.removeAll { $0 === subscription }
             forget(subscription)
             send(.error(ProtocolError(error, thread: subscription.thread).answering(tag)))
+            if takesSnapshot { order.snapshotEnded() }
         }
+        order.lookedUp(subscription.thread, isFollowed: has(subscription))
+        carryOutNext()
         readNext()
         output.flush()
     }
@@ -216,6 +272,7 @@ final class StreamSession {
         }
         let subscription = subscriptions.remove(at: index)
         replays.remove(subscription)
+        dropSnapshots(of: subscription)
         forget(subscription)
         send(.unsubscribed(tag, thread))
     }
@@ -262,18 +319,16 @@ final class StreamSession {
     func has(_ subscription: StreamSubscription) -> Bool { subscriptions.contains { $0 === subscription } }
 
     func writabilityChanged() {
-        lookUpNext()
+        writeSnapshots()
+        carryOutNext()
         readNext()
         output.flush()
     }
 
     /// Events that the subscription had yet to read are not to be had any more.
-    ///
-    /// - Parameter snapshot: the message with the state in their place; `nil` for none.
-    func subscription(_ subscription: StreamSubscription, isTrimmedUpTo trim: ReadTrim, snapshot: [UInt8]?) {
+    func subscription(_ subscription: StreamSubscription, isTrimmedUpTo trim: ReadTrim) {
         services.metrics.resets(.trimmed)
         send(.reset(subscription.thread, .trimmed, oldest: trim.oldest))
-        if let snapshot { write(snapshot) }
     }
 
     /// The subscription has caught up for the first time.
@@ -298,8 +353,6 @@ final class StreamSession {
     func send(_ message: ServerMessage) { output.write(message.encoded()) }
 
     func write(_ frames: ByteBuffer) { output.write(frames: frames) }
-
-    func write(_ message: [UInt8]) { output.write(message) }
 
     func flush() { output.flush() }
 

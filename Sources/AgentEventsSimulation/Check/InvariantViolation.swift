@@ -18,6 +18,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case sentIsNotAcknowledged = "I10 sent is not acknowledged"
         /// What was acknowledged to a producer is not in the log, or more than once.
         case acknowledgedIsKept = "acknowledged emissions are kept"
+        /// A request was not answered, or more than once, or before one that came earlier.
+        case requestsAnswered = "every request is answered, in order"
         /// One side of the protocol found fault with the other.
         case protocolKept = "the protocol is kept"
         /// Nothing goes wrong any more, and still somebody does not reach the head.

@@ -5,6 +5,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
     case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed
     case resetDiverged, resetTrimmed, resetUnknown, trimmedInMidReplay
+    case requestWaited, requestPipelined, requestAnswered, subscriptionRefused, emittedOverStream
     case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
     case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection
     case cut, halfOpened, stalled, crashed, expired, killed, powerLost, eventsLost, logFailed, trimmed, wireChecked

@@ -27,6 +27,8 @@ final class SimulatedClient {
     /// Sessions that the client has left, and the service does not know of that yet, or still works for.
     private(set) var left: [SimulatedSession] = []
     var readers: [ThreadReader]
+    /// What the application sends past its stream; `nil` for one that does not.
+    private var pipelining: PipelinedRequests?
     /// Those with something to take, as bits.
     private var signalled: UInt64 = 0
     var isStalled = false
@@ -38,11 +40,13 @@ final class SimulatedClient {
     /// Counts what timers are set for, so that old ones are passed over.
     private(set) var stamp = 0
 
-    init(number: Int, world: World, readers: [ThreadReader], inbox: InboxLimits) {
+    /// - Parameter pipelinedThread: a thread that no reader follows.
+    init(number: Int, world: World, readers: [ThreadReader], pipelinedThread: ThreadID?, inbox: InboxLimits) {
         self.number = number
         self.world = world
         self.readers = readers
         self.inbox = inbox
+        pipelining = pipelinedThread.map { PipelinedRequests(thread: $0) }
         machine = StreamStateMachine(limits: inbox)
     }
 
@@ -159,6 +163,7 @@ final class SimulatedClient {
     /// The attempt ends.
     func connected(_ made: SimulatedSession) {
         session = made
+        pipelining?.connected()
         phase = .open
         stamp += 1
         awaitsRoom = false
@@ -245,11 +250,23 @@ final class SimulatedClient {
                 bytes: merged.event.bytes)
             if event.firstSequence < event.cursor.sequence { world.counts[.eventMerged] += 1 }
             if let violation = WireCheck.order(event, on: connection, world.log.threads[thread]) { fail(violation) }
+            if isPipelined(.event(event), nil) { return }
             receive(.event(event), &random)
-        case .message(let message):
+        case .message(let message, let number):
             WireCheck.note(message, on: connection)
+            if let violation = WireCheck.answer(message, to: number, on: connection) { fail(violation) }
+            if number != nil { world.counts[.requestAnswered] += 1 }
+            if isPipelined(message, number) { return }
             receive(message, &random)
         }
+    }
+
+    /// - Returns: whether the message is none of the stream's business.
+    private func isPipelined(_ message: StreamMessage, _ number: Int64?) -> Bool {
+        guard let received = pipelining?.received(message, number) else { return false }
+        if let violation = received.violation { fail(violation) }
+        if received.isMine, case .refused = message { world.counts[.subscriptionRefused] += 1 }
+        return received.isMine
     }
 
     private func receive(_ message: StreamMessage, _ random: inout SimulationRandom) {
@@ -284,8 +301,13 @@ final class SimulatedClient {
 
     var isReadyToSend: Bool { session != nil && machine.hasOutgoing }
 
-    func send() {
+    func send(_ random: inout SimulationRandom) {
         guard let session else { return }
+        // In one packet with what the stream sends.
+        for item in pipelining?.next(&random, emits: !world.isSettling) ?? [] {
+            world.counts[.requestPipelined] += 1
+            session.connection.send(item)
+        }
         let requests = machine.takeOutgoing()
         if requests.count > 8 * (readers.count + 1) {
             fail(InvariantViolation(.boundedMemory, "\(requests.count) requests wait to be sent"))
@@ -332,6 +354,12 @@ final class SimulatedClient {
     }
 
     // MARK: The end
+
+    /// At the end: every request has its answer.
+    var unanswered: InvariantViolation? {
+        guard let (thread, numbers) = session?.connection.unanswered.first else { return nil }
+        return InvariantViolation(.requestsAnswered, "request \(numbers[0]) about \(thread) has no answer")
+    }
 
     /// Whether everything that can be known is known: live, and nothing on its way.
     var isSettled: Bool {

@@ -18,6 +18,36 @@ enum WireCheck {
         }
     }
 
+    /// Every subscription, every end of one and every emission is answered once, those of a thread in their order.
+    static func answer(
+        _ message: StreamMessage,
+        to number: Int64?,
+        on connection: SimulatedConnection
+    ) -> InvariantViolation? {
+        let thread: ThreadID
+        switch message {
+        case .subscribed(let about, _), .unsubscribed(let about):
+            thread = about
+        case .refused(_, let refusal):
+            // Of acknowledgements only the refused ones are answered.
+            guard let number, let about = refusal.thread, connection.unanswered[about]?.contains(number) == true else {
+                return nil
+            }
+            thread = about
+        case .emitted:
+            guard let about = connection.unanswered.first(where: { $0.value.contains(number ?? 0) })?.key else {
+                return InvariantViolation(.requestsAnswered, "an emission was answered that was not due")
+            }
+            thread = about
+        case .event, .welcome, .live, .reset, .ping, .drain, .other:
+            return nil
+        }
+        guard let number, connection.answer(number, of: thread) else {
+            return InvariantViolation(.requestsAnswered, "\(thread): an answer came that was not due")
+        }
+        return nil
+    }
+
     /// From its cursor on, a connection carries every event once (I2).
     static func order(
         _ event: StreamEvent,

@@ -1,8 +1,11 @@
+import AgentEvents
 import AgentEventsClient
 
 /// What a client sent and the service has not taken yet.
 enum RequestItem {
     case request(StreamRequest)
+    /// One event of no run, over the stream.
+    case emit(request: Int64, ThreadID)
     case pongFrame
     case closeFrame
     /// The client has ended the connection.

@@ -28,6 +28,8 @@ final class SimulatedConnection {
     var closeCode: Int?
     /// What comes next of each thread, by what was sent on this connection; 0 for the oldest event kept.
     var nextSequences: [ThreadID: UInt64] = [:]
+    /// Subscriptions, their ends and emissions that were asked for and have no answer yet, of each thread in order.
+    private(set) var unanswered: [ThreadID: [Int64]] = [:]
 
     init(client: Int, highWater: Int) {
         self.client = client
@@ -58,7 +60,7 @@ final class SimulatedConnection {
     func write(_ item: WireItem) {
         outbound.append(item)
         switch item {
-        case .message(_, let byteCount): wrote(byteCount)
+        case .message(_, let byteCount, _): wrote(byteCount)
         case .pingFrame, .close: wrote(FramedBatch.frameByteCount)
         case .events: preconditionFailure("events are written as batches")
         }
@@ -66,7 +68,7 @@ final class SimulatedConnection {
 
     enum Taken {
         case event(MergedEvent, thread: Int)
-        case message(StreamMessage)
+        case message(StreamMessage, answers: Int64?)
         case pingFrame
         case close(code: Int)
     }
@@ -89,8 +91,8 @@ final class SimulatedConnection {
             } else {
                 dropFirstOutbound()
             }
-        case .message(let message, let count):
-            taken = .message(message)
+        case .message(let message, let count, let number):
+            taken = .message(message, answers: number)
             byteCount = count
             dropFirstOutbound()
         case .pingFrame:
@@ -139,7 +141,27 @@ final class SimulatedConnection {
 
     var hasInbound: Bool { firstInbound < inbound.count }
 
-    func send(_ item: RequestItem) { inbound.append(item) }
+    func send(_ item: RequestItem) {
+        inbound.append(item)
+        switch item {
+        case .request(.subscribe(let number, let thread, _, _)), .request(.unsubscribe(let number, let thread)):
+            unanswered[thread, default: []].append(number)
+        case .emit(let number, let thread):
+            unanswered[thread, default: []].append(number)
+        case .request, .pongFrame, .closeFrame, .end:
+            break
+        }
+    }
+
+    /// A request of the client's is answered.
+    ///
+    /// - Returns: `false` when it is not the next one of its thread that is due, or was answered before.
+    func answer(_ number: Int64, of thread: ThreadID) -> Bool {
+        guard unanswered[thread]?.first == number else { return false }
+        unanswered[thread]?.removeFirst()
+        if unanswered[thread]?.isEmpty == true { unanswered[thread] = nil }
+        return true
+    }
 
     func takeRequest() -> RequestItem? {
         guard hasInbound else { return nil }

@@ -4,7 +4,8 @@ import AgentEventsClient
 enum WireItem {
     /// The frames of a batch, from one on.
     case events(FramedBatch, from: Int)
-    case message(StreamMessage, byteCount: Int)
+    /// - Parameter answers: the request that it is the answer to.
+    case message(StreamMessage, byteCount: Int, answers: Int64? = nil)
     /// A ping frame: the WebSocket answers it, the client's code never sees it.
     case pingFrame
     case close(code: Int)

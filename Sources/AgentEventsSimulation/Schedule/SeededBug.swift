@@ -11,4 +11,8 @@ package enum SeededBug: String, CaseIterable, Sendable {
     case generationNotCompared = "generation-not-compared"
     /// A subscription begins with the event behind the next one.
     case resumedOffByOne = "resumed-off-by-one"
+    /// An `unsubscribe` that overtakes the look-up of its `subscribe` takes the answer of that away.
+    case answerDropped = "answer-dropped"
+    /// An `emit` overtakes the look-up of a `subscribe` that came before it.
+    case emissionOvertakes = "emission-overtakes"
 }

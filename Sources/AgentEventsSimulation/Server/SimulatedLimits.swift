@@ -7,6 +7,10 @@ struct SimulatedLimits {
     let maximumInboxByteCount = 4096
     /// How many bytes of answers may wait for a client that takes nothing.
     let maximumBacklogByteCount = 2048
+    /// How many requests of a connection may wait to be carried out.
+    let maximumQueuedRequests = 6
+    /// How many threads a connection may follow: as many as a client reads, and the one that it asks for besides.
+    static let maximumFollowedCount = 4
     /// The largest event that is made here, about.
     let largestEventByteCount = 512
     let heartbeatMilliseconds: UInt32 = 25_000

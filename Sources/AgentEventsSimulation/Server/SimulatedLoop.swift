@@ -8,6 +8,7 @@ final class SimulatedLoop {
         case deliver
         case lookedUp(SimulatedSession, SimulatedSubscription, StartLookUp.Found, request: Int64)
         case pageRead(SimulatedSession, SimulatedSubscription, PageLookUp.Page)
+        case emitted(SimulatedSession, SimulatedEmissions.Emission, SimulatedService.EmitOutcome)
     }
 
     let number: Int
@@ -18,6 +19,10 @@ final class SimulatedLoop {
     private var inbox: CommitInbox<SimulatedCommit>
     private var replays = ReplayTurnsStateMachine<SimulatedSession>(maximumCount: 2)
     private var firstJob = 0
+    /// Everything accepted up to there is committed, as far as this loop was told.
+    private(set) var committedPosition: UInt64 = 0
+    /// How many sessions have emitted, and are told of every commit.
+    var awaitingCount = 0
 
     init(number: Int, threadCount: Int, limits: SimulatedLimits) {
         self.number = number
@@ -88,13 +93,18 @@ final class SimulatedLoop {
 
     /// What was committed since the last time: every live subscriber gets it, then every connection is flushed once.
     func deliver() {
+        let batch = inbox.take()
+        committedPosition = max(committedPosition, batch.position)
         var gathered: [SimulatedLoopThread] = []
-        for (commit, position) in inbox.take().elements {
+        for (commit, position) in batch.elements {
             guard let thread = threads[commit.thread], thread.gather(commit, upTo: position) else { continue }
             gathered.append(thread)
         }
         var written: [SimulatedSession] = []
         for thread in gathered { thread.deliver(written: &written) }
+        if awaitingCount > 0 {
+            for session in sessions where session.isAwaiting { session.didCommit() }
+        }
         for session in written { session.flushWritten() }
     }
 }

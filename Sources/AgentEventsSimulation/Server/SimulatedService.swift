@@ -89,13 +89,45 @@ final class SimulatedService {
             events[thread, default: []].append(
                 StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
         }
-        guard !order.isEmpty else { return }
         let batches = order.compactMap { thread in events[thread].map { FramedBatch($0, thread: thread) } }
         for loop in loops {
             let interesting = batches.filter { loop.listens(to: $0.thread) }
-            guard !interesting.isEmpty else { continue }
+            guard !interesting.isEmpty || loop.awaitingCount > 0 else { continue }
             loop.post(interesting.map { SimulatedCommit($0) }, upTo: position)
             world.touchLoop(loop.number)
+        }
+    }
+
+    // MARK: Emissions
+
+    enum EmitOutcome {
+        case accepted([EventID], position: UInt64)
+        /// Nothing more is taken.
+        case refused
+    }
+
+    /// Emits an event that comes over a stream.
+    ///
+    /// - Returns: `nil` when it is to be tried again: there is no room, or the context has to wait.
+    func emit(_ emission: SimulatedEmissions.Emission) -> EmitOutcome? {
+        guard !runtime.isClosed else { return .refused }
+        guard threadsWithLostRuns.isEmpty, runtime.pendingByteCount < SimulatedRuntime.highWaterByteCount else {
+            return nil
+        }
+        do throws(InvariantViolation) {
+            guard try runtime.openContext(emission.thread) != nil else { return nil }
+            let draft = EventDraft(.custom(CustomEvent(name: "client", value: .integer(emission.number))))
+            switch try runtime.emit([draft], in: emission.thread, at: world.time) {
+            case .accepted(let accepted, let position, _):
+                return .accepted(accepted.ids, position: position)
+            case .rejected(let violation):
+                throw InvariantViolation(.wellFormedRuns, "refused: \(violation)")
+            case .unavailable:
+                return .refused
+            }
+        } catch {
+            world.fail(error)
+            return .refused
         }
     }
 

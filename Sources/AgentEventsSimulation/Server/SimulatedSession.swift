@@ -7,6 +7,13 @@ final class SimulatedSession {
     enum Job {
         case lookUp(SimulatedSubscription, StartLookUp, request: Int64)
         case read(SimulatedSubscription, PageLookUp)
+        case emit(SimulatedEmissions.Emission)
+    }
+
+    enum Request {
+        case stream(StreamRequest)
+        /// - Parameter isInTime: it came while the connection took emissions.
+        case emit(Int64, isInTime: Bool)
     }
 
     /// Where the session stands with the turns of its loop.
@@ -14,11 +21,14 @@ final class SimulatedSession {
         case none, waiting, reading
     }
 
+    typealias RequestOrder = RequestOrderStateMachine<Request>
+
     let client: Int
     let connection: SimulatedConnection
     let loop: SimulatedLoop
-    private unowned let service: SimulatedService
+    unowned let service: SimulatedService
     private var machine = ConnectionStateMachine()
+    var order = RequestOrder(maximumFollowedCount: SimulatedLimits.maximumFollowedCount)
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
     private(set) var subscriptions: [SimulatedSubscription] = []
@@ -29,6 +39,9 @@ final class SimulatedSession {
     private(set) var isEnded = false
     /// Whether the connection is over on this side.
     private(set) var isGone = false
+    var emissions = SimulatedEmissions()
+    /// Whether the session is told of every commit.
+    var isAwaiting = false
     /// For workers.
     private(set) var jobs: [Job] = []
 
@@ -58,6 +71,9 @@ final class SimulatedSession {
         for subscription in subscriptions { forget(subscription) }
         subscriptions = []
         readQueue = []
+        order.end()
+        emissions = SimulatedEmissions()
+        stopAwaiting()
         loop.remove(self)
     }
 
@@ -90,8 +106,9 @@ final class SimulatedSession {
         send(.drain(reconnectMilliseconds: milliseconds))
     }
 
+    /// Closes when everything that the client has asked for is answered.
     func goAway() {
-        if case .sendClose = machine.leave(isIdle: true) { beginClosing(1001) }
+        if case .sendClose = machine.leave(isIdle: order.isIdle) { beginClosing(1001) }
     }
 
     func close(_ code: Int) {
@@ -134,7 +151,10 @@ final class SimulatedSession {
     // MARK: Requests
 
     /// Whether anything is read from the client.
-    var reads: Bool { !isGone && backlogByteCount < service.limits.maximumBacklogByteCount }
+    var reads: Bool {
+        !isGone && backlogByteCount < service.limits.maximumBacklogByteCount
+            && order.waitingCount < service.limits.maximumQueuedRequests
+    }
 
     func receive(_ item: RequestItem) {
         heartbeat.received()
@@ -154,26 +174,79 @@ final class SimulatedSession {
         case .request(let request):
             guard !isEnded else { return }
             receive(request)
+        case .emit(let number, let thread):
+            guard !isEnded else { return }
+            // The bug of a shell that does not ask the machine.
+            guard service.world.bug != .emissionOvertakes else {
+                return emit(.init(number: number, thread: service.world.log.number(of: thread)))
+            }
+            receive(.emit, of: thread, .emit(number, isInTime: machine.takesEmissions))
         }
     }
 
     private func receive(_ request: StreamRequest) {
         switch request {
-        case .subscribe(let number, let thread, let start, let consumer):
-            subscribe(service.world.log.number(of: thread), start, consumer, number)
+        case .subscribe(_, let thread, _, _):
+            receive(.subscribe, of: thread, .stream(request))
         case .unsubscribe(let number, let thread):
-            unsubscribe(service.world.log.number(of: thread), number)
-        case .acknowledge(let number, let thread, let cursor):
-            acknowledge(service.world.log.number(of: thread), cursor, number)
+            // The bug of a shell that does not ask the machine.
+            guard service.world.bug != .answerDropped else {
+                return unsubscribe(service.world.log.number(of: thread), number)
+            }
+            receive(.unsubscribe, of: thread, .stream(request))
+        case .acknowledge(_, let thread, _):
+            receive(.acknowledge, of: thread, .stream(request))
         case .pong:
             break
         }
     }
 
-    private func subscribe(_ thread: Int, _ start: StartPosition?, _ consumer: ConsumerName?, _ number: Int64) {
-        guard machine.takesSubscriptions else { return refuse(number, thread, "service.stopping", isRetryable: true) }
+    private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: Request) {
+        switch order.receive(kind, of: thread, byteCount: 100, request) {
+        case .start(let start): carryOut(start)
+        case .wait: count(.requestWaited)
+        }
+        carryOutNext()
+    }
+
+    func carryOutNext() {
+        while !isEnded, let start = order.next(startsSnapshots: true) { carryOut(start) }
+        guard !isEnded, order.isIdle else { return }
+        if case .sendClose = machine.becameIdle() { beginClosing(1001) }
+    }
+
+    private func carryOut(_ start: RequestOrder.Start) {
+        let thread = service.world.log.number(of: start.thread)
+        switch start.request {
+        case .stream(.subscribe(let number, _, let position, let consumer)):
+            let isTaken = !start.exceedsLimit && subscribe(thread, position, consumer, number)
+            guard !isTaken else { break }
+            if start.exceedsLimit { refuse(number, thread, "limits.subscriptions", isRetryable: true) }
+            order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
+        case .stream(.unsubscribe(let number, _)):
+            unsubscribe(thread, number)
+        case .stream(.acknowledge(let number, _, let cursor)):
+            acknowledge(thread, cursor, number)
+        case .stream(.pong):
+            break
+        case .emit(let number, let isInTime):
+            if isInTime { return emit(.init(number: number, thread: thread)) }
+            refuse(number, thread, "service.stopping", isRetryable: true)
+            order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
+        }
+    }
+
+    // MARK: Subscriptions
+
+    /// - Returns: whether its place is looked up; it is refused else.
+    private func subscribe(_ thread: Int, _ start: StartPosition?, _ consumer: ConsumerName?, _ number: Int64) -> Bool {
+        guard machine.takesSubscriptions else {
+            refuse(number, thread, "service.stopping", isRetryable: true)
+            return false
+        }
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
-            return refuse(number, thread, "subscription.exists")
+            refuse(number, thread, "subscription.exists")
+            return false
         }
         let loopThread = loop.thread(thread, publishedPosition: service.publishedPosition)
         let key = consumer.map { service.key(of: $0, thread) }
@@ -184,6 +257,7 @@ final class SimulatedSession {
         loopThread.add(subscription)
         subscriptions.append(subscription)
         submit(.lookUp(subscription, StartLookUp(start: start, key: key, thread: thread), request: number))
+        return true
     }
 
     private func unsubscribe(_ thread: Int, _ number: Int64) {
@@ -193,7 +267,7 @@ final class SimulatedSession {
         let subscription = subscriptions.remove(at: index)
         readQueue.removeAll { $0 === subscription }
         forget(subscription)
-        send(.unsubscribed(thread: service.world.threadID(thread)))
+        send(.unsubscribed(thread: service.world.threadID(thread)), answering: number)
     }
 
     private func acknowledge(_ thread: Int, _ cursor: Cursor, _ number: Int64) {
@@ -216,15 +290,15 @@ final class SimulatedSession {
         }
     }
 
-    private func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
+    func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
         let refusal = Refusal(
             code: code, message: code, isRetryable: isRetryable, thread: service.world.threadID(thread))
-        send(.refused(request: .integer(number), refusal))
+        send(.refused(request: .integer(number), refusal), answering: number)
     }
 
     // MARK: Workers
 
-    private func submit(_ job: Job) {
+    func submit(_ job: Job) {
         jobs.append(job)
         service.world.touch(client)
     }
@@ -239,17 +313,22 @@ final class SimulatedSession {
         case .read(let subscription, let lookUp):
             count(.pageRead)
             loop.execute(.pageRead(self, subscription, lookUp.run(service)))
+        case .emit(let emission):
+            guard let outcome = service.emit(emission) else { return jobs.append(job) }
+            loop.execute(.emitted(self, emission, outcome))
         }
     }
 
     func didLookUp(_ subscription: SimulatedSubscription, _ found: StartLookUp.Found, _ number: Int64) {
+        let thread = service.world.threadID(subscription.thread)
         guard !isEnded, subscriptions.contains(where: { $0 === subscription }) else {
             if let key = subscription.consumer { service.ledger.detach(key) }
+            order.lookedUp(thread, isFollowed: false)
+            if !isEnded { carryOutNext() }
             return
         }
         subscription.isAttached = subscription.consumer != nil
-        let thread = service.world.threadID(subscription.thread)
-        send(.subscribed(thread: thread, after: found.cursor))
+        send(.subscribed(thread: thread, after: found.cursor), answering: number)
         if let reset = found.reset {
             switch reset {
             case .diverged: count(.resetDiverged)
@@ -261,6 +340,8 @@ final class SimulatedSession {
         count(found.cursor == nil ? .subscribed : .resumed)
         service.world.tell("  \(client) begins \(thread) behind \(found.after)")
         subscription.opened(found)
+        order.lookedUp(thread, isFollowed: true)
+        carryOutNext()
         readNext()
     }
 
@@ -332,13 +413,14 @@ final class SimulatedSession {
         !isGone && connection.isWritable && byteCount <= service.limits.maximumWriteByteCount
     }
 
-    private func send(_ message: StreamMessage) {
+    /// - Parameter number: the request that the message is the answer to.
+    func send(_ message: StreamMessage, answering number: Int64? = nil) {
         guard machine.mayWrite else { return }
         service.world.tell("  sent to \(client): \(message)")
         heartbeat.wrote()
         let byteCount = 100
         if !connection.isWritable { backlogByteCount += byteCount }
-        write(.message(message, byteCount: byteCount))
+        write(.message(message, byteCount: byteCount, answers: number))
     }
 
     private func write(_ item: WireItem) {

@@ -115,6 +115,9 @@ extension World {
             if let violation = thread.unended { return fail(violation) }
         }
         for client in clients {
+            if let violation = client.unanswered {
+                return fail(InvariantViolation(violation.rule, "client \(client.number): \(violation.message)"))
+            }
             for reader in client.readers {
                 guard let violation = reader.missing(log.threads[reader.thread]) else { continue }
                 return fail(InvariantViolation(violation.rule, "client \(client.number): \(violation.message)"))

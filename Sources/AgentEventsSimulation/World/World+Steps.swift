@@ -53,7 +53,7 @@ extension World {
             touch(entity)
         case .send:
             guard sending.contains(entity) else { return false }
-            clients[entity].send()
+            clients[entity].send(&random)
             touch(entity)
         case .take:
             guard taking.contains(entity) else { return false }
@@ -274,6 +274,9 @@ extension World {
             touch(session.client)
         case .pageRead(let session, let subscription, let page):
             session.didRead(subscription, page)
+            touch(session.client)
+        case .emitted(let session, let emission, let outcome):
+            session.didEmit(emission, outcome)
             touch(session.client)
         }
         touchLoop(loop.number)

@@ -36,9 +36,9 @@ struct ListeningTests {
         for step in steps {
             switch step {
             case .listen:
-                try stream.receive(.text, #"{"op":"subscribe","thread_id":"t_1"}"#)
+                try stream.listen(to: "t_1")
             case .stop:
-                try stream.receive(.text, #"{"op":"unsubscribe","thread_id":"t_1"}"#)
+                stream.stopListening()
             case .commit:
                 committed += 1
                 let id = EventID(generation: 1, sequence: committed)

@@ -185,4 +185,20 @@ struct ClientMessageTests {
             #expect(failure(text)?.code == (name.isSupported ? nil : .operationUnsupported))
         }
     }
+
+    /// The answer repeats the mark, and has a limit.
+    @Test(arguments: [
+        ("\"" + String(repeating: "x", count: 65_534) + "\"", true),
+        ("\"" + String(repeating: "x", count: 65_535) + "\"", false),
+        (String(repeating: "1", count: 65_536), true), (String(repeating: "1", count: 65_537), false),
+    ])
+    func aMarkHasALimit(_ mark: String, isTaken: Bool) {
+        let bytes = Array(#"{"op":"ping","req":\#(mark)}"#.utf8)
+        do throws(ProtocolError) {
+            _ = try ClientMessage.decode(bytes, maximumBatchEvents: 1)
+            #expect(isTaken)
+        } catch {
+            #expect(!isTaken && error.code == .messageInvalid && error.path == "$.req")
+        }
+    }
 }

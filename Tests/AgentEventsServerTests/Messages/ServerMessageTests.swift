@@ -72,6 +72,12 @@ struct ServerMessageTests {
                 cursors: [Cursor(generation: 3, sequence: 58), Cursor(generation: 3, sequence: 59)]),
             #"{"op":"emitted","req":3,"thread_id":"t_7","cursors":["3-58","3-59"]}"#
         ),
+        (
+            .snapshotPart(
+                "t_7", cursor: Cursor(generation: 3, sequence: 57), part: 1, of: 2, text: "{\"format\":1,\"a\":\"🦩"),
+            #"{"op":"snapshot","thread_id":"t_7","cursor":"3-57","part":1,"parts":2,"#
+                + #""state_json":"{\"format\":1,\"a\":\"🦩"}"#
+        ),
         (.ping, #"{"op":"ping"}"#),
         (.pong(nil), #"{"op":"pong"}"#),
         (.drain(reconnectMilliseconds: 12_000), #"{"op":"drain","reconnect_in_ms":12000}"#),
@@ -89,5 +95,36 @@ struct ServerMessageTests {
     ])
     func messagesAreWrittenToTheByte(_ message: ServerMessage, _ text: String) {
         #expect(String(decoding: message.encoded(), as: UTF8.self) == text)
+    }
+
+    /// The longest identifiers, marks and texts: an answer is far below 1 MiB, whatever it quotes.
+    @Test func noAnswerIsOver1MiB() throws {
+        let cursor = Cursor(generation: .max, sequence: .max)
+        let thread = try ThreadID(String(repeating: "t", count: 128))
+        let tag = try #require(RequestTag(.string(String(repeating: "\u{1}", count: 10_922))))
+        #expect(tag.byteCount <= RequestTag.maximumByteCount)
+        let text = String(repeating: "\u{1}🦩", count: 500_000)
+        var error = ProtocolError(.messageInvalid, text, path: text, thread: thread)
+        error.tag = tag
+        error.state = text
+        error.legal = EventType.allCases.map(\.rawValue)
+        let messages: [ServerMessage] = [
+            .subscribed(tag, thread, after: cursor, head: cursor), .unsubscribed(tag, thread), .pong(tag),
+            .live(thread, cursor: cursor), .reset(thread, .diverged, oldest: cursor), .error(error),
+            // The most events that a request may have.
+            .emitted(tag, thread, cursors: Array(repeating: cursor, count: 20_000)),
+        ]
+        for message in messages { #expect(message.encoded().count <= ServerMessage.maximumByteCount) }
+        let json = try JSONValue(parsing: ServerMessage.error(error).encoded())
+        for name in ["message", "path", "state"] {
+            let shown = try #require(json[name]?.stringValue)
+            #expect(
+                shown.hasSuffix("🦩… (cut: 2500000 bytes in all)")
+                    || shown.hasSuffix("\u{1}… (cut: 2500000 bytes in all)"))
+            #expect(text.hasPrefix(shown.prefix { $0 != "…" }))
+        }
+        // What fits is as it was.
+        error.message = String(repeating: "x", count: ProtocolError.maximumTextByteCount)
+        #expect(try JSONValue(parsing: ServerMessage.error(error).encoded())["message"]?.stringValue == error.message)
     }
 }

@@ -143,4 +143,113 @@ struct SnapshotSubscriptionTests {
             }
         }
     }
+
+    /// A thread with open calls, each with arguments of so many bytes.
+    private static func openCalls(_ count: Int, of byteCount: Int, _ service: RunningService) async throws
+        -> ExecutionContext
+    {
+        let context = try await service.runtime.context(user: "local", thread: "t_7")
+        _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+        for number in 1...count {
+            let executing = ToolExecuting(
+                call: try CallID("c_\(number)"), tool: "search",
+                arguments: ["q": .string(String(repeating: "x", count: byteCount))])
+            _ = try await context.emit(EventDraft(run: "r_1", .toolExecuting(executing)))
+        }
+        try await context.flush()
+        return context
+    }
+
+    /// Reads a snapshot in parts: between them there is nothing of the thread.
+    private static func parts(_ socket: RawWebSocket, of thread: String) async throws -> (
+        ThreadState, cursor: JSONValue?
+    ) {
+        var text = ""
+        var cursor: JSONValue?
+        var part = 0
+        while true {
+            guard case .text(let message)? = try await socket.next() else { continue }
+            #expect(message.utf8.count <= 1_048_576)
+            let json = try JSONValue(parsing: Array(message.utf8))
+            guard json["thread_id"]?.stringValue == thread else { continue }
+            part += 1
+            try #require(json["op"] == "snapshot" && json["part"] == .integer(part), "\(message.prefix(200))")
+            text += json["state_json"]?.stringValue ?? ""
+            cursor = json["cursor"]
+            if json["parts"] == .integer(part) { break }
+        }
+        return (try ThreadState(json: try JSONValue(parsing: Array(text.utf8))), cursor)
+    }
+
+    @Test(arguments: [#","after":"snapshot""#, #","after":"7-3","snapshot":true"#])
+    func aLargeSnapshotComesInPartsAndEventsFollowIt(_ rest: String) async throws {
+        try await withRunningService { service in
+            let context = try await Self.openCalls(8, of: 1_000_000, service)
+            // One that takes little at a time.
+            try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_7"\#(rest)}"#)
+                let (_, subscribed) = try await socket.messages(until: "subscribed")
+                // While the parts are on their way.
+                for number in 1...8 {
+                    let completed = ToolCompleted(
+                        call: try CallID("c_\(number)"), tool: "search", status: .succeeded, durationMilliseconds: 1)
+                    _ = try await context.emit(EventDraft(run: "r_1", .toolCompleted(completed)))
+                }
+                try await context.flush()
+                if rest.contains("7-3") { _ = try await socket.messages(until: "reset") }
+                let (state, cursor) = try await Self.parts(socket, of: "t_7")
+                #expect(cursor == subscribed["after"])
+                #expect(state.calls.count == 8)
+                let first = try #require(state.cursor?.sequence)
+                let (events, _) = try await socket.messages(until: "live")
+                #expect(events.compactMap { $0["seq"]?.integerValue } == Array(Int64(first) + 1...17))
+            }
+        }
+    }
+
+    /// Who leaves in the midst of a snapshot is sent nothing further of it, and gets a whole one the next time.
+    @Test func anUnsubscribeEndsASnapshot() async throws {
+        try await withRunningService { service in
+            _ = try await Self.openCalls(8, of: 1_000_000, service)
+            try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { socket in
+                try await socket.send(together: [
+                    #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"snapshot"}"#,
+                    #"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#,
+                    #"{"op":"subscribe","req":3,"thread_id":"t_7","after":"snapshot"}"#,
+                ])
+                let (_, subscribed) = try await socket.messages(until: "subscribed")
+                #expect(subscribed["req"] == 1)
+                let (parts, unsubscribed) = try await socket.messages(until: "unsubscribed")
+                #expect(unsubscribed["req"] == 2)
+                // What the connection had no room for is not sent.
+                #expect(parts.count < 8)
+                let (between, again) = try await socket.messages(until: "subscribed")
+                #expect(again["req"] == 3 && between.isEmpty)
+                #expect(try await Self.parts(socket, of: "t_7").0.calls.count == 8)
+                #expect(try await socket.messages(until: "live").events.isEmpty)
+                // Another thread's has its turn.
+                try await socket.send(#"{"op":"subscribe","req":4,"thread_id":"t_8","after":"snapshot"}"#)
+                let (_, other) = try await socket.messages(until: "subscribed")
+                #expect(other["req"] == 4)
+                #expect(try await socket.message()["state"] != nil)
+            }
+        }
+    }
+
+    /// A client that takes its parts slowly holds up nobody.
+    @Test func othersGetTheirSnapshotWhileSomebodyTakesOneSlowly() async throws {
+        try await withRunningService { service in
+            _ = try await Self.openCalls(8, of: 1_000_000, service)
+            try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { slow in
+                try await slow.send(#"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#)
+                _ = try await slow.messages(until: "subscribed")
+                try await service.withWebSocket { other in
+                    try await other.send(#"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#)
+                    _ = try await other.messages(until: "subscribed")
+                    #expect(try await Self.parts(other, of: "t_7").0.calls.count == 8)
+                }
+                #expect(try await Self.parts(slow, of: "t_7").0.calls.count == 8)
+            }
+        }
+    }
 }

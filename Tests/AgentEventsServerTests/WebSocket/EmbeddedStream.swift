@@ -15,6 +15,9 @@ final class EmbeddedStream {
     private let emitters = WorkerPool(workerCount: 1)
     private let factory = TestMetrics()
     private let readCounter = ReadCounter()
+    private let services: StreamServices
+    /// Further connections on the loop.
+    private var others: [EmbeddedChannel] = []
 
     init(limits: StreamLimits) throws {
         loop = EmbeddedEventLoop()
@@ -25,7 +28,7 @@ final class EmbeddedStream {
         let metrics = StreamMetrics(factory: factory)
         let pages = ThreadPages(log: log, pageByteCount: limits.pageByteCount, metrics: metrics)
         delivery = StreamDelivery(eventLoops: [loop], pages: pages, limits: limits, metrics: metrics)
-        let services = StreamServices(
+        services = StreamServices(
             runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
             snapshotReaders: WorkerPool(workerCount: 1), emitters: emitters, consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
@@ -37,6 +40,23 @@ final class EmbeddedStream {
                 principal: Principal(user: "u_1", scopes: [.read, .emit]), services: services, loop: handle))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
+
+    /// Lets another connection follow a thread.
+    func listen(to thread: ThreadID) throws {
+        let other = EmbeddedChannel(loop: loop)
+        guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
+        try other.pipeline.syncOperations.addHandler(
+            StreamHandler(
+                principal: Principal(user: "u_1", scopes: [.read, .emit]), services: services, loop: handle))
+        try other.writeInbound(
+            WebSocketFrame(
+                fin: true, opcode: .text, maskKey: [0, 0, 0, 0],
+                data: ByteBuffer(string: #"{"op":"subscribe","thread_id":"\#(thread)"}"#)))
+        others.append(other)
+    }
+
+    /// That connection is gone. The loop does not run.
+    func stopListening() { others.last?.pipeline.fireChannelInactive() }
 
     /// What was counted under a name.
     func counted(_ name: String) throws -> Int64 { try factory.expectCounter(name).totalValue }
@@ -112,7 +132,9 @@ final class EmbeddedStream {
     /// Nothing further is carried out.
     func finishEmitters() { emitters.finish() }
 
-    func finish() { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    func finish() {
+        for channel in others + [channel] { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    }
 }
 
 /// Counts the reads that reach the socket.

@@ -34,7 +34,18 @@ final class RawWebSocket {
 
     func sendClose() async throws { try await send(opcode: 0x8, [0x03, 0xE8]) }
 
+    /// Sends several messages with one write.
+    func send(together texts: [String]) async throws {
+        var frames = ByteBuffer()
+        for text in texts { frames.writeImmutableBuffer(Self.frame(opcode: 0x1, Array(text.utf8))) }
+        try await outbound.write(frames)
+    }
+
     private func send(opcode: UInt8, _ payload: [UInt8]) async throws {
+        try await outbound.write(Self.frame(opcode: opcode, payload))
+    }
+
+    private static func frame(opcode: UInt8, _ payload: [UInt8]) -> ByteBuffer {
         var frame = ByteBuffer()
         frame.writeInteger(0x80 | opcode)
         if payload.count < 126 {
@@ -46,7 +57,7 @@ final class RawWebSocket {
         // A mask of zeros leaves the payload as it is.
         frame.writeInteger(0 as UInt32)
         frame.writeBytes(payload)
-        try await outbound.write(frame)
+        return frame
     }
 
     // MARK: Receiving

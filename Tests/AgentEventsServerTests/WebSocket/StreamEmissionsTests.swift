@@ -11,9 +11,9 @@ struct StreamEmissionsTests {
                 ProtocolError(.requestInvalid, "as it was at \(position)").answering(RequestTag(.integer(request)))))
     }
 
-    private static func codes(_ messages: [ServerMessage]) throws -> [String] {
-        try messages.map { message in
-            let json = try JSONValue(parsing: message.encoded())
+    private static func codes(_ replies: [EmissionReply]) throws -> [String] {
+        try replies.map { reply in
+            let json = try JSONValue(parsing: reply.message.encoded())
             return "\(json["req"]?.integerValue ?? 0) \(json["code"]?.stringValue ?? "")"
         }
     }

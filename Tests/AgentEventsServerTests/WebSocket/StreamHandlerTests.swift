@@ -123,6 +123,53 @@ struct StreamHandlerTests {
         }
     }
 
+    /// What waits for a look-up is bounded as well; nobody looks anything up here.
+    @Test(arguments: [(#"{"op":"unsubscribe","thread_id":"t"}"#, 4096), (emission, 4096)])
+    func aClientThatIsFarAheadOfItsAnswersIsNotReadOn(_ text: String, _ mostCount: Int) throws {
+        try Self.withStream { stream throws in
+            try stream.receive(.text, #"{"op":"subscribe","thread_id":"t"}"#)
+            var count = 0
+            while stream.reads() {
+                try stream.receive(.text, text)
+                count += 1
+                try #require(count <= mostCount, "read on and on")
+            }
+            #expect(count == mostCount)
+            #expect(try stream.sent() == [])
+            // About another thread, and answered at once.
+            try stream.receive(.text, #"{"op":"unsubscribe","thread_id":"u"}"#)
+            try stream.receive(.text, #"{"op":"ping"}"#)
+            #expect(try stream.sent() == ["error", "pong"])
+        }
+    }
+
+    /// A snapshot that waits for the client to take something is refused when the service is about to stop.
+    @Test func whatHasNotBegunIsRefusedAtADrain() throws {
+        try Self.withStream { stream throws in
+            stream.setWritable(false)
+            try stream.receive(.text, #"{"op":"subscribe","thread_id":"t","after":"snapshot"}"#)
+            try stream.receive(.text, #"{"op":"unsubscribe","thread_id":"t"}"#)
+            #expect(try stream.sent() == [])
+            stream.drain()
+            #expect(try stream.sent() == ["drain", "error", "error"])
+            stream.closeSessions()
+            #expect(try stream.sent() == ["(close 1001)"])
+        }
+    }
+
+    /// A service that can wait no longer drops what waits.
+    @Test func atTheEndNothingIsWaitedFor() throws {
+        try Self.withStream { stream throws in
+            for op in ["subscribe", "unsubscribe", "subscribe"] {
+                try stream.receive(.text, #"{"op":"\#(op)","thread_id":"t"}"#)
+            }
+            stream.closeSessions(waitsForAnswers: true)
+            #expect(try stream.sent() == [])
+            stream.closeSessions(waitsForAnswers: false)
+            #expect(try stream.sent() == ["(close 1001)"])
+        }
+    }
+
     @Test func aPeerThatClosesIsAnswered() throws {
         try Self.withStream { stream throws in
             try stream.receive(.connectionClose)

@@ -97,4 +97,30 @@ import Testing
         }
         #expect(try await storedTypes(log) == ["agent_started", "agent_failed"])
     }
+
+    /// The text of an error is cut, and says so; one that fits is as it was, whatever its characters.
+    @Test(arguments: [
+        ("🦩", 500_000, true), ("\"", 2_000_000, true), ("語", 1000, false), ("🦩", 1000, false), ("語", 1001, true),
+    ])
+    func theErrorOfARunAndOfACallIsCutAtALimit(_ text: String, _ count: Int, isCut: Bool) async throws {
+        struct Verbose: Error, CustomStringConvertible {
+            let description: String
+        }
+        let failure = Verbose(description: String(repeating: text, count: count))
+        let log = InMemoryEventLog()
+        try await withAgentRuntime(log: log) { runtime in
+            _ = await #expect(throws: Verbose.self) {
+                try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
+                    try await run.tool("search", arguments: ["q": "x"]) { _ in throw failure }
+                }
+            }
+        }
+        let events = try await log.read(LogRead(.thread("t_1", after: 0))).events
+        #expect(events.count == 4)
+        for event in events.suffix(2) {
+            #expect(event.bytes.count < 10_000)
+            let message = try JSONValue(parsing: event.bytes)["data"]?["error"]?["message"]?.stringValue
+            #expect(message == String(repeating: text, count: min(count, 1000)) + (isCut ? "…" : ""))
+        }
+    }
 }
