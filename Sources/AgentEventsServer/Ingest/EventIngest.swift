@@ -26,7 +26,7 @@ package struct EventIngest: Sendable {
         }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: user, thread: request.thread)
-            let receipt = try await context.emit(request.drafts, key: request.key)
+            let receipt = try await context.emit(request.drafts, key: request.key, host: .outside)
             try await runtime.waitForCommit(of: receipt)
             return receipt.ids
         } catch {

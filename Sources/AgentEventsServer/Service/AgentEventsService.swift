@@ -149,7 +149,7 @@ public struct AgentEventsService: Service {
         case .endRuns:
             group.addTask {
                 do throws(AgentEventsError) {
-                    try await runtime.cancelOpenRuns(reason: "shutdown")
+                    try await runtime.cancelHostedRuns(reason: "shutdown")
                 } catch {
                     guard error.code == .log(.closed) else { throw error }
                     // The time was over first; the next start ends the rest.
