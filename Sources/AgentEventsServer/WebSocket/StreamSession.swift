@@ -21,6 +21,8 @@ final class StreamSession {
     /// Whose snapshot is being made.
     private var snapshotSubscription: StreamSubscription?
     var emissions: StreamEmissions
+    /// Whether the client has emitted something.
+    var hasEmitted = false
     private(set) var isEnded = false
 
     init(
@@ -74,6 +76,7 @@ final class StreamSession {
         replays.removeAll()
         snapshotQueue = []
         loop.onLoop.remove(self, on: loop)
+        if hasEmitted { services.outsideEmitters.didEndEmitting() }
         services.delivery.sessions.didEnd()
     }
 
