@@ -29,6 +29,7 @@ from thread_reader import Fault
 
 ENDS = {"agent_completed", "agent_failed", "agent_cancelled"}
 SECONDS = 60
+IDLE = 2
 
 
 def started(run, **data):
@@ -213,8 +214,28 @@ def restarts(binary, backend_class):
     print(f"{backend_class.name}: a run goes on over {count} ends of the service, of which 2 were kill -9")
 
 
+def stays_alive(service, backend, thread, seconds):
+    """Emits again and again. Whether it never took as long as a run may be idle; then the run may be lost."""
+    take(backend, thread, started("r_1"))
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        answer = backend.emit(thread, progress("r_1"))
+        if not isinstance(answer, list):
+            check_idle(events_of(service, thread), IDLE)
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def check_idle(events, seconds):
+    """Nothing came for so long before the last event."""
+    last, end = (datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")) for event in events[-2:])
+    if (end - last).total_seconds() < seconds:
+        raise Fault(f"a run was lost that was idle since {last} only: {events[-1]}")
+
+
 def idle(binary):
-    arguments = ("--emitted-run-timeout", "2s", "--retain-events", "20")
+    arguments = ("--emitted-run-timeout", f"{IDLE}s", "--retain-events", "20")
     with DataFolder() as data:
         with Service(binary, data, *arguments) as service:
             backend = HTTPBackend(service)
@@ -224,12 +245,7 @@ def idle(binary):
             take(backend, "t_patient", started("r_1", idle_timeout_ms=3_600_000))
             take(backend, "t_paused", started("r_1"), draft("agent_paused", "r_1"))
             take(backend, "t_asking", started("r_1"), draft("approval_requested", "r_1", approval_id="a_1", prompt="May I?"))
-            take(backend, "t_down", started("r_1"), progress("r_1"))
-            take(backend, "t_alive", started("r_1"))
-            begin = time.monotonic()
-            while time.monotonic() - begin < 4:
-                take(backend, "t_alive", progress("r_1"))
-                time.sleep(0.5)
+            is_alive = stays_alive(service, backend, "t_alive", 4)
             events = events_of(service, "t_dead")
             check_lost(events, "r_dead")
             check_run(
@@ -237,14 +253,18 @@ def idle(binary):
                 ["agent_started", "tool_executing", "message_delta", "message_completed", "tool_completed", "agent_failed"],
             )
             check_refused("an event of a run that was lost", backend.emit("t_dead", progress("r_dead")), "order.already_ended")
-            for thread in ("t_patient", "t_paused", "t_asking", "t_alive"):
+            for thread in ["t_patient", "t_paused", "t_asking"] + ["t_alive"] * is_alive:
                 check_open(events_of(service, thread), "r_1")
             bad = backend.emit("t_bad", started("r_1", idle_timeout_ms=999))
             check_refused("an idle time below a second", bad, "event.invalid_value")
+            take(backend, "t_down", started("r_1"), progress("r_1"))
+            service.kill()
+        time.sleep(IDLE)
         # At its start a service trims.
         with Service(binary, data, *arguments) as service:
             until("the log to be trimmed", lambda: events_of(service, "t_dead")[0]["seq"] > 1)
             check_trimmed(events_of(service, "t_dead"))
+            until("the run to be lost", lambda: len(events_of(service, "t_down")) == 3)
             check_lost(events_of(service, "t_down"), "r_1")
     print("a dead program: its run is lost after the idle time, and the log is trimmed; runs that wait stay open")
 
@@ -257,7 +277,6 @@ def expiry(binary):
             take(backend, "t_past", started("r_1"), asking("r_1", -60))
             take(backend, "t_paused", started("r_1"), asking("r_1", 1), draft("agent_paused", "r_1"))
             take(backend, "t_in_time", started("r_1"), asking("r_1", 60), answering("r_1"))
-            take(backend, "t_down", started("r_1"), asking("r_1", 3))
             for thread, types in (
                 ("t_past", ["agent_started", "approval_requested", "approval_resolved"]),
                 ("t_up", ["agent_started", "approval_requested", "approval_resolved"]),
@@ -269,10 +288,14 @@ def expiry(binary):
                 check_refused("a late answer", backend.emit(thread, answering("r_1")), "order.approval_not_open")
                 if "expired at" not in backend.answer.json()["error"]["message"]:
                     raise Fault(f"a late answer is not told that the approval expired: {backend.answer}")
-        time.sleep(2.5)
+            asked = take(backend, "t_down", started("r_1"), asking("r_1", 1))
+            service.kill()
+        time.sleep(1)
         with Service(binary, data) as service:
             check_refused("an answer that came too late", HTTPBackend(service).emit("t_down", answering("r_1")), "order.approval_not_open")
             until("the approval to expire", lambda: check_expired(events_of(service, "t_down")))
+            if events_of(service, "t_down")[-1]["id"].partition("-")[0] == asked[0].partition("-")[0]:
+                raise Fault("the approval should have expired while the service was down")
             check_open(events_of(service, "t_down"), "r_1")
     print("approvals expire by themselves, also in paused runs and while the service is down, and take no late answer")
 
@@ -367,6 +390,7 @@ def self_test():
     check_drain({"reconnect_in_ms": 0})
     check_retry_after(Retry("1"))
     check_trimmed(events)
+    check_idle(events, 1)
     check_time("it", 1, 0, 2)
     check_refused("it", "code", "code")
     if not check_expired(events) or check_expired(events[:2]):
@@ -381,6 +405,7 @@ def self_test():
         ("another code", "should be lost", lambda: check_lost(changed(3, data={"error": {"code": "x"}}), "r_1")),
         ("an answer", "should have expired", lambda: check_expired(changed(2, data={"decision": "approved"}))),
         ("an early end", "should have expired", lambda: check_expired(changed(2, time="2026-11-21T02:10:01.000Z"))),
+        ("a run that was lost too early", "idle since", lambda: check_idle(events, 2)),
         ("a silent drain", "when to come back", lambda: check_drain(None)),
         ("a long wait", "when to come back", lambda: check_drain({"reconnect_in_ms": 30_001})),
         ("an answer without a time", "when to come back", lambda: check_retry_after(Retry(None))),
