@@ -225,7 +225,6 @@ struct DrainTests {
                 try await Self.emit(Self.start, socket)
                 await service.shutDown()
                 #expect(try await socket.messages(until: "drain").events.isEmpty)
-                #expect(try await socket.eventsToTheEnd().isEmpty)
                 #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
             }
         }
