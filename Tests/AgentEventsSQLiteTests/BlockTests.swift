@@ -83,8 +83,10 @@ import Testing
     }
 
     @Test func recordsAreReadAsTheyWereWritten() throws {
-        let entries = (1...3).map { Self.entry($0, size: 5) }
-        let marks: [RunMark?] = [.started("r_1", sequence: 1), nil, .ended(startSequence: 1)]
+        let entries = (1...4).map { Self.entry($0, size: 5) }
+        let marks: [RunMark?] = [
+            .started("r_1", sequence: 1), nil, .ended(startSequence: 1), .started("r_2", sequence: 4, host: .outside),
+        ]
         var plan = Self.plan(entries, marks: marks)
         plan.newThreads = [StoredThread(number: 9, owner: Self.owner, oldest: entries[0].id)]
         let ids = try #require(
@@ -104,7 +106,7 @@ import Testing
                 case .key(let found): read.append("\(found == key)")
                 }
             }
-            #expect(read == ["9 t_1 u_1", "9 1 true", "9 2 true", "9 3 true", "true"])
+            #expect(read == ["9 t_1 u_1", "9 1 true", "9 2 true", "9 3 true", "9 4 true", "true"])
             // Without the rest of the last record, and without its start.
             for cut in 1..<content.count {
                 var reader = BlockReader(
@@ -115,9 +117,9 @@ import Testing
                         _ = try reader.record(head)
                         count += 1
                     }
-                    #expect(count < 5, "cut by \(cut)")
+                    #expect(count < 6, "cut by \(cut)")
                 } catch {
-                    #expect(error.code == .corrupt && count < 5, "cut by \(cut)")
+                    #expect(error.code == .corrupt && count < 6, "cut by \(cut)")
                 }
             }
         }

@@ -64,7 +64,9 @@ import Testing
         Self.known(owner, number: 1, in: &tail)
         try Self.append(
             [Self.entry(1, owner, type: .agentStarted, run: "r_1"), Self.entry(2, owner)], block: 0, to: &tail)
-        try Self.append([Self.entry(3, owner, type: .agentStarted, run: "r_2")], block: 100, to: &tail)
+        var outside = Self.entry(3, owner, type: .agentStarted, run: "r_2")
+        outside.host = .outside
+        try Self.append([outside], block: 100, to: &tail)
         try Self.append([Self.entry(4, owner, type: .agentFailed, run: "r_1")], block: 200, to: &tail)
         // One that is not open counts for nothing.
         try Self.append([Self.entry(5, owner, type: .agentFailed, run: "r_1")], block: 300, to: &tail)
@@ -75,8 +77,10 @@ import Testing
                 BlockReference(block: 200, sequence: 4), BlockReference(block: 300, sequence: 5),
             ])
         #expect(
-            view.marks == [.started("r_1", sequence: 1), .started("r_2", sequence: 3), .ended(startSequence: 1)])
-        #expect(view.openRuns == [OpenRun(run: "r_2", sequence: 3)])
+            view.marks == [
+                .started("r_1", sequence: 1), .started("r_2", sequence: 3, host: .outside), .ended(startSequence: 1),
+            ])
+        #expect(view.openRuns == [OpenRun(run: "r_2", sequence: 3, host: .outside)])
         #expect(tail.bounds(number: 1) == ThreadBounds(oldest: 1, head: 5, firstOpen: 3))
     }
 

@@ -43,6 +43,29 @@ import Testing
         }
     }
 
+    /// The index of a version that did not know who hosts a run: all of its runs were hosted by the process.
+    @Test func anIndexWithoutHostsIsBroughtUpToDate() async throws {
+        try await withTemporaryFolder { folder in
+            let log = SQLiteEventLog(path: folder + "/log")
+            _ = try await log.open()
+            let start = LogEntry(
+                owner: ThreadOwner(thread: "t_1", user: "u_1"), id: EventID(generation: 1, sequence: 1),
+                type: .agentStarted, run: "r_1", bytes: [1])
+            try await log.append(LogCommit(entries: [start], time: Timestamp(milliseconds: 0)))
+            try await log.close()
+            _ = try await log.open()
+            try log.openConnection().write("changing") { database in
+                try RawStatement("ALTER TABLE open_run DROP COLUMN outside", in: database).run()
+                try RawStatement("DELETE FROM grdb_migrations WHERE identifier = 'who hosts a run'", in: database).run()
+            }
+            try await log.close()
+            let opening = try await log.open()
+            #expect(opening.threadsWithOpenRuns == ["t_1"])
+            #expect(try await log.thread("t_1")?.openRuns == [OpenRun(run: "r_1", sequence: 1)])
+            try await log.close()
+        }
+    }
+
     /// An opening in which nothing was written is one, too.
     @Test func everyOpeningBeginsBehindAllEarlierOnes() async throws {
         try await withTemporaryFolder { folder in

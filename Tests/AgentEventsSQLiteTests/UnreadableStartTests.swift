@@ -138,7 +138,7 @@ import Testing
             _ = try await log.open()
             try await log.append(commit(1, generation: 1))
             try log.openConnection().write("changing") { database in
-                try RawStatement("UPDATE grdb_migrations SET identifier = 'another'", in: database).run()
+                try RawStatement("INSERT INTO grdb_migrations VALUES ('another')", in: database).run()
             }
             try await log.close()
             let message = try await expectRefusal(log.path, .unavailable)

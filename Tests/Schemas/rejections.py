@@ -11,7 +11,8 @@ ABSENT = object()
 # a path below that (`/` between members) and what is put there.
 SPOILT = [
     ("events/agent_started.schema.json", "events/agent_started.json", "data", [
-        ("parent_run_id", ""), ("parent_call_id", 7), ("parent_call", "c_1")]),
+        ("parent_run_id", ""), ("parent_call_id", 7), ("parent_call", "c_1"),
+        ("idle_timeout_ms", 999), ("idle_timeout_ms", 86_400_001), ("idle_timeout_ms", 1500.5)]),
     ("events/agent_thinking.schema.json", "events/agent_thinking.json", "data", [
         ("thought_id", ABSENT), ("thought_id", "th 1"), ("text", None)]),
     ("events/agent_progress.schema.json", "events/agent_progress.json", "data", [

@@ -8,7 +8,7 @@ data. After each start:
 - every event that was acknowledged, seen or read before is there, with the same id and bytes;
 - the sequences of each thread are dense, batches are whole, and no id was used for two events;
 - the generation of new events is above all earlier ones;
-- runs that had no end are closed as `agent_failed`, code `run.lost`, and end just once;
+- a run that had no end is open, its client goes on with it, and it ends just once, as its client says;
 - a key sent again, acknowledged before or not, logs its events at most once, and gives the cursors it gave before;
 - the subscriber goes on at its cursor without a reset.
 
@@ -58,7 +58,8 @@ class Ledger:
         self.generation = 0
         self.threads = []
         self.begin_epoch(0)
-        self.lost_runs = set()
+        # Runs that went on after a kill.
+        self.continued_runs = set()
 
     def begin_epoch(self, epoch):
         self.threads = [f"t_{epoch}_{number}" for number in range(THREADS)]
@@ -70,11 +71,6 @@ class Ledger:
         """The requests of this epoch: those without an answer, and those with one."""
         requests = [request for thread in self.threads for request in self.requests[thread]]
         return [r for r in requests if r.cursors is None], [r for r in requests if r.cursors is not None]
-
-    def forget_refused(self):
-        """What was refused when it was sent again was never logged, and is not sent any more."""
-        for thread in self.threads:
-            self.requests[thread] = [request for request in self.requests[thread] if request.cursors is not None]
 
     def saw(self, thread, raw):
         """An event that a subscriber or a page showed: it must never change or vanish."""
@@ -99,8 +95,7 @@ class Ledger:
         self.generation = generation
 
     def check_thread(self, thread, raws):
-        """The whole thread as it is after a start. Returns the runs without an end that no process can end any more:
-        those of earlier generations."""
+        """The whole thread as it is after a start. Returns the runs without an end."""
         reader = ThreadReader(thread, 0)
         markers, last_marker, open_runs = {}, None, {}
         for raw in raws:
@@ -120,20 +115,21 @@ class Ledger:
                 raise Fault(f"{thread}: event {cursor} was seen before and is lost")
         for request in self.requests[thread]:
             self._check_request(request, markers.get(request.key, []))
-        return [run for run, generation in open_runs.items() if generation < self.generation]
+        return list(open_runs)
 
     def _follow_run(self, thread, event, open_runs):
         run = event.get("run_id")
+        generation = int(event["id"].partition("-")[0])
         if event["type"] == "agent_started":
-            open_runs[run] = int(event["id"].partition("-")[0])
+            open_runs[run] = generation
         elif run is not None and run not in open_runs:
             raise Fault(f"{thread}: event {event['id']} follows the end of its run {run}")
+        if run is not None and generation > open_runs[run]:
+            self.continued_runs.add(run)
         if event["type"] in ENDS:
             del open_runs[run]
-            if event["type"] == "agent_failed":
-                if event["data"]["error"]["code"] != "run.lost":
-                    raise Fault(f"{thread}: run {run} failed with {event['data']}")
-                self.lost_runs.add(run)
+            if event["type"] != "agent_completed":
+                raise Fault(f"{thread}: run {run} was not ended by its client: {event['data']}")
 
     def _check_request(self, request, ids):
         if ids and len(ids) != len(request.events):
@@ -174,7 +170,7 @@ class Worker:
         self.random = random.Random(seed)
         self.number = number
         self.count = 0
-        # By thread: a run that was left open, and is gone on with or lost in a crash.
+        # By thread: a run that was left open, and is gone on with, also after a crash.
         self.open_run = {}
 
     def next_request(self):
@@ -213,8 +209,6 @@ class Worker:
                         self.ledger.acknowledged(request, message["cursors"])
         except (OSError, websockets.ConnectionClosed, websockets.InvalidMessage):
             pass  # the service was killed
-        finally:
-            self.open_run = {}
 
 
 def emit_message(request, number):
@@ -282,7 +276,7 @@ async def under_load(service, workers, watcher, seconds):
 
 
 async def send_again(url, ledger, requests):
-    """Sends keys again; those that were never logged may be logged now, or refused when their run was lost."""
+    """Sends keys again; those that were never logged are logged now."""
     import websockets
 
     async with websockets.connect(url, subprotocols=[SUBPROTOCOL], compression=None) as socket:
@@ -299,29 +293,31 @@ async def send_again(url, ledger, requests):
             await socket.send(emit_message(request, number))
             raw = await socket.recv()
             message = json.loads(raw)
-            if message.get("op") == "emitted":
-                ledger.acknowledged(request, message["cursors"])
-            elif message.get("op") != "error" or not message["code"].startswith("order."):
+            if message.get("op") != "emitted":
                 raise Fault(f"{request.thread}: key {request.key} sent again: {raw[:400]}")
-            elif request.cursors is not None:
-                raise Fault(f"{request.thread}: key {request.key} was acknowledged and is now refused: {raw[:400]}")
+            ledger.acknowledged(request, message["cursors"])
 
 
-def check_all(service, ledger, threads, seconds=10):
-    """Reads threads whole. Lost runs are closed soon after the start; until then it reads again."""
-    deadline = time.monotonic() + seconds
+def check_all(service, ledger, threads):
+    """Reads threads whole. Returns the runs without an end, with their threads."""
+    open_runs = []
     for thread in threads:
-        while True:
-            events, _ = service.pages(thread)
-            open_runs = ledger.check_thread(thread, [event.decode("utf-8") for event in events])
-            if not open_runs:
-                break
-            if time.monotonic() > deadline:
-                raise Fault(f"{thread}: {open_runs} have no end {seconds} s after the start")
+        events, _ = service.pages(thread)
+        open_runs += [(thread, run) for run in ledger.check_thread(thread, [event.decode("utf-8") for event in events])]
+    return open_runs
+
+
+def end_runs(service, open_runs):
+    """However many times the service was killed since, a client ends its run."""
+    for thread, run in open_runs:
+        end = draft("agent_completed", run, duration_ms=1)
+        answer = service.request("POST", f"/v1/threads/{thread}/events", json.dumps(end))
+        if answer.status != 201:
+            raise Fault(f"{thread}: the end of run {run} was refused: {answer}")
 
 
 def kill_while_starting(service, seconds):
-    """Kills while the service opens the log, closes lost runs, binds its port, or just after."""
+    """Kills while the service opens the log, binds its port, or just after."""
     try:
         service.process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -351,7 +347,6 @@ def crash_test(binary, seed, kills):
                 unacknowledged, acknowledged = ledger.lately_sent()
                 again = unacknowledged + chance.sample(acknowledged, min(5, len(acknowledged)))
                 asyncio.run(send_again(service.url, ledger, again))
-                ledger.forget_refused()
                 check_all(service, ledger, ledger.threads)
                 asyncio.run(under_load(service, workers, watcher, chance.uniform(0, 0.2)))
             finally:
@@ -359,11 +354,17 @@ def crash_test(binary, seed, kills):
         with Service(binary, data) as service:
             unacknowledged, acknowledged = ledger.lately_sent()
             asyncio.run(send_again(service.url, ledger, unacknowledged + acknowledged[-20:]))
-            ledger.forget_refused()
             # Those of all epochs, and twice: two readings of the same log are the same bytes.
-            check_all(service, ledger, list(ledger.bytes))
-            check_all(service, ledger, list(ledger.bytes))
+            end_runs(service, check_all(service, ledger, list(ledger.bytes)))
+            check_ended(ledger, check_all(service, ledger, list(ledger.bytes)))
     return ledger
+
+
+def check_ended(ledger, open_runs):
+    if open_runs:
+        raise Fault(f"{open_runs} are open, and were ended")
+    if not ledger.continued_runs:
+        raise Fault("no run went on after a kill")
 
 
 def main():
@@ -390,7 +391,7 @@ def main():
     requests = sum(len(of_thread) for of_thread in ledger.requests.values())
     print(
         f"{options.kills} kills, {events} events, {requests} acknowledged requests, "
-        f"{len(ledger.lost_runs)} lost runs closed, "
+        f"{len(ledger.continued_runs)} runs went on after a kill, "
         f"generation {ledger.generation}, {seconds:.0f} s (seed {options.seed})"
     )
     return 0
@@ -403,7 +404,7 @@ THREAD = "t_0_0"
 
 
 def recorded(generation=3, lost=False):
-    """A thread with two requests: a whole run, and one that is lost or completed."""
+    """A thread with two requests: a whole run, and one that is completed, or lost, which none may be."""
     first, second = run_events("r_1", 8, "k_1"), [draft("agent_started", "r_2", "worker")]
     events = stamped(first, "k_1") + stamped(second, "k_2")
     if lost:
@@ -442,11 +443,11 @@ def self_test():
         fresh.requests[THREAD].append(request)
         fresh.check_thread(THREAD, raws)
 
-    def open_after_a_start():
+    def ended(raws):
         fresh = Ledger()
-        fresh.check_new_generation(["4-1"])
-        if fresh.check_thread(THREAD, good[:9]):
-            raise Fault("a run is open")
+        check_ended(fresh, fresh.check_thread(THREAD, raws))
+
+    continued = good[:9] + [changed(good[9], id="4-10")]
 
     def checked(raws):
         return lambda: Ledger().check_thread(THREAD, raws)
@@ -464,8 +465,9 @@ def self_test():
         ("too few cursors", "were emitted", lambda: ledger().acknowledged(ledger_request(None), ids[:3])),
         ("an old generation", "generation", lambda: ledger().check_new_generation(["3-11"])),
         ("an event too late", "follows", checked(renumbered(good + [changed(good[1], data={"text": "late"})]))),
-        ("another failure", "failed", checked([raw.replace("run.lost", "error") for raw in recorded(lost=True)])),
-        ("a run without an end", "is open", open_after_a_start),
+        ("a lost run", "not ended by its client", checked(recorded(lost=True))),
+        ("a run without an end", "are open", lambda: ended(good[:9])),
+        ("no run that was cut", "no run went on", lambda: ended(good)),
     ]
 
     def ledger_request(cursors):
@@ -473,9 +475,10 @@ def self_test():
         request.cursors = cursors
         return request
 
-    if ledger().check_thread(THREAD, good) or Ledger().check_thread(THREAD, recorded(lost=True)):
+    if ledger().check_thread(THREAD, good):
         print("self-test: a good thread was refused")
         return 1
+    ended(continued)
     return check_broken("kill -9", broken)
 
 

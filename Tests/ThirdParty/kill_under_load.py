@@ -40,6 +40,8 @@ LONG_REQUESTS_PER_SECOND = 25
 # How many clients stand in the history: one of each thread.
 RECORDED_CLIENTS = THREADS
 SETTLE_SECONDS = 30
+# A run that its emitter has given up ends when nothing has come for so long.
+IDLE = ("--emitted-run-timeout", "5s")
 
 
 class Address:
@@ -90,7 +92,7 @@ class Ledger:
         return request
 
     def answered(self, request, message, raw):
-        """An `emitted` or an `error`. A run that a kill has ended (`run.lost`) may be refused, and nothing else."""
+        """An `emitted` or an `error`. A run that was given up (`run.lost`) may be refused, and nothing else."""
         if message.get("op") == "emitted":
             if len(message["cursors"]) != len(request.events) or message["thread_id"] != request.thread:
                 raise Fault(f"{request.name}: {len(request.events)} events were emitted, the answer is {raw[:300]}")
@@ -379,7 +381,7 @@ class Course:
 
     async def one_life(self, data, address, everyone):
         """From a start to a kill."""
-        service = await asyncio.to_thread(lambda: Service(self.binary, data).wait_until_listening())
+        service = await asyncio.to_thread(lambda: Service(self.binary, data, *IDLE).wait_until_listening())
         try:
             address.is_at(service.port)
             await still_well(everyone, self.random.uniform(0.02, 0.3))
@@ -393,7 +395,7 @@ class Course:
 
     async def last_life(self, data, address, clients, emitting, everyone, history):
         """The emitters get their answers, the clients come to the end, and all is compared."""
-        service = await asyncio.to_thread(lambda: Service(self.binary, data).wait_until_listening())
+        service = await asyncio.to_thread(lambda: Service(self.binary, data, *IDLE).wait_until_listening())
         try:
             address.is_at(service.port)
             for emitter in self.emitters:
@@ -414,7 +416,7 @@ class Course:
             service.kill()
 
     def settled_logs(self, service):
-        """All threads, when the runs that kills left open are ended, and no more comes."""
+        """All threads, when the runs that were given up are ended, and no more comes."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             logs = {t: [raw.decode("utf-8") for raw in service.pages(t)[0]] for t in self.threads}

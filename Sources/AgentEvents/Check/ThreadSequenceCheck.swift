@@ -9,7 +9,7 @@ struct ThreadSequenceCheck {
     private var machine: ThreadStateMachine
     private var place = SequencePlace()
     private var starts: [RunID: Start] = [:]
-    /// Ends of open work in a paused run: right when the run's failure or cancellation follows, wrong when not.
+    /// Ends of messages in a paused run: right when the run's failure or cancellation follows, wrong when not.
     private var suspected: [RunID: [SequenceFault]] = [:]
 
     init(thread: ThreadID, policy: OrderPolicy) {
@@ -109,15 +109,17 @@ struct ThreadSequenceCheck {
 
     private func closesWork(_ payload: EventPayload) -> Bool {
         switch payload {
-        case .messageCompleted, .approvalResolved: true
+        case .messageCompleted: true
         default: false
         }
     }
 
-    /// Whether an event may stand between an end of open work in a paused run and the end of that run.
+    /// Whether an event may stand between the end of a message in a paused run and the end of that run.
     private func continuesClosing(_ payload: EventPayload) -> Bool {
-        if case .toolCompleted = payload { return true }
-        return false
+        switch payload {
+        case .toolCompleted, .approvalResolved: true
+        default: false
+        }
     }
 
     private func peek(_ event: AgentEvent) -> ThreadStateMachine.ReceiveAction {

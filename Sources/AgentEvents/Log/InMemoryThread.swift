@@ -7,8 +7,8 @@ struct InMemoryThread: Sendable {
     private(set) var head: EventID?
     /// The runs that start in the events kept, with the sequence of their first event.
     private(set) var runs: [RunID: UInt64] = [:]
-    /// The runs without an end, with the sequence of their first event.
-    private(set) var openRuns: [RunID: UInt64] = [:]
+    /// The runs without an end, in the order of their first events.
+    private(set) var openRuns: [OpenRun] = []
 
     init(user: UserID) { self.user = user }
 
@@ -22,7 +22,7 @@ struct InMemoryThread: Sendable {
             head: head,
             oldest: events.first?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
             runs: Set(runs.keys),
-            firstOpenSequence: openRuns.values.min()
+            openRuns: openRuns
         )
     }
 
@@ -42,15 +42,15 @@ struct InMemoryThread: Sendable {
         guard let run = entry.run else { return }
         if entry.type == .agentStarted {
             runs[run] = entry.id.sequence
-            openRuns[run] = entry.id.sequence
+            openRuns.append(OpenRun(run: run, sequence: entry.id.sequence, host: entry.host))
         } else if entry.type.endsRun {
-            openRuns[run] = nil
+            openRuns.removeAll { $0.run == run }
         }
     }
 
     /// How far a trim to a sequence goes: not into a run that is open, and not beyond the end.
     func firstKept(ofTrimTo sequence: UInt64) -> UInt64 {
-        min(sequence, (head?.sequence ?? 0) + 1, openRuns.values.min() ?? .max)
+        min(sequence, (head?.sequence ?? 0) + 1, openRuns.first?.sequence ?? .max)
     }
 
     /// - Returns: the events that were taken away.

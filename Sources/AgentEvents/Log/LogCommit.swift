@@ -22,15 +22,25 @@ public struct LogEntry: Sendable {
     public var id: EventID
     /// The event's type.
     public var type: EventType
+    /// Of the first event of a run: who hosts the run. It is no part of the bytes.
+    public var host: RunHost
     /// The run it belongs to, or `nil`.
     public var run: RunID?
     /// The event as it goes to everyone: one JSON object in UTF-8, without line breaks.
     public var bytes: [UInt8]
 
-    public init(owner: ThreadOwner, id: EventID, type: EventType, run: RunID?, bytes: [UInt8]) {
+    public init(
+        owner: ThreadOwner,
+        id: EventID,
+        type: EventType,
+        run: RunID?,
+        host: RunHost = .process,
+        bytes: [UInt8]
+    ) {
         self.owner = owner
         self.id = id
         self.type = type
+        self.host = host
         self.run = run
         self.bytes = bytes
     }

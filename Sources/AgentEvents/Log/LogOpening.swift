@@ -2,7 +2,7 @@
 public struct LogOpening: Sendable {
     /// One more than at the last opening; 1 at the first.
     public var generation: UInt64
-    /// The threads with runs that have no end.
+    /// The threads with runs that have no end, whoever hosts them.
     public var threadsWithOpenRuns: [ThreadID]
 
     /// The offset behind the last event that was committed before; see ``LogRead/Selection/all(afterOffset:)``.

@@ -9,16 +9,19 @@ public struct ThreadRecord: Hashable, Sendable {
     public var oldest: EventID
     /// Every run that starts in the events that can be read; an id is not used twice among them.
     public var runs: Set<RunID>
-    /// The sequence of the first event of the oldest run without an end; `nil` when all runs have ended.
-    public var firstOpenSequence: UInt64?
+    /// The runs without an end, in the order of their first events.
+    public var openRuns: [OpenRun]
 
-    public init(user: UserID, head: EventID, oldest: EventID, runs: Set<RunID>, firstOpenSequence: UInt64?) {
+    public init(user: UserID, head: EventID, oldest: EventID, runs: Set<RunID>, openRuns: [OpenRun]) {
         self.user = user
         self.head = head
         self.oldest = oldest
         self.runs = runs
-        self.firstOpenSequence = firstOpenSequence
+        self.openRuns = openRuns
     }
+
+    /// The sequence of the first event of the oldest run without an end; `nil` when all runs have ended.
+    public var firstOpenSequence: UInt64? { openRuns.first?.sequence }
 
     /// Whether all events were trimmed, and none can be read.
     public var isEmpty: Bool { oldest.sequence > head.sequence }

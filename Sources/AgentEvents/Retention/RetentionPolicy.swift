@@ -39,5 +39,5 @@ public struct RetentionPolicy: Hashable, Sendable {
 
 extension Duration {
     /// Rounded down.
-    fileprivate var wholeMilliseconds: Int128 { attoseconds / 1_000_000_000_000_000 }
+    var wholeMilliseconds: Int128 { attoseconds / 1_000_000_000_000_000 }
 }

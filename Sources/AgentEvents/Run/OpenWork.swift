@@ -5,7 +5,9 @@
 struct OpenWork: Hashable, Sendable {
     private(set) var calls = ItemLedger<CallID, OpenCall>()
     private(set) var messages = ItemLedger<MessageID, OpenMessage>()
-    private(set) var approvals = ItemLedger<ApprovalID, CallID?>()
+    private(set) var approvals = ItemLedger<ApprovalID, OpenApproval>()
+    /// The approvals that have expired, and when that was due.
+    private(set) var expirations: [ApprovalID: Timestamp] = [:]
     /// The child runs that are open, with their ordinals.
     private var children: [RunID: Int] = [:]
     private var nextOrdinal = 0
@@ -13,12 +15,20 @@ struct OpenWork: Hashable, Sendable {
     /// Whether nothing is open.
     var isEmpty: Bool { calls.isEmpty && messages.isEmpty && approvals.isEmpty && children.isEmpty }
 
+    /// The open approvals that expire, the earliest first, and when.
+    var expiringApprovals: [(approval: ApprovalID, expiresAt: Timestamp)] {
+        guard !approvals.isEmpty else { return [] }
+        return approvals.entries.compactMap { id, entry in entry.item.expiresAt.map { (id, $0, entry.ordinal) } }
+            .sorted { ($0.1, $0.2) < ($1.1, $1.2) }
+            .map { (approval: $0.0, expiresAt: $0.1) }
+    }
+
     /// The open items in the order in which they were opened.
     var items: [OpenItem] {
         var items: [(ordinal: Int, item: OpenItem)] = []
         for (id, entry) in calls.entries { items.append((entry.ordinal, .call(id, entry.item))) }
         for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item.closedText))) }
-        for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item))) }
+        for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item.call))) }
         for (id, ordinal) in children { items.append((ordinal, .child(id))) }
         items.sort { $0.ordinal < $1.ordinal }
         return items.map(\.item)
@@ -65,11 +75,18 @@ struct OpenWork: Hashable, Sendable {
 
     mutating func closeMessage(_ message: MessageID) { messages.close(message) }
 
-    mutating func openApproval(_ approval: ApprovalID, call: CallID?) {
-        approvals.open(approval, as: call, ordinal: takeOrdinal())
+    mutating func openApproval(_ requested: ApprovalRequested) {
+        approvals.open(
+            requested.approval, as: OpenApproval(call: requested.call, expiresAt: requested.expiresAt),
+            ordinal: takeOrdinal())
     }
 
-    mutating func closeApproval(_ approval: ApprovalID) { approvals.close(approval) }
+    mutating func closeApproval(_ resolved: ApprovalResolved) {
+        if resolved.decision == .expired, let time = approvals[resolved.approval]?.expiresAt {
+            expirations[resolved.approval] = time
+        }
+        approvals.close(resolved.approval)
+    }
 
     mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }
 

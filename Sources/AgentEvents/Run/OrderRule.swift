@@ -13,13 +13,14 @@ public enum OrderRule: String, CaseIterable, Sendable {
     case callNotOpen = "order.call_not_open"
     /// No fragment after `message_completed`; a message id is not reopened.
     case messageClosed = "order.message_closed"
-    /// An approval that is resolved is open.
+    /// An approval that is resolved is open, and has not expired.
     case approvalNotOpen = "order.approval_not_open"
     /// An approval id is new in its run.
     case approvalReused = "order.approval_reused"
     /// A run does not complete while a call, message, approval or child run is open.
     case workOpen = "order.work_open"
-    /// While paused only: `agent_resumed`, the ends of calls already open, `agent_failed`, `agent_cancelled`.
+    /// While paused only: `agent_resumed`, the ends of calls and approvals already open, `agent_failed`,
+    /// `agent_cancelled`.
     case paused = "order.paused"
     /// `agent_resumed` follows `agent_paused`.
     case notPaused = "order.not_paused"

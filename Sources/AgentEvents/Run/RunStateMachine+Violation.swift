@@ -31,6 +31,14 @@ extension RunStateMachine {
         reject(payload, .callNotOpen, "call \(call) is not open")
     }
 
+    /// - Parameter time: when the approval expired; `nil` when it did not.
+    func rejectApproval(_ approval: ApprovalID, expired time: Timestamp?, _ payload: EventPayload) -> ReceiveAction {
+        guard let time else { return reject(payload, .approvalNotOpen, "approval \(approval) is not open") }
+        return reject(
+            payload, .approvalNotOpen,
+            "approval \(approval) is not open: it expired at \(time.rfc3339), an answer comes before that")
+    }
+
     func rejectClosedMessage(_ message: MessageID, _ payload: EventPayload) -> ReceiveAction {
         reject(payload, .messageClosed, "message \(message) is completed and is not reopened")
     }
@@ -97,9 +105,10 @@ extension RunStateMachine {
     private func acceptsPaused(_ type: EventType) -> Bool {
         switch type {
         case .toolCompleted: !work.calls.isEmpty
+        case .approvalResolved: !work.approvals.isEmpty
         case .agentResumed, .agentFailed, .agentCancelled: true
         case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .approvalRequested, .approvalResolved, .agentPaused, .agentCompleted, .userMessage,
+            .toolProgress, .approvalRequested, .agentPaused, .agentCompleted, .userMessage,
             .stateUpdated, .custom:
             false
         }

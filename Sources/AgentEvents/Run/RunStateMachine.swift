@@ -72,7 +72,7 @@ package struct RunStateMachine: Hashable, Sendable {
             return receiveRunning(payload, half: half, at: time)
         case .paused:
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
-            return receivePaused(payload)
+            return receivePaused(payload, at: time)
         case .ended:
             return reject(payload, .alreadyEnded, "the run has ended, nothing follows its terminal event")
         }
@@ -135,12 +135,9 @@ package struct RunStateMachine: Hashable, Sendable {
                 return reject(payload, .approvalReused, "approval \(requested.approval) is not new in its run")
             }
             if let call = requested.call, !work.calls.isOpen(call) { return rejectCall(call, payload) }
-            work.openApproval(requested.approval, call: requested.call)
+            work.openApproval(requested)
         case .approvalResolved(let resolved):
-            guard work.approvals.isOpen(resolved.approval) else {
-                return reject(payload, .approvalNotOpen, "approval \(resolved.approval) is not open")
-            }
-            work.closeApproval(resolved.approval)
+            return resolve(resolved, payload, at: time)
         case .agentPaused:
             state = .paused
         case .agentResumed:
@@ -157,10 +154,12 @@ package struct RunStateMachine: Hashable, Sendable {
         return .accept(agent: agent)
     }
 
-    private mutating func receivePaused(_ payload: EventPayload) -> ReceiveAction {
+    private mutating func receivePaused(_ payload: EventPayload, at time: Timestamp) -> ReceiveAction {
         switch payload {
         case .toolCompleted(let completed):
             return completeCall(completed, payload)
+        case .approvalResolved(let resolved):
+            return resolve(resolved, payload, at: time)
         case .agentResumed:
             state = .running
             return .accept(agent: agent)
@@ -169,7 +168,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case .agentStarted:
             return rejectSecondStart(payload)
         case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
-            .approvalRequested, .approvalResolved, .agentPaused, .agentCompleted, .custom:
+            .approvalRequested, .agentPaused, .agentCompleted, .custom:
             return reject(payload, .paused, "the run is paused and takes no \(payload.typeName) until it is resumed")
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, notOfARun(payload))
@@ -187,6 +186,22 @@ package struct RunStateMachine: Hashable, Sendable {
         }
         work.closeCall(completed.call)
         hasCompletedCall = true
+        return .accept(agent: agent)
+    }
+
+    /// An answer counts before the time at which the approval expires, whether that was logged yet or not.
+    private mutating func resolve(
+        _ resolved: ApprovalResolved,
+        _ payload: EventPayload,
+        at time: Timestamp
+    ) -> ReceiveAction {
+        guard let open = work.approvals[resolved.approval] else {
+            return rejectApproval(resolved.approval, expired: work.expirations[resolved.approval], payload)
+        }
+        if resolved.decision != .expired, let expiresAt = open.expiresAt, expiresAt <= time {
+            return rejectApproval(resolved.approval, expired: expiresAt, payload)
+        }
+        work.closeApproval(resolved)
         return .accept(agent: agent)
     }
 
@@ -235,8 +250,8 @@ package struct RunStateMachine: Hashable, Sendable {
         case .toolCompleted(let completed):
             work.closeCall(completed.call)
             hasCompletedCall = true
-        case .approvalRequested(let requested): work.openApproval(requested.approval, call: requested.call)
-        case .approvalResolved(let resolved): work.closeApproval(resolved.approval)
+        case .approvalRequested(let requested): work.openApproval(requested)
+        case .approvalResolved(let resolved): work.closeApproval(resolved)
         case .agentPaused: state = .paused
         case .agentResumed: state = .running
         case .agentStarted, .agentProgress, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,

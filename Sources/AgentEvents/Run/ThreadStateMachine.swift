@@ -35,29 +35,61 @@ package struct ThreadStateMachine: Sendable {
         }
     }
 
-    private struct OpenRun: Sendable {
+    private struct Entry: Sendable, Equatable {
         /// Its place in the order in which runs started.
         var ordinal: Int
+        let host: RunHost
+        /// How long nothing may come for the tree of runs that it is in, in milliseconds; `nil` for as long as it likes.
+        let idleMilliseconds: Int64?
         var machine: RunStateMachine
+        /// When the last event of the run was, or of a child run that has ended.
+        var lastTime: Timestamp
+
+        mutating func receive(
+            _ payload: EventPayload,
+            half: UInt16?,
+            agent: AgentName?,
+            at time: Timestamp
+        ) -> RunStateMachine.ReceiveAction {
+            let action = machine.receive(payload, half: half, agent: agent, at: time)
+            if case .reject = action { return action }
+            lastTime = time
+            return action
+        }
     }
 
     private let policy: OrderPolicy
     private let maximumMessageByteCount: Int
-    private var runs: [RunID: OpenRun] = [:]
+    private let idleMilliseconds: Int64?
+    private var runs: [RunID: Entry] = [:]
     private var usedRuns: Set<RunID>
     private var nextOrdinal = 0
     /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
     private(set) var hasHeldHalves = false
+    /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks, so that
+    /// an event costs no search.
+    package private(set) var deadline = Self.never
+
+    /// A deadline that never comes.
+    package static var never: Timestamp { Timestamp(milliseconds: .max) }
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
     ///   - usedRuns: the ids of all runs that the thread ever had, ended or not.
     ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
     ///     in JSON.
-    package init(policy: OrderPolicy, usedRuns: Set<RunID> = [], maximumMessageByteCount: Int = 960 * 1024) {
+    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of its
+    ///     own; `nil` when no run is ended because nothing comes.
+    package init(
+        policy: OrderPolicy,
+        usedRuns: Set<RunID> = [],
+        maximumMessageByteCount: Int = 960 * 1024,
+        idleMilliseconds: Int64? = nil
+    ) {
         self.policy = policy
         self.usedRuns = usedRuns
         self.maximumMessageByteCount = maximumMessageByteCount
+        self.idleMilliseconds = idleMilliseconds
     }
 
     /// Decides on one event.
@@ -67,27 +99,31 @@ package struct ThreadStateMachine: Sendable {
     ///   - agent: the agent that the event names; needed with `agent_started`, and else `nil` or the run's.
     ///   - payload: what happened, as it is to be logged (``resolved(_:at:)``).
     ///   - half: the first half of a character, with which a `message_delta` ended.
+    ///   - host: who hosts the run that the event starts.
     ///   - time: the time that the event will carry; the durations of closing events end there.
     package mutating func receive(
         run: RunID?,
         agent: AgentName?,
         payload: EventPayload,
         half: UInt16? = nil,
+        host: RunHost = .process,
         at time: Timestamp
     ) -> ReceiveAction {
         guard let run else { return receiveOfThread(agent: agent, payload: payload) }
         // One look-up, and the run changes in place: this is the path of nearly every event.
         guard let index = runs.index(forKey: run) else {
-            return receiveOfNewRun(run, agent: agent, payload: payload, at: time)
+            return receiveOfNewRun(run, agent: agent, payload: payload, host: host, at: time)
         }
-        switch runs.values[index].machine.receive(payload, half: half, agent: agent, at: time) {
+        switch runs.values[index].receive(payload, half: half, agent: agent, at: time) {
         case .accept(let agent):
             if half != nil { hasHeldHalves = true }
+            noteDeadline(by: payload, ofRunAt: index, at: time)
             return .accept(Acceptance(closing: [], agent: agent))
         case .end(let open):
             let ended = runs.remove(at: index).value.machine
-            if let parent = ended.parent { runs[parent]?.machine.endChild(run) }
-            return .accept(Acceptance(closing: close(open, of: ended, by: payload, at: time), agent: ended.agent))
+            let closing = close(open, of: ended, by: payload, at: time)
+            didEnd(ended, at: time)
+            return .accept(Acceptance(closing: closing, agent: ended.agent))
         case .reject(let violation):
             return .reject(violation)
         }
@@ -125,6 +161,7 @@ package struct ThreadStateMachine: Sendable {
         _ run: RunID,
         agent: AgentName?,
         payload: EventPayload,
+        host: RunHost,
         at time: Timestamp
     ) -> ReceiveAction {
         var machine = RunStateMachine(
@@ -140,7 +177,7 @@ package struct ThreadStateMachine: Sendable {
         }
         switch machine.receive(payload, agent: agent, at: time) {
         case .accept(let agent):
-            insert(machine)
+            insert(machine, host, payload, at: time)
             return .accept(Acceptance(closing: [], agent: agent))
         case .end:
             preconditionFailure("a run that is not open does not end")
@@ -175,11 +212,40 @@ package struct ThreadStateMachine: Sendable {
         }
     }
 
-    private mutating func insert(_ machine: RunStateMachine) {
-        if let parent = machine.parent { runs[parent]?.machine.startChild(machine.run) }
-        runs[machine.run] = OpenRun(ordinal: nextOrdinal, machine: machine)
+    private mutating func insert(
+        _ machine: RunStateMachine,
+        _ host: RunHost,
+        _ payload: EventPayload,
+        at time: Timestamp
+    ) {
+        let parent = machine.parent.flatMap { runs.index(forKey: $0) }
+        if let parent { runs.values[parent].machine.startChild(machine.run) }
+        // A tree of runs is as patient as its root.
+        let idleMilliseconds = parent.map { runs.values[$0].idleMilliseconds } ?? ownIdleMilliseconds(host, payload)
+        runs[machine.run] = Entry(
+            ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time)
         usedRuns.insert(machine.run)
         nextOrdinal += 1
+        noteIdle(idleMilliseconds, at: time)
+    }
+
+    /// How long nothing may come for a root run.
+    private func ownIdleMilliseconds(_ host: RunHost, _ payload: EventPayload) -> Int64? {
+        guard host == .outside, let idleMilliseconds else { return nil }
+        guard case .agentStarted(let started) = payload else { return idleMilliseconds }
+        return started.idleTimeoutMilliseconds ?? idleMilliseconds
+    }
+
+    /// A run was taken away, and what was open in it.
+    private mutating func didEnd(_ ended: RunStateMachine, at time: Timestamp) {
+        guard let parent = ended.parent, let index = runs.index(forKey: parent) else {
+            if runs.isEmpty { deadline = Self.never }
+            return
+        }
+        runs.values[index].machine.endChild(ended.run)
+        runs.values[index].lastTime = time
+        // What was open in the child may have stopped the clock.
+        noteIdle(runs.values[index].idleMilliseconds, at: time)
     }
 
     /// Ends what was open in a run that has ended, child runs and what is open in them included.
@@ -202,7 +268,9 @@ package struct ThreadStateMachine: Sendable {
     ///
     /// Nothing is checked, and nothing can fail: the event was accepted once. Events of runs that did not start in the
     /// replayed part are ignored, but for their run's id, which is used.
-    package mutating func restore(_ event: AgentEvent) {
+    ///
+    /// - Parameter host: who hosts the run that the event starts.
+    package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
         guard let run = event.run else { return }
         guard let index = runs.index(forKey: run) else {
             usedRuns.insert(run)
@@ -213,15 +281,17 @@ package struct ThreadStateMachine: Sendable {
                 maximumMessageByteCount: maximumMessageByteCount
             )
             machine.start(agent: agent, parent: started.parentRun, at: event.time)
-            insert(machine)
+            insert(machine, host, event.payload, at: event.time)
             return
         }
         guard event.type?.endsRun == true else {
             runs.values[index].machine.restore(event.payload, at: event.time)
+            runs.values[index].lastTime = event.time
+            noteDeadline(by: event.payload, ofRunAt: index, at: event.time)
             return
         }
         let ended = runs.remove(at: index).value.machine
-        if let parent = ended.parent { runs[parent]?.machine.endChild(run) }
+        didEnd(ended, at: event.time)
     }
 }
 
@@ -230,6 +300,9 @@ extension ThreadStateMachine {
     package var openRuns: [RunID] {
         runs.sorted { $0.value.ordinal < $1.value.ordinal }.map(\.key)
     }
+
+    /// The open runs that this process hosts, in the order in which they started: each parent before its children.
+    package var openHostedRuns: [RunID] { openRuns.filter { runs[$0]?.host == .process } }
 
     /// The open runs without an open parent, in the order in which they started.
     package var openRootRuns: [RunID] {
@@ -261,6 +334,113 @@ extension ThreadStateMachine {
     }
 }
 
+// MARK: Time
+
+extension ThreadStateMachine {
+    /// Something that ends because its time is over.
+    package enum Overdue: Hashable, Sendable {
+        /// A request for approval has expired.
+        case approval(ApprovalID, run: RunID)
+        /// For so long, in milliseconds, nothing has come for a tree of runs whose root is hosted outside.
+        case idle(root: RunID, milliseconds: Int64)
+    }
+
+    /// A root run that is hosted outside, with the runs below it.
+    private struct Tree {
+        var root: RunID
+        var idleMilliseconds: Int64
+        /// When the last event of any of its runs was.
+        var lastTime: Timestamp
+        /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not run.
+        var waits: Bool
+    }
+
+    /// What is overdue, approvals first. The caller logs its end at once, and asks no second time.
+    package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
+        guard deadline <= time else { return [] }
+        var overdue: [Overdue] = []
+        var next = Self.never
+        for run in openRuns {
+            for (approval, expiresAt) in runs[run]?.machine.work.expiringApprovals ?? [] {
+                if expiresAt <= time {
+                    overdue.append(.approval(approval, run: run))
+                } else {
+                    next = min(next, expiresAt)
+                }
+            }
+        }
+        for tree in trees where !tree.waits {
+            let end = tree.lastTime.advanced(byMilliseconds: tree.idleMilliseconds)
+            if end <= time {
+                overdue.append(.idle(root: tree.root, milliseconds: tree.idleMilliseconds))
+            } else {
+                next = min(next, end)
+            }
+        }
+        deadline = next
+        return overdue
+    }
+
+    /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
+    package func isEmittedTo(since time: Timestamp) -> Bool {
+        trees.contains { !$0.waits && $0.lastTime >= time }
+    }
+
+    /// In the order in which the roots started.
+    private var trees: [Tree] {
+        var trees: [Tree] = []
+        var places: [RunID: Int] = [:]
+        // Each parent before its children.
+        for run in openRuns {
+            guard let entry = runs[run], let idleMilliseconds = entry.idleMilliseconds else { continue }
+            let waits = entry.machine.state == .paused || !entry.machine.work.approvals.isEmpty
+            if let place = entry.machine.parent.flatMap({ places[$0] }) {
+                places[run] = place
+                trees[place].lastTime = max(trees[place].lastTime, entry.lastTime)
+                trees[place].waits = trees[place].waits || waits
+            } else {
+                places[run] = trees.count
+                trees.append(
+                    Tree(root: run, idleMilliseconds: idleMilliseconds, lastTime: entry.lastTime, waits: waits))
+            }
+        }
+        return trees
+    }
+
+    /// Takes into account what an event makes due. Most events make nothing due earlier than it was, and for these the run
+    /// is not read: that would copy it.
+    private mutating func noteDeadline(
+        by payload: EventPayload,
+        ofRunAt index: Dictionary<RunID, Entry>.Index,
+        at time: Timestamp
+    ) {
+        switch payload {
+        case .approvalRequested(let requested):
+            if let expiresAt = requested.expiresAt { deadline = min(deadline, expiresAt) }
+        case .approvalResolved, .agentResumed:
+            noteIdle(runs.values[index].idleMilliseconds, at: time)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress,
+            .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated,
+            .custom, .unknown:
+            break
+        }
+    }
+
+    private mutating func noteIdle(_ idleMilliseconds: Int64?, at time: Timestamp) {
+        guard let idleMilliseconds else { return }
+        deadline = min(deadline, time.advanced(byMilliseconds: idleMilliseconds))
+    }
+}
+
+extension Timestamp {
+    /// The time so much later, or the last there is.
+    fileprivate func advanced(byMilliseconds count: Int64) -> Timestamp {
+        let (sum, isOver) = milliseconds.addingReportingOverflow(count)
+        return Timestamp(milliseconds: isOver ? .max : sum)
+    }
+}
+
 extension ThreadStateMachine: Equatable {
     /// Whether two machines decide alike from now on.
     package static func == (one: Self, other: Self) -> Bool {
@@ -268,6 +448,12 @@ extension ThreadStateMachine: Equatable {
             one.usedRuns == other.usedRuns
         else { return false }
         let openRuns = one.openRuns
-        return openRuns == other.openRuns && openRuns.allSatisfy { one.runs[$0]?.machine == other.runs[$0]?.machine }
+        return openRuns == other.openRuns
+            && openRuns.allSatisfy { run in
+                // Of their places only the order counts.
+                var entry = one.runs[run]
+                entry?.ordinal = other.runs[run]?.ordinal ?? 0
+                return entry == other.runs[run]
+            }
     }
 }

@@ -26,6 +26,7 @@ public final class AgentRuntime: Sendable {
     private let lifecycle = RuntimeLifecycle()
     private let registry: Mutex<Registry>
     private let watchers = ThreadWatchers()
+    private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
     private let retention: Mutex<RetentionSweep?>
 
@@ -49,7 +50,7 @@ public final class AgentRuntime: Sendable {
 
     // MARK: Running
 
-    /// Opens the log, ends the runs that a crash left open, and commits and delivers events until the task is cancelled
+    /// Opens the log, ends the runs that a process which hosted them left open, and commits and delivers events until the task is cancelled
     /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
     /// method returns. Call it once.
     ///
@@ -100,7 +101,8 @@ public final class AgentRuntime: Sendable {
             throw AgentEventsError(error)
         }
         let services = RuntimeServices(
-            log: log, commit: commit, generation: opening.generation, configuration: configuration)
+            log: log, commit: commit, generation: opening.generation, configuration: configuration,
+            deadlines: deadlines)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -111,7 +113,10 @@ public final class AgentRuntime: Sendable {
                 group.addTask(executorPreference: globalConcurrentExecutor) {
                     guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
-                    await self.giveBackIdleContexts()
+                    await withDiscardingTaskGroup { group in
+                        group.addTask { await self.giveBackIdleContexts() }
+                        group.addTask { await self.sweepDeadlines(services) }
+                    }
                 }
                 if let sweep {
                     group.addTask(executorPreference: globalConcurrentExecutor) { await sweep.run() }
@@ -138,7 +143,7 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// Ends the runs that a crash left open. When one cannot be ended the runtime stops: it would never start.
+    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would never start.
     ///
     /// - Returns: whether events may be taken; not when the runtime was stopped meanwhile, which leaves the rest to the
     ///   next start.
@@ -156,7 +161,8 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// Runs that were open when the last process died are ended as `agent_failed`, code `run.lost` (I7).
+    /// Runs that the last process hosted, and that were open when it died, are ended as `agent_failed`, code `run.lost`
+    /// (I7). Those hosted outside go on; that nothing came for one of them is looked at once events are taken.
     private func closeLostRuns(
         in threads: [ThreadID],
         _ services: RuntimeServices
@@ -164,13 +170,21 @@ public final class AgentRuntime: Sendable {
         for thread in threads {
             let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
             guard let record else { continue }
-            let context = try await context(user: record.user, thread: thread, services)
-            for run in await context.openRootRuns {
-                let failure = RunFailure(
-                    code: "run.lost", message: "the process that ran the agent ended before the run did",
-                    retryable: true)
-                _ = try await context.fail(run, failure)
+            let lost = record.openRuns.filter { $0.host == .process }
+            guard !lost.isEmpty else {
+                deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
+                continue
             }
+            let context = try await context(user: record.user, thread: thread, services)
+            // In the order of their starts: a child that ended with its parent is not open any longer.
+            for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
+        }
+    }
+
+    /// Ends what is overdue in threads in which nothing else happens.
+    private func sweepDeadlines(_ services: RuntimeServices) async {
+        await deadlines.run(configuration) { owner async throws(AgentEventsError) in
+            try await self.context(user: owner.user, thread: owner.thread, services).sweep()
         }
     }
 
@@ -253,12 +267,44 @@ public final class AgentRuntime: Sendable {
         AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
     }
 
-    /// Ends every run that is open in a context in memory as `agent_cancelled`; returns when that is committed.
+    /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns when
+    /// that is committed. Runs hosted outside go on.
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
-    package func cancelOpenRuns(reason: String) async throws(AgentEventsError) {
-        for context in registry.withLock({ $0.contexts }) { try await context.cancelOpenRuns(reason: reason) }
+    package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
+        for context in registry.withLock({ $0.contexts }) { try await context.cancelHostedRuns(reason: reason) }
         try await flush()
+    }
+
+    /// Returns when no program outside is in the middle of a run: each such run has ended, waits for a person, or nothing
+    /// came for it for a while. Or when the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - silence: for how long nothing came for a run that is not waited for any longer.
+    ///   - mayEmit: whether a program is there that may emit more. Called again and again.
+    package func waitForEmittedRuns(
+        silentFor silence: Duration,
+        while mayEmit: @Sendable () -> Bool = { true }
+    ) async {
+        let silence = Int64(clamping: silence.wholeMilliseconds)
+        while mayEmit(), !Task.isCancelled {
+            // Each thread with a run that is hosted outside is to be looked at some day.
+            let contexts = deadlines.owners.compactMap { owner in registry.withLock { $0.context(of: owner.thread) } }
+            var isEmittedTo = false
+            for context in contexts where !isEmittedTo {
+                // As long as the same one is in the middle of a run, it alone is looked at.
+                while mayEmit(), await context.isEmittedTo(since: start(of: silence)), !Task.isCancelled {
+                    isEmittedTo = true
+                    // A cancelled sleep is the end of the wait.
+                    try? await configuration.durationClock.sleep(for: .milliseconds(20))
+                }
+            }
+            guard isEmittedTo else { return }
+        }
+    }
+
+    private func start(of silence: Int64) -> Timestamp {
+        Timestamp(milliseconds: configuration.clock.now().milliseconds - silence)
     }
 
     // MARK: Reading

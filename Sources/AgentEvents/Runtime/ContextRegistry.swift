@@ -60,6 +60,9 @@ struct ContextRegistry<Waiter> {
         known = known.filter { $0.value.context != nil }
     }
 
+    /// The context of a thread, when it is in memory. This is no use of it.
+    func context(of thread: ThreadID) -> ExecutionContext? { known[thread]?.context }
+
     /// Those in memory.
     var contexts: [ExecutionContext] { known.values.compactMap(\.context) }
 

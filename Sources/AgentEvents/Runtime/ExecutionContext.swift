@@ -17,6 +17,8 @@ public actor ExecutionContext {
     /// Whether the log has refused what the machine had accepted. It refuses everything from then on, and so does this
     /// context before it looks at its state (I4): taking the event back would cost every other event a copy.
     private var isRefused = false
+    /// When the thread is to be looked at because something may be overdue.
+    private var sweptAt = ThreadStateMachine.never
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
     /// Requests with an idempotency key that are being looked up, and who waits for them.
@@ -30,6 +32,10 @@ public actor ExecutionContext {
         self.machine = rebuilt.machine
         self.lastSequence = rebuilt.lastSequence
         self.lastTime = rebuilt.lastTime
+        if machine.deadline < sweptAt {
+            sweptAt = machine.deadline
+            services.deadlines.set(owner, at: machine.deadline)
+        }
     }
 
     // MARK: Raw events
@@ -53,12 +59,16 @@ public actor ExecutionContext {
     /// - Parameters:
     ///   - drafts: at least one.
     ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    ///   - host: who hosts the runs that these events start. One that a program outside emits is
+    ///     ``RunHost/outside``: it survives this process, and ends when nothing comes for it
+    ///     (``RuntimeConfiguration/emittedRunTimeout``).
     /// - Throws: ``AgentEventsError`` with the ``AgentEventsError/index`` of the event at fault; then nothing changed.
     public func emit(
         _ drafts: [EventDraft],
-        key: IdempotencyKey? = nil
+        key: IdempotencyKey? = nil,
+        host: RunHost = .process
     ) async throws(AgentEventsError) -> EmitReceipt {
-        guard let key else { return try await emitUnkeyed(drafts, key: nil) }
+        guard let key else { return try await emitUnkeyed(drafts, key: nil, host: host) }
         // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
         while keyedRequests[key] != nil {
             await withCheckedContinuation { keyedRequests[key]?.append($0) }
@@ -70,7 +80,7 @@ public actor ExecutionContext {
             try await services.log.recall(key, in: thread)
         }
         if let known { return EmitReceipt(ids: known, isRepeated: true, position: 0) }
-        let receipt = try await emitUnkeyed(drafts, key: key)
+        let receipt = try await emitUnkeyed(drafts, key: key, host: host)
         remember(key, receipt)
         return receipt
     }
@@ -86,9 +96,10 @@ public actor ExecutionContext {
 
     private func emitUnkeyed(
         _ drafts: [EventDraft],
-        key: IdempotencyKey?
+        key: IdempotencyKey?,
+        host: RunHost
     ) async throws(AgentEventsError) -> EmitReceipt {
-        let accepted = try accept(drafts, key: key)
+        let accepted = try accept(drafts, key: key, host: host)
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return EmitReceipt(ids: accepted.ids, isRepeated: false, position: accepted.offer.position)
     }
@@ -140,7 +151,7 @@ public actor ExecutionContext {
         }
         let completed = AgentCompleted(result: result, usage: usage, durationMilliseconds: duration(of: run))
         drafts.append(EventDraft(run: run, .agentCompleted(completed)))
-        let accepted = try accept(drafts, key: nil)
+        let accepted = try accept(drafts, key: nil, host: .process)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
@@ -163,15 +174,16 @@ public actor ExecutionContext {
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
         try checkIsTaken()
+        try endOverdue(at: time())
         guard machine.isOpen(run) else { return nil }
-        let accepted = try accept([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
+        let accepted = try acceptInTime([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
 
-    /// Ends all open runs, and with them their children.
-    func cancelOpenRuns(reason: String) throws(AgentEventsError) {
-        for run in machine.openRootRuns { _ = try cancel(run, reason: reason, by: nil) }
+    /// Ends all open runs that this process hosts, and with them their children. Those hosted outside go on.
+    func cancelHostedRuns(reason: String) throws(AgentEventsError) {
+        for run in machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
 
     /// Ends a tool call without a result.
@@ -179,15 +191,59 @@ public actor ExecutionContext {
     /// - Returns: `false` when it has ended before.
     func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
         try checkIsTaken()
+        let time = time()
+        try endOverdue(at: time)
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
-        completed.durationMilliseconds = time().milliseconds(since: opened)
+        completed.durationMilliseconds = time.milliseconds(since: opened)
         _ = try accept(EventDraft(run: run, .toolCompleted(completed)))
         return true
     }
 
-    /// The runs without an end and without a parent, in the order in which they started.
-    package var openRootRuns: [RunID] { machine.openRootRuns }
+    // MARK: Time
+
+    /// Ends what is overdue, and has the thread looked at when something else may be.
+    func sweep() throws(AgentEventsError) {
+        // The table has the thread no longer.
+        sweptAt = ThreadStateMachine.never
+        try checkIsTaken()
+        try endOverdue(at: time())
+        setSweep()
+    }
+
+    /// Whether something came for a run that is hosted outside since a time, and more is to be expected.
+    func isEmittedTo(since time: Timestamp) -> Bool { machine.isEmittedTo(since: time) }
+
+    /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
+    /// nothing.
+    private func endOverdue(at time: Timestamp) throws(AgentEventsError) {
+        guard machine.deadline <= time else { return }
+        let drafts = machine.takeOverdue(at: time).map { overdue in
+            switch overdue {
+            case .approval(let approval, let run):
+                EventDraft(
+                    run: run, .approvalResolved(ApprovalResolved(approval: approval, decision: .expired)))
+            case .idle(let root, let milliseconds):
+                EventDraft(
+                    run: root,
+                    .agentFailed(
+                        AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: duration(of: root))))
+            }
+        }
+        guard !drafts.isEmpty else { return }
+        _ = try acceptInTime(drafts, key: nil, indexed: false, limited: false)
+    }
+
+    /// The sweep comes no later than something is overdue.
+    private func setSweep() {
+        if machine.deadline < sweptAt {
+            sweptAt = machine.deadline
+            services.deadlines.set(owner, at: sweptAt)
+        } else if machine.deadline == ThreadStateMachine.never, sweptAt != ThreadStateMachine.never {
+            sweptAt = ThreadStateMachine.never
+            services.deadlines.remove(thread)
+        }
+    }
 
     // MARK: The synchronous section
 
@@ -206,12 +262,16 @@ public actor ExecutionContext {
         let (run, agent) = (draft.run, draft.agent)
         guard let type = draft.payload.type, type != .agentFailed, type != .agentCancelled else {
             // These may close open work: several events, all or none.
-            let batch = try accept([draft], key: nil, indexed: false)
+            let batch = try accept([draft], key: nil, host: .process, indexed: false)
             guard let id = batch.ids.first else { preconditionFailure("one draft has one id") }
             return Accepted(id: id, offer: batch.offer)
         }
         try checkIsTaken()
-        let time = time()
+        var time = time()
+        if machine.deadline <= time {
+            try endOverdue(at: time)
+            time = self.time()
+        }
         let payload = machine.resolved(draft, at: time)
         let id = EventID(generation: services.generation, sequence: lastSequence + 1)
         let entry: LogEntry?
@@ -232,22 +292,35 @@ public actor ExecutionContext {
         let offer = try offered { () throws(EventLogError) in try services.commit.offer(entry) }
         lastSequence = id.sequence
         lastTime = time
+        setSweep()
         return Accepted(id: id, offer: offer)
     }
 
-    /// Several events, on a copy of the machine that replaces it when all are accepted.
+    /// Several events, all or none, after what is overdue.
+    private func accept(
+        _ drafts: [EventDraft],
+        key: IdempotencyKey?,
+        host: RunHost,
+        indexed: Bool = true
+    ) throws(AgentEventsError) -> AcceptedBatch {
+        guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        try checkIsTaken()
+        try endOverdue(at: time())
+        return try acceptInTime(drafts, key: key, host: host, indexed: indexed)
+    }
+
+    /// Several events, on a copy of the machine that replaces it when all are accepted. Nothing is overdue.
     ///
     /// - Parameters:
     ///   - indexed: whether an error says which event is at fault.
     ///   - limited: whether the events are refused when they are too large.
-    private func accept(
+    private func acceptInTime(
         _ drafts: [EventDraft],
         key: IdempotencyKey?,
+        host: RunHost = .process,
         indexed: Bool = true,
         limited: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
-        guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        try checkIsTaken()
         let time = time()
         var copy = machine
         var sequence = lastSequence
@@ -259,7 +332,8 @@ public actor ExecutionContext {
             do throws(AgentEventsError) {
                 let payload = copy.resolved(draft, at: time)
                 let action = copy.receive(
-                    run: draft.run, agent: draft.agent, payload: payload, half: draft.halves?.start, at: time)
+                    run: draft.run, agent: draft.agent, payload: payload, half: draft.halves?.start, host: host,
+                    at: time)
                 guard case .accept(let acceptance) = action else {
                     guard case .reject(let violation) = action else { preconditionFailure("accepted or rejected") }
                     throw AgentEventsError(violation)
@@ -277,7 +351,8 @@ public actor ExecutionContext {
                 let id = EventID(generation: services.generation, sequence: sequence)
                 entries.append(
                     try encode(
-                        payload, id: id, run: draft.run, agent: acceptance.agent, time: time, limited: limited))
+                        payload, id: id, run: draft.run, agent: acceptance.agent, host: host, time: time,
+                        limited: limited))
                 ids.append(id)
             } catch {
                 var error = error
@@ -290,6 +365,7 @@ public actor ExecutionContext {
         machine = copy
         lastSequence = sequence
         lastTime = time
+        setSweep()
         return AcceptedBatch(ids: ids, offer: offer)
     }
 
@@ -324,6 +400,7 @@ public actor ExecutionContext {
         id: EventID,
         run: RunID?,
         agent: AgentName?,
+        host: RunHost = .process,
         time: Timestamp,
         limited: Bool = true
     ) throws(AgentEventsError) -> LogEntry {
@@ -346,7 +423,7 @@ public actor ExecutionContext {
             )
         }
         guard let type = type ?? payload.type else { preconditionFailure("the encoder refuses unknown types") }
-        return LogEntry(owner: owner, id: id, type: type, run: run, bytes: bytes)
+        return LogEntry(owner: owner, id: id, type: type, run: run, host: host, bytes: bytes)
     }
 
     /// The time of the next event: now, but never before the last one's.

@@ -7,7 +7,8 @@ struct RebuiltThread: Sendable {
     /// A thread without events.
     init(_ configuration: RuntimeConfiguration) {
         machine = ThreadStateMachine(
-            policy: configuration.orderPolicy, maximumMessageByteCount: configuration.maximumMessageByteCount)
+            policy: configuration.orderPolicy, maximumMessageByteCount: configuration.maximumMessageByteCount,
+            idleMilliseconds: configuration.emittedRunTimeoutMilliseconds)
         lastSequence = 0
         lastTime = Timestamp(milliseconds: .min)
     }
@@ -22,7 +23,10 @@ struct RebuiltThread: Sendable {
     ) async throws(EventLogError) {
         machine = ThreadStateMachine(
             policy: configuration.orderPolicy, usedRuns: record.runs,
-            maximumMessageByteCount: configuration.maximumMessageByteCount)
+            maximumMessageByteCount: configuration.maximumMessageByteCount,
+            idleMilliseconds: configuration.emittedRunTimeoutMilliseconds)
+        var hosts: [RunID: RunHost] = [:]
+        for open in record.openRuns { hosts[open.run] = open.host }
         lastSequence = record.head.sequence
         lastTime = Timestamp(milliseconds: .min)
         var after = (record.firstOpenSequence ?? record.head.sequence) - 1
@@ -36,7 +40,8 @@ struct RebuiltThread: Sendable {
             for stored in page.events {
                 do throws(WireError) {
                     let event = try EventDecoder.decode(stored.bytes)
-                    machine.restore(event)
+                    // Of a run that has ended it does not matter.
+                    machine.restore(event, host: event.run.flatMap { hosts[$0] } ?? .process)
                     lastTime = event.time
                 } catch {
                     throw EventLogError(.corrupt, "event \(stored.id) of thread \(thread) is unreadable", cause: error)

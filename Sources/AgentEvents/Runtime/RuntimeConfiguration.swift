@@ -29,6 +29,11 @@ public struct RuntimeConfiguration: Sendable {
     /// How long a tool call may take when its caller sets no time limit; `nil` for as long as it likes. At its end the call
     /// completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
     public var toolTimeout: Duration?
+    /// How long nothing may come for a run that is emitted from outside (``RunHost/outside``) and does not ask for a time of
+    /// its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is closed. Any event of the run or
+    /// of a run below it counts; while one of them is paused, or waits for an approval, the time does not pass. It is
+    /// measured by the times of events, also while no process has the log open. At least a millisecond. Default: 15 minutes.
+    public var emittedRunTimeout: Duration = .seconds(15 * 60)
     /// Where the times of events come from. Default: the operating system.
     public var clock = WallClock.system
     /// What measures pauses and time limits. Default: the continuous clock.
@@ -41,6 +46,8 @@ public struct RuntimeConfiguration: Sendable {
     /// How long the text of one message may grow, encoded, in bytes: so long that `message_completed`, which carries the
     /// whole of it, is within ``maximumEventByteCount``.
     var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
+
+    var emittedRunTimeoutMilliseconds: Int64 { max(1, Int64(clamping: emittedRunTimeout.wholeMilliseconds)) }
 
     /// More than the envelope and the other members of `message_completed` take: three ids of at most 256 bytes, which
     /// JSON writes as they are, an agent's name of 256, which may be written twice as long, and 400 bytes for the rest.

@@ -4,4 +4,6 @@ struct RuntimeServices: Sendable {
     let commit: GroupCommit
     let generation: UInt64
     let configuration: RuntimeConfiguration
+    /// Looks at threads when something in them may be overdue.
+    let deadlines: DeadlineSweep
 }

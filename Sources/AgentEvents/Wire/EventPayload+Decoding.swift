@@ -28,7 +28,8 @@ extension AgentStarted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             input: data.json("input"), parentRun: try data.identifierIfPresent("parent_run_id"),
-            parentCall: try data.identifierIfPresent("parent_call_id"))
+            parentCall: try data.identifierIfPresent("parent_call_id"),
+            idleTimeoutMilliseconds: try data.integerIfPresent("idle_timeout_ms", in: Self.idleTimeoutMilliseconds))
     }
 }
 

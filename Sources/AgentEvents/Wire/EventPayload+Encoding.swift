@@ -44,6 +44,7 @@ extension AgentStarted {
         try data.json("input", input)
         data.identifier("parent_run_id", parentRun)
         data.identifier("parent_call_id", parentCall)
+        try data.integer("idle_timeout_ms", idleTimeoutMilliseconds, in: Self.idleTimeoutMilliseconds)
     }
 }
 

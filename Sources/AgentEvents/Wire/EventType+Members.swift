@@ -37,7 +37,7 @@ extension EventType {
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {
-        case .agentStarted: ["input", "parent_run_id", "parent_call_id"]
+        case .agentStarted: ["input", "parent_run_id", "parent_call_id", "idle_timeout_ms"]
         case .agentThinking: ["thought_id", "text"]
         case .agentProgress: ["message", "fraction", "step", "total"]
         case .messageDelta: ["message_id", "text"]

@@ -130,6 +130,14 @@ struct MemberReader {
         return 0
     }
 
+    mutating func integerIfPresent(_ name: String, in range: ClosedRange<Int64>) throws(WireError) -> Int64? {
+        guard let integer = try integerIfPresent(name, from: range.lowerBound) else { return nil }
+        guard integer <= range.upperBound else {
+            throw invalid(name, "\(name) must be at most \(range.upperBound), it is \(integer)")
+        }
+        return integer
+    }
+
     /// A number from 1 to 2^64 - 1.
     mutating func sequenceIfPresent(_ name: String) throws(WireError) -> UInt64? {
         guard let value = takePresent(name) else { return nil }

@@ -52,6 +52,13 @@ struct MemberWriter {
         writer.integer(integer)
     }
 
+    mutating func integer(_ name: StaticString, _ integer: Int64?, in range: ClosedRange<Int64>) throws(WireError) {
+        if let integer, integer > range.upperBound {
+            throw fault(.invalidValue, name, "\(name) must be at most \(range.upperBound), it is \(integer)")
+        }
+        try self.integer(name, integer, from: range.lowerBound)
+    }
+
     mutating func fraction(_ name: StaticString, _ fraction: Double?) throws(WireError) {
         guard let fraction else { return }
         guard (0...1).contains(fraction), let number = JSONNumber(fraction) else {

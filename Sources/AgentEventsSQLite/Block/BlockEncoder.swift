@@ -58,8 +58,10 @@ struct BlockEncoder {
         switch placement.mark {
         case nil:
             begin(.plain, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)
-        case .started(let run, _):
-            begin(.runStarted, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)
+        case .started(let run, _, let host):
+            begin(
+                host == .process ? .runStarted : .outsideRunStarted, thread: placement.number,
+                sequence: entry.id.sequence, byteCount: entry.bytes.count)
             commit.bytes.append(text: run.rawValue)
         case .ended(let startSequence):
             begin(.runEnded, thread: placement.number, sequence: entry.id.sequence, byteCount: entry.bytes.count)

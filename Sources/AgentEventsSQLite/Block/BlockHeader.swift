@@ -1,7 +1,9 @@
 /// What stands before a block's records: 32 bytes, numbers little-endian.
 struct BlockHeader: Hashable, Sendable {
     static let byteCount = 32
-    /// What blocks of this version begin with. It is another one whenever they are written differently in any way.
+    /// What blocks of this version begin with. It is another one whenever they are written differently in any way, but for
+    /// kinds of records that come in addition: with these comes a migration of the index (``LogSchema``), which a program
+    /// that does not know them refuses, and says why.
     static let version = "AEB2"
     private static let magic: UInt32 = 0x3242_4541
     /// What blocks of any version begin with.

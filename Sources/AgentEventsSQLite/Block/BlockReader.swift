@@ -27,7 +27,7 @@ struct BlockReader {
     mutating func nextEvent() throws(EventLogError) -> BlockRecordHead? {
         while let head = try next() {
             switch head.kind {
-            case .plain, .runStarted, .runEnded: return head
+            case .plain, .runStarted, .outsideRunStarted, .runEnded: return head
             case .thread, .key: _ = try content(head)
             }
         }

@@ -19,6 +19,8 @@ enum BlockRecord {
         case thread = 3
         /// An idempotency key of a thread: time, first sequence, count, gaps, key.
         case key = 4
+        /// The event that starts a run which is hosted outside of the process.
+        case outsideRunStarted = 5
     }
 
     case event(thread: UInt64, sequence: UInt64, mark: RunMark?)
@@ -50,9 +52,9 @@ extension ByteReader {
         switch head.kind {
         case .plain:
             break
-        case .runStarted:
+        case .runStarted, .outsideRunStarted:
             guard let text = text(), let run = try? RunID(text) else { return nil }
-            mark = .started(run, sequence: head.sequence)
+            mark = .started(run, sequence: head.sequence, host: head.kind == .runStarted ? .process : .outside)
         case .runEnded:
             guard let start = number() else { return nil }
             mark = .ended(startSequence: start)
@@ -87,7 +89,7 @@ extension ByteReader {
         switch head.kind {
         case .plain, .thread, .key:
             break
-        case .runStarted:
+        case .runStarted, .outsideRunStarted:
             guard let size = number(), bytes(count: size) != nil else { return nil }
         case .runEnded:
             guard number() != nil else { return nil }

@@ -75,8 +75,10 @@ enum LogDatabase {
         return last
     }
 
+    private static let selectOpenRun = "SELECT thread, sequence, run, checksum, outside FROM open_run"
+
     private static func openRuns(of number: UInt64, in database: Database) throws -> [OpenRun] {
-        let sql = "SELECT thread, sequence, run, checksum FROM open_run WHERE thread = ? ORDER BY sequence"
+        let sql = "\(selectOpenRun) WHERE thread = ? ORDER BY sequence"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
@@ -86,10 +88,20 @@ enum LogDatabase {
     }
 
     private static func openRun(_ statement: RawStatement) throws -> OpenRun {
-        let (number, sequence, text) = (statement.unsigned(0), statement.unsigned(1), statement.text(2))
-        guard statement.integer(3) == RowChecksum.of(.openRun, [number, sequence], [text]), let run = try? RunID(text)
-        else { throw LogConnection.corrupt("an open run of thread number \(number)") }
-        return OpenRun(run: run, sequence: sequence)
+        let (number, text) = (statement.unsigned(0), statement.text(2))
+        guard let run = try? RunID(text) else { throw LogConnection.corrupt("an open run of thread number \(number)") }
+        let open = OpenRun(
+            run: run, sequence: statement.unsigned(1), host: statement.integer(4) == 0 ? .process : .outside)
+        guard statement.integer(3) == checksum(number, open) else {
+            throw LogConnection.corrupt("an open run of thread number \(number)")
+        }
+        return open
+    }
+
+    /// A run that the process hosts has the checksum that it had before others were known.
+    private static func checksum(_ number: UInt64, _ open: OpenRun) -> Int64 {
+        let host: [UInt64] = open.host == .process ? [] : [1]
+        return RowChecksum.of(.openRun, [number, open.sequence] + host, [open.run.rawValue])
     }
 
     static func insert(_ thread: StoredThread, in database: Database) throws {
@@ -119,7 +131,7 @@ enum LogDatabase {
 
     /// The numbers of the threads in which a run was open at the end of the last chunk.
     static func threadsWithOpenRuns(in database: Database) throws -> [UInt64] {
-        let sql = "SELECT thread, sequence, run, checksum FROM open_run ORDER BY thread"
+        let sql = "\(selectOpenRun) ORDER BY thread"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         var numbers: [UInt64] = []
@@ -139,13 +151,14 @@ enum LogDatabase {
         statement.bind(chunk.last.generation, at: 3)
         try statement.run(binding: chunk.encoded, at: 4)
         guard !chunk.marks.isEmpty else { return }
-        let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?, ?)", in: database)
+        let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?, ?, ?)", in: database)
         let deletion = try RawStatement("DELETE FROM open_run WHERE thread = ? AND sequence = ?", in: database)
         for run in chunk.startedAndOpen {
             insertion.bind(chunk.thread, at: 1)
             insertion.bind(run.sequence, at: 2)
             insertion.bind(run.run.rawValue, at: 3)
-            insertion.bind(RowChecksum.of(.openRun, [chunk.thread, run.sequence], [run.run.rawValue]), at: 4)
+            insertion.bind(checksum(chunk.thread, run), at: 4)
+            insertion.bind(UInt64(run.host == .process ? 0 : 1), at: 5)
             try insertion.run()
         }
         for sequence in chunk.startsOfEarlierRunsEnded {

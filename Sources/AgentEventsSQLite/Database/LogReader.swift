@@ -97,7 +97,9 @@ struct LogReader: Sendable {
             else { return nil }
             var runs: Set<RunID> = []
             let note = { (marks: [RunMark]) in
-                for case .started(let run, let sequence) in marks where sequence >= oldest.sequence { runs.insert(run) }
+                for case .started(let run, let sequence, _) in marks where sequence >= oldest.sequence {
+                    runs.insert(run)
+                }
             }
             try LogDatabase.chunks(of: number, after: oldest.sequence - 1, in: database) { chunk in
                 note(chunk.marks)
@@ -110,7 +112,7 @@ struct LogReader: Sendable {
                 head: head,
                 oldest: oldest,
                 runs: runs,
-                firstOpenSequence: open.map(\.sequence).min()
+                openRuns: open.sorted { $0.sequence < $1.sequence }
             )
         }
         return try record.map { record throws(EventLogError) in try withOldest(record, of: thread) }

@@ -48,6 +48,10 @@ enum LogSchema {
                 try LogDatabase.setMeta(name, to: 0, in: database)
             }
         }
+        // Blocks with the starts of runs that are hosted outside come with it.
+        migrator.registerMigration("who hosts a run") { database in
+            try database.execute(sql: "ALTER TABLE open_run ADD COLUMN outside INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 }

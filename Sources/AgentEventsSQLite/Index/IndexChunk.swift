@@ -21,6 +21,9 @@ struct IndexChunk: Sendable {
         (thread &* 0xD6E8_FEB8_6659_FD93 ^ last.sequence) &* 0xA24B_AED4_963E_E407 ^ last.generation
     }
 
+    /// Stands before the start of a run that is hosted outside. No id is so long.
+    private static let outsideMark: UInt64 = 1 << 16
+
     /// The body, sealed.
     var encoded: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: SealedBytes.overhead)
@@ -35,7 +38,8 @@ struct IndexChunk: Sendable {
         bytes.append(number: UInt64(marks.count))
         for mark in marks {
             switch mark {
-            case .started(let run, let sequence):
+            case .started(let run, let sequence, let host):
+                if host == .outside { bytes.append(number: Self.outsideMark) }
                 bytes.append(number: UInt64(run.rawValue.utf8.count))
                 bytes.append(contentsOf: run.rawValue.utf8)
                 bytes.append(number: sequence)
@@ -82,13 +86,18 @@ struct IndexChunk: Sendable {
         guard let count = reader.number() else { return nil }
         var marks: [RunMark] = []
         for _ in 0..<count {
-            guard let size = reader.number(), let text = reader.bytes(count: size) else { return nil }
-            guard let sequence = reader.number() else { return nil }
+            guard var size = reader.number() else { return nil }
+            let host = size == outsideMark ? RunHost.outside : .process
+            if host == .outside {
+                guard let next = reader.number(), next > 0 else { return nil }
+                size = next
+            }
+            guard let text = reader.bytes(count: size), let sequence = reader.number() else { return nil }
             if size == 0 {
                 marks.append(.ended(startSequence: sequence))
             } else {
                 guard let run = try? RunID(String(decoding: text, as: UTF8.self)) else { return nil }
-                marks.append(.started(run, sequence: sequence))
+                marks.append(.started(run, sequence: sequence, host: host))
             }
         }
         return marks

@@ -196,7 +196,7 @@ struct LogTail: Sendable {
         let starts = entry.type == .agentStarted
         guard starts || entry.type.endsRun, let run = entry.run else { return nil }
         if starts {
-            let mark = RunMark.started(run, sequence: entry.id.sequence)
+            let mark = RunMark.started(run, sequence: entry.id.sequence, host: entry.host)
             started[number, default: []].note(mark)
             return mark
         }

@@ -19,6 +19,7 @@ struct HTTPInterface: Sendable {
     /// Builds the router.
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
+        router.add(middleware: DrainNotice(readiness: readiness))
         router.add(middleware: ErrorBodies())
         router.add(middleware: OriginCheck(origins: origins))
         let health = HealthRoutes(readiness: readiness)

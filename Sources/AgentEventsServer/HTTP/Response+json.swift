@@ -19,8 +19,11 @@ extension Response {
     init(_ error: ProtocolError) {
         self.init(status: error.status, json: error.body)
         if error.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-        if error.status == .serviceUnavailable { headers[.retryAfter] = "1" }
+        if error.status == .serviceUnavailable { headers[.retryAfter] = Self.retrySeconds }
     }
+
+    /// After how many seconds clients try again.
+    static var retrySeconds: String { "1" }
 }
 
 extension ProtocolError {

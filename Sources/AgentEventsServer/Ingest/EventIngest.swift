@@ -3,8 +3,13 @@ package import AgentEvents
 /// Logs the events that clients send, over whatever transport.
 package struct EventIngest: Sendable {
     private let runtime: AgentRuntime
+    private let outsideEmitters: OutsideEmitters
 
-    package init(runtime: AgentRuntime) { self.runtime = runtime }
+    /// - Parameter outsideEmitters: is told of each request.
+    package init(runtime: AgentRuntime, outsideEmitters: OutsideEmitters) {
+        self.runtime = runtime
+        self.outsideEmitters = outsideEmitters
+    }
 
     /// Logs the events of a request, all or none, and returns when they are committed.
     ///
@@ -24,9 +29,10 @@ package struct EventIngest: Sendable {
                 .scopeMissing, "these credentials do not allow to log events of user \(user) in this thread",
                 thread: request.thread)
         }
+        outsideEmitters.didRequest()
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: user, thread: request.thread)
-            let receipt = try await context.emit(request.drafts, key: request.key)
+            let receipt = try await context.emit(request.drafts, key: request.key, host: .outside)
             try await runtime.waitForCommit(of: receipt)
             return receipt.ids
         } catch {

@@ -8,8 +8,8 @@ public import ServiceLifecycle
 /// The service: events over WebSocket and HTTP, and agents that people can talk to.
 ///
 /// It runs the runtime, its agents and the server together. When it is shut down gracefully it takes nothing new, tells
-/// its clients when to come back, gives the agents time to end, ends the runs that are open after that, closes the
-/// connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGraceSeconds``.
+/// its clients when to come back, gives the agents time to end, and programs outside to emit what they have, ends the runs
+/// of its agents that are open after that, closes the connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGraceSeconds``.
 ///
 /// ```swift
 /// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
@@ -125,6 +125,9 @@ public struct AgentEventsService: Service {
         if let error = failure.error { throw error }
     }
 
+    /// A program outside that was silent for so long is not waited for at a shutdown.
+    private static let silentSeconds = 60
+
     private func act(
         on action: ServiceStateMachine.Action,
         _ stream: StreamEndpoint,
@@ -136,6 +139,13 @@ public struct AgentEventsService: Service {
             readiness.stop()
             dispatcher.close()
             stream.drain(spreadMilliseconds: Int64(configuration.reconnectSpreadSeconds * 1000))
+            group.addTask {
+                let silence = Duration.seconds(Self.silentSeconds)
+                await runtime.waitForEmittedRuns(silentFor: silence) {
+                    stream.outsideEmitters.mayEmit(silentFor: silence)
+                }
+                return .emittersDone
+            }
             let grace = configuration.shutdownGraceSeconds
             group.addTask {
                 // A cancelled sleep comes too late to matter.
@@ -149,7 +159,7 @@ public struct AgentEventsService: Service {
         case .endRuns:
             group.addTask {
                 do throws(AgentEventsError) {
-                    try await runtime.cancelOpenRuns(reason: "shutdown")
+                    try await runtime.cancelHostedRuns(reason: "shutdown")
                 } catch {
                     guard error.code == .log(.closed) else { throw error }
                     // The time was over first; the next start ends the rest.
@@ -185,7 +195,7 @@ public struct AgentEventsService: Service {
             stream: stream,
             access: RequestAccess(authenticator: authenticator),
             origins: origins,
-            ingest: EventIngest(runtime: runtime),
+            ingest: EventIngest(runtime: runtime, outsideEmitters: stream.outsideEmitters),
             intake: MessageIntake(runtime: runtime, dispatcher: dispatcher),
             readiness: readiness,
             maximumBodyByteCount: configuration.maximumBodyByteCount,

@@ -39,7 +39,8 @@ public struct ServiceConfiguration: Sendable {
     /// own pages always may. Default: none.
     public var allowedOrigins: Set<String> = []
     /// How long a shutdown may take, in seconds. Agents get all of it but the last second (or the last half, if that is
-    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Default: 5.
+    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside that
+    /// are in the middle of a run have the same time to emit; their runs stay open. Default: 5.
     public var shutdownGraceSeconds: Double = 5
     /// The longest that a client is asked to wait, at a shutdown, before it connects again, in seconds. Clients are asked
     /// to come 10 milliseconds apart, as far as there is room. Default: 30.

@@ -1,5 +1,6 @@
 /// The order in which a service stops: the agents first, so that their last events still reach the open connections,
-/// then the connections, then the runtime and with it the log.
+/// then the connections, then the runtime and with it the log. Programs outside that are in the middle of a run have the
+/// same time as the agents, and their runs are not ended.
 package struct ServiceStateMachine: Equatable {
     package enum Part: CaseIterable, Hashable, Sendable {
         /// Commits and delivers events.
@@ -13,9 +14,11 @@ package struct ServiceStateMachine: Equatable {
     package enum Input: Hashable, Sendable {
         case shutdownRequested
         case ended(Part)
-        /// The agents have had their time.
+        /// No program outside is in the middle of a run.
+        case emittersDone
+        /// The agents, and programs outside, have had their time.
         case agentsDeadlinePassed
-        /// No run is open any more.
+        /// No run that the process hosts is open any longer.
         case runsEnded
         case deadlinePassed
         /// The service's own task is cancelled.
@@ -23,7 +26,7 @@ package struct ServiceStateMachine: Equatable {
     }
 
     package enum Action: Hashable, Sendable {
-        /// Refuse what is new, tell the connections, and set the deadlines.
+        /// Refuse what is new, tell the connections, wait for programs outside, and set the deadlines.
         case beginDrain
         /// End the runs that are open, and cancel the agents.
         case endRuns
@@ -41,7 +44,7 @@ package struct ServiceStateMachine: Equatable {
 
     private enum Phase: Equatable {
         case running
-        /// The agents have time to end.
+        /// The agents have time to end, and programs outside to emit what they have.
         case draining
         /// The runs that are open are being ended.
         case endingRuns
@@ -54,6 +57,7 @@ package struct ServiceStateMachine: Equatable {
 
     private var phase = Phase.running
     private var ended: Set<Part> = []
+    private var areEmittersDone = false
     private var isRuntimeStopped = false
     private var areAgentsReported = false
 
@@ -80,6 +84,9 @@ package struct ServiceStateMachine: Equatable {
             (.cancelled, .ended(let part)):
             ended.insert(part)
             return proceed()
+        case (.draining, .emittersDone):
+            areEmittersDone = true
+            return proceed()
         case (.draining, .agentsDeadlinePassed):
             phase = .endingRuns
             return [.endRuns]
@@ -93,7 +100,8 @@ package struct ServiceStateMachine: Equatable {
             return cancel(begins: false)
         case (.draining, .shutdownRequested), (.endingRuns, .shutdownRequested), (.closing, .shutdownRequested),
             (.running, .agentsDeadlinePassed), (.endingRuns, .agentsDeadlinePassed), (.closing, .agentsDeadlinePassed),
-            (.running, .runsEnded), (.draining, .runsEnded), (.closing, .runsEnded),
+            (.running, .emittersDone), (.endingRuns, .emittersDone), (.closing, .emittersDone),
+            (.cancelled, .emittersDone), (.running, .runsEnded), (.draining, .runsEnded), (.closing, .runsEnded),
             (.cancelled, .shutdownRequested), (.cancelled, .agentsDeadlinePassed), (.cancelled, .runsEnded),
             (.cancelled, .deadlinePassed), (.cancelled, .cancelled):
             return []
@@ -111,7 +119,7 @@ package struct ServiceStateMachine: Equatable {
             return [.finish]
         }
         switch phase {
-        case .draining where ended.contains(.agents):
+        case .draining where ended.contains(.agents) && areEmittersDone:
             phase = .endingRuns
             return [.endRuns]
         case .closing where ended.contains(.server) && !isRuntimeStopped:

@@ -73,6 +73,9 @@ struct StreamEndpoint: Sendable {
         services.consumers?.finish()
     }
 
+    /// The programs that emit, over WebSocket and otherwise.
+    var outsideEmitters: OutsideEmitters { services.outsideEmitters }
+
     /// Those who follow a thread over WebSocket.
     func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
         try await services.delivery.subscribers(of: thread)

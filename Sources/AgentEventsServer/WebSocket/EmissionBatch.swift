@@ -16,7 +16,7 @@ struct EmissionBatch: Sendable {
     private func emit(_ request: EmitRequest, _ tag: RequestTag?) async -> EmissionReply {
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: request.user ?? principal.user, thread: request.thread)
-            let receipt = try await context.emit(request.drafts, key: request.key)
+            let receipt = try await context.emit(request.drafts, key: request.key, host: .outside)
             return EmissionReply(
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))

@@ -20,4 +20,5 @@ struct StreamServices: Sendable {
     let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
+    var outsideEmitters = OutsideEmitters()
 }

@@ -10,6 +10,10 @@ extension StreamSession {
         guard received.isInTime else {
             throw .stopsEmissions(in: request.thread)
         }
+        if !hasEmitted {
+            hasEmitted = true
+            services.outsideEmitters.didBeginEmitting()
+        }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
         emissions.enqueue(request, received.message.tag, byteCount: received.byteCount)

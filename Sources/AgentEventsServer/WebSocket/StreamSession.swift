@@ -23,6 +23,8 @@ final class StreamSession {
     /// On their way to the client, part by part.
     var snapshotWrites: [SnapshotWrite] = []
     var isWritingSnapshots = false
+    /// Whether the client has emitted something.
+    var hasEmitted = false
     private(set) var isEnded = false
 
     init(
@@ -78,6 +80,7 @@ final class StreamSession {
         snapshotWrites = []
         order.end()
         loop.onLoop.remove(self, on: loop)
+        if hasEmitted { services.outsideEmitters.didEndEmitting() }
         services.delivery.sessions.didEnd()
     }
 

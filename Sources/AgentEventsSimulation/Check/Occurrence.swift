@@ -1,6 +1,7 @@
 /// What happened in a simulation, counted: one in which nothing goes wrong proves nothing.
 package enum Occurrence: Int, CaseIterable, Sendable {
-    case eventCommitted, eventRejected, commitMade, runFailedAsLost, workClosedByEnd, emissionAcknowledged
+    case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd,
+        emissionAcknowledged
     case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
     case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
     case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed

@@ -65,9 +65,9 @@ final class SimulatedLog {
 
     /// The last commits are lost.
     ///
-    /// - Returns: how many events went.
+    /// - Returns: how many events went, and from which threads.
     /// - Throws: ``InvariantViolation`` when what is left is not in order.
-    func lose(_ count: Int) throws(InvariantViolation) -> Int {
+    func lose(_ count: Int) throws(InvariantViolation) -> (eventCount: Int, threads: [Int]) {
         var eventCount = 0
         var affected: Set<Int> = []
         for _ in 0..<min(count, Self.losableCommitCount) {
@@ -83,6 +83,6 @@ final class SimulatedLog {
         for thread in affected.sorted() {
             if let violation = threads[thread].judgeAnew() { throw violation }
         }
-        return eventCount
+        return (eventCount, affected.sorted())
     }
 }

@@ -6,6 +6,7 @@ struct SimulatedThread {
     private struct Mark {
         var type: EventType
         var run: RunID?
+        var host: RunHost
     }
 
     let owner: ThreadOwner
@@ -18,7 +19,8 @@ struct SimulatedThread {
     /// Events that were committed, and went with a power loss.
     private(set) var lost: Set<EventID> = []
     private var runs: Set<RunID> = []
-    private var openRuns: [RunID: UInt64] = [:]
+    /// In the order of their starts.
+    private(set) var openRuns: [OpenRun] = []
     private var check = EventSequenceCheck()
 
     init(owner: ThreadOwner) { self.owner = owner }
@@ -31,7 +33,7 @@ struct SimulatedThread {
         return ThreadRecord(
             user: owner.user, head: head,
             oldest: event(firstKept)?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
-            runs: runs, firstOpenSequence: openRuns.values.min())
+            runs: runs, openRuns: openRuns)
     }
 
     func event(_ sequence: UInt64) -> StoredEvent? {
@@ -46,18 +48,19 @@ struct SimulatedThread {
             return InvariantViolation(.denseOrder, "the log is at \(head) and is given \(entry.id)")
         }
         events.append(StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
-        marks.append(Mark(type: entry.type, run: entry.run))
-        note(entry.type, entry.run, at: entry.id.sequence)
+        let mark = Mark(type: entry.type, run: entry.run, host: entry.host)
+        marks.append(mark)
+        note(mark, at: entry.id.sequence)
         return judge(entry.bytes, entry.id)
     }
 
-    private mutating func note(_ type: EventType, _ run: RunID?, at sequence: UInt64) {
-        guard let run else { return }
-        if type == .agentStarted {
+    private mutating func note(_ mark: Mark, at sequence: UInt64) {
+        guard let run = mark.run else { return }
+        if mark.type == .agentStarted {
             runs.insert(run)
-            openRuns[run] = sequence
-        } else if type.endsRun {
-            openRuns[run] = nil
+            openRuns.append(OpenRun(run: run, sequence: sequence, host: mark.host))
+        } else if mark.type.endsRun {
+            openRuns.removeAll { $0.run == run }
         }
     }
 
@@ -79,7 +82,7 @@ struct SimulatedThread {
     }
 
     /// Behind which event a context reads to be rebuilt.
-    var rebuiltAfter: UInt64 { (openRuns.values.min() ?? head) - min(1, head) }
+    var rebuiltAfter: UInt64 { (openRuns.first?.sequence ?? head) - min(1, head) }
 
     // MARK: Reading
 
@@ -104,7 +107,7 @@ struct SimulatedThread {
     ///
     /// - Returns: how many.
     mutating func trim(_ count: Int) -> Int {
-        let target = min(firstKept + UInt64(count), head + 1, openRuns.values.min() ?? .max)
+        let target = min(firstKept + UInt64(count), head + 1, openRuns.first?.sequence ?? .max)
         guard target > firstKept else { return 0 }
         let trimmed = Int(target - firstKept)
         for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type == .agentStarted {
@@ -121,9 +124,9 @@ struct SimulatedThread {
         marks.removeLast(count)
         for key in lostKeys { keys[key] = nil }
         runs = []
-        openRuns = [:]
+        openRuns = []
         for (index, mark) in marks.enumerated() {
-            note(mark.type, mark.run, at: UInt64(index + 1))
+            note(mark, at: UInt64(index + 1))
         }
         for mark in marks.prefix(Int(firstKept - 1)) where mark.type == .agentStarted {
             if let run = mark.run { runs.remove(run) }

@@ -46,6 +46,12 @@ struct Producer {
         return new
     }
 
+    /// Leaves the run as it is, and begins another one.
+    mutating func giveUp() {
+        request = nil
+        script.forget()
+    }
+
     /// The service is gone, and with it an agent that ran in it.
     mutating func serviceEnded() {
         state = .free

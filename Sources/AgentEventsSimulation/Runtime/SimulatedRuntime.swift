@@ -73,7 +73,7 @@ final class SimulatedRuntime {
 
     func isOpen(_ run: RunID, in thread: Int) -> Bool { contexts[thread]?.isOpen(run) ?? false }
 
-    func openRootRuns(in thread: Int) -> [RunID] { contexts[thread]?.openRootRuns ?? [] }
+    func openHostedRuns(in thread: Int) -> [RunID] { contexts[thread]?.openHostedRuns ?? [] }
 
     // MARK: Emissions
 
@@ -82,14 +82,28 @@ final class SimulatedRuntime {
         uncommittedKeys[key] ?? log.threads[thread].keys[key].map { ($0, 0) }
     }
 
+    /// Ends what is overdue in a thread whose context is open.
+    ///
+    /// - Returns: how many events that took.
+    func endOverdue(in thread: Int, at time: Timestamp) throws(InvariantViolation) -> Int {
+        guard !isClosed, let entries = try contexts[thread]?.endOverdue(at: time), !entries.isEmpty else { return 0 }
+        guard case .enqueued(_, _, let wake) = commit.offer(entries, key: nil) else { return 0 }
+        if case .writer = wake { isWriterAsleep = false }
+        pendingByteCount += entries.reduce(0) { $0 + $1.bytes.count }
+        return entries.count
+    }
+
     /// The context of the thread is open.
     func emit(
         _ drafts: [EventDraft],
         in thread: Int,
         key: IdempotencyKey? = nil,
+        host: RunHost = .process,
         at time: Timestamp
     ) throws(InvariantViolation) -> EmitOutcome {
-        guard !isClosed, let outcome = try contexts[thread]?.accept(drafts, at: time) else { return .unavailable }
+        guard !isClosed else { return .unavailable }
+        _ = try endOverdue(in: thread, at: time)
+        guard let outcome = try contexts[thread]?.accept(drafts, host: host, at: time) else { return .unavailable }
         guard case .accepted(let accepted) = outcome else {
             guard case .rejected(let violation) = outcome else { preconditionFailure("accepted or rejected") }
             return .rejected(violation)

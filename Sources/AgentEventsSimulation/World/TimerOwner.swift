@@ -8,5 +8,6 @@ enum TimerOwner: Hashable {
     case closeDeadline(client: Int)
     case saveAcknowledgements
     case leave
+    case deadlines
     case start
 }

@@ -25,7 +25,9 @@ extension World {
             counts[.powerLost] += 1
             try endService(keepsCommit: false, &random)
             let lost = try log.lose(1 + random.below(8))
-            counts[.eventsLost] += lost
+            counts[.eventsLost] += lost.eventCount
+            // A program that was told of events which are gone gives its run up.
+            for thread in lost.threads where producers[thread].isRemote { producers[thread].giveUp() }
         case .logFailure:
             guard let service, service.runtime.underWay != nil else { return false }
             counts[.logFailed] += 1
@@ -83,12 +85,12 @@ extension World {
         }
     }
 
-    /// The service announces its end, and ends its agents.
+    /// The service announces its end, and ends its agents. Programs elsewhere go on until it leaves.
     private func drain(_ service: SimulatedService) throws(InvariantViolation) {
         service.drain()
         _ = service.runtime.slots.close()
         for thread in producers.indices {
-            for run in service.runtime.openRootRuns(in: thread) {
+            for run in service.runtime.openHostedRuns(in: thread) {
                 let cancelled = AgentCancelled(reason: "the service stops", durationMilliseconds: 0)
                 _ = try service.runtime.emit([EventDraft(run: run, .agentCancelled(cancelled))], in: thread, at: time)
             }

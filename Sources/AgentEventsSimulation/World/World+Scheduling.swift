@@ -107,6 +107,8 @@ extension World {
 
     private var isAtRest: Bool {
         guard let service, service.spread == nil, service.takesEvents else { return false }
+        // Those of programs elsewhere end when nothing comes for them.
+        guard log.threads.allSatisfy({ !$0.hasOpenRuns }) else { return false }
         return clients.allSatisfy(\.isSettled)
     }
 

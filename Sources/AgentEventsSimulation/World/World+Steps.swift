@@ -147,7 +147,7 @@ extension World {
             producers[thread].request = nil
             return producers[thread].script.forget()
         }
-        switch try runtime.emit(request.drafts, in: thread, key: request.key, at: time) {
+        switch try runtime.emit(request.drafts, in: thread, key: request.key, host: .outside, at: time) {
         case .unavailable: break
         case .rejected(let violation):
             producers[thread].request = nil

@@ -45,12 +45,26 @@ extension World {
             service.leave()
             for waiter in service.runtime.close() { resume(waiter, &random) }
             for thread in producers.indices { touchProducer(thread) }
+        case .deadlines:
+            setTimer(.deadlines, after: Self.deadlineMilliseconds)
+            try sweepDeadlines()
         case .start:
             startService()
         }
     }
 
-    /// Another process opens the log, and ends the runs that were open.
+    private static let deadlineMilliseconds: Int64 = 1000
+
+    /// Mirrors `DeadlineSweep`: ends what is overdue in threads in which nothing happens.
+    private func sweepDeadlines() throws(InvariantViolation) {
+        guard let service, service.takesEvents else { return }
+        for thread in producers.indices where log.threads[thread].hasOpenRuns {
+            guard try service.runtime.openContext(thread) != nil else { continue }
+            if try service.runtime.endOverdue(in: thread, at: time) > 0 { counts[.runEndedAsIdle] += 1 }
+        }
+    }
+
+    /// Another process opens the log, and ends the runs that the one before hosted.
     func startService() {
         processCount += 1
         let threadsWithOpenRuns = log.open()
@@ -64,6 +78,7 @@ extension World {
             fail(error)
         }
         for loop in service.loops { setTimer(.sweep(loop: loop.number), after: limits.sweepMilliseconds) }
+        setTimer(.deadlines, after: Self.deadlineMilliseconds)
     }
 
     /// Mirrors `AgentRuntime.closeLostRuns`: thread after thread, each when what was emitted before is committed.
@@ -79,9 +94,9 @@ extension World {
     }
 
     private func endLostRuns(in thread: Int, _ runtime: SimulatedRuntime) throws(InvariantViolation) {
-        let failure = RunFailure(code: "run.lost", message: "the process ended before the run did", retryable: true)
-        for run in runtime.openRootRuns(in: thread) {
-            let draft = EventDraft(run: run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0)))
+        for run in runtime.openHostedRuns(in: thread) where runtime.isOpen(run, in: thread) {
+            let draft = EventDraft(
+                run: run, .agentFailed(AgentFailed(error: .lostWithProcess, durationMilliseconds: 0)))
             guard case .accepted = try runtime.emit([draft], in: thread, at: time) else {
                 throw InvariantViolation(.runsEnd, "run \(run) of \(threadID(thread)) cannot be ended")
             }

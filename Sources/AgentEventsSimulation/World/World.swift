@@ -180,7 +180,7 @@ final class World {
         switch owner {
         case .reconnect(let client), .acknowledgements(let client), .patience(let client), .silence(let client):
             clients[client].stamp
-        case .sweep, .closeDeadline, .saveAcknowledgements, .leave, .start:
+        case .sweep, .closeDeadline, .saveAcknowledgements, .leave, .deadlines, .start:
             processCount
         }
     }

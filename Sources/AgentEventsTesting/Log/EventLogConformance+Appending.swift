@@ -1,23 +1,26 @@
 import AgentEvents
 
 extension EventLogConformance {
-    /// A thread's record has its user, its head, its oldest event, every run it had, and the first open one.
+    /// A thread's record has its user, its head, its oldest event, every run it had, and the open ones with who hosts them.
     public func recordsThreads() async throws {
         var (log, script) = try await opened()
-        let steps: [(type: EventType, run: RunID?, firstOpen: UInt64?)] = [
-            (.userMessage, nil, nil),
-            (.agentStarted, "r_1", 2),
-            (.agentThinking, "r_1", 2),
-            (.agentStarted, "r_2", 2),
-            (.agentCompleted, "r_1", 4),
-            (.agentStarted, "r_3", 4),
-            (.agentFailed, "r_2", 6),
-            (.agentCancelled, "r_3", nil),
-            (.userMessage, nil, nil),
+        let first = OpenRun(run: "r_1", sequence: 2, host: .outside)
+        let second = OpenRun(run: "r_2", sequence: 4)
+        let third = OpenRun(run: "r_3", sequence: 6, host: .outside)
+        let steps: [(type: EventType, run: RunID?, host: RunHost, open: [OpenRun])] = [
+            (.userMessage, nil, .process, []),
+            (.agentStarted, "r_1", .outside, [first]),
+            (.agentThinking, "r_1", .process, [first]),
+            (.agentStarted, "r_2", .process, [first, second]),
+            (.agentCompleted, "r_1", .process, [second]),
+            (.agentStarted, "r_3", .outside, [second, third]),
+            (.agentFailed, "r_2", .process, [third]),
+            (.agentCancelled, "r_3", .process, []),
+            (.userMessage, nil, .process, []),
         ]
         var runs: Set<RunID> = []
         for step in steps {
-            let entry = script.entry("t_1", step.type, run: step.run)
+            let entry = script.entry("t_1", step.type, run: step.run, host: step.host)
             let other = script.entry("t_2", .agentStarted, run: "other_\(entry.id.sequence)".runID)
             try await append(LogCommit(entries: [entry, other], time: .wallClock), to: log)
             if let run = step.run { runs.insert(run) }
@@ -26,7 +29,7 @@ extension EventLogConformance {
                 head: entry.id,
                 oldest: EventID(generation: script.generation, sequence: 1),
                 runs: runs,
-                firstOpenSequence: step.firstOpen
+                openRuns: step.open
             )
             let record = try await log.thread("t_1")
             check(record == expected, "the record at \(entry.id): \(String(describing: record)), not \(expected)")

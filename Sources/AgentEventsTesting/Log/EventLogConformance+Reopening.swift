@@ -1,7 +1,8 @@
 import AgentEvents
 
 extension EventLogConformance {
-    /// A log that is opened again has a new generation, everything it had, and says where runs are open.
+    /// A log that is opened again has a new generation, everything it had, and says where runs are open, and who hosts
+    /// them.
     ///
     /// Checks nothing for a log that cannot be opened again.
     public func keepsEverythingWhenReopened() async throws {
@@ -10,7 +11,9 @@ extension EventLogConformance {
         var keys: [IdempotencyKey: [EventID]] = [:]
         for round in 1...5 {
             let entries = [
-                script.entry("t_1", .agentStarted, run: RunID(stringLiteral: "r_\(round)")),
+                script.entry(
+                    "t_1", .agentStarted, run: RunID(stringLiteral: "r_\(round)"),
+                    host: round % 2 == 0 ? .outside : .process),
                 script.entry("t_2", .agentStarted, run: RunID(stringLiteral: "r_\(round)")),
                 script.entry("t_3"),
                 script.entry("t_2", .agentCompleted, run: RunID(stringLiteral: "r_\(round)")),

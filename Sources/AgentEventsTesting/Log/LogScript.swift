@@ -27,6 +27,7 @@ struct LogScript {
         _ thread: ThreadID,
         _ type: EventType = .custom,
         run: RunID? = nil,
+        host: RunHost = .process,
         text: String = ""
     ) -> LogEntry {
         let id = EventID(generation: generation, sequence: heads[thread, default: 0] + 1)
@@ -36,7 +37,7 @@ struct LogScript {
         let json = "{\"type\":\"\(type.rawValue)\",\"id\":\"\(id)\",\"thread_id\":\"\(thread)\",\"x\":\"\(text)\"}"
         let bytes = Array(json.utf8)
         events.append(StoredEvent(thread: thread, id: id, bytes: bytes))
-        return LogEntry(owner: owner, id: id, type: type, run: run, bytes: bytes)
+        return LogEntry(owner: owner, id: id, type: type, run: run, host: host, bytes: bytes)
     }
 
     /// A commit of the next events of some threads, one for each mention.

@@ -2,7 +2,7 @@ internal import AgentEvents
 
 /// A recorded event, made into one that can be emitted: without what is given when an event is accepted.
 struct RecordedDraft {
-    let draft: NumberedDraft
+    private(set) var draft: NumberedDraft
     let thread: ThreadID
     /// When it happened; `nil` when the line does not say.
     let time: Timestamp?
@@ -30,5 +30,24 @@ struct RecordedDraft {
         }
         for name in ["id", "seq", "from_seq", "time", "thread_id"] { members[name] = nil }
         draft = NumberedDraft(line: line.number, value: .object(members))
+    }
+
+    /// A request for approval expires as long after its new time as it did after the recorded one, so that the recorded
+    /// answer is in time again.
+    ///
+    /// - Parameters:
+    ///   - now: when it is emitted.
+    ///   - speed: how many times faster than recorded the rest comes; 0 for without pauses.
+    mutating func moveExpiry(to now: Timestamp, speed: Double) {
+        guard case .object(var members) = draft.value, members["type"]?.stringValue == "approval_requested",
+            case .object(var data)? = members["data"], let time,
+            let expiresAt = data["expires_at"]?.stringValue.flatMap({ Timestamp(rfc3339: $0) })
+        else { return }
+        let wait = Double(expiresAt.milliseconds(since: time)) / (speed > 0 ? min(speed, 1) : 1)
+        let moved = Timestamp(milliseconds: now.milliseconds + Int64(min(wait, 1e15)))
+        guard Timestamp.writable.contains(moved) else { return }
+        data["expires_at"] = .string(moved.rfc3339)
+        members["data"] = .object(data)
+        draft = NumberedDraft(line: draft.line, value: .object(members))
     }
 }

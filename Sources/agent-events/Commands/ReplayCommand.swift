@@ -50,11 +50,12 @@ struct ReplayCommand: AsyncParsableCommand {
                 let start = clock.now
                 var batch = ReplayBatch()
                 while let line = try reader.next() {
-                    guard let event = try RecordedDraft(line, thread: thread) else { continue }
+                    guard var event = try RecordedDraft(line, thread: thread) else { continue }
                     let due = pace.due(event.time).map { start.advanced(by: $0) }
                     let mustWait = due.map { $0 > clock.now } ?? false
                     if mustWait || !batch.takes(event) { try await batch.send(with: sender) }
                     if let due, mustWait { try await clock.sleep(until: due) }
+                    event.moveExpiry(to: WallClock.system.now(), speed: speed)
                     batch.append(event)
                 }
                 try await batch.send(with: sender)

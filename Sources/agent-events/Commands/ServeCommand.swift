@@ -62,6 +62,14 @@ struct ServeCommand: AsyncParsableCommand {
             "Trim the oldest events when those of all threads take more bytes. Default: keep all.", valueName: "bytes"))
     var retainBytes: Int64?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long nothing may come for a run that a program outside emits, before it ends as lost: a number with s, "
+                + "m, h or d, from 1s to 24h. Default: 15m.",
+            valueName: "time"),
+        transform: { text throws in try EmittedRunTimeout.read(text) })
+    var emittedRunTimeout: Duration?
+
     @Option(help: "How clients show who they are. With none, only loopback addresses are possible.")
     var auth = Authentication.none
 
@@ -182,6 +190,7 @@ struct ServeCommand: AsyncParsableCommand {
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
+        if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger,

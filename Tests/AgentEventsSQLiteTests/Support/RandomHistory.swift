@@ -71,6 +71,7 @@ struct RandomHistory {
             id: EventID(generation: generation, sequence: heads[thread, default: 1]),
             type: type,
             run: run,
+            host: type == .agentStarted && runCount % 2 == 0 ? .outside : .process,
             bytes: (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
         )
     }

@@ -9,7 +9,7 @@ final class ReferenceEventLog: EventLog {
         case losesAnEvent, swapsEvents, changesBytes, mixesThreads
         case ignoresTheCount, ignoresTheByteCount, alwaysReachesTheEnd, neverReachesTheEnd, keepsTheOffset
         case acceptsGaps, acceptsRepeats, keepsPartOfARefusedCommit
-        case forgetsRuns, forgetsOpenRuns, namesTheWrongUser, namesTheWrongOldest
+        case forgetsRuns, forgetsOpenRuns, forgetsHosts, namesTheWrongUser, namesTheWrongOldest
         case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, keepsKeysOfARefusedCommit
         case tearsCommits, acknowledgesEarly
         case keepsTheGeneration, losesTheTail, forgetsWhereRunsAreOpen
@@ -19,7 +19,7 @@ final class ReferenceEventLog: EventLog {
         var user: UserID
         var events: [StoredEvent] = []
         var runs: Set<RunID> = []
-        var open: [(run: RunID, sequence: UInt64)] = []
+        var open: [OpenRun] = []
     }
 
     private struct Key: Hashable {
@@ -112,7 +112,8 @@ final class ReferenceEventLog: EventLog {
         thread.events.append(event)
         if let run = entry.run, entry.type == .agentStarted {
             thread.runs.insert(run)
-            thread.open.append((run, entry.id.sequence))
+            let host = fault == .forgetsHosts ? .process : entry.host
+            thread.open.append(OpenRun(run: run, sequence: entry.id.sequence, host: host))
         } else if let run = entry.run, entry.type.endsRun {
             thread.open.removeAll { $0.run == run }
         }
@@ -170,7 +171,7 @@ final class ReferenceEventLog: EventLog {
                 head: head.id,
                 oldest: fault == .namesTheWrongOldest ? head.id : oldest.id,
                 runs: fault == .forgetsRuns ? Set(thread.open.map(\.run)) : thread.runs,
-                firstOpenSequence: fault == .forgetsOpenRuns ? nil : thread.open.map(\.sequence).min()
+                openRuns: fault == .forgetsOpenRuns ? [] : thread.open
             )
         }
     }

@@ -174,4 +174,76 @@ struct DrainTests {
             }
         }
     }
+
+    // MARK: Programs outside
+
+    private static func event(_ type: String, _ data: String = "{}", agent: Bool = false) -> String {
+        let name = agent ? #""agent":"guide","# : ""
+        return #"{"type":"\#(type)","run_id":"r_1",\#(name)"data":\#(data)}"#
+    }
+
+    private static let start = event("agent_started", agent: true)
+    private static let progress = event("agent_progress", #"{"fraction":0.5}"#)
+    private static let end = event("agent_completed", #"{"duration_ms":1}"#)
+
+    private static func emit(_ event: String, _ socket: RawWebSocket) async throws {
+        try await socket.send(#"{"op":"emit","thread_id":"t_7","events":[\#(event)]}"#)
+        #expect(try await socket.messages(until: "emitted").message["cursors"] != nil)
+    }
+
+    private static func post(_ event: String, _ service: RunningService) async throws {
+        #expect(try await service.client.post("/v1/threads/t_7/events", event).status == 201)
+    }
+
+    @Test func programsOutsideFinishTheirRunsWhileTheServiceDrains() async throws {
+        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+            try await service.withWebSocket { socket in
+                try await Self.emit(Self.start, socket)
+                await service.shutDown()
+                _ = try await socket.messages(until: "drain")
+                for _ in 0..<3 {
+                    try await Self.emit(Self.progress, socket)
+                    let posted = try await service.client.post("/v1/threads/t_7/events", Self.progress)
+                    #expect(posted.status == 201)
+                    #expect(posted.headers["retry-after"] == "1")
+                }
+                let refused = try await service.client.post("/v1/threads/t_7/events", Self.start)
+                #expect(refused.status == 409)
+                #expect(refused.headers["retry-after"] == "1")
+                try await Self.emit(Self.end, socket)
+                // Nobody needs the rest of the time.
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await service.runtime.log.thread("t_7")?.head.sequence == 8)
+            }
+        }
+    }
+
+    @Test func whatIsNotFinishedInTimeStaysOpen() async throws {
+        let log = InMemoryEventLog()
+        try await withRunningService(log: log, configure: { $0.shutdownGraceSeconds = 2 }) { service in
+            try await service.withWebSocket { socket in
+                try await Self.emit(Self.start, socket)
+                await service.shutDown()
+                #expect(try await socket.messages(until: "drain").events.isEmpty)
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+        }
+        log.close()
+        #expect(try await log.thread("t_7")?.openRuns == [OpenRun(run: "r_1", sequence: 1, host: .outside)])
+        try await withRunningService(log: log) { service in try await Self.post(Self.end, service) }
+        #expect(try await log.thread("t_7")?.openRuns == [])
+    }
+
+    @Test func nobodyWaitsForAProgramThatIsGone() async throws {
+        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+            try await service.withWebSocket { socket in try await Self.emit(Self.start, socket) }
+        }
+    }
+
+    @Test func nobodyWaitsForARunThatWaitsForAPerson() async throws {
+        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+            let asked = Self.event("approval_requested", #"{"approval_id":"a_1","prompt":"May I?"}"#)
+            for event in [Self.start, asked] { try await Self.post(event, service) }
+        }
+    }
 }

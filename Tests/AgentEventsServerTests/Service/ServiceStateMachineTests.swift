@@ -14,8 +14,9 @@ struct ServiceStateMachineTests {
         Walk(
             testDescription: "a graceful shutdown",
             steps: [
-                (.shutdownRequested, [.beginDrain]), (.ended(.agents), [.endRuns]), (.runsEnded, [.closeConnections]),
-                (.agentsDeadlinePassed, []), (.ended(.server), [.stopRuntime]), (.ended(.runtime), [.finish]),
+                (.shutdownRequested, [.beginDrain]), (.emittersDone, []), (.ended(.agents), [.endRuns]),
+                (.runsEnded, [.closeConnections]), (.agentsDeadlinePassed, []), (.ended(.server), [.stopRuntime]),
+                (.ended(.runtime), [.finish]),
                 (.deadlinePassed, []), (.cancelled, []),
             ]),
         Walk(
@@ -23,6 +24,20 @@ struct ServiceStateMachineTests {
             steps: [
                 (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]), (.ended(.agents), []),
                 (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]), (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "programs outside that are in the middle of a run",
+            steps: [
+                (.shutdownRequested, [.beginDrain]), (.ended(.agents), []), (.emittersDone, [.endRuns]),
+                (.emittersDone, []), (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]),
+                (.ended(.runtime), [.finish]),
+            ]),
+        Walk(
+            testDescription: "programs outside that are not done in time",
+            steps: [
+                (.shutdownRequested, [.beginDrain]), (.ended(.agents), []), (.agentsDeadlinePassed, [.endRuns]),
+                (.emittersDone, []), (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]),
+                (.ended(.runtime), [.finish]),
             ]),
         Walk(
             testDescription: "agents that ignore their cancellation",
@@ -41,8 +56,8 @@ struct ServiceStateMachineTests {
         Walk(
             testDescription: "connections that do not close in time",
             steps: [
-                (.shutdownRequested, [.beginDrain]), (.ended(.agents), [.endRuns]), (.runsEnded, [.closeConnections]),
-                (.deadlinePassed, [.cancelParts]), (.ended(.runtime), []),
+                (.shutdownRequested, [.beginDrain]), (.ended(.agents), []), (.emittersDone, [.endRuns]),
+                (.runsEnded, [.closeConnections]), (.deadlinePassed, [.cancelParts]), (.ended(.runtime), []),
                 (.ended(.server), [.finish]),
             ]),
         Walk(
@@ -73,7 +88,8 @@ struct ServiceStateMachineTests {
         Walk(
             testDescription: "a server that ends first",
             steps: [
-                (.shutdownRequested, [.beginDrain]), (.ended(.server), []), (.ended(.agents), [.endRuns]),
+                (.shutdownRequested, [.beginDrain]), (.ended(.server), []), (.ended(.agents), []),
+                (.emittersDone, [.endRuns]),
                 (.runsEnded, [.closeConnections, .stopRuntime]), (.ended(.runtime), [.finish]),
             ]),
     ]

@@ -108,6 +108,9 @@ struct OrderModel {
             return isOpenCall(event.item, in: run) && tool == event.tool ? nil : .callNotOpen
         }
         if event.kind == .fail || event.kind == .cancel { return nil }
+        if event.kind == .answer {
+            return has(run, .ask, event.item) && !has(run, .answer, event.item) ? nil : .approvalNotOpen
+        }
         if isPaused(run) { return event.kind == .resume ? nil : .paused }
         return brokenRuleOfWork(event, run, own)
     }
@@ -140,15 +143,13 @@ struct OrderModel {
             if has(run, .ask, event.item) { return .approvalReused }
             if let call = event.call, !isOpenCall(call, in: run) { return .callNotOpen }
             return nil
-        case .answer:
-            return has(run, .ask, event.item) && !has(run, .answer, event.item) ? nil : .approvalNotOpen
         case .resume:
             return .notPaused
         case .complete:
             if !openings(in: run).isEmpty { return .workOpen }
             let isWhole = hasThought && own.contains { $0.kind == .callEnd }
             return policy == .canonical && !isWhole ? .notCanonical : nil
-        case .start, .think, .progress, .callEnd, .pause, .fail, .cancel, .custom, .userMessage, .stateUpdate:
+        case .start, .think, .progress, .callEnd, .answer, .pause, .fail, .cancel, .custom, .userMessage, .stateUpdate:
             return nil
         }
     }

@@ -44,7 +44,7 @@ enum OrderTable {
         ask             NS  +   +    +   AR   +    AR   PA   PA   PA   AE   AE   AE   +    +    +    +    +
         ask-new         NS  +   +    +   +    +    +    PA   PA   PA   AE   AE   AE   +    +    +    +    +
         ask-for-call    NS  CN  +    CN  CN   CN   CN   PA   PA   PA   AE   AE   AE   CN   CN   +    CN   CN
-        answer          NS  AN  AN   AN  +    AN   AN   PA   PA   PA   AE   AE   AE   AN   AN   AN   AN   AN
+        answer          NS  AN  AN   AN  +    AN   AN   AN   AN   +    AE   AE   AE   AN   AN   AN   AN   AN
         pause           NS  +   +    +   +    +    +    PA   PA   PA   AE   AE   AE   +    +    +    +    +
         resume          NS  NP  NP   NP  NP   NP   NP   +    +    +    AE   AE   AE   NP   NP   NP   NP   NP
         complete        NS  +   WO   WO  WO   WO   +    PA   PA   PA   AE   AE   AE   NC   NC   WO   +    WO

@@ -26,7 +26,7 @@ import Testing
                         while !beginning.hasHappened { await Task.yield() }
                         // Sometimes between two steps of the end.
                         for _ in 0..<round % 4 { await Task.yield() }
-                        await #expect(throws: Never.self) { try await context.cancelOpenRuns(reason: "elsewhere") }
+                        await #expect(throws: Never.self) { try await context.cancelHostedRuns(reason: "elsewhere") }
                     }
                 }
             }
@@ -37,7 +37,7 @@ import Testing
         try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
             _ = await #expect(throws: Broken.self) {
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
-                    try await run.context.cancelOpenRuns(reason: "elsewhere")
+                    try await run.context.cancelHostedRuns(reason: "elsewhere")
                     throw Broken()
                 }
             }
@@ -49,7 +49,7 @@ import Testing
             _ = await #expect(throws: Broken.self) {
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                     try await run.tool("search", arguments: ["q": "x"]) { _ in
-                        try await run.context.cancelOpenRuns(reason: "elsewhere")
+                        try await run.context.cancelHostedRuns(reason: "elsewhere")
                         throw Broken()
                     }
                 }

@@ -41,6 +41,9 @@ struct EventExample: CustomStringConvertible, Sendable {
         EventExample(
             .agentStarted(AgentStarted(input: ["question": "why?"], parentRun: "r_0", parentCall: "c_0")),
             #"{"input":{"question":"why?"},"parent_run_id":"r_0","parent_call_id":"c_0"}"#),
+        EventExample(.agentStarted(AgentStarted(idleTimeoutMilliseconds: 1000)), #"{"idle_timeout_ms":1000}"#),
+        EventExample(
+            .agentStarted(AgentStarted(idleTimeoutMilliseconds: 86_400_000)), #"{"idle_timeout_ms":86400000}"#),
         EventExample(
             .agentThinking(AgentThinking(thought: "th_1", text: "hm …\n")), #"{"thought_id":"th_1","text":"hm …\n"}"#),
         EventExample(.agentProgress(AgentProgress()), "{}"),

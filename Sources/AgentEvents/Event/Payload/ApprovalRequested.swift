@@ -8,7 +8,8 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var prompt: String
     /// JSON Schema of the data that an answer may carry.
     public var schema: JSONValue?
-    /// When the question lapses.
+    /// When the question expires: then `approval_resolved`, decision `expired`, is logged without anybody's doing, and no
+    /// later answer is taken. One that is past already expires at once.
     public var expiresAt: Timestamp?
 
     public init(

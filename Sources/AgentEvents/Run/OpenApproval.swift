@@ -1,0 +1,7 @@
+/// A request for approval that is not answered.
+struct OpenApproval: Hashable, Sendable {
+    /// The call that waits for it.
+    var call: CallID?
+    /// When it expires; `nil` for never.
+    var expiresAt: Timestamp?
+}

@@ -1,0 +1,22 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// Tells clients of a service that stops when to come back. Until its end they may still send events.
+struct DrainNotice: RouterMiddleware {
+    typealias Context = BasicRequestContext
+
+    let readiness: Readiness
+
+    func handle(
+        _ request: Request,
+        context: BasicRequestContext,
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        if readiness.phase == .stopping, response.headers[.retryAfter] == nil {
+            response.headers[.retryAfter] = Response.retrySeconds
+        }
+        return response
+    }
+}

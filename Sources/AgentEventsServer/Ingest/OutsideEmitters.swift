@@ -1,0 +1,29 @@
+import Synchronization
+
+/// The programs outside that emit: those on a connection, for as long as it is open, and those that send requests.
+package final class OutsideEmitters: Sendable {
+    private struct State {
+        var connectionCount = 0
+        var lastRequest: ContinuousClock.Instant?
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Something was emitted on a connection for the first time.
+    package func didBeginEmitting() { state.withLock { $0.connectionCount += 1 } }
+
+    /// A connection on which something was emitted is gone.
+    package func didEndEmitting() { state.withLock { $0.connectionCount -= 1 } }
+
+    /// A request with events has come.
+    package func didRequest(at time: ContinuousClock.Instant = .now) { state.withLock { $0.lastRequest = time } }
+
+    /// Whether one of them may emit more: it has a connection, or sent a request a while ago at most.
+    package func mayEmit(silentFor silence: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { state in
+            state.connectionCount > 0 || state.lastRequest.map { now - $0 < silence } ?? false
+        }
+    }
+}

@@ -1,0 +1,12 @@
+internal import ArgumentParser
+
+/// Reads how long nothing may come for a run that a program outside emits.
+enum EmittedRunTimeout {
+    static func read(_ text: String) throws -> Duration {
+        guard let seconds = RetentionAge.seconds(text), seconds <= 86_400 else {
+            throw ValidationError(
+                "the time is a number from 1 and s, m, h or d, from 1s to 24h: 90s, 15m, 2h, 1d; not \(text)")
+        }
+        return .seconds(seconds)
+    }
+}
