@@ -10,7 +10,7 @@ package struct GivenEvents: Hashable, Sendable {
         var generation: UInt64
     }
 
-    /// So many generations are remembered at least; of those before, only that they were lower.
+    /// At least this many generations are remembered; of those before, only that they were lower.
     private static let earlierPartCount = 64
 
     /// The part that ``last`` is in; `nil` as long as nothing was given.
@@ -19,11 +19,11 @@ package struct GivenEvents: Hashable, Sendable {
     private var earlier: [Part] = []
     /// Whether the reader may know of events before the first one given, from an earlier time.
     private var reachesBack: Bool
-    /// The last event given, or the one that the reader begins behind; `nil` for none.
+    /// The last event given, or the one after which the reader begins; `nil` for none.
     package private(set) var last: EventID?
 
-    /// - Parameter cursor: the event that the reader begins behind; `nil` when it begins with the first one that there is.
-    package init(behind cursor: EventID?) {
+    /// - Parameter cursor: the event after which the reader begins; `nil` when it begins with the first one that there is.
+    package init(after cursor: EventID?) {
         reachesBack = cursor != nil
         last = cursor
         part = cursor.map { Part(first: $0.sequence, generation: $0.generation) }

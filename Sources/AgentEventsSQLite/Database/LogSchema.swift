@@ -48,6 +48,10 @@ enum LogSchema {
                 try LogDatabase.setMeta(name, to: 0, in: database)
             }
         }
+        // Keys of an earlier version have none.
+        migrator.registerMigration("digests of keys, blocks AEB3") { database in
+            try database.execute(sql: "ALTER TABLE keyed ADD COLUMN digest BLOB")
+        }
         return migrator
     }
 }

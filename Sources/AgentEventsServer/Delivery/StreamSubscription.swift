@@ -14,7 +14,7 @@ final class StreamSubscription {
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
     /// The events written.
-    private var sent = GivenEvents(behind: nil)
+    private var sent = GivenEvents(after: nil)
     private var startSequence: UInt64 = 0
     /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
     private var isCleared = false
@@ -35,7 +35,7 @@ final class StreamSubscription {
     /// The place in the log was looked up.
     func opened(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
-        sent = GivenEvents(behind: opened.cursor)
+        sent = GivenEvents(after: opened.cursor)
         startSequence = opened.after
         acknowledgements.resume(at: opened.acknowledged)
         act(machine.opened(after: opened.after, end: opened.end, head: visibleHead))
@@ -49,7 +49,7 @@ final class StreamSubscription {
     /// - Returns: how many events were sent.
     func didRead(_ page: PageRead.Page) -> Int {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            sent = GivenEvents(behind: trim.cursor)
+            sent = GivenEvents(after: trim.cursor)
             session.subscription(self, isTrimmedUpTo: trim, snapshot: page.snapshot)
         }
         guard var cursor = machine.cursor else { return 0 }
@@ -63,7 +63,7 @@ final class StreamSubscription {
                 }
             } else {
                 // A state is no event.
-                sent = GivenEvents(behind: last)
+                sent = GivenEvents(after: last)
                 start = last.sequence
             }
             cursor = last.sequence

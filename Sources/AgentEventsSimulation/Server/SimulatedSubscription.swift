@@ -12,7 +12,7 @@ final class SimulatedSubscription {
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
     /// The events written.
-    private var sent = GivenEvents(behind: nil)
+    private var sent = GivenEvents(after: nil)
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
@@ -38,7 +38,7 @@ final class SimulatedSubscription {
     var lastID: EventID? { sent.last }
 
     func opened(_ found: StartLookUp.Found) {
-        sent = GivenEvents(behind: found.cursor)
+        sent = GivenEvents(after: found.cursor)
         acknowledgements.resume(at: found.acknowledged)
         let after = bug == .resumedOffByOne && found.cursor != nil ? found.after + 1 : found.after
         act(machine.opened(after: after, end: found.end, head: loopThread.head))
@@ -51,7 +51,7 @@ final class SimulatedSubscription {
 
     func didRead(_ page: PageLookUp.Page) {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            sent = GivenEvents(behind: trim.cursor)
+            sent = GivenEvents(after: trim.cursor)
             session.subscription(self, isTrimmedUpTo: trim)
         }
         guard var cursor = machine.cursor else { return }

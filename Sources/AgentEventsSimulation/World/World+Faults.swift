@@ -26,6 +26,8 @@ extension World {
             try endService(keepsCommit: false, &random)
             let lost = try log.lose(1 + random.below(8))
             counts[.eventsLost] += lost
+            // As a backup does that is restored.
+            if random.once(in: 2) { log.becomeCopy() }
         case .logFailure:
             guard let service, service.runtime.underWay != nil else { return false }
             counts[.logFailed] += 1

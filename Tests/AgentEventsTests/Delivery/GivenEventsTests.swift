@@ -10,7 +10,7 @@ import Testing
         ("7-13", false),
     ])
     func onlyEventsOfTheHistoryGivenAreIncluded(_ text: String, _ expected: Bool) throws {
-        var given = GivenEvents(behind: try Self.id("4-10"))
+        var given = GivenEvents(after: try Self.id("4-10"))
         given.gave(try Self.id("4-11"), from: 11)
         given.gave(try Self.id("6-13"), from: 12)
         #expect(given.last == EventID("6-13"))
@@ -19,7 +19,7 @@ import Testing
 
     /// A reader that begins with the first event knows of nothing before.
     @Test func fromTheStartNothingIsBefore() throws {
-        var given = GivenEvents(behind: nil)
+        var given = GivenEvents(after: nil)
         #expect(given.last == nil)
         #expect(!given.mayInclude(try Self.id("4-1")))
         given.gave(try Self.id("4-9"), from: 7)
@@ -30,7 +30,7 @@ import Testing
 
     /// However often the generation changes, a bounded number of changes is remembered.
     @Test func manyGenerationsAreForgottenFromTheStart() {
-        var given = GivenEvents(behind: nil)
+        var given = GivenEvents(after: nil)
         for number in 1...1000 as ClosedRange<UInt64> {
             given.gave(EventID(generation: 2 * number, sequence: number), from: number)
         }
