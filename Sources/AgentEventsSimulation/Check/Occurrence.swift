@@ -4,7 +4,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
     case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
     case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed
-    case resetDiverged, resetTrimmed, resetUnknown, trimmedInMidReplay
+    case resetDiverged, resetTrimmed, trimmedInMidReplay
     case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
     case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection
     case cut, halfOpened, stalled, crashed, expired, killed, powerLost, eventsLost, logFailed, trimmed, wireChecked
