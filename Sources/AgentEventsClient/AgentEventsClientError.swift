@@ -30,6 +30,8 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         public static let reset = Code("client.reset")
         /// The cursor is malformed, or of another thread.
         public static let cursorInvalid = Code("cursor.invalid")
+        /// The idempotency key was used for another request.
+        public static let keyConflict = Code("key.conflict")
         /// The thread belongs to another user.
         public static let threadForbidden = Code("thread.forbidden")
 

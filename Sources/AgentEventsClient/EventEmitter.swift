@@ -21,7 +21,8 @@ public final class EventEmitter {
     /// - Parameters:
     ///   - events: drafts as they stand on the wire, without `id`, `seq` and `time`.
     ///   - user: whose thread it is; `nil` for the token's user.
-    ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing.
+    ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
+    ///     is refused with `key.conflict`.
     /// - Returns: the events' cursors, in their order.
     /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``.
     public func emit(

@@ -32,6 +32,8 @@ extension SQLiteEventLog {
         package var readerCount = 4
         /// A page of at most so many events is read on the caller's thread.
         package var inlineReadCount = 16
+        /// Where the generation of each opening comes from.
+        package var generations = GenerationSource.system
         /// The wall clock.
         package var now: @Sendable () -> Timestamp = {
             Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))

@@ -79,7 +79,7 @@ public final class SQLiteEventLog: EventLog {
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
     }
 
-    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try LogReader(connection: try openConnection()).recall(key, in: thread, now: configuration.now())
     }
 

@@ -18,6 +18,23 @@ import Testing
         #expect(machine.acknowledge(Self.cursor(5)) == .wait)
     }
 
+    /// An event of another history may have the number of one that was given.
+    @Test func anEventOfAnotherHistoryWasNotGiven() {
+        var machine = AcknowledgementStateMachine()
+        machine.gave(Self.cursor(5))
+        machine.gave(Self.cursor(6))
+        machine.gave(Self.cursor(8, 7), from: 7)
+        let before = machine
+        for (sequence, generation) in [(5, 2), (6, 4), (7, 3), (7, 6), (8, 3), (8, 8), (4, 4)] as [(UInt64, UInt64)] {
+            #expect(machine.acknowledge(Self.cursor(sequence, generation)) == .reject, "\(generation)-\(sequence)")
+        }
+        #expect(machine == before)
+        // It may have been given that before, in an earlier process.
+        #expect(machine.acknowledge(Self.cursor(4)) == .wait)
+        #expect(machine.acknowledge(Self.cursor(6)) == .wait)
+        #expect(machine.acknowledge(Self.cursor(7, 7)) == .wait)
+    }
+
     @Test func theLastOneCountsAndItNeverGoesBack() {
         var machine = AcknowledgementStateMachine()
         machine.gave(Self.cursor(9))

@@ -91,8 +91,11 @@ import Testing
         plan.newThreads = [StoredThread(number: 9, owner: Self.owner, oldest: entries[0].id)]
         let ids = try #require(
             RisingIDs([2, 3, 5, 900, 901].map { EventID(generation: 3, sequence: $0) }))
-        let key = PlannedKey(thread: 9, key: "k_1", ids: ids, time: Timestamp(milliseconds: -4))
-        plan.keys = [key]
+        let digest = RequestDigest(bytes: 100..<116)
+        let keys = [nil, digest].map {
+            PlannedKey(thread: 9, key: "k_1", ids: ids, digest: $0, time: Timestamp(milliseconds: -4))
+        }
+        plan.keys = keys
         let encoded = BlockEncoder.encode(entries, plan: plan, at: 0, synced: 0)
         try encoded.bytes.withUnsafeBytes { bytes in
             let content = UnsafeRawBufferPointer(rebasing: bytes[BlockHeader.byteCount...])
@@ -103,10 +106,10 @@ import Testing
                 case .event(let thread, let sequence, let mark):
                     read.append("\(thread) \(sequence) \(mark == marks[Int(sequence) - 1])")
                 case .thread(let thread): read.append("\(thread.number) \(thread.owner.thread) \(thread.owner.user)")
-                case .key(let found): read.append("\(found == key)")
+                case .key(let found): read.append("\(found == keys[found.digest == nil ? 0 : 1])")
                 }
             }
-            #expect(read == ["9 t_1 u_1", "9 1 true", "9 2 true", "9 3 true", "9 4 true", "true"])
+            #expect(read == ["9 t_1 u_1", "9 1 true", "9 2 true", "9 3 true", "9 4 true", "true", "true"])
             // Without the rest of the last record, and without its start.
             for cut in 1..<content.count {
                 var reader = BlockReader(
@@ -117,9 +120,9 @@ import Testing
                         _ = try reader.record(head)
                         count += 1
                     }
-                    #expect(count < 6, "cut by \(cut)")
+                    #expect(count < 7, "cut by \(cut)")
                 } catch {
-                    #expect(error.code == .corrupt && count < 6, "cut by \(cut)")
+                    #expect(error.code == .corrupt && count < 7, "cut by \(cut)")
                 }
             }
         }

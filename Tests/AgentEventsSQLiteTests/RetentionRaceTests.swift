@@ -96,7 +96,7 @@ import Testing
                 try await log.close()
                 try await group.waitForAll()
             }
-            #expect(try await log.open().generation == 2)
+            #expect(try await log.open().generation > 1)
             for thread: ThreadID in ["t_1", "t_2", "t_3"] {
                 let record = try #require(try await log.thread(thread))
                 #expect(record.head == EventID(generation: 1, sequence: 200))

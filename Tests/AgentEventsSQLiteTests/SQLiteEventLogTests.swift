@@ -107,7 +107,7 @@ import Testing
             // The first one is none the worse, and the second gets its turn.
             try await first.append(commit(2, generation: 1))
             try await first.close()
-            #expect(try await second.open().generation == 2)
+            #expect(try await second.open().generation > 1)
             #expect(try await second.thread("t_1")?.head.sequence == 2)
             try await second.close()
         }
@@ -144,7 +144,7 @@ import Testing
             }
             #expect(try await log.recall("k_0", in: "t_1") == nil)
             #expect(try await log.recall("k_1", in: "t_1") == nil)
-            #expect(try await log.recall("k_2", in: "t_1") == [EventID(generation: 1, sequence: 3)])
+            #expect(try await log.recall("k_2", in: "t_1")?.ids == [EventID(generation: 1, sequence: 3)])
             try await log.close()
         }
     }

@@ -183,7 +183,8 @@ def reset_case(name, reason, cursor_of):
 reset_case("beyond the end", "unknown", lambda own, foreign: own[-1].partition("-")[0] + "-99")
 reset_case("of a generation that never was", "diverged", lambda own, foreign: "999-2")
 reset_case("of another thread", "unknown", lambda own, foreign: foreign[-1])
-reset_case("the largest there is", "unknown", lambda own, foreign: "18446744073709551615-18446744073709551615")
+reset_case("beyond the end, of a generation that never was", "diverged", lambda own, foreign: "999-99")
+reset_case("the largest there is", "diverged", lambda own, foreign: "18446744073709551615-18446744073709551615")
 
 
 # Drafts -----------------------------------------------------------------------------------------------------------------

@@ -48,12 +48,13 @@ class Answer:
 
 
 class Service:
-    """`agent-events serve --port 0` on a data folder."""
+    """`agent-events serve` on a data folder, or in memory (None), and on a free port unless told otherwise."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=30, before_start=None):
+    def __init__(self, binary, data, *arguments, start_seconds=30, before_start=None, port=0):
         self.output = tempfile.TemporaryFile()
+        place = ["--in-memory"] if data is None else ["--data", str(data)]
         self.process = subprocess.Popen(
-            [str(binary), "serve", "--port", "0", "--data", str(data), *arguments],
+            [str(binary), "serve", "--port", str(port), *place, *arguments],
             stdout=subprocess.PIPE,
             stderr=self.output,
             stdin=subprocess.DEVNULL,

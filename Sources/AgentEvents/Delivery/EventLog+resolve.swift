@@ -1,18 +1,29 @@
 extension EventLog {
     /// Finds out where in a thread a start position is.
+    ///
+    /// - Parameter generation: the log's, of this opening.
     package func resolve(
         _ start: StartPosition,
         in thread: ThreadID,
-        record: ThreadRecord?
+        record: ThreadRecord?,
+        generation: UInt64
     ) async throws(EventLogError) -> ResolvedStart {
-        switch start.lookUp(in: record) {
-        case .resolved(let resolved):
-            return resolved
-        case .compare(let cursor):
-            let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
-            return ResolvedStart(
-                cursor, found: FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed))
+        switch start.lookUp(in: record, generation: generation) {
+        case .resolved(let resolved): resolved
+        case .compare(let cursor): ResolvedStart(cursor, found: try await find(cursor, in: thread))
         }
+    }
+
+    /// Whether an event is one that the thread has or, when all were trimmed, its last one.
+    func holds(_ id: EventID, in thread: ThreadID, record: ThreadRecord) async throws(EventLogError) -> Bool {
+        if id == record.head { return true }
+        guard id.sequence >= record.oldest.sequence, id.sequence < record.head.sequence else { return false }
+        return try await find(id, in: thread).id == id
+    }
+
+    private func find(_ cursor: Cursor, in thread: ThreadID) async throws(EventLogError) -> FoundEvent {
+        let page = try await read(LogRead(.thread(thread, after: cursor.sequence - 1), maximumCount: 1))
+        return FoundEvent(id: page.events.first?.id, isTrimmed: page.skipsTrimmed)
     }
 }
 
@@ -24,17 +35,27 @@ extension StartPosition {
     }
 
     /// What a thread's record alone says about the position.
-    package func lookUp(in record: ThreadRecord?) -> LookUp {
+    ///
+    /// - Parameters:
+    ///   - record: `nil` for a thread without events.
+    ///   - generation: the log's, of this opening.
+    package func lookUp(in record: ThreadRecord?, generation: UInt64) -> LookUp {
         switch self {
         case .start:
             return .resolved(.position(after: (record?.oldest.sequence ?? 1) - 1))
         case .now:
             return .resolved(.position(after: record?.head.sequence ?? 0))
         case .after(let cursor):
-            guard let record, cursor.sequence <= record.head.sequence else { return .resolved(.unknown) }
+            guard let record, cursor.sequence <= record.head.sequence else {
+                // Nobody can have seen an event of this opening that does not exist; one of another opening was in a history
+                // that is not this one: of a log that a crash or a restored backup took the end from, or of another log.
+                return .resolved(cursor.generation == generation ? .unknown : .diverged)
+            }
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
             if cursor == record.head { return .resolved(.position(after: cursor.sequence)) }
-            guard cursor.sequence >= record.oldest.sequence else { return .resolved(.trimmed) }
+            guard cursor.sequence >= record.oldest.sequence else {
+                return .resolved(.trimmed(cursor, oldest: record.oldest))
+            }
             return .compare(cursor)
         }
     }
@@ -56,11 +77,12 @@ package struct FoundEvent: Hashable, Sendable {
 package enum ResolvedStart: Hashable, Sendable {
     /// With the event after this sequence number.
     case position(after: UInt64)
-    /// The log has another event in the cursor's place: it lost events that the reader has seen.
+    /// The cursor is of another history: the log has another event in its place, or none and cannot have had it since it
+    /// was opened. It lost events that the reader has seen, is a restored backup, or is another log.
     case diverged
     /// The cursor's event is older than what the log keeps; whether it ever was one of the thread, nobody can tell.
     case trimmed
-    /// The cursor is beyond the head, or the thread has no event.
+    /// The cursor is beyond the thread's last event, and nobody can have been given it.
     case unknown
 }
 
@@ -69,11 +91,17 @@ extension ResolvedStart {
     package init(_ cursor: Cursor, found: FoundEvent) {
         // Trimmed since the record was read.
         if found.isTrimmed {
-            self = .trimmed
+            self = found.id.map { .trimmed(cursor, oldest: $0) } ?? .trimmed
         } else if found.id == cursor {
             self = .position(after: cursor.sequence)
         } else {
             self = .diverged
         }
+    }
+
+    /// A cursor that is older than the oldest event. Generations rise with the numbers, so one that is higher is of another
+    /// history.
+    fileprivate static func trimmed(_ cursor: Cursor, oldest: EventID) -> ResolvedStart {
+        cursor.generation > oldest.generation ? .diverged : .trimmed
     }
 }

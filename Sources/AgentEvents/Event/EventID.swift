@@ -1,10 +1,11 @@
 /// The id of an event in its thread, `<generation>-<sequence>` on the wire (`3-42`). It is also the cursor: the position
 /// in the thread's log just after that event.
 ///
-/// The sequence alone orders the events of a thread (1, 2, 3, …). The generation is a counter that the log makes durable
-/// each time it is opened; it tells a number from the same number given out again after a crash took the first.
+/// The sequence alone orders the events of a thread (1, 2, 3, …). The generation is the log's, made durable each time the log
+/// is opened: in one log it only rises, and no two histories share one (``GenerationSource``). So it tells a number from
+/// the same number in another history: of a log from which a crash took the end, of a restored backup, of a new log.
 public struct EventID: Hashable, Sendable, CustomStringConvertible {
-    /// How often the log had been opened when the event was accepted; at least 1.
+    /// The log's when the event was accepted; at least 1.
     public let generation: UInt64
     /// The event's number in its thread; at least 1.
     public let sequence: UInt64

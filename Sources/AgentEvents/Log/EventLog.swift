@@ -12,6 +12,10 @@ public protocol EventLog: Sendable {
 
     /// Opens the log for writing and starts a new generation, durably.
     ///
+    /// The generation only rises in one log, and no two histories share one: not a new log and the one whose place it
+    /// takes, nor a restored backup and the log that it was made of. Otherwise a reader of the one would be given the events
+    /// of the other as what follows those that it has. ``GenerationSource`` makes such a generation from the last one.
+    ///
     /// - Returns: the generation, and the threads in which a run was open when the last writer stopped.
     /// - Throws: ``EventLogError``, among others `log.locked` when another writer has the log.
     func open() async throws(EventLogError) -> LogOpening
@@ -31,10 +35,11 @@ public protocol EventLog: Sendable {
     /// - Returns: `nil` when the thread has no event.
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord?
 
-    /// The events that were logged under an idempotency key of a thread in the last 24 hours.
+    /// The request with an idempotency key that was logged in a thread in the last 24 hours: the ids of its events, and
+    /// the digest that came with the key, if one did.
     ///
     /// - Returns: `nil` when the key is not known.
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]?
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest?
 }
 
 extension EventLog {

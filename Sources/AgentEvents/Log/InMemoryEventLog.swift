@@ -15,13 +15,20 @@ public final class InMemoryEventLog: EventLog {
     private let state = Mutex(State())
     private let maximumByteCount: Int
     private let clock: WallClock
+    private let generations: GenerationSource
 
     /// - Parameters:
     ///   - maximumByteCount: how many bytes of events, values and idempotency keys the log holds. Default: 1 GiB.
     ///   - clock: tells when idempotency keys are older than 24 hours. Default: the operating system's.
-    public init(maximumByteCount: Int = 1 << 30, clock: WallClock = .system) {
+    ///   - generations: where the generation of each opening comes from. Default: the time, and random bits.
+    public init(
+        maximumByteCount: Int = 1 << 30,
+        clock: WallClock = .system,
+        generations: GenerationSource = .system
+    ) {
         self.maximumByteCount = maximumByteCount
         self.clock = clock
+        self.generations = generations
     }
 
     /// Opens the log; may be called again after ``close()``, as another process would after a restart.
@@ -29,7 +36,7 @@ public final class InMemoryEventLog: EventLog {
         try state.withLock { (state) throws(EventLogError) in
             guard !state.isOpen else { throw EventLogError(.locked, "the log is open; close it first") }
             state.isOpen = true
-            state.generation += 1
+            state.generation = generations.next(after: state.generation)
             return LogOpening(
                 generation: state.generation,
                 threadsWithOpenRuns: state.events.threads.filter { !$0.value.openRuns.isEmpty }.map(\.key),
@@ -69,9 +76,9 @@ public final class InMemoryEventLog: EventLog {
         state.withLock { $0.events.threads[thread]?.record }
     }
 
-    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         let now = clock.now()
-        return state.withLock { $0.keys.ids(of: key, in: thread, at: now) }
+        return state.withLock { $0.keys.request(with: key, in: thread, at: now) }
     }
 }
 

@@ -7,6 +7,7 @@ struct InMemoryKeys: Sendable {
 
     private struct Known: Sendable {
         let ids: RisingIDs
+        let digest: RequestDigest?
         let time: Timestamp
     }
 
@@ -45,7 +46,7 @@ struct InMemoryKeys: Sendable {
         guard let ids = RisingIDs(keyed.ids) else { preconditionFailure("its bytes were counted, so its ids rise") }
         let name = Name(thread: keyed.thread, key: keyed.key)
         let byteCount = Self.byteCount(of: keyed.key, ids)
-        known[name] = Known(ids: ids, time: time)
+        known[name] = Known(ids: ids, digest: keyed.digest, time: time)
         order.append((name, time, byteCount))
         self.byteCount += byteCount
     }
@@ -64,9 +65,9 @@ struct InMemoryKeys: Sendable {
         start = 0
     }
 
-    func ids(of key: IdempotencyKey, in thread: ThreadID, at now: Timestamp) -> [EventID]? {
+    func request(with key: IdempotencyKey, in thread: ThreadID, at now: Timestamp) -> RecalledRequest? {
         guard let known = known[Name(thread: thread, key: key)], Self.counts(known.time, at: now) else { return nil }
-        return known.ids.ids
+        return RecalledRequest(ids: known.ids.ids, digest: known.digest)
     }
 
     private static func counts(_ time: Timestamp, at now: Timestamp) -> Bool {

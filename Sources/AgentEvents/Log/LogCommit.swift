@@ -64,10 +64,13 @@ public struct KeyedEvents: Sendable {
     /// At least one, rising, all of the commit and of its generation. They rise by one, except where events in between
     /// closed what one of them ended: `agent_failed` may be 4 where the event before it in the request is 2.
     public var ids: [EventID]
+    /// Stands for what the request means; kept with the key, and given back by ``EventLog/recall(_:in:)``.
+    public var digest: RequestDigest?
 
-    public init(key: IdempotencyKey, thread: ThreadID, ids: [EventID]) {
+    public init(key: IdempotencyKey, thread: ThreadID, ids: [EventID], digest: RequestDigest? = nil) {
         self.key = key
         self.thread = thread
         self.ids = ids
+        self.digest = digest
     }
 }

@@ -1,6 +1,7 @@
 /// What a log says when it is opened.
 public struct LogOpening: Sendable {
-    /// One more than at the last opening; 1 at the first.
+    /// Higher than at any opening of the log before, and none that another history has: one that
+    /// ``GenerationSource/next(after:)`` gives for the last one, or one that is unique for another reason.
     public var generation: UInt64
     /// The threads with runs that have no end, whoever hosts them.
     public var threadsWithOpenRuns: [ThreadID]

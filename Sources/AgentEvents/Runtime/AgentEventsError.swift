@@ -10,11 +10,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
         /// The thread belongs to another user.
         public static let threadForbidden = Code("thread.forbidden")
-        /// The cursor is not one of the thread: its event was lost in a crash.
+        /// The cursor is of another history: its event was lost in a crash, or is one of another log.
         public static let cursorDiverged = Code("cursor.diverged")
         /// The events behind the cursor, or some of them, were trimmed (``RetentionPolicy``).
         public static let cursorTrimmed = Code("cursor.trimmed")
-        /// The cursor is beyond the thread's last event, or the thread has none.
+        /// The cursor is beyond the thread's last event, and nobody can have been given it.
         public static let cursorUnknown = Code("cursor.unknown")
         /// Something is to be trimmed, and the log cannot do it.
         public static let retentionUnsupported = Code("retention.unsupported")
@@ -30,6 +30,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let toolTimedOut = Code("tool.timed_out")
         /// A batch without events.
         public static let emptyBatch = Code("event.empty_batch")
+        /// The idempotency key was used for another request.
+        public static let keyConflict = Code("key.conflict")
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(rule.rawValue) }

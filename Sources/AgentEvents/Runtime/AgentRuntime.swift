@@ -29,6 +29,7 @@ public final class AgentRuntime: Sendable {
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
     private let retention: Mutex<RetentionSweep?>
+    private let openedGeneration = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -100,6 +101,7 @@ public final class AgentRuntime: Sendable {
             commit.fail(error)
             throw AgentEventsError(error)
         }
+        openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
             deadlines: deadlines)
@@ -195,6 +197,9 @@ public final class AgentRuntime: Sendable {
             registry.withLock { $0.rotate() }
         }
     }
+
+    /// The log's, of this opening; 0 before it is open.
+    package var generation: UInt64 { openedGeneration.load(ordering: .acquiring) }
 
     // MARK: Contexts
 
@@ -323,7 +328,7 @@ public final class AgentRuntime: Sendable {
         let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
         if let record, record.user != user { throw Self.forbidden(thread) }
         let resolved = try await thrownByLog { () async throws(EventLogError) in
-            try await log.resolve(start, in: thread, record: record)
+            try await log.resolve(start, in: thread, record: record, generation: generation)
         }
         let after: UInt64
         switch resolved {
@@ -331,7 +336,8 @@ public final class AgentRuntime: Sendable {
             after = position
         case .diverged:
             throw AgentEventsError(
-                .cursorDiverged, "the cursor is not one of thread \(thread): read again from the start")
+                .cursorDiverged,
+                "the cursor is of another history of thread \(thread) than the log has: read again from the start")
         case .trimmed:
             throw .trimmed(thread)
         case .unknown:

@@ -24,7 +24,7 @@ public actor ExecutionContext {
     /// Requests with an idempotency key that are being looked up, and who waits for them.
     private var keyedRequests: [IdempotencyKey: [CheckedContinuation<Void, Never>]] = [:]
     /// Requests with an idempotency key that may not be committed yet.
-    private var uncommittedKeys: [IdempotencyKey: EmitReceipt] = [:]
+    private var uncommittedKeys: [IdempotencyKey: UncommittedRequest] = [:]
 
     init(owner: ThreadOwner, services: RuntimeServices, rebuilt: RebuiltThread) {
         self.owner = owner
@@ -58,7 +58,8 @@ public actor ExecutionContext {
     ///
     /// - Parameters:
     ///   - drafts: at least one.
-    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart. With
+    ///     other events it is refused with `key.conflict`.
     ///   - host: who hosts the runs that these events start. One that a program outside emits is
     ///     ``RunHost/outside``: it survives this process, and ends when nothing comes for it
     ///     (``RuntimeConfiguration/emittedRunTimeout``).
@@ -68,38 +69,82 @@ public actor ExecutionContext {
         key: IdempotencyKey? = nil,
         host: RunHost = .process
     ) async throws(AgentEventsError) -> EmitReceipt {
-        guard let key else { return try await emitUnkeyed(drafts, key: nil, host: host) }
+        try await emit(drafts, as: key.map { RequestKey($0) }, host: host)
+    }
+
+    /// The same, for a request that asks for more than its events.
+    package func emit(
+        _ drafts: [EventDraft],
+        as request: RequestKey?,
+        host: RunHost = .process
+    ) async throws(AgentEventsError) -> EmitReceipt {
+        guard let request else { return try await emit(drafts, keyed: nil, host: host) }
+        let key = request.key
+        let digest = try RequestDigest(of: drafts, for: user, detail: request.detail)
         // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
         while keyedRequests[key] != nil {
             await withCheckedContinuation { keyedRequests[key]?.append($0) }
         }
-        if let receipt = uncommittedKeys[key] { return receipt.repeated }
+        if let known = uncommittedKeys[key] {
+            try Self.check(known.request, isFor: digest, key)
+            return known.receipt.repeated
+        }
         keyedRequests[key] = []
         defer { for waiter in keyedRequests.removeValue(forKey: key) ?? [] { waiter.resume() } }
         let known = try await thrownByLog { () async throws(EventLogError) in
             try await services.log.recall(key, in: thread)
         }
-        if let known { return EmitReceipt(ids: known, isRepeated: true, position: 0) }
-        let receipt = try await emitUnkeyed(drafts, key: key, host: host)
-        remember(key, receipt)
+        if let known {
+            try Self.check(known, isFor: digest, key)
+            return EmitReceipt(ids: known.ids, isRepeated: true, position: 0)
+        }
+        let receipt = try await emit(drafts, keyed: RequestName(key: key, digest: digest), host: host)
+        remember(UncommittedRequest(receipt: receipt, digest: digest), key)
         return receipt
     }
 
-    /// The log knows a key once it is committed; until then it is known here.
-    private func remember(_ key: IdempotencyKey, _ receipt: EmitReceipt) {
-        if uncommittedKeys.count >= 16 {
-            let committed = services.commit.committedPosition
-            uncommittedKeys = uncommittedKeys.filter { $0.value.position > committed }
-        }
-        uncommittedKeys[key] = receipt
+    private struct UncommittedRequest {
+        var receipt: EmitReceipt
+        var digest: RequestDigest
+
+        var request: RecalledRequest { RecalledRequest(ids: receipt.ids, digest: digest) }
     }
 
-    private func emitUnkeyed(
+    private struct RequestName {
+        var key: IdempotencyKey
+        var digest: RequestDigest
+    }
+
+    /// - Throws: `key.conflict` when the key stands for another request. One that was logged without a digest, by an earlier
+    ///   version, stands for any.
+    private static func check(
+        _ known: RecalledRequest,
+        isFor digest: RequestDigest,
+        _ key: IdempotencyKey
+    ) throws(AgentEventsError) {
+        guard let logged = known.digest, logged != digest else { return }
+        let ids = known.ids.prefix(3).map(\.description).joined(separator: ", ")
+        throw AgentEventsError(
+            .keyConflict,
+            "the key \(key) was used for another request, whose events are \(ids)\(known.ids.count > 3 ? ", …" : ""): "
+                + "send this one with a key of its own")
+    }
+
+    /// The log knows a key once it is committed; until then it is known here.
+    private func remember(_ request: UncommittedRequest, _ key: IdempotencyKey) {
+        if uncommittedKeys.count >= 16 {
+            let committed = services.commit.committedPosition
+            uncommittedKeys = uncommittedKeys.filter { $0.value.receipt.position > committed }
+        }
+        uncommittedKeys[key] = request
+    }
+
+    private func emit(
         _ drafts: [EventDraft],
-        key: IdempotencyKey?,
+        keyed request: RequestName?,
         host: RunHost
     ) async throws(AgentEventsError) -> EmitReceipt {
-        let accepted = try accept(drafts, key: key, host: host)
+        let accepted = try accept(drafts, key: request, host: host)
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return EmitReceipt(ids: accepted.ids, isRepeated: false, position: accepted.offer.position)
     }
@@ -299,14 +344,14 @@ public actor ExecutionContext {
     /// Several events, all or none, after what is overdue.
     private func accept(
         _ drafts: [EventDraft],
-        key: IdempotencyKey?,
+        key request: RequestName?,
         host: RunHost,
         indexed: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
         try checkIsTaken()
         try endOverdue(at: time())
-        return try acceptInTime(drafts, key: key, host: host, indexed: indexed)
+        return try acceptInTime(drafts, key: request, host: host, indexed: indexed)
     }
 
     /// Several events, on a copy of the machine that replaces it when all are accepted. Nothing is overdue.
@@ -316,7 +361,7 @@ public actor ExecutionContext {
     ///   - limited: whether the events are refused when they are too large.
     private func acceptInTime(
         _ drafts: [EventDraft],
-        key: IdempotencyKey?,
+        key request: RequestName?,
         host: RunHost = .process,
         indexed: Bool = true,
         limited: Bool = true
@@ -360,7 +405,7 @@ public actor ExecutionContext {
                 throw error
             }
         }
-        let keyed = key.map { KeyedEvents(key: $0, thread: thread, ids: ids) }
+        let keyed = request.map { KeyedEvents(key: $0.key, thread: thread, ids: ids, digest: $0.digest) }
         let offer = try offered { () throws(EventLogError) in try services.commit.offer(entries, key: keyed) }
         machine = copy
         lastSequence = sequence

@@ -7,7 +7,7 @@ struct SinkPlaceCheck: Sendable {
     /// The sink's name.
     let name: String
     let log: any EventLog
-    let endOffset: UInt64
+    let opening: LogOpening
 
     struct Outcome: Hashable, Sendable {
         /// Where the sink goes on.
@@ -21,10 +21,10 @@ struct SinkPlaceCheck: Sendable {
         if let last = stored.last, try await !isKept(last) {
             return Outcome(place: try await end(ofGeneration: last.id.generation), isDiverged: true)
         }
-        guard stored.offset <= endOffset else {
+        guard stored.offset <= opening.endOffset else {
             throw SinkError(
                 .offsetUnknown,
-                "the sink \(name) is at offset \(stored.offset), the log ends at \(endOffset): it lost events that the "
+                "the sink \(name) is at offset \(stored.offset), the log ends at \(opening.endOffset): it lost events that the "
                     + "sink has, or is another log")
         }
         return Outcome(place: stored, isDiverged: false)
@@ -32,16 +32,22 @@ struct SinkPlaceCheck: Sendable {
 
     private func isKept(_ mark: SinkOffset.Mark) async throws -> Bool {
         let page = try await log.read(LogRead(.thread(mark.thread, after: mark.id.sequence - 1), maximumCount: 1))
-        // What was trimmed was not lost.
-        return page.skipsTrimmed || page.events.first?.id == mark.id
+        if !page.skipsTrimmed { return page.events.first?.id == mark.id }
+        // What was trimmed was not lost; but generations rise with the numbers, so one that is higher is of another history.
+        var oldest = page.events.first?.id
+        if oldest == nil { oldest = try await log.thread(mark.thread)?.head }
+        return mark.id.generation <= oldest?.generation ?? 0
     }
 
-    /// Behind the last event of a generation or an earlier one: what a later one wrote took the place of what was lost.
+    /// Behind the last event of a generation or an earlier one: what a later one wrote took the place of what was lost. No
+    /// event of this opening was given to the sink before, whatever its generation.
     private func end(ofGeneration generation: UInt64) async throws -> SinkOffset {
         var place = SinkOffset(0)
         while true {
             let page = try await log.read(LogRead(.all(afterOffset: place.offset)))
-            let count = page.events.prefix { $0.id.generation <= generation }.count
+            let count = page.events.prefix {
+                $0.id.generation <= generation && $0.id.generation != opening.generation
+            }.count
             if count == page.events.count {
                 place = SinkOffset(page.nextOffset, last: page.events.last.map { .init($0) } ?? place.last)
                 if page.reachesEnd { return place }

@@ -165,7 +165,7 @@ final class SinkPump: CommitObserver {
         guard let stored else {
             return begin(SinkOffset(durable.start == .now ? opening.endOffset : 0), isSaved: false)
         }
-        let found = try await SinkPlaceCheck(name: durable.name, log: log, endOffset: opening.endOffset)
+        let found = try await SinkPlaceCheck(name: durable.name, log: log, opening: opening)
             .check(try SinkOffset(decoding: stored, name: durable.name))
         if found.isDiverged { progress.didGoBack() }
         return begin(found.place, isSaved: !found.isDiverged)

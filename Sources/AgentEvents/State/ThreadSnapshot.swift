@@ -101,7 +101,11 @@ extension ThreadSnapshot {
     }
 
     /// Whether the oldest event of a thread is the one behind the cursor.
-    func leadsOn(to record: ThreadRecord) -> Bool { cursor.sequence + 1 == record.oldest.sequence }
+    ///
+    /// Generations rise with the numbers: a snapshot of a higher one is of another history.
+    func leadsOn(to record: ThreadRecord) -> Bool {
+        cursor.sequence + 1 == record.oldest.sequence && cursor.generation <= record.oldest.generation
+    }
 
     /// The newest stored snapshot from which the events of a log lead on: its event is in the log, or is the last one
     /// that was trimmed.
@@ -121,8 +125,8 @@ extension ThreadSnapshot {
             else { continue }
             // What was trimmed was on the disk before, so nothing can have taken its place.
             let isEdge = place != .latest && found.leadsOn(to: record)
-            let isInLog = try await log.resolve(.after(found.cursor), in: thread, record: record)
-            if isEdge || isInLog == .position(after: found.cursor.sequence) { newest = found }
+            let isKnown = isEdge ? true : try await log.holds(found.cursor, in: thread, record: record)
+            if isKnown { newest = found }
         }
         return newest
     }

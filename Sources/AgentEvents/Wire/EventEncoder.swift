@@ -24,10 +24,7 @@ public enum EventEncoder {
         time: Timestamp,
         fromSequence: UInt64? = nil
     ) throws(WireError) -> [UInt8] {
-        guard let type = payload.type else {
-            throw WireError(
-                .unknownType, path: "$.type", "an event of the unknown type \"\(payload.typeName)\" can only be read")
-        }
+        guard let type = payload.type else { throw unknownType(payload) }
         try check(type, id: id, run: run, agent: agent, time: time, fromSequence: fromSequence)
         var writer = JSONWriter(capacity: 256 + payload.textByteCount)
         writer.raw(#"{"type":""#)
@@ -56,6 +53,32 @@ public enum EventEncoder {
         var data = MemberWriter(consume writer)
         try payload.write(into: &data)
         return data.finish()
+    }
+
+    /// What a draft asks for: its members as they stand on the wire.
+    ///
+    /// - Throws: ``WireError`` for a payload that no event can have.
+    static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
+        guard let type = draft.payload.type else { throw unknownType(draft.payload) }
+        var writer = JSONWriter(capacity: 256 + draft.payload.textByteCount)
+        writer.raw(#"{"type":""#)
+        writer.plain(type.rawValue)
+        if let run = draft.run {
+            writer.raw(#"","run_id":""#)
+            writer.plain(run.rawValue)
+        }
+        if let agent = draft.agent {
+            writer.raw(#"","agent":""#)
+            writer.escaped(agent.rawValue)
+        }
+        writer.raw(#"","data":"#)
+        var data = MemberWriter(consume writer)
+        try draft.payload.write(into: &data)
+        return data.finish()
+    }
+
+    private static func unknownType(_ payload: EventPayload) -> WireError {
+        WireError(.unknownType, path: "$.type", "an event of the unknown type \"\(payload.typeName)\" can only be read")
     }
 
     private static func check(

@@ -6,8 +6,8 @@ package struct AcknowledgementStateMachine: Hashable, Sendable {
     /// After so many acknowledged events the service is told without delay.
     package static let batchCount: UInt64 = 100
 
-    /// The last event that the reader was given.
-    private var given: Cursor?
+    /// The events that the reader was given, and may know of from before.
+    private var given = GivenEvents(reachingBack: true)
     /// The last event that the reader has acknowledged and the service was not told of.
     private var pending: Cursor?
     /// The last event that the service was told of.
@@ -19,7 +19,11 @@ package struct AcknowledgementStateMachine: Hashable, Sendable {
     package init() {}
 
     /// The reader was given an event.
-    package mutating func gave(_ cursor: Cursor) { given = cursor }
+    ///
+    /// - Parameter first: the first sequence that it stands for; `nil` for its own.
+    package mutating func gave(_ cursor: Cursor, from first: UInt64? = nil) {
+        given.gave(cursor, from: first ?? cursor.sequence)
+    }
 
     package enum AcknowledgeAction: Hashable, Sendable {
         /// Known already, or void.
@@ -35,7 +39,7 @@ package struct AcknowledgementStateMachine: Hashable, Sendable {
     /// The reader acknowledged everything up to an event.
     package mutating func acknowledge(_ cursor: Cursor) -> AcknowledgeAction {
         guard !isVoid else { return .ignore }
-        guard let given, cursor.sequence < given.sequence || cursor == given else { return .reject }
+        guard given.mayInclude(cursor) else { return .reject }
         guard cursor.sequence > max(pending?.sequence ?? 0, told?.sequence ?? 0) else { return .ignore }
         pending = cursor
         if cursor.sequence - (told?.sequence ?? 0) >= Self.batchCount { isDue = true }

@@ -351,7 +351,7 @@ package struct StreamStateMachine: Sendable {
         let taken = followed.update(thread) { followed -> (FollowedElement, isDrained: Bool)? in
             guard let element = followed.inbox.popFirst() else { return nil }
             switch element {
-            case .event(let event): followed.acknowledgement.gave(event.cursor)
+            case .event(let event): followed.acknowledgement.gave(event.cursor, from: event.firstSequence)
             case .reset: followed.acknowledgement.gaveReset()
             case .live, .interrupted: break
             }

@@ -86,7 +86,8 @@ struct BlockEncoder {
         content.append(number: UInt64(key.ids.count))
         content.append(gaps: key.ids.gaps)
         content.append(text: key.key.rawValue)
-        begin(.key, thread: key.thread, sequence: 0, byteCount: content.count)
+        if let digest = key.digest { content.append(contentsOf: digest.bytes) }
+        begin(key.digest == nil ? .key : .digestedKey, thread: key.thread, sequence: 0, byteCount: content.count)
         commit.bytes.append(contentsOf: content)
     }
 

@@ -1,11 +1,11 @@
 /// What stands before a block's records: 32 bytes, numbers little-endian.
 struct BlockHeader: Hashable, Sendable {
     static let byteCount = 32
-    /// What blocks of this version begin with. It is another one whenever they are written differently in any way, but for
-    /// kinds of records that come in addition: with these comes a migration of the index (``LogSchema``), which a program
-    /// that does not know them refuses, and says why.
-    static let version = "AEB2"
-    private static let magic: UInt32 = 0x3242_4541
+    /// What blocks of this version begin with. It is another one whenever they are written differently in any way.
+    static let version = "AEB3"
+    /// What can be read. In AEB2, keys have no digest, and no run is hosted outside; all else is the same.
+    static let readableVersions = ["AEB2", version]
+    private static let magic: UInt32 = 0x3342_4541
     /// What blocks of any version begin with.
     private static let family = "AEB"
 
@@ -18,6 +18,8 @@ struct BlockHeader: Hashable, Sendable {
     /// Whether the commit ends with this block. The blocks of a commit count only together.
     var endsCommit: Bool
     var checksum: UInt32
+    /// What the block begins with, by which its version is known.
+    private var magic = Self.magic
 
     /// The whole block.
     var blockByteCount: Int { Self.byteCount + contentByteCount }
@@ -32,7 +34,9 @@ struct BlockHeader: Hashable, Sendable {
 
     /// Reads a header; `nil` when it cannot be one.
     init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= Self.byteCount, Self.number(bytes, 0, as: UInt32.self) == Self.magic else { return nil }
+        guard bytes.count >= Self.byteCount else { return nil }
+        magic = Self.number(bytes, 0, as: UInt32.self)
+        guard Self.isReadable(magic: magic) else { return nil }
         let flags = Self.number(bytes, 24, as: UInt32.self)
         guard flags <= 1 else { return nil }
         contentByteCount = Int(Self.number(bytes, 4, as: UInt32.self))
@@ -47,22 +51,27 @@ struct BlockHeader: Hashable, Sendable {
     static func otherVersion(_ bytes: UnsafeRawBufferPointer, at position: Int64) -> String? {
         guard bytes.count >= byteCount, bytes.starts(with: family.utf8) else { return nil }
         let found = String(decoding: bytes[..<version.utf8.count], as: UTF8.self)
-        guard found != version else { return nil }
-        // One of this version is one, whatever became of its first bytes.
+        guard !readableVersions.contains(found) else { return nil }
+        // One of a version that can be read is one, whatever became of its first bytes.
         var block = [UInt8](bytes)
-        block.replaceSubrange(..<version.utf8.count, with: version.utf8)
-        let isOurs = block.withUnsafeBytes { block in
-            guard let header = BlockHeader(block), header.blockByteCount <= block.count else { return false }
-            return header.isIntact(UnsafeRawBufferPointer(rebasing: block[..<header.blockByteCount]), at: position)
+        for version in readableVersions {
+            block.replaceSubrange(..<version.utf8.count, with: version.utf8)
+            let isOurs = block.withUnsafeBytes { block in
+                guard let header = BlockHeader(block), header.blockByteCount <= block.count else { return false }
+                return header.isIntact(UnsafeRawBufferPointer(rebasing: block[..<header.blockByteCount]), at: position)
+            }
+            if isOurs { return nil }
         }
-        return isOurs ? nil : found
+        return found
     }
 
     /// Where the first header could begin.
     static func firstOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
         guard bytes.count >= byteCount else { return nil }
-        return (0...bytes.count - byteCount).first { number(bytes, $0, as: UInt32.self) == magic }
+        return (0...bytes.count - byteCount).first { isReadable(magic: number(bytes, $0, as: UInt32.self)) }
     }
+
+    private static func isReadable(magic: UInt32) -> Bool { magic == Self.magic || magic == 0x3242_4541 }
 
     private static func number<Number: FixedWidthInteger>(
         _ bytes: UnsafeRawBufferPointer,
@@ -76,7 +85,7 @@ struct BlockHeader: Hashable, Sendable {
     ///
     /// - Parameter position: where the block will be.
     func seal(_ bytes: UnsafeMutableRawBufferPointer, at position: Int64) {
-        bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
+        bytes.storeBytes(of: magic.littleEndian, toByteOffset: 0, as: UInt32.self)
         bytes.storeBytes(of: UInt32(contentByteCount).littleEndian, toByteOffset: 4, as: UInt32.self)
         bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
         bytes.storeBytes(of: synced.littleEndian, toByteOffset: 16, as: Int64.self)
@@ -97,7 +106,7 @@ struct BlockHeader: Hashable, Sendable {
 
     /// What the checksum depends on besides the content: the version, the place, and the rest of the header.
     private func seed(at position: Int64) -> UInt64 {
-        var seed = (UInt64(bitPattern: position) ^ UInt64(Self.magic) << 32) &* 0xD6E8_FEB8_6659_FD93 ^ generation
+        var seed = (UInt64(bitPattern: position) ^ UInt64(magic) << 32) &* 0xD6E8_FEB8_6659_FD93 ^ generation
         seed = seed &* 0xA24B_AED4_963E_E407 ^ UInt64(bitPattern: synced)
         return seed &* 0x9FB2_1C65_1E98_DF25 ^ (endsCommit ? 1 : 0)
     }

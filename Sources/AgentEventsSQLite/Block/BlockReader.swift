@@ -28,7 +28,7 @@ struct BlockReader {
         while let head = try next() {
             switch head.kind {
             case .plain, .runStarted, .outsideRunStarted, .runEnded: return head
-            case .thread, .key: _ = try content(head)
+            case .thread, .key, .digestedKey: _ = try content(head)
             }
         }
         return nil

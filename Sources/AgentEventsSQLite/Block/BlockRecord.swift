@@ -17,10 +17,12 @@ enum BlockRecord {
         case runEnded = 2
         /// A thread gets its number: thread id, user id.
         case thread = 3
-        /// An idempotency key of a thread: time, first sequence, count, gaps, key.
+        /// An idempotency key of a thread: time, first sequence, count, gaps, key. Blocks before AEB3 have only these.
         case key = 4
         /// The event that starts a run which is hosted outside of the process.
         case outsideRunStarted = 5
+        /// The same, and after it the digest of the request.
+        case digestedKey = 6
     }
 
     case event(thread: UInt64, sequence: UInt64, mark: RunMark?)
@@ -63,7 +65,7 @@ extension ByteReader {
             else { return nil }
             let owner = ThreadOwner(thread: thread, user: user)
             return .thread(StoredThread(number: head.thread, owner: owner))
-        case .key:
+        case .key, .digestedKey:
             return plannedKey(head, generation: generation).map(BlockRecord.key)
         }
         guard bytes(count: head.byteCount) != nil else { return nil }
@@ -74,12 +76,18 @@ extension ByteReader {
         guard let time = number(), let sequence = number(), let count = number(),
             let gaps = gaps(), let key = text().flatMap({ try? IdempotencyKey($0) })
         else { return nil }
+        var digest: RequestDigest?
+        if head.kind == .digestedKey {
+            digest = bytes(count: UInt64(RequestDigest.byteCount)).flatMap { RequestDigest(bytes: $0) }
+            guard digest != nil else { return nil }
+        }
         return PlannedKey(
             thread: head.thread,
             key: key,
             first: EventID(generation: generation, sequence: sequence),
             count: count,
             gaps: gaps,
+            digest: digest,
             time: Timestamp(milliseconds: Int64(bitPattern: time))
         )
     }
@@ -87,7 +95,7 @@ extension ByteReader {
     /// Skips what is behind a record's start and gives its content.
     mutating func content(_ head: BlockRecordHead) -> UnsafeRawBufferPointer? {
         switch head.kind {
-        case .plain, .thread, .key:
+        case .plain, .thread, .key, .digestedKey:
             break
         case .runStarted, .outsideRunStarted:
             guard let size = number(), bytes(count: size) != nil else { return nil }

@@ -200,8 +200,8 @@ enum LogDatabase {
 
     static func insert(_ key: PlannedKey, in database: Database) throws {
         let sql =
-            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count, gaps, checksum) "
-            + "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO keyed (time, thread, key, generation, sequence, count, gaps, checksum, digest) "
+            + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         let statement = try RawStatement(sql, in: database)
         statement.bind(key.time.milliseconds, at: 1)
         statement.bind(key.thread, at: 2)
@@ -212,13 +212,14 @@ enum LogDatabase {
         var gaps: [UInt8] = []
         gaps.append(gaps: key.ids.gaps)
         statement.bind(checksum(key, gaps: gaps), at: 8)
+        statement.bind(key.digest?.bytes, at: 9)
         try statement.run(binding: gaps, at: 7)
     }
 
     private static func checksum(_ key: PlannedKey, gaps: [UInt8]) -> Int64 {
         let time = UInt64(bitPattern: key.time.milliseconds)
         let numbers = [time, key.thread, key.ids.first.generation, key.ids.first.sequence, UInt64(key.ids.count)]
-        return RowChecksum.of(.keyed, numbers, [key.key.rawValue], bytes: gaps)
+        return RowChecksum.of(.keyed, numbers, [key.key.rawValue], bytes: gaps + (key.digest?.bytes ?? []))
     }
 
     /// Deletes some keys that are older than 24 hours.
@@ -232,13 +233,15 @@ enum LogDatabase {
 
     /// The latest events of a key, whenever they were.
     static func recall(_ key: IdempotencyKey, number: UInt64, in database: Database) throws -> PlannedKey? {
-        let sql = "SELECT generation, sequence, count, gaps, time, checksum FROM keyed WHERE thread = ? AND key = ?"
+        let sql =
+            "SELECT generation, sequence, count, gaps, time, checksum, digest FROM keyed WHERE thread = ? AND key = ?"
         let statement = try RawStatement(sql, in: database)
         defer { statement.reset() }
         statement.bind(number, at: 1)
         statement.bind(key.rawValue, at: 2)
         guard try statement.step() else { return nil }
         let bytes = [UInt8](statement.bytes(3))
+        let digest = RequestDigest(bytes: statement.bytes(6))
         let planned = bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
             return reader.gaps().flatMap { gaps in
@@ -248,11 +251,13 @@ enum LogDatabase {
                     first: EventID(generation: statement.unsigned(0), sequence: statement.unsigned(1)),
                     count: statement.unsigned(2),
                     gaps: gaps,
+                    digest: digest,
                     time: Timestamp(milliseconds: statement.integer(4))
                 )
             }
         }
-        guard let planned, statement.integer(5) == checksum(planned, gaps: bytes) else {
+        guard let planned, digest != nil || statement.isNull(6), statement.integer(5) == checksum(planned, gaps: bytes)
+        else {
             throw LogConnection.corrupt("a key of thread number \(number)")
         }
         return planned

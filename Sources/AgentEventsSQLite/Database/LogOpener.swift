@@ -141,18 +141,19 @@ struct LogOpener {
         let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
         // Of the last opening nothing may be left; its positions are not used again all the same.
         let behind = max(end, try LogDatabase.meta("last_start", in: database))
-        guard behind < LogOffset.endOfBlocks - Segment.openingGap, last < UInt64(Int64.max) else {
+        guard behind < LogOffset.endOfBlocks - Segment.openingGap, last <= GenerationSource.maximumLast else {
             throw LogConnection.corrupt("its last opening has the number \(last), and began at \(behind)")
         }
+        let generation = configuration.generations.next(after: last)
         let position = last == 0 ? 0 : behind + Segment.openingGap
         try database.inTransaction(.immediate) {
-            try LogDatabase.setMeta("generation", to: Int64(last + 1), in: database)
+            try LogDatabase.setMeta("generation", to: Int64(generation), in: database)
             try LogDatabase.setMeta("last_start", to: position, in: database)
             return .commit
         }
         let lastStored = try LogDatabase.lastThread(in: database)
         return Recovery(
-            generation: last + 1,
+            generation: generation,
             position: position,
             threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
             tail: tail,

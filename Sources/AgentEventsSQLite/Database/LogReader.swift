@@ -128,7 +128,7 @@ struct LogReader: Sendable {
         return record
     }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> RecalledRequest? {
         let (number, pending) = connection.tail.withLock { tail in
             let number = tail.view(of: thread)?.number
             return (number, number.flatMap { tail.recall(key, number: $0) })
@@ -136,7 +136,7 @@ struct LogReader: Sendable {
         var known = pending
         if known == nil { known = try stored(key, in: thread, number: number) }
         guard let known, known.time.milliseconds > now.milliseconds - LogDatabase.keyLifetime else { return nil }
-        return known.ids.ids
+        return RecalledRequest(ids: known.ids.ids, digest: known.digest)
     }
 
     private func stored(

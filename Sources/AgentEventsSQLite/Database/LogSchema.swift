@@ -48,9 +48,13 @@ enum LogSchema {
                 try LogDatabase.setMeta(name, to: 0, in: database)
             }
         }
-        // Blocks with the starts of runs that are hosted outside come with it.
+        // The starts of runs that are hosted outside come with blocks AEB3.
         migrator.registerMigration("who hosts a run") { database in
             try database.execute(sql: "ALTER TABLE open_run ADD COLUMN outside INTEGER NOT NULL DEFAULT 0")
+        }
+        // Keys of an earlier version have none.
+        migrator.registerMigration("digests of keys, blocks AEB3") { database in
+            try database.execute(sql: "ALTER TABLE keyed ADD COLUMN digest BLOB")
         }
         return migrator
     }

@@ -35,6 +35,18 @@ struct RawStatement {
         }
     }
 
+    /// Binds bytes, which are copied, or nothing.
+    func bind(_ value: [UInt8]?, at parameter: CInt) {
+        guard let value else {
+            sqlite3_bind_null(handle, parameter)
+            return
+        }
+        let copying = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        value.withUnsafeBytes { bytes in
+            _ = sqlite3_bind_blob(handle, parameter, bytes.baseAddress, CInt(bytes.count), copying)
+        }
+    }
+
     /// Runs the statement once, with bytes as a parameter, which are not copied.
     func run(binding bytes: [UInt8], at parameter: CInt) throws {
         try bytes.withUnsafeBytes { bytes in
@@ -88,6 +100,8 @@ struct RawStatement {
         let bytes = UnsafeRawBufferPointer(start: text, count: Int(sqlite3_column_bytes(handle, column)))
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    func isNull(_ column: CInt) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     /// The bytes of a column, valid until the next step.
     func bytes(_ column: CInt) -> UnsafeRawBufferPointer {

@@ -213,7 +213,7 @@ struct LogTail: Sendable {
         guard let ids = RisingIDs(keyed.ids) else {
             throw EventLogError(.conflict, "the events of the key \(keyed.key) are none, or do not rise")
         }
-        return PlannedKey(thread: number, key: keyed.key, ids: ids, time: time)
+        return PlannedKey(thread: number, key: keyed.key, ids: ids, digest: keyed.digest, time: time)
     }
 
     /// Takes a commit over that is durable.

@@ -6,13 +6,16 @@ struct PlannedKey: Hashable, Sendable {
     let thread: UInt64
     let key: IdempotencyKey
     let ids: RisingIDs
+    /// What came with the key; `nil` for one that an earlier version wrote.
+    let digest: RequestDigest?
     /// When it was committed; it counts for 24 hours.
     let time: Timestamp
 
-    init(thread: UInt64, key: IdempotencyKey, ids: RisingIDs, time: Timestamp) {
+    init(thread: UInt64, key: IdempotencyKey, ids: RisingIDs, digest: RequestDigest?, time: Timestamp) {
         self.thread = thread
         self.key = key
         self.ids = ids
+        self.digest = digest
         self.time = time
     }
 
@@ -23,11 +26,12 @@ struct PlannedKey: Hashable, Sendable {
         first: EventID,
         count: UInt64,
         gaps: [RisingIDs.Gap],
+        digest: RequestDigest?,
         time: Timestamp
     ) {
         guard let count = Int(exactly: count), count <= 1 << 24,
             let ids = RisingIDs(first: first, count: count, gaps: gaps)
         else { return nil }
-        self.init(thread: thread, key: key, ids: ids, time: time)
+        self.init(thread: thread, key: key, ids: ids, digest: digest, time: time)
     }
 }

@@ -9,7 +9,7 @@ extension SegmentRecovery {
             throw EventLogError(
                 .unavailable,
                 "\(segment.path) has blocks of the version \(version), written by another version of this program; "
-                    + "this one reads \(BlockHeader.version) only"
+                    + "this one reads \(BlockHeader.readableVersions.joined(separator: " and "))"
             )
         }
     }

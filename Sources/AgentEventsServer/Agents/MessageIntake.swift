@@ -21,7 +21,8 @@ package struct MessageIntake: Sendable {
     /// Returns when `user_message` is committed; the run goes on by itself.
     ///
     /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
-    /// is started if it was not, because the process ended in between.
+    /// is started if it was not, because the process ended in between. Another message, or one for another agent, is
+    /// refused with `key.conflict`.
     ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
     package func take(
@@ -107,7 +108,8 @@ package struct MessageIntake: Sendable {
         let draft = EventDraft(.userMessage(UserMessage(message: message, user: author, text: request.text)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let receipt = try await context.emit([draft], key: key?.key)
+            let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }
+            let receipt = try await context.emit([draft], as: request)
             try await runtime.waitForCommit(of: receipt)
             guard key != nil, let event = receipt.ids.first else { return Logged(message: message) }
             return Logged(
@@ -118,6 +120,11 @@ package struct MessageIntake: Sendable {
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil
             failure.path = nil
+            if let key, failure.code == .keyConflict {
+                // The key in the log is not the one that the client knows.
+                failure.message =
+                    "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"
+            }
             throw failure
         }
     }

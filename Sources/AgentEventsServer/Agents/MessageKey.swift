@@ -8,9 +8,12 @@ import Crypto
 struct MessageKey: Hashable, Sendable {
     /// The key of the event in the log; it is none of those that clients give to events.
     let key: IdempotencyKey
+    /// As the author gave it.
+    let given: IdempotencyKey
     let message: MessageID
 
     init(_ key: IdempotencyKey, author: UserID, thread: ThreadID) {
+        given = key
         // An id has no space in it.
         let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
         let digits = Hexadecimal.text(of: SHA256.hash(data: Array(text.utf8)).prefix(16))

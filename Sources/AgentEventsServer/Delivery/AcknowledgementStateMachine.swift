@@ -15,11 +15,9 @@ package struct AcknowledgementStateMachine: Equatable {
         case rejectNotSent
     }
 
-    /// - Parameter sent: the last event sent; `nil` for none.
-    package mutating func acknowledge(_ cursor: Cursor, sent: Cursor?) -> Action {
-        guard let sent, cursor.sequence <= sent.sequence, cursor.generation <= sent.generation,
-            cursor.sequence < sent.sequence || cursor == sent
-        else { return .rejectNotSent }
+    /// - Parameter sent: the events sent.
+    package mutating func acknowledge(_ cursor: Cursor, sent: GivenEvents) -> Action {
+        guard sent.mayInclude(cursor) else { return .rejectNotSent }
         if let acknowledged, !cursor.isNewer(than: acknowledged) { return .none }
         acknowledged = cursor
         return .accept

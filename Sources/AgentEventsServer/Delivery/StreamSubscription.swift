@@ -13,8 +13,8 @@ final class StreamSubscription {
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
-    /// The id of the last event written; `nil` when the subscriber begins at the start.
-    private var lastID: EventID?
+    /// The events written.
+    private var sent = GivenEvents(after: nil)
     private var startSequence: UInt64 = 0
     /// The thread's last event when the place was looked up.
     private var knownEnd: UInt64 = 0
@@ -37,7 +37,7 @@ final class StreamSubscription {
     /// The place in the log was looked up. Events come from ``begin()`` on.
     func located(_ opened: OpenedSubscription) {
         isCleared = opened.isCleared
-        lastID = opened.cursor
+        sent = GivenEvents(after: opened.cursor)
         startSequence = opened.after
         knownEnd = opened.end
         acknowledgements.resume(at: opened.acknowledged)
@@ -54,7 +54,7 @@ final class StreamSubscription {
     /// - Returns: how many events were sent.
     func didRead(_ page: PageRead.Page) -> Int {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            lastID = trim.cursor
+            sent = GivenEvents(after: trim.cursor)
             session.subscription(self, isTrimmedUpTo: trim)
             if let snapshot = page.snapshot {
                 session.write(snapshot, to: self, then: .proceed(page))
@@ -73,17 +73,24 @@ final class StreamSubscription {
         var reachesEnd = page.reachesEnd
         if let last = page.lastID, last.sequence > cursor {
             for frames in page.frames { session.write(frames) }
+            if page.snapshot == nil {
+                for part in page.parts where part.last.sequence > cursor {
+                    sent.gave(part.last, from: max(part.first, cursor + 1))
+                }
+            } else {
+                // A state is no event.
+                sent = GivenEvents(after: last)
+                start = last.sequence
+            }
             cursor = last.sequence
-            lastID = last
-            // A state is no event.
-            if page.snapshot != nil { start = cursor }
         }
         if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
             session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
         {
             for frames in recent { session.write(frames) }
+            // What the loop has seen was accepted in this process, and so is of one generation.
+            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
             cursor = loopThread.head
-            lastID = loopThread.headID
             reachesEnd = true
         }
         act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
@@ -95,7 +102,7 @@ final class StreamSubscription {
         case .none: break
         case .read: session.wantsToRead(self)
         case .goLive(let isFirst):
-            if isFirst { session.subscription(self, isLiveAt: lastID) }
+            if isFirst { session.subscription(self, isLiveAt: sent.last) }
             loopThread.caughtUp()
         }
     }
@@ -112,7 +119,7 @@ final class StreamSubscription {
         case .none: break
         case .write(let after):
             guard let events = committed.events, let frames = events.frames(after: after) else { return }
-            lastID = committed.lastID
+            sent.gave(committed.lastID, from: after + 1)
             session.write(frames, written: &written)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:
@@ -128,7 +135,7 @@ final class StreamSubscription {
         store: () throws(ProtocolError) -> Void
     ) throws(ProtocolError) -> AcknowledgementStateMachine.Action {
         var next = acknowledgements
-        let action = next.acknowledge(cursor, sent: lastID)
+        let action = next.acknowledge(cursor, sent: sent)
         if case .accept = action { try store() }
         acknowledgements = next
         return action
@@ -143,7 +150,7 @@ final class StreamSubscription {
     func subscriber(_ connection: ConnectionID, _ user: UserID) -> Subscriber? {
         guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
         return Subscriber(
-            connection: connection, user: user, consumer: consumer, state: state, sent: lastID,
+            connection: connection, user: user, consumer: consumer, state: state, sent: sent.last,
             acknowledged: acknowledgements.acknowledged)
     }
 

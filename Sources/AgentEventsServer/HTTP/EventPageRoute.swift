@@ -11,7 +11,7 @@ struct EventPageRoute: Sendable {
     /// A page ends here, whatever its limit; a single event of any size fits.
     private static let maximumPageByteCount = 4 * 1024 * 1024
 
-    let log: any EventLog
+    let runtime: AgentRuntime
     let access: RequestAccess
 
     func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
@@ -48,17 +48,20 @@ struct EventPageRoute: Sendable {
         limit: Int,
         for principal: Principal
     ) async throws -> ByteBuffer {
+        let log = runtime.log
         guard let record = try await log.thread(thread), principal.mayRead(thread, owner: record.user) else {
             // The same answer for a thread of somebody else.
             throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
         }
         let after: UInt64
-        switch try await log.resolve(start, in: thread, record: record) {
+        switch try await log.resolve(start, in: thread, record: record, generation: runtime.generation) {
         case .position(let position):
             after = position
         case .diverged:
             throw ProtocolError(
-                .cursorDiverged, "the cursor is not one of this thread: read again from the start", thread: thread)
+                .cursorDiverged,
+                "the cursor is of another history of this thread than the log has: read again from the start",
+                thread: thread)
         case .trimmed:
             throw Self.trimmed(thread)
         case .unknown:

@@ -23,7 +23,7 @@ struct HTTPInterface: Sendable {
         router.add(middleware: ErrorBodies())
         router.add(middleware: OriginCheck(origins: origins))
         let health = HealthRoutes(readiness: readiness)
-        let page = EventPageRoute(log: runtime.log, access: access)
+        let page = EventPageRoute(runtime: runtime, access: access)
         let events = IngestRoute(
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
             maximumBatchEvents: maximumBatchEvents)

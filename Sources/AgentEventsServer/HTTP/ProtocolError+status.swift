@@ -7,7 +7,7 @@ extension ProtocolError {
         switch code {
         case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
         case .threadForbidden, .scopeMissing, .originForbidden, .hostForbidden: .forbidden
-        case .cursorDiverged, .cursorTrimmed, .cursorUnknown: .conflict
+        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .wire(.tooLarge): .contentTooLarge
         case .methodNotAllowed: .methodNotAllowed
         case .mediaTypeUnknown: .unsupportedMediaType

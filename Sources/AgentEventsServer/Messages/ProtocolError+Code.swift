@@ -18,12 +18,14 @@ extension ProtocolError {
         package static let operationUnsupported = Code("op.unsupported")
         /// A cursor is not well formed.
         package static let cursorInvalid = Code("cursor.invalid")
-        /// A cursor is well formed, and the log has another event in its place.
+        /// A cursor is of another history than the log has.
         package static let cursorDiverged = Code(AgentEventsError.Code.cursorDiverged)
         /// A cursor is older than what is kept of the thread.
         package static let cursorTrimmed = Code(AgentEventsError.Code.cursorTrimmed)
-        /// A cursor is beyond the thread's last event.
+        /// A cursor is beyond the thread's last event, and nobody can have been given it.
         package static let cursorUnknown = Code(AgentEventsError.Code.cursorUnknown)
+        /// An idempotency key was used for another request.
+        package static let keyConflict = Code(AgentEventsError.Code.keyConflict)
         /// A request without events.
         package static let emptyBatch = Code(AgentEventsError.Code.emptyBatch)
         /// A request with too many events.

@@ -15,6 +15,8 @@ struct PageRead: Sendable {
         var frames: [ByteBuffer] = []
         /// The last event that the frames have; `nil` when there are none.
         var lastID: EventID?
+        /// The events of the page, by their generations.
+        var parts: [SharedPage.Part] = []
         /// Whether nothing followed when the page was read.
         var reachesEnd: Bool
         /// Set when events behind the cursor were trimmed before they were read.
@@ -35,6 +37,7 @@ struct PageRead: Sendable {
             } else if let page = found.page {
                 read.frames = page.frames(after: max(after, found.trim?.sequence ?? 0), merges: merges)
                 read.lastID = page.lastID
+                read.parts = page.parts
             }
             return .success(read)
         } catch {

@@ -3,7 +3,15 @@ import NIOCore
 
 /// A page of a thread, read and framed once for all who want events of it, wherever in it they begin.
 struct SharedPage: Sendable {
+    /// Events of one generation.
+    struct Part: Sendable {
+        var first: UInt64
+        var last: EventID
+    }
+
     private let ids: [EventID]
+    /// The events by their generations, in order; mostly they have one.
+    let parts: [Part]
     private let framed: FramedEvents
     /// For readers who have fragments merged; `nil` when there is nothing to merge.
     private let merged: Merged?
@@ -18,6 +26,7 @@ struct SharedPage: Sendable {
     init(_ events: [StoredEvent], thread: ThreadID) {
         let allocator = ByteBufferAllocator()
         ids = events.map(\.id)
+        parts = ids.partsByGeneration
         framed = FramedEvents(events, thread: thread, allocator: allocator)
         let merging = FragmentMerge.merging(events)
         merged =
@@ -64,6 +73,20 @@ struct SharedPage: Sendable {
         guard let part = framed.frames(after: sequence) else { return [] }
         guard part.readableBytes < framed.byteCount / 4 else { return [part] }
         return [ByteBuffer(bytes: part.readableBytesView)]
+    }
+}
+
+extension [EventID] {
+    fileprivate var partsByGeneration: [SharedPage.Part] {
+        var parts: [SharedPage.Part] = []
+        for id in self {
+            if parts.last?.last.generation == id.generation {
+                parts[parts.count - 1].last = id
+            } else {
+                parts.append(SharedPage.Part(first: id.sequence, last: id))
+            }
+        }
+        return parts
     }
 }
 

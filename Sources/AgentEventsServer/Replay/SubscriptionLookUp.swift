@@ -8,6 +8,8 @@ struct SubscriptionLookUp: Sendable {
     /// Where to look the consumer's place up; `nil` when there is no consumer.
     let consumers: ConsumerAcknowledgements?
     let snapshots: ThreadSnapshots
+    /// The log's, of this opening.
+    let generation: UInt64
 
     struct Found: Sendable {
         var opened: OpenedSubscription
@@ -42,8 +44,11 @@ struct SubscriptionLookUp: Sendable {
         do throws(EventLogError) {
             let start = request.start ?? acknowledged.map { .after($0) } ?? .start
             var found = try await find(start)
-            // What it acknowledged is not the thread's any more, so it does not count against what comes now.
-            if let acknowledged, request.start == nil, found.reset == .diverged || found.reset == .unknown {
+            guard let acknowledged else { return found }
+            let isLookedUp = request.start == nil && request.snapshot != .atStart
+            let reset = isLookedUp ? found.reset : try await reset(of: acknowledged)
+            // What it acknowledged is not the thread's (any more), so it does not count against what comes now.
+            if reset == .diverged || reset == .unknown {
                 consumers.restart(key, from: acknowledged)
             } else {
                 found.opened.acknowledged = acknowledged
@@ -55,13 +60,28 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
+    /// What the thread has to say to a reader with a cursor; `nil` when it leads on from there.
+    private func reset(of cursor: Cursor) async throws(EventLogError) -> ResetReason? {
+        let start = StartPosition.after(cursor)
+        let record = try await pages.record(of: request.thread)
+        guard let record, principal.mayRead(request.thread, owner: record.user) else {
+            return resetOfUnknownThread(start)
+        }
+        return ResetReason(try await resolve(start, in: record))
+    }
+
+    /// A foreign thread looks like one that does not exist.
+    private func resetOfUnknownThread(_ start: StartPosition) -> ResetReason? {
+        guard case .resolved(let resolved) = start.lookUp(in: nil, generation: generation) else { return nil }
+        return ResetReason(resolved)
+    }
+
     private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
         let thread = request.thread
         let record = try await pages.record(of: thread)
-        // A foreign thread looks like one that does not exist.
         guard let record, principal.mayRead(thread, owner: record.user) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
-            if case .after = start, request.snapshot != .atStart { found.reset = .unknown }
+            if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
                 found.snapshot = SnapshotMessages(ThreadState(), of: thread)
             }
@@ -93,7 +113,7 @@ struct SubscriptionLookUp: Sendable {
         _ start: StartPosition,
         in record: ThreadRecord
     ) async throws(EventLogError) -> ResolvedStart {
-        switch start.lookUp(in: record) {
+        switch start.lookUp(in: record, generation: generation) {
         case .resolved(let resolved):
             return resolved
         case .compare(let cursor):

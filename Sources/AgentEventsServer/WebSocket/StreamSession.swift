@@ -216,7 +216,7 @@ final class StreamSession {
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
         let job = SubscriptionLookUp(
             request: request, principal: principal, pages: services.pages, consumers: services.consumers,
-            snapshots: services.snapshots)
+            snapshots: services.snapshots, generation: services.runtime.generation)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop

@@ -5,7 +5,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
     case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
     case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed
-    case resetDiverged, resetTrimmed, resetUnknown, trimmedInMidReplay
+    case resetDiverged, resetTrimmed, trimmedInMidReplay
     case requestWaited, requestPipelined, requestAnswered, subscriptionRefused, emittedOverStream
     case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
     case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection

@@ -12,8 +12,8 @@ struct ThreadReader {
         case next
         /// What follows the last one that is acknowledged; that may be any the application has handled.
         case atMostNext
-        /// Anything that was not there when the thread was asked for.
-        case behind(UInt64, generation: UInt64)
+        /// Anything that was not there when the thread was asked for: it had this last event.
+        case after(EventID?)
     }
 
     let thread: Int
@@ -57,7 +57,7 @@ struct ThreadReader {
         last = nil
         generations = []
         if case .now = start {
-            expectation = .behind(log.head, generation: log.record?.head.generation ?? 0)
+            expectation = .after(log.record?.head)
         } else {
             expectation = .oldest
         }
@@ -88,7 +88,8 @@ struct ThreadReader {
         expectation = .next
         last = event.cursor
         takenSinceAcknowledged += 1
-        if handled.map({ event.cursor.isNewer(than: $0) }) ?? true { handled = event.cursor }
+        // A copy that took the log's place may have a lower generation.
+        if handled.map({ event.cursor.isNewer(than: $0) || log.lost.contains($0) }) ?? true { handled = event.cursor }
         if generations.last?.generation != event.cursor.generation {
             generations.append((first, event.cursor.generation))
         }
@@ -110,9 +111,9 @@ struct ThreadReader {
             // What was acknowledged long ago may have reached the service only now.
             let handled = max(next - 1, handled?.sequence ?? 0)
             return first <= max(handled + 1, log.firstKept) ? nil : "handled is \(handled), kept from \(log.firstKept)"
-        case .behind(let head, let generation):
-            let isBehind = first > head || event.cursor.generation > generation
-            return isBehind ? nil : "asked for was what comes behind \(head)"
+        case .after(let head):
+            guard let head, first <= head.sequence, !log.lost.contains(head) else { return nil }
+            return "asked for was what comes after \(head)"
         }
     }
 
@@ -144,7 +145,7 @@ struct ThreadReader {
     /// At the end: what the reader holds is the log's history, up to its head.
     func missing(_ log: SimulatedThread) -> InvariantViolation? {
         guard let last else {
-            if case .behind = expectation { return nil }
+            if case .after = expectation { return nil }
             guard handled == nil, log.firstKept <= log.head else { return nil }
             return InvariantViolation(.liveness, "\(log.owner.thread): nothing was given of \(log.head) events")
         }

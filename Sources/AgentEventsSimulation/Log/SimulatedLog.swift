@@ -32,8 +32,10 @@ final class SimulatedLog {
     /// Opened for writing, with a new generation.
     ///
     /// - Returns: the threads with open runs.
-    func open() -> [Int] {
-        generation += 1
+    func open(at time: Timestamp, random: UInt64, bug: SeededBug?) -> [Int] {
+        generation =
+            bug == .generationsCounted
+            ? generation + 1 : GenerationSource.generation(after: generation, at: time, random: random)
         return threads.indices.filter { threads[$0].hasOpenRuns }
     }
 
@@ -61,6 +63,11 @@ final class SimulatedLog {
     func trim(_ thread: Int, count: Int) -> Int {
         commits = []
         return threads[thread].trim(count)
+    }
+
+    /// A copy takes the log's place: it knows of no opening but those of which it has events.
+    func becomeCopy() {
+        generation = threads.compactMap { $0.events.last?.id.generation }.max() ?? 0
     }
 
     /// The last commits are lost.

@@ -9,6 +9,8 @@ package enum SeededBug: String, CaseIterable, Sendable {
     case droppedOnOverflow = "dropped-on-overflow"
     /// A cursor is looked up by its number alone.
     case generationNotCompared = "generation-not-compared"
+    /// A log counts its openings, so that a copy that takes its place uses a generation again.
+    case generationsCounted = "generations-counted"
     /// A subscription begins with the event behind the next one.
     case resumedOffByOne = "resumed-off-by-one"
     /// An `unsubscribe` that overtakes the look-up of its `subscribe` takes the answer of that away.

@@ -333,7 +333,10 @@ final class SimulatedSession {
             switch reset {
             case .diverged: count(.resetDiverged)
             case .trimmed: count(.resetTrimmed)
-            case .unknown: count(.resetUnknown)
+            case .unknown:
+                // Every cursor in this world is one that was given.
+                service.world.fail(
+                    InvariantViolation(.denseOrder, "a cursor of \(thread) is beyond what was ever given"))
             }
             send(.reset(thread: thread, .init(rawValue: reset.rawValue), oldest: found.oldest))
         }

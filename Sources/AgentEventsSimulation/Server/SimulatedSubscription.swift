@@ -11,8 +11,8 @@ final class SimulatedSubscription {
     private let bug: SeededBug?
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
-    /// The id of the last event written.
-    private(set) var lastID: EventID?
+    /// The events written.
+    private var sent = GivenEvents(after: nil)
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
@@ -34,8 +34,11 @@ final class SimulatedSubscription {
 
     var isLive: Bool { machine.isLive }
 
+    /// The id of the last event written.
+    var lastID: EventID? { sent.last }
+
     func opened(_ found: StartLookUp.Found) {
-        lastID = found.cursor
+        sent = GivenEvents(after: found.cursor)
         acknowledgements.resume(at: found.acknowledged)
         let after = bug == .resumedOffByOne && found.cursor != nil ? found.after + 1 : found.after
         act(machine.opened(after: after, end: found.end, head: loopThread.head))
@@ -48,15 +51,17 @@ final class SimulatedSubscription {
 
     func didRead(_ page: PageLookUp.Page) {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            lastID = trim.cursor
+            sent = GivenEvents(after: trim.cursor)
             session.subscription(self, isTrimmedUpTo: trim)
         }
         guard var cursor = machine.cursor else { return }
         var reachesEnd = page.reachesEnd
         if let batch = page.batch, batch.lastSequence > cursor {
             session.write(batch, from: 0)
+            for frame in batch.frames where frame.event.id.sequence > cursor {
+                sent.gave(frame.event.id, from: max(frame.firstSequence, cursor + 1))
+            }
             cursor = batch.lastSequence
-            lastID = batch.lastID
         }
         if cursor < loopThread.head, let recent = loopThread.recentBatches(after: cursor),
             session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.byteCount })
@@ -65,8 +70,8 @@ final class SimulatedSubscription {
             for batch in recent {
                 if let frame = batch.firstFrame(after: cursor) { session.write(batch, from: frame) }
             }
+            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
             cursor = loopThread.head
-            lastID = loopThread.headID
             reachesEnd = true
         }
         if bug == .liveOneEventEarly, cursor + 1 >= loopThread.head {
@@ -97,7 +102,7 @@ final class SimulatedSubscription {
         case .none: break
         case .write(let after):
             guard let batch = commit.batch, let frame = batch.firstFrame(after: after) else { return }
-            lastID = commit.lastID
+            sent.gave(commit.lastID, from: after + 1)
             session.write(batch, from: frame)
             session.markWritten(&written)
         case .fallBehind:
@@ -112,7 +117,7 @@ final class SimulatedSubscription {
     /// - Returns: what became of it; `nil` when it was not noted.
     func acknowledge(_ cursor: Cursor, store: () -> Bool) -> AcknowledgementStateMachine.Action? {
         var next = acknowledgements
-        let action = next.acknowledge(cursor, sent: lastID)
+        let action = next.acknowledge(cursor, sent: sent)
         if case .accept = action, !store() { return nil }
         acknowledgements = next
         return action

@@ -36,7 +36,9 @@ struct StartLookUp {
     private func find(_ start: StartPosition, _ service: SimulatedService) -> Found {
         guard let record = service.world.log.threads[thread].record else {
             var found = Found(after: 0, end: 0)
-            if case .after = start { found.reset = .unknown }
+            if case .resolved(let resolved) = start.lookUp(in: nil, generation: service.runtime.generation) {
+                found.reset = ResetReason(resolved)
+            }
             return found
         }
         var found = Found(after: record.oldest.sequence - 1, end: record.head.sequence, head: record.head)
@@ -61,7 +63,7 @@ struct StartLookUp {
         _ record: ThreadRecord,
         _ service: SimulatedService
     ) -> ResolvedStart {
-        switch start.lookUp(in: record) {
+        switch start.lookUp(in: record, generation: service.runtime.generation) {
         case .resolved(let resolved): return resolved
         case .compare(let cursor):
             if service.world.bug == .generationNotCompared { return .position(after: cursor.sequence) }

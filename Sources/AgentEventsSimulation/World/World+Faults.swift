@@ -28,6 +28,8 @@ extension World {
             counts[.eventsLost] += lost.eventCount
             // A program that was told of events which are gone gives its run up.
             for thread in lost.threads where producers[thread].isRemote { producers[thread].giveUp() }
+            // As a backup does that is restored.
+            if random.once(in: 2) { log.becomeCopy() }
         case .logFailure:
             guard let service, service.runtime.underWay != nil else { return false }
             counts[.logFailed] += 1

@@ -67,7 +67,8 @@ extension World {
     /// Another process opens the log, and ends the runs that the one before hosted.
     func startService() {
         processCount += 1
-        let threadsWithOpenRuns = log.open()
+        var random = SimulationRandom(seed: UInt64(processCount))
+        let threadsWithOpenRuns = log.open(at: time, random: random.next(), bug: bug)
         let runtime = SimulatedRuntime(log: log, maximumRuns: max(1, size.threadCount * 2 / 3))
         let service = SimulatedService(world: self, limits: limits, runtime: runtime, loopCount: size.loopCount)
         self.service = service

@@ -59,7 +59,7 @@ public final class FaultyLog: EventLog {
         try await reading { try await log.thread(thread) }
     }
 
-    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await reading { try await log.recall(key, in: thread) }
     }
 

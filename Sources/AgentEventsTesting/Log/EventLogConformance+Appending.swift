@@ -43,12 +43,12 @@ extension EventLogConformance {
         check(try await log.thread("t_3") == nil, "a thread without events is nil")
     }
 
-    /// A key gives the ids that were logged under it in its thread, for 24 hours.
+    /// A key gives the ids that were logged under it in its thread, and the digest that came with it, for 24 hours.
     public func recallsKeys() async throws {
         var (log, script) = try await opened()
         let hour: Int64 = 60 * 60 * 1000
         let now = Timestamp.wallClock
-        var known: [(key: IdempotencyKey, thread: ThreadID, ids: [EventID])] = []
+        var known: [(key: IdempotencyKey, thread: ThreadID, request: RecalledRequest)] = []
         for (index, age) in [25, 23, 1, 0].enumerated() {
             let time = Timestamp(milliseconds: now.milliseconds - Int64(age) * hour)
             var entries: [LogEntry] = []
@@ -58,8 +58,10 @@ extension EventLogConformance {
                     entries.append(script.entry(thread))
                     return entries[entries.count - 1].id
                 }
-                keys.append(KeyedEvents(key: "k_\(index)".key, thread: thread, ids: ids))
-                known.append((key: "k_\(index)".key, thread: thread, ids: ids))
+                let request = RecalledRequest(ids: ids, digest: digest(known.count))
+                keys.append(
+                    KeyedEvents(key: "k_\(index)".key, thread: thread, ids: ids, digest: request.digest))
+                known.append((key: "k_\(index)".key, thread: thread, request: request))
             }
             try await append(LogCommit(entries: entries, keys: keys, time: time), to: log)
         }
@@ -69,11 +71,13 @@ extension EventLogConformance {
         try await append(
             LogCommit(entries: entries, keys: [KeyedEvents(key: "k_gaps", thread: "t_1", ids: ids)], time: now), to: log
         )
-        known.append((key: "k_gaps", thread: "t_1", ids: ids))
+        known.append((key: "k_gaps", thread: "t_1", request: RecalledRequest(ids: ids)))
         for item in known {
-            let ids = try await log.recall(item.key, in: item.thread)
-            let expected = item.key == "k_0" ? nil : item.ids
-            check(ids == expected, "\(item.key) of \(item.thread): \(String(describing: ids)), not \(item.ids)")
+            let request = try await log.recall(item.key, in: item.thread)
+            let expected = item.key == "k_0" ? nil : item.request
+            check(
+                request == expected,
+                "\(item.key) of \(item.thread): \(String(describing: request)), not \(String(describing: expected))")
         }
         check(try await log.recall("k_1", in: "t_3") == nil, "a key of another thread is not known")
         check(try await log.recall("k_9", in: "t_1") == nil, "another key is not known")

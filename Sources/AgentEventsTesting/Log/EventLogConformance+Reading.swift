@@ -1,11 +1,14 @@
 import AgentEvents
 
 extension EventLogConformance {
-    /// A new log has generation 1, no events, threads or keys, and a read of nothing is an empty page.
+    /// A new log has a generation that no other one has, no events, threads or keys, and a read of nothing is an empty
+    /// page.
     public func startsEmpty() async throws {
         let log = try await make()
         let opening = try await open(log)
-        check(opening.generation == 1, "the first generation is 1, not \(opening.generation)")
+        check(opening.generation > 0, "a generation is at least 1")
+        let other = try await open(try await make())
+        check(other.generation != opening.generation, "two logs share the generation \(opening.generation)")
         check(opening.threadsWithOpenRuns.isEmpty, "a new log has no open runs")
         for selection in [LogRead.Selection.thread("t_1", after: 0), .thread("t_1", after: 7), .all(afterOffset: 0)] {
             let page = try await log.read(LogRead(selection))

@@ -8,7 +8,7 @@ extension EventLogConformance {
     public func keepsEverythingWhenReopened() async throws {
         guard let reopen else { return }
         var (log, script) = try await opened()
-        var keys: [IdempotencyKey: [EventID]] = [:]
+        var keys: [IdempotencyKey: RecalledRequest] = [:]
         for round in 1...5 {
             let entries = [
                 script.entry(
@@ -22,8 +22,10 @@ extension EventLogConformance {
             // The third event is none of the request's.
             let more = (0..<4).map { _ in script.entry("t_3") }
             let ids = [more[0], more[1], more[3]].map(\.id)
-            keys[key] = ids
-            let keyed = KeyedEvents(key: key, thread: "t_3", ids: ids)
+            // An earlier version of a runtime may have given none.
+            let digest = round == 2 ? nil : digest(round)
+            keys[key] = RecalledRequest(ids: ids, digest: digest)
+            let keyed = KeyedEvents(key: key, thread: "t_3", ids: ids, digest: digest)
             try await append(LogCommit(entries: entries + more, keys: [keyed], time: .wallClock), to: log)
             if round == 4 {
                 let end = script.entry("t_1", .agentFailed, run: "r_1")
@@ -37,7 +39,9 @@ extension EventLogConformance {
 
             log = try await reopen(log)
             let opening = try await open(log)
-            check(opening.generation == script.generation + 1, "generation \(opening.generation) after \(round) times")
+            check(
+                opening.generation > script.generation,
+                "the generation rises: \(opening.generation) after \(script.generation)")
             check(opening.threadsWithOpenRuns == ["t_1"], "open runs are in t_1, not \(opening.threadsWithOpenRuns)")
             check(try await events(in: log) == script.events, "all events after reopening")
             for thread in threads {
@@ -45,8 +49,8 @@ extension EventLogConformance {
                 check(events == script.events(of: thread), "the events of \(thread) after reopening")
                 check(try await log.thread(thread) == records[thread], "the record of \(thread) after reopening")
             }
-            for (key, ids) in keys {
-                check(try await log.recall(key, in: "t_3") == ids, "\(key) after reopening")
+            for (key, request) in keys {
+                check(try await log.recall(key, in: "t_3") == request, "\(key) after reopening")
             }
             let rest = try await log.read(LogRead(.all(afterOffset: middle.nextOffset)))
             check(middle.events + rest.events == script.events, "an offset goes on after reopening")

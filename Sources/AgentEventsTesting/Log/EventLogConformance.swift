@@ -59,6 +59,11 @@ public struct EventLogConformance: ConformanceSuite {
         return (log, LogScript(generation: opening.generation))
     }
 
+    /// A digest that differs from those of other numbers.
+    func digest(_ number: Int) -> RequestDigest? {
+        RequestDigest(bytes: (0..<RequestDigest.byteCount).map { UInt8(truncatingIfNeeded: $0 + 40 * number) })
+    }
+
     /// All events of a thread, read in pages.
     func events(of thread: ThreadID, in log: any EventLog, pageSize: Int = 1000) async throws -> [StoredEvent] {
         var events: [StoredEvent] = []

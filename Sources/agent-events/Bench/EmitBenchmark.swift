@@ -37,5 +37,5 @@ private struct DiscardingLog: EventLog {
     }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { LogPage(events: [], reachesEnd: true) }
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { nil }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? { nil }
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? { nil }
 }

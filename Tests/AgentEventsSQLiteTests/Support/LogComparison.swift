@@ -11,11 +11,10 @@ struct LogComparison {
 
     /// Opens both.
     ///
-    /// - Returns: the generation.
+    /// - Returns: the generation of the log; the model takes any.
     func open() async throws -> UInt64 {
         let opening = try await log.open()
         let expected = try await model.open()
-        #expect(opening.generation == expected.generation, comment)
         #expect(Set(opening.threadsWithOpenRuns) == Set(expected.threadsWithOpenRuns), comment)
         return opening.generation
     }

@@ -10,9 +10,9 @@ final class ReferenceEventLog: EventLog {
         case ignoresTheCount, ignoresTheByteCount, alwaysReachesTheEnd, neverReachesTheEnd, keepsTheOffset
         case acceptsGaps, acceptsRepeats, keepsPartOfARefusedCommit
         case forgetsRuns, forgetsOpenRuns, forgetsHosts, namesTheWrongUser, namesTheWrongOldest
-        case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, keepsKeysOfARefusedCommit
+        case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, forgetsDigests, keepsKeysOfARefusedCommit
         case tearsCommits, acknowledgesEarly
-        case keepsTheGeneration, losesTheTail, forgetsWhereRunsAreOpen
+        case keepsTheGeneration, countsGenerations, losesTheTail, forgetsWhereRunsAreOpen
     }
 
     private struct Thread {
@@ -31,7 +31,7 @@ final class ReferenceEventLog: EventLog {
         var generation: UInt64 = 0
         var events: [StoredEvent] = []
         var threads: [ThreadID: Thread] = [:]
-        var keys: [Key: (time: Timestamp, ids: [EventID])] = [:]
+        var keys: [Key: (time: Timestamp, request: RecalledRequest)] = [:]
         var now = Timestamp(milliseconds: 0)
         var late: [LogEntry] = []
     }
@@ -45,7 +45,11 @@ final class ReferenceEventLog: EventLog {
 
     func open() async throws(EventLogError) -> LogOpening {
         state.withLock { state in
-            if fault != .keepsTheGeneration || state.generation == 0 { state.generation += 1 }
+            if fault == .countsGenerations {
+                state.generation += 1
+            } else if fault != .keepsTheGeneration || state.generation == 0 {
+                state.generation = GenerationSource.system.next(after: state.generation)
+            }
             if fault == .losesTheTail, let last = state.events.popLast() {
                 state.threads[last.thread]?.events.removeLast()
             }
@@ -124,7 +128,8 @@ final class ReferenceEventLog: EventLog {
         state.now = max(state.now, time)
         guard fault != .forgetsKeys else { return }
         for keyed in keys {
-            state.keys[Key(thread: fault == .sharesKeys ? "t_0" : keyed.thread, key: keyed.key)] = (time, keyed.ids)
+            let request = RecalledRequest(ids: keyed.ids, digest: fault == .forgetsDigests ? nil : keyed.digest)
+            state.keys[Key(thread: fault == .sharesKeys ? "t_0" : keyed.thread, key: keyed.key)] = (time, request)
         }
     }
 
@@ -176,16 +181,18 @@ final class ReferenceEventLog: EventLog {
         }
     }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         state.withLock { state in
             let known = state.keys[Key(thread: fault == .sharesKeys ? "t_0" : thread, key: key)]
             guard let known else { return nil }
             let isOld = state.now.milliseconds(since: known.time) >= 24 * 60 * 60 * 1000
             guard !isOld || fault == .keepsKeysForEver else { return nil }
-            guard fault == .forgetsGapsInKeys, let first = known.ids.first else { return known.ids }
-            return known.ids.indices.map {
+            var request = known.request
+            guard fault == .forgetsGapsInKeys, let first = request.ids.first else { return request }
+            request.ids = request.ids.indices.map {
                 EventID(generation: first.generation, sequence: first.sequence + UInt64($0))
             }
+            return request
         }
     }
 }

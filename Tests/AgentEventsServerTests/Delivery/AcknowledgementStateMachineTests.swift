@@ -24,7 +24,7 @@ struct AcknowledgementStateMachineTests {
         machine.resume(at: Cursor(acknowledged))
         let before = machine
         let cursor = try #require(Cursor(cursor))
-        let action = machine.acknowledge(cursor, sent: Cursor(sent))
+        let action = machine.acknowledge(cursor, sent: GivenEvents(after: Cursor(sent)))
         #expect(action == expected)
         if expected == .accept {
             #expect(machine.acknowledged == cursor)

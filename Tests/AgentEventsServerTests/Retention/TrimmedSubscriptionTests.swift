@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsSQLite
 import AgentEventsServer
+import AgentEventsTesting
 import Foundation
 import Synchronization
 import Testing
@@ -37,8 +38,12 @@ struct TrimmedSubscriptionTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "agent-events-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
+        var files = SQLiteEventLog.Configuration()
+        files.generations = .counting
         let log: any EventLog =
-            kind == .memory ? InMemoryEventLog() : SQLiteEventLog(path: folder.appending(path: "log").path)
+            kind == .memory
+            ? InMemoryEventLog(generations: .counting)
+            : SQLiteEventLog(path: folder.appending(path: "log").path, configuration: files)
         try await withRunningService(log: log, runtime: configuration) {
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: {

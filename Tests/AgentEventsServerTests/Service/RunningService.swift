@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import Logging
 import ServiceLifecycle
 import Testing
@@ -19,9 +20,9 @@ extension RunningService {
     }
 }
 
-/// Starts the real service on a free port, runs the body and shuts the service down gracefully.
+/// Starts the real service on a free port, unless told otherwise on a log whose events have the ids 1-1, 1-2, …, runs the body and shuts the service down gracefully.
 func withRunningService<Result: Sendable>(
-    log: any EventLog = InMemoryEventLog(),
+    log: any EventLog = InMemoryEventLog(generations: .counting),
     agents: [any ServedAgent] = [],
     authenticator: any Authenticator = NoAuthentication(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,

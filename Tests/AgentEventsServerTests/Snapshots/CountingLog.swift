@@ -1,9 +1,10 @@
 import AgentEvents
+import AgentEventsTesting
 import Synchronization
 
 /// A log that counts what is read from it, and can be trimmed at a moment of the test's choice.
 final class CountingLog: EventLog, StateStore {
-    private let log = InMemoryEventLog()
+    private let log = InMemoryEventLog(generations: .counting)
     private let count = Mutex(0)
     private let isFailing = Mutex(false)
     private let calls = Mutex((pages: 0, records: 0))
@@ -84,7 +85,7 @@ final class CountingLog: EventLog, StateStore {
         return try await log.thread(thread)
     }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 

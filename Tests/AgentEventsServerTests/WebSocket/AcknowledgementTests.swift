@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import Testing
 
 /// What was sent, and what is acknowledged, over real sockets (I10).
@@ -28,7 +29,7 @@ struct AcknowledgementTests {
     }
 
     @Test func aConsumerResumesBehindWhatItAcknowledgedAlsoAfterARestart() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withRunningService(log: log) { service in
             try await Self.emit(5, in: service)
             try await service.withWebSocket { socket in
@@ -138,7 +139,7 @@ struct AcknowledgementTests {
 
     /// What a consumer acknowledged is gone from the log: it begins anew, and its next acknowledgements count.
     @Test func aConsumerWhoseEventsAreGoneBeginsAnew() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         _ = try await log.open()
         let lost = StoredValue(.consumer, thread: "t_7", name: "local/phone", bytes: Array("1-900".utf8))
         try await log.save([lost])
@@ -150,7 +151,7 @@ struct AcknowledgementTests {
                 let (_, subscribed) = try await socket.messages(until: "subscribed")
                 #expect(subscribed["after"] == .null)
                 let (_, reset) = try await socket.messages(until: "reset")
-                #expect(reset["reason"] == "unknown")
+                #expect(reset["reason"] == "diverged")
                 let (events, _) = try await socket.messages(until: "live")
                 #expect(events.count == 5)
                 try await socket.send(#"{"op":"ack","thread_id":"t_7","cursor":"2-2"}"#)
@@ -170,7 +171,7 @@ private struct StatelessLog: EventLog {
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 }

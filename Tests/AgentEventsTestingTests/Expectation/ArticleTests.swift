@@ -6,7 +6,7 @@ import Testing
 @Suite struct ArticleTests {
     private static func events(thinksFirst: Bool) async throws -> [AgentEvent] {
         let sink = InMemorySink()
-        try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
+        try await withAgentRuntime(log: InMemoryEventLog(generations: .counting), sinks: [sink]) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 if thinksFirst { try await run.think("Is that all of them?") }
                 let files = try await run.tool("search_files", arguments: ["query": "parser"]) { _ in

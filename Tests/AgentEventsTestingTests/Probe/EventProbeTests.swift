@@ -4,7 +4,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct EventProbeTests {
     private static func withRuntime(_ body: (AgentRuntime) async throws -> Void) async throws {
-        try await withAgentRuntime(log: InMemoryEventLog(), configuration: .deterministic(), body)
+        try await withAgentRuntime(
+            log: InMemoryEventLog(generations: .counting), configuration: .deterministic(), body)
     }
 
     private static func run(_ runtime: AgentRuntime, thread: ThreadID = "t_1") async throws {

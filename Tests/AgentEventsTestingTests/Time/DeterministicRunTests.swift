@@ -6,7 +6,7 @@ import Testing
 @Suite struct DeterministicRunTests {
     private static func lines() async throws -> [String] {
         let clock = ManualClock()
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withAgentRuntime(log: log, configuration: .deterministic(clock: clock)) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide", input: "Where?") { run in
                 try await run.think("Hm.")

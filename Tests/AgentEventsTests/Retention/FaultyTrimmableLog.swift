@@ -73,10 +73,10 @@ final class FaultyTrimmableLog: TrimmableLog {
         return record
     }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
-        let ids = try await log.recall(key, in: thread)
-        guard fault == .forgetsKeys, let first = ids?.first else { return ids }
-        return first.sequence < (try await log.thread(thread)?.oldest.sequence ?? 1) ? nil : ids
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+        let known = try await log.recall(key, in: thread)
+        guard fault == .forgetsKeys, let first = known?.ids.first else { return known }
+        return first.sequence < (try await log.thread(thread)?.oldest.sequence ?? 1) ? nil : known
     }
 
     func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep {

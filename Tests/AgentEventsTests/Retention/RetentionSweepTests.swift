@@ -1,3 +1,4 @@
+import AgentEventsTesting
 import Synchronization
 import Testing
 
@@ -167,7 +168,7 @@ struct RetentionSweepTests {
     }
 
     @Test func aThreadWithNothingLeftGoesOnWithItsNumbers() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withAgentRuntime(log: log) { runtime in try await emit(2, runtime) }
         let head = try #require(try await log.thread("t_1")).head.sequence
         try await log.trim([ThreadTrim(thread: "t_1", firstKept: head + 1)])
@@ -185,15 +186,15 @@ struct RetentionSweepTests {
     }
 
     @Test func aReaderIsToldWhatBecameOfItsCursor() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withAgentRuntime(log: log) { runtime in
             try await emit(4, runtime)
             let head = try #require(try await log.thread("t_1")).head
             try await log.trim([ThreadTrim(thread: "t_1", firstKept: 5)])
             let cursors: [(UInt64, UInt64, AgentEventsError.Code?)] = [
-                (1, 1, .cursorTrimmed), (1, 4, .cursorTrimmed), (9, 4, .cursorTrimmed), (1, 5, nil),
+                (1, 1, .cursorTrimmed), (1, 4, .cursorTrimmed), (9, 4, .cursorDiverged), (1, 5, nil),
                 (9, 5, .cursorDiverged), (1, head.sequence, nil), (9, head.sequence, .cursorDiverged),
-                (1, head.sequence + 1, .cursorUnknown),
+                (1, head.sequence + 1, .cursorUnknown), (9, head.sequence + 1, .cursorDiverged),
             ]
             for (generation, sequence, code) in cursors {
                 let cursor = EventID(generation: generation, sequence: sequence)
@@ -208,6 +209,11 @@ struct RetentionSweepTests {
                 try await runtime.events(user: "u_1", thread: "t_2", from: .after(head))
             }
             #expect(error?.code == .cursorUnknown)
+            let foreign = EventID(generation: 9, sequence: 1)
+            let other = await #expect(throws: AgentEventsError.self) {
+                try await runtime.events(user: "u_1", thread: "t_2", from: .after(foreign))
+            }
+            #expect(other?.code == .cursorDiverged)
             var events = try await runtime.events(user: "u_1", thread: "t_1").makeAsyncIterator()
             #expect(try await events.next()?.sequence == 5)
         }
@@ -272,7 +278,7 @@ private struct WrappedLog: EventLog {
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 }
@@ -289,7 +295,7 @@ private final class BrokenTrimLog: TrimmableLog, StateStore {
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
     func expired(_ query: RetentionQuery) async throws(EventLogError) -> RetentionStep { try await log.expired(query) }

@@ -125,7 +125,7 @@ struct AgentRuntimeTests {
     }
 
     @Test func lostRunsAreClosedWhenTheLogIsOpenedAgain() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             _ = try await context.emit([
@@ -174,7 +174,7 @@ struct AgentRuntimeTests {
     }
 
     @Test func aSequenceOfEventsFollowsAThreadFromAnyCursor() async throws {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             try await context.emit(started())
@@ -200,9 +200,10 @@ struct AgentRuntimeTests {
         arguments: [
             (EventID(generation: 1, sequence: 99), .cursorUnknown),
             (EventID(generation: 9, sequence: 1), .cursorDiverged),
+            (EventID(generation: 9, sequence: 99), .cursorDiverged),
         ] as [(Cursor, AgentEventsError.Code)])
     func aCursorThatTheThreadDoesNotHaveIsAnError(cursor: Cursor, code: AgentEventsError.Code) async throws {
-        try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
+        try await withAgentRuntime(log: InMemoryEventLog(generations: .counting)) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             _ = try await context.emit([started(), thinking("a")])
             try await runtime.flush()

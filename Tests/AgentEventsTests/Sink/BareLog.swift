@@ -9,7 +9,7 @@ struct BareLog: EventLog {
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 }

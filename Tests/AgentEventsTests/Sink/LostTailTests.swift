@@ -9,7 +9,7 @@ struct LostTailTests {
     private static func log(_ counts: [Int], threads: [ThreadID], sink: ScriptedSink? = nil) async throws
         -> InMemoryEventLog
     {
-        let log = InMemoryEventLog()
+        let log = InMemoryEventLog(generations: .counting)
         var number = 0
         for count in counts {
             let sinks = sink.map { [DurableSink($0, startingFrom: .beginning)] } ?? []
@@ -88,6 +88,31 @@ struct LostTailTests {
         let (state, taken) = try await Self.goOn(log)
         #expect(state.divergedCount == 0)
         #expect(taken.count == 1)
+    }
+
+    /// What was trimmed cannot be compared; but a generation that is higher than the oldest one kept is of another history.
+    @Test(arguments: [(1, 0), (9, 1)] as [(UInt64, UInt64)])
+    func aPlaceInAnotherHistoryIsToldAlsoWhenItsEventWasTrimmed(_ generation: UInt64, _ divergedCount: UInt64)
+        async throws
+    {
+        let log = try await Self.log([7], threads: ["t_1"])
+        _ = try await log.open()
+        let place = SinkOffset(7, last: .init(thread: "t_1", id: EventID(generation: generation, sequence: 5)))
+        try await log.save([StoredValue(.sink, name: "scripted", bytes: place.encoded())])
+        try await log.trim([ThreadTrim(thread: "t_1", firstKept: 7)])
+        log.close()
+        #expect(try await Self.goOn(log).0.divergedCount == divergedCount)
+    }
+
+    /// No event of an opening was given to a sink before it, even if the place is of a later time: the clock went backwards.
+    @Test func whatIsNewIsGivenWhateverThePlaceSays() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        _ = try await log.open()
+        let place = SinkOffset(7, last: .init(thread: "t_1", id: EventID(generation: 900, sequence: 5)))
+        try await log.save([StoredValue(.sink, name: "scripted", bytes: place.encoded())])
+        log.close()
+        let (state, taken) = try await Self.goOn(log)
+        #expect(state.divergedCount == 1 && taken.count == 1)
     }
 
     @Test func aSinkTellsHowItIsDoing() async throws {

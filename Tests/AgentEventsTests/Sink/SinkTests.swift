@@ -103,7 +103,7 @@ struct SinkTests {
     @Test func theLogSinkWritesOneLinePerEventWithoutCredentials() async throws {
         let lines = Mutex<[String]>([])
         let sink = LogSink { line in lines.withLock { $0.append(line) } }
-        try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
+        try await withAgentRuntime(log: InMemoryEventLog(generations: .counting), sinks: [sink]) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 let arguments: JSONValue = [
                     "query": "two\nlines", "api_key": "sk-1", "headers": ["Authorization": "Bearer x"],

@@ -57,6 +57,9 @@ struct ThreadSnapshotTests {
             try await log.save(try Self.snapshot(upTo: 8, generation: 9).stored(for: "t_1", in: place))
             #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
         }
+        // Nor does one of another history that ends where the thread begins.
+        try await log.save(try Self.snapshot(upTo: 6, generation: 9).stored(for: "t_1", in: .trimmed))
+        #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
         try await log.save([StoredValue(.snapshot, thread: "t_1", name: "", bytes: [1, 2, 3])])
         #expect(try await ThreadSnapshot.newest(of: "t_1", record: record, in: log, log) == nil)
     }
