@@ -24,7 +24,7 @@ struct EventPageRoute: Sendable {
         let start = try request.parameter("after").map { text throws(ProtocolError) in
             try StartPosition(text: text, path: nil)
         }
-        let limit = try Self.limit(try request.parameter("limit"))
+        let limit = try Self.limit(request.parameter("limit"))
         do {
             return Response(
                 status: .ok,

@@ -27,24 +27,31 @@ extension Request {
         return decoded
     }
 
-    /// A parameter of the query, percent-decoded once, with a plus as a plus; `nil` when there is none.
-    func parameter(_ name: String) throws(ProtocolError) -> String? {
-        for pair in (uri.query ?? "").split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard try Self.decoded(String(parts[0]), "the query") == name else { continue }
-            return try Self.decoded(parts.count > 1 ? String(parts[1]) : "", "\(name) in the query")
-        }
-        return nil
+    /// A parameter of the query, percent-decoded once, with a plus as a plus; as it was sent when it has a malformed escape;
+    /// `nil` when there is none.
+    func parameter(_ name: String) -> String? {
+        encodedParameter(name).map { PercentEncoding.decode($0) ?? $0 }
     }
 
     /// An identifier in the query; `nil` when there is none.
     func identifierParameter<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
-        guard let text = try parameter(name) else { return nil }
+        guard let encoded = encodedParameter(name) else { return nil }
+        let text = try Self.decoded(encoded, "\(name) in the query")
         do throws(IdentifierError) {
             return try Kind(text)
         } catch {
             throw ProtocolError(error, path: nil)
         }
+    }
+
+    private func encodedParameter(_ name: String) -> String? {
+        for pair in (uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let key = String(parts[0])
+            guard (PercentEncoding.decode(key) ?? key) == name else { continue }
+            return parts.count > 1 ? String(parts[1]) : ""
+        }
+        return nil
     }
 
     /// The whole body.
