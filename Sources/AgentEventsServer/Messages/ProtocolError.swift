@@ -43,7 +43,7 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
     private static func bounded(_ text: String) -> String {
         let bytes = text.utf8
         guard bytes.count > maximumTextByteCount else { return text }
-        // The bytes of a character behind its first one begin with the bits 10.
+        // The bytes of a character after its first one begin with the bits 10.
         var end = bytes.index(bytes.startIndex, offsetBy: maximumTextByteCount)
         while bytes[end] & 0xC0 == 0x80 { bytes.formIndex(before: &end) }
         return String(text[..<end]) + "… (cut: \(bytes.count) bytes in all)"

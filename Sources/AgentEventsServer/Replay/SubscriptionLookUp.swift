@@ -19,7 +19,7 @@ struct SubscriptionLookUp: Sendable {
         var reset: ResetReason?
         /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
-        /// The state that the subscriber begins behind; `nil` when it gets none.
+        /// The state after which the subscriber begins; `nil` when it gets none.
         var snapshot: SnapshotMessages?
     }
 

@@ -15,12 +15,17 @@ final class SnapshotMessages: Sendable {
         frames = Self.messages(state, of: thread).map { WebSocketFraming.text($0, allocator: allocator) }
     }
 
-    static func messages(_ state: ThreadState, of thread: ThreadID) -> [[UInt8]] {
+    /// - Parameter maximumByteCount: the largest message; at least 1024.
+    static func messages(
+        _ state: ThreadState,
+        of thread: ThreadID,
+        maximumByteCount: Int = ServerMessage.maximumByteCount
+    ) -> [[UInt8]] {
         let json = state.json
         let whole = ServerMessage.snapshot(thread, cursor: state.cursor, state: json).encoded()
-        guard whole.count > ServerMessage.maximumByteCount else { return [whole] }
+        guard whole.count > maximumByteCount else { return [whole] }
         // What a part has besides the text: fixed words, two counts, the thread and the cursor.
-        let room = ServerMessage.maximumByteCount - 512 - thread.rawValue.utf8.count
+        let room = maximumByteCount - 512 - thread.rawValue.utf8.count
         let parts = JSONTextParts.cut(json.encoded(), escapedByteCount: room)
         return parts.enumerated().map { index, text in
             ServerMessage.snapshotPart(

@@ -145,7 +145,7 @@ final class StreamSession {
 
     /// Carries out everything that may begin now. To be called after whatever the order was told.
     func carryOutNext() {
-        // Whoever takes no subscriptions any longer refuses them at once.
+        // A connection that takes no subscriptions any longer refuses them at once.
         while !isEnded, let start = order.next(startsSnapshots: output.isWritable || !output.takesSubscriptions) {
             carryOut(start)
         }

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsClient
 
 /// Requests that an application sends about a thread without waiting for an answer: a page that is mounted twice, or left
-/// before it has begun, and a backend that subscribes and emits at once. What comes of them is none of the stream's business.
+/// before it has begun, and a backend that subscribes and emits at once. The stream is told nothing of them.
 struct PipelinedRequests {
     /// The numbers of a stream's own requests are far below.
     private static let firstNumber: Int64 = 1 << 40
@@ -92,15 +92,15 @@ struct PipelinedRequests {
         guard let lastEmitted, lastEmitted.sequence > after?.sequence ?? 0 else { return nil }
         return InvariantViolation(
             .requestsAnswered,
-            "\(thread): \(lastEmitted) was emitted before a subscription, and comes behind its place")
+            "\(thread): \(lastEmitted) was emitted before a subscription, and comes after its place")
     }
 
-    /// What is emitted later lies behind the place.
+    /// What is emitted later lies after the place.
     private mutating func emitted(_ cursors: [Cursor]) -> InvariantViolation? {
         lastEmitted = cursors.last
         guard let place, let first = cursors.first, first.sequence <= place else { return nil }
         return InvariantViolation(
             .requestsAnswered,
-            "\(thread): \(first) was emitted behind a subscription, and lies before its place")
+            "\(thread): \(first) was emitted after a subscription, and lies before its place")
     }
 }

@@ -261,7 +261,7 @@ final class SimulatedClient {
         }
     }
 
-    /// - Returns: whether the message is none of the stream's business.
+    /// - Returns: whether the message is not for the stream.
     private func isPipelined(_ message: StreamMessage, _ number: Int64?) -> Bool {
         guard let received = pipelining?.received(message, number) else { return false }
         if let violation = received.violation { fail(violation) }

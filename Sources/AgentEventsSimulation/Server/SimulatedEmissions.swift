@@ -71,7 +71,7 @@ extension SimulatedSession {
         }
         emitNext()
         sendReplies()
-        // The commit may have been none of this loop's business.
+        // The loop may not have been told of the commit.
         if emissions.awaitsCommit, service.publishedPosition > loop.committedPosition {
             loop.post([], upTo: service.publishedPosition)
         }

@@ -184,13 +184,13 @@ struct SnapshotSubscriptionTests {
     @Test(arguments: [#","after":"snapshot""#, #","after":"7-3","snapshot":true"#])
     func aLargeSnapshotComesInPartsAndEventsFollowIt(_ rest: String) async throws {
         try await withRunningService { service in
-            let context = try await Self.openCalls(8, of: 1_000_000, service)
+            let context = try await Self.openCalls(3, of: 1_000_000, service)
             // One that takes little at a time.
             try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { socket in
                 try await socket.send(#"{"op":"subscribe","thread_id":"t_7"\#(rest)}"#)
                 let (_, subscribed) = try await socket.messages(until: "subscribed")
                 // While the parts are on their way.
-                for number in 1...8 {
+                for number in 1...3 {
                     let completed = ToolCompleted(
                         call: try CallID("c_\(number)"), tool: "search", status: .succeeded, durationMilliseconds: 1)
                     _ = try await context.emit(EventDraft(run: "r_1", .toolCompleted(completed)))
@@ -199,10 +199,10 @@ struct SnapshotSubscriptionTests {
                 if rest.contains("7-3") { _ = try await socket.messages(until: "reset") }
                 let (state, cursor) = try await Self.parts(socket, of: "t_7")
                 #expect(cursor == subscribed["after"])
-                #expect(state.calls.count == 8)
+                #expect(state.calls.count == 3)
                 let first = try #require(state.cursor?.sequence)
                 let (events, _) = try await socket.messages(until: "live")
-                #expect(events.compactMap { $0["seq"]?.integerValue } == Array(Int64(first) + 1...17))
+                #expect(events.compactMap { $0["seq"]?.integerValue } == Array(Int64(first) + 1...7))
             }
         }
     }
@@ -210,7 +210,7 @@ struct SnapshotSubscriptionTests {
     /// Who leaves in the midst of a snapshot is sent nothing further of it, and gets a whole one the next time.
     @Test func anUnsubscribeEndsASnapshot() async throws {
         try await withRunningService { service in
-            _ = try await Self.openCalls(8, of: 1_000_000, service)
+            _ = try await Self.openCalls(3, of: 1_000_000, service)
             try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { socket in
                 try await socket.send(together: [
                     #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"snapshot"}"#,
@@ -222,10 +222,10 @@ struct SnapshotSubscriptionTests {
                 let (parts, unsubscribed) = try await socket.messages(until: "unsubscribed")
                 #expect(unsubscribed["req"] == 2)
                 // What the connection had no room for is not sent.
-                #expect(parts.count < 8)
+                #expect(parts.count < 3)
                 let (between, again) = try await socket.messages(until: "subscribed")
                 #expect(again["req"] == 3 && between.isEmpty)
-                #expect(try await Self.parts(socket, of: "t_7").0.calls.count == 8)
+                #expect(try await Self.parts(socket, of: "t_7").0.calls.count == 3)
                 #expect(try await socket.messages(until: "live").events.isEmpty)
                 // Another thread's has its turn.
                 try await socket.send(#"{"op":"subscribe","req":4,"thread_id":"t_8","after":"snapshot"}"#)
@@ -239,16 +239,16 @@ struct SnapshotSubscriptionTests {
     /// A client that takes its parts slowly holds up nobody.
     @Test func othersGetTheirSnapshotWhileSomebodyTakesOneSlowly() async throws {
         try await withRunningService { service in
-            _ = try await Self.openCalls(8, of: 1_000_000, service)
+            _ = try await Self.openCalls(3, of: 1_000_000, service)
             try await service.withWebSocket(receiveBufferByteCount: 16 * 1024) { slow in
                 try await slow.send(#"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#)
                 _ = try await slow.messages(until: "subscribed")
                 try await service.withWebSocket { other in
                     try await other.send(#"{"op":"subscribe","thread_id":"t_7","after":"snapshot"}"#)
                     _ = try await other.messages(until: "subscribed")
-                    #expect(try await Self.parts(other, of: "t_7").0.calls.count == 8)
+                    #expect(try await Self.parts(other, of: "t_7").0.calls.count == 3)
                 }
-                #expect(try await Self.parts(slow, of: "t_7").0.calls.count == 8)
+                #expect(try await Self.parts(slow, of: "t_7").0.calls.count == 3)
             }
         }
     }
