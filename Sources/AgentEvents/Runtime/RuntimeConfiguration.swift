@@ -39,7 +39,7 @@ public struct RuntimeConfiguration: Sendable {
 
     /// How long the text of one message may grow, encoded, in bytes: so long that `message_completed`, which carries the
     /// whole of it, is within ``maximumEventByteCount``.
-    var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
+    package var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
 
     /// More than the envelope and the other members of `message_completed` take: five texts of at most 128 bytes, which
     /// JSON may write six times as long, and the fixed parts.

@@ -128,7 +128,7 @@ public enum EventDecoder {
         }
         return WireError(
             .unknownField, path: fieldPath,
-            "\(owner) does not have this member, its members are: \(known.joined(separator: ", ")); "
-                + "use a custom event for data of your own")
+            NearestName.problem(member.key, kind: "member", of: owner, known: known)
+                + "; use a custom event for data of your own")
     }
 }
