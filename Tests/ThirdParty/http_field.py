@@ -164,6 +164,16 @@ for name, near in [("runId", "run_id"), ("colour", None), ("data.messageId", "me
     case(f"draft: unknown member {name}")(draft_member)
 
 
+@case("draft: unknown member of an error")
+def error_member(service):
+    thread = new_thread()
+    error = {"code": "x", "message": "x", "retryable": False, "retriable": True}
+    events = [draft("agent_started", "r", "a"), draft("agent_failed", "r", error=error, duration_ms=1)]
+    answer = service.request("POST", events_path(thread), "\n".join(map(json.dumps, events)))
+    found = expect_answer(answer, 400, "event.unknown_field").json()["error"]
+    expect(found["path"] == "$.data.error.retriable" and "retryable is probably meant" in found["message"], f"{found}")
+
+
 def query_case(method, path, near=None, body=None):
     @case(f"query: {method} {path}")
     def run(service):
