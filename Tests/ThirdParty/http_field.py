@@ -228,6 +228,11 @@ def message_data(service):
     events = service.pages(thread)[0]
     sent = [event for event in events if b'"user_message"' in event]
     expect(len(sent) == 1 and data.encode() in sent[0], f"logged: {sent}")
+    for data, present in [("null", False), ("false", True), ("[]", True), ('""', True)]:
+        thread = new_thread()
+        expect_answer(service.request("POST", messages_path(thread), f'{{"text":"See","data":{data}}}'), 202)
+        event = next(event for event in service.pages(thread)[0] if b'"user_message"' in event)
+        expect((b'"data":' + data.encode() + b"}" in event) == present, f"{data} is logged as {event}")
 
 
 # Codings of bodies ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ package struct MessageRequest: Hashable, Sendable {
     package var text: String
     /// Who is to answer; `nil` for the service's first agent.
     package var agent: AgentName?
-    /// What else came with it; any JSON value, which `user_message` has as its `data`.
+    /// What else came with it; any JSON value, which `user_message` has as its `data`. `null` is nothing.
     package var data: JSONValue?
 
     package init(text: String, agent: AgentName? = nil, data: JSONValue? = nil) {
@@ -49,6 +49,8 @@ package struct MessageRequest: Hashable, Sendable {
         guard !text.isEmpty else {
             throw ProtocolError(.messageInvalid, "the member text is not empty", path: "$.text")
         }
-        return MessageRequest(text: text, agent: try members.optionalName("agent"), data: members["data"])
+        let data = members["data"]
+        return MessageRequest(
+            text: text, agent: try members.optionalName("agent"), data: data == .null ? nil : data)
     }
 }
