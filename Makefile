@@ -10,7 +10,7 @@ export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
-third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
+third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
@@ -52,6 +52,7 @@ test: .build/setup/checks
 	@$(step) 'pipelined' $(as_usual) $(python) Tests/ThirdParty/pipelined.py
 	@$(step) 'bad input' $(as_usual) $(python) Tests/ThirdParty/bad_input.py
 	@$(step) 'field drafts' $(as_usual) $(python) Tests/ThirdParty/field_drafts.py
+	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'kill -9' $(as_usual) $(python) Tests/ThirdParty/crash.py
 	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py

@@ -63,10 +63,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The headers of zlib; the library itself is linked already, by async-http-client.
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "AgentEventsServer",
             dependencies: [
                 "AgentEvents",
+                .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),

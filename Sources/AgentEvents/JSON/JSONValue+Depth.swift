@@ -1,4 +1,7 @@
 extension JSONValue {
+    /// The deepest nesting of arrays and objects that is read, in levels: 64.
+    package static var maximumDepth: Int { JSONParser.depthLimit }
+
     /// Whether arrays and objects are nested deeper than so many levels.
     func isNested(deeperThan depth: Int) -> Bool {
         switch self {

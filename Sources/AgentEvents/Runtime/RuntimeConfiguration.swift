@@ -45,7 +45,7 @@ public struct RuntimeConfiguration: Sendable {
 
     /// How long the text of one message may grow, encoded, in bytes: so long that `message_completed`, which carries the
     /// whole of it, is within ``maximumEventByteCount``.
-    var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
+    package var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
 
     var emittedRunTimeoutMilliseconds: Int64 { max(1, Int64(clamping: emittedRunTimeout.wholeMilliseconds)) }
 

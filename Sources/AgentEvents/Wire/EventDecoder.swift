@@ -131,15 +131,18 @@ public enum EventDecoder {
         _ member: JSONObject.Element, path: String, of owner: String, known: [String]
     ) -> WireError {
         let fieldPath = path + WireError.component(member.key)
-        // Only an object inside of `data` comes here under a name that is known.
+        // Only an object inside of `data` comes here under a name that is known: an error.
         if known.contains(member.key), let inner = member.value.objectValue?.first {
             return WireError(
                 .unknownField, path: fieldPath + WireError.component(inner.key),
-                "\(member.key) of \(owner) does not have this member; use a custom event for data of your own")
+                NearestName.problem(
+                    inner.key, kind: "member", of: "\(member.key) of \(owner)",
+                    known: ["code", "message"] + (owner == EventType.agentFailed.rawValue ? ["retryable"] : []))
+                    + "; use a custom event for data of your own")
         }
         return WireError(
             .unknownField, path: fieldPath,
-            "\(owner) does not have this member, its members are: \(known.joined(separator: ", ")); "
-                + "use a custom event for data of your own")
+            NearestName.problem(member.key, kind: "member", of: owner, known: known)
+                + "; use a custom event for data of your own")
     }
 }

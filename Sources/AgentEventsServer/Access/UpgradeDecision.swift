@@ -22,6 +22,15 @@ package enum UpgradeDecision: Hashable, Sendable {
                     status: 405, headers: ["allow": "GET"],
                     ProtocolError(.methodNotAllowed, "a WebSocket is opened with GET")))
         }
+        guard (request.query ?? "").isEmpty else {
+            return .decline(
+                UpgradeRefusal(
+                    status: 400,
+                    ProtocolError(
+                        .requestInvalid,
+                        "the WebSocket's URL has no parameters: threads are subscribed to by messages, and a token stands in "
+                            + "the header Authorization or in a subprotocol, never in a URL")))
+        }
         guard request.version == "13" else {
             return .decline(
                 UpgradeRefusal(

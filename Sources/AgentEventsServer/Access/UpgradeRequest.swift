@@ -3,6 +3,8 @@ package struct UpgradeRequest: Hashable, Sendable {
     package var method: String
     /// Without the query.
     package var path: String
+    /// The part of the target behind the question mark; `nil` when there is none.
+    package var query: String?
     /// The header `Sec-WebSocket-Version`.
     package var version: String?
     /// The header `Sec-WebSocket-Key`.
@@ -15,6 +17,7 @@ package struct UpgradeRequest: Hashable, Sendable {
     package init(
         method: String,
         path: String,
+        query: String? = nil,
         version: String?,
         key: String? = nil,
         subprotocols: [String] = [],
@@ -23,6 +26,7 @@ package struct UpgradeRequest: Hashable, Sendable {
     ) {
         self.method = method
         self.path = path
+        self.query = query
         self.version = version
         self.key = key
         self.subprotocols = subprotocols

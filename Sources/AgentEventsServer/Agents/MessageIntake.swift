@@ -18,6 +18,13 @@ package struct MessageIntake: Sendable {
         package var run: RunID?
     }
 
+    /// Whether the principal may send messages to the agents of a thread, before there is one.
+    ///
+    /// - Throws: ``ProtocolError``.
+    package func checkAccess(to thread: ThreadID, for principal: Principal) async throws(ProtocolError) {
+        _ = try await owner(of: thread, for: principal)
+    }
+
     /// Returns when `user_message` is committed; the run goes on by itself.
     ///
     /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
@@ -52,7 +59,8 @@ package struct MessageIntake: Sendable {
             dispatcher.giveBack()
         } else {
             // Of two that start at the same time, the second one is refused by the order of runs.
-            let prompt = UserPrompt(text: request.text, message: logged.message, author: principal.user)
+            let prompt = UserPrompt(
+                text: request.text, data: request.data, message: logged.message, author: principal.user)
             dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
         }
         return Answer(thread: thread, message: logged.message, run: run)
@@ -105,7 +113,8 @@ package struct MessageIntake: Sendable {
         author: UserID
     ) async throws(ProtocolError) -> Logged {
         let message = key?.message ?? runtime.configuration.identifiers.messageID()
-        let draft = EventDraft(.userMessage(UserMessage(message: message, user: author, text: request.text)))
+        let draft = EventDraft(
+            .userMessage(UserMessage(message: message, user: author, text: request.text, data: request.data)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
             let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }

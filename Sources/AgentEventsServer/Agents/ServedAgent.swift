@@ -20,13 +20,16 @@ public protocol ServedAgent: Sendable {
 public struct UserPrompt: Hashable, Sendable {
     /// What was written.
     public var text: String
+    /// What else came with it, such as attachments; any JSON value. `nil` for nothing.
+    public var data: JSONValue?
     /// The `user_message` that holds it.
     public var message: MessageID
-    /// Who wrote it.
+    /// The user who wrote it.
     public var author: UserID
 
-    public init(text: String, message: MessageID, author: UserID) {
+    public init(text: String, data: JSONValue? = nil, message: MessageID, author: UserID) {
         self.text = text
+        self.data = data
         self.message = message
         self.author = author
     }

@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
-import NIOCore
 
 /// Gives every error a JSON body.
 struct ErrorBodies: RouterMiddleware {
@@ -17,8 +16,6 @@ struct ErrorBodies: RouterMiddleware {
             return try await next(request, context)
         } catch let error as ProtocolError {
             return Response(error)
-        } catch is NIOTooManyBytesError {
-            return Response(ProtocolError(.bodyTooLarge, "the body of the request is too large"))
         } catch let error as any HTTPResponseError where error.status == .notFound {
             return Response(ProtocolError(.pathUnknown, "there is nothing at this path"))
         } catch let error as any HTTPResponseError where error.status.kind == .clientError {

@@ -20,8 +20,10 @@ struct HTTPInterface: Sendable {
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.add(middleware: DrainNotice(readiness: readiness))
+        router.add(middleware: CrossOriginAnswers(origins: origins))
         router.add(middleware: ErrorBodies())
         router.add(middleware: OriginCheck(origins: origins))
+        router.add(middleware: ExpectationCheck())
         let health = HealthRoutes(readiness: readiness)
         let page = EventPageRoute(runtime: runtime, access: access)
         let events = IngestRoute(
@@ -31,28 +33,54 @@ struct HTTPInterface: Sendable {
         let state = StateRoute(log: runtime.log, stream: self.stream, access: access)
         let subscribers = SubscribersRoute(log: runtime.log, stream: self.stream, access: access)
         let stream = StreamRoute(origins: origins, access: access, readiness: readiness)
-        add("/health", [.get: { _, _ in health.health() }], to: router)
-        add("/ready", [.get: { _, _ in health.ready() }], to: router)
-        add("/v1/threads/:thread/events", [.get: page.respond, .post: events.respond], to: router)
-        add("/v1/threads/:thread/state", [.get: state.respond], to: router)
-        add("/v1/threads/:thread/subscribers", [.get: subscribers.respond], to: router)
-        add("/v1/threads/:thread/messages", [.post: messages.respond], to: router)
-        add(RouterPath(UpgradeDecision.path), [.get: stream.respond], to: router)
+        add("/health", [Route(.get) { _, _ in health.health() }], to: router)
+        add("/ready", [Route(.get) { _, _ in health.ready() }], to: router)
+        add(
+            "/v1/threads/:thread/events",
+            [
+                Route(.get, parameters: ["after", "limit"], page.respond),
+                Route(.post, parameters: ["user_id"], events.respond),
+            ], to: router)
+        add("/v1/threads/:thread/state", [Route(.get, state.respond)], to: router)
+        add("/v1/threads/:thread/subscribers", [Route(.get, subscribers.respond)], to: router)
+        add("/v1/threads/:thread/messages", [Route(.post, messages.respond)], to: router)
+        add(RouterPath(UpgradeDecision.path), [Route(.get, stream.respond)], to: router)
         return router
     }
 
-    private typealias Respond = @Sendable (Request, BasicRequestContext) async throws -> Response
+    /// One method of a path.
+    private struct Route: Sendable {
+        let method: HTTPRequest.Method
+        /// The parameters that its query may have.
+        let parameters: [String]
+        let respond: @Sendable (Request, BasicRequestContext) async throws -> Response
 
-    /// Adds a path. Methods that it does not have are answered with 405 and those that it has.
-    private func add(
-        _ path: RouterPath,
-        _ responses: KeyValuePairs<HTTPRequest.Method, Respond>,
-        to router: Router<BasicRequestContext>
-    ) {
-        var allowed = responses.map(\.key)
-        for (method, respond) in responses { router.on(path, method: method, use: respond) }
+        init(
+            _ method: HTTPRequest.Method,
+            parameters: [String] = [],
+            _ respond: @escaping @Sendable (Request, BasicRequestContext) async throws -> Response
+        ) {
+            self.method = method
+            self.parameters = parameters
+            self.respond = respond
+        }
+    }
+
+    /// Adds a path. `OPTIONS` is answered with the methods that it has, and those that it does not have with 405 and them.
+    private func add(_ path: RouterPath, _ routes: [Route], to router: Router<BasicRequestContext>) {
+        var allowed = routes.map(\.method)
+        for route in routes {
+            router.on(path, method: route.method) { request, context -> Response in
+                try request.checkParameters(route.parameters)
+                return try await route.respond(request, context)
+            }
+        }
         if allowed.contains(.get) { allowed.append(.head) }
+        allowed.append(.options)
         let list = allowed.map(\.rawValue).joined(separator: ", ")
+        router.on(path, method: .options) { _, _ -> Response in
+            Response(status: .noContent, headers: [.allow: list])
+        }
         for method in Self.methods where !allowed.contains(method) {
             router.on(path, method: method) { _, _ -> Response in
                 var response = Response(

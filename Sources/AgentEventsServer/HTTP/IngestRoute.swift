@@ -16,6 +16,8 @@ struct IngestRoute: Sendable {
         let user: UserID? = try request.identifierParameter("user_id")
         let key = try request.idempotencyKey()
         let format = try IngestFormat(contentType: request.headers[.contentType])
+        // Before the body is asked for.
+        try await ingest.checkAccess(to: thread, of: user, as: principal, looksUp: request.mayHaveLargeBody)
         let bytes = try await request.bodyBytes(upTo: maximumBodyByteCount)
         let drafts: [EventDraft]
         do throws(ProtocolError) {

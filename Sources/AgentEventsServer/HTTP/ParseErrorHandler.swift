@@ -1,4 +1,5 @@
 import AgentEvents
+import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
@@ -20,13 +21,20 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// What has come is no HTTP; nothing further does.
     private var hasFailed = false
     private var isClosing = false
+    private var failure = ProtocolError(.requestInvalid, "the request is not HTTP as it should be")
+    /// The origin of the page that the last request is from.
+    private var origin: String?
+    private let origins: OriginPolicy
     /// The client has asked for another protocol: what comes may be no HTTP, and is none of this handler's business.
     private var isUpgrading = false
 
+    init(origins: OriginPolicy) { self.origins = origins }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, !isUpgrading else { return context.fireErrorCaught(error) }
+        guard let error = error as? HTTPParserError, !isUpgrading else { return context.fireErrorCaught(error) }
         guard !isClosing, !hasFailed else { return }
         hasFailed = true
+        if error == .headerOverflow { failure = Self.headersTooLarge }
         isClosing = mayRefuse
         // Whoever reads the body is to know that it is not whole, or would take it as it is.
         if isReceiving { context.fireErrorCaught(error) }
@@ -42,17 +50,26 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var mayRefuse: Bool { !isAnswering && unansweredCount == (isReceiving ? 1 : 0) }
 
     private func refuse(_ context: ChannelHandlerContext) {
-        let failure = ProtocolError(.requestInvalid, "the request is not HTTP as it should be")
         let body = ByteBuffer(bytes: failure.body.encoded())
-        let headers = HTTPHeaders([
+        var headers = HTTPHeaders([
             ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
         ])
-        let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
+        // Of a head that cannot be read the origin is not known.
+        for header in origins.answerHeaders(to: isReceiving ? origin : nil) {
+            headers.add(name: header.name, value: header.value)
+        }
+        let head = HTTPResponseHead(
+            version: .http1_1, status: HTTPResponseStatus(statusCode: failure.status.code), headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.write(wrapOutboundOut(.end(nil)), promise: nil)
         close(context)
     }
+
+    private static let headersTooLarge = ProtocolError(
+        .headersTooLarge,
+        "the head of a request has at most \(HTTPLimits.headByteCount) bytes and \(HTTPLimits.fieldCount) headers, and the "
+            + "path and each value at most \(HTTPLimits.fieldByteCount) bytes")
 
     private func close(_ context: ChannelHandlerContext) {
         isClosing = true
@@ -67,6 +84,7 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
             isReceiving = true
             unansweredCount += 1
             isUpgrading = head.headers.contains(name: "Upgrade")
+            origin = head.headers.first(name: "Origin")
         case .body: break
         case .end: isReceiving = false
         }

@@ -10,7 +10,9 @@ extension ProtocolError {
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .wire(.tooLarge): .contentTooLarge
         case .methodNotAllowed: .methodNotAllowed
-        case .mediaTypeUnknown: .unsupportedMediaType
+        case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
+        case .expectationUnknown: .expectationFailed
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .notAcceptable: .notAcceptable
         case .upgradeRequired, .versionUnknown: .upgradeRequired
         case .tooManySubscriptions: .tooManyRequests

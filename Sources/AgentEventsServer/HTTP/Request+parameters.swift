@@ -1,7 +1,6 @@
 import AgentEvents
 import Hummingbird
 import HummingbirdCore
-import NIOCore
 
 extension Request {
     /// The thread in the path. The router gives the segment as it was sent, so it is decoded here, once: `%2F` is a slash of
@@ -54,11 +53,34 @@ extension Request {
         return nil
     }
 
-    /// The whole body.
+    /// Refuses a query with parameters that the request does not have, or with one twice: what a client means by it would
+    /// be lost.
     ///
-    /// - Throws: `NIOTooManyBytesError` when it has more bytes than allowed.
-    func bodyBytes(upTo maximumByteCount: Int) async throws -> [UInt8] {
-        let buffer = try await body.collect(upTo: maximumByteCount)
-        return Array(buffer.readableBytesView)
+    /// - Parameter known: the names of the parameters.
+    /// - Throws: ``ProtocolError`` `request.invalid`.
+    func checkParameters(_ known: [String]) throws(ProtocolError) {
+        guard let query = uri.query, !query.isEmpty else { return }
+        var seen: Set<Substring> = []
+        for (name, value) in uri.queryParameters where !(name.isEmpty && value.isEmpty) {
+            guard known.contains(String(name)) else {
+                let place = Self.elsewhere[String(name)].map { "; \($0)" } ?? ""
+                let problem = NearestName.problem(
+                    String(name), kind: "parameter", of: "this request", known: known)
+                throw ProtocolError(.requestInvalid, problem + place)
+            }
+            guard seen.insert(name).inserted else {
+                throw ProtocolError(.requestInvalid, "the parameter \(name) stands twice in the query; once is enough")
+            }
+        }
     }
+
+    /// Where a value belongs that others send as a parameter.
+    private static let elsewhere = [
+        "key": "a key stands in the header Idempotency-Key",
+        "idempotency_key": "a key stands in the header Idempotency-Key",
+        "token": "a token stands in the header Authorization, never in a URL",
+        "access_token": "a token stands in the header Authorization, never in a URL",
+        "thread_id": "the thread stands in the path",
+        "thread": "the thread stands in the path",
+    ]
 }

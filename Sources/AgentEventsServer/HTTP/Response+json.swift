@@ -20,6 +20,8 @@ extension Response {
         self.init(status: error.status, json: error.body)
         if error.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
         if error.status == .serviceUnavailable { headers[.retryAfter] = Self.retrySeconds }
+        if error.code == .contentEncodingUnknown { headers[.acceptEncoding] = ContentCoding.accepted }
+        if error.code == .mediaTypeUnknown { headers[.accept] = IngestFormat.accepted }
     }
 
     /// After how many seconds clients try again.

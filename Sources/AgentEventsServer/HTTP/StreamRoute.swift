@@ -51,6 +51,7 @@ extension UpgradeRequest {
         self.init(
             method: request.method.rawValue,
             path: request.uri.path,
+            query: request.uri.query,
             version: request.headers[.secWebSocketVersion],
             key: request.headers[.secWebSocketKey],
             subprotocols: UpgradeRequest.names(in: request.headers[values: .secWebSocketProtocol]),

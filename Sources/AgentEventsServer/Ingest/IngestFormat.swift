@@ -7,6 +7,9 @@ package enum IngestFormat: Hashable, Sendable {
     /// One of the two: what the body begins with decides.
     case byContent
 
+    /// The names for `Accept`.
+    package static let accepted = "application/json, application/x-ndjson"
+
     /// - Parameter contentType: the header `Content-Type`. `nil`, and what `curl --data` sends by itself, let the
     ///   content decide.
     /// - Throws: ``ProtocolError`` `request.media_type`.

@@ -26,7 +26,7 @@ package struct ClientMessage: Hashable, Sendable {
 extension ClientMessage {
     /// Reads a message.
     ///
-    /// Members that no op has are passed over.
+    /// Members that the op does not have are refused.
     ///
     /// - Parameter maximumBatchEvents: how many events an `emit` may have.
     /// - Throws: ``ProtocolError`` with the path to the fault, and with the request's tag where it could be read.
@@ -78,6 +78,15 @@ extension ClientMessage {
         guard let known = OperationName(rawValue: name) else {
             throw ProtocolError(
                 .operationUnknown, "there is no op of that name; there are: \(OperationName.known)", path: "$.op")
+        }
+        if known.isSupported {
+            do throws(ProtocolError) {
+                try members.checkNames(of: name, known: known.members)
+            } catch {
+                var error = error
+                error.thread = members.thread
+                throw error
+            }
         }
         switch known {
         case .subscribe:

@@ -9,6 +9,35 @@ struct MessageMembers {
 
     subscript(name: String) -> JSONValue? { object[name] }
 
+    /// Refuses members that the owner does not have: what a sender means by them would be lost.
+    ///
+    /// - Parameters:
+    ///   - owner: the noun for what has the members: `subscribe`.
+    ///   - known: the names of its members.
+    ///   - elsewhere: where a value of a name that it does not have belongs, in words.
+    /// - Throws: ``ProtocolError`` `event.unknown_field`, or `event.field_not_allowed` for a name of the last kind, with the
+    ///   path.
+    func checkNames(
+        of owner: String,
+        known: [String],
+        elsewhere: [String: String] = [:]
+    ) throws(ProtocolError) {
+        for name in object.keys where !known.contains(name) {
+            let path = "$" + WireError.component(name)
+            if let place = elsewhere[name] {
+                throw ProtocolError(.wire(.fieldNotAllowed), "\(owner) has no member \(name): \(place)", path: path)
+            }
+            let problem = NearestName.problem(name, kind: "member", of: owner, known: known)
+            throw ProtocolError(.wire(.unknownField), problem, path: path)
+        }
+    }
+
+    /// The thread that the message is about, for errors; `nil` when none can be read.
+    var thread: ThreadID? {
+        guard let text = object["thread_id"]?.stringValue else { return nil }
+        return try? ThreadID(text)
+    }
+
     /// The member `req`, or `nil` when there is none.
     func tag() throws(ProtocolError) -> RequestTag? {
         guard let value = object["req"] else { return nil }

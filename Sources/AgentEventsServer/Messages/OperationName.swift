@@ -18,6 +18,19 @@ package enum OperationName: String, CaseIterable, Sendable {
         }
     }
 
+    /// The members that a message with the op may have, in the order of the schema; others are refused.
+    package var members: [String] {
+        switch self {
+        case .auth, .refresh: ["op", "req", "token"]
+        case .subscribe: ["op", "req", "thread_id", "after", "consumer", "snapshot", "merge"]
+        case .unsubscribe: ["op", "req", "thread_id"]
+        case .ack: ["op", "req", "thread_id", "cursor"]
+        case .emit: ["op", "req", "thread_id", "user_id", "key", "events"]
+        case .command: ["op", "req", "thread_id", "key", "name"]
+        case .ping, .pong: ["op", "req"]
+        }
+    }
+
     /// The names in one line, for error messages.
     static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
     /// The names of the supported ops in one line.

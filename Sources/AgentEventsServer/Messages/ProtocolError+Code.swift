@@ -58,6 +58,14 @@ extension ProtocolError {
         package static let methodNotAllowed = Code("path.method_not_allowed")
         /// The body is of a media type that is not understood.
         package static let mediaTypeUnknown = Code("request.media_type")
+        /// The body is in a coding that is not decoded.
+        package static let contentEncodingUnknown = Code("request.content_encoding")
+        /// The body is not in the coding that its header names.
+        package static let bodyEncodingInvalid = Code("request.body_encoding")
+        /// The client expects something that the service does not do.
+        package static let expectationUnknown = Code("request.expectation")
+        /// The head of the request is too large.
+        package static let headersTooLarge = Code("request.headers_too_large")
         /// None of the accepted media types is served.
         package static let notAcceptable = Code("request.not_acceptable")
         /// The path is one for WebSockets.

@@ -32,17 +32,29 @@ package struct WelcomeLimits: Hashable, Sendable {
     package var maximumEventByteCount: Int
     package var maximumBatchEvents: Int
     package var maximumSubscriptions: Int
+    /// The longest text of one message, encoded.
+    package var maximumTextByteCount: Int
+    /// The longest identifier.
+    package var maximumIdentifierByteCount: Int
+    /// The deepest nesting of arrays and objects.
+    package var maximumDepth: Int
 
     package init(
         maximumMessageByteCount: Int,
         maximumEventByteCount: Int,
         maximumBatchEvents: Int,
-        maximumSubscriptions: Int
+        maximumSubscriptions: Int,
+        maximumTextByteCount: Int,
+        maximumIdentifierByteCount: Int = IdentifierText.maximumByteCount,
+        maximumDepth: Int = JSONValue.maximumDepth
     ) {
         self.maximumMessageByteCount = maximumMessageByteCount
         self.maximumEventByteCount = maximumEventByteCount
         self.maximumBatchEvents = maximumBatchEvents
         self.maximumSubscriptions = maximumSubscriptions
+        self.maximumTextByteCount = maximumTextByteCount
+        self.maximumIdentifierByteCount = maximumIdentifierByteCount
+        self.maximumDepth = maximumDepth
     }
 
     var json: JSONValue {
@@ -51,6 +63,9 @@ package struct WelcomeLimits: Hashable, Sendable {
             "max_event_bytes": .integer(maximumEventByteCount),
             "max_batch_events": .integer(maximumBatchEvents),
             "max_subscriptions": .integer(maximumSubscriptions),
+            "max_text_bytes": .integer(maximumTextByteCount),
+            "max_id_bytes": .integer(maximumIdentifierByteCount),
+            "max_depth": .integer(maximumDepth),
         ]
     }
 }

@@ -63,6 +63,9 @@ public struct AgentEventsService: Service {
     /// - Throws: ``ServiceError`` when it cannot listen, `AgentEventsError` when the log cannot be opened or fails.
     public func run() async throws {
         try AccessPolicy.validate(host: configuration.host, authenticator: authenticator)
+        for origin in configuration.allowedOrigins.sorted() {
+            if let problem = AllowedOrigin.problem(with: origin) { throw ServiceError(.originInvalid, problem) }
+        }
         guard (0...65535).contains(configuration.port) else {
             throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(configuration.port)")
         }
@@ -205,7 +208,10 @@ public struct AgentEventsService: Service {
         var application = Application(
             router: interface.router(),
             server: HTTPServerBuilder { responder in
-                stream.childChannel(http: HTTP1Channel(responder: responder))
+                stream.childChannel(
+                    http: HTTP1Channel(responder: { request, writer, channel in
+                        try await responder(AwaitedBody.wrap(request, channel), writer, channel)
+                    }))
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),

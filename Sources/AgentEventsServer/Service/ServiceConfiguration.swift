@@ -35,8 +35,9 @@ public struct ServiceConfiguration: Sendable {
     public var eventLoopBacklogByteCount = 4 * 1024 * 1024
     /// How many agents may run at once. Default: 256.
     public var maximumConcurrentRuns = 256
-    /// The origins whose web pages may use the service, such as `https://chat.example.com`; `*` for all. The service's
-    /// own pages always may. Default: none.
+    /// The origins whose web pages may use the service, over WebSocket and HTTP, as browsers send them:
+    /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at the
+    /// start (`server.origin_invalid`). The service's own pages always may. Default: none.
     public var allowedOrigins: Set<String> = []
     /// How long a shutdown may take, in seconds. Agents get all of it but the last second (or the last half, if that is
     /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside that

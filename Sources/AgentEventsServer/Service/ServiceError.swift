@@ -8,6 +8,7 @@ public struct ServiceError: Error, Sendable, CustomStringConvertible {
             case portForbidden = "server.port_forbidden"
             case hostInvalid = "server.host_invalid"
             case openAccess = "server.open_access"
+            case originInvalid = "server.origin_invalid"
             case listeningFailed = "server.listening_failed"
         }
         private let value: Value
@@ -22,6 +23,8 @@ public struct ServiceError: Error, Sendable, CustomStringConvertible {
         public static let hostInvalid = Code(value: .hostInvalid)
         /// Without authentication, on an address that others reach.
         public static let openAccess = Code(value: .openAccess)
+        /// An allowed origin is not in the form in which browsers send it.
+        public static let originInvalid = Code(value: .originInvalid)
         /// Listening failed for another reason.
         public static let listeningFailed = Code(value: .listeningFailed)
 

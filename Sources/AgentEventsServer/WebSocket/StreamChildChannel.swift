@@ -46,7 +46,7 @@ struct StreamChildChannel: ServerChildChannel {
             let waiting = FirstRequestHandler(deadline: .seconds(services.limits.handshakeSeconds))
             try channel.pipeline.syncOperations.addHandler(waiting)
             let filter = UpgradeFilter(authenticator: authenticator, origins: origins, readiness: readiness)
-            let parseErrors = ParseErrorHandler()
+            let parseErrors = ParseErrorHandler(origins: origins)
             let parseErrorsBox = NIOLoopBound(parseErrors, eventLoop: channel.eventLoop)
             let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
             var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
@@ -66,6 +66,7 @@ struct StreamChildChannel: ServerChildChannel {
             configuration.enablePipelining = false
             configuration.enableErrorHandling = false
             configuration.enableResponseHeaderValidation = false
+            configuration.decoderConfiguration = HTTPLimits.decoder
             let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: configuration)
             let upgradeHandler = try channel.pipeline.syncOperations.handler(
@@ -103,6 +104,7 @@ struct StreamChildChannel: ServerChildChannel {
     }
 
     private func addHTTPHandlers(to channel: any Channel, logger: Logger) throws -> HTTPChannel {
+        try channel.pipeline.syncOperations.addHandler(RequestBodyHandler())
         try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try channel.pipeline.syncOperations.addHandler(
             HTTPConnectionStateHandler(idleTimeout: .seconds(60), logger: logger))
@@ -130,6 +132,7 @@ extension UpgradeRequest {
         self.init(
             method: head.method.rawValue,
             path: String(head.uri.prefix { $0 != "?" }),
+            query: head.uri.firstIndex(of: "?").map { String(head.uri[$0...].dropFirst()) },
             version: head.headers.first(name: "sec-websocket-version"),
             key: head.headers.first(name: "sec-websocket-key"),
             subprotocols: UpgradeRequest.names(in: head.headers["sec-websocket-protocol"]),

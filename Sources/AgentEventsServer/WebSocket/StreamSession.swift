@@ -59,7 +59,8 @@ final class StreamSession {
                         maximumMessageByteCount: services.limits.maximumMessageByteCount,
                         maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
                         maximumBatchEvents: services.limits.maximumBatchEvents,
-                        maximumSubscriptions: services.limits.maximumSubscriptions),
+                        maximumSubscriptions: services.limits.maximumSubscriptions,
+                        maximumTextByteCount: services.runtime.configuration.maximumMessageByteCount),
                     expiresAt: principal.expiresAt)))
         output.flush()
         // Upgraded at the last moment.

@@ -75,7 +75,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("allowed-origin"),
-        help: ArgumentHelp("An origin whose web pages may use the service. May be repeated.", valueName: "origin"))
+        help: ArgumentHelp(
+            "An origin whose web pages may use the service, such as https://chat.example.com. May be repeated.",
+            valueName: "origin"))
     var allowedOrigins: [String] = []
 
     @Option(
@@ -126,6 +128,10 @@ struct ServeCommand: AsyncParsableCommand {
         guard drainTimeout > 0, drainTimeout <= 86_400 else {
             throw ValidationError("--drain-timeout is above 0 and at most 86400")
         }
+        for origin in allowedOrigins {
+            guard let problem = AllowedOrigin.problem(with: origin) else { continue }
+            throw ValidationError("--allowed-origin: \(problem)")
+        }
         if inMemory, data != nil { throw ValidationError("--data and --in-memory exclude each other") }
         if inMemory, durability != nil { throw ValidationError("--durability has no meaning with --in-memory") }
         if let retainEvents, retainEvents < 1 { throw ValidationError("--retain-events is at least 1") }
@@ -139,7 +145,7 @@ struct ServeCommand: AsyncParsableCommand {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
-            case .openAccess, .hostInvalid, .portInvalid: throw ProgramExit.usage(error.message)
+            case .openAccess, .hostInvalid, .portInvalid, .originInvalid: throw ProgramExit.usage(error.message)
             default: throw ProgramExit.unavailable(error.message)
             }
         } catch let error as AgentEventsError {

@@ -7,6 +7,7 @@ struct UpgradeDecisionTests {
     private static func request(
         method: String = "GET",
         path: String = "/v1/stream",
+        query: String? = nil,
         version: String? = "13",
         key: String? = "dGhlIHNhbXBsZSBub25jZQ==",
         subprotocols: [String] = [],
@@ -14,14 +15,15 @@ struct UpgradeDecisionTests {
         host: String? = "127.0.0.1:8080"
     ) -> UpgradeRequest {
         UpgradeRequest(
-            method: method, path: path, version: version, key: key, subprotocols: subprotocols, origin: origin,
-            host: host)
+            method: method, path: path, query: query, version: version, key: key, subprotocols: subprotocols,
+            origin: origin, host: host)
     }
 
     @Test(arguments: [
         (request(), nil as String?),
         (request(subprotocols: ["agent-events.v1"]), "agent-events.v1"),
         (request(subprotocols: ["chat", "agent-events.v1", "bearer.abc"]), "agent-events.v1"),
+        (request(query: ""), nil),
         (request(origin: "https://chat.example"), nil),
         (request(origin: "http://127.0.0.1:8080"), nil),
     ])
@@ -33,6 +35,8 @@ struct UpgradeDecisionTests {
         (request(path: "/v1/streams"), 404, "path.unknown"),
         (request(path: "/"), 404, "path.unknown"),
         (request(method: "POST"), 405, "path.method_not_allowed"),
+        (request(query: "token=abc"), 400, "request.invalid"),
+        (request(query: "thread_id=t_7&after=start"), 400, "request.invalid"),
         (request(version: nil), 426, "upgrade.version"),
         (request(version: "8"), 426, "upgrade.version"),
         (request(key: "short"), 400, "upgrade.key"),

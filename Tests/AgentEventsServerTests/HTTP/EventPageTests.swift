@@ -39,6 +39,9 @@ struct EventPageTests {
             ("?limit=ten", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
             ("?after=", 400, "cursor.invalid"), ("?after=42", 400, "cursor.invalid"),
             ("?after=%zz", 400, "cursor.invalid"), ("?after=snapshot", 400, "op.unsupported"),
+            ("?", 200, nil), ("?&after=start&", 200, nil), ("?cursor=1-1", 400, "request.invalid"),
+            ("?after=start&after=now", 400, "request.invalid"), ("?limit=1&colour=red", 400, "request.invalid"),
+            ("?After=start", 400, "request.invalid"), ("?=1", 400, "request.invalid"), ("?x", 400, "request.invalid"),
             ("?after=1-99", 409, "cursor.unknown"), ("?after=2-2", 409, "cursor.diverged"),
         ] as [(String, Int, String?)])
     func theQueryIsChecked(_ query: String, _ status: Int, _ code: String?) async throws {

@@ -37,6 +37,45 @@ struct MessageTests {
         }
     }
 
+    @Test func theDataOfAMessageReachesTheEventAndTheAgent() async throws {
+        try await withRunningService(agents: [DataAgent()]) { service in
+            let data = #"{"files":[{"name":"a.pdf","bytes":12345678901234567890}],"half":"\ud83d","n":1.50}"#
+            let answer = try await service.client.post(Self.path, #"{"text":"See","data":\#(data)}"#)
+            #expect(answer.status == 202)
+            let events = try await events(of: service, until: try run(answer))
+            guard case .userMessage(let message) = try #require(events.first).payload,
+                case .agentCompleted(let completed) = try #require(events.last).payload
+            else {
+                Issue.record("no message or no end: \(events)")
+                return
+            }
+            let expected = try JSONValue(parsing: Array(data.utf8))
+            #expect(message.data == expected)
+            #expect(completed.result == expected)
+            let page = try await service.client.get("/v1/threads/t_7/events?limit=1")
+            #expect(page.body.contains(#""data":\#(data)}"#))
+        }
+    }
+
+    @Test(arguments: [
+        ("content", "event.unknown_field", "text is probably meant"),
+        ("attachments", "event.unknown_field", "data is probably meant"),
+        ("colour", "event.unknown_field", "text, agent, data"),
+        ("user_id", "event.field_not_allowed", "credentials"),
+        ("idempotency_key", "event.field_not_allowed", "Idempotency-Key"),
+    ])
+    func aMemberThatAMessageDoesNotHaveIsRefused(_ name: String, _ code: String, _ word: String) async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let answer = try await service.client.post(Self.path, #"{"text":"Hello","\#(name)":"x"}"#)
+            #expect(answer.status == 400)
+            #expect(try answer.errorCode == code)
+            let error = try answer.json["error"]
+            #expect(error?["path"]?.stringValue == "$.\(name)")
+            #expect(error?["message"]?.stringValue?.contains(word) == true)
+            #expect(try await service.client.get("/v1/threads/t_7/events").status == 404)
+        }
+    }
+
     @Test func theMessageIsCommittedBeforeTheAnswer() async throws {
         try await withRunningService(agents: [EchoAgent()]) { service in
             let answer = try await service.client.post(Self.path, #"{"text":"Hello"}"#)

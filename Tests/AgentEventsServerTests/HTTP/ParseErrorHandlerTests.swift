@@ -66,7 +66,8 @@ struct ParseErrorHandlerTests {
 
     @Test(arguments: cases)
     func everyRequestThatIsWholeGetsItsAnswer(_ example: Case) throws {
-        let channel = EmbeddedChannel(handler: ParseErrorHandler())
+        let origins = OriginPolicy(allowedOrigins: [], needsCredentials: false)
+        let channel = EmbeddedChannel(handler: ParseErrorHandler(origins: origins))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         for step in example.steps { Self.feed(step, to: channel) }
         var sent: [String] = []

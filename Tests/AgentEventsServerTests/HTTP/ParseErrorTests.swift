@@ -23,6 +23,20 @@ struct ParseErrorTests {
         }
     }
 
+    @Test(arguments: [
+        String(repeating: "x", count: HTTPLimits.fieldByteCount + 1),
+        (1...4).map { String(repeating: "x", count: 9000) + "\r\nX-\($0): " }.joined(),
+        (1...HTTPLimits.fieldCount).map { "x\r\nX-\($0): " }.joined(),
+    ])
+    func aHeadThatIsTooLargeIsToldSo(_ value: String) async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.exchange(
+                "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: \(value)\r\n\r\n")
+            #expect(answer.status == 431)
+            #expect(try answer.errorCode == "request.headers_too_large")
+        }
+    }
+
     /// What has come of a body is not taken for all of it.
     @Test func nothingOfABodyThatIsNotWholeIsLogged() async throws {
         let event = #"{"type":"custom","data":{"name":"n","value":1}}"#

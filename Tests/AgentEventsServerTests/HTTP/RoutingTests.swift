@@ -51,6 +51,29 @@ struct RoutingTests {
         }
     }
 
+    @Test(arguments: [
+        ("/health", "GET, HEAD, OPTIONS"), ("/v1/threads/t/events", "GET, POST, HEAD, OPTIONS"),
+        ("/v1/threads/t/messages", "POST, OPTIONS"), ("/v1/stream", "GET, HEAD, OPTIONS"),
+    ])
+    func theMethodsOfAPathAreTold(_ path: String, _ methods: String) async throws {
+        try await withRunningService { service in
+            let options = try await service.client.send("OPTIONS", path)
+            #expect(options.status == 204)
+            #expect(options.headers["allow"] == methods)
+            #expect(options.headers["content-length"] == nil)
+            #expect(try await service.client.send("PUT", path).headers["allow"] == methods)
+        }
+    }
+
+    @Test(arguments: ["/health?x=1", "/ready?x", "/v1/threads/t/state?after=1-1", "/v1/threads/t/subscribers?limit=1"])
+    func aParameterThatAPathDoesNotHaveIsRefused(_ path: String) async throws {
+        try await withRunningService { service in
+            let answer = try await service.client.get(path)
+            #expect(answer.status == 400)
+            #expect(try answer.errorCode == "request.invalid")
+        }
+    }
+
     @Test func pagesOfOtherOriginsAreRefused() async throws {
         try await withRunningService { service in
             let page = try await service.client.post(

@@ -13,6 +13,13 @@ struct EchoAgent: ServedAgent {
     }
 }
 
+/// Returns what came with the question.
+struct DataAgent: ServedAgent {
+    var name: AgentName = "data"
+
+    func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? { prompt.data }
+}
+
 /// Returns nothing.
 struct SilentAgent: ServedAgent {
     var name: AgentName = "silent"

@@ -54,7 +54,8 @@ struct ClientMessageTests {
             ClientMessage(tag: RequestTag(2), .unsubscribe("t_7"))
         ),
         (#"{"op":"ping"}"#, ClientMessage(.ping)),
-        (#" {"op":"pong","future":[1,{}]} "#, ClientMessage(.pong)),
+        (#" {"op":"pong"} "#, ClientMessage(.pong)),
+        (#"{"op":"pong","req":1}"#, ClientMessage(tag: RequestTag(1), .pong)),
     ])
     func messagesAreRead(_ text: String, _ message: ClientMessage) throws {
         #expect(try decode(text) == message)
@@ -177,12 +178,15 @@ struct ClientMessageTests {
         #expect(error.tag == RequestTag(9))
     }
 
-    @Test func everyOpIsEitherReadOrRefusedAsUnsupported() {
-        for name in OperationName.allCases {
-            let text =
-                #"{"op":"\#(name.rawValue)","thread_id":"t","cursor":"1-1","#
-                + #""events":[{"type":"custom","data":{"name":"n","value":1}}]}"#
-            #expect(failure(text)?.code == (name.isSupported ? nil : .operationUnsupported))
+    /// A message of each op that is right.
+    private static func example(_ name: OperationName) -> String {
+        switch name {
+        case .auth, .refresh: #"{"op":"\#(name.rawValue)","req":4,"token":"x""#
+        case .subscribe, .unsubscribe: #"{"op":"\#(name.rawValue)","req":4,"thread_id":"t""#
+        case .ack: #"{"op":"ack","req":4,"thread_id":"t","cursor":"1-1""#
+        case .emit: #"{"op":"emit","req":4,"thread_id":"t","events":[{"type":"custom","data":{"name":"n","value":1}}]"#
+        case .command: #"{"op":"command","req":4,"thread_id":"t","key":"k","name":"stop""#
+        case .ping, .pong: #"{"op":"\#(name.rawValue)","req":4"#
         }
     }
 
@@ -200,5 +204,32 @@ struct ClientMessageTests {
         } catch {
             #expect(!isTaken && error.code == .messageInvalid && error.path == "$.req")
         }
+    }
+
+    @Test(arguments: OperationName.allCases)
+    func everyOpIsEitherReadOrRefusedAsUnsupported(_ name: OperationName) {
+        #expect(failure(Self.example(name) + "}")?.code == (name.isSupported ? nil : .operationUnsupported))
+    }
+
+    @Test(arguments: OperationName.allCases.filter(\.isSupported), ["colour", "token", "__proto__", "a b"])
+    func aMemberThatAnOpDoesNotHaveIsRefused(_ name: OperationName, _ member: String) throws {
+        let error = try #require(failure(Self.example(name) + #","\#(member)":1}"#))
+        #expect(error.code == .wire(.unknownField))
+        #expect(error.path == (member == "a b" ? #"$["a b"]"# : "$.\(member)"))
+        #expect(error.tag == RequestTag(4))
+        #expect(error.thread == (name.members.contains("thread_id") ? "t" : nil))
+        #expect(error.message.hasSuffix(name.members.joined(separator: ", ")))
+    }
+
+    @Test(arguments: [
+        (#"{"op":"subscribe","thread":"t"}"#, "$.thread", "thread_id"),
+        (#"{"op":"subscribe","thread_id":"t","from":"start"}"#, "$.from", "after"),
+        (#"{"op":"emit","thread_id":"t","idempotency_key":"k","events":[{}]}"#, "$.idempotency_key", "key"),
+        (#"{"op":"ack","thread_id":"t","upTo":"1-1"}"#, "$.upTo", "cursor"),
+    ])
+    func theMemberThatIsMeantIsNamed(_ text: String, _ path: String, _ name: String) throws {
+        let error = try #require(failure(text))
+        #expect(error.path == path)
+        #expect(error.message.contains("; \(name) is probably meant"))
     }
 }

@@ -5,7 +5,7 @@ import Testing
 struct ServerMessageTests {
     private static let limits = WelcomeLimits(
         maximumMessageByteCount: 1_048_576, maximumEventByteCount: 1_048_576, maximumBatchEvents: 1000,
-        maximumSubscriptions: 1000)
+        maximumSubscriptions: 1000, maximumTextByteCount: 1_046_528, maximumIdentifierByteCount: 256, maximumDepth: 64)
     private static let orderError: ProtocolError = {
         var error = ProtocolError(
             OrderViolation(
@@ -31,12 +31,14 @@ struct ServerMessageTests {
                     expiresAt: Timestamp(milliseconds: 1_795_230_600_000))),
             #"{"op":"welcome","connection_id":"c_1","user_id":"u_1","heartbeat_ms":25000,"limits":{"#
                 + #""max_message_bytes":1048576,"max_event_bytes":1048576,"max_batch_events":1000,"#
-                + #""max_subscriptions":1000},"expires_at":"2026-11-21T03:10:00.000Z"}"#
+                + #""max_subscriptions":1000,"max_text_bytes":1046528,"max_id_bytes":256,"max_depth":64},"#
+                + #""expires_at":"2026-11-21T03:10:00.000Z"}"#
         ),
         (
             .welcome(Welcome(connection: "c_1", heartbeatMilliseconds: 25000, limits: limits)),
             #"{"op":"welcome","connection_id":"c_1","heartbeat_ms":25000,"limits":{"max_message_bytes":1048576,"#
-                + #""max_event_bytes":1048576,"max_batch_events":1000,"max_subscriptions":1000}}"#
+                + #""max_event_bytes":1048576,"max_batch_events":1000,"max_subscriptions":1000,"#
+                + #""max_text_bytes":1046528,"max_id_bytes":256,"max_depth":64}}"#
         ),
         (
             .subscribed(
