@@ -299,7 +299,8 @@ def herd_test(options, chance, data, history):
             reader.accept(raw)
             history.logged(raw.decode("utf-8"))
     # Without what the clients said, which the service read as well.
-    said = CLIENTS * (len(UPGRADE) + len(message_frame(op="subscribe", thread_id="t_0", after="1-400", merge=False)))
+    cursor = json.loads(pages[threads[0]][-1])["id"]
+    said = CLIENTS * (len(UPGRADE) + len(message_frame(op="subscribe", thread_id="t_0", after=cursor, merge=False)))
     read = max(0, after[0] - before[0] - said)
     sizes = [sum(len(raw) for raw in raws[-WAY_BACK:]) for raws in pages.values()]
     times = sorted(client.live_after for client in clients)

@@ -54,7 +54,8 @@ final class StreamSubscription {
     /// - Returns: how many events were sent.
     func didRead(_ page: PageRead.Page) -> Int {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            sent = GivenEvents(after: trim.cursor)
+            // What was sent before stays so, and may still be acknowledged.
+            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
             session.subscription(self, isTrimmedUpTo: trim)
             if let snapshot = page.snapshot {
                 session.write(snapshot, to: self, then: .proceed(page))

@@ -26,6 +26,8 @@ struct ThreadReader {
     private(set) var last: Cursor?
     /// The latest that was handled, whatever became of it.
     private(set) var handled: Cursor?
+    /// The highest number that was handled, in whatever history.
+    private var highestHandled: UInt64 = 0
     /// Where the generation changes, in what the reader holds.
     private var generations: [(first: UInt64, generation: UInt64)] = []
     private var expectation = Expectation.oldest
@@ -88,6 +90,7 @@ struct ThreadReader {
         expectation = .next
         last = event.cursor
         takenSinceAcknowledged += 1
+        highestHandled = max(highestHandled, event.cursor.sequence)
         // A copy that took the log's place may have a lower generation.
         if handled.map({ event.cursor.isNewer(than: $0) || log.lost.contains($0) }) ?? true { handled = event.cursor }
         if generations.last?.generation != event.cursor.generation {
@@ -109,7 +112,7 @@ struct ThreadReader {
         case .oldest: return first <= log.firstKept ? nil : "the oldest is \(log.firstKept)"
         case .atMostNext:
             // What was acknowledged long ago may have reached the service only now.
-            let handled = max(next - 1, handled?.sequence ?? 0)
+            let handled = max(next - 1, highestHandled)
             return first <= max(handled + 1, log.firstKept) ? nil : "handled is \(handled), kept from \(log.firstKept)"
         case .after(let head):
             guard let head, first <= head.sequence, !log.lost.contains(head) else { return nil }

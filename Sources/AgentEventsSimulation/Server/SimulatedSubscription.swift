@@ -51,7 +51,7 @@ final class SimulatedSubscription {
 
     func didRead(_ page: PageLookUp.Page) {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            sent = GivenEvents(after: trim.cursor)
+            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
             session.subscription(self, isTrimmedUpTo: trim)
         }
         guard var cursor = machine.cursor else { return }
