@@ -11,7 +11,7 @@ as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
-    every_cut kill_under_load slow_among_fast herd no_ghosts
+    every_cut kill_under_load slow_among_fast herd no_ghosts webhook_receiver
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -55,6 +55,7 @@ test: .build/setup/checks
 	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
+	@$(step) 'webhook' $(as_usual) $(python) Tests/ThirdParty/webhook_receiver.py
 	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py

@@ -21,7 +21,7 @@ struct HTTPInterface: Sendable {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.add(middleware: ErrorBodies())
         router.add(middleware: OriginCheck(origins: origins))
-        let health = HealthRoutes(readiness: readiness)
+        let health = HealthRoutes(readiness: readiness) { [runtime] in runtime.sinkStates }
         let page = EventPageRoute(log: runtime.log, access: access)
         let events = IngestRoute(
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
