@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventStreamTests {
+@Suite(.timeLimit(.minutes(10))) struct EventStreamTests {
     private struct Stop: Error {}
 
     private static func client(

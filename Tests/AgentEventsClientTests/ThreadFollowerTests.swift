@@ -4,7 +4,7 @@ import NIOCore
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ThreadFollowerTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreadFollowerTests {
     private static let welcome =
         #"{"op":"welcome","connection_id":"c_1","heartbeat_ms":60000,"limits":{"max_message_bytes":1048576}}"#
 

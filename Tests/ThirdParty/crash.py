@@ -276,7 +276,7 @@ async def under_load(service, workers, watcher, seconds):
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     early = [task for task in tasks if task.done()]
     service.kill()
-    await asyncio.wait_for(asyncio.gather(*tasks), 30)
+    await asyncio.wait_for(asyncio.gather(*tasks), 180)
     if early:
         raise Fault(f"a connection ended before the service was killed: {service.errors()}")
 
@@ -307,7 +307,7 @@ async def send_again(url, ledger, requests):
                 raise Fault(f"{request.thread}: key {request.key} was acknowledged and is now refused: {raw[:400]}")
 
 
-def check_all(service, ledger, threads, seconds=10):
+def check_all(service, ledger, threads, seconds=180):
     """Reads threads whole. Lost runs are closed soon after the start; until then it reads again."""
     deadline = time.monotonic() + seconds
     for thread in threads:

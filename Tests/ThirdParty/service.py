@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_BINARY = ROOT / ".build" / "debug" / "agent-events"
 STREAM_PATH = "/v1/stream"
 SUBPROTOCOL = "agent-events.v1"
+# Deadlines are for what hangs, and not for what is slow: the machine may be busy with other things.
+START_SECONDS = STOP_SECONDS = ANSWER_SECONDS = 180
 
 
 def add_binary_option(parser):
@@ -50,7 +52,7 @@ class Answer:
 class Service:
     """`agent-events serve --port 0` on a data folder."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=30, before_start=None):
+    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None):
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [str(binary), "serve", "--port", "0", "--data", str(data), *arguments],
@@ -104,7 +106,7 @@ class Service:
             self.was_killed = True
         self._reap()
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=STOP_SECONDS):
         """SIGTERM. Raises when the service does not end well, and in time; one that was killed is left at that."""
         if self.was_killed:
             return
@@ -123,7 +125,7 @@ class Service:
         self.process.wait()
         self.process.stdout.close()
 
-    def request(self, method, path, body=None, headers=None, seconds=20):
+    def request(self, method, path, body=None, headers=None, seconds=ANSWER_SECONDS):
         """One HTTP request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// How a service stops, seen by its clients.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DrainTests {
     private static let path = "/v1/threads/t_7/messages"
 
