@@ -14,6 +14,8 @@ import Testing
     ) -> AgentEventsClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
+        // For what hangs, and not for what is slow.
+        (configuration.connectSeconds, configuration.goodbyeSeconds) = (300, 60)
         configuration.inbox.eventCount = inboxEventCount
         if let clock { configuration.clock = clock }
         return AgentEventsClient(url: url, configuration: configuration)

@@ -28,5 +28,9 @@ struct SinkErrorReport: Hashable, Sendable {
         default:
             (code, message) = ("sink.error", "\(error)")
         }
+        // One line, and not a long one, whatever somebody else put into the error.
+        message = String(
+            String.UnicodeScalarView(
+                message.unicodeScalars.prefix(500).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
     }
 }

@@ -93,6 +93,15 @@ struct SinkWatchTests {
         #expect(try count("5xx") == 0)
     }
 
+    @Test func anErrorIsOneShortLine() {
+        struct Chatty: Error, CustomStringConvertible {
+            let description = "a\r\nb\u{1B}c" + String(repeating: "é", count: 1000)
+        }
+        let report = SinkErrorReport(Chatty())
+        #expect(report.code == "sink.error")
+        #expect(report.message == "a  b c" + String(repeating: "é", count: 494))
+    }
+
     @Test func warningsBecomeRarer() {
         let warned = (1...1000).filter { SinkWatch.level(failures: $0, pause: .seconds(1)) == .warning }
         #expect(warned == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
