@@ -11,7 +11,8 @@ as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
-    every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories
+    every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
+    webhook_receiver
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -59,6 +60,7 @@ test: .build/setup/checks
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
 	@$(step) 'histories' $(as_usual) $(python) Tests/ThirdParty/histories.py
+	@$(step) 'webhook' $(as_usual) $(python) Tests/ThirdParty/webhook_receiver.py
 	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py

@@ -4,7 +4,7 @@ import NIOCore
 import NIOWebSocket
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventEmitterTests {
+@Suite(.timeLimit(.minutes(10))) struct EventEmitterTests {
     private static let draft: JSONValue = [
         "type": "custom", "data": ["name": "n", "value": .number(JSONNumber(18_446_744_073_709_551_615 as UInt64))],
     ]

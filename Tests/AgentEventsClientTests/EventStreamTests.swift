@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventStreamTests {
+@Suite(.timeLimit(.minutes(10))) struct EventStreamTests {
     private struct Stop: Error {}
 
     private static func client(
@@ -14,6 +14,8 @@ import Testing
     ) -> AgentEventsClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
+        // For what hangs, and not for what is slow.
+        (configuration.connectSeconds, configuration.goodbyeSeconds) = (300, 60)
         configuration.inbox.eventCount = inboxEventCount
         if let clock { configuration.clock = clock }
         return AgentEventsClient(url: url, configuration: configuration)

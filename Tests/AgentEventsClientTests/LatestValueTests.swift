@@ -1,7 +1,7 @@
 import AgentEventsClient
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LatestValueTests {
+@Suite(.timeLimit(.minutes(10))) struct LatestValueTests {
     private typealias Machine = LatestValueStateMachine<Int, String>
 
     private static func text(_ action: Machine.NextAction) -> String {

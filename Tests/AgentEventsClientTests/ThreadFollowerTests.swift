@@ -4,7 +4,7 @@ import NIOCore
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ThreadFollowerTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreadFollowerTests {
     private static let welcome =
         #"{"op":"welcome","connection_id":"c_1","heartbeat_ms":60000,"limits":{"max_message_bytes":1048576}}"#
 
@@ -16,6 +16,8 @@ import Testing
     private static func client(_ url: StreamURL) -> AgentEventsClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
+        // For what hangs, and not for what is slow.
+        configuration.connectSeconds = 300
         return AgentEventsClient(url: url, token: "secret", configuration: configuration)
     }
 

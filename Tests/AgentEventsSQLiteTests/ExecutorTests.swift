@@ -6,7 +6,7 @@ import Testing
 
 /// What flushes to the disk is not in the way of what reads.
 @Suite struct ExecutorTests {
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func aReadWaitsForNoSaveAndNoTrim() async throws {
         try await withTemporaryFolder { folder in
             var configuration = SQLiteEventLog.Configuration()

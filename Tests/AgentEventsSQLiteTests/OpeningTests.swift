@@ -236,7 +236,7 @@ import Testing
             for sequence in 1...9 { try await log.append(commit(UInt64(sequence), generation: 1, size: 1000)) }
             let blocks = try log.openConnection().blocks
             let end = try #require(blocks.segments.dropLast().last).end
-            let deadline = ContinuousClock.now + .seconds(60)
+            let deadline = ContinuousClock.now + .seconds(600)
             while blocks.synced < end {
                 try #require(ContinuousClock.now < deadline, "flushed up to \(blocks.synced) of \(end)")
                 await Task.yield()

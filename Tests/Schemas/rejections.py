@@ -117,6 +117,10 @@ SPOILT = [
         ("entries/1/version", 0), ("entries/1/removed", False), ("dropped/runs", -1), ("limits/run_count", 0),
         ("limits/thought_bytes", ABSENT)]),
     ("http.schema.json#/$defs/health", "http/health.json", "", [("status", "ok"), ("status", ABSENT)]),
+    ("http.schema.json#/$defs/ready", "http/ready.json", "", [
+        ("status", "unready"), ("status", ABSENT), ("sinks", []), ("sinks/0/state", "broken"), ("sinks/0/name", ABSENT),
+        ("sinks/0/failures", 0), ("sinks/0/code", "refused"), ("sinks/0/http_status", "404"), ("sinks/0/next_try", 5),
+        ("sinks/0/set_aside", -1), ("sinks/0/error", "x")]),
     ("http.schema.json#/$defs/events", "http/events.json", "", [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
     ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),

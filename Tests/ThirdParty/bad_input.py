@@ -17,7 +17,7 @@ import threading
 
 from drafts import draft
 from frames import BINARY, TEXT, Closed, RawSocket, frame
-from service import ROOT, DataFolder, Service, add_binary_option
+from service import ANSWER_SECONDS, ROOT, DataFolder, Service, add_binary_option
 from thread_reader import Fault
 
 LIMIT = 1024 * 1024
@@ -550,7 +550,7 @@ def cursor_of_nobody(service):
 def cut_request(service):
     """A body that ends before its announced length."""
     thread = new_thread()
-    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=ANSWER_SECONDS) as peer:
         head = f"POST /v1/threads/{thread}/events HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Length: 500\r\n\r\n"
         peer.sendall(head.encode() + GOOD.encode())
         peer.shutdown(socket.SHUT_WR)
@@ -586,7 +586,7 @@ TABLE.add("HTTP: a key sent again", repeated_key)
 def expect_exit(binary, arguments, code, word, text=None):
     """The program ends by itself with this code, and says why in one line with the word in it."""
     done = subprocess.run(
-        [str(binary), *map(str, arguments)], input=text, capture_output=True, text=True, timeout=30, check=False
+        [str(binary), *map(str, arguments)], input=text, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
     )
     said = (done.stderr + done.stdout).strip()
     if done.returncode != code:

@@ -270,7 +270,7 @@ async def under_load(service, workers, watcher, seconds):
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     early = [task for task in tasks if task.done()]
     service.kill()
-    await asyncio.wait_for(asyncio.gather(*tasks), 30)
+    await asyncio.wait_for(asyncio.gather(*tasks), 180)
     if early:
         raise Fault(f"a connection ended before the service was killed: {service.errors()}")
 

@@ -26,7 +26,7 @@ QUESTIONS = [
     "xyzzyplugh quuxfrobnicate",
 ]
 ENDS = ("agent_completed", "agent_failed", "agent_cancelled")
-TIME_LIMIT = 60
+TIME_LIMIT = 600
 
 
 async def ask_and_watch(service, thread, question):

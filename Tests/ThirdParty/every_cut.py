@@ -36,13 +36,13 @@ from thread_reader import Fault, ThreadReader, compare_merged
 THREAD = "t_busy"
 CUTS = 2_000
 LONG_SECONDS = 90
-TIME_LIMIT = 150
+TIME_LIMIT = 600
 RECORDED_EVENTS = 700
 LIVE_EVENTS = 400
 RANDOM_CLIENTS = 8
 MERGING_CLIENTS = 2
 # How long a client waits for a service that has something to say; and how long when the silence is the fault.
-SILENCE = 20
+SILENCE = 180
 WATCHDOG = 0.15
 
 

@@ -294,8 +294,13 @@ class Observed:
         self.said_while_stopped = None
 
 
-async def observe(harm, speech, words=b"hello from the client", quiet=0.15):
-    """Connects with the harm, says the words, and reads until the end or `quiet` seconds of silence."""
+# After this long a connection is silent: where silence is what the harm brings, and where it would be a fault.
+QUIET, HANGING = 1.5, 180
+
+
+async def observe(harm, speech, words=b"hello from the client"):
+    """Connects with the harm, says the words, and reads until the end or silence."""
+    quiet = QUIET if harm.cut == "swallow" or harm.stop_reading_after is not None else HANGING
     seen = Observed()
     loop = asyncio.get_running_loop()
     async with Service(speech) as service, FaultProxy(service.port) as proxy:
@@ -310,6 +315,7 @@ async def observe(harm, speech, words=b"hello from the client", quiet=0.15):
                     if harm.stop_reading_after is not None and seen.said_while_stopped is None:
                         seen.said_while_stopped = service.said
                         link.release()
+                        quiet = HANGING
                         continue
                     seen.end = "silence"
                     break

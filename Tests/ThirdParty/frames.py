@@ -14,7 +14,8 @@ from thread_reader import Fault
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-SECONDS = 10
+# For what hangs, and not for what is slow.
+SECONDS = 180
 
 
 class Closed(Exception):

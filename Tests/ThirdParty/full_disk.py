@@ -60,7 +60,7 @@ class Watcher(threading.Thread):
         self.reader = ThreadReader(THREAD, 0)
         self.fault = None
         self.parser = StreamParser()
-        self.connection = socket.create_connection(("127.0.0.1", port), 20)
+        self.connection = socket.create_connection(("127.0.0.1", port), 180)
         self.connection.sendall(UPGRADE + message_frame(op="subscribe", thread_id=THREAD, after="start", merge=False))
         self.messages = self._messages()
         for message in self.messages:
@@ -82,7 +82,7 @@ class Watcher(threading.Thread):
 
     def seen(self):
         """What it saw until the service ended."""
-        self.join(20)
+        self.join(180)
         if self.is_alive():
             raise Fault("the subscriber's connection is open, and the service has ended")
         if self.fault:
@@ -150,7 +150,7 @@ def run(binary, durability):
             acknowledged, answer = fill(service)
             check_refusal(acknowledged, answer)
             try:
-                code = service.process.wait(20)
+                code = service.process.wait(180)
             except subprocess.TimeoutExpired:
                 raise Fault("the service goes on without a log") from None
             check_end(code, service.errors())

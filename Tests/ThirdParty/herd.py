@@ -35,7 +35,7 @@ WAY_BACK = 60
 # Of every thread, while the herd comes.
 EVENTS_PER_SECOND = 2
 STRICT_SECONDS, QUICK_SECONDS = 3.0, 40.0
-LAST_SECONDS = 30
+LAST_SECONDS = 180
 LONG_ROUNDS = 5
 # The service may read as much from its log as it would for so many clients of each thread, one by one.
 SHARED_READERS = 50

@@ -63,7 +63,7 @@ class History:
         if self.size > MOST_BYTES:
             raise RuntimeError(f"a history of more than {MOST_BYTES} bytes: write it of fewer clients")
 
-    def check(self, binary, seconds=120):
+    def check(self, binary, seconds=600):
         """Has the program check it. Returns what it says of a good history, in a few words."""
         self.file.flush()
         done = subprocess.run(

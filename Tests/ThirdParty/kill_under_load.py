@@ -33,13 +33,13 @@ KILLS = 100
 CLIENTS = 50
 EMITTERS = 5
 THREADS = 10
-TIME_LIMIT = 150
+TIME_LIMIT = 600
 LONG_SECONDS = 70
 # What an emitter sends in a second then: the history of all of it is to be checked in memory.
 LONG_REQUESTS_PER_SECOND = 25
 # How many clients stand in the history: one of each thread.
 RECORDED_CLIENTS = THREADS
-SETTLE_SECONDS = 30
+SETTLE_SECONDS = 180
 # A run that its emitter has given up ends when nothing has come for so long.
 IDLE = ("--emitted-run-timeout", "5s")
 

@@ -27,7 +27,7 @@ THREADS = 50
 EVENTS_PER_RUN = 100
 EVENTS_PER_THREAD = 2 * EVENTS_PER_RUN
 EMITTERS = 10
-TIME_LIMIT = 60
+TIME_LIMIT = 600
 
 
 class Plan:
@@ -92,7 +92,7 @@ class Opening:
         import websockets
 
         self.connecting = websockets.connect(
-            url, subprotocols=[SUBPROTOCOL], max_queue=64, open_timeout=30, compression=None, ping_interval=None
+            url, subprotocols=[SUBPROTOCOL], max_queue=64, open_timeout=180, compression=None, ping_interval=None
         )
 
     async def __aenter__(self):

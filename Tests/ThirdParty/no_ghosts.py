@@ -43,9 +43,9 @@ HEARTBEAT = 2
 # … or, when bytes wait for it, closed after so many without any that were taken.
 STALL = 5
 LONG_SECONDS = 70
-TIME_LIMIT = 150
+TIME_LIMIT = 600
 # How long the service may take to be rid of everything: a missed heartbeat, and the time for a close.
-SETTLE_SECONDS = 30
+SETTLE_SECONDS = 180
 # The second half may leave so much, about 1 kB for a connection: what the allocator keeps goes up and down. With an arena
 # for each thread and limits that follow the largest block it were 10 MiB, so the service gets one arena and fixed limits.
 MOST_GROWTH = 6 * 1024 * 1024
@@ -208,9 +208,9 @@ class Visits:
                 connection.setblocking(False)
                 await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", self.port))
                 try:
-                    await asyncio.wait_for(way(connection, self.random), 20)
+                    await asyncio.wait_for(way(connection, self.random), 180)
                 except asyncio.TimeoutError:
-                    raise Fault(f"{way.__name__}: the service said nothing for 20 s") from None
+                    raise Fault(f"{way.__name__}: the service said nothing for 180 s") from None
                 except Lost:
                     raise Fault(f"{way.__name__}: the service ended the connection") from None
                 if is_reset:
@@ -417,7 +417,7 @@ async def visit_watched(service, chance, history, name, visits, goes_on):
         await emitting
         pages = [raw.decode("utf-8") for raw in (await asyncio.to_thread(service.pages, WATCHED))[0]]
         reached = asyncio.gather(*(watcher.reach(len(pages)) for watcher in watchers))
-        await asyncio.wait([reached, *watching], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([reached, *watching], timeout=180, return_when=asyncio.FIRST_COMPLETED)
         for watcher in watchers:
             if watcher.reader.raw != pages:
                 raise Fault(f"{watcher.name} saw {len(watcher.reader.raw)} events, the log holds {len(pages)}")

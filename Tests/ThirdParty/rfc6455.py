@@ -14,7 +14,7 @@ import sys
 import threading
 
 from frames import (
-    BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, RawSocket, close_payload, frame, ping_op,
+    BINARY, CLOSE, CONTINUATION, PING, PONG, SECONDS, TEXT, Closed, RawSocket, close_payload, frame, ping_op,
 )
 from service import STREAM_PATH, SUBPROTOCOL, DataFolder, Service, add_binary_option
 from thread_reader import Fault
@@ -37,7 +37,7 @@ def case(name, *arguments):
     return add
 
 
-def connected(port, seconds=10):
+def connected(port, seconds=SECONDS):
     return RawSocket(port, seconds).open()
 
 
@@ -392,7 +392,7 @@ def nothing_after_close(port):
 
 @case("the service ends the connection, whether its close is answered or not")
 def unanswered_close(port):
-    with connected(port, seconds=20) as peer:
+    with connected(port) as peer:
         peer.send(frame(BINARY, b""))
         peer.expect_close(1003, answer=False)
 

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_BINARY = ROOT / ".build" / "debug" / "agent-events"
 STREAM_PATH = "/v1/stream"
 SUBPROTOCOL = "agent-events.v1"
+# Deadlines are for what hangs, and not for what is slow: the machine may be busy with other things.
+START_SECONDS = STOP_SECONDS = ANSWER_SECONDS = 180
 
 
 def add_binary_option(parser):
@@ -50,7 +52,7 @@ class Answer:
 class Service:
     """`agent-events serve` on a data folder, or in memory (None), and on a free port unless told otherwise."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=30, before_start=None, port=0):
+    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None, port=0):
         self.output = tempfile.TemporaryFile()
         place = ["--in-memory"] if data is None else ["--data", str(data)]
         self.process = subprocess.Popen(
@@ -105,7 +107,7 @@ class Service:
             self.was_killed = True
         self._reap()
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=STOP_SECONDS):
         """SIGTERM. Raises when the service does not end well, and in time; one that was killed is left at that."""
         if self.was_killed:
             return
@@ -124,7 +126,7 @@ class Service:
         self.process.wait()
         self.process.stdout.close()
 
-    def request(self, method, path, body=None, headers=None, seconds=20):
+    def request(self, method, path, body=None, headers=None, seconds=ANSWER_SECONDS):
         """One HTTP request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:

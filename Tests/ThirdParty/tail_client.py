@@ -22,7 +22,7 @@ from self_test import check_broken
 from service import SUBPROTOCOL, add_binary_option
 from thread_reader import Fault
 
-SECONDS = 10
+SECONDS = 180
 WELCOME = {
     "op": "welcome", "connection_id": "c_1", "user_id": "local", "heartbeat_ms": 25000,
     "limits": {

@@ -367,7 +367,7 @@ public final class AgentRuntime: Sendable {
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
 
-    /// Returns when every sink has been given everything accepted so far, or has failed for good. That a sink has taken an
+    /// Returns when every sink has been given everything accepted so far, has failed or is stopped. That a sink has taken an
     /// event does not say that the offset of a durable one is saved.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
@@ -378,6 +378,11 @@ public final class AgentRuntime: Sendable {
 
     /// How each sink is doing, in the order in which the sinks were given.
     public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
+
+    /// Tells somebody what happens to the sinks, beside ``sinkStates``. Called before ``run()``.
+    package func observeSinks(_ observer: any SinkObserver) {
+        for pump in pumps { pump.setObserver(observer) }
+    }
 
     /// How the trimming of the log is doing; `nil` when everything is kept.
     public var retentionState: RetentionState? { retention.withLock { $0 }?.retentionState }

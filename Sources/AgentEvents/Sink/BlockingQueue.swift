@@ -7,6 +7,9 @@ package struct BlockingQueue: Sendable {
 
     package init(label: String) { queue = DispatchQueue(label: label) }
 
+    /// Begins work at once, without a turn of any task, and does not wait for it. What is run later waits for its end.
+    package func start(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+
     package func run<Failure: Error>(_ work: @escaping @Sendable () throws(Failure) -> Void) async throws(Failure) {
         let result: Result<Void, Failure> = await withCheckedContinuation { continuation in
             queue.async {

@@ -5,7 +5,7 @@
 /// let runtime = AgentRuntime(log: log, sinks: [archive])
 /// ```
 ///
-/// The runtime stores how far the sink is in the log, which must be a ``StateStore``, and goes on there after a restart.
+/// The runtime stores how far the sink is in the log, which must be a ``StateStore``, and continues there after a restart.
 /// The sink sees each event at least once: after a crash, what it took since the offset was last saved comes again, in
 /// the same order and the same bytes. (thread, seq) tells a repetition.
 ///
@@ -13,9 +13,13 @@
 /// survives only the end of the process, the sink goes back to the last event that both have, and says so
 /// (``SinkState/divergedCount``). Then (thread, id) tells new events from those that the log lost.
 ///
-/// A batch that is refused as often as the policy allows is taken apart, and what is still refused alone is set aside in
-/// the dead letters, so that the rest gets through. Without dead letters the sink fails for good instead, and goes on at
-/// the same batch when the runtime is started again. Nothing is passed over in silence.
+/// A batch that is refused is given again from its first event on, with pauses of up to an hour, and nothing overtakes it;
+/// after some attempts it is halved with each further one, so that what is good before a bad event gets through. An event
+/// that is refused alone as often and for as long as the policy asks for (20 times and a day) may be a bad one, or the sink
+/// may refuse everything. To tell, the sink is given the last event once more that it took: if it takes that, and refuses
+/// the other one again, the event is set aside in the dead letters, and the rest gets through. Without dead letters the
+/// sink fails for good instead, and continues with the same event when the runtime is started again. While a sink refuses
+/// everything, or has never taken anything, nothing is set aside. Nothing is passed over in silence.
 public struct DurableSink: EventSink {
     /// Where a sink begins that has no stored offset.
     @nonexhaustive

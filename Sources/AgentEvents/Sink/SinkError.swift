@@ -58,3 +58,9 @@ public struct SinkError: Error, Sendable, CustomStringConvertible {
 extension SinkError.Code {
     public static func ~= (code: Self, error: any Error) -> Bool { (error as? SinkError)?.code == code }
 }
+
+/// A file that is full, locked or gone is no fault of an event.
+extension SinkError: SinkRefusal {
+    /// ``SinkRetryAdvice/outage``.
+    public var advice: SinkRetryAdvice { .outage }
+}

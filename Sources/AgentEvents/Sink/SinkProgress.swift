@@ -4,6 +4,8 @@ import Synchronization
 final class SinkProgress: Sendable {
     private struct State {
         var condition = SinkState.Condition.working
+        var refusedSince: Timestamp?
+        var nextTry: Timestamp?
         var receivedCount: UInt64 = 0
         var setAsideCount: UInt64 = 0
         var missedTrimCount: UInt64 = 0
@@ -15,6 +17,13 @@ final class SinkProgress: Sendable {
         var caughtUpTo: UInt64 = 0
         var isOver = false
         var waiters: [(commits: UInt64, waiter: CheckedContinuation<Void, Never>)] = []
+        var observer: (any SinkObserver)?
+
+        mutating func works() {
+            condition = .working
+            refusedSince = nil
+            nextTry = nil
+        }
     }
 
     private let state = Mutex(State())
@@ -27,6 +36,8 @@ final class SinkProgress: Sendable {
             SinkState(
                 name: name,
                 condition: state.condition,
+                refusedSince: state.refusedSince,
+                nextTry: state.nextTry,
                 receivedCount: state.receivedCount,
                 setAsideCount: state.setAsideCount,
                 missedTrimCount: state.missedTrimCount,
@@ -44,14 +55,14 @@ final class SinkProgress: Sendable {
 
     func didTake(_ count: Int) {
         state.withLock { state in
-            state.condition = .working
+            state.works()
             state.receivedCount += UInt64(count)
         }
     }
 
     func didSetAside() {
         state.withLock { state in
-            state.condition = .working
+            state.works()
             state.setAsideCount += 1
         }
     }
@@ -61,11 +72,26 @@ final class SinkProgress: Sendable {
         state.withLock { $0.missedTrimCount += 1 }
     }
 
-    func didRefuse(failures: Int, last: any Error) {
+    func didRefuse(failures: Int, last: any Error, at now: Timestamp) {
         state.withLock { state in
             state.condition = .retrying(failures: failures, last: last)
+            state.refusedSince = state.refusedSince ?? now
             state.refusalCount += 1
         }
+    }
+
+    /// What was refused is given again at a time; `nil` for now.
+    func willTry(at time: Timestamp?) {
+        state.withLock { $0.nextTry = time }
+    }
+
+    func setObserver(_ observer: any SinkObserver) {
+        state.withLock { $0.observer = observer }
+    }
+
+    /// Tells the observer, outside of the lock.
+    func tell(_ notice: SinkNotice) {
+        state.withLock { $0.observer }?.note(notice)
     }
 
     /// The sink is given a batch.
@@ -101,9 +127,12 @@ final class SinkProgress: Sendable {
     }
 
     /// The sink is given nothing more.
-    func end(_ failure: (any Error)?) {
+    ///
+    /// - Parameter condition: the last one, where it is another one now.
+    func end(_ condition: SinkState.Condition?) {
         let waiters = state.withLock { state in
-            if let failure { state.condition = .failed(failure) }
+            if let condition { state.condition = condition }
+            state.nextTry = nil
             state.isOver = true
             defer { state.waiters = [] }
             return state.waiters

@@ -52,57 +52,77 @@ final class SinkPump: CommitObserver {
     /// Returns when the sink has taken every commit so far, or has failed.
     func catchUp() async { await progress.catchUp() }
 
+    /// Tells somebody else than ``sinkState`` what happens; before ``run(_:)``.
+    func setObserver(_ observer: any SinkObserver) { progress.setObserver(observer) }
+
     /// Gives the sink page after page, until ``finish()`` or a failure for good. Finishing wins over cancellation, so that
     /// what was committed is delivered; a sink that only throws ends the run by its attempts, a durable one by its first.
     func run(_ opening: LogOpening) async {
         do {
             var (machine, place) = try await beginning(opening)
-            try await drive(&machine, from: &place)
-            progress.end(nil)
+            let stop = try await drive(&machine, from: &place)
+            progress.end(stop.map { .stopped($0) })
+            if let stop { tell(.stopped(stop)) }
         } catch {
-            progress.end(error)
+            progress.end(.failed(error))
+            tell(.failed(error))
         }
     }
 
-    private func drive(_ machine: inout SinkPumpStateMachine, from place: inout SinkOffset) async throws {
+    private func tell(_ kind: SinkNotice.Kind) { progress.tell(SinkNotice(sink: sink.name, kind: kind)) }
+
+    /// - Returns: the error with which the sink asked for nothing more; `nil` when the runtime stops.
+    private func drive(
+        _ machine: inout SinkPumpStateMachine,
+        from place: inout SinkOffset
+    ) async throws -> (any Error)? {
         var action = machine.start()
         var page = LogPage(events: [], reachesEnd: false)
         var sinceSave = Stopwatch(clock)
         var commits = progress.commits
-        var refusal: (any Error)?
+        var lastTaken: StoredEvent?
+        var refusal = Refusal(Stopwatch(clock))
         while true {
             switch action {
-            case .read(let offset):
+            case .read(let offset, let count):
+                tell(&refusal)
                 commits = progress.commits
-                place = Self.place(at: offset, behind: page, place)
-                page = try await log.read(LogRead(.all(afterOffset: offset)))
+                place = Self.place(at: offset, after: page, place)
+                page = try await log.read(LogRead(.all(afterOffset: offset), maximumCount: count))
                 if page.skipsTrimmed { progress.didMissTrimmed() }
                 action = machine.didRead(
                     count: page.events.count, nextOffset: page.nextOffset, reachesEnd: page.reachesEnd,
                     sinceSave: sinceSave.elapsed)
-            case .give(let piece):
-                progress.didAttempt()
-                do {
-                    try await sink.receive(SinkBatch(events: Array(page.events[piece])))
-                    progress.didTake(piece.count)
+            case .give:
+                tell(&refusal)
+                if let error = await refused(page.events) {
+                    if machine.failures == 0 { refusal.since = Stopwatch(clock) }
+                    action = machine.didRefuse(
+                        Self.advice(error), refusedFor: refusal.since.elapsed, isStopping: Task.isCancelled)
+                    refusal.failed(error, machine.failures)
+                    progress.didRefuse(failures: machine.failures, last: error, at: wallClock.now())
+                } else {
+                    lastTaken = page.events.last
+                    if machine.failures > 0 { tell(.recovered(failures: machine.failures)) }
+                    progress.didTake(page.events.count)
                     action = machine.didTake(sinceSave: sinceSave.elapsed)
-                } catch {
-                    refusal = error
-                    let advice = (error as? any SinkRefusal)?.advice ?? .asUsual
-                    action = machine.didRefuse(advice, isStopping: Task.isCancelled)
-                    progress.didRefuse(failures: machine.failures, last: error)
                 }
+            case .probe:
+                tell(&refusal)
+                let probe = try await probe(with: lastTaken, place)
+                action = machine.didProbe(probe, isStopping: Task.isCancelled)
             case .pause(let bound):
-                await pause(for: bound * settings.retry.jitter())
-                action = machine.didPause()
+                await pause(for: bound * settings.retry.jitter(), &refusal)
+                action = machine.didPause(isStopping: Task.isCancelled)
             case .pauseFor(let duration):
-                await pause(for: duration)
-                action = machine.didPause()
-            case .setAside(let index, let attempts):
-                try await setAside(page.events[index], attempts: attempts, refusal)
+                await pause(for: duration, &refusal)
+                action = machine.didPause(isStopping: Task.isCancelled)
+            case .setAside(let attempts):
+                try await setAside(page.events[0], attempts: attempts, refusal.error)
+                refusal.isUntold = false
                 action = machine.didSetAside(sinceSave: sinceSave.elapsed)
             case .save(let offset):
-                place = Self.place(at: offset, behind: page, place)
+                place = Self.place(at: offset, after: page, place)
                 try await save(place)
                 sinceSave = Stopwatch(clock)
                 action = machine.didSave()
@@ -111,18 +131,73 @@ final class SinkPump: CommitObserver {
                 action = machine.didWake(isLast: await !wait(atMost: longest))
             case .end(.finished):
                 progress.didCatchUp(to: commits)
-                return
+                return nil
             case .end(.interrupted):
-                return
+                return nil
+            case .end(.stopped):
+                return refusal.error
             case .end(.failed):
-                if let refusal { throw refusal }
+                if let error = refusal.error { throw error }
                 preconditionFailure("a sink fails by a refusal")
             }
         }
     }
 
-    /// The place at an offset: behind the page, or where it was when the page is not done.
-    private static func place(at offset: UInt64, behind page: LogPage, _ place: SinkOffset) -> SinkOffset {
+    /// The last refusal, and whether it was told of.
+    private struct Refusal {
+        var error: (any Error)?
+        var failures = 0
+        var isUntold = false
+        /// Runs since the first refusal of the current batch.
+        var since: Stopwatch
+
+        init(_ since: Stopwatch) { self.since = since }
+
+        mutating func failed(_ error: any Error, _ failures: Int) {
+            (self.error, self.failures, isUntold) = (error, failures, true)
+        }
+    }
+
+    /// Once for each refusal, when it is known what follows it.
+    private func tell(_ refusal: inout Refusal, pause: Duration? = nil) {
+        guard refusal.isUntold, let error = refusal.error else { return }
+        refusal.isUntold = false
+        tell(.refused(failures: refusal.failures, error, pause: pause))
+    }
+
+    /// - Returns: the error when the sink did not take the events.
+    private func refused(_ events: [StoredEvent]) async -> (any Error)? {
+        progress.didAttempt()
+        do {
+            try await sink.receive(SinkBatch(events: events))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func advice(_ error: any Error) -> SinkRetryAdvice {
+        (error as? any SinkRefusal)?.advice ?? .asUsual
+    }
+
+    /// Gives the sink the last event once more that it took.
+    private func probe(
+        with lastTaken: StoredEvent?,
+        _ place: SinkOffset
+    ) async throws -> SinkPumpStateMachine.Probe {
+        var event = lastTaken
+        if event == nil, let last = place.last {
+            // Taken before a restart.
+            event = try await log.read(
+                LogRead(.thread(last.thread, after: last.id.sequence - 1), maximumCount: 1)
+            ).events.first { $0.id == last.id }
+        }
+        guard let event else { return .impossible }
+        return await refused([event]).map { .refused(Self.advice($0)) } ?? .taken
+    }
+
+    /// The place at an offset: after the page, or where it was when the page is not done.
+    private static func place(at offset: UInt64, after page: LogPage, _ place: SinkOffset) -> SinkOffset {
         guard offset == page.nextOffset, let last = page.events.last else {
             return SinkOffset(offset, last: place.last)
         }
@@ -145,9 +220,14 @@ final class SinkPump: CommitObserver {
         }
     }
 
-    private func pause(for duration: Duration) async {
+    private func pause(for duration: Duration, _ refusal: inout Refusal) async {
+        // A sink may ask for any time; a century is as good as never.
+        let milliseconds = Int64(min(duration, .seconds(3_155_760_000)) / .milliseconds(1))
+        progress.willTry(at: Timestamp(milliseconds: wallClock.now().milliseconds + milliseconds))
+        tell(&refusal, pause: duration)
         // A cancelled pause is short; the attempts are counted all the same.
         try? await clock.sleep(for: duration)
+        progress.willTry(at: nil)
     }
 
     // MARK: The offset
@@ -199,6 +279,7 @@ final class SinkPump: CommitObserver {
                 .setAsideFailed, "event \(event.id) of \(event.thread) cannot be set aside: \(error)", cause: error)
         }
         progress.didSetAside()
+        tell(.setAside(thread: event.thread, event.id, attempts: attempts, refusal))
     }
 }
 

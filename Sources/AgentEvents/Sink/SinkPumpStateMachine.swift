@@ -1,4 +1,22 @@
-/// What the pump of a sink does next: read, give, pause, take a batch apart, set an event aside, save the offset, wait.
+/// What the pump of a sink does next: read, give, pause, look whether the sink takes anything at all, set an event aside,
+/// save the offset, wait.
+///
+/// ```
+///               ┌────────────── taken, set aside ──────────────┐
+///               v                                              │
+/// start -> read a batch -> give it ── refused ──> pause ──> give it, or a smaller one from the same event on
+///            ^    │          ^                     ^ │
+///    woken   │    │ nothing  │ taken               │ │ one event, refused often and long enough
+///            wait <          probe <───────────────│─┘
+///                            └── refused ──────────┘      refused again after a probe was taken: set aside, or failed
+/// ```
+///
+/// A batch that is refused is given again from the same event on, so nothing overtakes it. After some attempts it is
+/// halved with each further one, until its first event stands alone: what is good before a bad event gets through.
+///
+/// No event of a durable sink is set aside while the sink refuses everything alike: first the last event that it took is
+/// given once more (the probe), which at-least-once delivery allows. A sink that refuses even that is out of order, and no
+/// event is to blame.
 struct SinkPumpStateMachine: Sendable {
     struct Settings: Sendable {
         var retry = SinkRetryPolicy()
@@ -11,19 +29,21 @@ struct SinkPumpStateMachine: Sendable {
     }
 
     enum Action: Hashable {
-        /// Read the page behind an offset; ``didRead(count:nextOffset:reachesEnd:sinceSave:)``.
-        case read(afterOffset: UInt64)
-        /// Give the sink these events of the page; ``didTake(sinceSave:)`` or ``didRefuse(_:isStopping:)``.
-        case give(Range<Int>)
-        /// Pause for a random part of the bound; ``didPause()``.
+        /// Read the page after an offset; ``didRead(count:nextOffset:reachesEnd:sinceSave:)``.
+        case read(afterOffset: UInt64, atMost: Int)
+        /// Give the sink the page; ``didTake(sinceSave:)`` or ``didRefuse(_:refusedFor:isStopping:)``.
+        case give
+        /// Pause for a random part of the bound; ``didPause(isStopping:)``.
         case pause(upTo: Duration)
-        /// Pause for as long as the sink asked; ``didPause()``.
+        /// Pause for as long as the sink asked; ``didPause(isStopping:)``.
         case pauseFor(Duration)
-        /// Set this event of the page aside, durably; ``didSetAside(sinceSave:)``.
-        case setAside(Int, attempts: Int)
+        /// Give the sink the last event once more that it took; ``didProbe(_:isStopping:)``.
+        case probe
+        /// Set the only event of the page aside, durably; ``didSetAside(sinceSave:)``.
+        case setAside(attempts: Int)
         /// Save the offset; ``didSave()``.
         case save(UInt64)
-        /// Everything committed was given. Wait for more, at most so long; ``didWake(isLast:)``.
+        /// Everything committed was given. Wait for more, at most this long; ``didWake(isLast:)``.
         case wait(atMost: Duration?)
         case end(Ending)
     }
@@ -31,14 +51,29 @@ struct SinkPumpStateMachine: Sendable {
     enum Ending: Hashable {
         /// Everything was given, and nothing more comes.
         case finished
-        /// The sink refused while the runtime stops; a durable one goes on at its saved offset after the next start.
+        /// The sink refused while the runtime stops; a durable one continues at its saved offset after the next start.
         case interrupted
         /// The sink refused for good.
         case failed
+        /// The sink asked for nothing more. A durable one continues with the same event after the next start.
+        case stopped
     }
 
+    /// What came of giving the last event once more that the sink took.
+    enum Probe: Hashable {
+        case taken
+        case refused(SinkRetryAdvice)
+        /// The sink has taken nothing yet, or what it took is not kept.
+        case impossible
+    }
+
+    /// The largest batch, in events.
+    static let maximumBatchCount = 1000
+    /// A batch is given whole this often, for a sink that knows a repetition by the batch.
+    static let wholeAttempts = 5
+
     private let settings: Settings
-    /// Behind the last page that was taken.
+    /// After the last batch that was taken.
     private var offset: UInt64
     private var isUnsaved: Bool
     /// Taken or set aside since the last save.
@@ -47,13 +82,19 @@ struct SinkPumpStateMachine: Sendable {
     private var nextOffset: UInt64 = 0
     private var reachesEnd = false
     private var isLast = false
-    /// What is left of the page, the next piece last.
-    private var pieces: [Range<Int>] = []
-    private var isTakenApart = false
+    /// The events of the batch that is given.
+    private var count = 0
+    /// The events of the next batch at most.
+    private var limit = SinkPumpStateMachine.maximumBatchCount
+    /// How many of the next events were in a batch that was refused.
+    private var suspectCount = 0
+    /// How often the first event of the batch was given and refused, but for the refusals that asked for a time.
     private var attempts = 0
     /// How often the sink has refused since it last took something.
     private(set) var failures = 0
-    private var endingAfterSave: Ending?
+    /// Whether a probe was taken since the batch was last refused.
+    private var isProbed = false
+    private var afterSave: Action?
 
     /// - Parameter isSaved: whether the offset comes from the store.
     init(_ settings: Settings, offset: UInt64, isSaved: Bool) {
@@ -63,104 +104,147 @@ struct SinkPumpStateMachine: Sendable {
     }
 
     /// A new sink's offset is saved before anything else, so that a crash does not move its beginning.
-    mutating func start() -> Action { isUnsaved ? .save(offset) : .read(afterOffset: offset) }
+    mutating func start() -> Action { isUnsaved ? .save(offset) : read() }
 
     mutating func didRead(count: Int, nextOffset: UInt64, reachesEnd: Bool, sinceSave: Duration) -> Action {
         self.nextOffset = nextOffset
         self.reachesEnd = reachesEnd
-        pieces = count == 0 ? [] : [0..<count]
-        isTakenApart = false
-        return next(sinceSave: sinceSave)
+        self.count = count
+        return count > 0 ? .give : next(sinceSave: sinceSave)
     }
 
-    mutating func didTake(sinceSave: Duration) -> Action {
-        dropPiece()
-        return next(sinceSave: sinceSave)
-    }
+    mutating func didTake(sinceSave: Duration) -> Action { finishBatch(sinceSave: sinceSave) }
 
-    /// - Parameter isStopping: whether the runtime stops; then nothing pauses for long.
-    mutating func didRefuse(_ advice: SinkRetryAdvice, isStopping: Bool) -> Action {
-        guard let piece = pieces.last else { preconditionFailure("only what was given is refused") }
+    /// - Parameters:
+    ///   - refusedFor: how long it is since the first event of the batch was first refused.
+    ///   - isStopping: whether the runtime stops; then nothing pauses for long.
+    mutating func didRefuse(_ advice: SinkRetryAdvice, refusedFor: Duration, isStopping: Bool) -> Action {
+        precondition(count > 0, "only what was given is refused")
+        let wasProbed = isProbed
+        isProbed = false
         failures += 1
         if isStopping, settings.isDurable { return end(.interrupted) }
         switch advice {
+        case .stop:
+            return end(.stopped)
         case .after(let pause) where pause > .zero && !isStopping:
-            return .pauseFor(pause)
-        case .asUsual, .after:
-            attempts += 1
-            let isRefusedForGood = attempts >= settings.retry.maximumAttempts || (isTakenApart && piece.count > 1)
-            if !isRefusedForGood { return .pause(upTo: settings.retry.pauseBound(afterFailures: attempts)) }
+            return saving(then: .pauseFor(pause))
         case .never:
             attempts += 1
+            if !settings.setsAside { return end(.failed) }
+            if count == 1 { return .setAside(attempts: attempts) }
+            narrow()
+            return read()
+        case .outage:
+            attempts += 1
+            if !settings.isDurable, isPatienceOver(refusedFor, isStopping) { return end(.failed) }
+            return pause()
+        case .asUsual, .after:
+            attempts += 1
+            guard settings.isDurable else { return isPatienceOver(refusedFor, isStopping) ? end(.failed) : pause() }
+            if count == 1, isPatienceOver(refusedFor, isStopping) {
+                guard wasProbed else { return .probe }
+                return settings.setsAside ? .setAside(attempts: attempts) : end(.failed)
+            }
+            if count > 1, attempts >= min(Self.wholeAttempts, settings.retry.maximumAttempts) { narrow() }
+            return pause()
         }
-        if !settings.setsAside { return end(.failed) }
-        if piece.count == 1 { return .setAside(piece.lowerBound, attempts: attempts) }
-        takeApart(piece)
-        return give()
     }
 
-    mutating func didPause() -> Action { give() }
+    mutating func didPause(isStopping: Bool) -> Action {
+        // It refused before the pause: what is left is for the next start.
+        if isStopping, settings.isDurable { return end(.interrupted) }
+        return limit < count ? read() : .give
+    }
+
+    mutating func didProbe(_ probe: Probe, isStopping: Bool) -> Action {
+        if isStopping, probe != .taken { return end(.interrupted) }
+        switch probe {
+        case .taken:
+            isProbed = true
+            return .give
+        case .refused(.stop):
+            return end(.stopped)
+        case .refused(.after(let pause)) where pause > .zero:
+            return saving(then: .pauseFor(pause))
+        case .refused, .impossible:
+            return pause()
+        }
+    }
 
     mutating func didSetAside(sinceSave: Duration) -> Action {
         hasSetAside = true
-        dropPiece()
-        return next(sinceSave: sinceSave)
+        return finishBatch(sinceSave: sinceSave)
     }
 
     mutating func didSave() -> Action {
         isUnsaved = false
         hasSetAside = false
         unsavedCount = 0
-        if let endingAfterSave { return .end(endingAfterSave) }
+        defer { afterSave = nil }
         // Read again even at the end: what came meanwhile is told by a signal, which may be spent.
-        return .read(afterOffset: offset)
+        return afterSave ?? read()
     }
 
     /// - Parameter isLast: whether nothing more will be committed.
     mutating func didWake(isLast: Bool) -> Action {
         self.isLast = self.isLast || isLast
-        return .read(afterOffset: offset)
+        return read()
     }
 
     // MARK: Pieces
 
     private mutating func next(sinceSave: Duration) -> Action {
-        if !pieces.isEmpty { return give() }
         offset = nextOffset
         if isLast, reachesEnd { return end(.finished) }
         let isDue =
             hasSetAside || unsavedCount >= settings.savedEventCount || sinceSave >= settings.savedInterval
         if isUnsaved, isDue { return .save(offset) }
-        guard reachesEnd else { return .read(afterOffset: offset) }
+        guard reachesEnd else { return read() }
         return .wait(atMost: isUnsaved ? settings.savedInterval - sinceSave : nil)
     }
 
-    private func give() -> Action {
-        guard let piece = pieces.last else { preconditionFailure("there is a piece to give") }
-        return .give(piece)
+    /// As many events as may be given together: of those that were refused no more than a half, and of others twice as
+    /// many as last time.
+    private func read() -> Action {
+        .read(afterOffset: offset, atMost: suspectCount > 0 ? min(limit, suspectCount) : limit)
     }
 
-    private mutating func dropPiece() {
-        guard let piece = pieces.popLast() else { preconditionFailure("only what was given is done with") }
-        unsavedCount += piece.count
+    private mutating func finishBatch(sinceSave: Duration) -> Action {
+        precondition(count > 0, "only what was given is done with")
+        unsavedCount += count
         isUnsaved = settings.isDurable
+        suspectCount = max(0, suspectCount - count)
+        if suspectCount == 0 { limit = min(2 * limit, Self.maximumBatchCount) }
+        count = 0
         attempts = 0
         failures = 0
+        isProbed = false
+        return next(sinceSave: sinceSave)
     }
 
     /// In halves, and the halves again, so that one bad event among a thousand costs twenty calls.
-    private mutating func takeApart(_ piece: Range<Int>) {
-        let middle = piece.lowerBound + piece.count / 2
-        pieces.removeLast()
-        pieces += [middle..<piece.upperBound, piece.lowerBound..<middle]
-        isTakenApart = true
-        attempts = 0
+    private mutating func narrow() {
+        suspectCount = count
+        limit = (count + 1) / 2
     }
 
-    private mutating func end(_ ending: Ending) -> Action {
-        // Of a page that is not done, what was taken comes again.
-        guard isUnsaved else { return .end(ending) }
-        endingAfterSave = ending
+    private func isPatienceOver(_ refusedFor: Duration, _ isStopping: Bool) -> Bool {
+        // While the runtime stops nothing pauses: what is left is the count.
+        attempts >= settings.retry.maximumAttempts
+            && (isStopping || refusedFor >= .seconds(settings.retry.minimumSeconds))
+    }
+
+    private mutating func pause() -> Action {
+        saving(then: .pause(upTo: settings.retry.pauseBound(afterFailures: attempts)))
+    }
+
+    /// A pause may be long: what was taken before it is saved first.
+    private mutating func saving(then action: Action) -> Action {
+        guard isUnsaved else { return action }
+        afterSave = action
         return .save(offset)
     }
+
+    private mutating func end(_ ending: Ending) -> Action { saving(then: .end(ending)) }
 }

@@ -13,6 +13,13 @@ public enum SinkRetryAdvice: Hashable, Sendable {
     /// Give it again after this time. It does not count as an attempt: the sink is asking to be left alone for a while.
     /// A time of nothing or less asks for nothing: as ``asUsual``.
     case after(Duration)
-    /// Giving it again is of no use.
+    /// The sink is out of order, whatever it is given: give it again as patiently as the policy says. A durable sink sets
+    /// nothing aside for it, however long it lasts.
+    case outage
+    /// Giving these events again is of no use, because of something in them. Only for what the sink knows by itself: an
+    /// answer of somebody else, who may be out of order, is no reason.
     case never
+    /// Give the sink nothing more until the next start of the runtime. A ``DurableSink`` then continues with the same
+    /// event; nothing is set aside.
+    case stop
 }

@@ -24,7 +24,7 @@ struct HTTPInterface: Sendable {
         router.add(middleware: ErrorBodies())
         router.add(middleware: OriginCheck(origins: origins))
         router.add(middleware: ExpectationCheck())
-        let health = HealthRoutes(readiness: readiness)
+        let health = HealthRoutes(readiness: readiness) { [runtime] in runtime.sinkStates }
         let page = EventPageRoute(runtime: runtime, access: access)
         let events = IngestRoute(
             ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,

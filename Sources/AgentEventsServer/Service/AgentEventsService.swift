@@ -150,9 +150,10 @@ public struct AgentEventsService: Service {
                 return .emittersDone
             }
             let grace = configuration.shutdownGraceSeconds
+            let agentGrace = configuration.agentGraceSeconds ?? (grace - min(grace / 2, 1))
             group.addTask {
                 // A cancelled sleep comes too late to matter.
-                try? await Task.sleep(for: .seconds(grace - min(grace / 2, 1)))
+                try? await Task.sleep(for: .seconds(agentGrace))
                 return .agentsDeadlinePassed
             }
             group.addTask {

@@ -46,6 +46,8 @@ public struct ServiceConfiguration: Sendable {
     /// The longest that a client is asked to wait, at a shutdown, before it connects again, in seconds. Clients are asked
     /// to come 10 milliseconds apart, as far as there is room. Default: 30.
     public var reconnectSpreadSeconds: Double = 30
+    /// How much of ``shutdownGraceSeconds`` agents get to end by themselves, in seconds. Default: as said there.
+    package var agentGraceSeconds: Double?
 
     public init() {}
 

@@ -4,8 +4,8 @@ import Logging
 import Synchronization
 
 /// Looks after the sinks of a runtime: shows in metrics how they are doing, and logs what goes wrong. The handles are made
-/// once; a label is the name of a sink.
-final class SinkWatch: Sendable {
+/// once; a label is the name of a sink, or one of ``SinkErrorReport/answers``.
+final class SinkWatch: SinkObserver {
     private struct Meters: Sendable {
         let attempts: Meter
         let refusals: Meter
@@ -14,11 +14,15 @@ final class SinkWatch: Sendable {
         let diverged: Meter
         let pendingCommits: Meter
         let failed: Meter
+        let stopped: Meter
+        let retrying: Meter
     }
 
     private let runtime: AgentRuntime
     private let interval: Duration
     private let meters: [Meters]
+    /// By the name of the sink and the answer.
+    private let refused: [String: [String: Counter]]
     private let logger: Logger
     /// What is logged already, in words.
     private let logged = Mutex<Set<String>>([])
@@ -40,8 +44,18 @@ final class SinkWatch: Sendable {
             return Meters(
                 attempts: meter("attempts"), refusals: meter("refusals"), received: meter("received_events"),
                 setAside: meter("dead_letters"), diverged: meter("diverged"), pendingCommits: meter("pending_commits"),
-                failed: meter("failed"))
+                failed: meter("failed"), stopped: meter("stopped"), retrying: meter("retrying"))
         }
+        let counters = runtime.sinkStates.map { state in
+            let byAnswer = SinkErrorReport.answers.map { answer in
+                let dimensions = [("sink", state.name), ("answer", answer)]
+                return (answer, Counter(label: "agent_events_sink_refused", dimensions: dimensions, factory: factory))
+            }
+            return (state.name, Dictionary(uniqueKeysWithValues: byAnswer))
+        }
+        // Two sinks of one name share a counter, as they share a label.
+        refused = Dictionary(counters) { first, _ in first }
+        runtime.observeSinks(self)
     }
 
     /// Looks again and again, until ``finish()``.
@@ -72,37 +86,84 @@ final class SinkWatch: Sendable {
             meters.setAside.set(state.setAsideCount)
             meters.diverged.set(state.divergedCount)
             meters.pendingCommits.set(state.pendingCommitCount)
-            meters.failed.set(state.failure == nil ? 0 : 1)
+            var (failed, stopped, retrying) = (0, 0, 0)
+            switch state.condition {
+            case .working: break
+            case .retrying: retrying = 1
+            case .failed: failed = 1
+            case .stopped: stopped = 1
+            }
+            meters.failed.set(failed)
+            meters.stopped.set(stopped)
+            meters.retrying.set(retrying)
             log(state)
         }
     }
 
     private func log(_ state: SinkState) {
-        if let failure = state.failure {
-            note("sink failed, it gets nothing more", of: state, .error, ["error.message": "\(failure)"])
-        }
         if state.divergedCount > 0 {
-            note("the log lost events that the sink has; it goes on behind the last common one", of: state, .warning)
+            noteOnce("the log lost events that the sink has; it continues after the last common one", of: state)
         }
-        if state.setAsideCount > 0 { note("events were set aside in the dead letters", of: state, .warning) }
-        if state.missedTrimCount > 0 { note("events were trimmed before the sink got them", of: state, .warning) }
+        if state.missedTrimCount > 0 { noteOnce("events were trimmed before the sink got them", of: state) }
     }
 
     /// Once for each sink and kind; how much it is stands in the metrics.
-    private func note(
-        _ message: String,
-        of state: SinkState,
-        _ level: Logger.Level,
-        _ metadata: Logger.Metadata = [:]
-    ) {
+    private func noteOnce(_ message: String, of state: SinkState) {
         guard logged.withLock({ $0.insert("\(state.name) \(message)").inserted }) else { return }
-        logger.log(
-            level: level, "\(message)", metadata: metadata.merging(["sink.name": "\(state.name)"]) { $1 })
+        logger.warning("\(message)", metadata: ["sink.name": "\(state.name)"])
+    }
+
+    // MARK: What happens
+
+    func note(_ notice: SinkNotice) {
+        var metadata: Logger.Metadata = ["sink.name": "\(notice.sink)"]
+        switch notice.kind {
+        case .refused(let failures, let error, let pause):
+            let report = SinkErrorReport(error)
+            refused[notice.sink]?[report.answer]?.increment()
+            metadata.describe(report)
+            metadata["sink.failures"] = "\(failures)"
+            metadata["sink.next_try_seconds"] = .string(Self.seconds(pause ?? .zero))
+            logger.log(
+                level: Self.level(failures: failures, pause: pause ?? .zero),
+                "sink did not take events, they are given again", metadata: metadata)
+        case .recovered(let failures):
+            metadata["sink.failures"] = "\(failures)"
+            logger.notice("sink takes events again", metadata: metadata)
+        case .setAside(let thread, let event, let attempts, let error):
+            if let error { metadata.describe(SinkErrorReport(error)) }
+            metadata["thread.id"] = "\(thread)"
+            metadata["event.id"] = "\(event)"
+            metadata["sink.attempts"] = "\(attempts)"
+            logger.error("an event was set aside in the dead letters", metadata: metadata)
+        case .stopped(let error):
+            metadata.describe(SinkErrorReport(error))
+            logger.error(
+                "sink stopped, it gets nothing more before the next start; its place in the log stays",
+                metadata: metadata)
+        case .failed(let error):
+            metadata.describe(SinkErrorReport(error))
+            logger.error("sink failed, it gets nothing more before the next start", metadata: metadata)
+        }
+    }
+
+    /// A failure is worth a warning at first, and then more and more rarely: the 1st, 2nd, 4th, 8th and so on, and each one
+    /// after which nothing is tried for ten minutes.
+    static func level(failures: Int, pause: Duration) -> Logger.Level {
+        let isPowerOfTwo = failures > 0 && failures & (failures - 1) == 0
+        return isPowerOfTwo || pause >= .seconds(600) ? .warning : .debug
+    }
+
+    private static func seconds(_ duration: Duration) -> String {
+        let milliseconds = Int64(min(duration, .seconds(3_155_760_000)) / .milliseconds(1))
+        return "\(Double(milliseconds) / 1000)"
     }
 }
 
-extension SinkState {
-    fileprivate var failure: (any Error)? {
-        if case .failed(let failure) = condition { failure } else { nil }
+extension Logger.Metadata {
+    fileprivate mutating func describe(_ report: SinkErrorReport) {
+        self["error.code"] = "\(report.code)"
+        self["error.message"] = "\(report.message)"
+        if let status = report.status { self["http.status"] = "\(status)" }
     }
 }

@@ -8,17 +8,39 @@ struct WebhookAnswer: Hashable, Sendable {
     var status: Int
     /// The value of `Retry-After`: seconds, or a date.
     var retryAfter: String?
+    /// The value of `Location`.
+    var location: String?
 
     var isTaken: Bool { 200..<300 ~= status }
 
-    /// What to do with a batch that was not taken. A status that says that the request is wrong will not change; one that
-    /// says that the receiver is in trouble, or busy, may.
+    /// What to do with a batch that was not taken. Whatever an answer says of the request, the receiver may be the one who
+    /// is wrong: one that is being deployed answers 404 to everything. Only 410 says of itself that it stays.
     func advice(now: Timestamp) -> SinkRetryAdvice {
         switch status {
+        case 410: .stop
         case 429, 503: pause(now: now).map { .after($0) } ?? .asUsual
-        case 408, 425, 500...: .asUsual
-        default: .never
+        default: .asUsual
         }
+    }
+
+    /// What went wrong, for people: where a redirect points, but no query, which may hold a secret.
+    var problem: String {
+        switch (status, location) {
+        case (410, _): "the receiver answered with 410: it is gone for good"
+        case (300..<400, let location?):
+            "the receiver answered with \(status), which is not followed; it points to \(Self.shown(location))"
+        default: "the receiver answered with \(status)"
+        }
+    }
+
+    /// An address without its query, fragment and credentials, and not too long for a line.
+    static func shown(_ address: String) -> String {
+        var shown = address.prefix { $0 != "?" && $0 != "#" }.prefix(200)
+        let parts = shown.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        if parts.count > 2, parts[1].isEmpty, let at = parts[2].lastIndex(of: "@") {
+            shown.removeSubrange(parts[2].startIndex...at)
+        }
+        return String(shown)
     }
 
     private func pause(now: Timestamp) -> Duration? {

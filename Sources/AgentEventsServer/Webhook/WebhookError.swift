@@ -8,6 +8,7 @@ public struct WebhookError: SinkRefusal, CustomStringConvertible {
             case urlInvalid = "webhook.url_invalid"
             case secretTooShort = "webhook.secret_too_short"
             case refused = "webhook.refused"
+            case gone = "webhook.gone"
             case unreachable = "webhook.unreachable"
             case signatureMalformed = "webhook.signature_malformed"
             case signatureExpired = "webhook.signature_expired"
@@ -21,7 +22,9 @@ public struct WebhookError: SinkRefusal, CustomStringConvertible {
         public static let secretTooShort = Code(value: .secretTooShort)
         /// The receiver answered with another status than 2xx.
         public static let refused = Code(value: .refused)
-        /// There was no answer in time.
+        /// The receiver answered with 410: it is gone for good, and gets nothing more until the next start.
+        public static let gone = Code(value: .gone)
+        /// There was no whole answer in time.
         public static let unreachable = Code(value: .unreachable)
         /// A signature is not one.
         public static let signatureMalformed = Code(value: .signatureMalformed)

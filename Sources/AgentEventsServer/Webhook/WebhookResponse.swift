@@ -11,7 +11,8 @@ final class WebhookResponse: HTTPClientResponseDelegate {
 
     func didVisitURL(task: HTTPClient.Task<WebhookAnswer>, _ request: HTTPClient.Request, _ head: HTTPResponseHead) {
         let answer = WebhookAnswer(
-            status: Int(head.status.code), retryAfter: head.headers.first(name: "Retry-After"))
+            status: Int(head.status.code), retryAfter: head.headers.first(name: "Retry-After"),
+            location: head.headers.first(name: "Location"))
         self.answer.withLock { $0 = answer }
         if 300..<400 ~= answer.status {
             task.fail(reason: WebhookError.refused(by: answer, now: WallClock.system.now()))
@@ -34,7 +35,7 @@ extension WebhookError {
     /// - Parameter answer: one that does not take the batch.
     static func refused(by answer: WebhookAnswer, now: Timestamp) -> WebhookError {
         WebhookError(
-            .refused, "the receiver answered with \(answer.status)", status: answer.status,
+            answer.status == 410 ? .gone : .refused, answer.problem, status: answer.status,
             advice: answer.advice(now: now))
     }
 }

@@ -18,10 +18,11 @@ import NIOHTTP1
 /// - `Idempotency-Key`: the same for the same events, whenever they are sent. A batch that comes again may be cut in
 ///   another way, and then has another key: a receiver that must not count anything twice looks at (`thread_id`, `seq`).
 ///
-/// Any answer of 2xx takes the batch. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that
-/// long, up to an hour, and do not count as attempts; with a time that has passed they are as without it. 408, 425, 429,
-/// 5xx and no answer are tried again as the ``SinkRetryPolicy`` says; anything else, redirects included, refuses the batch
-/// for good. The answer's body is not looked at.
+/// Any answer of 2xx takes the batch; the answer's body is not looked at. Everything else is tried again, in order, as the
+/// ``SinkRetryPolicy`` says: any other status, redirects (which are not followed) included, no answer, a broken one, an
+/// error of TLS. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that long, up to an hour,
+/// and do not count as attempts; with a time that has passed they are as without it. 410 stops the sink until the next
+/// start. When an event is set aside says `DurableSink`.
 ///
 /// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
 public struct WebhookSink: EventSink {
@@ -65,7 +66,7 @@ public struct WebhookSink: EventSink {
         } catch let error as WebhookError {
             throw error
         } catch {
-            throw WebhookError(.urlInvalid, "\(url) is no address: \(error)", cause: error)
+            throw WebhookError(.urlInvalid, "\(WebhookAnswer.shown(url)) is not an address: \(error)", cause: error)
         }
         self.name = name
         self.url = url
@@ -76,7 +77,7 @@ public struct WebhookSink: EventSink {
         self.clock = clock
     }
 
-    /// - Throws: ``WebhookError``: `webhook.refused`, `webhook.unreachable`.
+    /// - Throws: ``WebhookError``: `webhook.refused`, `webhook.gone`, `webhook.unreachable`.
     public func receive(_ batch: SinkBatch) async throws {
         let answer: WebhookAnswer
         do {

@@ -19,7 +19,7 @@ public import Testing
 /// - Parameters:
 ///   - runtime: runs while the scope does.
 ///   - after: the event behind which the probe begins; `nil` for the first one of the thread.
-///   - timeLimit: how long a method waits for an event. Default: 10 s.
+///   - timeLimit: how long a method waits for an event. Default: a minute; it is for what hangs.
 ///   - clock: what the limit is measured on.
 ///   - exhaustivity: whether every event has to be taken.
 ///   - policy: how strictly the order of runs is checked.
@@ -28,7 +28,7 @@ public func withEventProbe<Result>(
     of runtime: AgentRuntime,
     thread: ThreadID,
     after: Cursor? = nil,
-    timeLimit: Duration = .seconds(10),
+    timeLimit: Duration = .seconds(60),
     clock: any Clock<Duration> = ContinuousClock(),
     exhaustivity: Exhaustivity = .on,
     policy: OrderPolicy = .standard,

@@ -12,7 +12,11 @@ struct SinkOptions: ParsableArguments {
     var fileSink: String?
 
     @Option(
-        help: ArgumentHelp("Send events to this address too, signed, as the body of POST requests.", valueName: "url"))
+        help: ArgumentHelp(
+            """
+            Send events to this address too, signed, as the body of POST requests. Only an answer of 2xx takes them; all \
+            else is tried again, in order, and 410 stops it until the next start.
+            """, valueName: "url"))
     var webhook: String?
 
     @Option(
@@ -21,7 +25,37 @@ struct SinkOptions: ParsableArguments {
             valueName: "file"))
     var webhookSecretFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a request to the webhook may take in all, in seconds; then it is tried again.",
+            valueName: "seconds"))
+    var webhookTimeout = 10.0
+
+    @Option(
+        help: ArgumentHelp(
+            "The longest pause before a sink that refuses events is given them again, such as 30s or 1h. Default: 1h",
+            valueName: "time"),
+        transform: { text throws in try RetentionAge.read(text) })
+    var sinkPause: Duration?
+
+    @Option(
+        help: ArgumentHelp(
+            "How often a sink is given an event that it alone refuses before the event is set aside.",
+            valueName: "count"))
+    var sinkAttempts = SinkRetryPolicy.patient.maximumAttempts
+
+    @Option(
+        help: ArgumentHelp(
+            "For how long it refuses such an event before the event is set aside, such as 10m or 1d. Default: 1d",
+            valueName: "time"),
+        transform: { text throws in try RetentionAge.read(text) })
+    var sinkPatience: Duration?
+
     func validate() throws {
+        guard webhookTimeout > 0, webhookTimeout <= 3600 else {
+            throw ValidationError("--webhook-timeout is above 0 and at most 3600")
+        }
+        guard sinkAttempts > 0 else { throw ValidationError("--sink-attempts is at least 1") }
         guard (webhook == nil) == (webhookSecretFile == nil) else {
             throw ValidationError("--webhook and --webhook-secret-file go together")
         }
@@ -33,11 +67,12 @@ struct SinkOptions: ParsableArguments {
     ///   nowhere: then a sink that refuses something for good gets nothing more.
     func sinks(settingAsideIn folder: String?) throws -> [any EventSink] {
         var sinks: [any EventSink] = []
-        if let fileSink { sinks.append(Self.durable(FileSink(path: fileSink), folder)) }
+        if let fileSink { sinks.append(durable(FileSink(path: fileSink), folder)) }
         if let webhook, let webhookSecretFile {
             do throws(WebhookError) {
                 let secret = try Self.secret(in: webhookSecretFile)
-                sinks.append(Self.durable(try WebhookSink(url: webhook, secret: secret), folder))
+                let sink = try WebhookSink(url: webhook, secret: secret, timeoutSeconds: webhookTimeout)
+                sinks.append(durable(sink, folder))
             } catch {
                 throw ProgramExit.usage("--webhook: \(error.message)")
             }
@@ -45,8 +80,13 @@ struct SinkOptions: ParsableArguments {
         return sinks
     }
 
-    private static func durable(_ sink: some EventSink, _ folder: String?) -> DurableSink {
-        DurableSink(sink, deadLetters: folder.map { DeadLetterFile(path: "\($0)/\(sink.name)-refused.ndjson") })
+    private func durable(_ sink: some EventSink, _ folder: String?) -> DurableSink {
+        var durable = DurableSink(
+            sink, deadLetters: folder.map { DeadLetterFile(path: "\($0)/\(sink.name)-refused.ndjson") })
+        durable.retry.maximumAttempts = sinkAttempts
+        if let sinkPause { durable.retry.longestPauseSeconds = sinkPause / .seconds(1) }
+        if let sinkPatience { durable.retry.minimumSeconds = sinkPatience / .seconds(1) }
+        return durable
     }
 
     /// A file that cannot be read has a secret that is too short.

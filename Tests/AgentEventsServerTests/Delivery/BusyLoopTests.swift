@@ -3,7 +3,7 @@ import AgentEventsServer
 import Testing
 
 /// A loop that has no room for commits: everything comes from the log, and in order.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct BusyLoopTests {
     @Test(arguments: [0, 2000, 4 * 1024 * 1024])
     func subscribersOfALoopWithoutRoomMissNothing(backlogByteCount: Int) async throws {

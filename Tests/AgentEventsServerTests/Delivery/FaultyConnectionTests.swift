@@ -5,7 +5,7 @@ import AgentEventsTesting
 import Testing
 
 /// The real service and its clients, with a proxy between them that harms connections (I2).
-@Suite(.timeLimit(.minutes(2))) struct FaultyConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct FaultyConnectionTests {
     private static let eventCount = 300
 
     private static func emit(_ numbers: Range<Int>, to thread: ThreadID, of service: RunningService) async throws {

@@ -47,6 +47,7 @@ struct RawHTTPClient: Sendable {
     /// Sends a text and reads until the answer is whole, or the server closes.
     func exchange(_ request: String) async throws -> Answer {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.minutes(5))
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)

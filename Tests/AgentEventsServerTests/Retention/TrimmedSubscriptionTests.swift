@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Subscribers and retention, over real sockets: of what was trimmed a subscriber is told, and gets the state if it wants.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct TrimmedSubscriptionTests {
     enum LogKind: CaseIterable { case memory, files }
 

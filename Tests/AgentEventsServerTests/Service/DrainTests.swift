@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// How a service stops, seen by its clients.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DrainTests {
     private static let path = "/v1/threads/t_7/messages"
 
@@ -99,7 +99,7 @@ struct DrainTests {
 
     @Test func runsThatDoNotEndInTimeAreEndedAndTheirEndIsDelivered() async throws {
         try await withRunningService(agents: [HeldAgent()]) {
-            $0.shutdownGraceSeconds = 3
+            ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (300, 0.2)
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -121,7 +121,8 @@ struct DrainTests {
         let (reports, report) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
         try await withRunningService(
             log: log, agents: [agent], stuckAgents: report,
-            configure: { $0.shutdownGraceSeconds = 3 }
+            // The report comes with the end of the time.
+            configure: { ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (15, 0.2) }
         ) { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)

@@ -32,6 +32,8 @@ func withRunningService<Result: Sendable>(
 ) async throws -> Result {
     var configuration = ServiceConfiguration()
     configuration.port = 0
+    // For what hangs, and not for what is slow.
+    configuration.shutdownGraceSeconds = 60
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))

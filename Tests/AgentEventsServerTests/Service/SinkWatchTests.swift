@@ -1,6 +1,7 @@
 import AgentEvents
 import Logging
 import MetricsTestKit
+import Synchronization
 import Testing
 
 @testable import AgentEventsServer
@@ -37,5 +38,99 @@ struct SinkWatchTests {
         #expect(try value("dead_letters") == 0)
         #expect(try value("pending_commits") == 0)
         #expect(try value("failed") == 0)
+    }
+
+    private struct Line: Hashable {
+        var level: Logger.Level
+        var message: String
+        var metadata: [String: String]
+    }
+
+    private func watch(_ lines: LineRecord<Line>, _ factory: TestMetrics) -> SinkWatch {
+        let runtime = AgentRuntime(log: InMemoryEventLog(), sinks: [InMemorySink(name: "webhook")])
+        var logger = Logger(label: "test") { _ in
+            RecordingLogHandler { level, message, metadata in
+                lines.append(Line(level: level, message: message, metadata: metadata))
+            }
+        }
+        logger.logLevel = .trace
+        return SinkWatch(runtime: runtime, interval: .seconds(3600), factory: factory, logger: logger)
+    }
+
+    @Test func whatHappensToASinkIsALineAtItsLevel() throws {
+        let (lines, factory) = (LineRecord<Line>(), TestMetrics())
+        let watch = watch(lines, factory)
+        let refused = WebhookError(.refused, "the receiver answered with 404", status: 404)
+        let gone = WebhookError(.gone, "gone", status: 410, advice: .stop)
+        let silent = WebhookError(.unreachable, "the receiver did not answer")
+        watch.note(SinkNotice(sink: "webhook", kind: .refused(failures: 1, refused, pause: .milliseconds(50))))
+        watch.note(SinkNotice(sink: "webhook", kind: .refused(failures: 3, silent, pause: .seconds(7))))
+        watch.note(SinkNotice(sink: "webhook", kind: .recovered(failures: 3)))
+        watch.note(
+            SinkNotice(
+                sink: "webhook",
+                kind: .setAside(
+                    thread: "t_1", EventID(generation: 1, sequence: 4), attempts: 20, refused as any Error)))
+        watch.note(SinkNotice(sink: "webhook", kind: .stopped(gone)))
+        watch.note(SinkNotice(sink: "webhook", kind: .failed(SinkError(.offsetUnknown, "x"))))
+        let found = lines.all
+        #expect(found.map(\.level) == [.warning, .debug, .notice, .error, .error, .error])
+        #expect(
+            found[0].metadata == [
+                "sink.name": "webhook", "error.code": "webhook.refused",
+                "error.message": "the receiver answered with 404", "http.status": "404", "sink.failures": "1",
+                "sink.next_try_seconds": "0.05",
+            ])
+        #expect(found[3].metadata["event.id"] == "1-4")
+        #expect(found[3].metadata["thread.id"] == "t_1")
+        #expect(found[4].metadata["error.code"] == "webhook.gone")
+        #expect(found[5].metadata["error.code"] == "sink.offset_unknown")
+        func count(_ answer: String) throws -> Int64 {
+            try factory.expectCounter("agent_events_sink_refused", [("sink", "webhook"), ("answer", answer)]).totalValue
+        }
+        #expect(try count("4xx") == 1)
+        #expect(try count("none") == 1)
+        #expect(try count("5xx") == 0)
+    }
+
+    @Test func anErrorIsOneShortLine() {
+        struct Chatty: Error, CustomStringConvertible {
+            let description = "a\r\nb\u{1B}c" + String(repeating: "é", count: 1000)
+        }
+        let report = SinkErrorReport(Chatty())
+        #expect(report.code == "sink.error")
+        #expect(report.message == "a  b c" + String(repeating: "é", count: 494))
+    }
+
+    @Test func warningsBecomeRarer() {
+        let warned = (1...1000).filter { SinkWatch.level(failures: $0, pause: .seconds(1)) == .warning }
+        #expect(warned == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
+        #expect(SinkWatch.level(failures: 33, pause: .seconds(600)) == .warning)
+        #expect(SinkWatch.level(failures: 33, pause: .milliseconds(599_999)) == .debug)
+    }
+}
+
+/// Lines in the order in which they came.
+private final class LineRecord<Line: Sendable>: Sendable {
+    private let lines = Mutex<[Line]>([])
+
+    func append(_ line: Line) { lines.withLock { $0.append(line) } }
+    var all: [Line] { lines.withLock { $0 } }
+}
+
+private struct RecordingLogHandler: LogHandler {
+    let record: @Sendable (Logger.Level, String, [String: String]) -> Void
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    init(_ record: @escaping @Sendable (Logger.Level, String, [String: String]) -> Void) { self.record = record }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        record(event.level, "\(event.message)", (event.metadata ?? [:]).mapValues { "\($0)" })
     }
 }

@@ -3,7 +3,7 @@ import AgentEventsServer
 import Testing
 
 /// Snapshots and merged fragments over real sockets.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SnapshotSubscriptionTests {
     /// A run that says 300 words, and is still at it.
     private static func talk(_ service: RunningService, user: UserID = "local") async throws -> ExecutionContext {

@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Testing
 
 /// What was sent, and what is acknowledged, over real sockets (I10).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AcknowledgementTests {
     private static func emit(_ count: Int, in service: RunningService, user: UserID = "local") async throws {
         let context = try await service.runtime.context(user: user, thread: "t_7")

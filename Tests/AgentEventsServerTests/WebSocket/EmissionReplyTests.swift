@@ -4,7 +4,7 @@ import NIOPosix
 import Testing
 
 /// When emissions are answered, over real sockets.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct EmissionReplyTests {
     private static func emission(_ request: Int, key: String? = nil) -> String {
         let member = key.map { #""key":"\#($0)","# } ?? ""

@@ -161,7 +161,7 @@ extension RunningService {
         headers: [String: String] = [:],
         _ body: (RawWebSocket) async throws -> Result
     ) async throws -> Result {
-        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.minutes(5))
         if let count = receiveBufferByteCount {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(count))
         }

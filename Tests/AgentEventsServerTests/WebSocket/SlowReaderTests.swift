@@ -4,7 +4,7 @@ import NIOCore
 import Testing
 
 /// Clients that take nothing, over real sockets.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SlowReaderTests {
     private static let eventCount: Int64 = 800
 

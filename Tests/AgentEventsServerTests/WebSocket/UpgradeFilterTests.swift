@@ -8,7 +8,7 @@ import Testing
 @testable import AgentEventsServer
 
 /// What happens to a connection while its authenticator takes its time.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct UpgradeFilterTests {
     /// Answers when it is told to.
     private final class HeldAuthenticator: Authenticator {

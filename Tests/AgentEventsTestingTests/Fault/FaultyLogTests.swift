@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FaultyLogTests {
+@Suite(.timeLimit(.minutes(10))) struct FaultyLogTests {
     @Test func aLogWithoutFaultsConforms() async throws {
         try await EventLogConformance(make: { FaultyLog(InMemoryEventLog()) }).run()
     }

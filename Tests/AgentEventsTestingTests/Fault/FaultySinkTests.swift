@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FaultySinkTests {
+@Suite(.timeLimit(.minutes(10))) struct FaultySinkTests {
     private static func batch(_ steps: [Step] = [.start, .think(), .complete]) throws -> SinkBatch {
         SinkBatch(
             events: try steps.events().map {

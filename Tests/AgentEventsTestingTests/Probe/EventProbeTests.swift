@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventProbeTests {
+@Suite(.timeLimit(.minutes(10))) struct EventProbeTests {
     private static func withRuntime(_ body: (AgentRuntime) async throws -> Void) async throws {
         try await withAgentRuntime(
             log: InMemoryEventLog(generations: .counting), configuration: .deterministic(), body)
@@ -146,14 +146,14 @@ import Testing
             for _ in 1...7 { _ = try await probe.next() }
             async let advance: Void = {
                 try await clock.waitForSleepers()
-                clock.advance(by: .seconds(10))
+                clock.advance(by: .seconds(60))
             }()
             try await probe.next(.userMessage)
             try await advance
         }
         #expect(
             reports == [
-                "No event came within 10.0 seconds, user_message was waited for; the last one was 1-7 agent_completed."
+                "No event came within 60.0 seconds, user_message was waited for; the last one was 1-7 agent_completed."
             ])
     }
 

@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventSinkConformanceTests {
+@Suite(.timeLimit(.minutes(10))) struct EventSinkConformanceTests {
     @Test func theInMemorySinkConforms() async throws {
         try await EventSinkConformance {
             let sink = InMemorySink()

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ManualClockTests {
+@Suite(.timeLimit(.minutes(10))) struct ManualClockTests {
     @Test func sleepersWakeInTheOrderOfTheirTimes() async throws {
         let clock = ManualClock()
         try await withThrowingTaskGroup(of: Int.self) { group in

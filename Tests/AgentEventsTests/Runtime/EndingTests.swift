@@ -4,7 +4,7 @@ import Testing
 @testable import AgentEvents
 
 /// Ends that are decided in several places at once, and ends that the log refuses.
-@Suite(.timeLimit(.minutes(1))) struct EndingTests {
+@Suite(.timeLimit(.minutes(10))) struct EndingTests {
     private struct Broken: Error {}
 
     /// The run may be ended from elsewhere at any moment; its body's error is the caller's all the same.

@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Testing
 
 /// The start after a crash: what it left open is ended, or the start fails (I7, I9).
-@Suite(.timeLimit(.minutes(1))) struct RepairTests {
+@Suite(.timeLimit(.minutes(10))) struct RepairTests {
     /// A log that a process left with an open run, in which a message is open.
     private func crashedLog(text: String = "Half") async throws -> InMemoryEventLog {
         let log = InMemoryEventLog()

@@ -1,4 +1,5 @@
 import AgentEventsTesting
+import Foundation
 import Synchronization
 import Testing
 
@@ -117,6 +118,7 @@ struct DurableSinkTests {
             let path = folder + "/refused.ndjson"
             var durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
             durable.retry.maximumAttempts = 3
+            durable.retry.minimumSeconds = 3600
             durable.retry.jitter = { 1 }
             try await withAgentRuntime(log: log, sinks: [durable], configuration: configuration) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
@@ -134,15 +136,144 @@ struct DurableSinkTests {
                     return
                 }
             }
-            #expect(sink.taken.map(\.id.sequence) == [1, 2, 3, 5, 6, 7, 8])
+            // The third one twice: that it is taken again shows that the sink takes something.
+            #expect(sink.taken.map(\.id.sequence) == [1, 2, 3, 3, 5, 6, 7, 8])
+            #expect(clock.sleeps.reduce(.zero, +) > .seconds(3600))
             let events = try await allEvents(in: log)
             let text = String(decoding: events[3].bytes, as: UTF8.self)
             #expect(
                 try lines(of: path) == [
                     "{\"sink\":\"scripted\",\"error\":\"Refusal(advice: AgentEvents.SinkRetryAdvice.asUsual)\","
-                        + "\"attempts\":3,\"time\":\"2026-11-21T02:00:00.000Z\",\"event\":\(text)}"
+                        + "\"attempts\":19,\"time\":\"2026-11-21T02:00:00.000Z\",\"event\":\(text)}"
                 ])
         }
+    }
+
+    /// A receiver that is being deployed refuses everything alike: for days, and no event is to blame.
+    @Test(arguments: [true, false])
+    func anOutageSetsNothingAsideHoweverLongItLasts(hasTakenSomething: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let clock = LeapingClock()
+            let refusals = Mutex(hasTakenSomething ? -1 : 200)
+            let sink = ScriptedSink { _ in
+                if refusals.withLock({ $0 > 0 }) {
+                    refusals.withLock { $0 -= 1 }
+                    throw ScriptedSink.Refusal()
+                }
+            }
+            let path = folder + "/refused.ndjson"
+            let durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick(clock)) { runtime in
+                if hasTakenSomething {
+                    try await emit(1, runtime)
+                    try await runtime.flushSinks()
+                    refusals.withLock { $0 = 200 }
+                }
+                try await emit(5, runtime)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].setAsideCount == 0)
+                #expect(runtime.sinkStates[0].refusedSince == nil)
+            }
+            #expect(sink.taken == (try await allEvents(in: log)))
+            #expect(!FileManager.default.fileExists(atPath: path))
+            let longest = clock.sleeps.max() ?? .zero
+            #expect(longest <= .seconds(3600))
+            #expect(clock.sleeps.reduce(.zero, +) > .seconds(86_400))
+        }
+    }
+
+    /// A file that cannot be written is no fault of an event.
+    @Test func aFullOrMissingPlaceSetsNothingAside() async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let observer = NoticeRecord { notice in
+                // The folder appears when the sink has been refused for long.
+                guard case .refused(let failures, _, _) = notice.kind, failures == 100 else { return }
+                try? FileManager.default.createDirectory(
+                    atPath: folder + "/later", withIntermediateDirectories: false)
+            }
+            let file = FileSink(path: folder + "/later/events.ndjson")
+            let durable = DurableSink(file, deadLetters: DeadLetterFile(path: folder + "/refused.ndjson"))
+            let runtime = AgentRuntime(log: log, sinks: [durable], configuration: quick)
+            runtime.observeSinks(observer)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runtime.run() }
+                try await emit(5, runtime)
+                try await runtime.flushSinks()
+                runtime.shutdown()
+                try await group.waitForAll()
+            }
+            let events = try await allEvents(in: log)
+            #expect(
+                try lines(of: folder + "/later/events.ndjson")
+                    == events.map { String(decoding: $0.bytes, as: UTF8.self) })
+            #expect(!FileManager.default.fileExists(atPath: folder + "/refused.ndjson"))
+            #expect(observer.kinds.prefix(2) == ["refused 1", "refused 2"])
+            #expect(observer.kinds.last == "recovered 100")
+        }
+    }
+
+    @Test func aSinkThatAsksForNothingMoreIsStoppedAndContinuesAfterARestart() async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let isGone = Mutex(true)
+            let sink = ScriptedSink { _ in
+                if isGone.withLock({ $0 }) { throw ScriptedSink.Refusal(advice: .stop) }
+            }
+            let deadLetters = DeadLetterFile(path: folder + "/refused.ndjson")
+            let durable = DurableSink(sink, deadLetters: deadLetters)
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick) { runtime in
+                try await emit(5, runtime)
+                try await runtime.flushSinks()
+                try await emit(5, runtime)
+                try await runtime.flushSinks()
+                guard case .stopped(let error) = runtime.sinkStates[0].condition else {
+                    Issue.record("it is stopped")
+                    return
+                }
+                #expect(error as? ScriptedSink.Refusal == ScriptedSink.Refusal(advice: .stop))
+                #expect(runtime.sinkStates[0].pendingCommitCount > 0)
+            }
+            #expect(sink.batchSizes.count == 1)
+            log.close()
+            isGone.withLock { $0 = false }
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick) { _ in }
+            #expect(sink.taken == (try await allEvents(in: log)))
+            #expect(!FileManager.default.fileExists(atPath: deadLetters.path))
+        }
+    }
+
+    /// With real clocks: an hour's pause ends with the runtime, and the next start continues with the same event.
+    @Test(.timeLimit(.minutes(5))) func aStopDoesNotWaitForAPause() async throws {
+        let log = InMemoryEventLog()
+        let isDown = Mutex(false)
+        let sink = ScriptedSink { _ in
+            if isDown.withLock({ $0 }) { throw ScriptedSink.Refusal(advice: .after(.seconds(3600))) }
+        }
+        let paused = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let observer = NoticeRecord { notice in
+            if case .refused(_, _, .seconds(3600)?) = notice.kind { paused.continuation.yield() }
+        }
+        let runtime = AgentRuntime(log: log, sinks: [DurableSink(sink)])
+        runtime.observeSinks(observer)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await runtime.run() }
+            try await emit(5, runtime)
+            try await runtime.flushSinks()
+            isDown.withLock { $0 = true }
+            try await emit(5, runtime)
+            for await _ in paused.stream { break }
+            runtime.shutdown()
+            try await group.waitForAll()
+        }
+        let before = sink.taken
+        #expect(before.count == 7)
+        log.close()
+        isDown.withLock { $0 = false }
+        try await withAgentRuntime(log: log, sinks: [DurableSink(sink)]) { _ in }
+        // Nothing twice: what was taken was saved before the pause.
+        #expect(sink.taken == (try await allEvents(in: log)))
     }
 
     @Test func whatIsRefusedForGoodStopsASinkWithoutDeadLettersAndComesAgainAfterARestart() async throws {

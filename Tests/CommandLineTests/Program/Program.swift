@@ -27,7 +27,7 @@ enum Program {
     }()
 
     /// Runs a command to its end.
-    static func run(_ arguments: [String], input: String = "", seconds: Double = 60) async throws -> Outcome {
+    static func run(_ arguments: [String], input: String = "", seconds: Double = 300) async throws -> Outcome {
         let running = try RunningProgram(arguments)
         try running.write(input)
         return try await running.outcome(seconds: seconds)

@@ -70,19 +70,19 @@ struct RunningProgram: Sendable {
     func send(signal number: Int32) { kill(processIdentifier, number) }
 
     /// Waits until a text stands in the output.
-    func output(containing text: String, seconds: Double = 60) async throws -> String {
+    func output(containing text: String, seconds: Double = 300) async throws -> String {
         try await record.wait(until: "output with \(text)", seconds: seconds) { $0.outputText.contains(text) }
         return record.content.outputText
     }
 
     /// Waits until a text stands in the error output.
-    func error(containing text: String, seconds: Double = 60) async throws -> String {
+    func error(containing text: String, seconds: Double = 300) async throws -> String {
         try await record.wait(until: "error output with \(text)", seconds: seconds) { $0.errorText.contains(text) }
         return record.content.errorText
     }
 
     /// Waits for the end.
-    func outcome(seconds: Double = 60) async throws -> Program.Outcome {
+    func outcome(seconds: Double = 300) async throws -> Program.Outcome {
         do {
             try await record.wait(until: "end", seconds: seconds) { $0.isOver }
         } catch {

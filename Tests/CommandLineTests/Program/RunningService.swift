@@ -56,6 +56,13 @@ struct RunningService: Sendable {
         return try #require(events).compactMap { $0["seq"]?.integerValue.map { UInt64($0) } }
     }
 
+    /// What the service says of itself and its sinks.
+    func ready() async throws -> JSONValue {
+        let url = try #require(URL(string: "http://\(authority)/ready"))
+        let (data, _) = try await URLSession.shared.data(from: url)
+        return try JSONValue(parsing: Array(data))
+    }
+
     /// Emits lines.
     func emit(_ lines: [String], thread: String, _ arguments: [String] = []) async throws -> Program.Outcome {
         try await Program.run(

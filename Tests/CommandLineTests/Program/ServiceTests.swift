@@ -172,7 +172,7 @@ import Testing
                 let tail = try RunningProgram(["tail", "t", "--url", service.streamURL])
                 _ = try await tail.error(containing: "following t")
                 service.program.send(signal: signal)
-                let outcome = try await service.program.outcome(seconds: 10)
+                let outcome = try await service.program.outcome()
                 #expect(outcome.status == 0)
                 #expect(outcome.error.isEmpty, "\(outcome.error)")
                 tail.send(signal: SIGKILL)

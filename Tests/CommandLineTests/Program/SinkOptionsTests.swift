@@ -41,29 +41,36 @@ import Testing
         }
     }
 
-    /// Events arrive at another service of ours, which does not know what to do with them, and says so: what is refused is
-    /// set aside where it can be read.
-    @Test func whatAWebhookRefusesIsSetAside() async throws {
+    /// Events arrive at another service of ours, which does not know what to do with them, and answers 404 as one that is
+    /// being deployed does: the webhook says so, loses nothing, and does not hold up a stop.
+    @Test func whatAWebhookRefusesIsKeptAndShown() async throws {
         try await TemporaryFolder.with { folder in
             try folder.write("secret", "a secret that is long enough\n")
             try await RunningService.with(["--in-memory"]) { receiver in
                 let data = "\(folder.path)/data"
                 let arguments = [
-                    "--data", data, "--webhook", "http://\(receiver.authority)/nothing", "--webhook-secret-file",
-                    "\(folder.path)/secret",
+                    "--data", data, "--webhook", "http://\(receiver.authority)/nothing?token=hidden",
+                    "--webhook-secret-file", "\(folder.path)/secret", "--sink-attempts", "2", "--sink-patience", "1s",
                 ]
                 try await RunningService.with(arguments) { service in
                     let line = #"{"type":"custom","data":{"name":"n","value":"refused"}}"#
                     #expect(try await service.emit([line], thread: "t").status == 0)
+                    let log = try await service.program.error(containing: "webhook.refused")
+                    #expect(log.contains("warning"))
+                    #expect(log.contains("404"))
+                    let sink = try await service.ready()["sinks"]?.arrayValue?.first
+                    #expect(sink?["name"] == "webhook")
+                    #expect(sink?["state"] == "retrying")
+                    #expect(sink?["code"] == "webhook.refused")
+                    #expect(sink?["http_status"] == 404)
+                    #expect(sink?["set_aside"] == 0)
                     service.program.send(signal: SIGTERM)
                     let outcome = try await service.program.outcome()
                     #expect(outcome.status == 0)
-                    #expect(outcome.error.contains("set aside"), "\(outcome.error)")
+                    #expect(!outcome.error.contains("set aside"), "\(outcome.error)")
+                    #expect(!outcome.error.contains("hidden"), "\(outcome.error)")
                 }
-                let letters = FileManager.default.contents(atPath: "\(data)/webhook-refused.ndjson") ?? Data()
-                let letter = try JSONValue(parsing: Array(letters.prefix { $0 != UInt8(ascii: "\n") }))
-                #expect(letter["sink"] == "webhook")
-                #expect(letter["event"]?["data"]?["value"] == "refused")
+                #expect(!FileManager.default.fileExists(atPath: "\(data)/webhook-refused.ndjson"))
             }
         }
     }

@@ -20,15 +20,36 @@ public final class FaultProxy: Sendable {
         var disconnect: SocketCut?
     }
 
+    /// What is waited for: that there are this many faults, or bytes of all connections passed on.
+    private enum Condition {
+        case faults(Int)
+        case passed(Int, SocketDirection)
+    }
+
     private struct State {
         var commands = Commands()
         var connectionCount = 0
         var injected: [InjectedSocketFault] = []
         var passedToClient = 0
         var passedToService = 0
-        var watchers: [UInt64: (count: Int, waiter: CheckedContinuation<Void, any Error>)] = [:]
+        var watchers: [UInt64: (condition: Condition, waiter: CheckedContinuation<Void, any Error>)] = [:]
         var cancelled: Set<UInt64> = []
         var lastWatcher: UInt64 = 0
+
+        func meets(_ condition: Condition) -> Bool {
+            switch condition {
+            case .faults(let count): injected.count >= count
+            case .passed(let count, .toClient): passedToClient >= count
+            case .passed(let count, .toService): passedToService >= count
+            }
+        }
+
+        /// Takes those who need not wait any longer.
+        mutating func takeReady() -> [CheckedContinuation<Void, any Error>] {
+            let ready = watchers.filter { meets($0.value.condition) }
+            for number in ready.keys { watchers[number] = nil }
+            return ready.values.map(\.waiter)
+        }
     }
 
     /// Where clients connect to, on 127.0.0.1.
@@ -61,10 +82,19 @@ public final class FaultProxy: Sendable {
     /// Ends the connections that there are now.
     public func disconnect(_ how: SocketCut = .reset) { command { $0.disconnect = how } }
 
-    /// Returns when so many faults have happened since the proxy was started.
+    /// Returns when this many faults have happened since the proxy was started.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
-    public func waitForFaults(_ count: Int = 1) async throws {
+    public func waitForFaults(_ count: Int = 1) async throws { try await wait(for: .faults(count)) }
+
+    /// Returns when this many bytes of all connections were passed on in a direction.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitForPassed(_ byteCount: Int, _ direction: SocketDirection) async throws {
+        try await wait(for: .passed(byteCount, direction))
+    }
+
+    private func wait(for condition: Condition) async throws {
         let number = state.withLock { state in
             state.lastWatcher += 1
             return state.lastWatcher
@@ -74,8 +104,8 @@ public final class FaultProxy: Sendable {
             try await withCheckedThrowingContinuation { waiter in
                 let result: Result<Void, any Error>? = state.withLock { state in
                     if state.cancelled.contains(number) { return .failure(CancellationError()) }
-                    if state.injected.count >= count { return .success(()) }
-                    state.watchers[number] = (count, waiter)
+                    if state.meets(condition) { return .success(()) }
+                    state.watchers[number] = (condition, waiter)
                     return nil
                 }
                 if let result { waiter.resume(with: result) }
@@ -116,19 +146,19 @@ public final class FaultProxy: Sendable {
 
     func passed(toClient: Int, toService: Int) {
         guard toClient + toService > 0 else { return }
-        state.withLock { state in
+        let ready = state.withLock { state in
             state.passedToClient += toClient
             state.passedToService += toService
+            return state.takeReady()
         }
+        for waiter in ready { waiter.resume() }
     }
 
     func happened(_ faults: [SocketFault], to connection: Int) {
         guard !faults.isEmpty else { return }
         let ready = state.withLock { state in
             state.injected += faults.map { InjectedSocketFault(connection: connection, fault: $0) }
-            let ready = state.watchers.filter { $0.value.count <= state.injected.count }
-            for number in ready.keys { state.watchers[number] = nil }
-            return ready.values.map(\.waiter)
+            return state.takeReady()
         }
         for waiter in ready { waiter.resume() }
     }

@@ -61,7 +61,8 @@ struct LoopbackSocket {
 
     private static func make() throws(FaultProxyError) -> LoopbackSocket {
         #if canImport(Glibc)
-            let stream = Int32(SOCK_STREAM.rawValue)
+            // No process that is started meanwhile inherits it.
+            let stream = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         #else
             let stream = SOCK_STREAM
         #endif

@@ -38,6 +38,8 @@ struct ProxiedConnection {
     private var toService: SocketPassageStateMachine
     private var state = State.connecting
     private var hasStopped = false
+    /// How the connection is cut when the service is there: before, it could not be told.
+    private var pendingCut: SocketCut?
     /// The faults that have happened since they were taken.
     private var happened: [SocketFault] = []
 
@@ -95,12 +97,18 @@ struct ProxiedConnection {
                 client.isReadable = isReady
                 client.isFull = false
             } else if state == .connecting {
-                if service.socket.hasFailed { cut(.reset) } else { state = .passing }
+                connected()
             } else {
                 service.isReadable = isReady
                 service.isFull = false
             }
         }
+    }
+
+    private mutating func connected() {
+        if service.socket.hasFailed { return cut(.reset) }
+        state = .passing
+        if let pendingCut { cut(pendingCut) }
     }
 
     // MARK: Passing
@@ -188,6 +196,12 @@ struct ProxiedConnection {
     // MARK: Ending
 
     mutating func cut(_ how: SocketCut) {
+        // Its descriptors may be those of other sockets by now.
+        guard state != .gone else { return }
+        if state == .connecting, how != .reset {
+            pendingCut = how
+            return
+        }
         switch how {
         case .close:
             client.socket.endWriting()

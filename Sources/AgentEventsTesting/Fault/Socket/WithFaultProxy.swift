@@ -16,18 +16,24 @@ public func withFaultProxy<Result>(
     defer { wakeUp.shut() }
     let listener = try LoopbackSocket.listening()
     let proxy = FaultProxy(port: listener.port, plan: plan, wakeUp: wakeUp)
-    async let ended: Void = BlockingQueue(label: "agent-events.fault-proxy").run {
+    let queue = BlockingQueue(label: "agent-events.fault-proxy")
+    // Begun here and not in a task, which would have to wait for its turn on a pool that may be busy.
+    queue.start {
         var loop = ProxyLoop(proxy, servicePort: port, listener: listener, wakeUp: wakeUp)
         loop.run()
     }
     do {
         let result = try await body(proxy)
-        proxy.end()
-        await ended
+        await end(proxy, queue)
         return result
     } catch {
-        proxy.end()
-        await ended
+        await end(proxy, queue)
         throw error
     }
+}
+
+/// Returns when the proxy's thread has closed everything.
+private func end(_ proxy: FaultProxy, _ queue: BlockingQueue) async {
+    proxy.end()
+    await queue.run {}
 }
