@@ -101,7 +101,8 @@ struct StreamConnector: Sendable {
         guard chosen == [Substring(subprotocol)] else {
             let answer = chosen.isEmpty ? "none" : chosen.joined(separator: ", ")
             throw AgentEventsClientError(
-                .protocolViolation, "the service speaks another protocol than \(subprotocol): \(answer)",
+                .protocolViolation,
+                "the service does not speak \(subprotocol): the subprotocol that it chose is \(answer)",
                 closeCode: 1002)
         }
     }
