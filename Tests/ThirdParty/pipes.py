@@ -202,6 +202,22 @@ def over_kills(command, data, service, arguments):
         program.kill()
 
 
+def named_pipe(command, service, folder):
+    path = folder / "pipe"
+    os.mkfifo(path)
+    program = Program(command, "replay", str(path), "--url", service.url, "--thread", "t_fifo")
+    try:
+        with open(path, "w", encoding="utf-8") as pipe:
+            for number in range(3):
+                pipe.write(message(number) + "\n")
+                pipe.flush()
+                expect(program.line() is not None, "a line of a named pipe does not come out")
+        code, _, errors = program.end()
+        expect(code == 0, f"replay of a named pipe ended with {code}: {errors}")
+    finally:
+        program.kill()
+
+
 def back_pressure(command, service):
     """While the service stands still, the producer does too."""
     program = Program(command, "emit", "--url", service.url, "--thread", "t_back")
@@ -315,6 +331,8 @@ def encodings(command, service, folder):
             thread = f"t_{name}_{arguments[0]}"
             code, output, errors = run(command, *arguments, "--url", service.url, "--thread", thread, text=data)
             expect(code == 0 and len(output.split()) == 2, f"{arguments} of {name}: {code} {output}{errors}")
+        answer = service.request("POST", f"/v1/threads/t_{name}_post/events", data)
+        expect(answer.status == 201, f"POST of {name}: {answer}")
     for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
         for arguments in (["validate", "-"], ["validate", "-", "--history"], ["emit", "--thread", "t_16", "--url", service.url]):
             code, _, errors = run(command, *arguments, text=text.strip().encode(encoding))
@@ -422,6 +440,7 @@ def main():
         for check in (slow_producer, terminal, refused, nothing, stopped, addresses_after_recordings(folder), words, back_pressure):
             check(command, service)
         encodings(command, service, Path(folder))
+        named_pipe(command, service, Path(folder))
     with DataFolder() as data:
         service = Service(options.binary, data).wait_until_listening()
         for arguments in ([], ["--key-prefix", "k_7"]):

@@ -29,7 +29,8 @@ struct StreamConnector: Sendable {
         } catch {
             try Task.checkCancellation()
             throw AgentEventsClientError(
-                .unreachable, "no stream at \(url): \(Self.reason(error)); is the service running there?", cause: error)
+                .unreachable, "no stream at \(url): \(Self.reason(error)) (is the service running there?)", cause: error
+            )
         }
         switch outcome {
         case .opened(let channel): return channel
@@ -145,7 +146,7 @@ struct StreamConnector: Sendable {
             if let failure = error.connectionErrors.first { return reason(failure.error) }
             return "the name \(error.host) is not known"
         case let error as IOError:
-            return error.description
+            return error.words
         default:
             return "\(error)"
         }

@@ -25,7 +25,7 @@ struct FeedRun {
         } catch let error as InputError {
             throw ProgramExit.wrong(error.message + (committed.map { "; \($0)" } ?? ""))
         } catch is OutputClosedError {
-            throw ProgramExit.wrong("nobody reads the ids any longer, so nothing further was sent" + soFar)
+            throw ProgramExit.wrong("the ids cannot be written, so nothing further was sent" + soFar)
         }
         if feed.isInterrupted {
             StandardError.write("interrupted" + (committed.map { ": \($0)" } ?? ": no event was taken"))
@@ -56,14 +56,16 @@ struct FeedRun {
         switch failure {
         case .refused(let refusal, let lines):
             var text = "\(Self.place(lines)): \(Self.text(refusal))"
-            if lines.count > 1 { text += "; none of these lines was logged" }
+            if lines.count > 1, committed != nil { text += "; none of these lines was logged" }
             return ProgramExit.wrong(text + soFar)
         case .tooLarge(let line, let byteCount, let maximum):
             return ProgramExit.wrong(
                 "line \(line): the event has \(byteCount) bytes, and the message that it is sent in may have \(maximum)"
                     + soFar)
         case .unavailable(let error, let seconds?):
-            let time = seconds < 10 ? (seconds * 10).rounded() / 10 : seconds.rounded()
+            let rounded = seconds.rounded()
+            let time =
+                abs(seconds - rounded) < 0.1 || seconds > 10 ? "\(Int(rounded))" : "\((seconds * 10).rounded() / 10)"
             return ProgramExit.unavailable("\(error.message); gave up after \(time) s" + soFar)
         case .unavailable(let error, nil):
             let hasBegun = feed.progress.committedCount > 0 || feed.progress.unanswered != nil

@@ -37,11 +37,11 @@ struct ReplayCommand: AsyncParsableCommand {
     @concurrent
     func run() async throws {
         try await ClientFailure.reported {
-            // Before anything is connected: there may be no such file.
-            let reader = try LineReader(path: file)
+            // Before anything is connected.
+            try LineReader.check(file)
             let run = FeedRun(
                 feed: EventFeed(client: stream.client, configuration: feed.configuration(batch: 100)),
-                inputName: reader.name)
+                inputName: LineReader.name(of: file))
             let (file, thread, speed) = (file, thread, speed)
             try await run.run { feed in
                 try await Self.produce(try LineReader(path: file), into: feed, thread: thread, speed: speed)

@@ -21,7 +21,6 @@ final class LineReader {
     static let maximumLineByteCount = 16 * 1024 * 1024
     private static let pageByteCount = 64 * 1024
 
-    /// What the input is called in messages.
     let name: String
     /// Keeps the descriptor of a file open.
     private let handle: FileHandle
@@ -36,20 +35,29 @@ final class LineReader {
     /// - Parameter path: `-` for standard input.
     /// - Throws: ``InputError`` when there is no such file, or it may not be read.
     init(path: String) throws(InputError) {
+        try Self.check(path)
+        name = Self.name(of: path)
         if path == "-" {
             handle = .standardInput
-            name = "standard input"
         } else {
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-                throw InputError(message: "there is no file \(path)")
-            }
-            guard !isFolder.boolValue, let opened = FileHandle(forReadingAtPath: path) else {
-                throw InputError(message: "\(path) cannot be read\(isFolder.boolValue ? ", it is a folder" : "")")
+            guard let opened = FileHandle(forReadingAtPath: path) else {
+                throw InputError(message: "\(path) cannot be read")
             }
             handle = opened
-            name = path
         }
+    }
+
+    /// What an input is called in messages.
+    static func name(of path: String) -> String { path == "-" ? "standard input" : path }
+
+    /// Looks for an input without opening it: a named pipe is opened once.
+    static func check(_ path: String) throws(InputError) {
+        guard path != "-" else { return }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw InputError(message: "there is no file \(path)")
+        }
+        guard !isFolder.boolValue else { throw InputError(message: "\(path) cannot be read, it is a folder") }
     }
 
     var descriptor: Int32 { handle.fileDescriptor }

@@ -40,7 +40,7 @@ struct HistoryFiles {
             }
         }
         guard !check.isEmpty else {
-            let name = path == "-" ? "standard input" : path
+            let name = LineReader.name(of: path)
             let records = check.recordCount == 1 ? "1 record" : "\(check.recordCount) records"
             throw InputError(
                 message: "there is no event in the \(records) of \(name): nothing was checked")
