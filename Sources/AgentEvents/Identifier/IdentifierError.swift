@@ -16,20 +16,18 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
     public var message: String {
         switch problem {
         case .empty:
-            "\(article) \(kind) must not be empty"
+            "the \(kind) must not be empty"
         case .tooLong(let byteCount):
-            "\(article) \(kind) has at most \(IdentifierText.maximumByteCount) bytes, this one has \(byteCount)"
+            "the \(kind) has \(byteCount) bytes, and may have at most \(IdentifierText.maximumByteCount)"
         case .character(let offset):
-            "\(article) \(kind) has only printable ASCII characters without spaces, and none of \" \\ * < > `; "
-                + "the one at byte \(offset) is not allowed"
+            "the \(kind) may have only printable ASCII characters without the space and \" \\ * < > `; "
+                + "at byte \(offset) there is another one"
         case .control(let offset):
-            "\(article) \(kind) has no control characters, there is one at byte \(offset)"
+            "the \(kind) must not have control characters, at byte \(offset) there is one"
         case .dotSegment:
-            "\(article) \(kind) must not be . or .., which cannot stand in a path"
+            "the \(kind) must not be . or .., which cannot stand in a path"
         }
     }
-
-    private var article: String { kind.first.map("aeio".contains) == true ? "an" : "a" }
 
     public var description: String { message }
 }

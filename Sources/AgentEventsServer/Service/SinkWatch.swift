@@ -102,7 +102,8 @@ final class SinkWatch: SinkObserver {
 
     private func log(_ state: SinkState) {
         if state.divergedCount > 0 {
-            noteOnce("the log lost events that the sink has; it continues after the last common one", of: state)
+            noteOnce(
+                "the log lost events that the sink has; it continues after the last one that both have", of: state)
         }
         if state.missedTrimCount > 0 { noteOnce("events were trimmed before the sink got them", of: state) }
     }
