@@ -32,10 +32,10 @@ import Testing
     @Test func theLongestHas256Bytes() throws {
         #expect(try UserID(String(repeating: "x", count: 256)).rawValue.count == 256)
         let error = #expect(throws: IdentifierError.self) { try UserID(String(repeating: "x", count: 257)) }
-        #expect(error?.message == "a user id has at most 256 bytes, this one has 257")
+        #expect(error?.message == "the user id has 257 bytes, and may have at most 256")
         #expect(try ToolName(String(repeating: "é", count: 128)).rawValue.utf8.count == 256)
         let name = #expect(throws: IdentifierError.self) { try AgentName(String(repeating: "é", count: 128) + "x") }
-        #expect(name?.message == "an agent name has at most 256 bytes, this one has 257")
+        #expect(name?.message == "the agent name has 257 bytes, and may have at most 256")
     }
 
     struct Fault: Sendable, CustomTestStringConvertible {
@@ -45,11 +45,11 @@ import Testing
     }
 
     @Test(arguments: [
-        Fault(text: "", message: "an idempotency key must not be empty"),
+        Fault(text: "", message: "the idempotency key must not be empty"),
         Fault(
             text: "a b",
-            message: "an idempotency key has only printable ASCII characters without spaces, and none of "
-                + "\" \\ * < > `; the one at byte 1 is not allowed"),
+            message: "the idempotency key may have only printable ASCII characters without the space and "
+                + "\" \\ * < > `; at byte 1 there is another one"),
     ])
     func messagesSayWhatWouldBeRight(_ fault: Fault) {
         let error = #expect(throws: IdentifierError.self) { try IdempotencyKey(fault.text) }
@@ -59,14 +59,14 @@ import Testing
     @Test func aNameHasNoControlCharacter() {
         let text = "a\u{7}"
         let error = #expect(throws: IdentifierError.self) { try ToolName(text) }
-        #expect(error?.message == "a tool name has no control characters, there is one at byte 1")
+        #expect(error?.message == "the tool name must not have control characters, at byte 1 there is one")
     }
 
     /// Clients and proxies take them out of a path, percent-encoded or not.
     @Test(arguments: [".", ".."])
     func aThreadIsNoDotSegment(_ text: String) {
         let error = #expect(throws: IdentifierError.self) { try ThreadID(text) }
-        #expect(error?.message == "a thread id must not be . or .., which cannot stand in a path")
+        #expect(error?.message == "the thread id must not be . or .., which cannot stand in a path")
     }
 
     @Test(arguments: ["...", "./", "a..", "%2e"])

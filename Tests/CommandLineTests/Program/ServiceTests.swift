@@ -133,7 +133,7 @@ import Testing
             let refused = try await service.emit(lines, thread: "t")
             #expect(refused.status == 1)
             // What stands before it is logged, whether they were sent together or not.
-            #expect(refused.output == "1-1\n")
+            #expect(refused.output.hasSuffix("-1\n"))
             #expect(refused.error.contains("line 3: order.call_not_open"), "\(refused.error)")
             #expect(refused.error.contains("running"))
             #expect(refused.error.contains("agent_thinking"))
