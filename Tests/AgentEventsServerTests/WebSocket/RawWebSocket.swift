@@ -15,11 +15,14 @@ final class RawWebSocket {
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var buffer = ByteBuffer()
+    private let loop: any EventLoop
 
     fileprivate init(
+        loop: any EventLoop,
         outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
         inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     ) {
+        self.loop = loop
         self.outbound = outbound
         self.inbound = inbound
     }
@@ -27,6 +30,10 @@ final class RawWebSocket {
     // MARK: Sending
 
     func send(_ text: String) async throws { try await send(opcode: 0x1, Array(text.utf8)) }
+
+    /// Returns when what was sent has gone to the socket, or waits because the socket takes no more: the next call of
+    /// ``send(_:)`` then waits too. A loop that had no turn yet takes any amount.
+    func waitForLoop() async throws { try await loop.submit {}.get() }
 
     func sendPong() async throws { try await send(opcode: 0xA, []) }
 
@@ -177,7 +184,8 @@ extension RunningService {
             ].merging(headers) { $1 }
             let lines = ["GET /v1/stream HTTP/1.1"] + fields.map { "\($0.key): \($0.value)" }
             try await outbound.write(ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n"))
-            let socket = RawWebSocket(outbound: outbound, inbound: inbound.makeAsyncIterator())
+            let socket = RawWebSocket(
+                loop: channel.channel.eventLoop, outbound: outbound, inbound: inbound.makeAsyncIterator())
             try await socket.skipHead()
             return try await body(socket)
         }

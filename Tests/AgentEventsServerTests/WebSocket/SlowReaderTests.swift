@@ -101,6 +101,7 @@ struct SlowReaderTests {
                     // At last the service drops the connection.
                     while sentCount < 100_000 {
                         try await socket.send(request)
+                        try await socket.waitForLoop()
                         sentCount += 1
                     }
                 } catch is IOError {

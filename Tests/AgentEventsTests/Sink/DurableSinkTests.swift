@@ -175,7 +175,11 @@ struct DurableSinkTests {
                 #expect(runtime.sinkStates[0].setAsideCount == 0)
                 #expect(runtime.sinkStates[0].refusedSince == nil)
             }
-            #expect(sink.taken == (try await allEvents(in: log)))
+            // Its first taking may have been that of the last event once more.
+            var seen: Set<StoredEvent> = []
+            let firsts = sink.taken.filter { seen.insert($0).inserted }
+            #expect(firsts == (try await allEvents(in: log)))
+            #expect(sink.taken.count <= firsts.count + 1)
             #expect(!FileManager.default.fileExists(atPath: path))
             let longest = clock.sleeps.max() ?? .zero
             #expect(longest <= .seconds(3600))
