@@ -329,7 +329,7 @@ private final class HeldLookUps: EventLog {
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> [EventID]? {
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 }
