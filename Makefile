@@ -11,7 +11,7 @@ as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
 third_party := rfc6455 bad_input many_threads crash full_disk demo_run tail_client fault_proxy \
-    every_cut kill_under_load slow_among_fast herd no_ghosts
+    every_cut kill_under_load slow_among_fast herd no_ghosts pipes
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -60,6 +60,7 @@ test: .build/setup/checks
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
 	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
+	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the services that it started.

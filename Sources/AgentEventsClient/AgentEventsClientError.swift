@@ -10,7 +10,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         /// A code that the service sent.
         public init(_ rawValue: String) { self.rawValue = rawValue }
 
-        /// The address is none of a stream.
+        /// The address is not that of a service.
         public static let badURL = Code("client.bad_url")
         /// Nobody answers at the address.
         public static let unreachable = Code("client.unreachable")
@@ -76,7 +76,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     /// The history of a thread is void.
     init(_ thread: ThreadID, reset reason: ResetReason) {
         self.init(
-            .reset, "the history of \(thread) was reset (\(reason)): what came of it is to be dropped and read anew")
+            .reset, "the history of \(thread) was reset (\(reason)): drop what came of it, and read it again")
         resetReason = reason
     }
 

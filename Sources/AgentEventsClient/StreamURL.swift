@@ -15,28 +15,43 @@ public struct StreamURL: Hashable, Sendable, CustomStringConvertible {
         self.path = path
     }
 
-    /// Reads `ws://host[:port][/path]`. The port is 80 and the path `/v1/stream` unless they are given.
+    /// Reads `http://host[:port][/path]`, as the service prints it, or the same with `ws://`. The port is 80 unless it is
+    /// given. The path is that of the stream: `/v1/stream` unless it is given; slashes at its end do not count, and one that
+    /// ends with `/v1` is completed.
     ///
     /// - Throws: ``AgentEventsClientError`` `client.bad_url`, which says what is wrong.
     public init(_ string: String) throws(AgentEventsClientError) {
-        guard let scheme = string.firstRange(of: "://") else {
-            throw Self.problem(string, "it begins with ws://")
-        }
+        guard let scheme = string.firstRange(of: "://") else { throw Self.problem(string, Self.form) }
         switch string[..<scheme.lowerBound].lowercased() {
-        case "ws": break
-        case "wss": throw Self.problem(string, "wss:// is not supported; put a proxy that ends TLS in front")
-        default: throw Self.problem(string, "it begins with ws://")
+        case "ws", "http": break
+        case "wss", "https":
+            throw Self.problem(
+                string, "this client has no TLS; use http:// or ws://, to a proxy that adds TLS where it is needed")
+        default: throw Self.problem(string, Self.form)
         }
         let rest = string[scheme.upperBound...]
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        let path = rest[authority.endIndex...]
+        let target = rest[authority.endIndex...]
         guard !authority.contains("@") else { throw Self.problem(string, "credentials do not belong in it") }
-        guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw Self.problem(string, "its path has only printable ASCII characters without spaces")
         }
-        guard path.isEmpty || path.hasPrefix("/") else { throw Self.problem(string, "its path begins with a slash") }
+        guard !target.contains("#") else { throw Self.problem(string, "a fragment (#…) does not belong in it") }
+        guard target.isEmpty || target.hasPrefix("/") else {
+            throw Self.problem(string, "its path begins with a slash")
+        }
         let (host, port) = try Self.split(authority, of: string)
-        self.init(host: host, port: port, path: path.isEmpty || path == "/" ? Self.defaultPath : String(path))
+        self.init(host: host, port: port, path: Self.path(target))
+    }
+
+    private static let form = "write http://host:port, as the service prints it, or ws://host:port/v1/stream"
+
+    private static func path(_ target: Substring) -> String {
+        let query = target.firstIndex(of: "?") ?? target.endIndex
+        var path = target[..<query]
+        while path.hasSuffix("/") { path = path.dropLast() }
+        if path.isEmpty { return defaultPath + target[query...] }
+        return String(path) + (path.hasSuffix("/v1") ? "/stream" : "") + target[query...]
     }
 
     private static func split(
@@ -64,7 +79,7 @@ public struct StreamURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func problem(_ string: String, _ rule: String) -> AgentEventsClientError {
-        AgentEventsClientError(.badURL, "\"\(string)\" is not the address of a stream: \(rule)")
+        AgentEventsClientError(.badURL, "\"\(string)\" is not the address of a service: \(rule)")
     }
 
     /// The host and port as they stand in a `Host` header.

@@ -9,6 +9,14 @@ import Testing
         ("WS://example.com:9000/events?tab=1", "example.com", 9000, "/events?tab=1"),
         ("ws://[::1]:8080/v1/stream", "::1", 8080, "/v1/stream"),
         ("ws://[::1]", "::1", 80, "/v1/stream"),
+        ("http://127.0.0.1:8080", "127.0.0.1", 8080, "/v1/stream"),
+        ("http://127.0.0.1:8080/", "127.0.0.1", 8080, "/v1/stream"),
+        ("HTTP://localhost:8080/v1/stream", "localhost", 8080, "/v1/stream"),
+        ("http://localhost:8080/v1/stream/", "localhost", 8080, "/v1/stream"),
+        ("ws://localhost:8080/v1", "localhost", 8080, "/v1/stream"),
+        ("http://localhost:8080/agents/v1//", "localhost", 8080, "/agents/v1/stream"),
+        ("http://[::1]:8080/", "::1", 8080, "/v1/stream"),
+        ("ws://host/v1/stream/?tab=1", "host", 80, "/v1/stream?tab=1"),
     ])
     func anAddressIsTakenApart(text: String, host: String, port: Int, path: String) throws {
         let url = try StreamURL(text)
@@ -20,9 +28,11 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "localhost:8080", "http://localhost", "wss://localhost", "ws://", "ws://:8080", "ws://host:", "ws://host:0",
+        "", "localhost:8080", "https://localhost", "wss://localhost", "ftp://localhost", "http:/localhost", "ws://",
+        "ws://:8080", "ws://host:", "ws://host:0",
         "ws://host:65536", "ws://host:-1", "ws://host:8o", "ws://user:secret@host", "ws://[::1", "ws://[::1]8080",
-        "ws://ho st", "ws://host?x=1", "ws://host/a b", "ws://host/\r\nX: y",
+        "ws://ho st", "ws://host?x=1", "ws://host/a b", "ws://host/v1/stream#x", "ws://host#x",
+        "ws://host/\r\nX: y",
     ])
     func whatIsNoAddressIsRefused(text: String) {
         do {
@@ -30,6 +40,16 @@ import Testing
             Issue.record("\(text) was read as \(url)")
         } catch {
             #expect(error.code == .badURL)
+            #expect(error.message.contains("\"\(text)\""))
         }
+    }
+
+    @Test(arguments: [
+        ("localhost:8080", "http://host:port"), ("https://localhost", "http:// or ws://"),
+        ("wss://localhost", "http:// or ws://"),
+    ])
+    func whatWouldBeRightIsSaid(text: String, form: String) {
+        let error = #expect(throws: AgentEventsClientError.self) { try StreamURL(text) }
+        #expect(error?.message.contains(form) == true, "\(String(describing: error))")
     }
 }

@@ -44,6 +44,13 @@ public struct EventSequenceCheck: Sendable {
         if threads[thread] != nil { threads[thread] = ThreadSequenceCheck(thread: thread, policy: policy) }
     }
 
+    /// A subscription to a thread begins: where it does not continue what came before, it is judged by itself.
+    ///
+    /// - Parameter after: the event behind which it begins; `nil` for the start.
+    mutating func resume(_ thread: ThreadID, after: EventID?) {
+        if threads[thread]?.last != after { forget(thread) }
+    }
+
     /// - Returns: what is missing at the end: the runs that have none.
     public func finish() -> [SequenceFault] {
         order.flatMap { threads[$0]?.finish() ?? [] }

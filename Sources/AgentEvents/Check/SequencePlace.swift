@@ -2,7 +2,7 @@
 /// same generation or a later one; and the same time or a later one (I2).
 struct SequencePlace: Hashable {
     private(set) var firstSequence: UInt64?
-    private var last: EventID?
+    private(set) var last: EventID?
     private var lastTime: Timestamp?
 
     struct Problem: Hashable {

@@ -20,6 +20,9 @@ struct ThreadSequenceCheck {
     /// How many runs were started.
     var runCount: Int { starts.count }
 
+    /// The last committed event.
+    var last: EventID? { place.last }
+
     /// A committed event, with its place in the thread.
     mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
         var faults = place.receive(event).map {

@@ -15,13 +15,13 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
     public var message: String {
         switch problem {
         case .empty:
-            "a \(kind) must not be empty"
+            "the \(kind) must not be empty"
         case .tooLong(let byteCount):
-            "a \(kind) has at most \(IdentifierText.maximumByteCount) bytes, this one has \(byteCount)"
+            "the \(kind) has \(byteCount) bytes, and may have at most \(IdentifierText.maximumByteCount)"
         case .character(let offset):
-            "a \(kind) has only the characters A-Z a-z 0-9 . _ : ~ -, the one at byte \(offset) is none of them"
+            "the \(kind) may have only the characters A-Z a-z 0-9 . _ : ~ -, at byte \(offset) there is another one"
         case .control(let offset):
-            "a \(kind) has no control characters, there is one at byte \(offset)"
+            "the \(kind) must not have control characters, at byte \(offset) there is one"
         }
     }
 

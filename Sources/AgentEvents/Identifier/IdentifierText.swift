@@ -28,7 +28,7 @@ public struct IdentifierText: Hashable, Sendable {
 
     /// For text that was made by this package out of allowed characters.
     package init(unchecked string: String) {
-        assert((try? IdentifierText(string)) != nil, "\(string) is no identifier")
+        assert((try? IdentifierText(string)) != nil, "\(string) is not an identifier")
         self.string = string
     }
 

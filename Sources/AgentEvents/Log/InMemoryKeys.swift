@@ -29,7 +29,7 @@ struct InMemoryKeys: Sendable {
         var byteCount = 0
         for keyed in keys {
             guard let ids = RisingIDs(keyed.ids) else {
-                throw EventLogError(.conflict, "the events of the key \(keyed.key) are none, or do not rise")
+                throw EventLogError(.conflict, "the key \(keyed.key) has no events, or their ids do not rise")
             }
             byteCount += self.byteCount(of: keyed.key, ids)
         }

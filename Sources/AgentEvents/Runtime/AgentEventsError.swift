@@ -103,6 +103,6 @@ func thrownByLog<Result>(
 extension AgentEventsError {
     static func trimmed(_ thread: ThreadID) -> AgentEventsError {
         AgentEventsError(
-            .cursorTrimmed, "events of thread \(thread) behind this place were trimmed: read again from the start")
+            .cursorTrimmed, "events of thread \(thread) after this place were trimmed: read again from the start")
     }
 }

@@ -38,5 +38,5 @@ public struct SinkFullError: Error, Hashable, Sendable, CustomStringConvertible 
     /// How many events the sink takes.
     public var capacity: Int
 
-    public var description: String { "the in-memory sink is full: it takes \(capacity) events" }
+    public var description: String { "the in-memory sink is full: its capacity is \(capacity)" }
 }

@@ -7,7 +7,8 @@ enum EnvelopeRule {
             throw WireError(.invalidValue, path: "$.from_seq", "from_seq must be at least 1 and less than seq")
         }
         if let type, !type.isFragment {
-            throw WireError(.fieldNotAllowed, path: "$.from_seq", "\(type.rawValue) is no fragment, it has no from_seq")
+            throw WireError(
+                .fieldNotAllowed, path: "$.from_seq", "\(type.rawValue) is not a fragment and must not have from_seq")
         }
     }
 

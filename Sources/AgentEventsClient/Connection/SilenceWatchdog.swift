@@ -88,8 +88,9 @@ package final class SilenceWatchdog: ChannelDuplexHandler {
             schedule(context, in: limit - silence)
         } else {
             let seconds = Double(limit.nanoseconds) / 1e9
+            let text = seconds == seconds.rounded() ? "\(limit.nanoseconds / 1_000_000_000)" : "\(seconds)"
             context.fireErrorCaught(
-                AgentEventsClientError(.silent, "nothing was heard from the service for \(seconds) s"))
+                AgentEventsClientError(.silent, "nothing was heard from the service for \(text) s"))
             context.close(promise: nil)
         }
     }

@@ -26,11 +26,17 @@ public struct StreamConnection: Sendable {
     ///
     /// - Throws: ``AgentEventsClientError`` when the connection has ended.
     public func send(_ message: JSONValue) async throws(AgentEventsClientError) {
-        try await write(.text, ByteBuffer(bytes: message.encoded()))
+        try await send(bytes: message.encoded())
     }
 
-    /// Says how long nothing may be heard before the connection ends with `client.silent`.
+    /// Sends a message that is encoded already.
+    func send(bytes: [UInt8]) async throws(AgentEventsClientError) {
+        try await write(.text, ByteBuffer(bytes: bytes))
+    }
+
+    /// Says how long nothing may be heard before the connection ends with `client.silent`; a day at most.
     func limitSilence(toSeconds seconds: Double) {
+        let seconds = min(max(0, seconds), 24 * 3600)
         let limit = SilenceWatchdog.Limit(duration: .nanoseconds(Int64(seconds * 1e9)))
         channel.triggerUserOutboundEvent(limit, promise: nil)
     }

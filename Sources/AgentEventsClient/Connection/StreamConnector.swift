@@ -29,7 +29,8 @@ struct StreamConnector: Sendable {
         } catch {
             try Task.checkCancellation()
             throw AgentEventsClientError(
-                .unreachable, "no stream at \(url): \(Self.reason(error)); is the service running there?", cause: error)
+                .unreachable, "no stream at \(url): \(Self.reason(error)) (is the service running there?)", cause: error
+            )
         }
         switch outcome {
         case .opened(let channel): return channel
@@ -101,7 +102,8 @@ struct StreamConnector: Sendable {
         guard chosen == [Substring(subprotocol)] else {
             let answer = chosen.isEmpty ? "none" : chosen.joined(separator: ", ")
             throw AgentEventsClientError(
-                .protocolViolation, "the service speaks another protocol than \(subprotocol): \(answer)",
+                .protocolViolation,
+                "the service does not speak \(subprotocol): the subprotocol that it chose is \(answer)",
                 closeCode: 1002)
         }
     }
@@ -144,7 +146,7 @@ struct StreamConnector: Sendable {
             if let failure = error.connectionErrors.first { return reason(failure.error) }
             return "the name \(error.host) is not known"
         case let error as IOError:
-            return error.description
+            return error.words
         default:
             return "\(error)"
         }

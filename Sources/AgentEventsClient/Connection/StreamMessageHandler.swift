@@ -69,7 +69,8 @@ package final class StreamMessageHandler: ChannelInboundHandler {
             end(context, violation, sending: .protocolError)
         default:
             let broken = AgentEventsClientError(
-                .closed, "the connection broke: \(error)", closeCode: 1006, cause: error)
+                .closed, "the connection broke: \((error as? IOError)?.words ?? "\(error)")", closeCode: 1006,
+                cause: error)
             end(context, broken, sending: nil)
         }
     }

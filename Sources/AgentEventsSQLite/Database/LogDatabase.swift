@@ -253,7 +253,7 @@ enum LogDatabase {
         statement.bind(name, at: 1)
         guard try statement.step(), let value = UInt64(exactly: statement.integer(0)),
             statement.integer(1) == RowChecksum.of(.meta, [value], [name])
-        else { throw LogConnection.corrupt("it has no \(name), or it is none") }
+        else { throw LogConnection.corrupt("its \(name) is missing, or damaged") }
         return Int64(value)
     }
 
@@ -271,7 +271,7 @@ enum LogDatabase {
         let statement = try RawStatement("SELECT max(number) FROM thread", in: database)
         defer { statement.reset() }
         guard try statement.step(), let number = UInt64(exactly: statement.integer(0)) else {
-            throw LogConnection.corrupt("the number of a thread is none")
+            throw LogConnection.corrupt("a thread has an invalid number")
         }
         return number
     }

@@ -211,7 +211,7 @@ struct LogTail: Sendable {
             throw EventLogError(.conflict, "the key \(keyed.key) is of a thread without events in the commit")
         }
         guard let ids = RisingIDs(keyed.ids) else {
-            throw EventLogError(.conflict, "the events of the key \(keyed.key) are none, or do not rise")
+            throw EventLogError(.conflict, "the key \(keyed.key) has no events, or their ids do not rise")
         }
         return PlannedKey(thread: number, key: keyed.key, ids: ids, time: time)
     }

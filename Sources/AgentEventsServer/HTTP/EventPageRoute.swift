@@ -76,7 +76,7 @@ struct EventPageRoute: Sendable {
 
     private static func trimmed(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(
-            .cursorTrimmed, "the events behind the cursor were trimmed: read again from the start", thread: thread)
+            .cursorTrimmed, "the events after the cursor were trimmed: read again from the start", thread: thread)
     }
 
     /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.

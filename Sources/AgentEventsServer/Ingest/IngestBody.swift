@@ -13,6 +13,9 @@ package struct IngestBody: Sendable {
     /// - Throws: ``ProtocolError``; for a fault in one of several lines the message begins with the line's number, and
     ///   offsets and paths count from the begin of the line.
     package func decode(_ bytes: [UInt8], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
+        // What some shells put in front of a file that is then sent.
+        let text = ByteOrderMark.dropped(from: bytes[...])
+        let bytes = text.startIndex == 0 ? bytes : Array(text)
         switch format {
         case .object:
             return try decodeObject(bytes, thread: thread)

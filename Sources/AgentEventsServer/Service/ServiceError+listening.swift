@@ -20,9 +20,9 @@ extension ServiceError {
                 .portForbidden, "this process may not listen on \(host):\(port): choose a port above 1023",
                 cause: error)
         case let error as IOError where error.errnoCode == EADDRNOTAVAIL:
-            self.init(.hostInvalid, "\(host) is no address of this machine: listen on one that is", cause: error)
+            self.init(.hostInvalid, "\(host) is not an address of this machine: listen on one that is", cause: error)
         case let error as SocketAddressError:
-            self.init(.hostInvalid, "\(host) is no name or address that is known here", cause: error)
+            self.init(.hostInvalid, "\(host) is not a name or an address that is known here", cause: error)
         case let error as IOError:
             self.init(.listeningFailed, "listening on \(host):\(port) failed: \(error)", cause: error)
         default:

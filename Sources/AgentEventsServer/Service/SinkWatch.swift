@@ -82,7 +82,9 @@ final class SinkWatch: Sendable {
             note("sink failed, it gets nothing more", of: state, .error, ["error.message": "\(failure)"])
         }
         if state.divergedCount > 0 {
-            note("the log lost events that the sink has; it goes on behind the last common one", of: state, .warning)
+            note(
+                "the log lost events that the sink has; it continues after the last one that both have", of: state,
+                .warning)
         }
         if state.setAsideCount > 0 { note("events were set aside in the dead letters", of: state, .warning) }
         if state.missedTrimCount > 0 { note("events were trimmed before the sink got them", of: state, .warning) }

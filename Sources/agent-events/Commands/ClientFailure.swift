@@ -16,11 +16,14 @@ enum ClientFailure {
         }
     }
 
-    private static func exit(for error: AgentEventsClientError) -> ExitCode {
+    /// - Parameter addition: what else is said.
+    static func exit(for error: AgentEventsClientError, adding addition: String = "") -> ExitCode {
         switch error.code {
-        case .badURL: ProgramExit.usage(error.message)
-        case .unreachable, .closed, .silent, .declined: ProgramExit.unavailable(error.message)
-        default: error.isRetryable ? ProgramExit.unavailable("\(error)") : ProgramExit.wrong("\(error)")
+        case .badURL: ProgramExit.usage(error.message + addition)
+        case .unreachable, .closed, .silent, .declined: ProgramExit.unavailable(error.message + addition)
+        default:
+            error.isRetryable
+                ? ProgramExit.unavailable("\(error)" + addition) : ProgramExit.wrong("\(error)" + addition)
         }
     }
 }

@@ -8,11 +8,17 @@ struct EmitCommand: AsyncParsableCommand {
         abstract: "Emit events, one JSON object a line from standard input, into a thread.",
         discussion: """
             Events have type, run_id, agent and data, and no id, seq or time: those are given when the event is accepted. \
-            Prints the id of each event once it is committed. Of a batch all events are accepted or none.
+            Each line is sent as soon as it is there, and the id of each event is printed once it is committed. When the \
+            service goes away, the events wait and are sent again: each is logged once, in order, also over a kill.
+
+            A refused line ends the program with 1; the lines before it are committed. Without a service it gives up with \
+            69 and says how many are. SIGINT and SIGTERM end it when what was taken is committed; a second one ends it at \
+            once.
 
             Example:
               echo '{"type":"user_message","data":{"message_id":"m_1","user_id":"local","text":"Hello"}}' \\
                 | agent-events emit --thread t_1
+              my-agent | agent-events emit --thread t_1
             """)
 
     @OptionGroup var stream: StreamOptions
@@ -20,36 +26,35 @@ struct EmitCommand: AsyncParsableCommand {
     @Option(help: "The thread's id.", transform: { text throws in try ThreadID(text) })
     var thread: ThreadID
 
-    @Option(
-        help: ArgumentHelp("Whose thread it is, when it is not the token's user.", valueName: "id"),
-        transform: { text throws in try UserID(text) })
-    var user: UserID?
+    @OptionGroup var feed: FeedOptions
 
-    @Option(help: ArgumentHelp("How many events are sent together.", valueName: "n"))
-    var batch = 100
+    @Option(
+        help: ArgumentHelp(
+            "How many lines that are there already are sent together at most. Default: 100, with --key-prefix 1.",
+            valueName: "n"))
+    var batch: Int?
 
     func validate() throws {
-        guard (1...1000).contains(batch) else { throw ValidationError("--batch is from 1 to 1000") }
+        guard (1...1000).contains(batch ?? 1) else { throw ValidationError("--batch is from 1 to 1000") }
+        if let batch, batch > 1, feed.keyPrefix != nil {
+            throw ValidationError("--batch has no meaning with --key-prefix: each line is sent on its own")
+        }
     }
 
     @concurrent
     func run() async throws {
-        try await ClientFailure.reported {
+        let run = FeedRun(
+            feed: EventFeed(client: stream.client, configuration: feed.configuration(batch: batch ?? 100)),
+            inputName: "standard input")
+        let thread = thread
+        try await run.run { feed in
             let reader = try LineReader(path: "-")
-            try await stream.client.withEmitter { emitter in
-                let sender = BatchSender(emitter: emitter, user: user)
-                while let drafts = try nextBatch(of: reader) {
-                    try await sender.send(drafts, thread: thread)
+            try await InputReadiness.with(reader.descriptor) { readiness in
+                while let line = try await reader.next(when: readiness) {
+                    guard let draft = try NumberedDraft(line) else { continue }
+                    try await feed.emit(EmitItem(line: draft.line, thread: thread, bytes: draft.value.encoded()))
                 }
             }
         }
-    }
-
-    private func nextBatch(of reader: LineReader) throws -> [NumberedDraft]? {
-        var drafts: [NumberedDraft] = []
-        while drafts.count < batch, let line = try reader.next() {
-            if let draft = try NumberedDraft(line) { drafts.append(draft) }
-        }
-        return drafts.isEmpty ? nil : drafts
     }
 }

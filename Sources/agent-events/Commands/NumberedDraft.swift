@@ -11,10 +11,10 @@ struct NumberedDraft {
         self.value = value
     }
 
-    /// - Returns: `nil` for an empty line.
+    /// - Returns: `nil` for a blank line.
     /// - Throws: ``InputError`` when the line is not JSON.
     init?(_ line: LineReader.Line) throws(InputError) {
-        guard line.bytes.contains(where: { $0 != 0x20 && $0 != 0x09 }) else { return nil }
+        guard !line.isBlank else { return nil }
         do throws(WireError) {
             self.init(line: line.number, value: try JSONValue(parsing: line.bytes))
         } catch {

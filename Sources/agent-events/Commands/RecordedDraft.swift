@@ -8,11 +8,17 @@ struct RecordedDraft {
     let time: Timestamp?
 
     /// - Parameter thread: where to emit it; `nil` for its own thread.
-    /// - Returns: `nil` for an empty line.
-    /// - Throws: ``InputError`` when the line is no event.
+    /// - Returns: `nil` for a line without an event: a blank one, or another message of a stream.
+    /// - Throws: ``InputError`` when the line is neither.
     init?(_ line: LineReader.Line, thread: ThreadID?) throws(InputError) {
-        guard let parsed = try NumberedDraft(line) else { return nil }
-        guard case .object(var members) = parsed.value else {
+        let value: JSONValue
+        do throws(WireError) {
+            guard case .event(let event, _) = try RecordedLine(line.bytes) else { return nil }
+            value = event
+        } catch {
+            throw InputError(message: "line \(line.number): \(error)")
+        }
+        guard case .object(var members) = value else {
             throw InputError(message: "line \(line.number): an event is a JSON object")
         }
         time = members["time"]?.stringValue.flatMap { Timestamp(rfc3339: $0) }

@@ -5,10 +5,11 @@ internal import ArgumentParser
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Emit recorded events anew, at the pace at which they happened.",
+        abstract: "Emit recorded events again, at the pace at which they happened.",
         discussion: """
-            Takes what tail --format json has written. Run ids stay as they are, so a thread takes a recording once; ids, \
-            sequence numbers and times are new. Prints the id of each event once it is committed.
+            Takes what tail --format json has written, or what a recorder of WebSockets has: other messages are skipped. \
+            Run ids stay as they are, so a thread takes a recording once; ids, sequence numbers and times are new. Prints \
+            the id of each event once it is committed. When the service goes away, it waits and continues as emit does.
 
             Example:
               agent-events replay run.ndjson --thread t_2 --speed 2
@@ -24,10 +25,7 @@ struct ReplayCommand: AsyncParsableCommand {
         transform: { text throws in try ThreadID(text) })
     var thread: ThreadID?
 
-    @Option(
-        help: ArgumentHelp("Whose thread it is, when it is not the token's user.", valueName: "id"),
-        transform: { text throws in try UserID(text) })
-    var user: UserID?
+    @OptionGroup var feed: FeedOptions
 
     @Option(help: ArgumentHelp("How many times faster than recorded; 0 for no pauses.", valueName: "factor"))
     var speed = 1.0
@@ -39,22 +37,33 @@ struct ReplayCommand: AsyncParsableCommand {
     @concurrent
     func run() async throws {
         try await ClientFailure.reported {
-            let reader = try LineReader(path: file)
-            try await stream.client.withEmitter { emitter in
-                var pace = ReplayPace(speed: speed)
-                let sender = BatchSender(emitter: emitter, user: user)
-                let clock = ContinuousClock()
-                let start = clock.now
-                var batch = ReplayBatch()
-                while let line = try reader.next() {
-                    guard let event = try RecordedDraft(line, thread: thread) else { continue }
-                    let due = pace.due(event.time).map { start.advanced(by: $0) }
-                    let mustWait = due.map { $0 > clock.now } ?? false
-                    if mustWait || !batch.takes(event) { try await batch.send(with: sender) }
-                    if let due, mustWait { try await clock.sleep(until: due) }
-                    batch.append(event)
-                }
-                try await batch.send(with: sender)
+            // Before anything is connected.
+            try LineReader.check(file)
+            let run = FeedRun(
+                feed: EventFeed(client: stream.client, configuration: feed.configuration(batch: 100)),
+                inputName: LineReader.name(of: file))
+            let (file, thread, speed) = (file, thread, speed)
+            try await run.run { feed in
+                try await Self.produce(try LineReader(path: file), into: feed, thread: thread, speed: speed)
+            }
+        }
+    }
+
+    private static func produce(
+        _ reader: LineReader,
+        into feed: EventFeed,
+        thread: ThreadID?,
+        speed: Double
+    ) async throws {
+        var pace = ReplayPace(speed: speed)
+        let clock = ContinuousClock()
+        let start = clock.now
+        try await InputReadiness.with(reader.descriptor) { readiness in
+            while let line = try await reader.next(when: readiness) {
+                guard let event = try RecordedDraft(line, thread: thread) else { continue }
+                if let due = pace.due(event.time) { try await clock.sleep(until: start.advanced(by: due)) }
+                try await feed.emit(
+                    EmitItem(line: line.number, thread: event.thread, bytes: event.draft.value.encoded()))
             }
         }
     }

@@ -2,14 +2,27 @@ internal import ArgumentParser
 
 /// Reads an age: a whole number and a unit.
 enum RetentionAge {
-    private static let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
     /// A hundred years.
     private static let maximumSeconds: Int64 = 100 * 366 * 86_400
 
     static func read(_ text: String) throws -> Duration {
-        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count > 0,
-            count <= maximumSeconds / unit
-        else { throw ValidationError("an age is a number from 1 and s, m, h or d: 90s, 15m, 12h, 30d; not \(text)") }
-        return .seconds(count * unit)
+        guard let seconds = TimeSpan.seconds(text), seconds > 0, seconds <= maximumSeconds else {
+            throw ValidationError("an age is a number from 1 and s, m, h or d: 90s, 15m, 12h, 30d; not \(text)")
+        }
+        return .seconds(seconds)
+    }
+}
+
+/// A whole number and a unit.
+enum TimeSpan {
+    private static let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+
+    /// - Returns: `nil` for anything else.
+    static func seconds(_ text: String) -> Int64? {
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0 else {
+            return nil
+        }
+        let (seconds, overflows) = count.multipliedReportingOverflow(by: unit)
+        return overflows ? nil : seconds
     }
 }

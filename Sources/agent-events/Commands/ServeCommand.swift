@@ -54,7 +54,7 @@ struct ServeCommand: AsyncParsableCommand {
     var retainAge: Duration?
 
     @Option(
-        help: ArgumentHelp("Keep so many of the newest events of each thread. Default: all.", valueName: "count"))
+        help: ArgumentHelp("How many of the newest events of each thread are kept. Default: all.", valueName: "count"))
     var retainEvents: Int?
 
     @Option(
@@ -246,7 +246,7 @@ struct ServeCommand: AsyncParsableCommand {
         let name = host.contains(":") ? "[\(host)]" : host
         var text = "listening on http://\(name):\(port)"
         if demo {
-            let url = port == 8080 && name == "127.0.0.1" ? "" : " --url ws://\(name):\(port)/v1/stream"
+            let url = port == 8080 && name == "127.0.0.1" ? "" : " --url http://\(name):\(port)"
             text += """
 
                 ask the guide:  curl -d '{"text":"Where are runs ended?"}' http://\(name):\(port)/v1/threads/t_1/messages

@@ -4,7 +4,10 @@ internal import ArgumentParser
 /// Where the service is, for the commands that talk to one.
 struct StreamOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The address of the service's stream.", valueName: "url"),
+        help: ArgumentHelp(
+            "Where the service is: http://host:port, as serve prints it, or ws://host:port/v1/stream. Default: "
+                + "http://127.0.0.1:8080",
+            valueName: "url"),
         transform: { text throws in try StreamURL(text) })
     var url = StreamURL(host: "127.0.0.1", port: 8080)
 

@@ -12,7 +12,7 @@ struct TailCommand: AsyncParsableCommand {
         commandName: "tail",
         abstract: "Follow the events of a thread.",
         discussion: """
-            Goes on until it is interrupted. When the connection breaks, it says so on standard error, connects again and \
+            Continues until it is interrupted. When the connection breaks, it says so on standard error, connects again and \
             continues where it was: no event is missing or doubled.
 
             Example:
@@ -26,14 +26,14 @@ struct TailCommand: AsyncParsableCommand {
     @OptionGroup var stream: StreamOptions
 
     @Option(
-        help: ArgumentHelp("Where to begin: start, now, or behind the event with an id.", valueName: "start|now|id"),
+        help: ArgumentHelp("Where to begin: start, now, or after the event with this id.", valueName: "start|now|id"),
         transform: Self.position)
     var after = StartPosition.now
 
     @Option(help: "One readable line for each event, or its bytes as they are in the log.")
     var format = Format.pretty
 
-    @Option(help: ArgumentHelp("Stop after so many events.", valueName: "n"))
+    @Option(help: ArgumentHelp("Stop after this number of events.", valueName: "n"))
     var count: Int?
 
     @Flag(help: "Stop after the end of a run that no other run started.")

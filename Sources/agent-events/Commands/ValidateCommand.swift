@@ -7,14 +7,18 @@ struct ValidateCommand: AsyncParsableCommand {
         abstract: "Check recorded events, or events to be emitted, one JSON object a line.",
         discussion: """
             Checks that each line can be read, that the numbers of each thread are dense, the order of each run, and that \
-            each run has an end. Names line, rule and what would have been legal; ends with 1 when something is wrong.
+            each run has an end. Names line, rule and what would have been legal; ends with 1 when something is wrong, or \
+            there was no event to check.
+
+            It reads events alone, and all that a WebSocket carried, as recorders write it, one message a line: other \
+            messages are skipped. After a reset a thread is judged from there on.
 
             Example:
               agent-events validate run.ndjson
               agent-events tail t_1 --after start --until-end --format json | agent-events validate -
 
             With --as-test it prints a test for a recording that is right: an expectEvents block of AgentEventsTesting for \
-            each thread, to be pasted behind a run whose events go to the InMemorySink called sink.
+            each thread, to be pasted after a run whose events go to the InMemorySink called sink.
 
             With --history it checks a test of a whole service: what producers were told against what clients saw. The \
             article Histories of the documentation describes the records.
@@ -55,6 +59,7 @@ struct ValidateCommand: AsyncParsableCommand {
                 try show(faults, &faultCount)
                 if asTest, faults.isEmpty { try add(line, to: &expectation) }
             }
+            if validator.eventCount == 0, faultCount == 0 { throw Self.nothing(validator, in: reader.name) }
             try show(validator.finish(), &faultCount)
             if asTest, faultCount == 0 { return try show(expectation) }
             try summarize(validator, faultCount)
@@ -64,6 +69,11 @@ struct ValidateCommand: AsyncParsableCommand {
             throw ProgramExit.wrong(error.message)
         }
         if faultCount > 0 { throw ExitCode(1) }
+    }
+
+    private static func nothing(_ validator: RecordingValidator, in name: String) -> ExitCode {
+        let others = validator.messageCount > 0 ? " besides \(count(validator.messageCount, "other message"))" : ""
+        return ProgramExit.wrong("there is no event in \(name)\(others): nothing was validated")
     }
 
     private func add(_ line: LineReader.Line, to expectation: inout RecordedExpectation) throws {
@@ -110,6 +120,9 @@ struct ValidateCommand: AsyncParsableCommand {
         summary += "\(Self.count(validator.runCount, "run")), \(Self.count(validator.threadCount, "thread"))"
         if validator.unknownCount > 0 {
             summary += "; \(validator.unknownCount) of types that this version does not know"
+        }
+        if validator.messageCount > 0 {
+            summary += "; \(Self.count(validator.messageCount, "other message")) skipped"
         }
         try StandardOutput.write(summary)
     }

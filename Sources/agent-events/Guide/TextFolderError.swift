@@ -20,7 +20,7 @@ struct TextFolderError: CodedError, Hashable {
     /// Without the path.
     var explanation: String {
         switch reason {
-        case .isMissing: "there is no such file any more"
+        case .isMissing: "the file is not there any longer"
         case .isOutside: "it leads out of the folder"
         case .isNoFile: "it is not a regular file"
         case .isTooLarge: "it is larger than 1 MiB"

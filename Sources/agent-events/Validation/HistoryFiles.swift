@@ -21,19 +21,29 @@ struct HistoryFiles {
 
     /// Reads all records.
     ///
-    /// - Throws: ``InputError`` when a file cannot be read, or a line is no record.
+    /// - Throws: ``InputError`` when a file cannot be read, or a line is not a record, or there is nothing to check.
     func check(policy: OrderPolicy) throws(InputError) -> HistoryCheck {
         var check = HistoryCheck(policy: policy)
-        for file in try files() {
+        let files = try files()
+        guard !files.isEmpty else {
+            throw InputError(message: "there is no file *.ndjson in \(path): nothing was checked")
+        }
+        for file in files {
             let reader = try LineReader(path: file)
             while let line = try reader.next() {
-                guard !line.bytes.isEmpty else { continue }
+                guard !line.isBlank else { continue }
                 do throws(WireError) {
                     check.receive(try HistoryRecord(parsing: line.bytes), at: "\(file):\(line.number)")
                 } catch {
                     throw InputError(message: "\(file):\(line.number): \(error)")
                 }
             }
+        }
+        guard !check.isEmpty else {
+            let name = LineReader.name(of: path)
+            let records = check.recordCount == 1 ? "1 record" : "\(check.recordCount) records"
+            throw InputError(
+                message: "there is no event in the \(records) of \(name): nothing was checked")
         }
         return check
     }

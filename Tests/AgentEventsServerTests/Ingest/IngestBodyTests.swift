@@ -15,6 +15,8 @@ struct IngestBodyTests {
         (event, .lines, 1), ("\(event)\n\(event)\n", .lines, 2), ("\n\(event)\r\n\r\n \n\(event)", .lines, 2),
         (event, .byContent, 1), ("\(event)\n\(event)\n\(event)\n", .byContent, 3),
         ("{\n\"type\":\"custom\",\n\"data\":{\"name\":\"n\",\"value\":1}}\n", .byContent, 1),
+        ("\u{FEFF}\(event)", .object, 1), ("\u{FEFF}\(event)\r\n\(event)", .lines, 2),
+        ("\u{FEFF}\(event)", .byContent, 1),
     ])
     func eventsAreRead(_ text: String, _ format: IngestFormat, _ count: Int) throws {
         #expect(try decode(text, format).count == count)

@@ -13,8 +13,11 @@ import Testing
     @Test(arguments: [
         ["nonsense"], ["tail"], ["tail", "no id"], ["tail", "t", "--after", "yesterday"],
         ["tail", "t", "--count", "0"],
-        ["tail", "t", "--url", "http://x"], ["tail", "t", "--format", "xml"], ["emit"],
-        ["emit", "--thread", "t", "--batch", "0"],
+        ["tail", "t", "--url", "https://x"], ["emit", "--thread", "t", "--url", "localhost:8080"],
+        ["tail", "t", "--format", "xml"], ["emit"],
+        ["emit", "--thread", "t", "--batch", "0"], ["emit", "--thread", "t", "--give-up", "1d"],
+        ["emit", "--thread", "t", "--give-up", "soon"], ["emit", "--thread", "t", "--key-prefix", "no key"],
+        ["emit", "--thread", "t", "--key-prefix", "k", "--batch", "2"],
         ["validate"], ["validate", "x", "--policy", "strict"], ["validate", "x", "--history", "--as-test"],
         ["replay", "x", "--speed", "-1"],
         ["serve", "--auth", "jwt"], ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],

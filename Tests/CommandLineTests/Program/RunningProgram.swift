@@ -67,6 +67,9 @@ struct RunningProgram: Sendable {
         try input.close()
     }
 
+    /// Gives the program a part of its standard input.
+    func feed(_ text: String) throws { try input.write(contentsOf: Data(text.utf8)) }
+
     func send(signal number: Int32) { kill(processIdentifier, number) }
 
     /// Waits until a text stands in the output.

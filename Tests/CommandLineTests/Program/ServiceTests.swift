@@ -132,14 +132,16 @@ import Testing
             ]
             let refused = try await service.emit(lines, thread: "t")
             #expect(refused.status == 1)
-            #expect(refused.output.isEmpty)
+            // What stands before it is logged, whether they were sent together or not.
+            #expect(refused.output == "1-1\n")
             #expect(refused.error.contains("line 3: order.call_not_open"), "\(refused.error)")
             #expect(refused.error.contains("running"))
             #expect(refused.error.contains("agent_thinking"))
-            // Sent one by one, what came before is logged.
+            #expect(refused.error.contains("1 event is committed, up to line 1"))
             let single = try await service.emit(lines, thread: "u", ["--batch", "1"])
             #expect(single.status == 1)
             #expect(single.output == "1-1\n")
+            #expect(single.error == refused.error)
             let broken = try await service.emit(["{"], thread: "v")
             #expect(broken.status == 1)
             #expect(broken.error.contains("line 1: json.syntax"))

@@ -7,7 +7,6 @@ import Testing
 
     @Test(arguments: [
         ([draft, thought, end], "standard", 0, "ok: 3 events, 1 run, 1 thread"),
-        ([], "standard", 0, "ok: 0 events, 0 runs, 0 threads"),
         ([draft, thought, end], "canonical", 1, ":3: order.not_canonical: "),
         ([thought], "standard", 1, ":1: order.not_started: "),
         ([draft, thought, end, thought], "standard", 1, ":4: order.already_ended: "),
@@ -26,6 +25,79 @@ import Testing
             #expect(input.status == status)
             #expect(input.output == file.output.replacing(path, with: "-"))
         }
+    }
+
+    @Test(arguments: [
+        ("", []), ("\n \n\r\n\t\n", []), (#"{"op":"welcome"}"# + "\n" + #"{"op":"live","thread_id":"t"}"#, []),
+        ("", ["--as-test"]), ("\n\n", ["--as-test"]), ("", ["--history"]), (" \n", ["--history"]),
+        (#"{"record":"subscribed","client":"c","thread_id":"t"}"#, ["--history"]),
+        ("\u{FEFF}", []),
+    ])
+    func nothingIsNotRight(text: String, arguments: [String]) async throws {
+        try await TemporaryFolder.with { folder in
+            let path = try folder.write("x.ndjson", text)
+            let file = try await Program.run(["validate", path] + arguments)
+            let input = try await Program.run(["validate", "-"] + arguments, input: text)
+            for (outcome, name) in [(file, path), (input, "standard input")] {
+                #expect(outcome.status == 1)
+                #expect(outcome.output.isEmpty)
+                #expect(outcome.error.hasPrefix("error: there is no event in "), "\(outcome.error)")
+                #expect(outcome.error.contains(name), "\(outcome.error)")
+            }
+        }
+    }
+
+    @Test func aFolderWithoutAHistoryIsNotRight() async throws {
+        try await TemporaryFolder.with { folder in
+            let outcome = try await Program.run(["validate", "--history", folder.path])
+            #expect(outcome.status == 1)
+            #expect(outcome.error.contains("there is no file *.ndjson"), "\(outcome.error)")
+        }
+    }
+
+    @Test func aLineThatIsCutOffIsAFault() async throws {
+        let outcome = try await Program.run(
+            ["validate", "-"], input: Self.draft + "\n" + Self.end + "\n" + String(Self.end.prefix(30)))
+        #expect(outcome.status == 1)
+        #expect(outcome.output.contains("-:3: json.syntax: "), "\(outcome.output)")
+    }
+
+    @Test func aMarkOfUTF8IsSkippedAndAnotherEncodingIsNamed() async throws {
+        let text = Self.draft + "\r\n" + Self.end + "\r\n"
+        let marked = try await Program.run(["validate", "-"], input: "\u{FEFF}" + text)
+        #expect(marked.status == 0, "\(marked)")
+        try await TemporaryFolder.with { folder in
+            let units = Array(text.utf16)
+            let little = units.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+            let big = units.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+            let texts: [[UInt8]] = [[0xFF, 0xFE] + little, [0xFE, 0xFF] + big, little]
+            for bytes in texts {
+                let outcome = try await Program.run(["validate", try folder.write("x", bytes)])
+                #expect(outcome.status == 1)
+                #expect(outcome.error.contains("UTF-16"), "\(outcome)")
+            }
+        }
+    }
+
+    @Test func aRecordingOfAWebSocketIsJudged() async throws {
+        let event = Self.line(1, "agent_started", "{}")
+        let end = Self.line(2, "agent_completed", #"{"duration_ms":1}"#)
+        let lines = [
+            #"{"op":"welcome","connection_id":"c","heartbeat_ms":25000,"limits":{}}"#,
+            #"{"op":"subscribed","req":1,"thread_id":"t","after":null,"head":null}"#, event, #"{"op":"ping"}"#, end,
+            #"{"op":"live","thread_id":"t","cursor":"1-2"}"#,
+        ]
+        let whole = try await Program.run(["validate", "-"], input: lines.joined(separator: "\n"))
+        #expect(whole.output == "ok: 2 events, 1 run, 1 thread; 4 other messages skipped\n", "\(whole)")
+        #expect(whole.status == 0)
+        let gap = try await Program.run(
+            ["validate", "-"],
+            input: [lines[0], event, Self.line(3, "agent_completed", #"{"duration_ms":1}"#)].joined(separator: "\n"))
+        #expect(gap.status == 1)
+        #expect(gap.output.contains("-:3: seq.gap: "))
+        let test = try await Program.run(["validate", "-", "--as-test"], input: lines.joined(separator: "\n"))
+        #expect(test.status == 0)
+        #expect(test.output.contains(".agentCompleted()"), "\(test)")
     }
 
     private static let subscribed = #"{"record":"subscribed","client":"c","thread_id":"t"}"#
@@ -89,7 +161,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ([draft, thought, end], "a test is made of committed events only"), ([], "there are no events"),
+        ([draft, thought, end], "a test is made of committed events only"), ([], "there is no event"),
     ])
     func whatIsNoRecordingIsNotMadeToATest(lines: [String], says: String) async throws {
         let outcome = try await Program.run(

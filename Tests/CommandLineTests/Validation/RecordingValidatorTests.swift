@@ -135,4 +135,88 @@ import Testing
     @Test func unknownTypesAndEmptyLinesAreNoFault() {
         #expect(Self.faults(["", Self.line(1, "made_later", "{}"), "  "]) == [])
     }
+
+    private static func judged(_ lines: [String]) -> ([String], RecordingValidator) {
+        var validator = RecordingValidator()
+        var faults: [SequenceFault] = []
+        for (index, line) in lines.enumerated() { faults += validator.receive(Array(line.utf8), line: index + 1) }
+        faults += validator.finish()
+        return (faults.map { "\($0.position) \($0.rule)" }, validator)
+    }
+
+    @Test func aRecordingWithoutAnEventIsNotRight() {
+        #expect(Self.faults([]) == ["1 recording.empty"])
+        #expect(Self.faults(["", #"{"op":"welcome"}"#]) == ["1 recording.empty"])
+        #expect(Self.faults(["{"]) == ["1 json.syntax"])
+    }
+
+    private static func wrapped(_ text: String) -> String {
+        String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)
+    }
+
+    static let recorders: [(String, @Sendable (String) -> String)] = [
+        ("plain", { $0 }),
+        ("wscat", { "< \($0)" }),
+        ("python -m websockets", { "\u{1B}[A\u{1B}[L< \($0)" }),
+        ("a text in an object", { #"{"time":1.5,"direction":"received","data":\#(wrapped($0))}"# }),
+        ("an object in an object", { #"{"ts":"2026-11-21T02:10:00Z","dir":"in","msg":\#($0)}"# }),
+        ("a HAR file's messages", { #"{"type":"receive","time":1.5,"opcode":1,"data":\#(wrapped($0))}"# }),
+        ("an array", { #"[1.5,"<",\#(wrapped($0))]"# }),
+        ("no direction", { #"{"message":\#(wrapped($0))}"# }),
+    ]
+
+    @Test(arguments: recorders.indices)
+    func whatRecordersWriteIsRead(index: Int) {
+        let (name, recorded) = Self.recorders[index]
+        let messages = [
+            #"{"op":"welcome","connection_id":"c"}"#, #"{"op":"subscribe","thread_id":"t","after":"start"}"#,
+            #"{"op":"subscribed","thread_id":"t","after":null,"head":"1-5"}"#,
+            Self.started, Self.thought, Self.tool, #"{"op":"ping"}"#, Self.toolDone, Self.completed,
+            #"{"op":"snapshot","thread_id":"t","cursor":"1-5","state":{"type":"x"}}"#,
+        ]
+        let (faults, validator) = Self.judged(messages.map(recorded))
+        #expect(faults == [], "\(name)")
+        #expect(validator.eventCount == 5)
+        #expect(validator.messageCount == 5)
+        // What is wrong in it is found.
+        #expect(
+            Self.judged([recorded(Self.started), recorded(Self.completed)]).0.contains("2 seq.gap"), "\(name)")
+    }
+
+    @Test func notesOnAConnectionAreSkipped() {
+        let lines = [
+            "Connected (press CTRL+C to quit)", "> ", #"> {"op":"subscribe","thread_id":"t"}"#, "< " + Self.started,
+            "< " + Self.line(2, "agent_completed", #"{"duration_ms":1}"#), #"Disconnected (code: 1000, reason: "")"#,
+            "Connection closed: 1000 (OK).", #"{"type":"close","code":1000}"#, #"{"event":"open","time":1}"#,
+            #"{"direction":"received","opcode":9,"data":""}"#,
+        ]
+        #expect(Self.judged(lines).0 == [])
+    }
+
+    @Test func aMessageThatIsCutOffInARecordIsAFault() {
+        #expect(
+            Self.faults([Self.started, #"{"direction":"received","data":"{\"type\":\"agent_comp"}"#]) == [
+                "2 json.syntax", "1 run.unended",
+            ])
+        #expect(Self.faults(["< " + Self.started, "< " + Self.completed.prefix(40)]).contains("2 json.syntax"))
+    }
+
+    @Test func aThreadIsJudgedFromAResetOn() {
+        let reset = #"{"op":"reset","thread_id":"t","reason":"diverged","oldest":"1-1"}"#
+        let end = Self.line(2, "agent_completed", #"{"duration_ms":1}"#)
+        #expect(Self.faults([Self.started, Self.thought, reset, Self.started, end]) == [])
+        #expect(Self.faults([Self.started, end, Self.started, end]) != [])
+        // Only that thread.
+        let other = reset.replacing(#""t""#, with: #""u""#)
+        #expect(Self.faults([Self.started, other, Self.thought, Self.started]).contains("4 seq.repeated"))
+    }
+
+    @Test func aSubscriptionThatBeginsElsewhereIsJudgedByItself() {
+        func subscribed(_ after: String) -> String { #"{"op":"subscribed","thread_id":"t","after":\#(after)}"# }
+        let end = Self.line(3, "agent_completed", #"{"duration_ms":1}"#)
+        #expect(Self.faults([Self.started, Self.thought, subscribed(#""1-2""#), end]) == [])
+        #expect(Self.faults([Self.started, Self.thought, subscribed("null"), Self.started, Self.thought, end]) == [])
+        // One that continues does not hide a gap.
+        #expect(Self.faults([Self.started, subscribed(#""1-1""#), end]).contains("3 seq.gap"))
+    }
 }

@@ -43,7 +43,7 @@ extension HistoryCheck {
                 HistoryFault(
                     limit > 0 ? .loggedRepeated : .loggedUnattempted, thread: thread, event: event.id,
                     limit > 0
-                        ? "\(event.typeName) is there \(counts[content, default: 0]) times and was emitted \(limit) times"
+                        ? "\(event.typeName) is there \(counts[content, default: 0]) times and was emitted \(limit == 1 ? "once" : "\(limit) times")"
                         : "\(event.typeName) is there and nobody emitted it, or it was refused"))
         }
         judgeWholeness(of: emissions, in: thread, emitted, counts)
@@ -89,7 +89,7 @@ extension HistoryCheck {
                 add(
                     HistoryFault(
                         .acknowledgedChanged, place: acknowledgement.place, thread: thread,
-                        "\(attempt.drafts.count) events were emitted and \(acknowledgement.ids.count) acknowledged"))
+                        "events emitted: \(attempt.drafts.count), acknowledged: \(acknowledgement.ids.count)"))
             }
             for (index, id) in acknowledgement.ids.enumerated() {
                 judge(id, of: acknowledgement, draft: attempt?.drafts.dropFirst(index).first)
@@ -136,7 +136,7 @@ extension HistoryCheck {
             add(
                 HistoryFault(
                     .resumeDiverged, client: client, thread: thread, event: after,
-                    "it was let in behind it, and the event of that number is \(found.event.id)"))
+                    "it was let in after it, and the event of that number is \(found.event.id)"))
         }
         if logged[thread] != nil { judgeBytes(state, client, thread) }
         judgeMerged(state, client, thread)

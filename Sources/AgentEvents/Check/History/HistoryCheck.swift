@@ -46,6 +46,8 @@ package struct HistoryCheck: Sendable {
     private var logOrder: EventSequenceCheck
     private var seenOrder: [String: EventSequenceCheck] = [:]
     private(set) var faults: [HistoryFault] = []
+    /// How many events were seen or logged, each as often as it was.
+    private var eventCount = 0
     /// How many records there were.
     package private(set) var recordCount = 0
 
@@ -53,6 +55,9 @@ package struct HistoryCheck: Sendable {
         self.policy = policy
         logOrder = EventSequenceCheck(policy: policy)
     }
+
+    /// Whether there is nothing to check: no event was emitted, seen or logged.
+    package var isEmpty: Bool { attempts.isEmpty && acknowledgements.isEmpty && eventCount == 0 }
 
     package var clientCount: Int { clients.count }
     package var attemptCount: Int { attempts.count }
@@ -126,7 +131,7 @@ package struct HistoryCheck: Sendable {
         add(
             HistoryFault(
                 .resumeMoved, place: place, client: client, thread: thread, event: after,
-                "it resumed behind \(here), and had seen everything up to \(there)"))
+                "it resumed after \(here), and had seen everything up to \(there)"))
     }
 
     private mutating func receiveSeen(_ bytes: [UInt8], by client: String, _ place: String) {
@@ -162,6 +167,7 @@ package struct HistoryCheck: Sendable {
     }
 
     private mutating func decode(_ bytes: [UInt8], by client: String?, _ place: String) -> AgentEvent? {
+        eventCount += 1
         do throws(WireError) {
             return try EventDecoder.decode(bytes)
         } catch {

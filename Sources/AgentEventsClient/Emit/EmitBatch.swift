@@ -1,0 +1,72 @@
+internal import AgentEvents
+
+/// Items of one thread that go into one request. It is sent again as it is until it is answered: the same events under the
+/// same key are logged once.
+struct EmitBatch: Hashable, Sendable {
+    private static let foot = Array("]}".utf8)
+
+    let items: [EmitItem]
+    let key: String
+    /// On the connection that is open now; `nil` when it was not sent there.
+    var request: Int64?
+    /// Whether it was ever sent: then it may be logged although nobody said so.
+    var wasSent = false
+
+    init(_ items: [EmitItem], keyPrefix: String) {
+        self.items = items
+        key = Self.key(items, keyPrefix)
+    }
+
+    var firstLine: Int { items.first?.line ?? 0 }
+    var lastLine: Int { items.last?.line ?? 0 }
+
+    /// Requests with different lines have different keys.
+    private static func key(_ items: [EmitItem], _ prefix: String) -> String {
+        let (first, last) = (items.first?.line ?? 0, items.last?.line ?? 0)
+        return first == last ? "\(prefix)-\(first)" : "\(prefix)-\(first)-\(last)"
+    }
+
+    /// Everything before the events.
+    private static func head(_ request: Int64, _ thread: ThreadID, _ user: UserID?, _ key: String) -> [UInt8] {
+        var members: JSONObject = ["op": "emit", "req": .integer(request), "thread_id": .string(thread.rawValue)]
+        members["user_id"] = user.map { .string($0.rawValue) }
+        members["key"] = .string(key)
+        members["events"] = .array([])
+        return Array(JSONValue.object(members).encoded().dropLast(foot.count))
+    }
+
+    /// The request as one message.
+    func message(request: Int64, user: UserID?) -> [UInt8] {
+        guard let first = items.first else { preconditionFailure("a batch has an item") }
+        var bytes = Self.head(request, first.thread, user, key)
+        for (index, item) in items.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes += item.bytes
+        }
+        return bytes + Self.foot
+    }
+
+    /// How many of the first items go together into a message: those of one thread, up to both limits.
+    ///
+    /// - Returns: 0 when not even the first fits into a message.
+    static func count(
+        of items: some Collection<EmitItem>,
+        user: UserID?,
+        keyPrefix: String,
+        maximumCount: Int,
+        maximumByteCount: Int
+    ) -> Int {
+        guard let first = items.first else { return 0 }
+        // The longest request number and key there can be.
+        let longest = EmitItem(line: .max, thread: first.thread, bytes: [])
+        var byteCount =
+            head(.max, first.thread, user, key([longest], keyPrefix)).count + "-\(Int.max)".utf8.count + foot.count
+        var count = 0
+        for item in items.prefix(maximumCount) {
+            byteCount += item.bytes.count + (count > 0 ? 1 : 0)
+            guard item.thread == first.thread, byteCount <= maximumByteCount else { break }
+            count += 1
+        }
+        return count
+    }
+}
