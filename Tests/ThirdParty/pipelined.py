@@ -127,7 +127,8 @@ async def hear(stream, title, wanted):
 
 
 def request(name, mark, thread):
-    return message_frame(**REQUESTS[name], req=mark, thread_id=thread)
+    place = {} if name == "ping" else {"thread_id": thread}
+    return message_frame(**REQUESTS[name], req=mark, **place)
 
 
 # The inputs ---------------------------------------------------------------------------------------------------------------

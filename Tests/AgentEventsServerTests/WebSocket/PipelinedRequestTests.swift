@@ -22,7 +22,8 @@ struct PipelinedRequestTests {
         var testDescription: String { "\(self)" }
 
         func text(_ number: Int, _ thread: String) -> String {
-            rawValue + #","req":\#(number),"thread_id":"\#(thread)"}"#
+            self == .ping
+                ? rawValue + #","req":\#(number)}"# : rawValue + #","req":\#(number),"thread_id":"\#(thread)"}"#
         }
 
         var subscribes: Bool {

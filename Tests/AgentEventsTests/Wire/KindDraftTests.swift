@@ -180,8 +180,8 @@ import Testing
         Strict(
             text: #"{"type":"agent_cancelled","run_id":"r","data":{"resaon":null}}"#, code: .unknownField,
             path: "$.data.resaon",
-            problem: "agent_cancelled does not have this member, its members are: reason, by, duration_ms; "
-                + "use a custom event for data of your own"),
+            problem: "agent_cancelled has no member \"resaon\"; reason is probably meant. "
+                + "Its members are: reason, by, duration_ms; use a custom event for data of your own"),
         Strict(
             text: #"{"type":"agent_thinking","run_id":"r"}"#, code: .missingField, path: "$.data",
             problem: "the member data is missing"),
