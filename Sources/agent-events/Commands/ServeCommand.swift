@@ -64,8 +64,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long nothing may come for a run that a program outside emits, before it ends as lost: a number with s, "
-                + "m, h or d, from 1s to 24h. Default: 15m.",
+            "How long nothing may come for a run that a program outside emits, before it ends as lost: seconds, or a "
+                + "number with s, m, h or d, from 1s to 24h. Default: 15m.",
             valueName: "time"),
         transform: { text throws in try EmittedRunTimeout.read(text) })
     var emittedRunTimeout: Duration?
