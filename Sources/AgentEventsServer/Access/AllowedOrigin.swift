@@ -36,13 +36,15 @@ package enum AllowedOrigin {
         let authority = parts.rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard !authority.isEmpty, !authority.contains("@"), let place = hostAndPort(authority) else { return nil }
         guard let scheme = parts.scheme else {
+            // Such as `https:/a.example` or `data:`: what stands before the colon is a scheme, and no host.
+            if place.port == nil, text.contains(":"), !authority.hasPrefix("[") { return nil }
             let isLocal = LoopbackHost.isLoopback(place.host)
             return origin(isLocal ? "http" : "https", place.host, place.port)
         }
         switch scheme {
         case "ws": return origin("http", place.host, place.port)
         case "wss": return origin("https", place.host, place.port)
-        case "file": return nil
+        case "file", "ftp": return nil
         default:
             guard scheme.first?.isLetter == true,
                 scheme.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "+" || $0 == "-" || $0 == "." })

@@ -11,14 +11,14 @@ extension ProtocolError {
     /// The answer to a subscription that comes too late.
     static func stopsSubscriptions(to thread: ThreadID) -> ProtocolError {
         ProtocolError(
-            .stopping, "the service is about to stop; subscribe on another connection", isRetryable: true,
+            .stopping, "the service is about to stop; subscribe once it has started again", isRetryable: true,
             thread: thread)
     }
 
     /// The answer to what comes too late to be emitted.
     static func stopsEmissions(in thread: ThreadID) -> ProtocolError {
         ProtocolError(
-            .stopping, "the service stops; emit on another connection", isRetryable: true, thread: thread)
+            .stopping, "the service stops; emit once it has started again", isRetryable: true, thread: thread)
     }
 }
 

@@ -33,7 +33,8 @@ struct AllowedOriginTests {
         "https://a.example:99999",
         "https://a.example:0", "https://a.example:x", "https://a b", "https://a.example,https://b.example",
         "https://bücher.example", "http://127.1:3000", "http://1.2.3.4.5", "http://[::1", "http://[x]", "file:///a",
-        "file://a/b", "1http://a", "https://a%20b", "\u{0}", "https://a\n",
+        "file://a/b", "1http://a", "https://a%20b",
+        "https:/a.example", "data:", "javascript:", "localhost:", "ftp://a.example", "\u{0}", "https://a\n",
     ])
     func whatIsNoOriginIsRefused(_ text: String) throws {
         let problem = try #require(AllowedOrigin.problem(with: text))
