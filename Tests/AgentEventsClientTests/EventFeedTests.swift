@@ -3,7 +3,7 @@ import AgentEventsClient
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct EventFeedTests {
+@Suite(.timeLimit(.minutes(10))) struct EventFeedTests {
     private static let welcome = #"{"op":"welcome","connection_id":"c","heartbeat_ms":60000,"limits":{}}"#
 
     private static func configuration() -> EmitConfiguration {

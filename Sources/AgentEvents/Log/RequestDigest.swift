@@ -41,6 +41,13 @@ extension RequestDigest {
                 let json = try JSONValue(parsing: try EventEncoder.encode(draft))
                 writer.byte(ASCII.lineFeed)
                 writer.canonical(json)
+                guard draft.isDurationMeasured || draft.halves != nil else { continue }
+                // What the members do not show: what the draft leaves to the service, and halves of characters.
+                writer.byte(ASCII.lineFeed)
+                writer.canonical(
+                    .array([
+                        .bool(draft.isDurationMeasured), Self.json(draft.halves?.end), Self.json(draft.halves?.start),
+                    ]))
             } catch {
                 throw AgentEventsError(error, index: index)
             }
@@ -51,4 +58,6 @@ extension RequestDigest {
         }
         self = digest
     }
+
+    private static func json(_ half: UInt16?) -> JSONValue { half.map { .number(JSONNumber(Int64($0))) } ?? .null }
 }

@@ -325,6 +325,11 @@ extension ThreadStateMachine {
         runs[run]?.machine.work.messages[message]?.closedText
     }
 
+    /// Whether an open message waits with half of a character.
+    var holdsHalf: Bool {
+        runs.values.contains { $0.machine.work.messages.entries.values.contains { $0.item.half != nil } }
+    }
+
     /// An open message; `nil` when it or the run is not open.
     func openMessage(_ message: MessageID, in run: RunID) -> OpenMessage? { runs[run]?.machine.work.messages[message] }
 
@@ -380,6 +385,9 @@ extension ThreadStateMachine {
         deadline = next
         return overdue
     }
+
+    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    package mutating func lookAgain(at time: Timestamp) { deadline = min(deadline, time) }
 
     /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
     package func isEmittedTo(since time: Timestamp) -> Bool {

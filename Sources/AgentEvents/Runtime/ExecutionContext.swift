@@ -19,6 +19,9 @@ public actor ExecutionContext {
     private var isRefused = false
     /// When the thread is to be looked at because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
+    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context would
+    /// forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
+    private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
     /// Requests with an idempotency key that are being looked up, and who waits for them.
@@ -219,14 +222,16 @@ public actor ExecutionContext {
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
         try checkIsTaken()
-        try endOverdue(at: time())
+        let time = time()
+        try endOverdue(at: time)
         guard machine.isOpen(run) else { return nil }
-        let accepted = try acceptInTime([EventDraft(run: run, payload)], key: nil, indexed: false, limited: false)
+        let accepted = try acceptInTime(
+            [EventDraft(run: run, payload)], key: nil, at: time, indexed: false, limited: false)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
 
-    /// Ends all open runs that this process hosts, and with them their children. Those hosted outside go on.
+    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
     func cancelHostedRuns(reason: String) throws(AgentEventsError) {
         for run in machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
@@ -241,7 +246,7 @@ public actor ExecutionContext {
         guard let opened = machine.openedTime(ofCall: completed.call, in: run) else { return false }
         var completed = completed
         completed.durationMilliseconds = time.milliseconds(since: opened)
-        _ = try accept(EventDraft(run: run, .toolCompleted(completed)))
+        _ = try acceptInTime(EventDraft(run: run, .toolCompleted(completed)), .toolCompleted, at: time)
         return true
     }
 
@@ -276,11 +281,18 @@ public actor ExecutionContext {
             }
         }
         guard !drafts.isEmpty else { return }
-        _ = try acceptInTime(drafts, key: nil, indexed: false, limited: false)
+        do throws(AgentEventsError) {
+            _ = try acceptInTime(drafts, key: nil, at: time, indexed: false, limited: false)
+        } catch {
+            // It is still to be ended.
+            machine.lookAgain(at: time)
+            throw error
+        }
     }
 
-    /// The sweep comes no later than something is overdue.
+    /// The sweep comes no later than something is overdue, and a half of a character that waits is not forgotten.
     private func setSweep() {
+        if machine.hasHeldHalves { keptForHalves = machine.holdsHalf ? self : nil }
         if machine.deadline < sweptAt {
             sweptAt = machine.deadline
             services.deadlines.set(owner, at: sweptAt)
@@ -304,7 +316,6 @@ public actor ExecutionContext {
 
     /// One event. Encoded before the machine takes it, so that one which cannot be encoded changes nothing either.
     private func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted {
-        let (run, agent) = (draft.run, draft.agent)
         guard let type = draft.payload.type, type != .agentFailed, type != .agentCancelled else {
             // These may close open work: several events, all or none.
             let batch = try accept([draft], key: nil, host: .process, indexed: false)
@@ -312,11 +323,18 @@ public actor ExecutionContext {
             return Accepted(id: id, offer: batch.offer)
         }
         try checkIsTaken()
-        var time = time()
-        if machine.deadline <= time {
-            try endOverdue(at: time)
-            time = self.time()
-        }
+        let time = time()
+        try endOverdue(at: time)
+        return try acceptInTime(draft, type, at: time)
+    }
+
+    /// One event that closes nothing. Nothing is overdue at the time.
+    private func acceptInTime(
+        _ draft: EventDraft,
+        _ type: EventType,
+        at time: Timestamp
+    ) throws(AgentEventsError) -> Accepted {
+        let (run, agent) = (draft.run, draft.agent)
         let payload = machine.resolved(draft, at: time)
         let id = EventID(generation: services.generation, sequence: lastSequence + 1)
         let entry: LogEntry?
@@ -350,11 +368,12 @@ public actor ExecutionContext {
     ) throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
         try checkIsTaken()
-        try endOverdue(at: time())
-        return try acceptInTime(drafts, key: request, host: host, indexed: indexed)
+        let time = time()
+        try endOverdue(at: time)
+        return try acceptInTime(drafts, key: request, host: host, at: time, indexed: indexed)
     }
 
-    /// Several events, on a copy of the machine that replaces it when all are accepted. Nothing is overdue.
+    /// Several events, on a copy of the machine that replaces it when all are accepted. Nothing is overdue at the time.
     ///
     /// - Parameters:
     ///   - indexed: whether an error says which event is at fault.
@@ -363,10 +382,10 @@ public actor ExecutionContext {
         _ drafts: [EventDraft],
         key request: RequestName?,
         host: RunHost = .process,
+        at time: Timestamp,
         indexed: Bool = true,
         limited: Bool = true
     ) throws(AgentEventsError) -> AcceptedBatch {
-        let time = time()
         var copy = machine
         var sequence = lastSequence
         var entries: [LogEntry] = []

@@ -13,7 +13,7 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Sent up the pipeline, as an outbound event, by who begins to read a body.
     struct BodyWanted: Sendable {}
 
-    /// How long a client may go on sending a body that is not wanted, and how long it may be silent meanwhile.
+    /// The time that a client has for a body that is not wanted and for the answer, and how long it may be silent meanwhile.
     struct Deadlines: Sendable {
         var total = TimeAmount.seconds(30)
         var silence = TimeAmount.seconds(5)
@@ -24,6 +24,8 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var totalDeadline: Scheduled<Void>?
     private var silenceDeadline: Scheduled<Void>?
     private var hasReceived = false
+    /// Succeeds, or fails, when the last answer that has ended is with the kernel: a close before would cut it off.
+    private var answerWritten: EventLoopFuture<Void>?
 
     init(deadlines: Deadlines = Deadlines()) { self.deadlines = deadlines }
 
@@ -60,13 +62,13 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch action {
         case .pass: context.fireChannelRead(data)
         case .drop: break
-        case .close: context.close(promise: nil)
+        case .close: closeWhenWritten(context)
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        // Those behind may have no use for more, and would not ask.
+        // The handlers after this one may have no use for more, and would not ask.
         if machine.isDraining { context.read() }
     }
 
@@ -95,16 +97,19 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .body:
             context.write(data, promise: promise)
         case .end:
-            context.write(data, promise: promise)
-            switch machine.answerEnds() {
+            let end = machine.answerEnds()
+            guard end != .none else { return context.write(data, promise: promise) }
+            let written = promise ?? context.eventLoop.makePromise()
+            answerWritten = written.futureResult
+            context.write(data, promise: written)
+            context.flush()
+            switch end {
             case .none: break
             case .drain:
-                context.flush()
                 setDeadlines(context)
                 context.read()
             case .close:
-                context.flush()
-                context.close(promise: nil)
+                closeWhenWritten(context)
             }
         }
     }
@@ -112,9 +117,15 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: The end
 
     private func setDeadlines(_ context: ChannelHandlerContext) {
-        let loop = context.eventLoop.assumeIsolated()
-        totalDeadline = loop.scheduleTask(in: deadlines.total) { self.endDraining(context) }
+        setTotalDeadline(context)
         setSilenceDeadline(context)
+    }
+
+    private func setTotalDeadline(_ context: ChannelHandlerContext) {
+        guard totalDeadline == nil else { return }
+        totalDeadline = context.eventLoop.assumeIsolated().scheduleTask(in: deadlines.total) {
+            context.close(promise: nil)
+        }
     }
 
     private func setSilenceDeadline(_ context: ChannelHandlerContext) {
@@ -134,7 +145,15 @@ final class RequestBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func endDraining(_ context: ChannelHandlerContext) {
-        if machine.drainEnds() { context.close(promise: nil) }
+        if machine.drainEnds() { closeWhenWritten(context) }
+    }
+
+    /// Closes once the client has been given the answer, or the total time is over.
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        silenceDeadline?.cancel()
+        guard let answerWritten else { return context.close(promise: nil) }
+        setTotalDeadline(context)
+        answerWritten.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -7,8 +7,33 @@ import Testing
 
 /// The word to clients that wait, and the time that is given to those that still send what is not wanted.
 struct RequestBodyHandlerTests {
-    private func withChannel(_ body: (EmbeddedChannel) throws -> Void) throws {
-        let channel = EmbeddedChannel(handler: RequestBodyHandler())
+    /// Takes what is written, and says so when it is told.
+    private final class SlowClient: ChannelOutboundHandler {
+        typealias OutboundIn = HTTPServerResponsePart
+        typealias OutboundOut = HTTPServerResponsePart
+        private var waiting: [EventLoopPromise<Void>] = []
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            if let promise { waiting.append(promise) }
+            context.write(data, promise: nil)
+        }
+
+        func takeAll() {
+            for promise in waiting { promise.succeed() }
+            waiting = []
+        }
+
+        func handlerRemoved(context: ChannelHandlerContext) {
+            for promise in waiting { promise.fail(ChannelError.alreadyClosed) }
+            waiting = []
+        }
+    }
+
+    private func withChannel(
+        _ handlers: [any ChannelHandler] = [],
+        _ body: (EmbeddedChannel) throws -> Void
+    ) throws {
+        let channel = EmbeddedChannel(handlers: handlers + [RequestBodyHandler()])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         try body(channel)
         _ = try? channel.finish(acceptAlreadyClosed: true)
@@ -103,6 +128,39 @@ struct RequestBodyHandlerTests {
             receiveBody(channel)
             #expect(channel.isActive)
             channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
+            #expect(!channel.isActive)
+        }
+    }
+
+    /// A close before would take away what the client has not been given yet.
+    @Test(arguments: [false, true])
+    func theAnswerIsWrittenBeforeTheConnectionCloses(_ endsDuringTheAnswer: Bool) throws {
+        let client = SlowClient()
+        try withChannel([client]) { channel in
+            receive(["Transfer-Encoding": "chunked"], channel)
+            if endsDuringTheAnswer {
+                channel.write(
+                    HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: .ok)), promise: nil)
+                channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
+                channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+            } else {
+                answer(channel)
+                channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
+            }
+            channel.embeddedEventLoop.advanceTime(by: .seconds(29))
+            #expect(channel.isActive)
+            client.takeAll()
+            #expect(!channel.isActive)
+        }
+    }
+
+    /// A client that takes nothing has thirty seconds.
+    @Test func anAnswerThatIsNotTakenIsGivenUp() throws {
+        try withChannel([SlowClient()]) { channel in
+            receive(["Transfer-Encoding": "chunked"], channel)
+            answer(channel)
+            channel.pipeline.fireChannelRead(HTTPServerRequestPart.end(nil))
+            channel.embeddedEventLoop.advanceTime(by: .seconds(30))
             #expect(!channel.isActive)
         }
     }

@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Testing
 
 /// A cursor of one history is never continued in another: not over WebSocket, not over HTTP, not by a consumer.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct HistoriesTests {
     @discardableResult
     private static func emit(_ count: Int, _ word: String, in service: RunningService) async throws -> [EventID] {

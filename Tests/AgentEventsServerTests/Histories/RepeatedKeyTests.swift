@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Testing
 
 /// The same idempotency key with another request, in the three places that take keys.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct RepeatedKeyTests {
     private static let event = #"{"type":"custom","data":{"name":"n","value":{"a":1,"b":"é"}}}"#
     /// The same event, written otherwise.

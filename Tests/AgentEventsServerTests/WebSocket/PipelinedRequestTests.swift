@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// What one connection sends is applied in order, and every request is answered, over real sockets.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct PipelinedRequestTests {
     /// What a client may send about a thread, with the mark and the thread left out.
     enum Request: String, CaseIterable, Sendable, CustomTestStringConvertible {

@@ -39,6 +39,19 @@ import Testing
         #expect(try Self.digest([Self.custom]) != Self.digest([other]))
     }
 
+    /// What a draft leaves to the service is part of what it asks for.
+    @Test func halvesOfCharactersAndDurationsThatAreLeftOutCount() throws {
+        let fragments = [#"abc"#, #"abc\ud83d"#, #"abc\ud83e"#, #"\ude00abc"#, #"\ude01abc"#].map {
+            #"{"type":"message_delta","run_id":"r","data":{"message_id":"m","text":"\#($0)"}}"#
+        }
+        let ends = ["", #","duration_ms":0"#, #","duration_ms":5"#].map {
+            #"{"type":"tool_completed","run_id":"r","data":{"call_id":"c","tool":"t","status":"denied"\#($0)}}"#
+        }
+        let digests = try (fragments + ends).map { try Self.digest([$0]) }
+        #expect(Set(digests).count == digests.count)
+        #expect(try (fragments + ends).map { try Self.digest([$0]) } == digests)
+    }
+
     @Test func theNumberOfEventsTheUserAndTheDetailCount() throws {
         let digests = [
             try Self.digest([Self.custom]), try Self.digest([Self.custom, Self.custom]),

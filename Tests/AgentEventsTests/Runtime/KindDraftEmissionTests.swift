@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Testing
 
 /// What a draft leaves to the service is in the log, in the one strict form.
-@Suite(.timeLimit(.minutes(1))) struct KindDraftEmissionTests {
+@Suite(.timeLimit(.minutes(10))) struct KindDraftEmissionTests {
     private let time = ManualClock()
 
     /// Emits drafts as a client writes them, each after some milliseconds, and gives back the data in the log.
@@ -37,6 +37,31 @@ import Testing
             let value = try JSONValue(parsing: event.bytes)
             return String(decoding: (value["data"] ?? .null).encoded(), as: UTF8.self)
         }
+    }
+
+    /// A half is not in the log, so the context that has it is not given back.
+    @Test func aHalfThatWaitsOutlivesTheUseOfOtherThreads() async throws {
+        let log = InMemoryEventLog()
+        var configuration = RuntimeConfiguration.deterministic(clock: time)
+        configuration.maximumIdleContexts = 2
+        func draft(_ type: String, _ data: String) throws -> EventDraft {
+            let text = #"{"type":"\#(type)","run_id":"r_1","agent":"guide","data":\#(data)}"#
+            return try EventDecoder.decodeDraft(JSONValue(parsing: Array(text.utf8)), path: "$", thread: "t_1")
+        }
+        try await withAgentRuntime(log: log, configuration: configuration) { runtime in
+            _ = try await runtime.context(user: "u_1", thread: "t_1").emit([
+                draft("agent_started", "{}"), draft("message_delta", #"{"message_id":"m","text":"a\ud83d"}"#),
+            ])
+            for number in 1...10 {
+                let other = try await runtime.context(user: "u_1", thread: ThreadID("other_\(number)"))
+                try await other.emit(EventDraft(.custom(CustomEvent(name: "n", value: .null))))
+            }
+            let context = try await runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(draft("message_delta", #"{"message_id":"m","text":"\ude00b"}"#))
+            try await context.flush()
+        }
+        let last = try #require(try await log.read(LogRead(.thread("t_1", after: 2))).events.last)
+        #expect(try JSONValue(parsing: last.bytes)["data"]?["text"]?.stringValue == "\u{1F600}b")
     }
 
     @Test(arguments: [false, true])

@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Testing
 
 /// Runs that a program outside emits: they survive the process, and end when nothing comes for them.
-@Suite(.timeLimit(.minutes(2))) struct OutsideRunTests {
+@Suite(.timeLimit(.minutes(10))) struct OutsideRunTests {
     private let log = InMemoryEventLog()
     private let clock = ManualClock()
 

@@ -249,7 +249,7 @@ struct DurableSinkTests {
     }
 
     /// With real clocks: an hour's pause ends with the runtime, and the next start continues with the same event.
-    @Test(.timeLimit(.minutes(5))) func aStopDoesNotWaitForAPause() async throws {
+    @Test(.timeLimit(.minutes(10))) func aStopDoesNotWaitForAPause() async throws {
         let log = InMemoryEventLog()
         let isDown = Mutex(false)
         let sink = ScriptedSink { _ in
