@@ -689,6 +689,8 @@ class Yes:
     def __init__(self, port):
         self.port = port
 
+    # A case that waits for what this peer never says has failed, which is what is asked of it.
+    answer_seconds = 2
     request = Service.request
     pages = Service.pages
 

@@ -103,7 +103,7 @@ def unknown_member_case(op, name, near):
     @case(f"op {op}: unknown member {name}")
     def body(service):
         thread = new_thread()
-        with RawSocket(service.port).open() as peer:
+        with RawSocket(service.port, SECONDS).open() as peer:
             answer = ask(peer, {**op_message(op, thread), name: "x"})
             found = (answer.get("op"), answer.get("code"), answer.get("path"), answer.get("req"))
             expect(found == ("error", "event.unknown_field", f"$.{name}", 7), f"answered with {answer}")
@@ -124,7 +124,7 @@ for op, names in OPS.items():
 @case("ops: every member of the schema is known, and no other one")
 def schema_members(service):
     schema = json.loads((SCHEMAS / "client-message.schema.json").read_text())["$defs"]
-    with RawSocket(service.port).open() as peer:
+    with RawSocket(service.port, SECONDS).open() as peer:
         for op in OPS:
             for name in schema[op]["properties"]:
                 # Numbers are right for req alone: an error about the value tells that the name is known.
@@ -213,7 +213,7 @@ def known_query(service):
 
 @case("query: an upgrade with a token in its URL")
 def upgrade_with_token(service):
-    with RawSocket(service.port) as peer:
+    with RawSocket(service.port, SECONDS) as peer:
         status, _, body = peer.upgrade(path="/v1/stream?token=abc")
         expect(status == 400 and b"never in a URL" in body, f"answered with {status} {body!r}")
 
@@ -683,7 +683,7 @@ def padded(text, count):
 
 
 def try_message_bytes(service, count):
-    with RawSocket(service.port).open() as peer:
+    with RawSocket(service.port, SECONDS).open() as peer:
         peer.send(frame(TEXT, padded(b'{"op":"ping"}', count)))
         fin, opcode, payload = peer.receive()
         if opcode == TEXT:
@@ -723,7 +723,7 @@ def try_batch_events(service, count):
 
 
 def try_subscriptions(service, count):
-    with RawSocket(service.port).open() as peer:
+    with RawSocket(service.port, SECONDS).open() as peer:
         for index in range(count):
             answer = ask(peer, {"op": "subscribe", "req": index, "thread_id": f"t_{index}"})
             while answer.get("req") != index:
@@ -747,7 +747,7 @@ def try_depth(service, count):
     value = "[" * (count - 2) + "]" * (count - 2)
     thread = new_thread()
     failure = posted(service, thread, f'{{"type":"custom","data":{{"name":"n","value":{value}}}}}')
-    with RawSocket(service.port).open() as peer:
+    with RawSocket(service.port, SECONDS).open() as peer:
         value = "[" * (count - 4) + "]" * (count - 4)
         text = f'{{"op":"emit","thread_id":"{thread}","events":[{{"type":"custom","data":{{"name":"n","value":{value}}}}}]}}'
         answer = ask(peer, text)
@@ -809,7 +809,7 @@ def try_headers(service, count):
 
 
 def try_malformed(service, count):
-    with RawSocket(service.port).open() as peer:
+    with RawSocket(service.port, SECONDS).open() as peer:
         peer.send(frame(TEXT, "nope") * count + frame(TEXT, '{"op":"ping"}'))
         while True:
             _, opcode, payload = peer.receive()
@@ -862,7 +862,7 @@ def documents_agree(service):
     article = ROOT / "Sources" / "AgentEventsServer" / "AgentEventsServer.docc" / "Protocol.md"
     expect(limits_section(article) == limits_section(SCHEMAS / "README.md"), "the article has another table than the schemas")
     expect("Schemas/README.md#limits" in (ROOT / "README.md").read_text(), "README does not lead to the limits")
-    with RawSocket(service.port) as peer:
+    with RawSocket(service.port, SECONDS) as peer:
         peer.upgrade()
         told = peer.message()["limits"]
     for name, value in told.items():
