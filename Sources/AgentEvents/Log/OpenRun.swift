@@ -1,4 +1,4 @@
-/// Who keeps a run going.
+/// The party that keeps a run going.
 public enum RunHost: CaseIterable, Hashable, Sendable {
     /// The process that has the log open. With it the run ends.
     case process
@@ -11,7 +11,7 @@ public struct OpenRun: Hashable, Sendable {
     public var run: RunID
     /// The sequence of its first event.
     public var sequence: UInt64
-    /// Who hosts it, as said by the entry of its first event.
+    /// The host, as the entry of its first event says.
     public var host: RunHost
 
     public init(run: RunID, sequence: UInt64, host: RunHost = .process) {

@@ -1,4 +1,4 @@
-/// What a log knows of a request with an idempotency key.
+/// A request with an idempotency key, as a log knows it.
 public struct RecalledRequest: Hashable, Sendable {
     /// The ids of the events that it logged, in its order.
     public var ids: [EventID]

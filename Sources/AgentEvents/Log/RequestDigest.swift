@@ -3,7 +3,7 @@
 /// It is made of the events as they were asked for, and not of the bytes of a message: white space, the order of members and
 /// the way a string is escaped make no difference, and neither does the transport.
 public struct RequestDigest: Hashable, Sendable {
-    /// How many bytes a digest has.
+    /// The size of a digest, in bytes.
     public static let byteCount = 16
 
     private let high: UInt64

@@ -29,8 +29,8 @@ public struct RuntimeConfiguration: Sendable {
     /// How long a tool call may take when its caller sets no time limit; `nil` for as long as it likes. At its end the call
     /// completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
     public var toolTimeout: Duration?
-    /// How long nothing may come for a run that is emitted from outside (``RunHost/outside``) and does not ask for a time of
-    /// its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is closed. Any event of the run or
+    /// The longest time in which nothing comes for a run that is emitted from outside (``RunHost/outside``) and does not ask
+    /// for a time of its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is closed. Any event of the run or
     /// of a run below it counts; while one of them is paused, or waits for an approval, the time does not pass. It is
     /// measured by the times of events, also while no process has the log open. At least a millisecond. Default: 15 minutes.
     public var emittedRunTimeout: Duration = .seconds(15 * 60)

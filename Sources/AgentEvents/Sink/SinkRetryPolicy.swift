@@ -6,9 +6,9 @@
 /// What counts as refused for good makes a plain sink fail. A ``DurableSink`` first finds out whether it is the event: see
 /// there.
 public struct SinkRetryPolicy: Sendable {
-    /// How often a batch is given in all before it may count as refused for good; at least 1. Default: 10.
+    /// The number of times that a batch is given in all before it may count as refused for good; at least 1. Default: 10.
     public var maximumAttempts = 10
-    /// How long a batch is refused before it may count as refused for good, in seconds. Default: 0.
+    /// The time for which a batch is refused before it may count as refused for good, in seconds. Default: 0.
     public var minimumSeconds: Double = 0
     /// The bound of the pause after the first failure, in seconds; it doubles with each further one. Default: 0.05.
     public var firstPauseSeconds: Double = 0.05

@@ -6,7 +6,7 @@ public struct AgentStarted: Hashable, Sendable {
     public var parentRun: RunID?
     /// The open call of the parent that started this run.
     public var parentCall: CallID?
-    /// How long nothing may come for the run when it is emitted from outside, in milliseconds, from 1000 (a second) to
+    /// The longest time in which nothing comes for the run when it is emitted from outside, in milliseconds, from 1000 (a second) to
     /// 86 400 000 (a day): then it ends as `agent_failed`, code `run.lost`. `nil` for
     /// ``RuntimeConfiguration/emittedRunTimeout``. It counts for the runs below this one too; of a run with a parent, and
     /// of one that is hosted in the process of its runtime, it has no effect.
