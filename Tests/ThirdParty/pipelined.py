@@ -258,7 +258,7 @@ async def large_snapshots(service):
     for call in ("c_1", "c_2"):
         emit(service, thread, [draft("tool_executing", "r_1", call_id=call, tool="search", arguments=large)])
     joined = 0
-    for subscribe in ({"after": "1-9000", "snapshot": True}, {"after": "snapshot"}):
+    for subscribe in ({"after": "1-9000", "snapshot": True}, {"after": "snapshot"}, {"snapshot": True}):
         async with websockets.connect(service.url, subprotocols=[SUBPROTOCOL]) as socket:
             joiner, state = Joiner(thread), None
             await socket.send(json.dumps({"op": "subscribe", "thread_id": thread, **subscribe}))

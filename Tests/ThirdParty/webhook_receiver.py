@@ -237,9 +237,9 @@ def wait_for(what, condition):
         time.sleep(0.01)
 
 
-def emit(service, count=3, text="hidden-text"):
+def emit(service, count=3, text="hidden-text", threads=THREADS):
     for number in range(count):
-        for thread in THREADS:
+        for thread in threads:
             event = draft("custom", name="n", value={"n": number, "text": text})
             answer = service.request("POST", f"/v1/threads/{thread}/events", json.dumps(event))
             if answer.status != 201:
@@ -365,6 +365,27 @@ def poison(start, receiver, folder):
     return f"{len(refused)} events set aside, and none in an outage"
 
 
+def poison_first(start, receiver):
+    """The first event that the receiver is ever given is one that it refuses, on disk and in memory."""
+    patience = ["--sink-attempts", "3", "--sink-patience", "1s"]
+    for place in ({}, {"in_memory": True}):
+        before = len(receiver.taken())
+        receiver.turn(200, poison=b"POISON")
+        with start(*QUICK, *patience, **place) as service:
+            emit(service, 1, "hidden-text POISON", THREADS[:1])
+            emit(service)
+            aside = [event for page in pages(service).values() for event in page if b"POISON" in event]
+            # Of an event that another thread has after them it is seen that the receiver takes events.
+            held = wait_for_all(service, receiver, aside)
+            check_order(receiver.taken()[before:], held, aside, allows_repetition=True)
+            wait_for("all in /ready", lambda: sink_of(service)["set_aside"] == len(aside))
+            wait_for("a sink that works", lambda: sink_of(service)["state"] == "working")
+            for event in map(json.loads, aside):
+                check_log(
+                    log_of(service), "error", "set aside", f"event.id={event['id']}", f"thread.id={event['thread_id']}")
+    return "a poison event may be the first"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_binary_option(parser)
@@ -373,16 +394,16 @@ def main():
     if options.self_test:
         return self_test()
     said = []
-    for course in (troubles, stops, gone, poison):
+    for course in (troubles, stops, gone, poison, poison_first):
         receiver = Receiver()
         with DataFolder() as folder:
             secret = folder / "secret"
             secret.write_bytes(SECRET + b"\n")
             data = folder / "data"
 
-            def start(*arguments):
+            def start(*arguments, in_memory=False):
                 return Service(
-                    options.binary, data, "--webhook", receiver.url, "--webhook-secret-file", str(secret), *arguments)
+                    options.binary, None if in_memory else data, "--webhook", receiver.url, "--webhook-secret-file", str(secret), *arguments)
 
             try:
                 said.append(course(start, receiver, data) if course is poison else course(start, receiver))

@@ -16,10 +16,11 @@
 /// A batch that is refused is given again from its first event on, with pauses of up to an hour, and nothing overtakes it;
 /// after some attempts it is halved with each further one, so that what is good before a bad event gets through. An event
 /// that is refused alone as often and for as long as the policy asks for (20 times and a day) may be a bad one, or the sink
-/// may refuse everything. To tell, the sink is given the last event once more that it took: if it takes that, and refuses
-/// the other one again, the event is set aside in the dead letters, and the rest gets through. Without dead letters the
-/// sink fails for good instead, and continues with the same event when the runtime is started again. While a sink refuses
-/// everything, or has never taken anything, nothing is set aside. Nothing is passed over in silence.
+/// may refuse everything. To tell, the sink is given the last event once more that it took, or when there is none the next
+/// event of another thread, which comes again in its turn: if it takes that, and refuses the other one again, the event is
+/// set aside in the dead letters, and the rest gets through. Without dead letters the sink fails for good instead, and
+/// continues with the same event when the runtime is started again (but see ``passesOverRefused``). While a sink refuses
+/// everything, or has no other event to be tried with, nothing is set aside. Nothing is passed over in silence.
 public struct DurableSink: EventSink {
     /// Where a sink begins that has no stored offset.
     @nonexhaustive
@@ -39,6 +40,9 @@ public struct DurableSink: EventSink {
     public let start: Start
     /// Where events go that the sink refuses for good; `nil` when the sink is to fail instead.
     public let deadLetters: DeadLetterFile?
+    /// Whether a sink without dead letters passes over an event that it refuses for good, in place of failing: the event
+    /// counts as set aside, and stays in the log only. Meant for a log that keeps nothing either. Default: `false`.
+    public var passesOverRefused = false
     /// How often, and how patiently, a batch is given again.
     public var retry = SinkRetryPolicy.patient
     /// The offset is saved at the latest after so many events. Default: 1000.

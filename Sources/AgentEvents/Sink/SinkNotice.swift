@@ -6,8 +6,8 @@ package struct SinkNotice: Sendable {
         case refused(failures: Int, any Error, pause: Duration?)
         /// The sink took something again, after this many refusals.
         case recovered(failures: Int)
-        /// An event is in the dead letters.
-        case setAside(thread: ThreadID, EventID, attempts: Int, (any Error)?)
+        /// An event is in the dead letters or, when nothing is kept there, passed over.
+        case setAside(thread: ThreadID, EventID, attempts: Int, isKept: Bool, (any Error)?)
         /// The sink asked for nothing more.
         case stopped(any Error)
         /// The sink is given nothing more.

@@ -109,7 +109,7 @@ final class SinkPump: CommitObserver {
                 }
             case .probe:
                 tell(&refusal)
-                let probe = try await probe(with: lastTaken, place)
+                let probe = try await probe(with: lastTaken, place, insteadOf: page)
                 action = machine.didProbe(probe, isStopping: Task.isCancelled)
             case .pause(let bound):
                 await pause(for: bound * settings.retry.jitter(), &refusal)
@@ -180,20 +180,43 @@ final class SinkPump: CommitObserver {
         (error as? any SinkRefusal)?.advice ?? .asUsual
     }
 
-    /// Gives the sink the last event once more that it took.
+    /// Other threads whose next event is given to find out whether a sink takes anything, at most.
+    private static let probedThreadCount = 3
+
+    /// Gives the sink another event than the one that it refuses: the last one that it took, once more. When there is none,
+    /// or it was taken or set aside before a restart and is refused now, the next ones of other threads, which come again
+    /// in their turn.
     private func probe(
         with lastTaken: StoredEvent?,
-        _ place: SinkOffset
+        _ place: SinkOffset,
+        insteadOf page: LogPage
     ) async throws -> SinkPumpStateMachine.Probe {
-        var event = lastTaken
-        if event == nil, let last = place.last {
-            // Taken before a restart.
-            event = try await log.read(
-                LogRead(.thread(last.thread, after: last.id.sequence - 1), maximumCount: 1)
-            ).events.first { $0.id == last.id }
+        if let lastTaken { return await probe(lastTaken) }
+        var probe = SinkPumpStateMachine.Probe.impossible
+        if let event = try await lastEvent(of: place) {
+            probe = await self.probe(event)
+            if probe.isFinal { return probe }
         }
-        guard let event else { return .impossible }
-        return await refused([event]).map { .refused(Self.advice($0)) } ?? .taken
+        guard let suspect = page.events.first else { preconditionFailure("a refused event is on the page") }
+        let following = try await log.read(LogRead(.all(afterOffset: page.nextOffset)))
+        // In the order of their threads: each is the first of its thread after what was taken.
+        var threads: Set = [suspect.thread]
+        for event in following.events where threads.insert(event.thread).inserted {
+            probe = await self.probe(event)
+            if probe.isFinal || threads.count > Self.probedThreadCount { break }
+        }
+        return probe
+    }
+
+    private func probe(_ event: StoredEvent) async -> SinkPumpStateMachine.Probe {
+        await refused([event]).map { .refused(Self.advice($0)) } ?? .taken
+    }
+
+    /// The event before a place, when it is kept.
+    private func lastEvent(of place: SinkOffset) async throws -> StoredEvent? {
+        guard let last = place.last else { return nil }
+        return try await log.read(LogRead(.thread(last.thread, after: last.id.sequence - 1), maximumCount: 1))
+            .events.first { $0.id == last.id }
     }
 
     /// The place at an offset: after the page, or where it was when the page is not done.
@@ -268,7 +291,21 @@ final class SinkPump: CommitObserver {
     // MARK: Dead letters
 
     private func setAside(_ event: StoredEvent, attempts: Int, _ refusal: (any Error)?) async throws(SinkError) {
-        guard let deadLetters = durable?.deadLetters else { preconditionFailure("there are dead letters") }
+        if let deadLetters = durable?.deadLetters {
+            try await append(event, attempts: attempts, refusal, to: deadLetters)
+        }
+        progress.didSetAside()
+        tell(
+            .setAside(
+                thread: event.thread, event.id, attempts: attempts, isKept: durable?.deadLetters != nil, refusal))
+    }
+
+    private func append(
+        _ event: StoredEvent,
+        attempts: Int,
+        _ refusal: (any Error)?,
+        to deadLetters: DeadLetterFile
+    ) async throws(SinkError) {
         let letter = DeadLetter(
             sink: sink.name, error: refusal.map { "\($0)" } ?? "", attempts: attempts, time: wallClock.now(),
             event: event.bytes)
@@ -278,8 +315,6 @@ final class SinkPump: CommitObserver {
             throw SinkError(
                 .setAsideFailed, "event \(event.id) of \(event.thread) cannot be set aside: \(error)", cause: error)
         }
-        progress.didSetAside()
-        tell(.setAside(thread: event.thread, event.id, attempts: attempts, refusal))
     }
 }
 
@@ -288,7 +323,7 @@ extension SinkPumpStateMachine.Settings {
         self.init(
             retry: durable.retry,
             isDurable: true,
-            setsAside: durable.deadLetters != nil,
+            setsAside: durable.deadLetters != nil || durable.passesOverRefused,
             savedEventCount: durable.savedEventCount,
             savedInterval: .seconds(durable.savedSeconds)
         )

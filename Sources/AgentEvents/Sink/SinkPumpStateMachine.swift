@@ -14,9 +14,10 @@
 /// A batch that is refused is given again from the same event on, so nothing overtakes it. After some attempts it is
 /// halved with each further one, until its first event stands alone: what is good before a bad event gets through.
 ///
-/// No event of a durable sink is set aside while the sink refuses everything alike: first the last event that it took is
-/// given once more (the probe), which at-least-once delivery allows. A sink that refuses even that is out of order, and no
-/// event is to blame.
+/// No event of a durable sink is set aside while the sink refuses everything alike: first another event is given (the
+/// probe): the last one that it took, once more, or the next one of another thread, which comes again in its turn. Delivery
+/// at least once, in the order of each thread, allows both. A sink that refuses even that is out of order, and no event is
+/// to blame.
 struct SinkPumpStateMachine: Sendable {
     struct Settings: Sendable {
         var retry = SinkRetryPolicy()
@@ -37,7 +38,7 @@ struct SinkPumpStateMachine: Sendable {
         case pause(upTo: Duration)
         /// Pause for as long as the sink asked; ``didPause(isStopping:)``.
         case pauseFor(Duration)
-        /// Give the sink the last event once more that it took; ``didProbe(_:isStopping:)``.
+        /// Give the sink another event, the last that it took if there is one; ``didProbe(_:isStopping:)``.
         case probe
         /// Set the only event of the page aside, durably; ``didSetAside(sinceSave:)``.
         case setAside(attempts: Int)
@@ -59,12 +60,20 @@ struct SinkPumpStateMachine: Sendable {
         case stopped
     }
 
-    /// What came of giving the last event once more that the sink took.
+    /// The outcome of giving the sink another event than the one that it refuses.
     enum Probe: Hashable {
         case taken
         case refused(SinkRetryAdvice)
-        /// The sink has taken nothing yet, or what it took is not kept.
+        /// There is no other event: nothing that it took is kept, and no other thread has one for it.
         case impossible
+
+        /// Whether another event would tell nothing more.
+        var isFinal: Bool {
+            switch self {
+            case .taken, .refused(.stop), .refused(.after): true
+            case .refused(.asUsual), .refused(.never), .refused(.outage), .impossible: false
+            }
+        }
     }
 
     /// The largest batch, in events.

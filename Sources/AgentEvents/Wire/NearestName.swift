@@ -24,7 +24,8 @@ package enum NearestName {
         let candidates = known.map { ($0, self.letters(of: $0)) }
         if let same = candidates.first(where: { $0.1 == letters }) { return same.0 }
         let word = String(decoding: letters, as: UTF8.self)
-        if let other = known.first(where: { synonyms[$0]?.contains(word) ?? false }) { return other }
+        // The later ones are those of the request itself: of an acknowledgement, an id is the cursor, and not the mark.
+        if let other = known.last(where: { synonyms[$0]?.contains(word) ?? false }) { return other }
         let near = candidates.map { ($0.0, distance(letters, $0.1), max(letters.count, $0.1.count) / 4) }
             .filter { $0.1 <= max(1, $0.2) && $0.1 < letters.count }
             .min { $0.1 < $1.1 }
@@ -86,7 +87,6 @@ package enum NearestName {
         "merge": ["coalesce", "compact", "join"],
         "message": ["text", "content"],
         "message_id": ["id", "msgid"],
-        "op": ["action", "kind", "method", "type"],
         "reason": ["why", "cause", "message"],
         "req": ["id", "ref", "requestid"],
         "result": ["output", "response", "value", "content"],

@@ -36,8 +36,8 @@ struct EventPageRoute: Sendable {
 
     private static func limit(_ text: String?) throws(ProtocolError) -> Int {
         guard let text else { return defaultLimit }
-        guard let limit = Int(text), (1...maximumLimit).contains(limit) else {
-            throw ProtocolError(.requestInvalid, "limit is a number from 1 to \(maximumLimit)")
+        guard let limit = Int(text), String(limit) == text, (1...maximumLimit).contains(limit) else {
+            throw ProtocolError(.requestInvalid, "limit is a number from 1 to \(maximumLimit), in digits alone")
         }
         return limit
     }
@@ -79,7 +79,8 @@ struct EventPageRoute: Sendable {
 
     private static func trimmed(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(
-            .cursorTrimmed, "the events after the cursor were trimmed: read again from the start", thread: thread)
+            .cursorTrimmed, "the event of the cursor, and maybe later ones, were trimmed: read again from the start",
+            thread: thread)
     }
 
     /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.

@@ -60,12 +60,12 @@ extension Request {
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func checkParameters(_ known: [String]) throws(ProtocolError) {
         guard let query = uri.query, !query.isEmpty else { return }
-        var seen: Set<Substring> = []
-        for (name, value) in uri.queryParameters where !(name.isEmpty && value.isEmpty) {
-            guard known.contains(String(name)) else {
-                let place = Self.elsewhere[String(name)].map { "; \($0)" } ?? ""
-                let problem = NearestName.problem(
-                    String(name), kind: "parameter", of: "this request", known: known)
+        var seen: Set<String> = []
+        for (encoded, value) in uri.queryParameters where !(encoded.isEmpty && value.isEmpty) {
+            let name = PercentEncoding.decode(String(encoded)) ?? String(encoded)
+            guard known.contains(name) else {
+                let place = Self.elsewhere[name].map { "; \($0)" } ?? ""
+                let problem = NearestName.problem(name, kind: "parameter", of: "this request", known: known)
                 throw ProtocolError(.requestInvalid, problem + place)
             }
             guard seen.insert(name).inserted else {

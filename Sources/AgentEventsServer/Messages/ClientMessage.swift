@@ -124,6 +124,12 @@ extension ClientMessage {
                     request.start = try StartPosition(text: after, path: "$.after")
                 }
             }
+            // With what comes next, the state is that of all before; elsewhere the events tell it, unless they are gone.
+            let beginsNow = request.start == .now || request.start == nil && request.consumer == nil
+            if request.snapshot == .onReset, beginsNow {
+                request.start = nil
+                request.snapshot = .atStart
+            }
         } catch {
             var error = error
             error.thread = request.thread

@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// The members of a JSON object that a client sent; `null` for an optional one is its absence. Each look-up throws
-/// ``ProtocolError`` `message.invalid` with the path.
+/// The members of a JSON object that a client sent; `null` for an optional one is its absence, but for `after` and `req`,
+/// where a client means something by it. Each look-up throws ``ProtocolError`` `message.invalid` with the path.
 struct MessageMembers {
     private let object: JSONObject
 

@@ -131,12 +131,15 @@ final class SinkWatch: SinkObserver {
         case .recovered(let failures):
             metadata["sink.failures"] = "\(failures)"
             logger.notice("sink takes events again", metadata: metadata)
-        case .setAside(let thread, let event, let attempts, let error):
+        case .setAside(let thread, let event, let attempts, let isKept, let error):
             if let error { metadata.describe(SinkErrorReport(error)) }
             metadata["thread.id"] = "\(thread)"
             metadata["event.id"] = "\(event)"
             metadata["sink.attempts"] = "\(attempts)"
-            logger.error("an event was set aside in the dead letters", metadata: metadata)
+            logger.error(
+                isKept
+                    ? "an event was set aside in the dead letters"
+                    : "an event was set aside, and is in the log of this process only", metadata: metadata)
         case .stopped(let error):
             metadata.describe(SinkErrorReport(error))
             logger.error(

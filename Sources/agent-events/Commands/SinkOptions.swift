@@ -61,10 +61,10 @@ struct SinkOptions: ParsableArguments {
         }
     }
 
-    /// The sinks: each begins with what is committed from now on, and goes on after a restart where it was.
+    /// The sinks: each begins with what is committed from now on, and continues after a restart where it was.
     ///
     /// - Parameter folder: where what a sink refuses for good is set aside, as `<sink>-refused.ndjson`; `nil` for
-    ///   nowhere: then a sink that refuses something for good gets nothing more.
+    ///   nowhere: then it is passed over, and an error in the log of the service names it.
     func sinks(settingAsideIn folder: String?) throws -> [any EventSink] {
         var sinks: [any EventSink] = []
         if let fileSink { sinks.append(durable(FileSink(path: fileSink), folder)) }
@@ -83,6 +83,7 @@ struct SinkOptions: ParsableArguments {
     private func durable(_ sink: some EventSink, _ folder: String?) -> DurableSink {
         var durable = DurableSink(
             sink, deadLetters: folder.map { DeadLetterFile(path: "\($0)/\(sink.name)-refused.ndjson") })
+        durable.passesOverRefused = folder == nil
         durable.retry.maximumAttempts = sinkAttempts
         if let sinkPause { durable.retry.longestPauseSeconds = sinkPause / .seconds(1) }
         if let sinkPatience { durable.retry.minimumSeconds = sinkPatience / .seconds(1) }

@@ -36,7 +36,9 @@ struct EventPageTests {
         arguments: [
             ("?after=1-2", 200, nil), ("", 200, nil), ("?limit=1", 200, nil), ("?limit=1000", 200, nil),
             ("?after=now", 200, nil), ("?limit=0", 400, "request.invalid"), ("?limit=1001", 400, "request.invalid"),
-            ("?limit=ten", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
+            ("?limit=ten", 400, "request.invalid"), ("?limit=%2B5", 400, "request.invalid"),
+            ("?limit=005", 400, "request.invalid"), ("?%61fter=1-2&l%69mit=1", 200, nil),
+            ("?limit=1&l%69mit=1", 400, "request.invalid"), ("?limit=", 400, "request.invalid"),
             ("?after=", 400, "cursor.invalid"), ("?after=42", 400, "cursor.invalid"),
             ("?after=%zz", 400, "cursor.invalid"), ("?after=snapshot", 400, "op.unsupported"),
             ("?", 200, nil), ("?&after=start&", 200, nil), ("?cursor=1-1", 400, "request.invalid"),

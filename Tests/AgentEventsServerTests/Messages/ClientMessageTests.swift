@@ -41,6 +41,18 @@ struct ClientMessageTests {
             ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", snapshot: .atStart)))
         ),
         (
+            #"{"op":"subscribe","thread_id":"t_7","snapshot":true}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", snapshot: .atStart)))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","after":"now","snapshot":true}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", snapshot: .atStart)))
+        ),
+        (
+            #"{"op":"subscribe","thread_id":"t_7","consumer":"phone","snapshot":true}"#,
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", consumer: "phone", snapshot: .onReset)))
+        ),
+        (
             #"{"op":"subscribe","thread_id":"t_7","after":"start","snapshot":true,"merge":false}"#,
             ClientMessage(
                 .subscribe(SubscribeRequest(thread: "t_7", start: .start, snapshot: .onReset, merges: false)))

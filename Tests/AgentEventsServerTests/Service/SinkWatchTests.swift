@@ -70,7 +70,8 @@ struct SinkWatchTests {
             SinkNotice(
                 sink: "webhook",
                 kind: .setAside(
-                    thread: "t_1", EventID(generation: 1, sequence: 4), attempts: 20, refused as any Error)))
+                    thread: "t_1", EventID(generation: 1, sequence: 4), attempts: 20, isKept: true, refused as any Error
+                )))
         watch.note(SinkNotice(sink: "webhook", kind: .stopped(gone)))
         watch.note(SinkNotice(sink: "webhook", kind: .failed(SinkError(.offsetUnknown, "x"))))
         let found = lines.all

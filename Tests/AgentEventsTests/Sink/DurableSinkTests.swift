@@ -149,6 +149,69 @@ struct DurableSinkTests {
         }
     }
 
+    /// The first event that a sink is given ever is the bad one: that the sink takes events shows one of another thread,
+    /// which comes again in its turn. Without dead letters, it is passed over where that is asked for.
+    @Test(arguments: [true, false])
+    func aBadEventThatIsTheFirstIsSetAside(isKept: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let sink = ScriptedSink { events in
+                if events.contains(where: { $0.thread == "t_1" && $0.id.sequence == 1 }) {
+                    throw ScriptedSink.Refusal()
+                }
+            }
+            let path = folder + "/refused.ndjson"
+            var durable = DurableSink(
+                sink, startingFrom: .beginning, deadLetters: isKept ? DeadLetterFile(path: path) : nil)
+            durable.passesOverRefused = !isKept
+            durable.retry.maximumAttempts = 3
+            durable.retry.minimumSeconds = 3600
+            // Before the sink is there.
+            try await withAgentRuntime(log: log) { runtime in
+                try await emit(1, runtime)
+                try await emit(1, to: "t_2", runtime)
+            }
+            log.close()
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick(LeapingClock())) { runtime in
+                try await emit(1, to: "t_last", runtime)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].setAsideCount == 1)
+            }
+            let all = try await allEvents(in: log)
+            let other = try #require(all.first { $0.thread == "t_2" })
+            #expect(sink.taken.map(\.id) == [other.id] + all.dropFirst().map(\.id))
+            #expect(FileManager.default.fileExists(atPath: path) == isKept)
+        }
+    }
+
+    /// No event of another thread is taken either: the sink is out of order, and no event is to blame.
+    @Test func anOutageFromTheStartSetsNothingAsideWithOtherThreadsThere() async throws {
+        try await withTemporaryFolder { folder in
+            let log = InMemoryEventLog()
+            let refusals = Mutex(300)
+            let sink = ScriptedSink { _ in
+                let refuses = refusals.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+                if refuses { throw ScriptedSink.Refusal() }
+            }
+            let path = folder + "/refused.ndjson"
+            let durable = DurableSink(sink, startingFrom: .beginning, deadLetters: DeadLetterFile(path: path))
+            try await withAgentRuntime(log: log) { runtime in
+                for number in 1...6 { try await emit(1, to: ThreadID("t_\(number)"), runtime) }
+            }
+            log.close()
+            try await withAgentRuntime(log: log, sinks: [durable], configuration: quick(LeapingClock())) { runtime in
+                try await emit(1, to: "t_last", runtime)
+                try await runtime.flushSinks()
+                #expect(runtime.sinkStates[0].setAsideCount == 0)
+            }
+            #expect(Set(sink.taken) == Set(try await allEvents(in: log)))
+            #expect(!FileManager.default.fileExists(atPath: path))
+        }
+    }
+
     /// A receiver that is being deployed refuses everything alike: for days, and no event is to blame.
     @Test(arguments: [true, false])
     func anOutageSetsNothingAsideHoweverLongItLasts(hasTakenSomething: Bool) async throws {

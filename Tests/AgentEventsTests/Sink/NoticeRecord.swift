@@ -13,7 +13,7 @@ final class NoticeRecord: SinkObserver {
             switch notice.kind {
             case .refused(let failures, _, _): "refused \(failures)"
             case .recovered(let failures): "recovered \(failures)"
-            case .setAside(_, let event, _, _): "set aside \(event.sequence)"
+            case .setAside(_, let event, _, _, _): "set aside \(event.sequence)"
             case .stopped: "stopped"
             case .failed: "failed"
             }

@@ -18,6 +18,7 @@ struct NearestNameTests {
             ("user", emit, "user_id"), ("userId", emit, "user_id"), ("content", message, "text"),
             ("message", message, "text"), ("txt", message, "text"), ("agnet", message, "agent"),
             ("attachments", message, "data"), ("callId", call, "call_id"), ("args", call, "arguments"),
+            ("id", ["op", "req", "thread_id", "cursor"], "cursor"), ("id", subscribe, "req"), ("type", subscribe, nil),
             ("colour", subscribe, nil), ("x", message, nil), ("", message, nil), ("é", message, nil),
             (String(repeating: "a", count: 10_000), message, nil), ("after", [], nil),
         ] as [(String, [String], String?)])
