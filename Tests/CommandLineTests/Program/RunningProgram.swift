@@ -16,23 +16,16 @@ struct RunningProgram: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let record = record
         let started = try Self.starting.withLock { _ in
-            let process = Process()
-            process.executableURL = Program.url
-            process.arguments = arguments
             let input = Self.pipe()
             let output = Self.pipe()
             let error = Self.pipe()
-            process.standardInput = input
-            process.standardOutput = output
-            process.standardError = error
-            process.terminationHandler = { process in
-                let status = process.terminationStatus
+            let process = try ChildProcess(Program.url, arguments, input: input, output: output, error: error) {
+                status in
                 record.change { $0.status = status }
             }
-            try process.run()
             Self.follow(output, record) { $0.output.append($1) }
             Self.follow(error, record) { $0.error.append($1) }
-            return (input.fileHandleForWriting, process.processIdentifier)
+            return (input.fileHandleForWriting, process.identifier)
         }
         (input, processIdentifier) = started
     }
