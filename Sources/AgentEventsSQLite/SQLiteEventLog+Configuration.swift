@@ -1,5 +1,4 @@
 package import AgentEvents
-import Foundation
 
 extension SQLiteEventLog {
     /// What a commit survives once it is acknowledged.
@@ -34,14 +33,22 @@ extension SQLiteEventLog {
         package var inlineReadCount = 16
         /// Where the generation of each opening comes from.
         package var generations = GenerationSource.system
+        /// The time since an arbitrary moment.
+        package var monotonicNow = Environment.system.monotonicNow
         /// The wall clock.
-        package var now: @Sendable () -> Timestamp = {
-            Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
-        }
+        package var now: @Sendable () -> Timestamp = Environment.system.wallClock.now
 
         /// - Parameter durability: what a commit survives once it is acknowledged.
         public init(durability: Durability = .process) {
             self.durability = durability
+        }
+
+        /// A configuration with the clocks and the random numbers of an environment.
+        package init(durability: Durability = .process, environment: Environment) {
+            self.durability = durability
+            generations = GenerationSource(in: environment)
+            monotonicNow = environment.monotonicNow
+            now = environment.wallClock.now
         }
     }
 }

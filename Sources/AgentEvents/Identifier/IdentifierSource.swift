@@ -1,5 +1,8 @@
 /// Where a runtime takes the ids that it makes: of runs, calls, messages and thoughts. Tests give their own.
 public struct IdentifierSource: Sendable {
+    /// Crockford's base 32.
+    private static let digits = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+
     private let make: @Sendable (_ prefix: String) -> IdentifierText
 
     /// - Parameter make: returns an id that was never returned before. The prefix names the kind (`r`, `c`, `m`, `th`,
@@ -9,12 +12,17 @@ public struct IdentifierSource: Sendable {
     /// Ids that sort by the time at which they were made: a prefix, 48 bits of milliseconds and 80 random bits in
     /// Crockford's base 32 (the layout of a ULID).
     public static func timeSorted(clock: WallClock = .system) -> IdentifierSource {
+        var environment = Environment.system
+        environment.wallClock = clock
+        return timeSorted(in: environment)
+    }
+
+    /// As ``timeSorted(clock:)``, with the time and the random numbers of an environment.
+    package static func timeSorted(in environment: Environment) -> IdentifierSource {
         IdentifierSource { prefix in
-            var generator = SystemRandomNumberGenerator()
-            let time = UInt64(clamping: clock.now().milliseconds) & 0xFFFF_FFFF_FFFF
-            let random = UInt128(generator.next()) << 16 | UInt128(UInt16.random(in: .min ... .max, using: &generator))
+            let time = UInt64(clamping: environment.wallClock.now().milliseconds) & 0xFFFF_FFFF_FFFF
+            let random = UInt128(environment.randomNumber()) << 16 | UInt128(environment.randomNumber() >> 48)
             let value = UInt128(time) << 80 | random
-            let digits = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
             let text = String(unsafeUninitializedCapacity: 26) { buffer in
                 for index in 0..<26 {
                     buffer[index] = digits[Int(truncatingIfNeeded: value >> UInt128(5 * (25 - index))) & 31]

@@ -39,7 +39,7 @@ public final class InMemoryEventLog: EventLog {
             state.generation = generations.next(after: state.generation)
             return LogOpening(
                 generation: state.generation,
-                threadsWithOpenRuns: state.events.threads.filter { !$0.value.openRuns.isEmpty }.map(\.key),
+                threadsWithOpenRuns: state.events.threadsWithOpenRuns,
                 endOffset: state.events.endOffset
             )
         }

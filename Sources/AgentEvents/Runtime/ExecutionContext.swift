@@ -11,6 +11,8 @@ public actor ExecutionContext {
 
     nonisolated let owner: ThreadOwner
     nonisolated let services: RuntimeServices
+    /// Up to where this context has offered events.
+    nonisolated let offeredPosition = OfferedPosition()
     private var machine: ThreadStateMachine
     private var lastSequence: UInt64
     private var lastTime: Timestamp
@@ -437,7 +439,9 @@ public actor ExecutionContext {
         _ offer: () throws(EventLogError) -> GroupCommit.Offer
     ) throws(AgentEventsError) -> GroupCommit.Offer {
         do throws(EventLogError) {
-            return try offer()
+            let offer = try offer()
+            offeredPosition.didOffer(upTo: offer.position)
+            return offer
         } catch {
             isRefused = true
             throw AgentEventsError(error)
@@ -491,7 +495,7 @@ public actor ExecutionContext {
     }
 
     /// The time of the next event: now, but never before the last one's.
-    private func time() -> Timestamp { max(services.configuration.clock.now(), lastTime) }
+    private func time() -> Timestamp { max(services.environment.wallClock.now(), lastTime) }
 
     private func duration(of run: RunID) -> Int64 {
         let now = time()

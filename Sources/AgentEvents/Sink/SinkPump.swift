@@ -7,6 +7,7 @@ final class SinkPump: CommitObserver {
     private let settings: SinkPumpStateMachine.Settings
     private let clock: any Clock<Duration>
     private let wallClock: WallClock
+    private let jitter: @Sendable () -> Double
     private let signal = WakeSignal()
     private let progress = SinkProgress()
 
@@ -18,6 +19,7 @@ final class SinkPump: CommitObserver {
         clock = configuration.durationClock
         wallClock = configuration.clock
         settings = durable.map(SinkPumpStateMachine.Settings.init) ?? .init(retry: configuration.sinkRetry)
+        jitter = settings.retry.jitter ?? configuration.environment.randomFraction
     }
 
     /// Looked at before anything runs.
@@ -112,7 +114,7 @@ final class SinkPump: CommitObserver {
                 let probe = try await probe(with: lastTaken, place, insteadOf: page)
                 action = machine.didProbe(probe, isStopping: Task.isCancelled)
             case .pause(let bound):
-                await pause(for: bound * settings.retry.jitter(), &refusal)
+                await pause(for: bound * jitter(), &refusal)
                 action = machine.didPause(isStopping: Task.isCancelled)
             case .pauseFor(let duration):
                 await pause(for: duration, &refusal)

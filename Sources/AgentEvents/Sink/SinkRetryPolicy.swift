@@ -14,8 +14,8 @@ public struct SinkRetryPolicy: Sendable {
     public var firstPauseSeconds: Double = 0.05
     /// The largest bound of a pause, in seconds. Default: 5.
     public var longestPauseSeconds: Double = 5
-    /// Which part of its bound a pause takes, from 0 to 1; asked for each pause. Default: evenly random.
-    public var jitter: @Sendable () -> Double = { Double.random(in: 0...1) }
+    /// Which part of its bound a pause takes, from 0 to 1; asked for each pause. `nil`: evenly random. Default: `nil`.
+    public var jitter: (@Sendable () -> Double)?
 
     public init() {}
 

@@ -42,7 +42,8 @@ struct LogOpener {
                 limits: SegmentStore.Limits(
                     segmentByteCount: configuration.segmentByteCount,
                     allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
-                    now: configuration.now
+                    now: configuration.now,
+                    monotonicNow: configuration.monotonicNow
                 )
             )
             let (blocks, end) = try recovery.open()

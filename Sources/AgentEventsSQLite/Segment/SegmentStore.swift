@@ -26,12 +26,16 @@ final class SegmentStore: Sendable {
         var allocationByteCount: Int
         /// The wall clock.
         var now: @Sendable () -> Timestamp
+        /// The time since an arbitrary moment.
+        var monotonicNow: @Sendable () -> Duration
     }
 
     private let folder: SegmentFolder
     private let segmentByteCount: Int64
     private let allocationByteCount: Int
     private let now: @Sendable () -> Timestamp
+    /// The time since an arbitrary moment.
+    let monotonicNow: @Sendable () -> Duration
     let list: Mutex<SegmentList>
     private let flushed: Mutex<Flushed>
     /// Of two flushes of a file at a time, only one would get the error.
@@ -52,6 +56,7 @@ final class SegmentStore: Sendable {
         segmentByteCount = limits.segmentByteCount
         allocationByteCount = limits.allocationByteCount
         now = limits.now
+        monotonicNow = limits.monotonicNow
         list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
         flushed = Mutex(Flushed(end: synced))
     }
