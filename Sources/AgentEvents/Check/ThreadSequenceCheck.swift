@@ -9,6 +9,8 @@ struct ThreadSequenceCheck {
     private var machine: ThreadStateMachine
     private var place = SequencePlace()
     private var starts: [RunID: Start] = [:]
+    /// Every run that was met, but for refused starts.
+    private var met: Set<RunID> = []
     /// Ends of messages in a paused run: right when the run's failure or cancellation follows, wrong when not.
     private var suspected: [RunID: [SequenceFault]] = [:]
 
@@ -33,26 +35,27 @@ struct ThreadSequenceCheck {
             if case .agentStarted = event.payload, let run = event.run {
                 starts[run] = Start(position: position, event: event.id)
             }
+            if let run = event.run { met.insert(run) }
             machine.restore(event)
             return faults
         }
+        let draft = EventDraft(run: event.run, agent: event.agent, event.payload)
         if let run = event.run, closesWork(event.payload) {
-            if case .reject(let violation) = peek(event), violation.rule == .paused {
+            if case .reject(let violation) = check(draft, at: event.time), violation.rule == .paused {
                 suspected[run, default: []].append(fault(violation, position, event.id))
                 machine.restore(event)
                 return faults
             }
         }
-        faults += receive(
-            run: event.run, agent: event.agent, payload: event.payload, time: event.time, at: position, id: event.id)
+        faults += receive(draft, time: event.time, at: position, id: event.id)
         return faults
     }
 
     /// An event to be emitted, which has no place yet.
     mutating func receive(_ draft: EventDraft, at position: Int) -> [SequenceFault] {
         receive(
-            run: draft.run, agent: draft.agent, payload: draft.payload, time: Timestamp(milliseconds: 0), at: position,
-            id: nil)
+            EventDraft(run: draft.run, agent: draft.agent, draft.payload), time: Timestamp(milliseconds: 0),
+            at: position, id: nil)
     }
 
     /// Whether the event is of a run, or the child of one, that may have begun before the first event seen.
@@ -64,18 +67,20 @@ struct ThreadSequenceCheck {
     }
 
     private mutating func receive(
-        run: RunID?,
-        agent: AgentName?,
-        payload: EventPayload,
+        _ draft: EventDraft,
         time: Timestamp,
         at position: Int,
         id: EventID?
     ) -> [SequenceFault] {
         var faults: [SequenceFault] = []
-        switch machine.receive(run: run, agent: agent, payload: payload, at: time) {
+        let (run, payload) = (draft.run, draft.payload)
+        switch check(draft, at: time) {
+        case .lookUp:
+            preconditionFailure("a run that was not met is told to the machine as such")
         case .reject(let violation):
             faults.append(fault(violation, position, id))
         case .accept(let acceptance):
+            apply(acceptance)
             if case .agentStarted = payload, let run { starts[run] = Start(position: position, event: id) }
             if id != nil, let first = acceptance.closing.first {
                 // Where events are made these are logged before the end; a recording has them too.
@@ -125,9 +130,20 @@ struct ThreadSequenceCheck {
         }
     }
 
-    private func peek(_ event: AgentEvent) -> ThreadStateMachine.ReceiveAction {
-        var copy = machine
-        return copy.receive(run: event.run, agent: event.agent, payload: event.payload, at: event.time)
+    private func check(_ draft: EventDraft, at time: Timestamp) -> ThreadStateMachine.CheckAction {
+        let action = machine.check(draft, at: time)
+        guard case .lookUp(let run) = action else { return action }
+        return machine.check(draft, at: time, lookedUp: [run: met.contains(run)])
+    }
+
+    private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance) {
+        if case .agentStarted = acceptance.payload, let run = acceptance.run { met.insert(run) }
+        var journal = machine.journal
+        machine.apply(acceptance, &journal)
+        guard acceptance.endsRun else { return }
+        // What has ended is known here.
+        machine.didOffer(at: 0)
+        machine.forgetEndedRuns(committedThrough: 0)
     }
 
     private func fault(_ violation: OrderViolation, _ position: Int, _ id: EventID?) -> SequenceFault {

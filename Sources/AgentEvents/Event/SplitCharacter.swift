@@ -1,7 +1,7 @@
 /// The halves of characters at the ends of a fragment whose sender cuts texts between UTF-16 code units, as JavaScript does.
 ///
 /// A Swift `String` cannot hold half of a surrogate pair, so a fragment's text stands without them. Where a fragment of the
-/// same message ended with the other half, they are one character (``ThreadStateMachine/resolved(_:at:)``); a half that
+/// same message ended with the other half, they are one character (``ThreadStateMachine/check(_:host:at:lookedUp:)``); a half that
 /// finds none becomes U+FFFD.
 package struct SplitCharacter: Hashable, Sendable {
     /// The low surrogate that the fragment begins with: the second half of a character.

@@ -76,6 +76,13 @@ public final class InMemoryEventLog: EventLog {
         state.withLock { $0.events.threads[thread]?.record }
     }
 
+    public func startedRuns(
+        among runs: Set<RunID>,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> Set<RunID> {
+        state.withLock { state in runs.filter { state.events.threads[thread]?.hasStarted($0) ?? false } }
+    }
+
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         let now = clock.now()
         return state.withLock { $0.keys.request(with: key, in: thread, at: now) }

@@ -4,7 +4,7 @@
 struct ClosingSequence {
     /// A run on the way from the one that ends to the innermost open item.
     private struct Level {
-        var machine: RunStateMachine
+        let machine: RunStateMachine
         /// What is still open in it; the first element is closed next.
         var open: ArraySlice<OpenItem>
         /// What `agent_cancelled` says of its child runs.
@@ -43,9 +43,8 @@ struct ClosingSequence {
 
     /// Goes on with what is open in a child run.
     mutating func enter(_ child: RunStateMachine) {
-        var machine = child
-        let open = machine.end()
-        levels.append(Level(machine: machine, open: open[...], reasonOfChildren: "parent run cancelled"))
+        levels.append(
+            Level(machine: child, open: child.openFromTheTop[...], reasonOfChildren: "parent run cancelled"))
     }
 
     private mutating func closeLevel() {

@@ -6,10 +6,25 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
         var item: Item
     }
 
+    /// What closing an item took away, so that it can be undone.
+    struct Closing: Sendable {
+        /// The item, if it was open.
+        var entry: Entry?
+        /// The id that is forgotten for it.
+        var forgotten: ID?
+    }
+
     /// The open items. A value may be changed in place; items come by
     /// ``open(_:as:ordinal:)`` and go by ``close(_:)`` or ``release(_:)``.
     var entries: [ID: Entry] = [:]
     private var closed: Set<ID> = []
+    /// The ids of ``closed`` in the order in which they came; once it is full, the oldest is at ``oldest``.
+    private var order: [ID] = []
+    private var oldest = 0
+
+    /// How many closed ids a run remembers of each kind: the latest. An older one may be used again, so that a run that goes
+    /// on for months does not grow without a bound.
+    static var closedLimit: Int { 16_384 }
 
     var isEmpty: Bool { entries.isEmpty }
 
@@ -26,11 +41,35 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
     }
 
     /// Ends an item; its id may be used again.
-    mutating func release(_ id: ID) { entries.removeValue(forKey: id) }
+    ///
+    /// - Returns: the item; `nil` when it was not open.
+    mutating func release(_ id: ID) -> Entry? { entries.removeValue(forKey: id) }
 
     /// Ends an item, whether it was open or not; its id is used from now on.
-    mutating func close(_ id: ID) {
-        entries.removeValue(forKey: id)
-        closed.insert(id)
+    mutating func close(_ id: ID) -> Closing {
+        let entry = entries.removeValue(forKey: id)
+        guard closed.insert(id).inserted else { return Closing(entry: entry, forgotten: nil) }
+        guard order.count == Self.closedLimit else {
+            order.append(id)
+            return Closing(entry: entry, forgotten: nil)
+        }
+        let forgotten = order[oldest]
+        closed.remove(forgotten)
+        order[oldest] = id
+        oldest = (oldest + 1) % Self.closedLimit
+        return Closing(entry: entry, forgotten: forgotten)
+    }
+
+    /// Takes back the last ``close(_:)``, whose id was not used before.
+    mutating func undoClose(_ id: ID, _ closing: Closing) {
+        closed.remove(id)
+        if let forgotten = closing.forgotten {
+            oldest = (oldest + Self.closedLimit - 1) % Self.closedLimit
+            order[oldest] = forgotten
+            closed.insert(forgotten)
+        } else {
+            order.removeLast()
+        }
+        if let entry = closing.entry { entries[id] = entry }
     }
 }

@@ -1,7 +1,7 @@
 /// What is open in a run, and which of the run's ids are used.
 ///
 /// The open items of all kinds form one stack, in the order in which they were opened. They may end in any order; only
-/// the end of the run closes them from the top.
+/// the end of the run closes them from the top. Each change says how it is undone, in the reverse order of the changes.
 struct OpenWork: Hashable, Sendable {
     private(set) var calls = ItemLedger<CallID, OpenCall>()
     private(set) var messages = ItemLedger<MessageID, OpenMessage>()
@@ -11,6 +11,19 @@ struct OpenWork: Hashable, Sendable {
     /// The child runs that are open, with their ordinals.
     private var children: [RunID: Int] = [:]
     private var nextOrdinal = 0
+
+    /// How a change is taken back.
+    enum Undo: Sendable {
+        case nothing
+        case openedCall(CallID)
+        indirect case closedCall(CallID, ItemLedger<CallID, OpenCall>.Entry)
+        case openedMessage(MessageID)
+        case fragment(MessageID, OpenMessage.Mark)
+        indirect case closedMessage(MessageID, ItemLedger<MessageID, OpenMessage>.Closing)
+        case openedApproval(ApprovalID)
+        indirect case closedApproval(
+            ApprovalID, ItemLedger<ApprovalID, OpenApproval>.Closing, forgottenExpiration: Timestamp?)
+    }
 
     /// Whether nothing is open.
     var isEmpty: Bool { calls.isEmpty && messages.isEmpty && approvals.isEmpty && children.isEmpty }
@@ -34,66 +47,136 @@ struct OpenWork: Hashable, Sendable {
         return items.map(\.item)
     }
 
-    mutating func openCall(_ call: CallID, tool: ToolName, at time: Timestamp) {
-        calls.open(call, as: OpenCall(tool: tool, time: time), ordinal: takeOrdinal())
-    }
+    // MARK: Fragments
 
-    /// Ends a call. Its id is not kept: providers use it again for another call.
-    mutating func closeCall(_ call: CallID) { calls.release(call) }
-
-    /// What became of a fragment. Unless it was appended, nothing changed.
-    enum AppendResult {
-        case appended
+    /// What a message says to a fragment.
+    enum FragmentCheck {
+        /// - Parameter byteCount: how long the fragment is, in bytes as it stands in JSON.
+        case fits(byteCount: Int)
         /// The message is completed.
         case closed
         /// The text would be longer than the maximum.
         case tooLong
     }
 
-    /// Adds a fragment to a message, opening it with the first one.
+    /// Whether a message may take a fragment; the first one opens it.
     ///
     /// - Parameters:
     ///   - half: the first half of a character, with which the fragment ended.
     ///   - maximumByteCount: the longest text, in bytes as it stands in JSON.
-    mutating func append(
+    func check(
         _ fragment: String,
-        half: UInt16? = nil,
-        to message: MessageID,
+        half: UInt16?,
+        of message: MessageID,
         maximumByteCount: Int
-    ) -> AppendResult {
-        // One look-up for the fragments after the first, and the text grows in place.
-        guard let index = messages.entries.index(forKey: message) else {
+    ) -> FragmentCheck {
+        let byteCount = JSONWriter.escapedByteCount(of: fragment)
+        let fits: Bool
+        if let index = messages.entries.index(forKey: message) {
+            fits = messages.entries.values[index].item.fits(byteCount, half: half, maximumByteCount: maximumByteCount)
+        } else {
             guard !messages.isClosed(message) else { return .closed }
-            var opened = OpenMessage()
-            guard opened.append(fragment, half: half, maximumByteCount: maximumByteCount) else { return .tooLong }
-            messages.open(message, as: opened, ordinal: takeOrdinal())
-            return .appended
+            fits = OpenMessage().fits(byteCount, half: half, maximumByteCount: maximumByteCount)
         }
-        return messages.entries.values[index].item.append(fragment, half: half, maximumByteCount: maximumByteCount)
-            ? .appended : .tooLong
+        return fits ? .fits(byteCount: byteCount) : .tooLong
     }
 
-    mutating func closeMessage(_ message: MessageID) { messages.close(message) }
+    /// Adds a fragment to a message, opening it with the first one. A completed message stays as it is.
+    ///
+    /// - Parameters:
+    ///   - byteCount: how long the fragment is, in bytes as it stands in JSON.
+    ///   - half: the first half of a character, with which the fragment ended.
+    mutating func append(_ fragment: String, byteCount: Int, half: UInt16?, to message: MessageID) -> Undo {
+        // One look-up for the fragments after the first, and the text grows in place.
+        guard let index = messages.entries.index(forKey: message) else {
+            guard !messages.isClosed(message) else { return .nothing }
+            var opened = OpenMessage()
+            _ = opened.append(fragment, byteCount: byteCount, half: half)
+            messages.open(message, as: opened, ordinal: takeOrdinal())
+            return .openedMessage(message)
+        }
+        let mark = messages.entries.values[index].item.append(fragment, byteCount: byteCount, half: half)
+        return .fragment(message, mark)
+    }
 
-    mutating func openApproval(_ requested: ApprovalRequested) {
+    // MARK: Other changes
+
+    mutating func openCall(_ call: CallID, tool: ToolName, at time: Timestamp) -> Undo {
+        calls.open(call, as: OpenCall(tool: tool, time: time), ordinal: takeOrdinal())
+        return .openedCall(call)
+    }
+
+    /// Ends a call. Its id is not kept: providers use it again for another call.
+    mutating func closeCall(_ call: CallID) -> Undo {
+        calls.release(call).map { .closedCall(call, $0) } ?? .nothing
+    }
+
+    mutating func closeMessage(_ message: MessageID) -> Undo {
+        .closedMessage(message, messages.close(message))
+    }
+
+    mutating func openApproval(_ requested: ApprovalRequested) -> Undo {
         approvals.open(
             requested.approval, as: OpenApproval(call: requested.call, expiresAt: requested.expiresAt),
             ordinal: takeOrdinal())
+        return .openedApproval(requested.approval)
     }
 
-    mutating func closeApproval(_ resolved: ApprovalResolved) {
-        if resolved.decision == .expired, let time = approvals[resolved.approval]?.expiresAt {
+    mutating func closeApproval(_ resolved: ApprovalResolved) -> Undo {
+        let closing = approvals.close(resolved.approval)
+        if resolved.decision == .expired, let time = closing.entry?.item.expiresAt {
             expirations[resolved.approval] = time
         }
-        approvals.close(resolved.approval)
+        let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
+        return .closedApproval(resolved.approval, closing, forgottenExpiration: forgotten)
     }
 
     mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }
 
-    mutating func closeChild(_ run: RunID) { children.removeValue(forKey: run) }
+    /// - Returns: the place that the child had; `nil` when it was not open.
+    mutating func closeChild(_ run: RunID) -> Int? { children.removeValue(forKey: run) }
 
     private mutating func takeOrdinal() -> Int {
         defer { nextOrdinal += 1 }
         return nextOrdinal
     }
+
+    // MARK: Undoing
+
+    /// Takes back the last change that was not taken back.
+    mutating func undo(_ change: Undo) {
+        switch change {
+        case .nothing:
+            break
+        case .openedCall(let call):
+            _ = calls.release(call)
+            nextOrdinal -= 1
+        case .closedCall(let call, let entry):
+            calls.entries[call] = entry
+        case .openedMessage(let message):
+            _ = messages.release(message)
+            nextOrdinal -= 1
+        case .fragment(let message, let mark):
+            guard let index = messages.entries.index(forKey: message) else { break }
+            messages.entries.values[index].item.truncate(to: mark)
+        case .closedMessage(let message, let closing):
+            messages.undoClose(message, closing)
+        case .openedApproval(let approval):
+            _ = approvals.release(approval)
+            nextOrdinal -= 1
+        case .closedApproval(let approval, let closing, let forgottenExpiration):
+            approvals.undoClose(approval, closing)
+            expirations[approval] = nil
+            if let forgotten = closing.forgotten { expirations[forgotten] = forgottenExpiration }
+        }
+    }
+
+    /// Takes back ``openChild(_:)``.
+    mutating func undoOpenChild(_ run: RunID) {
+        children[run] = nil
+        nextOrdinal -= 1
+    }
+
+    /// Takes back ``closeChild(_:)``, which returned a place.
+    mutating func undoCloseChild(_ run: RunID, _ ordinal: Int) { children[run] = ordinal }
 }

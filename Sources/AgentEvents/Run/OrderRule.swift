@@ -3,7 +3,7 @@
 public enum OrderRule: String, CaseIterable, Sendable {
     /// A run's first event is `agent_started`.
     case notStarted = "order.not_started"
-    /// A run has one `agent_started`, and its id is never used twice in a thread.
+    /// A run has one `agent_started`, and its id is never used twice among the events of a thread that can be read.
     case alreadyStarted = "order.already_started"
     /// Nothing follows a run's terminal event.
     case alreadyEnded = "order.already_ended"
@@ -11,11 +11,11 @@ public enum OrderRule: String, CaseIterable, Sendable {
     case callReused = "order.call_reused"
     /// Progress, completion and whatever refers to a call name an open one, and the same tool.
     case callNotOpen = "order.call_not_open"
-    /// No fragment after `message_completed`; a message id is not reopened.
+    /// No fragment after `message_completed`; a message id is not reopened. A run remembers the latest 16 384.
     case messageClosed = "order.message_closed"
     /// An approval that is resolved is open, and has not expired.
     case approvalNotOpen = "order.approval_not_open"
-    /// An approval id is new in its run.
+    /// An approval id is new in its run, which remembers the latest 16 384.
     case approvalReused = "order.approval_reused"
     /// A run does not complete while a call, message, approval or child run is open.
     case workOpen = "order.work_open"

@@ -4,7 +4,7 @@ extension RunStateMachine {
     /// At most so many open items are listed by name.
     private static let maximumListedItems = 20
 
-    func reject(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> ReceiveAction {
+    func reject(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> CheckAction {
         .reject(violation(payload, rule, problem))
     }
 
@@ -19,31 +19,31 @@ extension RunStateMachine {
         )
     }
 
-    func rejectAgent(_ agent: AgentName, _ payload: EventPayload) -> ReceiveAction {
+    func rejectAgent(_ agent: AgentName, _ payload: EventPayload) -> CheckAction {
         reject(payload, .agentMismatch, "the event names the agent \(agent), the run is one of \(self.agent ?? agent)")
     }
 
-    func rejectSecondStart(_ payload: EventPayload) -> ReceiveAction {
+    func rejectSecondStart(_ payload: EventPayload) -> CheckAction {
         reject(payload, .alreadyStarted, "a run of this id has started before, a run id is used once in a thread")
     }
 
-    func rejectCall(_ call: CallID, _ payload: EventPayload) -> ReceiveAction {
+    func rejectCall(_ call: CallID, _ payload: EventPayload) -> CheckAction {
         reject(payload, .callNotOpen, "call \(call) is not open")
     }
 
     /// - Parameter time: when the approval expired; `nil` when it did not.
-    func rejectApproval(_ approval: ApprovalID, expired time: Timestamp?, _ payload: EventPayload) -> ReceiveAction {
+    func rejectApproval(_ approval: ApprovalID, expired time: Timestamp?, _ payload: EventPayload) -> CheckAction {
         guard let time else { return reject(payload, .approvalNotOpen, "approval \(approval) is not open") }
         return reject(
             payload, .approvalNotOpen,
             "approval \(approval) is not open: it expired at \(time.rfc3339), an answer comes before that")
     }
 
-    func rejectClosedMessage(_ message: MessageID, _ payload: EventPayload) -> ReceiveAction {
+    func rejectClosedMessage(_ message: MessageID, _ payload: EventPayload) -> CheckAction {
         reject(payload, .messageClosed, "message \(message) is completed and is not reopened")
     }
 
-    func rejectLongMessage(_ message: MessageID, _ payload: EventPayload) -> ReceiveAction {
+    func rejectLongMessage(_ message: MessageID, _ payload: EventPayload) -> CheckAction {
         reject(
             payload,
             .messageTooLong,

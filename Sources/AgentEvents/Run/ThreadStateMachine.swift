@@ -1,68 +1,24 @@
-/// The order of a thread's events: the runs that are open, how they hang together, and the run ids that are used.
+/// The order of a thread's events: the runs that are open, and how they hang together.
 ///
-/// It decides and changes itself, and nothing else: no clock, no ids made up, no input or output. A rejected event
-/// leaves it as it was (I4).
+/// An event goes through in three steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
+/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as the
+/// journal is there: where a later event of the same emission is refused, the thread is as it was before the first (I4).
+///
+/// ```
+///                  ┌── reject
+/// draft ── check ──┼── lookUp: the log says whether the run was there before, then check again
+///                  └── accept ── (encode) ── apply ──┬── offered: the journal is dropped
+///                                                    └── refused later: rollBack
+/// ```
+///
+/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it. There
+/// is no clock here, no ids made up, no input or output.
 package struct ThreadStateMachine: Sendable {
-    package enum ReceiveAction: Hashable, Sendable {
-        case accept(Acceptance)
-        case reject(OrderViolation)
-    }
-
-    /// What is to be logged for an accepted event.
-    package struct Acceptance: Hashable, Sendable {
-        /// Events that close what is open, to be logged before the accepted event, in this order: innermost first.
-        /// Empty for all types but `agent_failed` and `agent_cancelled`.
-        package var closing: [ClosingEvent]
-        /// The agent of the run the event belongs to; `nil` for an event of the thread.
-        package var agent: AgentName?
-
-        package init(closing: [ClosingEvent], agent: AgentName?) {
-            self.closing = closing
-            self.agent = agent
-        }
-    }
-
-    /// An event that ends something because the run around it ends.
-    package struct ClosingEvent: Hashable, Sendable {
-        package var run: RunID
-        package var agent: AgentName
-        package var payload: EventPayload
-
-        package init(run: RunID, agent: AgentName, payload: EventPayload) {
-            self.run = run
-            self.agent = agent
-            self.payload = payload
-        }
-    }
-
-    private struct Entry: Sendable, Equatable {
-        /// Its place in the order in which runs started.
-        var ordinal: Int
-        let host: RunHost
-        /// How long nothing may come for the tree of runs that it is in, in milliseconds; `nil` for as long as it likes.
-        let idleMilliseconds: Int64?
-        var machine: RunStateMachine
-        /// When the last event of the run was, or of a child run that has ended.
-        var lastTime: Timestamp
-
-        mutating func receive(
-            _ payload: EventPayload,
-            half: UInt16?,
-            agent: AgentName?,
-            at time: Timestamp
-        ) -> RunStateMachine.ReceiveAction {
-            let action = machine.receive(payload, half: half, agent: agent, at: time)
-            if case .reject = action { return action }
-            lastTime = time
-            return action
-        }
-    }
-
     private let policy: OrderPolicy
     private let maximumMessageByteCount: Int
     private let idleMilliseconds: Int64?
-    private var runs: [RunID: Entry] = [:]
-    private var usedRuns: Set<RunID>
+    private var runs = OpenRuns()
+    private var ended = EndedRuns()
     private var nextOrdinal = 0
     /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
     private(set) var hasHeldHalves = false
@@ -75,110 +31,90 @@ package struct ThreadStateMachine: Sendable {
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
-    ///   - usedRuns: the ids of all runs that the thread ever had, ended or not.
     ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
     ///     in JSON.
     ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of its
     ///     own; `nil` when no run is ended because nothing comes.
     package init(
         policy: OrderPolicy,
-        usedRuns: Set<RunID> = [],
         maximumMessageByteCount: Int = 960 * 1024,
         idleMilliseconds: Int64? = nil
     ) {
         self.policy = policy
-        self.usedRuns = usedRuns
         self.maximumMessageByteCount = maximumMessageByteCount
         self.idleMilliseconds = idleMilliseconds
     }
 
-    /// Decides on one event.
+    // MARK: Checking
+
+    /// Decides on one event, and changes nothing.
     ///
     /// - Parameters:
-    ///   - run: the run that the event names; `nil` for an event of the thread.
-    ///   - agent: the agent that the event names; needed with `agent_started`, and else `nil` or the run's.
-    ///   - payload: what happened, as it is to be logged (``resolved(_:at:)``).
-    ///   - half: the first half of a character, with which a `message_delta` ended.
+    ///   - draft: the event. Its agent is needed with `agent_started`, and else `nil` or the run's.
     ///   - host: who hosts the run that the event starts.
-    ///   - time: the time that the event will carry; the durations of closing events end there.
-    package mutating func receive(
-        run: RunID?,
-        agent: AgentName?,
-        payload: EventPayload,
-        half: UInt16? = nil,
+    ///   - time: the time that the event will carry; durations end there.
+    ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    package func check(
+        _ draft: EventDraft,
         host: RunHost = .process,
-        at time: Timestamp
-    ) -> ReceiveAction {
-        guard let run else { return receiveOfThread(agent: agent, payload: payload) }
-        // One look-up, and the run changes in place: this is the path of nearly every event.
-        guard let index = runs.index(forKey: run) else {
-            return receiveOfNewRun(run, agent: agent, payload: payload, host: host, at: time)
+        at time: Timestamp,
+        lookedUp: [RunID: Bool] = [:]
+    ) -> CheckAction {
+        guard let run = draft.run else { return checkOfThread(draft, host, time) }
+        // One look-up, and the run is looked at in its place: this is the path of nearly every event.
+        guard let place = runs.place(of: run) else {
+            return checkOfNewRun(run, draft, host, time, lookedUp: lookedUp)
         }
-        switch runs.values[index].receive(payload, half: half, agent: agent, at: time) {
-        case .accept(let agent):
-            if half != nil { hasHeldHalves = true }
-            noteDeadline(by: payload, ofRunAt: index, at: time)
-            return .accept(Acceptance(closing: [], agent: agent))
+        let payload = runs.resolved(draft, at: place, time: time, hasHeldHalves: hasHeldHalves)
+        switch runs.check(draft, payload, at: place, time: time) {
+        case .accept(let agent, let byteCount):
+            return .accept(
+                Acceptance(
+                    run: run, agent: agent, payload: payload, closing: [],
+                    change: .event(place: place, half: draft.halves?.start, byteCount: byteCount), host: host,
+                    time: time))
         case .end(let open):
-            let ended = runs.remove(at: index).value.machine
-            let closing = close(open, of: ended, by: payload, at: time)
-            didEnd(ended, at: time)
-            return .accept(Acceptance(closing: closing, agent: ended.agent))
+            return .accept(
+                Acceptance(
+                    run: run, agent: runs.agent(at: place), payload: payload,
+                    closing: runs.closing(open, of: run, by: payload, at: time), change: .end(place: place), host: host,
+                    time: time))
         case .reject(let violation):
             return .reject(violation)
         }
     }
 
-    private func receiveOfThread(agent: AgentName?, payload: EventPayload) -> ReceiveAction {
-        switch payload {
-        case .userMessage, .stateUpdated, .custom:
-            guard let agent else { return .accept(Acceptance(closing: [], agent: nil)) }
-            return .reject(violationOfThread(payload, .agentMismatch, "the event names the agent \(agent) but no run"))
-        case .unknown(let event):
-            let problem = "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
-            return .reject(violationOfThread(payload, .notStarted, problem))
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled:
-            let problem = "\(payload.typeName) names no run"
-            return .reject(violationOfThread(payload, .notStarted, problem))
-        }
-    }
-
-    private func violationOfThread(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> OrderViolation {
-        OrderViolation(
-            rule: rule,
-            eventType: payload.typeName,
-            run: nil,
-            state: "no run is named",
-            problem: problem,
-            legal: [EventType.userMessage, .stateUpdated, .custom].map(\.rawValue)
-        )
-    }
-
     /// An event that names a run which is not open.
-    private mutating func receiveOfNewRun(
+    private func checkOfNewRun(
         _ run: RunID,
-        agent: AgentName?,
-        payload: EventPayload,
-        host: RunHost,
-        at time: Timestamp
-    ) -> ReceiveAction {
-        var machine = RunStateMachine(
+        _ draft: EventDraft,
+        _ host: RunHost,
+        _ time: Timestamp,
+        lookedUp: [RunID: Bool]
+    ) -> CheckAction {
+        // What ended here is known here: the log may not have it yet.
+        guard let isUsed = ended.contains(run) ? true : lookedUp[run] else { return .lookUp(run) }
+        let payload = draft.payload
+        let machine = RunStateMachine(
             run: run,
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount,
-            state: usedRuns.contains(run) ? .ended : .notStarted
+            state: isUsed ? .ended : .notStarted
         )
         if case .agentStarted(let started) = payload, machine.state == .notStarted,
-            let violation = parentViolation(started, machine, payload)
+            let violation = runs.parentViolation(started, machine, payload)
         {
             return .reject(violation)
         }
-        switch machine.receive(payload, agent: agent, at: time) {
-        case .accept(let agent):
-            insert(machine, host, payload, at: time)
-            return .accept(Acceptance(closing: [], agent: agent))
+        switch machine.check(payload, agent: draft.agent, at: time) {
+        case .accept(let agent, byteCount: _):
+            guard case .agentStarted(let started) = payload, let agent else {
+                preconditionFailure("a run begins with a start, which names its agent")
+            }
+            return .accept(
+                Acceptance(
+                    run: run, agent: agent, payload: payload, closing: [], change: .start(run, agent, started),
+                    host: host, time: time))
         case .end:
             preconditionFailure("a run that is not open does not end")
         case .reject(let violation):
@@ -186,156 +122,221 @@ package struct ThreadStateMachine: Sendable {
         }
     }
 
-    /// Why a run cannot start under the parent it names; `nil` when it can, or names none.
-    private func parentViolation(
-        _ started: AgentStarted,
-        _ child: RunStateMachine,
-        _ payload: EventPayload
-    ) -> OrderViolation? {
-        guard let parentRun = started.parentRun else {
-            guard let call = started.parentCall else { return nil }
-            let problem = "the parent's call \(call) is named, but no parent run"
-            return child.violation(payload, .parentNotOpen, problem)
-        }
-        guard let parent = runs[parentRun]?.machine else {
-            return child.violation(payload, .parentNotOpen, "the parent run \(parentRun) is not open")
-        }
-        switch parent.state {
-        case .running:
-            guard let call = started.parentCall, !parent.work.calls.isOpen(call) else { return nil }
-            return child.violation(payload, .callNotOpen, "call \(call) is not open in the parent run \(parentRun)")
-        case .paused:
-            let problem = "the parent run \(parentRun) is paused, no child starts under it until it is resumed"
-            return child.violation(payload, .paused, problem)
-        case .notStarted, .ended:
-            preconditionFailure("an open run is running or paused")
+    // MARK: Applying
+
+    /// An empty journal, for an emission that begins now.
+    package var journal: Journal {
+        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline)
+    }
+
+    /// Makes the change of an event that was accepted last.
+    package mutating func apply(_ acceptance: Acceptance, _ journal: inout Journal) {
+        switch acceptance.change {
+        case .nothing:
+            break
+        case .start(let run, let agent, let started):
+            start(run, agent, started, acceptance.host, at: acceptance.time)
+            journal.append(.started(run))
+        case .event(let place, let half, let byteCount):
+            guard let run = acceptance.run else { preconditionFailure("an event at a place names its run") }
+            let payload = acceptance.payload
+            let time = acceptance.time
+            let (lastTime, undo) = runs.change(at: place) { entry in
+                precondition(entry.machine.run == run, "nothing was applied since the check")
+                defer { entry.lastTime = time }
+                return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
+            }
+            if half != nil { hasHeldHalves = true }
+            noteDeadline(by: payload, ofRunAt: place, at: time)
+            journal.append(.event(run, lastTime: lastTime, undo))
+        case .end(let place):
+            let root = runs.remove(at: place)
+            precondition(root.machine.run == acceptance.run, "nothing was applied since the check")
+            var tree = Journal.EndedTree(entries: [root])
+            for closing in acceptance.closing {
+                guard case .agentCancelled = closing.payload, let place = runs.place(of: closing.run) else { continue }
+                tree.entries.append(runs.remove(at: place))
+            }
+            for entry in tree.entries { ended.insert(entry.machine.run) }
+            tree.parent = didEnd(root.machine.run, parent: root.machine.parent, at: acceptance.time)
+            journal.append(.ended(tree))
         }
     }
 
-    private mutating func insert(
-        _ machine: RunStateMachine,
+    private mutating func start(
+        _ run: RunID,
+        _ agent: AgentName,
+        _ started: AgentStarted,
         _ host: RunHost,
-        _ payload: EventPayload,
         at time: Timestamp
     ) {
-        let parent = machine.parent.flatMap { runs.index(forKey: $0) }
-        if let parent { runs.values[parent].machine.startChild(machine.run) }
+        var machine = RunStateMachine(
+            run: run,
+            policy: policy,
+            maximumMessageByteCount: maximumMessageByteCount
+        )
+        machine.start(agent: agent, parent: started.parentRun, at: time)
+        let parent = started.parentRun.flatMap { runs.place(of: $0) }
+        if let parent { runs.change(at: parent) { $0.machine.startChild(run) } }
         // A tree of runs is as patient as its root.
-        let idleMilliseconds = parent.map { runs.values[$0].idleMilliseconds } ?? ownIdleMilliseconds(host, payload)
-        runs[machine.run] = Entry(
-            ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time)
-        usedRuns.insert(machine.run)
+        let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
+        runs.insert(
+            OpenRuns.Entry(
+                ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time))
         nextOrdinal += 1
         noteIdle(idleMilliseconds, at: time)
     }
 
     /// How long nothing may come for a root run.
-    private func ownIdleMilliseconds(_ host: RunHost, _ payload: EventPayload) -> Int64? {
+    private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted) -> Int64? {
         guard host == .outside, let idleMilliseconds else { return nil }
-        guard case .agentStarted(let started) = payload else { return idleMilliseconds }
         return started.idleTimeoutMilliseconds ?? idleMilliseconds
     }
 
     /// A run was taken away, and what was open in it.
-    private mutating func didEnd(_ ended: RunStateMachine, at time: Timestamp) {
-        guard let parent = ended.parent, let index = runs.index(forKey: parent) else {
+    ///
+    /// - Returns: how its parent was before; `nil` when it has none that is open.
+    private mutating func didEnd(_ run: RunID, parent: RunID?, at time: Timestamp) -> Journal.Parent? {
+        guard let parent, let place = runs.place(of: parent) else {
             if runs.isEmpty { deadline = Self.never }
-            return
+            return nil
         }
-        runs.values[index].machine.endChild(ended.run)
-        runs.values[index].lastTime = time
+        let before = runs.change(at: place) { entry in
+            defer { entry.lastTime = time }
+            return Journal.Parent(run: parent, lastTime: entry.lastTime, place: entry.machine.endChild(run))
+        }
         // What was open in the child may have stopped the clock.
-        noteIdle(runs.values[index].idleMilliseconds, at: time)
+        noteIdle(runs.idleMilliseconds(at: place), at: time)
+        return before
     }
 
-    /// Ends what was open in a run that has ended, child runs and what is open in them included.
-    private mutating func close(
-        _ open: [OpenItem],
-        of ended: RunStateMachine,
-        by payload: EventPayload,
-        at time: Timestamp
-    ) -> [ClosingEvent] {
-        guard !open.isEmpty else { return [] }
-        var sequence = ClosingSequence(ended: ended, open: open, by: payload, at: time)
-        while let child = sequence.nextChild() {
-            guard let machine = runs.removeValue(forKey: child)?.machine else { continue }
-            sequence.enter(machine)
-        }
-        return sequence.events
+    /// Takes back what was applied since a journal was begun.
+    package mutating func rollBack(_ journal: Journal) {
+        for undo in journal.rest.reversed() { self.undo(undo) }
+        if let first = journal.first { undo(first) }
+        nextOrdinal = journal.nextOrdinal
+        hasHeldHalves = journal.hasHeldHalves
+        deadline = journal.deadline
     }
+
+    private mutating func undo(_ undo: Journal.Undo) {
+        switch undo {
+        case .started(let run):
+            guard let place = runs.place(of: run) else { break }
+            let parent = runs.remove(at: place).machine.parent
+            guard let parent = parent.flatMap({ runs.place(of: $0) }) else { break }
+            runs.change(at: parent) { $0.machine.undoStartChild(run) }
+        case .event(let run, let lastTime, let change):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { entry in
+                entry.machine.undo(change)
+                entry.lastTime = lastTime
+            }
+        case .ended(let tree):
+            for entry in tree.entries { runs.insert(entry) }
+            ended.removeLast(tree.entries.count)
+            guard let parent = tree.parent, let place = runs.place(of: parent.run) else { break }
+            runs.change(at: place) { entry in
+                entry.lastTime = parent.lastTime
+                guard let run = tree.entries.first?.machine.run, let place = parent.place else { return }
+                entry.machine.undoEndChild(run, place)
+            }
+        }
+    }
+
+    // MARK: Rebuilding
 
     /// Replays a logged event while a thread is rebuilt.
     ///
     /// Nothing is checked, and nothing can fail: the event was accepted once. Events of runs that did not start in the
-    /// replayed part are ignored, but for their run's id, which is used.
+    /// replayed part are ignored.
     ///
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
         guard let run = event.run else { return }
-        guard let index = runs.index(forKey: run) else {
-            usedRuns.insert(run)
+        guard let place = runs.place(of: run) else {
             guard case .agentStarted(let started) = event.payload, let agent = event.agent else { return }
-            var machine = RunStateMachine(
-                run: run,
-                policy: policy,
-                maximumMessageByteCount: maximumMessageByteCount
-            )
-            machine.start(agent: agent, parent: started.parentRun, at: event.time)
-            insert(machine, host, event.payload, at: event.time)
-            return
+            return start(run, agent, started, host, at: event.time)
         }
         guard event.type?.endsRun == true else {
-            runs.values[index].machine.restore(event.payload, at: event.time)
-            runs.values[index].lastTime = event.time
-            noteDeadline(by: event.payload, ofRunAt: index, at: event.time)
-            return
+            runs.change(at: place) { entry in
+                _ = entry.machine.apply(event.payload, at: event.time)
+                entry.lastTime = event.time
+            }
+            return noteDeadline(by: event.payload, ofRunAt: place, at: event.time)
         }
-        let ended = runs.remove(at: index).value.machine
-        didEnd(ended, at: event.time)
+        let parent = runs.remove(at: place).machine.parent
+        _ = didEnd(run, parent: parent, at: event.time)
+    }
+
+    // MARK: Runs that have ended
+
+    /// The runs that have ended here and that the log might not give.
+    package var endedRuns: Set<RunID> { ended.runs }
+
+    /// What was applied is on its way into the log, and will be committed at a position.
+    package mutating func didOffer(at position: UInt64) { ended.didOffer(at: position) }
+
+    /// Forgets ended runs that the log gives.
+    ///
+    /// - Parameter position: up to where everything is committed.
+    package mutating func forgetEndedRuns(committedThrough position: UInt64) {
+        ended.forget(committedThrough: position)
+    }
+
+    /// A look-up in the log begins.
+    ///
+    /// - Parameter position: up to where everything is committed.
+    package mutating func beginLookUp(committedThrough position: UInt64) {
+        ended.beginLookUp(committedThrough: position)
+    }
+
+    /// A look-up in the log, begun at a position, has ended, and its answer was made use of.
+    package mutating func endLookUp(committedThrough position: UInt64) {
+        ended.endLookUp(committedThrough: position)
+    }
+
+    /// The runs that some events name and of which only the log can tell whether they were there.
+    package func unknownRuns(in drafts: some Sequence<EventDraft>) -> Set<RunID> {
+        var unknown: Set<RunID> = []
+        for case let run? in drafts.lazy.map(\.run) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
+        return unknown
     }
 }
 
 extension ThreadStateMachine {
     /// The open runs, in the order in which they started.
-    package var openRuns: [RunID] {
-        runs.sorted { $0.value.ordinal < $1.value.ordinal }.map(\.key)
-    }
+    package var openRuns: [RunID] { runs.inOrder.map(\.machine.run) }
 
     /// The open runs that this process hosts, in the order in which they started: each parent before its children.
-    package var openHostedRuns: [RunID] { openRuns.filter { runs[$0]?.host == .process } }
+    package var openHostedRuns: [RunID] { runs.inOrder.filter { $0.host == .process }.map(\.machine.run) }
 
     /// The open runs without an open parent, in the order in which they started.
     package var openRootRuns: [RunID] {
-        openRuns.filter { run in
-            guard let parent = runs[run]?.machine.parent else { return true }
-            return !isOpen(parent)
-        }
+        runs.inOrder.map(\.machine).filter { $0.parent.map { !isOpen($0) } ?? true }.map(\.run)
     }
 
-    package func isOpen(_ run: RunID) -> Bool { runs.index(forKey: run) != nil }
+    package func isOpen(_ run: RunID) -> Bool { runs.place(of: run) != nil }
 
     /// When an open run started; `nil` when it is not open.
-    package func startTime(of run: RunID) -> Timestamp? { runs[run]?.machine.startTime }
+    package func startTime(of run: RunID) -> Timestamp? {
+        runs.place(of: run).flatMap { runs.startTime(at: $0) }
+    }
 
     /// The agent of an open run; `nil` when it is not open.
-    package func agent(of run: RunID) -> AgentName? { runs[run]?.machine.agent }
+    package func agent(of run: RunID) -> AgentName? { runs.place(of: run).flatMap { runs.agent(at: $0) } }
 
     /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
     package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        runs[run]?.machine.work.messages[message]?.closedText
+        runs.place(of: run).flatMap { runs.message(message, at: $0)?.closedText }
     }
 
     /// Whether an open message waits with half of a character.
-    var holdsHalf: Bool {
-        runs.values.contains { $0.machine.work.messages.entries.values.contains { $0.item.half != nil } }
-    }
-
-    /// An open message; `nil` when it or the run is not open.
-    func openMessage(_ message: MessageID, in run: RunID) -> OpenMessage? { runs[run]?.machine.work.messages[message] }
+    var holdsHalf: Bool { runs.holdsHalf }
 
     /// When an open call started; `nil` when the call or the run is not open.
     package func openedTime(ofCall call: CallID, in run: RunID) -> Timestamp? {
-        runs[run]?.machine.work.calls[call]?.time
+        runs.place(of: run).flatMap { runs.call(call, at: $0)?.time }
     }
 }
 
@@ -350,38 +351,10 @@ extension ThreadStateMachine {
         case idle(root: RunID, milliseconds: Int64)
     }
 
-    /// A root run that is hosted outside, with the runs below it.
-    private struct Tree {
-        var root: RunID
-        var idleMilliseconds: Int64
-        /// When the last event of any of its runs was.
-        var lastTime: Timestamp
-        /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not run.
-        var waits: Bool
-    }
-
     /// What is overdue, approvals first. The caller logs its end at once, and asks no second time.
     package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
         guard deadline <= time else { return [] }
-        var overdue: [Overdue] = []
-        var next = Self.never
-        for run in openRuns {
-            for (approval, expiresAt) in runs[run]?.machine.work.expiringApprovals ?? [] {
-                if expiresAt <= time {
-                    overdue.append(.approval(approval, run: run))
-                } else {
-                    next = min(next, expiresAt)
-                }
-            }
-        }
-        for tree in trees where !tree.waits {
-            let end = tree.lastTime.advanced(byMilliseconds: tree.idleMilliseconds)
-            if end <= time {
-                overdue.append(.idle(root: tree.root, milliseconds: tree.idleMilliseconds))
-            } else {
-                next = min(next, end)
-            }
-        }
+        let (overdue, next) = runs.overdue(at: time)
         deadline = next
         return overdue
     }
@@ -391,46 +364,19 @@ extension ThreadStateMachine {
 
     /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
     package func isEmittedTo(since time: Timestamp) -> Bool {
-        trees.contains { !$0.waits && $0.lastTime >= time }
+        runs.trees.contains { !$0.waits && $0.lastTime >= time }
     }
 
-    /// In the order in which the roots started.
-    private var trees: [Tree] {
-        var trees: [Tree] = []
-        var places: [RunID: Int] = [:]
-        // Each parent before its children.
-        for run in openRuns {
-            guard let entry = runs[run], let idleMilliseconds = entry.idleMilliseconds else { continue }
-            let waits = entry.machine.state == .paused || !entry.machine.work.approvals.isEmpty
-            if let place = entry.machine.parent.flatMap({ places[$0] }) {
-                places[run] = place
-                trees[place].lastTime = max(trees[place].lastTime, entry.lastTime)
-                trees[place].waits = trees[place].waits || waits
-            } else {
-                places[run] = trees.count
-                trees.append(
-                    Tree(root: run, idleMilliseconds: idleMilliseconds, lastTime: entry.lastTime, waits: waits))
-            }
-        }
-        return trees
-    }
-
-    /// Takes into account what an event makes due. Most events make nothing due earlier than it was, and for these the run
-    /// is not read: that would copy it.
-    private mutating func noteDeadline(
-        by payload: EventPayload,
-        ofRunAt index: Dictionary<RunID, Entry>.Index,
-        at time: Timestamp
-    ) {
+    /// Takes into account what an event makes due. Most events make nothing due earlier than it was.
+    private mutating func noteDeadline(by payload: EventPayload, ofRunAt place: Int, at time: Timestamp) {
         switch payload {
         case .approvalRequested(let requested):
             if let expiresAt = requested.expiresAt { deadline = min(deadline, expiresAt) }
         case .approvalResolved, .agentResumed:
-            noteIdle(runs.values[index].idleMilliseconds, at: time)
+            noteIdle(runs.idleMilliseconds(at: place), at: time)
         case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress,
-            .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated,
-            .custom, .unknown:
+            .toolProgress, .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+            .stateUpdated, .custom, .unknown:
             break
         }
     }
@@ -441,27 +387,10 @@ extension ThreadStateMachine {
     }
 }
 
-extension Timestamp {
-    /// The time so much later, or the last there is.
-    fileprivate func advanced(byMilliseconds count: Int64) -> Timestamp {
-        let (sum, isOver) = milliseconds.addingReportingOverflow(count)
-        return Timestamp(milliseconds: isOver ? .max : sum)
-    }
-}
-
 extension ThreadStateMachine: Equatable {
-    /// Whether two machines decide alike from now on.
+    /// Whether two machines decide alike from now on, over the same log.
     package static func == (one: Self, other: Self) -> Bool {
-        guard one.policy == other.policy, one.maximumMessageByteCount == other.maximumMessageByteCount,
-            one.usedRuns == other.usedRuns
-        else { return false }
-        let openRuns = one.openRuns
-        return openRuns == other.openRuns
-            && openRuns.allSatisfy { run in
-                // Of their places only the order counts.
-                var entry = one.runs[run]
-                entry?.ordinal = other.runs[run]?.ordinal ?? 0
-                return entry == other.runs[run]
-            }
+        one.policy == other.policy && one.maximumMessageByteCount == other.maximumMessageByteCount
+            && one.runs == other.runs
     }
 }

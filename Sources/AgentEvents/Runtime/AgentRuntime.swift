@@ -286,15 +286,12 @@ public final class AgentRuntime: Sendable {
         try await waitForCommit(at: position)
         let owner = ThreadOwner(thread: thread, user: user)
         let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else {
-            let rebuilt = RebuiltThread(configuration)
-            return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
-        }
+        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
         guard record.user == user else { throw Self.forbidden(thread) }
-        let rebuilt = try await thrownByLog { () async throws(EventLogError) in
-            try await RebuiltThread(record, of: thread, log: log, configuration)
+        let head = try await thrownByLog { () async throws(EventLogError) in
+            try await ThreadHead(record, owner, services)
         }
-        return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
+        return ExecutionContext(head: head, services: services)
     }
 
     private static func forbidden(_ thread: ThreadID) -> AgentEventsError {

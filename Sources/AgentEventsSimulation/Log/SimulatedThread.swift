@@ -33,8 +33,11 @@ struct SimulatedThread {
         return ThreadRecord(
             user: owner.user, head: head,
             oldest: event(firstKept)?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
-            runs: runs, openRuns: openRuns)
+            openRuns: openRuns)
     }
+
+    /// Whether a run starts in the events that can be read.
+    func hasStarted(_ run: RunID) -> Bool { runs.contains(run) }
 
     func event(_ sequence: UInt64) -> StoredEvent? {
         sequence >= 1 && sequence <= head ? events[Int(sequence - 1)] : nil

@@ -53,7 +53,33 @@ extension EventPayload {
 }
 
 extension ThreadStateMachine {
-    mutating func receive(_ input: OrderInput, at milliseconds: Int64 = 0) -> ReceiveAction {
+    /// Checks an event, and applies it when it is accepted. A run that was never open here is new.
+    mutating func receive(
+        _ draft: EventDraft,
+        host: RunHost = .process,
+        at time: Timestamp,
+        lookedUp: [RunID: Bool] = [:]
+    ) -> CheckAction {
+        var action = check(draft, host: host, at: time, lookedUp: lookedUp)
+        if case .lookUp(let run) = action { action = check(draft, host: host, at: time, lookedUp: [run: false]) }
+        if case .accept(let acceptance) = action {
+            var journal = journal
+            apply(acceptance, &journal)
+        }
+        return action
+    }
+
+    mutating func receive(
+        run: RunID?,
+        agent: AgentName?,
+        payload: EventPayload,
+        host: RunHost = .process,
+        at time: Timestamp
+    ) -> CheckAction {
+        receive(EventDraft(run: run, agent: agent, payload), host: host, at: time)
+    }
+
+    mutating func receive(_ input: OrderInput, at milliseconds: Int64 = 0) -> CheckAction {
         receive(
             run: input.run,
             agent: input.agent,
@@ -63,7 +89,7 @@ extension ThreadStateMachine {
     }
 
     /// A short form for events that name no agent.
-    mutating func receive(_ run: RunID?, _ payload: EventPayload, at milliseconds: Int64 = 0) -> ReceiveAction {
+    mutating func receive(_ run: RunID?, _ payload: EventPayload, at milliseconds: Int64 = 0) -> CheckAction {
         receive(OrderInput(run, payload), at: milliseconds)
     }
 
@@ -73,18 +99,18 @@ extension ThreadStateMachine {
         parent: RunID? = nil,
         call: CallID? = nil,
         at milliseconds: Int64 = 0
-    ) -> ReceiveAction {
+    ) -> CheckAction {
         receive(OrderInput(run, agent: agent, .start(parent: parent, call: call)), at: milliseconds)
     }
 }
 
-extension ThreadStateMachine.ReceiveAction {
+extension ThreadStateMachine.CheckAction {
     /// The rule that was broken; `nil` when the event was accepted.
     var rule: OrderRule? { violation?.rule }
 
     var violation: OrderViolation? {
         switch self {
-        case .accept: nil
+        case .accept, .lookUp: nil
         case .reject(let violation): violation
         }
     }
@@ -92,7 +118,7 @@ extension ThreadStateMachine.ReceiveAction {
     var acceptance: ThreadStateMachine.Acceptance? {
         switch self {
         case .accept(let acceptance): acceptance
-        case .reject: nil
+        case .reject, .lookUp: nil
         }
     }
 }

@@ -179,11 +179,20 @@ import Testing
     }
 
     @Test func usedRunOfAnEarlierTimeIsNotStartedAgain() {
-        var machine = ThreadStateMachine(policy: .standard, usedRuns: ["r_1"])
-        #expect(machine.start("r_1").rule == .alreadyStarted)
-        #expect(machine.receive("r_1", .think).rule == .alreadyEnded)
-        #expect(machine.receive("r_2", .think).rule == .notStarted)
-        #expect(machine.start("r_2").rule == nil)
+        let machine = ThreadStateMachine(policy: .standard)
+        let time = Timestamp(milliseconds: 0)
+        let lookedUp: [RunID: Bool] = ["r_1": true, "r_2": false]
+        func rule(_ run: RunID, _ payload: EventPayload) -> OrderRule? {
+            machine.check(EventDraft(run: run, agent: "guide", payload), at: time, lookedUp: lookedUp).rule
+        }
+        #expect(rule("r_1", .start()) == .alreadyStarted)
+        #expect(rule("r_1", .think) == .alreadyEnded)
+        #expect(rule("r_2", .think) == .notStarted)
+        #expect(rule("r_2", .start()) == nil)
+        // Of the others only the log can tell.
+        for payload in [EventPayload.start(), .think, .complete, .userMessage] {
+            #expect(machine.check(EventDraft(run: "r_3", payload), at: time, lookedUp: lookedUp) == .lookUp("r_3"))
+        }
     }
 
     /// Providers number the calls of each answer from 0, or have one id for all.

@@ -92,7 +92,7 @@ import Testing
             #expect(action.rule == rule)
             #expect(changed == machine)
             if let acceptance = action.acceptance {
-                #expect(acceptance == ThreadStateMachine.Acceptance(closing: [], agent: nil))
+                #expect(acceptance.closing.isEmpty && acceptance.agent == nil && acceptance.run == nil)
             }
             if let violation = action.violation {
                 #expect(violation.run == nil)

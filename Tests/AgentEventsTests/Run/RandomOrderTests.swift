@@ -59,12 +59,10 @@ import Testing
                 append(event, machine.receive(event.input, at: time), to: &log)
                 guard time.isMultiple(of: 4) else { continue }
 
-                // A log gives the ids of all runs, and the events from the start of the oldest open run on.
-                let usedRuns = Set(log.compactMap(\.run))
+                // A log gives the events from the start of the oldest open run on.
                 let firstOpen = log.firstIndex { $0.type == .agentStarted && $0.run.map(machine.isOpen) == true }
                 var fromTheTail = ThreadStateMachine(
                     policy: policy,
-                    usedRuns: usedRuns,
                     maximumMessageByteCount: Self.maximumLength
                 )
                 for event in log[(firstOpen ?? log.endIndex)...] { fromTheTail.restore(event) }
@@ -84,7 +82,7 @@ import Testing
     /// Logs what a machine accepted, as an execution context does.
     private func append(
         _ event: ModelEvent,
-        _ action: ThreadStateMachine.ReceiveAction,
+        _ action: ThreadStateMachine.CheckAction,
         to log: inout [AgentEvent]
     ) {
         guard let acceptance = action.acceptance else { return }
@@ -104,12 +102,14 @@ import Testing
     }
 
     private func agrees(
-        _ action: ThreadStateMachine.ReceiveAction,
+        _ action: ThreadStateMachine.CheckAction,
         rule: OrderRule?,
         closing: ArraySlice<OrderModel.Logged>,
         agent: Int?
     ) -> Bool {
         switch action {
+        case .lookUp:
+            return false
         case .reject(let violation):
             return violation.rule == rule
         case .accept(let acceptance):

@@ -18,10 +18,8 @@ import Testing
         mutating func emit(_ json: String, message: String = "m_1") throws -> OrderRule? {
             let text = #"{"type":"message_delta","run_id":"r_1","data":{"message_id":"\#(message)","text":"\#(json)"}}"#
             let draft = try EventDecoder.decodeDraft(JSONValue(parsing: Array(text.utf8)), path: "$", thread: "t_1")
-            let payload = machine.resolved(draft, at: Timestamp(milliseconds: 1))
-            let action = machine.receive(
-                run: draft.run, agent: nil, payload: payload, half: draft.halves?.start, at: Timestamp(milliseconds: 1))
-            if case .messageDelta(let delta) = payload, action.rule == nil { texts.append(delta.text) }
+            let action = machine.receive(draft, at: Timestamp(milliseconds: 1))
+            if case .messageDelta(let delta) = action.acceptance?.payload { texts.append(delta.text) }
             return action.rule
         }
 
