@@ -10,32 +10,32 @@
 /// for (index, event) in events.enumerated() { faults += check.receive(event, at: index) }
 /// faults += check.finish()
 /// ```
-public struct EventSequenceCheck: Sendable {
+package struct EventSequenceCheck: Sendable {
     private let policy: OrderPolicy
     private var threads: [ThreadID: ThreadSequenceCheck] = [:]
     /// In the order in which they appeared.
     private var order: [ThreadID] = []
 
     /// - Parameter policy: how strictly the order of runs is checked.
-    public init(policy: OrderPolicy = .standard) { self.policy = policy }
+    package init(policy: OrderPolicy = .standard) { self.policy = policy }
 
     /// In how many threads there were events.
-    public var threadCount: Int { order.count }
+    package var threadCount: Int { order.count }
     /// How many runs were started.
-    public var runCount: Int { threads.values.reduce(0) { $0 + $1.runCount } }
+    package var runCount: Int { threads.values.reduce(0) { $0 + $1.runCount } }
 
     /// The next committed event.
     ///
     /// - Parameter position: where it is, for the faults: a line, an index.
     /// - Returns: what is wrong with it.
-    public mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
+    package mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
         check(event.thread) { $0.receive(event, at: position) }
     }
 
     /// The next event of a sequence that is to be emitted, and has no ids, numbers and times yet.
     ///
     /// - Returns: what is wrong with it.
-    public mutating func receive(_ draft: EventDraft, in thread: ThreadID, at position: Int) -> [SequenceFault] {
+    package mutating func receive(_ draft: EventDraft, in thread: ThreadID, at position: Int) -> [SequenceFault] {
         check(thread) { $0.receive(draft, at: position) }
     }
 
@@ -52,7 +52,7 @@ public struct EventSequenceCheck: Sendable {
     }
 
     /// - Returns: what is missing at the end: the runs that have none.
-    public func finish() -> [SequenceFault] {
+    package func finish() -> [SequenceFault] {
         order.flatMap { threads[$0]?.finish() ?? [] }
     }
 

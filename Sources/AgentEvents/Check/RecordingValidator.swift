@@ -2,24 +2,24 @@
 ///
 /// A recording of all that a WebSocket carried may have other messages between the events; they are skipped and counted.
 /// At a `reset`, and at a `subscribed` that begins elsewhere, the thread is judged from there on.
-public struct RecordingValidator: Sendable {
+package struct RecordingValidator: Sendable {
     private var sequence: EventSequenceCheck
     /// How many events could be read.
-    public private(set) var eventCount = 0
+    package private(set) var eventCount = 0
     /// How many of them are of types that this version does not know.
-    public private(set) var unknownCount = 0
+    package private(set) var unknownCount = 0
 
     /// How many messages that are no events were skipped.
-    public private(set) var messageCount = 0
+    package private(set) var messageCount = 0
     private var hasFaults = false
 
     /// - Parameter policy: how strictly the order of runs is checked.
-    public init(policy: OrderPolicy = .standard) { sequence = EventSequenceCheck(policy: policy) }
+    package init(policy: OrderPolicy = .standard) { sequence = EventSequenceCheck(policy: policy) }
 
     /// In how many threads there were events.
-    public var threadCount: Int { sequence.threadCount }
+    package var threadCount: Int { sequence.threadCount }
     /// How many runs were started.
-    public var runCount: Int { sequence.runCount }
+    package var runCount: Int { sequence.runCount }
 
     /// The next line.
     ///
@@ -27,7 +27,7 @@ public struct RecordingValidator: Sendable {
     ///   - bytes: one JSON object; a blank line is skipped.
     ///   - line: the line's number, for the faults.
     /// - Returns: what is wrong with it.
-    public mutating func receive(_ bytes: [UInt8], line: Int) -> [SequenceFault] {
+    package mutating func receive(_ bytes: [UInt8], line: Int) -> [SequenceFault] {
         let faults: [SequenceFault]
         do throws(WireError) {
             faults = try check(RecordedLine(bytes), line)
@@ -82,7 +82,7 @@ public struct RecordingValidator: Sendable {
 
     /// - Returns: what is missing at the end: the runs that have none, or all of it: a recording without an event was
     ///   not checked.
-    public func finish() -> [SequenceFault] {
+    package func finish() -> [SequenceFault] {
         guard eventCount == 0, !hasFaults else { return sequence.finish() }
         return [
             SequenceFault(position: 1, rule: "recording.empty", message: "there is no event: nothing was checked")

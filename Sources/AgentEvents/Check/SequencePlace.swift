@@ -30,7 +30,8 @@ struct SequencePlace: Hashable {
         } else {
             firstSequence = first
         }
-        if event.fromSequence != nil, !Self.isMergeable(event.type) {
+        // Which types a later version merges is its business.
+        if event.fromSequence != nil, let type = event.type, !type.isFragment {
             let message = "\(event.typeName) has a from_seq: only fragments of a message or a thought are merged"
             problems.append(Problem(rule: "seq.merged", message: message))
         }
@@ -43,16 +44,5 @@ struct SequencePlace: Hashable {
         last = event.id
         lastTime = max(event.time, lastTime ?? event.time)
         return problems
-    }
-
-    private static func isMergeable(_ type: EventType?) -> Bool {
-        switch type {
-        // What a later version merges is its business.
-        case .agentThinking, .messageDelta, nil: true
-        case .agentStarted, .agentProgress, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
-            .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
-            .agentCancelled, .userMessage, .stateUpdated, .custom:
-            false
-        }
     }
 }
