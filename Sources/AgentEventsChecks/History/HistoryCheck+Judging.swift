@@ -1,3 +1,5 @@
+import AgentEvents
+
 // What can only be said when everything is known.
 
 extension HistoryCheck {

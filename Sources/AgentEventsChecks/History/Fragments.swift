@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// The fragments of one message or thought, as one.
 struct Fragments: Hashable {
     let run: RunID?

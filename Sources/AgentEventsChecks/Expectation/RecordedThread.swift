@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// The events of one thread of a recording, as parts: what belongs together is one, and lies where it belongs.
 struct RecordedThread {
     private enum Owner: Hashable {

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Values as they are written in Swift.
 enum SwiftLiteral {
     /// A string literal of one line. What does not show, or would turn the line around, is escaped.

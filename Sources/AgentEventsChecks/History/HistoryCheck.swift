@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// Checks what producers were told against what clients saw: the whole system, from outside.
 ///
 /// Given a history it verifies that nothing was seen that the log does not hold (I1); that each client saw every event of

@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// What a client was told when its cursor was of no use: what it has of the thread is void, and the events come from the
 /// oldest one on that is kept.
 package struct HistoryReset: Hashable, Sendable {

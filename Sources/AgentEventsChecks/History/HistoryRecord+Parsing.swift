@@ -1,3 +1,5 @@
+package import AgentEvents
+
 extension HistoryRecord {
     /// Reads a line of a history: one JSON object.
     ///

@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// Checks a recording, or events that are to be emitted, line by line: that each can be read, and the order.
 ///
 /// A recording of all that a WebSocket carried may have other messages between the events; they are skipped and counted.

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Where a thread's sequence stands: every next event has the next number, or stands for a range that begins with it; the
 /// same generation or a later one; and the same time or a later one (I2).
 struct SequencePlace: Hashable {

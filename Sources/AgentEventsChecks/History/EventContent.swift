@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// What of an event its producer made.
 struct EventContent: Hashable {
     let thread: ThreadID

@@ -1,3 +1,5 @@
+public import AgentEvents
+
 /// Something wrong in a sequence of events: what ``EventSequenceCheck`` finds.
 public struct SequenceFault: Hashable, Sendable, CustomStringConvertible {
     /// Where it is: what the caller gave with the event, such as a line of a file or an index.

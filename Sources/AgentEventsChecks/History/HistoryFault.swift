@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// Something in a history that must not be.
 package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     /// The code of a ``HistoryRule``, or of the order: `order.work_open`.

@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// Checks events that were made elsewhere — received, read or recorded — by the rules by which they are made: dense
 /// numbers (I2) and well-formed runs (I3), of any number of threads at once.
 ///

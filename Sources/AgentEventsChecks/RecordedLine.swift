@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// One line of a recording: of the events of a thread alone, or of all that a WebSocket carried, as its recorders write it.
 ///
 /// Besides one message a line it takes a line that a terminal client wrote (`< {…}` received, `> {…}` sent, and what it says

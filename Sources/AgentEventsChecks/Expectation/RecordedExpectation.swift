@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// Writes the test that a recording passes: one `expectEvents` for each thread, to be pasted into a test of Swift Testing.
 ///
 /// It asks for what the agents do: their inputs, thoughts, messages, calls and results, in their order, and at the same

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// The order of one thread's events, checked by the same machine that checks it where events are made (I2, I3).
 struct ThreadSequenceCheck {
     private struct Start {

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// What one client saw of one thread.
 struct SeenThread {
     let user: UserID?

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// What one pattern stands for: some events of a recorded thread, and those that lie inside.
 struct RecordedPart {
     enum Kind {

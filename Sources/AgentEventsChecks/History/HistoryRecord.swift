@@ -1,3 +1,5 @@
+package import AgentEvents
+
 /// One thing that happened to a producer or a client: a line of a history.
 ///
 /// The records of one client stand in the order in which they happened; all others may stand anywhere.

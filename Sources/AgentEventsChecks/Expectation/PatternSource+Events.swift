@@ -1,3 +1,5 @@
+import AgentEvents
+
 // What a pattern says of an event: what an agent does, not the ids, times and numbers that differ from run to run.
 
 extension PatternSource {
