@@ -32,96 +32,71 @@ public struct ThreadState: Hashable, Sendable {
     /// The state of a thread without events.
     public init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// The state after some events of one thread, from the first on and in order.
-    public init(folding events: some Sequence<AgentEvent>, limits: Limits = Limits()) {
-        self.init(limits: limits)
-        for event in events { apply(event) }
-    }
-
-    /// Takes in the thread's next event, one that was accepted or a merged one.
-    ///
-    /// Nothing is checked and nothing can fail: the event was accepted once. `custom` and types that this version does not
-    /// know only move the cursor. When the first events of a thread are not to be had any more, a run may appear with a later
-    /// event than its start.
-    public mutating func apply(_ event: AgentEvent) {
-        cursor = event.id
-        switch event.payload {
-        case .messageDelta(let delta):
-            append(delta, of: event)
-        case .messageCompleted(let completed):
-            complete(completed, by: event)
-        case .userMessage(let message):
-            messages.append(Message(message, at: event.time))
-            closeMessage(at: messages.count - 1)
-        case .stateUpdated(let update):
-            set(Entry(update))
-        case .agentStarted(let started):
-            updateRun(of: event) { run in
-                run.parentRun = started.parentRun
-                run.parentCall = started.parentCall
-                run.startedAt = event.time
-            }
-        case .agentThinking(let thinking):
-            let limit = limits.thoughtByteCount
-            updateRun(of: event) { $0.think(thinking, maximumByteCount: limit) }
-        case .agentProgress(let progress):
-            updateRun(of: event) { $0.progress = Progress(progress) }
-        case .agentPaused:
-            updateRun(of: event) { $0.status = .paused }
-        case .agentResumed:
-            updateRun(of: event) { $0.status = .running }
-        case .agentCompleted(let completed):
-            endRun(of: event) { run in
-                run.status = .completed
-                run.result = completed.result.flatMap(Self.kept)
-            }
-        case .agentFailed(let failed):
-            endRun(of: event) { run in
-                run.status = .failed
-                run.error = failed.error
-            }
-        case .agentCancelled(let cancelled):
-            endRun(of: event) { run in
-                run.status = .cancelled
-                run.reason = cancelled.reason
-                run.by = cancelled.by
-            }
-        case .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved:
-            applyWork(event)
-        case .custom, .unknown:
-            break
-        }
-    }
-
-    /// What opens, moves and closes calls and requests for approval.
-    private mutating func applyWork(_ event: AgentEvent) {
-        updateRun(of: event) { _ in }
-        guard let run = event.run else { return }
-        switch event.payload {
-        case .toolExecuting(let executing):
-            calls.append(Call(executing, run: run, at: event.time))
-        case .toolProgress(let progress):
-            guard let index = calls.lastIndex(where: { $0.call == progress.call && $0.run == run }) else { return }
-            calls[index].progress = Progress(progress)
-        case .toolCompleted(let completed):
-            guard let index = calls.lastIndex(where: { $0.call == completed.call && $0.run == run }) else { return }
-            calls.remove(at: index)
-        case .approvalRequested(let requested):
-            approvals.append(Approval(requested, run: run, at: event.time))
-        case .approvalResolved(let resolved):
-            guard let index = approvals.lastIndex(where: { $0.approval == resolved.approval && $0.run == run }) else {
-                return
-            }
-            approvals.remove(at: index)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .agentPaused,
-            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
-            .unknown:
-            break
-        }
-    }
+    /// The open runs, in the order of their starts.
+    public var openRuns: ArraySlice<Run> { runs[endedRuns.count...] }
 
     /// A JSON value as the state keeps it; `nil` when it is nested too deep for it.
     static func kept(_ value: JSONValue) -> JSONValue? {
         value.isNested(deeperThan: Limits.valueDepth) ? nil : value
+    }
+}
+
+extension ThreadState {
+    /// How much a state keeps of what is over. What is open is always kept, and so is the newest of what is over.
+    ///
+    /// The limits are part of the state, so that one that was stored goes on with those it began with.
+    public struct Limits: Hashable, Sendable {
+        /// The most complete messages; at least 1. The oldest goes first.
+        public var messageCount = 200
+        /// The most bytes of the texts and data of complete messages, together.
+        public var messageByteCount = 512 * 1024
+        /// The most runs that have ended; at least 1. The one that ended first goes first.
+        public var runCount = 100
+        /// The most bytes of the results and errors of ended runs, together.
+        public var runByteCount = 256 * 1024
+        /// The most entries of the shared state; at least 1. Removed ones go first, then the one that changed longest ago.
+        public var entryCount = 256
+        /// The most bytes of the entries' keys and values, together.
+        public var entryByteCount = 256 * 1024
+        /// The most bytes of the text of a run's current thought, of which the end is kept.
+        public var thoughtByteCount = 16 * 1024
+
+        /// How deep JSON in a state may be nested; what is nested deeper (to 62 levels) is left out. An event has room for
+        /// 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.
+        public static var valueDepth: Int { 56 }
+
+        /// The limits as they stand above.
+        public init() {}
+    }
+
+    /// How much was dropped because of the ``Limits``.
+    public struct Dropped: Hashable, Sendable {
+        /// Complete messages.
+        public internal(set) var messages = 0
+        /// Ended runs.
+        public internal(set) var runs = 0
+        /// Entries of the shared state.
+        public internal(set) var entries = 0
+    }
+
+    /// How many things of one kind there are, and how many bytes their contents take.
+    struct Usage: Hashable, Sendable {
+        private(set) var count = 0
+        private(set) var byteCount = 0
+
+        mutating func add(_ bytes: Int) {
+            count += 1
+            byteCount += bytes
+        }
+
+        mutating func subtract(_ bytes: Int) {
+            count -= 1
+            byteCount -= bytes
+        }
+
+        /// Whether one has to go. The last one stays, whatever its size.
+        func exceeds(count maximumCount: Int, byteCount maximumByteCount: Int) -> Bool {
+            count > 1 && (count > maximumCount || byteCount > maximumByteCount)
+        }
     }
 }
