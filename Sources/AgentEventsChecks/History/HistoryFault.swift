@@ -45,3 +45,45 @@ package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
         return [place, rule, subject.isEmpty ? nil : subject, message].compactMap(\.self).joined(separator: ": ")
     }
 }
+
+/// What a history can break, by codes.
+package enum HistoryRule: String, CaseIterable, Sendable {
+    /// A client saw no event where the next one of its thread was due (I2).
+    case seenGap = "seen.gap"
+    /// A client saw an event again, or after a later one (I2).
+    case seenRepeated = "seen.repeated"
+    /// A client saw other bytes than the log holds, or than another client saw (I8).
+    case seenChanged = "seen.changed"
+    /// A client saw an event that the log does not hold (I1).
+    case seenUnlogged = "seen.unlogged"
+    /// A client saw what is no event.
+    case seenMalformed = "seen.malformed"
+    /// A client saw an event of a thread that it did not subscribe to (I5).
+    case foreignThread = "seen.foreign_thread"
+    /// A client saw an event of a thread that belongs to another user (I5).
+    case foreignUser = "seen.foreign_user"
+    /// A client resumed somewhere else than behind the last event it saw.
+    case resumeMoved = "resume.moved"
+    /// A client was let in behind an event that is not the one of that number.
+    case resumeDiverged = "resume.diverged"
+    /// A client that was there to the end did not see an acknowledged event.
+    case acknowledgedUnseen = "acknowledged.unseen"
+    /// An acknowledged event is not in the log (I1).
+    case acknowledgedUnlogged = "acknowledged.unlogged"
+    /// What is in the log under an acknowledged id is not what was emitted.
+    case acknowledgedChanged = "acknowledged.changed"
+    /// The same id was given to two emissions.
+    case acknowledgedRepeated = "acknowledged.repeated"
+    /// An event is in the log more often than it was emitted.
+    case loggedRepeated = "logged.repeated"
+    /// Some events of an emission are in the log, and others are not.
+    case loggedPartly = "logged.partly"
+    /// An event is in the log that nobody emitted, or that was refused.
+    case loggedUnattempted = "logged.unattempted"
+    /// A client acknowledged an event that it had not seen.
+    case ackUnseen = "ack.unseen"
+    /// A client is said to have acknowledged what it did not (I10).
+    case ackInvented = "ack.invented"
+    /// A client is said to have acknowledged more than it was sent (I10).
+    case ackUnsent = "ack.unsent"
+}
