@@ -3,7 +3,7 @@ public import AgentEvents
 /// Checks events that were made elsewhere — received, read or recorded — by the rules by which they are made: dense
 /// numbers (I2) and well-formed runs (I3), of any number of threads at once.
 ///
-/// It finds all that is wrong, not only the first; what follows a fault is judged as if the refused event had not been
+/// It finds all faults, not only the first; the events after a fault are judged as if the refused event had not been
 /// there. A sequence that begins in the middle of a thread is judged from there on: the runs that were open by then are
 /// not.
 ///
@@ -21,39 +21,39 @@ package struct EventSequenceCheck: Sendable {
     /// - Parameter policy: how strictly the order of runs is checked.
     package init(policy: OrderPolicy = .standard) { self.policy = policy }
 
-    /// In how many threads there were events.
+    /// The number of threads with events.
     package var threadCount: Int { order.count }
-    /// How many runs were started.
+    /// The number of runs that were started.
     package var runCount: Int { threads.values.reduce(0) { $0 + $1.runCount } }
 
-    /// The next committed event.
+    /// Checks the next committed event.
     ///
     /// - Parameter position: where it is, for the faults: a line, an index.
-    /// - Returns: what is wrong with it.
+    /// - Returns: the faults of the event.
     package mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
         check(event.thread) { $0.receive(event, at: position) }
     }
 
-    /// The next event of a sequence that is to be emitted, and has no ids, numbers and times yet.
+    /// Checks the next event of a sequence that will be emitted, and has no ids, numbers and times yet.
     ///
-    /// - Returns: what is wrong with it.
+    /// - Returns: the faults of the event.
     package mutating func receive(_ draft: EventDraft, in thread: ThreadID, at position: Int) -> [SequenceFault] {
         check(thread) { $0.receive(draft, at: position) }
     }
 
-    /// What comes next of a thread is judged as if nothing had come before.
+    /// Judges the next events of a thread as if nothing had come before.
     mutating func forget(_ thread: ThreadID) {
         if threads[thread] != nil { threads[thread] = ThreadSequenceCheck(thread: thread, policy: policy) }
     }
 
     /// A subscription to a thread begins: where it does not continue what came before, it is judged by itself.
     ///
-    /// - Parameter after: the event behind which it begins; `nil` for the start.
+    /// - Parameter after: the event after which it begins; `nil` for the start.
     mutating func resume(_ thread: ThreadID, after: EventID?) {
         if threads[thread]?.last != after { forget(thread) }
     }
 
-    /// - Returns: what is missing at the end: the runs that have none.
+    /// - Returns: a fault for each run without an end.
     package func finish() -> [SequenceFault] {
         order.flatMap { threads[$0]?.finish() ?? [] }
     }
@@ -67,17 +67,17 @@ package struct EventSequenceCheck: Sendable {
     }
 }
 
-/// Something wrong in a sequence of events: what ``EventSequenceCheck`` finds.
+/// A fault in a sequence of events.
 public struct SequenceFault: Hashable, Sendable, CustomStringConvertible {
-    /// Where it is: what the caller gave with the event, such as a line of a file or an index.
+    /// The position that the caller gave with the event, such as a line of a file or an index.
     public var position: Int
     /// The rule that is broken, dotted and stable: `order.call_not_open`, `seq.gap`, `run.unended`.
     public var rule: String
-    /// What is wrong, and what would have been right.
+    /// The fault, and what would have been right.
     public var message: String
-    /// The event's thread; `nil` for what is no event at all.
+    /// The event's thread; `nil` for something that is not an event.
     public var thread: ThreadID?
-    /// The event's id; `nil` for an event that nobody has accepted yet.
+    /// The event's id; `nil` for an event that has not been accepted yet.
     public var event: EventID?
     /// The types of event that would have been legal in the run, by their names on the wire. Empty where the fault is not
     /// of the order.

@@ -1,6 +1,7 @@
 package import AgentEvents
 
-/// One line of a recording: of the events of a thread alone, or of all that a WebSocket carried, as its recorders write it.
+/// One line of a recording: of the events of a thread alone, or of everything that a WebSocket carried, as recorders write
+/// it.
 ///
 /// Besides one message a line it takes a line that a terminal client wrote (`< {…}` received, `> {…}` sent, and what it says
 /// of the connection), and a message as a text or an object inside of another object or array, as in
@@ -8,15 +9,15 @@ package import AgentEvents
 package enum RecordedLine: Sendable {
     /// Nothing to check.
     case blank
-    /// What should be an event: committed, or to be emitted.
+    /// A value that should be an event, committed or a draft.
     case event(JSONValue, bytes: [UInt8])
     /// Another message of the stream, or a note on the connection.
     case message(Message)
 
     package enum Message: Hashable, Sendable {
-        /// A subscription begins behind this event, or before the first one.
+        /// A subscription begins after this event, or with the first one.
         case subscribed(ThreadID, after: EventID?)
-        /// What was received of a thread is void.
+        /// The events received of a thread are void.
         case reset(ThreadID)
         case other
     }
@@ -74,7 +75,7 @@ package enum RecordedLine: Sendable {
         }
     }
 
-    /// The message of a stream that is no event, by its `op`.
+    /// The message of a stream, by its `op`, if it is not an event.
     private static func message(_ value: JSONValue) -> Message? {
         guard value["type"]?.stringValue == nil, let name = value["op"]?.stringValue else { return nil }
         guard let thread = value["thread_id"]?.stringValue.flatMap({ try? ThreadID($0) }) else { return .other }
@@ -93,7 +94,7 @@ package enum RecordedLine: Sendable {
         return value["data"]?.objectValue != nil || value["id"] != nil || value["seq"] != nil
     }
 
-    // MARK: Messages inside of others
+    // MARK: Messages inside others
 
     private static let directions = [
         "receive", "received", "recv", "in", "incoming", "send", "sent", "out", "outgoing",
@@ -106,7 +107,7 @@ package enum RecordedLine: Sendable {
         "data", "message", "msg", "payload", "text", "raw", "frame", "event", "content", "body",
     ]
 
-    /// The message inside of what a recorder noted about it; `nil` when there is none.
+    /// The message inside the note that a recorder made of it; `nil` when there is none.
     private static func wrapped(_ value: JSONValue) throws(WireError) -> RecordedLine? {
         if let elements = value.arrayValue {
             for element in elements.reversed() {

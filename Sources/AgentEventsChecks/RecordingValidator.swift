@@ -1,34 +1,34 @@
 package import AgentEvents
 
-/// Checks a recording, or events that are to be emitted, line by line: that each can be read, and the order.
+/// Checks a recording, or events that are to be emitted, line by line: whether each can be read, and the order.
 ///
 /// A recording of all that a WebSocket carried may have other messages between the events; they are skipped and counted.
 /// At a `reset`, and at a `subscribed` that begins elsewhere, the thread is judged from there on.
 package struct RecordingValidator: Sendable {
     private var sequence: EventSequenceCheck
-    /// How many events could be read.
+    /// The number of events that could be read.
     package private(set) var eventCount = 0
-    /// How many of them are of types that this version does not know.
+    /// The number of them whose types this version does not know.
     package private(set) var unknownCount = 0
 
-    /// How many messages that are no events were skipped.
+    /// The number of messages skipped because they are not events.
     package private(set) var messageCount = 0
     private var hasFaults = false
 
     /// - Parameter policy: how strictly the order of runs is checked.
     package init(policy: OrderPolicy = .standard) { sequence = EventSequenceCheck(policy: policy) }
 
-    /// In how many threads there were events.
+    /// The number of threads with events.
     package var threadCount: Int { sequence.threadCount }
-    /// How many runs were started.
+    /// The number of runs that were started.
     package var runCount: Int { sequence.runCount }
 
-    /// The next line.
+    /// Checks the next line.
     ///
     /// - Parameters:
     ///   - bytes: one JSON object; a blank line is skipped.
     ///   - line: the line's number, for the faults.
-    /// - Returns: what is wrong with it.
+    /// - Returns: the faults of the line.
     package mutating func receive(_ bytes: [UInt8], line: Int) -> [SequenceFault] {
         let faults: [SequenceFault]
         do throws(WireError) {
@@ -64,7 +64,7 @@ package struct RecordingValidator: Sendable {
         _ bytes: [UInt8],
         _ line: Int
     ) throws(WireError) -> [SequenceFault] {
-        // What has been accepted has an id; what has not must not have one.
+        // An accepted event has an id, a draft must not have one.
         if isSet(value["id"]) || isSet(value["seq"]) {
             let event = try EventDecoder.decode(bytes)
             eventCount += 1
@@ -82,8 +82,8 @@ package struct RecordingValidator: Sendable {
         return sequence.receive(draft, in: thread, at: line)
     }
 
-    /// - Returns: what is missing at the end: the runs that have none, or all of it: a recording without an event was
-    ///   not checked.
+    /// - Returns: a fault for each run without an end, or one for the whole recording when it has no event: then nothing was
+    ///   checked.
     package func finish() -> [SequenceFault] {
         guard eventCount == 0, !hasFaults else { return sequence.finish() }
         return [

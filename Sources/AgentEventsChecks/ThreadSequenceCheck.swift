@@ -19,7 +19,7 @@ struct ThreadSequenceCheck {
         machine = ThreadStateMachine(policy: policy)
     }
 
-    /// How many runs were started.
+    /// The number of runs that were started.
     var runCount: Int { starts.count }
 
     /// The last committed event.
@@ -97,7 +97,7 @@ struct ThreadSequenceCheck {
         return faults
     }
 
-    /// What is still open at the end of the sequence.
+    /// The faults at the end of the sequence: runs that have no end.
     func finish() -> [SequenceFault] {
         var faults = suspected.values.flatMap { $0 }.sorted { $0.position < $1.position }
         for run in machine.openRuns {
@@ -171,7 +171,7 @@ private struct SequencePlace: Hashable {
         } else {
             firstSequence = first
         }
-        // Which types a later version merges is its business.
+        // A type that this version does not know may be mergeable in a later one.
         if event.fromSequence != nil, let type = event.type, !type.isFragment {
             let message = "\(event.typeName) has a from_seq: only fragments of a message or a thought are merged"
             problems.append(Problem(rule: "seq.merged", message: message))

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Tells everyone downstream of each commit. It has no queue: who was told reads the log from its own cursor, or takes
+/// Tells everyone downstream of each commit. It has no queue: an observer reads the log from its own cursor, or takes
 /// the commit's bytes as they are.
 package final class CommitHub: Sendable {
     private let observers = Mutex<[any CommitObserver]>([])
@@ -27,8 +27,8 @@ package final class CommitHub: Sendable {
 
 /// Is told of every commit, in order, by the task that writes the log.
 package protocol CommitObserver: AnyObject, Sendable {
-    /// Events were committed. Called after they are durable and before those who wait for them go on; never concurrently
-    /// with itself. It must not block: it hands over, or wakes somebody up.
+    /// Events were committed. Called after they are durable and before the tasks that wait for them continue; never
+    /// concurrently with itself. It must not block: it hands the commit over, or wakes a task.
     ///
     /// - Parameter position: everything accepted up to there is committed; see ``EmitReceipt``.
     func didCommit(_ commit: LogCommit, upTo position: UInt64)

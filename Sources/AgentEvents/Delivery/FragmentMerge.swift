@@ -1,8 +1,9 @@
-/// Joins fragments for a reader that is behind: the adjacent ones of one message, or of one thought, become one event.
+/// Joins fragments for a reader that has fallen behind: the adjacent ones of one message, or of one thought, become one
+/// event.
 ///
 /// The merged event is the last one's, `id`, `seq` and `time` included; it has `from_seq`, and the texts of all. Nothing is
-/// decoded: the bytes between the quotation marks are joined as they stand. What is no fragment in the form of
-/// ``EventEncoder``, or is not adjacent, passes with its bytes unchanged.
+/// decoded: the bytes between the quotation marks are joined as they stand. An event that is not a fragment in the form
+/// of ``EventEncoder``, or is not adjacent, passes with its bytes unchanged.
 package enum FragmentMerge {
     /// The largest merged event, in bytes, unless told otherwise.
     package static var defaultMaximumByteCount: Int { 64 * 1024 }
@@ -69,7 +70,7 @@ private struct FragmentRun {
     mutating func append(_ event: StoredEvent, _ next: FragmentLayout, maximumByteCount: Int) -> Bool {
         guard last.id.sequence < .max, next.firstSequence == last.id.sequence + 1,
             event.id.generation == last.id.generation, event.thread == last.thread,
-            layout.isOfTheSameText(as: next, last.bytes, event.bytes)
+            layout.continuesSameText(as: next, last.bytes, event.bytes)
         else { return false }
         let textByteCount = isMerged ? text.count : layout.text.count
         guard next.byteCount(textByteCount: textByteCount + next.text.count, from: firstSequence) <= maximumByteCount
@@ -107,16 +108,16 @@ private struct FragmentLayout {
 
     /// The first sequence that the fragment stands for; its own unless it is merged already.
     private(set) var firstSequence: UInt64
-    /// Behind the number of `seq`.
+    /// The place after the number of `seq`.
     private(set) var sequenceEnd = 0
-    /// Before the comma of `thread_id`.
+    /// The place before the comma of `thread_id`.
     private(set) var threadStart = 0
     /// The time, without its quotation marks.
     private var time = 0..<0
     /// The text as it stands in JSON, without its quotation marks.
     private(set) var text = 0..<0
 
-    /// - Returns: `nil` for what is no fragment, or one in another form.
+    /// - Returns: `nil` for an event that is not a fragment, or is one in another form.
     init?(_ event: StoredEvent) {
         firstSequence = event.id.sequence
         let isFragment = event.bytes.withUnsafeBufferPointer { bytes in
@@ -155,13 +156,13 @@ private struct FragmentLayout {
     }
 
     /// Whether two fragments belong to one message, or to one thought, of one run.
-    func isOfTheSameText(as other: FragmentLayout, _ bytes: [UInt8], _ otherBytes: [UInt8]) -> Bool {
+    func continuesSameText(as other: FragmentLayout, _ bytes: [UInt8], _ otherBytes: [UInt8]) -> Bool {
         // All that stands between `seq` and the text, but for the time.
         bytes[threadStart..<time.lowerBound] == otherBytes[other.threadStart..<other.time.lowerBound]
             && bytes[time.upperBound..<text.lowerBound] == otherBytes[other.time.upperBound..<other.text.lowerBound]
     }
 
-    /// How large the fragment is as a merged one, in bytes.
+    /// The size of the fragment as a merged one, in bytes.
     func byteCount(textByteCount: Int, from firstSequence: UInt64) -> Int {
         var digitCount = 1
         var rest = firstSequence / 10
@@ -215,7 +216,7 @@ private struct FragmentScan {
 
     /// Steps over the rest of a string, its closing quotation mark included.
     ///
-    /// A string with an escape of a surrogate is none here: half of a pair must not meet the half of another fragment.
+    /// A string with an escape of a surrogate does not count: half of a pair must not meet the half of another fragment.
     mutating func skipString() -> Bool {
         while true {
             position = StringScan.firstSpecial(base, from: position, to: end)

@@ -1,4 +1,4 @@
-/// Where in a thread's log a reader begins.
+/// The place in a thread's log at which a reader begins.
 @nonexhaustive
 public enum StartPosition: Hashable, Sendable {
     /// With the first event that is kept.
@@ -10,7 +10,7 @@ public enum StartPosition: Hashable, Sendable {
 }
 
 extension EventLog {
-    /// Finds out where in a thread a start position is.
+    /// Finds the place of a start position in a thread.
     ///
     /// - Parameter generation: the log's, of this opening.
     package func resolve(
@@ -41,11 +41,11 @@ extension EventLog {
 extension StartPosition {
     package enum LookUp: Hashable, Sendable {
         case resolved(ResolvedStart)
-        /// What the log has in the cursor's place tells; see ``ResolvedStart/init(_:found:)``.
+        /// The log has to tell which event is in the cursor's place; see ``ResolvedStart/init(_:found:)``.
         case compare(Cursor)
     }
 
-    /// What a thread's record alone says about the position.
+    /// Looks the position up by a thread's record alone.
     ///
     /// - Parameters:
     ///   - record: `nil` for a thread without events.
@@ -72,7 +72,7 @@ extension StartPosition {
     }
 }
 
-/// What the log has in the place of a cursor.
+/// The event that a log has in the place of a cursor.
 package struct FoundEvent: Hashable, Sendable {
     package var id: EventID?
     /// Whether the event was trimmed.
@@ -98,7 +98,7 @@ package enum ResolvedStart: Hashable, Sendable {
 }
 
 extension ResolvedStart {
-    /// - Parameter found: what the log has in the cursor's place.
+    /// - Parameter found: the event that the log has in the cursor's place.
     package init(_ cursor: Cursor, found: FoundEvent) {
         // Trimmed since the record was read.
         if found.isTrimmed {

@@ -15,7 +15,7 @@ public struct AgentEvent: Hashable, Sendable {
     /// The first sequence number that a merged event stands for, less than ``sequence``; `nil` when it stands for itself
     /// alone. Only fragments merge, `message_delta` and `agent_thinking`.
     public var fromSequence: UInt64?
-    /// What happened.
+    /// The type of the event and its data.
     public var payload: EventPayload
     /// Members that this version does not know, kept apart; they are not encoded again.
     public var unrecognized: UnrecognizedMembers?
@@ -61,14 +61,14 @@ public struct UnrecognizedMembers: Hashable, Sendable {
     }
 }
 
-/// An event that nobody has accepted yet: no id, no sequence, no time. An ``ExecutionContext`` checks it against the
-/// order of the run and gives it those three.
+/// An event that has not been accepted yet: it has no id, no sequence and no time. An ``ExecutionContext`` checks it against
+/// the order of the run and gives it those three.
 public struct EventDraft: Hashable, Sendable {
     /// The run the event belongs to; `nil` for an event of the thread itself.
     public var run: RunID?
     /// The agent. Needed with `agent_started`; with a later event of the run it may be `nil`, and must match if it is not.
     public var agent: AgentName?
-    /// What happened.
+    /// The type of the event and its data.
     public var payload: EventPayload
     /// Whether the draft leaves its duration to the service, which measures it from the start of the call or run.
     package var isDurationMeasured = false

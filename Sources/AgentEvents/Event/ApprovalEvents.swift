@@ -4,12 +4,12 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var approval: ApprovalID
     /// The open call that waits for it.
     public var call: CallID?
-    /// What is asked.
+    /// The question.
     public var prompt: String
     /// JSON Schema of the data that an answer may carry.
     public var schema: JSONValue?
-    /// When the question expires: then `approval_resolved`, decision `expired`, is logged without anybody's doing, and no
-    /// later answer is taken. One that is past already expires at once.
+    /// When the question expires: `approval_resolved` with the decision `expired` is then logged by itself, and no later
+    /// answer is accepted. A time that has already passed makes it expire at once.
     public var expiresAt: Timestamp?
 
     public init(
@@ -33,9 +33,9 @@ public struct ApprovalResolved: Hashable, Sendable {
     public var approval: ApprovalID
     /// The answer.
     public var decision: ApprovalDecision
-    /// Who answered.
+    /// The user who answered.
     public var by: UserID?
-    /// What the answer carries.
+    /// Data that the answer carries.
     public var data: JSONValue?
 
     public init(approval: ApprovalID, decision: ApprovalDecision, by: UserID? = nil, data: JSONValue? = nil) {
@@ -46,7 +46,7 @@ public struct ApprovalResolved: Hashable, Sendable {
     }
 }
 
-/// How a request for approval ended, by the names on the wire.
+/// The outcome of a request for approval, by the names on the wire.
 @nonexhaustive
 public enum ApprovalDecision: String, CaseIterable, Sendable {
     case approved

@@ -1,4 +1,4 @@
-/// What happened: one case for each type of the catalogue.
+/// The data of an event: one case for each type of the catalogue.
 @nonexhaustive
 public enum EventPayload: Hashable, Sendable {
     case agentStarted(AgentStarted)
@@ -72,7 +72,7 @@ public struct UnknownEvent: Hashable, Sendable {
 public struct CustomEvent: Hashable, Sendable {
     /// The application's name for it; not empty.
     public var name: String
-    /// Anything.
+    /// The data of the event: any JSON.
     public var value: JSONValue
 
     public init(name: String, value: JSONValue) {

@@ -11,11 +11,11 @@ public struct MessageDelta: Hashable, Sendable {
     }
 }
 
-/// A whole message, also for those who missed its fragments. On the wire: `message_completed`.
+/// A whole message, also for readers that missed its fragments. On the wire: `message_completed`.
 public struct MessageCompleted: Hashable, Sendable {
     /// The message; it is not reopened.
     public var message: MessageID
-    /// Who speaks.
+    /// The speaker.
     public var role: MessageRole
     /// The whole text.
     public var text: String
@@ -27,7 +27,7 @@ public struct MessageCompleted: Hashable, Sendable {
     }
 }
 
-/// Who speaks in a message, by the names on the wire.
+/// The speaker of a message, by the names on the wire.
 @nonexhaustive
 public enum MessageRole: String, CaseIterable, Sendable {
     case assistant
@@ -40,11 +40,11 @@ public enum MessageRole: String, CaseIterable, Sendable {
 public struct UserMessage: Hashable, Sendable {
     /// The message.
     public var message: MessageID
-    /// Who wrote it.
+    /// The user who wrote it.
     public var user: UserID
-    /// What was written.
+    /// The text as it was written.
     public var text: String
-    /// What else came with it.
+    /// Further data that came with it.
     public var data: JSONValue?
 
     public init(message: MessageID, user: UserID, text: String, data: JSONValue? = nil) {

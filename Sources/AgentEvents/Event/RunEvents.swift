@@ -1,15 +1,15 @@
 /// The first event of a run. On the wire: `agent_started`.
 public struct AgentStarted: Hashable, Sendable {
-    /// What the agent was asked.
+    /// The request to the agent.
     public var input: JSONValue?
     /// The run that started this one, when it is a child.
     public var parentRun: RunID?
     /// The open call of the parent that started this run.
     public var parentCall: CallID?
-    /// The longest time in which nothing comes for the run when it is emitted from outside, in milliseconds, from 1000 (a second) to
-    /// 86 400 000 (a day): then it ends as `agent_failed`, code `run.lost`. `nil` for
-    /// ``RuntimeConfiguration/emittedRunTimeout``. It counts for the runs below this one too; of a run with a parent, and
-    /// of one that is hosted in the process of its runtime, it has no effect.
+    /// The longest time without an event of a run that is emitted from outside, in milliseconds, from 1000 (a second) to
+    /// 86 400 000 (a day): after it the run ends as `agent_failed`, code `run.lost`. `nil` for
+    /// ``RuntimeConfiguration/emittedRunTimeout``. It also counts for the children of this run. For a run with a
+    /// parent, and for one that is hosted in the process of its runtime, it has no effect.
     public var idleTimeoutMilliseconds: Int64?
 
     public init(
@@ -41,15 +41,15 @@ public struct AgentThinking: Hashable, Sendable {
     }
 }
 
-/// How far the run is. On the wire: `agent_progress`.
+/// The progress of the run. On the wire: `agent_progress`.
 public struct AgentProgress: Hashable, Sendable {
-    /// In words.
+    /// The progress in words.
     public var message: String?
-    /// 0 to 1.
+    /// The finished part of the run, from 0 to 1.
     public var fraction: Double?
     /// The current step; at least 0.
     public var step: Int?
-    /// How many steps there are.
+    /// The number of steps.
     public var total: Int?
 
     public init(message: String? = nil, fraction: Double? = nil, step: Int? = nil, total: Int? = nil) {
@@ -62,9 +62,9 @@ public struct AgentProgress: Hashable, Sendable {
 
 /// The run is paused. On the wire: `agent_paused`.
 public struct AgentPaused: Hashable, Sendable {
-    /// Who paused it.
+    /// The user who paused it.
     public var by: UserID?
-    /// Why.
+    /// The reason.
     public var reason: String?
 
     public init(by: UserID? = nil, reason: String? = nil) {
@@ -73,11 +73,11 @@ public struct AgentPaused: Hashable, Sendable {
     }
 }
 
-/// The run goes on. On the wire: `agent_resumed`.
+/// The run continues. On the wire: `agent_resumed`.
 public struct AgentResumed: Hashable, Sendable {
-    /// Who resumed it.
+    /// The user who resumed it.
     public var by: UserID?
-    /// Why.
+    /// The reason.
     public var reason: String?
 
     public init(by: UserID? = nil, reason: String? = nil) {
@@ -88,11 +88,11 @@ public struct AgentResumed: Hashable, Sendable {
 
 /// The run ends well. On the wire: `agent_completed`.
 public struct AgentCompleted: Hashable, Sendable {
-    /// What the agent returns.
+    /// The result of the agent.
     public var result: JSONValue?
-    /// What it used.
+    /// The tokens used.
     public var usage: TokenUsage?
-    /// How long it took, in milliseconds; at least 0.
+    /// The duration of the run, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
     public init(result: JSONValue? = nil, usage: TokenUsage? = nil, durationMilliseconds: Int64) {
@@ -102,7 +102,7 @@ public struct AgentCompleted: Hashable, Sendable {
     }
 }
 
-/// What a run used. Counts beyond the two named ones are kept by their names on the wire.
+/// The tokens that a run used. Counts beyond the two named ones are kept by their names on the wire.
 public struct TokenUsage: Hashable, Sendable {
     /// Tokens read by the model; at least 0. On the wire: `input_tokens`.
     public var inputTokens: Int64?
@@ -120,9 +120,9 @@ public struct TokenUsage: Hashable, Sendable {
 
 /// The run ends with an error. On the wire: `agent_failed`.
 public struct AgentFailed: Hashable, Sendable {
-    /// What went wrong.
+    /// The error that ended the run.
     public var error: RunFailure
-    /// How long it took, in milliseconds; at least 0.
+    /// The duration of the run, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
     public init(error: RunFailure, durationMilliseconds: Int64) {
@@ -131,11 +131,11 @@ public struct AgentFailed: Hashable, Sendable {
     }
 }
 
-/// What went wrong in a run.
+/// The error of a run.
 public struct RunFailure: Hashable, Sendable {
     /// Dotted and stable, for programs: `run.lost`.
     public var code: String
-    /// For people.
+    /// A description for people.
     public var message: String
     /// Whether running the agent again may help.
     public var retryable: Bool
@@ -167,11 +167,11 @@ extension RunFailure {
 
 /// The run is cancelled. On the wire: `agent_cancelled`.
 public struct AgentCancelled: Hashable, Sendable {
-    /// Why.
+    /// The reason.
     public var reason: String?
-    /// Who cancelled it.
+    /// The user who cancelled it.
     public var by: UserID?
-    /// How long it took, in milliseconds; at least 0.
+    /// The duration of the run, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
     public init(reason: String? = nil, by: UserID? = nil, durationMilliseconds: Int64) {

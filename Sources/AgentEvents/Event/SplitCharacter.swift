@@ -14,7 +14,7 @@ package struct SplitCharacter: Hashable, Sendable {
         self.start = start
     }
 
-    /// What stands for a half without the other one.
+    /// The text that stands for a half without the other one.
     package static var replacement: String { "\u{FFFD}" }
 
     /// The text of a half that waited and of what followed it; one of the two is there at least.

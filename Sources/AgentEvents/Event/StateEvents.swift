@@ -2,7 +2,7 @@
 public struct StateUpdated: Hashable, Sendable {
     /// The version of the state after the change; at least 1.
     public var version: Int64
-    /// Which entry.
+    /// The key of the entry.
     public var key: String
     /// Its new value, or its removal.
     public var change: StateChange

@@ -23,7 +23,7 @@ extension Timestamp {
     /// Reads RFC 3339 with any offset and any number of fractional digits; what is finer than a millisecond is cut off.
     /// A leap second (`23:59:60Z`) is read as the last millisecond before it.
     ///
-    /// - Returns: `nil` when the text is not RFC 3339, is no date of the calendar, or lies outside of the years 0000 to
+    /// - Returns: `nil` when the text is not RFC 3339, is not a date of the calendar, or lies outside the years 0000 to
     ///   9999 of UTC.
     public init?(rfc3339: String) {
         var text = rfc3339
@@ -32,7 +32,7 @@ extension Timestamp {
         guard Self.writable.contains(self) else { return nil }
     }
 
-    /// The time as it stands on the wire: `2026-11-21T02:10:00.123Z`. A year outside of 0000 to 9999, which RFC 3339
+    /// The time as it stands on the wire: `2026-11-21T02:10:00.123Z`. A year outside 0000 to 9999, which RFC 3339
     /// cannot write, has a sign or more digits.
     public var rfc3339: String {
         var writer = JSONWriter(capacity: 24)

@@ -2,11 +2,11 @@
 public struct ToolExecuting: Hashable, Sendable {
     /// Not open in its run. After its end the id may be used again, for another call.
     public var call: CallID
-    /// Which tool.
+    /// The tool that is called.
     public var tool: ToolName
-    /// What it is called with.
+    /// The arguments of the call.
     public var arguments: JSONValue
-    /// Why, for people.
+    /// The reason for the call, for people.
     public var purpose: String?
 
     public init(call: CallID, tool: ToolName, arguments: JSONValue, purpose: String? = nil) {
@@ -17,13 +17,13 @@ public struct ToolExecuting: Hashable, Sendable {
     }
 }
 
-/// How far a tool call is. On the wire: `tool_progress`.
+/// The progress of a tool call. On the wire: `tool_progress`.
 public struct ToolProgress: Hashable, Sendable {
     /// An open call.
     public var call: CallID
-    /// In words.
+    /// The progress in words.
     public var message: String?
-    /// 0 to 1.
+    /// The finished part of the call, from 0 to 1.
     public var fraction: Double?
 
     public init(call: CallID, message: String? = nil, fraction: Double? = nil) {
@@ -39,13 +39,13 @@ public struct ToolCompleted: Hashable, Sendable {
     public var call: CallID
     /// The same tool as at its start.
     public var tool: ToolName
-    /// How it ended.
+    /// The outcome.
     public var status: ToolStatus
-    /// What it returned.
+    /// The result of the tool.
     public var result: JSONValue?
-    /// What went wrong.
+    /// The error of a call that did not succeed.
     public var error: ToolFailure?
-    /// How long it took, in milliseconds; at least 0.
+    /// The duration of the call, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
     public init(
@@ -65,7 +65,7 @@ public struct ToolCompleted: Hashable, Sendable {
     }
 }
 
-/// How a tool call ended, by the names on the wire.
+/// The outcome of a tool call, by the names on the wire.
 @nonexhaustive
 public enum ToolStatus: String, CaseIterable, Sendable {
     case succeeded
@@ -75,11 +75,11 @@ public enum ToolStatus: String, CaseIterable, Sendable {
     case denied
 }
 
-/// What went wrong in a tool call.
+/// The error of a tool call.
 public struct ToolFailure: Hashable, Sendable {
     /// Dotted and stable, for programs: `file.unreadable`.
     public var code: String
-    /// For people.
+    /// A description for people.
     public var message: String
 
     public init(code: String, message: String) {

@@ -63,8 +63,8 @@ extension Identifier {
 /// `\`, `*`, `<`, `>` and the backtick.
 ///
 /// So ids of other systems are ids here as they are: `auth0|5f7c8ec7`, `a@example.org`, `+4930123456`, `call_abc|fc_1`,
-/// `mcp/server/1`, base64 and URLs. What is left out lets an id stand in JSON and in a line of a log as it is, so that none
-/// can break the line, and keeps `*` for patterns. In the path of a URL an id is percent-encoded.
+/// `mcp/server/1`, base64 and URLs. The excluded characters let an id stand unchanged in JSON and in a line of a log, where
+/// none can break the line, and reserve `*` for patterns. In the path of a URL an id is percent-encoded.
 ///
 /// Every ``Identifier`` wraps one, so a value that exists is valid; there is no other way to make one.
 public struct IdentifierText: Hashable, Sendable {
@@ -112,7 +112,7 @@ public struct IdentifierText: Hashable, Sendable {
     }
 }
 
-/// Why a string is not valid as an identifier or a name.
+/// The reason why a string is not valid as an identifier or a name.
 public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertible {
     enum Problem: Hashable, Sendable {
         case empty
@@ -122,7 +122,7 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
         case dotSegment
     }
 
-    /// What the string was meant to be, in words: `thread id`, `tool name`.
+    /// The kind of identifier or name, in words: `thread id`, `tool name`.
     public let kind: String
     let problem: Problem
 

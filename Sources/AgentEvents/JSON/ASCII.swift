@@ -20,7 +20,7 @@ package enum ASCII {
     package static var closeBrace: UInt8 { 0x7D }
 }
 
-/// The mark with which some editors and shells begin a file.
+/// The mark that some editors and shells put at the beginning of a file.
 package enum ByteOrderMark {
     private static let utf8: [UInt8] = [0xEF, 0xBB, 0xBF]
 

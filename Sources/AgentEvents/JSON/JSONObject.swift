@@ -1,6 +1,6 @@
 /// The members of a JSON object, in the order in which they were written. No key occurs twice.
 ///
-/// Two objects are equal when they have equal members, in whatever order. Keys are told apart by their UTF-8 bytes, so
+/// Two objects are equal when they have equal members, in any order. Keys are told apart by their UTF-8 bytes, so
 /// two spellings of "é" are two keys.
 public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccessCollection {
     public typealias Element = (key: String, value: JSONValue)

@@ -130,8 +130,8 @@ extension JSONValue: Codable {
 }
 
 extension JSONValue {
-    /// Any value as JSON. What already is JSON, or a plain string, number or truth value, is taken as it is; anything
-    /// else goes through `Encodable`.
+    /// Any value as JSON. A value that is JSON already, or a plain string, number or truth value, is taken as it is;
+    /// any other goes through `Encodable`.
     ///
     /// - Throws: what the value's `encode(to:)` throws, or an error for a number that is not finite.
     package init(converting value: any Encodable) throws {
@@ -165,7 +165,7 @@ private final class ExactValues: Sendable {
     /// Keeps a value that is encoded at a path.
     func keep(_ value: JSONValue, at path: [any CodingKey]) { kept.withLock { $0.keep(value, at: path) } }
 
-    /// What Foundation made, with each kept value in its place; `nil` when one has no place in it.
+    /// The result of Foundation with each kept value in its place; `nil` when one has no place in it.
     func restore(in value: JSONValue) -> JSONValue? {
         let kept = kept.withLock { $0 }
         var placed = 0
@@ -200,7 +200,7 @@ private struct KeptValues {
 
     private var nodes = [Node()]
 
-    /// How many values there are.
+    /// The number of values.
     var count: Int { nodes.count { $0.value != nil } }
 
     mutating func keep(_ value: JSONValue, at path: [any CodingKey]) {
@@ -219,7 +219,7 @@ private struct KeptValues {
         nodes[index].value = value
     }
 
-    /// - Parameter placed: how many kept values have found their place.
+    /// - Parameter placed: the number of kept values that have found their place.
     func restore(in value: JSONValue, placed: inout Int) -> JSONValue { restore(in: value, node: 0, placed: &placed) }
 
     private func restore(in value: JSONValue, node: Int, placed: inout Int) -> JSONValue {

@@ -44,7 +44,7 @@ extension JSONValue {
     public var arrayValue: [JSONValue]? { if case .array(let array) = self { array } else { nil } }
     public var objectValue: JSONObject? { if case .object(let object) = self { object } else { nil } }
 
-    /// The member of an object; `nil` when there is none, or this is no object.
+    /// The member of an object; `nil` when there is none, or this is not an object.
     public subscript(key: String) -> JSONValue? { objectValue?[key] }
 }
 
@@ -52,7 +52,7 @@ extension JSONValue {
     /// The deepest nesting of arrays and objects that is read, in levels: 64.
     package static var maximumDepth: Int { JSONParser.depthLimit }
 
-    /// Whether arrays and objects are nested deeper than so many levels.
+    /// Whether arrays and objects are nested deeper than this number of levels.
     func isNested(deeperThan depth: Int) -> Bool {
         switch self {
         case .array(let elements): depth == 0 || elements.contains { $0.isNested(deeperThan: depth - 1) }
@@ -62,7 +62,7 @@ extension JSONValue {
     }
 }
 
-/// Strings are equal when their UTF-8 bytes are, whatever Unicode finds equivalent.
+/// Strings are equal when their UTF-8 bytes are, even where Unicode calls others equivalent.
 extension JSONValue: Hashable {
     public static func == (one: JSONValue, other: JSONValue) -> Bool {
         switch (one, other) {
@@ -103,7 +103,7 @@ extension JSONValue: Hashable {
     }
 }
 
-/// A JSON string with at least one unpaired surrogate, such as `"\ud83d"`: legal JSON (RFC 8259, section 8.2), but no
+/// A JSON string with at least one unpaired surrogate, such as `"\ud83d"`: legal JSON (RFC 8259, section 8.2), but not
 /// Unicode text. It is kept, so that it survives a round trip.
 public struct UnpairedString: Hashable, Sendable {
     /// The UTF-16 code units of the string.

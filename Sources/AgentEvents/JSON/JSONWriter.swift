@@ -1,6 +1,6 @@
-/// Writes JSON into a byte array. What is written is taken as it comes: commas and colons are the caller's business.
+/// Writes JSON into a byte array. It does not check the order: commas and colons are up to the caller.
 package struct JSONWriter: Sendable {
-    /// What has been written.
+    /// The bytes written so far.
     package private(set) var bytes: [UInt8] = []
 
     /// - Parameter capacity: how many bytes to reserve; more than that is fine, only slower.
@@ -49,7 +49,7 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// How many bytes the inside of a string takes.
+    /// The number of bytes that the inside of a string takes.
     static func escapedByteCount(of text: String) -> Int {
         var text = text
         return text.withUTF8 { buffer in

@@ -1,17 +1,17 @@
 /// The state of a thread as of an event, in a form that is stored: `{"cursor":"3-57","state":{…}}`.
 ///
-/// It stands for all events up to its ``cursor``; applied to those behind it, the state is the thread's (``ThreadState``).
+/// It stands for all events up to its ``cursor``; applied to the events after it, the state is the thread's (``ThreadState``).
 public struct ThreadSnapshot: Hashable, Sendable {
-    /// What a snapshot is kept for. Each is stored apart, so that none overwrites another.
+    /// The purpose that a snapshot is kept for. Each is stored apart, so that none overwrites another.
     @nonexhaustive
     public enum Place: String, Hashable, Sendable, CaseIterable {
         /// To read less: saved now and then, may be dropped at any time. After a crash of the machine its event may be
         /// gone.
         case latest = ""
-        /// What is known of the events that were trimmed, which nobody can fold any more. It counts when its last event
-        /// is the one before the oldest of the thread.
+        /// To replace the events that were trimmed and cannot be folded any longer. It counts when its last event is the
+        /// one before the oldest of the thread.
         case trimmed
-        /// As ``trimmed``, in turn with it: what counts is kept until the next events are gone.
+        /// As ``trimmed``, in turn with it: the one that counts is kept until the next events are gone.
         case trimmedInTurn = "trimmed_in_turn"
     }
 
@@ -26,7 +26,7 @@ public struct ThreadSnapshot: Hashable, Sendable {
         self.state = state
     }
 
-    /// Reads what ``bytes`` gave.
+    /// Reads the form that ``bytes`` gives.
     ///
     /// - Throws: ``WireError``, among others when it was written by a version with another format of the state.
     public init(bytes: [UInt8]) throws(WireError) {
@@ -39,7 +39,7 @@ public struct ThreadSnapshot: Hashable, Sendable {
         self.state = state
     }
 
-    /// As it is stored.
+    /// The form that is stored.
     public var bytes: [UInt8] {
         JSONValue.object(
             JSONObject(uniqueMembers: [("cursor", .string(cursor.description)), ("state", state.json)])
@@ -66,7 +66,7 @@ extension ThreadSnapshot {
         return Self.values(bytes, for: thread, in: place)
     }
 
-    /// What removes the snapshot that is stored.
+    /// The values that remove the stored snapshot.
     public static func removal(of place: Place, for thread: ThreadID) -> [StoredValue] {
         values([], for: thread, in: place)
     }
@@ -80,7 +80,9 @@ extension ThreadSnapshot {
         }
     }
 
-    /// What is stored; `nil` when there is nothing, or nothing that this version can read.
+    /// Loads the stored snapshot.
+    ///
+    /// - Returns: `nil` when there is none, or none that this version can read.
     public static func load(
         _ place: Place,
         of thread: ThreadID,
@@ -90,7 +92,7 @@ extension ThreadSnapshot {
             return nil
         }
         if bytes.count == StoredValue.maximumByteCount {
-            // All of one moment.
+            // All parts as of one moment.
             let values = try await store.loadAll(.snapshot, thread: thread)
             let parts = (0..<partCount).map { part in
                 values.first { $0.name == place.name(ofPart: part) }?.bytes ?? []
@@ -100,7 +102,7 @@ extension ThreadSnapshot {
         return try? ThreadSnapshot(bytes: bytes)
     }
 
-    /// Whether the oldest event of a thread is the one behind the cursor.
+    /// Whether the oldest event of a thread is the one after the cursor.
     ///
     /// Generations rise with the numbers: a snapshot of a higher one is of another history.
     func leadsOn(to record: ThreadRecord) -> Bool {
@@ -110,7 +112,7 @@ extension ThreadSnapshot {
     /// The newest stored snapshot from which the events of a log lead on: its event is in the log, or is the last one
     /// that was trimmed.
     ///
-    /// - Parameter limit: the snapshot has no event behind this sequence.
+    /// - Parameter limit: the snapshot has no event after this sequence.
     package static func newest(
         of thread: ThreadID,
         record: ThreadRecord,

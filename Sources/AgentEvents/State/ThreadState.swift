@@ -1,14 +1,14 @@
-/// What a thread looks like after some of its events: the messages with the text they have so far, the runs, the calls and
-/// requests for approval that are open, and the thread's shared state.
+/// The state of a thread after some of its events: the messages with the text they have so far, the runs, the open calls
+/// and requests for approval, and the thread's shared state.
 ///
 /// A pure fold: `ThreadState(folding:)` over events 1 to n is the same as over 1 to k, and ``apply(_:)`` for k+1 to n,
-/// whatever k, also when the state was written as ``json`` and read again in between, and also when fragments came merged
-/// (``AgentEvent/fromSequence``). That is what a snapshot rests on.
+/// for any k, also when the state was written as ``json`` and read again in between, and also when fragments came merged
+/// (``AgentEvent/fromSequence``). Snapshots rest on that.
 ///
-/// The state is bounded, whatever the length of the thread: of what is over, only the newest is kept, and the rest counted
+/// The state is bounded, however long the thread: of what has ended, only the newest is kept, and the rest is counted
 /// (``limits``, ``dropped``). What is open is always kept.
 public struct ThreadState: Hashable, Sendable {
-    /// How much is kept of what is over.
+    /// The limits on what is kept of what has ended.
     public let limits: Limits
     /// The id of the last event applied; `nil` before the first one.
     public internal(set) var cursor: Cursor?
@@ -22,7 +22,7 @@ public struct ThreadState: Hashable, Sendable {
     public internal(set) var approvals: [Approval] = []
     /// The thread's shared state, the entry that changed last at the end.
     public internal(set) var entries: [Entry] = []
-    /// How much of what is over has been dropped.
+    /// The counts of what has been dropped.
     public internal(set) var dropped = Dropped()
 
     var completeMessages = Usage()
@@ -42,9 +42,9 @@ public struct ThreadState: Hashable, Sendable {
 }
 
 extension ThreadState {
-    /// How much a state keeps of what is over. What is open is always kept, and so is the newest of what is over.
+    /// The limits on what a state keeps of what has ended. What is open is always kept, and so is the newest of each kind.
     ///
-    /// The limits are part of the state, so that one that was stored goes on with those it began with.
+    /// The limits are part of the state, so that one that was stored continues with the limits it began with.
     public struct Limits: Hashable, Sendable {
         /// The most complete messages; at least 1. The oldest goes first.
         public var messageCount = 200
@@ -61,7 +61,7 @@ extension ThreadState {
         /// The most bytes of the text of a run's current thought, of which the end is kept.
         public var thoughtByteCount = 16 * 1024
 
-        /// How deep JSON in a state may be nested; what is nested deeper (to 62 levels) is left out. An event has room for
+        /// The deepest nesting of JSON in a state; a value nested deeper (up to 62 levels) is left out. An event has room for
         /// 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.
         public static var valueDepth: Int { 56 }
 
@@ -69,7 +69,7 @@ extension ThreadState {
         public init() {}
     }
 
-    /// How much was dropped because of the ``Limits``.
+    /// The counts of what was dropped because of the ``Limits``.
     public struct Dropped: Hashable, Sendable {
         /// Complete messages.
         public internal(set) var messages = 0
@@ -79,7 +79,7 @@ extension ThreadState {
         public internal(set) var entries = 0
     }
 
-    /// How many things of one kind there are, and how many bytes their contents take.
+    /// The number of things of one kind, and of the bytes that their contents take.
     struct Usage: Hashable, Sendable {
         private(set) var count = 0
         private(set) var byteCount = 0
@@ -94,7 +94,7 @@ extension ThreadState {
             byteCount -= bytes
         }
 
-        /// Whether one has to go. The last one stays, whatever its size.
+        /// Whether one has to go. The last one stays, however large it is.
         func exceeds(count maximumCount: Int, byteCount maximumByteCount: Int) -> Bool {
             count > 1 && (count > maximumCount || byteCount > maximumByteCount)
         }

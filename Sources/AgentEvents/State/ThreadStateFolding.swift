@@ -5,11 +5,11 @@ extension ThreadState {
         for event in events { apply(event) }
     }
 
-    /// Takes in the thread's next event, one that was accepted or a merged one.
+    /// Applies the thread's next event, one that was accepted or a merged one.
     ///
     /// Nothing is checked and nothing can fail: the event was accepted once. `custom` and types that this version does not
-    /// know only move the cursor. When the first events of a thread are not to be had any more, a run may appear with a later
-    /// event than its start.
+    /// know only move the cursor. When the first events of a thread were trimmed, a run may appear with a later event than its
+    /// start.
     public mutating func apply(_ event: AgentEvent) {
         cursor = event.id
         switch event.payload {
@@ -60,7 +60,7 @@ extension ThreadState {
         }
     }
 
-    /// What opens, moves and closes calls and requests for approval.
+    /// Applies an event that opens, moves or closes a call or a request for approval.
     private mutating func applyWork(_ event: AgentEvent) {
         updateRun(of: event) { _ in }
         guard let run = event.run else { return }
@@ -89,7 +89,7 @@ extension ThreadState {
 
     // MARK: Messages
 
-    /// A fragment: of an open message, or of one that it opens.
+    /// Appends a fragment of an open message, or of one that it opens.
     private mutating func append(_ delta: MessageDelta, of event: AgentEvent) {
         updateRun(of: event) { _ in }
         guard let index = messageIndex(delta.message, run: event.run) else {
@@ -104,7 +104,7 @@ extension ThreadState {
         messages[index].time = event.time
     }
 
-    /// The whole text of a message, whether there were fragments of it or not.
+    /// Completes a message with its whole text, whether there were fragments of it or not.
     private mutating func complete(_ completed: MessageCompleted, by event: AgentEvent) {
         updateRun(of: event) { _ in }
         let message = Message(
@@ -193,7 +193,7 @@ extension ThreadState {
         entries.append(entry)
         allEntries.add(entry.byteCount)
         while allEntries.exceeds(count: limits.entryCount, byteCount: limits.entryByteCount) {
-            // What was removed goes first: all that it still tells is its version.
+            // A removed entry goes first: all that it still tells is its version.
             let index = entries.dropLast().firstIndex(where: \.isRemoved) ?? 0
             allEntries.subtract(entries.remove(at: index).byteCount)
             dropped.entries += 1

@@ -1,5 +1,5 @@
 extension ThreadState {
-    /// Counts up when states of earlier versions cannot be gone on with.
+    /// The format of states; it counts up when states of earlier versions cannot be continued.
     private static var format: Int64 { 1 }
 
     /// The state as it goes to clients and into a store: snake_case, the members in a fixed order. Equal states give equal
@@ -21,7 +21,7 @@ extension ThreadState {
     /// Reads a state that was written as ``json``. Unknown members are skipped.
     ///
     /// - Throws: ``WireError`` with the path to the fault; `event.invalid_value` at `$.format` for a state of another
-    ///   version, which is to be folded anew.
+    ///   version, which has to be folded again.
     public init(json: JSONValue) throws(WireError) {
         var reader = try MemberReader(json, path: "$")
         let format = try reader.integer("format", from: 1)

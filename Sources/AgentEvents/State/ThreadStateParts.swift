@@ -3,7 +3,7 @@ extension ThreadState {
     public struct Message: Hashable, Sendable {
         /// Unique in its run.
         public internal(set) var message: MessageID
-        /// Who speaks; `assistant` until the message is complete and tells.
+        /// The speaker; `assistant` until the message is complete and names it.
         public internal(set) var role: MessageRole
         /// The text so far.
         public internal(set) var text: String
@@ -13,9 +13,9 @@ extension ThreadState {
         public internal(set) var run: RunID?
         /// The agent of that run.
         public internal(set) var agent: AgentName?
-        /// Who wrote it; `nil` for a message of a run.
+        /// The user who wrote it; `nil` for a message of a run.
         public internal(set) var user: UserID?
-        /// What else came with it; `nil` also when that was nested deeper than ``Limits/valueDepth``.
+        /// Further data that came with it; `nil` also when that was nested deeper than ``Limits/valueDepth``.
         public internal(set) var data: JSONValue?
         /// When its last event was accepted.
         public internal(set) var time: Timestamp
@@ -38,9 +38,9 @@ extension ThreadState {
     public struct Run: Hashable, Sendable {
         /// Unique in the thread.
         public let run: RunID
-        /// Whose run it is.
+        /// The agent whose run it is.
         public let agent: AgentName
-        /// Where it stands.
+        /// The status.
         public internal(set) var status: RunStatus = .running
         /// The run that started this one, when it is a child.
         public internal(set) var parentRun: RunID?
@@ -50,17 +50,17 @@ extension ThreadState {
         public internal(set) var startedAt: Timestamp?
         /// When it ended.
         public internal(set) var endedAt: Timestamp?
-        /// How far an open run is.
+        /// The progress of an open run.
         public internal(set) var progress: Progress?
-        /// What an open run thinks, or thought last.
+        /// The current thought of an open run, or its last one.
         public internal(set) var thought: Thought?
-        /// What a completed run returned; `nil` also when that was nested deeper than ``Limits/valueDepth``.
+        /// The result of a completed run; `nil` also when that was nested deeper than ``Limits/valueDepth``.
         public internal(set) var result: JSONValue?
-        /// What went wrong in a failed run.
+        /// The error of a failed run.
         public internal(set) var error: RunFailure?
-        /// Why a run was cancelled.
+        /// The reason why a run was cancelled.
         public internal(set) var reason: String?
-        /// Who cancelled it.
+        /// The user who cancelled it.
         public internal(set) var by: UserID?
 
         init(run: RunID, agent: AgentName) {
@@ -86,7 +86,7 @@ extension ThreadState {
         }
     }
 
-    /// Where a run stands, by the names in JSON.
+    /// The status of a run, by the names in JSON.
     @nonexhaustive
     public enum RunStatus: String, CaseIterable, Sendable {
         case running
@@ -106,9 +106,9 @@ extension ThreadState {
 }
 
 extension ThreadState {
-    /// What a run thinks, or thought last.
+    /// The current thought of a run, or its last one.
     public struct Thought: Hashable, Sendable {
-        /// What the fragments of it share.
+        /// The id that its fragments share.
         public let thought: ThoughtID
         /// The text so far, or the end of it.
         public private(set) var text: String
@@ -121,14 +121,14 @@ extension ThreadState {
             self.isCut = isCut
         }
 
-        /// Appends a fragment and keeps the longest end that has room. What is kept is the same however a text is divided.
+        /// Appends a fragment and keeps the longest end that has room. The result does not depend on how a text is divided.
         mutating func append(_ fragment: String, maximumByteCount: Int) {
             text += fragment
             let bytes = text.utf8
             guard bytes.count > maximumByteCount else { return }
             isCut = true
             let start = bytes.index(bytes.endIndex, offsetBy: -maximumByteCount)
-            // The bytes of a character behind its first one begin with the bits 10.
+            // The bytes of a character after its first one begin with the bits 10.
             let end = bytes[start...].drop { $0 & 0xC0 == 0x80 }
             text = String(Substring(end))
         }
@@ -136,15 +136,15 @@ extension ThreadState {
 }
 
 extension ThreadState {
-    /// How far a run or a call is, by its last event that told.
+    /// The progress of a run or a call, by its last event that told it.
     public struct Progress: Hashable, Sendable {
-        /// In words.
+        /// The progress in words.
         public var message: String?
-        /// 0 to 1.
+        /// The finished part, from 0 to 1.
         public var fraction: Double?
         /// The current step; `nil` for a call.
         public var step: Int?
-        /// How many steps there are; `nil` for a call.
+        /// The number of steps; `nil` for a call.
         public var total: Int?
     }
 }
@@ -165,15 +165,15 @@ extension ThreadState {
         public let run: RunID
         /// Unique among the open calls of its run.
         public let call: CallID
-        /// Which tool.
+        /// The tool that is called.
         public let tool: ToolName
-        /// What the tool is called with; `nil` when that is nested deeper than ``Limits/valueDepth``.
+        /// The arguments of the call; `nil` when that is nested deeper than ``Limits/valueDepth``.
         public let arguments: JSONValue?
-        /// Why, for people.
+        /// The reason for the call, for people.
         public let purpose: String?
         /// When it started.
         public let startedAt: Timestamp
-        /// How far it is.
+        /// The progress.
         public internal(set) var progress: Progress?
     }
 }
@@ -195,7 +195,7 @@ extension ThreadState {
         public let approval: ApprovalID
         /// The open call that waits for it.
         public let call: CallID?
-        /// What is asked.
+        /// The question.
         public let prompt: String
         /// JSON Schema of the data that an answer may carry; `nil` also when that is nested deeper than
         /// ``Limits/valueDepth``.
@@ -218,7 +218,7 @@ extension ThreadState.Approval {
 extension ThreadState {
     /// An entry of the thread's shared state, by the newest version of it.
     public struct Entry: Hashable, Sendable {
-        /// Which entry; keys are told apart by their UTF-8 bytes.
+        /// The key of the entry; keys are told apart by their UTF-8 bytes.
         public let key: String
         /// An update of this entry with the same version or a lower one was ignored, or will be.
         public let version: Int64

@@ -204,7 +204,7 @@ package struct MemberReader {
         return elements
     }
 
-    // MARK: What nobody took
+    // MARK: Unrecognized members
 
     /// Takes over the members that nobody took from an object inside of this one.
     mutating func close(_ reader: MemberReader, as name: String, known: [String]) {

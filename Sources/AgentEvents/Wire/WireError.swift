@@ -1,4 +1,4 @@
-/// Why bytes, or a JSON value, are not what they should be.
+/// The reason why bytes, or a JSON value, are not what they should be.
 public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
@@ -54,7 +54,7 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var code: Code
-    /// The way to the fault, from the root: `$.events[3].data.call_id`.
+    /// The path to the fault, from the root: `$.events[3].data.call_id`.
     public var path: String
     /// Where in the bytes, from 0; `nil` when the fault is not of one place.
     public var offset: Int?

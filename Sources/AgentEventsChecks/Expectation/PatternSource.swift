@@ -10,7 +10,7 @@ struct PatternSource: Hashable {
     /// The patterns in its braces; without braces when there are none.
     var body: [PatternSource] = []
 
-    /// The lines, indented so many levels deep.
+    /// The lines, indented by this number of levels.
     func lines(depth: Int) -> [String] {
         let indent = String(repeating: Self.indentation, count: depth)
         var lines = head(indent)
@@ -31,12 +31,12 @@ struct PatternSource: Hashable {
     }
 }
 
-// What a pattern says of an event: what an agent does, not the ids, times and numbers that differ from run to run.
+// A pattern tells what an agent does, not the ids, times and numbers that differ from run to run.
 
 extension PatternSource {
-    /// Texts are told by their beginning, so long.
+    /// The length of the beginning by which a text is told.
     private static let textLength = 80
-    /// JSON that is longer is left out; of an object, the members that are.
+    /// The length up to which JSON is shown; longer values, and members of an object that would exceed it, are left out.
     private static let jsonLength = 160
 
     /// The pattern of one event, alone.

@@ -46,7 +46,7 @@ struct RecordedThread {
     /// The parts of the thread, with all others inside of them.
     var topParts: [RecordedPart] { parts(of: .thread) }
 
-    // MARK: What belongs together
+    // MARK: Events that belong together
 
     private mutating func note(_ index: Int) {
         let event = events[index]
@@ -141,7 +141,7 @@ struct RecordedThread {
         }
     }
 
-    /// - Returns: `nil` for what a part that has begun before has in it.
+    /// - Returns: `nil` for an event of a part that has begun before.
     private func kind(of event: AgentEvent, at index: Int) -> (RecordedPart.Kind, ClosedRange<Int>)? {
         switch event.payload {
         case .agentThinking(let thinking):
@@ -177,7 +177,7 @@ struct RecordedThread {
         }
     }
 
-    /// Whose parts lie in a part.
+    /// The owner of the parts that lie in a part.
     private func owner(in part: RecordedPart) -> Owner? {
         switch part.kind {
         case .run, .restOfRun: events[part.span.lowerBound].run.map { .run($0) }
@@ -187,7 +187,7 @@ struct RecordedThread {
     }
 }
 
-/// What one pattern stands for: some events of a recorded thread, and those that lie inside.
+/// The events of a recorded thread that one pattern stands for, and those that lie inside.
 struct RecordedPart {
     enum Kind {
         case event(AgentEvent)
@@ -206,7 +206,7 @@ struct RecordedPart {
     let span: ClosedRange<Int>
     /// Of the thread, not of a run.
     var isOfThread = false
-    /// What lies inside, in the order of the first events.
+    /// The parts that lie inside, in the order of their first events.
     var parts: [RecordedPart] = []
 
     /// Whether a part that lies inside of this one may be one of its own.

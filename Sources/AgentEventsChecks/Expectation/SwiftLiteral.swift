@@ -2,7 +2,7 @@ import AgentEvents
 
 /// Values as they are written in Swift.
 enum SwiftLiteral {
-    /// A string literal of one line. What does not show, or would turn the line around, is escaped.
+    /// A string literal of one line. A character that does not show, or would turn the line around, is escaped.
     static func text(_ text: String) -> String {
         var literal = "\""
         var isFirst = true

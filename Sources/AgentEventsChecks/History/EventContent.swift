@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What of an event its producer made.
+/// The part of an event that its producer made.
 struct EventContent: Hashable {
     let thread: ThreadID
     let run: RunID?
@@ -44,7 +44,7 @@ struct EventContent: Hashable {
         }
     }
 
-    /// Whether the runtime may have made it: what is left open is closed by it, and a run that is lost is ended.
+    /// Whether the runtime may have made it: it closes what is left open, and ends a run that is lost.
     var isMadeByRuntime: Bool {
         switch payload {
         case .toolCompleted(let completed): completed.status == .cancelled || completed.status == .timedOut

@@ -5,7 +5,7 @@ package import AgentEvents
 /// Given a history it verifies that nothing was seen that the log does not hold (I1); that each client saw every event of
 /// its threads once, in order, from where it began, and so everything acknowledged (I2); that what was acknowledged is
 /// there as it was emitted, and what was not is there once or not at all; that everybody saw the same bytes (I8), and
-/// nothing of a thread that is not theirs (I5); and that what is called acknowledged was (I10).
+/// nothing of a thread that is not theirs (I5); and that everything called acknowledged was (I10).
 ///
 /// Without ``HistoryRecord/logged(bytes:)`` records of a thread, what clients saw together stands for the log.
 package struct HistoryCheck: Sendable {
@@ -35,22 +35,22 @@ package struct HistoryCheck: Sendable {
     private var refused: Set<String> = []
     private var acknowledgements: [Acknowledgement] = []
     private var reports: [Report] = []
-    /// What the log holds, of the threads it was given of.
+    /// The events of the log, of the threads for which they were given.
     private var logged: [ThreadID: [UInt64: Seen]] = [:]
-    /// What clients saw that was not merged, each event once.
+    /// The events that clients saw and that were not merged, each once.
     private var seen: [ThreadID: [EventID: Seen]] = [:]
-    /// What is where, by the log or else by what was seen; made when everything is known.
+    /// The event at each number, by the log or else by what was seen; made when everything is known.
     private var book: [ThreadID: [UInt64: Seen]] = [:]
     private var clients: [String: [ThreadID: SeenThread]] = [:]
     private var left: Set<String> = []
-    /// Whose a thread is, by those who know.
+    /// The owner of each thread, by the records that name it.
     private var owners: [ThreadID: UserID] = [:]
     private var logOrder: EventSequenceCheck
     private var seenOrder: [String: EventSequenceCheck] = [:]
     private var faults: [HistoryFault] = []
-    /// How many events were seen or logged, each as often as it was.
+    /// The number of events that were seen or logged, each as often as it was.
     private var eventCount = 0
-    /// How many records there were.
+    /// The number of records.
     package private(set) var recordCount = 0
 
     package init(policy: OrderPolicy = .standard) {
@@ -85,7 +85,7 @@ package struct HistoryCheck: Sendable {
             receiveSeen(bytes, by: client, place)
         case .reset(let client, let thread, let reset):
             clients[client]?[thread]?.reset(reset)
-            // Its runs begin anew, or in their midst.
+            // Its runs begin again, or in the middle.
             seenOrder[client]?.forget(thread)
         case .acknowledgedByClient(let client, let thread, let cursor):
             guard clients[client]?[thread]?.acknowledge(cursor) != true else { return }
@@ -179,7 +179,8 @@ package struct HistoryCheck: Sendable {
     }
 }
 
-/// What can only be said when everything is known.
+// MARK: Judgement, when everything is known
+
 extension HistoryCheck {
     private mutating func judge() {
         let threads = Set(logged.keys).union(seen.keys).sortedByName
@@ -206,7 +207,7 @@ extension HistoryCheck {
 
     // MARK: Producers
 
-    /// How often each event was emitted, and how often it is there.
+    /// Compares how often each event was emitted with how often it is there.
     private mutating func judgeContents(of thread: ThreadID) {
         let emissions = emissions(in: thread)
         guard !emissions.isEmpty else { return }
@@ -230,7 +231,7 @@ extension HistoryCheck {
         judgeWholeness(of: emissions, in: thread, emitted, counts)
     }
 
-    /// What may be there: attempts of one key are one emission.
+    /// The emissions that may be there: attempts of one key are one emission.
     private func emissions(in thread: ThreadID) -> [HistoryAttempt] {
         var emissions: [String: HistoryAttempt] = [:]
         for attempt in attempts.values where attempt.thread == thread && !refused.contains(attempt.name) {
@@ -289,7 +290,7 @@ extension HistoryCheck {
     private mutating func judge(_ id: EventID, of acknowledgement: Acknowledgement, draft: EventDraft?) {
         let (thread, place) = (acknowledgement.thread, acknowledgement.place)
         guard let found = known(id.sequence, in: thread), found.event.id == id else {
-            // Without the log, and with nobody who looked, nobody knows.
+            // Without the log, and without a client that looked, nobody knows.
             guard logged[thread] != nil || known(id.sequence, in: thread) != nil else { return }
             let there = known(id.sequence, in: thread).map { "event \($0.event.id) is there" } ?? "nothing is there"
             add(HistoryFault(.acknowledgedUnlogged, place: place, thread: thread, event: id, "in its place \(there)"))

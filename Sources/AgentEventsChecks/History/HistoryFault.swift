@@ -1,6 +1,6 @@
 package import AgentEvents
 
-/// Something in a history that must not be.
+/// A fault in a history.
 package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     /// The code of a ``HistoryRule``, or of the order: `order.work_open`.
     package var rule: String
@@ -10,7 +10,7 @@ package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     package var client: String?
     package var thread: ThreadID?
     package var event: EventID?
-    /// What is wrong.
+    /// The fault, in one sentence.
     package var message: String
 
     package init(
@@ -46,7 +46,7 @@ package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a history can break, by codes.
+/// The rules that a history can break, by their codes.
 package enum HistoryRule: String, CaseIterable, Sendable {
     /// A client saw no event where the next one of its thread was due (I2).
     case seenGap = "seen.gap"
@@ -56,21 +56,21 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case seenChanged = "seen.changed"
     /// A client saw an event that the log does not hold (I1).
     case seenUnlogged = "seen.unlogged"
-    /// A client saw what is no event.
+    /// A client saw something that is not an event.
     case seenMalformed = "seen.malformed"
     /// A client saw an event of a thread that it did not subscribe to (I5).
     case foreignThread = "seen.foreign_thread"
     /// A client saw an event of a thread that belongs to another user (I5).
     case foreignUser = "seen.foreign_user"
-    /// A client resumed somewhere else than behind the last event it saw.
+    /// A client resumed at another place than after the last event it saw.
     case resumeMoved = "resume.moved"
-    /// A client was let in behind an event that is not the one of that number.
+    /// A client was let in after an event that is not the one of that number.
     case resumeDiverged = "resume.diverged"
     /// A client that was there to the end did not see an acknowledged event.
     case acknowledgedUnseen = "acknowledged.unseen"
     /// An acknowledged event is not in the log (I1).
     case acknowledgedUnlogged = "acknowledged.unlogged"
-    /// What is in the log under an acknowledged id is not what was emitted.
+    /// The event in the log under an acknowledged id is not the one that was emitted.
     case acknowledgedChanged = "acknowledged.changed"
     /// The same id was given to two emissions.
     case acknowledgedRepeated = "acknowledged.repeated"

@@ -15,7 +15,7 @@ package enum HistoryRecord: Sendable {
     /// An event that the log holds at the end, in the log's order within its thread. When there is one of a thread, all of
     /// the thread's are there.
     case logged(bytes: [UInt8])
-    /// A client subscribed, and the service answered where it begins: behind this event, or with the first one (`nil`).
+    /// A client subscribed, and the service answered where it begins: after this event, or with the first one (`nil`).
     case subscribed(client: String, user: UserID?, thread: ThreadID, after: EventID?)
     /// A client received an event.
     case seen(client: String, bytes: [UInt8])
@@ -29,12 +29,12 @@ package enum HistoryRecord: Sendable {
     case left(client: String)
 }
 
-/// What a producer asked for.
+/// A producer's request to emit events.
 package struct HistoryAttempt: Sendable {
     /// Any name that no other attempt has.
     package var name: String
     package var thread: ThreadID
-    /// Whose thread it is; `nil` when the producer did not say.
+    /// The user whose thread it is; `nil` when the producer did not say.
     package var user: UserID?
     package var key: IdempotencyKey?
     package var drafts: [EventDraft]
@@ -54,13 +54,13 @@ package struct HistoryAttempt: Sendable {
     }
 }
 
-/// What a client was told when its cursor was of no use: what it has of the thread is void, and the events come from the
-/// oldest one on that is kept.
+/// The answer to a client whose cursor is of no use: the events it has of the thread are void, and they come again from
+/// the oldest one that is kept.
 package struct HistoryReset: Hashable, Sendable {
     package enum Reason: String, CaseIterable, Sendable {
         /// The log lost events that the client had seen.
         case diverged
-        /// Events behind the cursor were trimmed.
+        /// Events after the cursor were trimmed.
         case trimmed
         /// The cursor is beyond the end, or of another thread.
         case unknown

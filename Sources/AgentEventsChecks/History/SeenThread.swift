@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What one client saw of one thread.
+/// The events of one thread that one client saw.
 struct SeenThread {
     let user: UserID?
     /// The numbers it has: those it saw, those before it began, and those that were trimmed before a reset. In order,
@@ -12,7 +12,7 @@ struct SeenThread {
     private(set) var ids: [EventID] = []
     /// Events that stand for several.
     private(set) var merged: [(event: AgentEvent, place: String)] = []
-    /// The event that it first began behind.
+    /// The event after which it first began.
     private(set) var after: EventID?
     private(set) var last: EventID?
     private(set) var acknowledged: Set<EventID> = []
@@ -21,10 +21,10 @@ struct SeenThread {
         self.user = user
         self.after = after
         last = after
-        begin(behind: after?.sequence ?? 0)
+        begin(after: after?.sequence ?? 0)
     }
 
-    private mutating func begin(behind sequence: UInt64) {
+    private mutating func begin(after sequence: UInt64) {
         due = sequence + 1
         covered = sequence > 0 ? [1...sequence] : []
     }
@@ -40,14 +40,14 @@ struct SeenThread {
             due = event.sequence + 1
             last = event.id
         }
-        // What is not kept is not asked for.
+        // A client is not expected to see what is not kept.
         cover((due == nil ? 1 : first)...event.sequence)
         if event.fromSequence == nil { ids.append(event.id) } else { merged.append((event, place)) }
         guard let due, first != due else { return nil }
         return (first > due ? .seenGap : .seenRepeated, "seq \(first) where \(due) was due")
     }
 
-    /// What it saw is void. It is to see everything that is kept, in the log's words.
+    /// Voids what it saw. From here it has to see everything that is kept, as the log has it.
     mutating func reset(_ reset: HistoryReset) {
         after = nil
         last = nil
@@ -61,7 +61,7 @@ struct SeenThread {
             merged.removeAll { $0.event.sequence < oldest }
         }
         if let oldest = reset.oldest {
-            begin(behind: oldest.sequence - 1)
+            begin(after: oldest.sequence - 1)
         } else {
             due = nil
             covered = []
