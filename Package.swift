@@ -54,7 +54,13 @@ let package = Package(
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
-        .target(name: "AgentEventsTesting", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // Sequences, recordings and histories, checked after the fact; for the program, the test kit and the simulation.
+        .target(name: "AgentEventsChecks", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(
+            name: "AgentEventsTesting",
+            dependencies: ["AgentEvents", "AgentEventsChecks"],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsSQLite",
             dependencies: [
@@ -101,7 +107,7 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -112,7 +118,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -134,7 +140,9 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsTesting", "agent-events"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -165,12 +173,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsTestingTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
             exclude: ["Recordings"],
             swiftSettings: settings
         ),

@@ -118,13 +118,7 @@ struct InMemoryEvents: Sendable {
 
     /// Where in the order the first event at or behind an offset is.
     private func index(ofOffset offset: UInt64) -> Int {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            if order[middle].offset < offset { low = middle + 1 } else { high = middle }
-        }
-        return low
+        order.partitioningIndex { $0.offset >= offset }
     }
 
     // MARK: Retention

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 
 /// A thread of the simulated log. Trimmed events are kept for the checks; readers do not get them.
 struct SimulatedThread {

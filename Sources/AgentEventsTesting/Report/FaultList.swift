@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 
 /// A list of faults for people, cut where nobody reads on.
 enum FaultList {
