@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
+        .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
         .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
@@ -54,11 +55,16 @@ let package = Package(
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
-        .target(name: "AgentEventsTesting", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(
+            name: "AgentEventsTesting",
+            dependencies: ["AgentEvents", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsSQLite",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
             ],
             swiftSettings: settings
@@ -112,7 +118,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -144,13 +150,14 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsSQLiteTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting", "AgentEventsSQLite"],
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsTesting", "AgentEventsSQLite"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsSQLite",
+                "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),
@@ -165,7 +172,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(

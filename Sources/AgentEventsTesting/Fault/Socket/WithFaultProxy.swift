@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 
 /// Runs a ``FaultProxy`` on a free port of the loopback interface, for the length of a scope. At its end all connections
 /// are closed.

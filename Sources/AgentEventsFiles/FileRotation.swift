@@ -1,3 +1,5 @@
+import AgentEvents
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)

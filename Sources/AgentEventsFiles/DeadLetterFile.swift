@@ -1,3 +1,5 @@
+public import AgentEvents
+
 /// A file of events that a ``DurableSink`` refused for good, for people to look at, and to give again by hand.
 ///
 /// One JSON object a line: `{"sink":…,"error":…,"attempts":…,"time":…,"event":{…}}`, with the event's exact bytes. A line
@@ -5,7 +7,7 @@
 /// created when the first event is set aside, readable by its owner only, and grows until somebody removes it.
 ///
 /// Several sinks, and several processes, may share a file: each opens it for the time of a letter.
-public final class DeadLetterFile: Sendable {
+public final class DeadLetterFile: DeadLetterStore {
     /// Where the file is.
     public let path: String
     private let queue = BlockingQueue(label: "agent-events.dead-letters")
@@ -14,7 +16,7 @@ public final class DeadLetterFile: Sendable {
     public init(path: String) { self.path = path }
 
     /// Returns when the letter is on the disk.
-    func append(_ letter: DeadLetter) async throws(SinkError) {
+    public func append(_ letter: DeadLetter) async throws {
         try await queue.run { () throws(SinkError) in
             var file = try LineFile.opened(at: self.path, waitingForOthers: true)
             let isNew = file.size == 0

@@ -1,3 +1,4 @@
+public import AgentEvents
 import Synchronization
 
 /// Appends events to a file, one a line in the exact bytes of the log (NDJSON), and starts a new file when it is large.
