@@ -10,19 +10,25 @@ public import AgentEvents
 public final class DeadLetterFile: DeadLetterStore {
     /// Where the file is.
     public let path: String
-    private let queue = BlockingQueue(label: "agent-events.dead-letters")
+    private let files: any FileSystem
+    private let executor = BlockingExecutor(label: "agent-events.dead-letters")
 
-    /// - Parameter path: where the file is, or is to be; its folder exists.
-    public init(path: String) { self.path = path }
+    /// - Parameter path: where the file is, or will be; its folder exists.
+    public convenience init(path: String) { self.init(path: path, files: RealFileSystem()) }
+
+    package init(path: String, files: any FileSystem) {
+        self.path = path
+        self.files = files
+    }
 
     /// Returns when the letter is on the disk.
     public func append(_ letter: DeadLetter) async throws {
-        try await queue.run { () throws(SinkError) in
-            var file = try LineFile.opened(at: self.path, waitingForOthers: true)
+        try await executor.run { () throws(SinkError) in
+            var file = try LineFile.opened(at: self.path, in: self.files, waitingForOthers: true)
             let isNew = file.size == 0
             try file.append(letter.line())
             try file.synchronize()
-            if isNew { try FileRotation.synchronizeFolder(of: self.path) }
+            if isNew { try FileRotation.synchronizeFolder(of: self.path, in: self.files) }
         }
     }
 }

@@ -1,68 +1,47 @@
 import AgentEvents
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// A file of lines that grows at its end, in use by nobody else. Only whole lines are ever left in it: a torn last one,
 /// of a crash or a full disk, is cut off.
 struct LineFile: ~Copyable {
     private static let newline = UInt8(ascii: "\n")
 
     let path: String
-    private let descriptor: Int32
+    private let file: any OpenFile
     /// In bytes.
     private(set) var size: Int
 
     /// Opens a file, creates it if there is none (readable by its owner only), and cuts off a torn last line.
     ///
     /// - Parameter waitingForOthers: whether to wait while somebody else has the file, instead of failing.
-    static func opened(at path: String, waitingForOthers: Bool = false) throws(SinkError) -> LineFile {
-        // In two steps: a value that closes its file cannot be left half made by an error.
-        let (descriptor, size) = try openAndLock(path, waitingForOthers ? LOCK_EX : LOCK_EX | LOCK_NB)
-        var file = LineFile(path: path, descriptor: descriptor, size: size)
+    static func opened(
+        at path: String,
+        in files: any FileSystem,
+        waitingForOthers: Bool = false
+    ) throws(SinkError) -> LineFile {
+        let opened = try sinkErrors(.fileUnavailable, "cannot be opened", path) { () throws(FileError) in
+            try files.open(path, .creatingPrivateIfMissing)
+        }
+        do throws(FileError) {
+            try opened.lock(waiting: waitingForOthers)
+        } catch {
+            throw SinkError(.fileLocked, "\(path) is in use by another sink or process: \(error)")
+        }
+        let status = try sinkErrors(.fileFailed, "cannot be looked at", path) { () throws(FileError) in
+            try opened.status()
+        }
+        guard status.isRegular else { throw SinkError(.fileUnavailable, "\(path) is not a regular file") }
+        var file = LineFile(path: path, file: opened, size: Int(status.byteCount))
         try file.cutOffTornLine()
         return file
     }
 
-    private init(path: String, descriptor: Int32, size: Int) {
+    private init(path: String, file: any OpenFile, size: Int) {
         self.path = path
-        self.descriptor = descriptor
+        self.file = file
         self.size = size
     }
 
-    deinit { close(descriptor) }
-
-    private static func openAndLock(_ path: String, _ lockMode: Int32) throws(SinkError) -> (
-        descriptor: Int32, size: Int
-    ) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw error(.fileUnavailable, "cannot be opened", path) }
-        do throws(SinkError) {
-            return (descriptor, try lock(descriptor, path, lockMode))
-        } catch {
-            close(descriptor)
-            throw error
-        }
-    }
-
-    /// - Returns: the file's size.
-    private static func lock(_ descriptor: Int32, _ path: String, _ mode: Int32) throws(SinkError) -> Int {
-        while flock(descriptor, mode) != 0 {
-            if errno == EINTR { continue }
-            throw error(.fileLocked, "is in use by another sink or process", path)
-        }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw error(.fileFailed, "cannot be looked at", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw SinkError(.fileUnavailable, "\(path) is not a regular file")
-        }
-        return Int(status.st_size)
-    }
+    deinit { file.unlock() }
 
     private mutating func cutOffTornLine() throws(SinkError) {
         var end = size
@@ -87,63 +66,78 @@ struct LineFile: ~Copyable {
 
     /// Appends whole lines, all or none.
     mutating func append(_ lines: [UInt8]) throws(SinkError) {
-        let before = size
-        do throws(SinkError) {
-            try extend(with: lines)
+        do throws(FileError) {
+            try file.write(lines, at: Int64(size))
+            size += lines.count
         } catch {
             // The torn part goes; if even that fails, it goes at the next opening.
-            try truncate(to: before)
-            throw error
-        }
-    }
-
-    private mutating func extend(with bytes: [UInt8]) throws(SinkError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
-                return write(descriptor, rest.baseAddress, rest.count)
-            }
-            if count < 0 {
-                if errno == EINTR { continue }
-                let isFull = errno == ENOSPC || errno == EDQUOT || errno == EFBIG
-                throw Self.error(isFull ? .fileFull : .fileFailed, "cannot be written", path)
-            }
-            written += count
-            size += count
+            try truncate(to: size)
+            throw SinkError(error.kind == .full ? .fileFull : .fileFailed, "\(path) cannot be written: \(error)")
         }
     }
 
     /// Returns when everything appended is on the disk.
     func synchronize() throws(SinkError) {
-        guard fsync(descriptor) == 0 else { throw Self.error(.fileFailed, "cannot be brought to the disk", path) }
+        try sinkErrors(.fileFailed, "cannot be brought to the disk", path) { () throws(FileError) in
+            try file.synchronize()
+        }
     }
 
     private mutating func truncate(to byteCount: Int) throws(SinkError) {
-        guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
-            throw Self.error(.fileFailed, "cannot be cut back to its last whole line", path)
+        try sinkErrors(.fileFailed, "cannot be cut back to its last whole line", path) { () throws(FileError) in
+            try file.truncate(to: Int64(byteCount))
         }
         size = byteCount
     }
 
     private func read(from start: Int, count: Int) throws(SinkError) -> [UInt8] {
-        var failed = false
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            while initialized < count {
-                let rest = UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized...])
-                let read = pread(descriptor, rest.baseAddress, rest.count, off_t(start + initialized))
-                if read < 0, errno == EINTR { continue }
-                failed = read <= 0
-                if failed { return }
-                initialized += read
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = try sinkErrors(.fileFailed, "cannot be read", path) { () throws(FileError) in
+            let result = bytes.withUnsafeMutableBytes { buffer in
+                Result { () throws(FileError) in try file.read(into: buffer, at: Int64(start)) }
             }
+            return try result.get()
         }
-        if failed { throw Self.error(.fileFailed, "cannot be read", path) }
+        guard read == count else { throw SinkError(.fileFailed, "\(path) became shorter while it was read") }
         return bytes
     }
+}
 
-    static func error(_ code: SinkError.Code, _ problem: String, _ path: String) -> SinkError {
-        SinkError(code, "\(path) \(problem): \(String(cString: strerror(errno)))")
+/// Moves a file out of the way of its successor: `events` becomes `events.1`, which becomes `events.2`, and so on.
+enum FileRotation {
+    /// - Parameter keptCount: how many moved files there are at most; the oldest is overwritten.
+    static func rotate(_ path: String, keptCount: Int, in files: any FileSystem) throws(SinkError) {
+        for number in stride(from: keptCount - 1, through: 0, by: -1) {
+            let from = number == 0 ? path : "\(path).\(number)"
+            do throws(FileError) {
+                try files.rename(from, to: "\(path).\(number + 1)")
+            } catch {
+                if error.kind == .missing { continue }
+                throw SinkError(.fileFailed, "\(from) cannot be renamed: \(error)")
+            }
+        }
+        guard keptCount == 0 else { return }
+        try sinkErrors(.fileFailed, "cannot be removed", path) { () throws(FileError) in try files.remove(path) }
+    }
+
+    /// Returns when the names in a file's folder are on the disk.
+    static func synchronizeFolder(of path: String, in files: any FileSystem) throws(SinkError) {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        try sinkErrors(.fileFailed, "cannot be brought to the disk", folder) { () throws(FileError) in
+            try files.openFolder(folder).synchronize()
+        }
+    }
+}
+
+private func sinkErrors<Result>(
+    _ code: SinkError.Code,
+    _ problem: String,
+    _ path: String,
+    _ body: () throws(FileError) -> Result
+) throws(SinkError) -> Result {
+    do throws(FileError) {
+        return try body()
+    } catch {
+        throw SinkError(code, "\(path) \(problem): \(error)")
     }
 }

@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsFiles
 import Foundation
 
 extension SQLiteEventLog {
@@ -32,6 +33,12 @@ extension SQLiteEventLog {
         package var readerCount = 4
         /// A page of at most so many events is read on the caller's thread.
         package var inlineReadCount = 16
+        /// Where the blocks and the lock are.
+        package var files: any FileSystem = RealFileSystem()
+        /// Where the index is.
+        package var index = IndexPlace.file
+        /// Where the log's work runs.
+        package var workers = Workers.threads
         /// Where the generation of each opening comes from.
         package var generations = GenerationSource.system
         /// The wall clock.
@@ -39,9 +46,39 @@ extension SQLiteEventLog {
             Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
         }
 
+        /// A clock that never goes back, by which reads are timed.
+        package var monotonicNow: @Sendable () -> Duration = {
+            let start = ContinuousClock.now
+            return { start.duration(to: .now) }
+        }()
+
         /// - Parameter durability: what a commit survives once it is acknowledged.
         public init(durability: Durability = .process) {
             self.durability = durability
+        }
+    }
+}
+
+/// Where a log's work runs.
+package enum Workers: Sendable {
+    /// On threads of the log's own.
+    case threads
+    /// On the caller's thread, and what goes on beside it on a queue: for simulations.
+    case caller(background: any WorkQueue)
+
+    /// Where the index is written.
+    func makeIndexQueue() -> any WorkQueue {
+        switch self {
+        case .threads: BlockingExecutor(label: "agent-events.sqlite.index")
+        case .caller(let background): background
+        }
+    }
+
+    /// Threads for one kind of work; `nil` when it is done on the caller's.
+    func makeExecutor(_ name: String, width: Int = 1) -> BlockingExecutor? {
+        switch self {
+        case .threads: BlockingExecutor(label: "agent-events.sqlite.\(name)", width: width)
+        case .caller: nil
         }
     }
 }

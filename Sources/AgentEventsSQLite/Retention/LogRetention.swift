@@ -1,5 +1,4 @@
 import AgentEvents
-import GRDB
 import Synchronization
 
 /// Trims the log: decides what is due, a part at a time, takes it out of the index, and removes files of blocks.
@@ -41,7 +40,7 @@ final class LogRetention: Sendable {
         // Each thread has a row then, and after a loss of power no thread begins behind its end.
         _ = try indexWriter.update(before: 0)
         try connection.blocks.synchronize(upTo: connection.tail.withLock { $0.end })
-        let numbers = try connection.read { database in
+        let numbers = try connection.index.read { database in
             try trims.map { try LogDatabase.row(of: $0.thread, in: database)?.number }
         }
         let known = zip(numbers, trims).compactMap { number, trim in number.map { ($0, trim.firstKept) } }
@@ -52,11 +51,8 @@ final class LogRetention: Sendable {
             return firstKept > bounds.oldest ? (number, firstKept) : nil
         }
         guard !places.isEmpty else { return }
-        try connection.write("trimming") { database in
-            try database.inTransaction(.immediate) {
-                for (number, sequence) in places { try RetentionDatabase.trim(number, to: sequence, in: database) }
-                return .commit
-            }
+        try connection.index.transaction("trimming") { database in
+            for (number, sequence) in places { try RetentionDatabase.trim(number, to: sequence, in: database) }
         }
         connection.tail.withLock { tail in
             for (number, sequence) in places { tail.trim(number: number, to: sequence) }
@@ -211,7 +207,7 @@ final class LogRetention: Sendable {
         _ state: inout State
     ) throws(EventLogError) -> [ThreadTrim] {
         let limit = UInt64(query.policy.maximumEventsPerThread ?? .max)
-        let rows = try connection.read { database in
+        let rows = try connection.index.read { database in
             try RetentionDatabase.threads(after: number, limit: Self.rowLimit, in: database)
         }
         let inMemory = connection.tail.withLock { tail in rows.map { tail.bounds(number: $0.number) } }
@@ -280,11 +276,8 @@ final class LogRetention: Sendable {
                 keptBehind: segments[index + 1].start
             )
         }
-        try connection.write("removing blocks of") { database in
-            try database.inTransaction(.immediate) {
-                try RetentionDatabase.insert(gone, in: database)
-                return .commit
-            }
+        try connection.index.transaction("removing blocks of") { database in
+            try RetentionDatabase.insert(gone, in: database)
         }
         connection.removed.withLock { $0.insert(gone) }
         try blocks.remove(pass.segment)
@@ -301,7 +294,7 @@ final class LogRetention: Sendable {
         }
         let rest = numbers.filter { found[$0] == nil }
         guard !rest.isEmpty else { return found }
-        try connection.read { database in
+        try connection.index.read { database in
             for number in rest { found[number] = try RetentionDatabase.bounds(of: number, in: database) }
         }
         return found

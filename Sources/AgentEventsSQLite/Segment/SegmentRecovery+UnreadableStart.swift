@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 
 /// What cannot be read from its very start on may be all there is. It is not taken for a tail that a crash tore.
 extension SegmentRecovery {
@@ -25,10 +26,10 @@ extension SegmentRecovery {
 
     private func start(of segment: Segment, byteCount: Int) throws(EventLogError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
-        try changing(segment.path) { () throws(FileDescriptor.Failure) in
-            let file = try FileDescriptor(path: segment.path, .reading)
+        try changing(segment.path) { () throws(FileError) in
+            let file = try files.open(segment.path, .reading)
             let result = bytes.withUnsafeMutableBytes { buffer in
-                Result { () throws(FileDescriptor.Failure) in try file.read(into: buffer, at: 0) }
+                Result { () throws(FileError) in try file.read(into: buffer, at: 0) }
             }
             bytes.removeLast(byteCount - (try result.get()))
         }
@@ -111,8 +112,8 @@ extension SegmentRecovery {
 
     private func isZero(_ segment: Segment, from position: Int64) throws(EventLogError) -> Bool {
         var isZero = true
-        try changing(segment.path) { () throws(FileDescriptor.Failure) in
-            isZero = try FileDescriptor(path: segment.path, .reading).isZero(from: position - segment.start)
+        try changing(segment.path) { () throws(FileError) in
+            isZero = try files.open(segment.path, .reading).isZero(from: position - segment.start)
         }
         return isZero
     }

@@ -1,5 +1,5 @@
 import AgentEvents
-import Foundation
+import AgentEventsFiles
 
 /// Finds the end of the blocks that a writer left behind, and cuts off a commit that it did not finish.
 ///
@@ -15,6 +15,7 @@ struct SegmentRecovery {
     /// The blocks that were removed on purpose.
     let removed: [RemovedBlocks]
     let limits: SegmentStore.Limits
+    let files: any FileSystem
 
     /// All that is taken over is on the disk then.
     ///
@@ -33,8 +34,8 @@ struct SegmentRecovery {
         while let last = segments.last, last.end > end || last.byteCount == 0 {
             segments.removeLast()
             if end > last.start {
-                try changing(last.path) { () throws(FileDescriptor.Failure) in
-                    try FileDescriptor(path: last.path, .readingAndWriting).cut(to: end - last.start)
+                try changing(last.path) { () throws(FileError) in
+                    try files.open(last.path, .readingAndWriting).cut(to: end - last.start)
                 }
                 var cut = last
                 cut.end = end
@@ -46,7 +47,7 @@ struct SegmentRecovery {
         }
         if removesFiles {
             // One that came back would be in the way of what is written now.
-            try changing(folder) { () throws(FileDescriptor.Failure) in try FileDescriptor.synchronizeFolder(folder) }
+            try changing(folder) { () throws(FileError) in try files.openFolder(folder).synchronize() }
         }
         let store = store(segments)
         let takenOver = segments.last?.end ?? 0
@@ -56,17 +57,18 @@ struct SegmentRecovery {
     }
 
     private func store(_ segments: [Segment]) -> SegmentStore {
-        SegmentStore(folder: folder, segments: segments, synced: indexedThrough, limits: limits)
+        SegmentStore(folder: folder, segments: segments, synced: indexedThrough, limits: limits, in: files)
     }
 
     private func listSegments() throws(EventLogError) -> [Segment] {
         let names: [String]
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        do throws(FileError) {
+            try files.createFolder(folder)
+            // A folder that a crash took the name of would take the files in it along, flushed or not.
+            try files.openFolder(parentFolder).synchronize()
+            names = try files.names(inFolder: folder)
         } catch {
-            throw EventLogError(
-                .unavailable, "the folder \(folder) cannot be read: \(error.localizedDescription)", cause: error)
+            throw EventLogError(.unavailable, "the folder \(folder) cannot be read: \(error)", cause: error)
         }
         var segments: [Segment] = []
         // Names sort as positions do, and a folder has no order of its own.
@@ -74,8 +76,8 @@ struct SegmentRecovery {
             guard let start = Segment.start(name: name) else { continue }
             let path = folder + "/" + name
             var segment = Segment(start: start, end: start, path: path)
-            try changing(segment.path) { () throws(FileDescriptor.Failure) in
-                segment.end = start + (try FileDescriptor(path: path, .reading).byteCount())
+            try changing(segment.path) { () throws(FileError) in
+                segment.end = start + (try files.open(path, .reading).byteCount())
             }
             if let previous = segments.last, previous.end > start {
                 segments[segments.count - 1].end = start
@@ -89,8 +91,8 @@ struct SegmentRecovery {
     /// A file is cut before the next one begins, but the loss of power may bring the zeros back that it was given ahead.
     private func cutZeros(behind byteCount: Int64, of segment: Segment, before next: String) throws(EventLogError) {
         var isZero = true
-        try changing(segment.path) { () throws(FileDescriptor.Failure) in
-            let file = try FileDescriptor(path: segment.path, .readingAndWriting)
+        try changing(segment.path) { () throws(FileError) in
+            let file = try files.open(segment.path, .readingAndWriting)
             isZero = try file.isZero(from: byteCount)
             if isZero { try file.cut(to: byteCount) }
         }
@@ -166,22 +168,19 @@ struct SegmentRecovery {
     }
 
     private func remove(_ segment: Segment) throws(EventLogError) {
-        do {
-            try FileManager.default.removeItem(atPath: segment.path)
+        do throws(FileError) {
+            try files.remove(segment.path)
         } catch {
-            throw EventLogError(
-                .unavailable, "\(segment.path) cannot be removed: \(error.localizedDescription)", cause: error)
+            throw EventLogError(.unavailable, "\(segment.path) cannot be removed: \(error)", cause: error)
         }
     }
 
+    private var parentFolder: String { folder.lastIndex(of: "/").map { String(folder[...$0]) } ?? "." }
+
     func changing(
         _ path: String,
-        _ body: () throws(FileDescriptor.Failure) -> Void
+        _ body: () throws(FileError) -> Void
     ) throws(EventLogError) {
-        do throws(FileDescriptor.Failure) {
-            try body()
-        } catch {
-            throw EventLogError(systemError: error.systemError, doing: "opening", path: path)
-        }
+        try logErrors("opening", path, body)
     }
 }
