@@ -56,6 +56,12 @@ let package = Package(
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
         .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // A disk in memory that loses what a real one may lose.
+        .target(
+            name: "AgentEventsSimulatedFiles",
+            dependencies: ["AgentEvents", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsTesting",
             dependencies: ["AgentEvents", "AgentEventsFiles"],
@@ -149,8 +155,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsFilesTests",
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsSQLiteTests",
-            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsTesting", "AgentEventsSQLite"],
+            dependencies: [
+                "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
+                "AgentEventsSQLite",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

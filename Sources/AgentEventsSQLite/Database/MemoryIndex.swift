@@ -1,4 +1,3 @@
-package import AgentEventsFiles
 import GRDB
 
 /// Where the index of a log is.
@@ -13,23 +12,16 @@ package enum IndexPlace: Sendable {
 /// transactions that were committed. It is for one thread.
 package final class MemoryIndex: Sendable {
     let database: DatabaseQueue
-    private let faults: (any IndexFaults)?
+    private let operate: @Sendable () throws -> Void
 
-    package init(faults: (any IndexFaults)? = nil) throws {
+    /// - Parameter operate: called before and after each transaction. When it throws before, nothing of the transaction
+    ///   is kept; when it throws afterwards, all of it is, and the caller is not told.
+    package init(_ operate: @escaping @Sendable () throws -> Void = {}) throws {
         database = try DatabaseQueue(configuration: IndexStore.configuration(readerCount: 1))
-        self.faults = faults
+        self.operate = operate
     }
 
-    func willCommit() throws(FileError) { try faults?.willCommit() }
+    func willCommit() throws { try operate() }
 
-    func didCommit() throws(FileError) { try faults?.didCommit() }
-}
-
-/// What goes wrong with transactions of a ``MemoryIndex``.
-package protocol IndexFaults: Sendable {
-    /// - Throws: when the transaction fails, and nothing of it is kept.
-    func willCommit() throws(FileError)
-
-    /// - Throws: when the transaction is kept, and nobody is told.
-    func didCommit() throws(FileError)
+    func didCommit() throws { try operate() }
 }
