@@ -123,7 +123,7 @@ public final class FileSink: EventSink {
     }
 
     private func successor(of file: consuming LineFile) throws(SinkError) -> LineFile {
-        try FileRotation.rotate(path, keptCount: keptFileCount, in: files)
+        try FileRotation.rotate(path, keptCount: keptFileCount, synchronizing: durability == .disk, in: files)
         let successor = try LineFile.opened(at: path, in: files)
         if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         return successor

@@ -105,8 +105,16 @@ struct LineFile: ~Copyable {
 
 /// Moves a file out of the way of its successor: `events` becomes `events.1`, which becomes `events.2`, and so on.
 enum FileRotation {
-    /// - Parameter keptCount: how many moved files there are at most; the oldest is overwritten.
-    static func rotate(_ path: String, keptCount: Int, in files: any FileSystem) throws(SinkError) {
+    /// - Parameters:
+    ///   - keptCount: how many moved files there are at most; the oldest is overwritten.
+    ///   - synchronizing: whether each new name is on the disk before the next file gets the old one. Otherwise a loss of
+    ///     power may keep the second step without the first, and a file that was overwritten by it is gone.
+    static func rotate(
+        _ path: String,
+        keptCount: Int,
+        synchronizing: Bool,
+        in files: any FileSystem
+    ) throws(SinkError) {
         for number in stride(from: keptCount - 1, through: 0, by: -1) {
             let from = number == 0 ? path : "\(path).\(number)"
             do throws(FileError) {
@@ -115,6 +123,7 @@ enum FileRotation {
                 if error.kind == .missing { continue }
                 throw SinkError(.fileFailed, "\(from) cannot be renamed: \(error)")
             }
+            if synchronizing { try synchronizeFolder(of: path, in: files) }
         }
         guard keptCount == 0 else { return }
         try sinkErrors(.fileFailed, "cannot be removed", path) { () throws(FileError) in try files.remove(path) }

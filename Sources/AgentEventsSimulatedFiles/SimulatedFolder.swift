@@ -56,10 +56,16 @@ struct SimulatedFolder {
         names = durable
     }
 
-    /// The files that have a name, now or after the power is cut.
+    /// The files that have a name, or may have one after the power is cut.
     var files: Set<Int> {
+        let changed = pending.compactMap { change -> Entry? in
+            switch change {
+            case .set(_, let entry), .rename(_, to: _, let entry): entry
+            case .remove: nil
+            }
+        }
         var files: Set<Int> = []
-        for entry in [names.values, durable.values].joined() {
+        for entry in [Array(names.values), Array(durable.values), changed].joined() {
             if case .file(let file) = entry { files.insert(file) }
         }
         return files

@@ -52,6 +52,11 @@ struct SegmentRecovery {
         let store = store(segments)
         let takenOver = segments.last?.end ?? 0
         try store.synchronize(upTo: takenOver)
+        if let last = segments.last {
+            // Its size too, whatever is in the index: a crash may have cut it, and the loss of power could bring back the
+            // zeros after its last block, in front of what is written from now on.
+            try changing(last.path) { () throws(FileError) in try files.open(last.path, .reading).synchronize() }
+        }
         store.prepare()
         return (store, takenOver)
     }

@@ -104,9 +104,7 @@ struct LogModel {
         uncertainOldest = nil
     }
 
-    /// All events that are kept, in the order of their commits.
-    var keptEvents: [StoredEvent] { allEvents.filter { $0.id.sequence >= oldest[$0.thread] ?? 1 } }
-
+    /// All events, trimmed or not, in the order of their commits.
     var allEvents: [StoredEvent] {
         commits.flatMap { commit in
             commit.entries.map { StoredEvent(thread: $0.owner.thread, id: $0.id, bytes: $0.bytes) }

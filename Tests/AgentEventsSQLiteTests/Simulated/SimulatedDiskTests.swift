@@ -11,11 +11,11 @@ import Testing
     @Test(arguments: 0..<8 as Range<UInt64>, SQLiteEventLog.Durability.allCases)
     func nothingThatWasAcknowledgedIsLost(chunk: UInt64, durability: SQLiteEventLog.Durability) async throws {
         for seed in chunk * Self.chunk..<(chunk + 1) * Self.chunk {
+            var history = try SimulatedHistory(seed: seed, durability: durability)
             do {
-                var history = try SimulatedHistory(seed: seed, durability: durability)
                 try await history.run(steps: 60)
             } catch {
-                Issue.record("seed \(seed): \(error)")
+                Issue.record("seed \(seed): \(error), after\n\(history.trace.suffix(40).joined(separator: "\n"))")
                 return
             }
         }

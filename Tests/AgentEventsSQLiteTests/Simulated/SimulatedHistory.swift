@@ -32,6 +32,8 @@ struct SimulatedHistory {
     private var hasFailed = false
     /// Whether a sweep of the log was not brought to its end.
     private var isSweeping = false
+    /// What was done, the last at the end; for failures.
+    private(set) var trace: [String] = []
     private let threads = (1...5).map { ThreadID(stringLiteral: "t_\($0)") }
 
     init(seed: UInt64, durability: SQLiteEventLog.Durability) throws {
@@ -74,18 +76,23 @@ struct SimulatedHistory {
     private mutating func step(_ log: SQLiteEventLog) async throws {
         switch number(below: 100) {
         case 0..<45: try await append(to: log)
-        case 45..<57: queue.doNext()
+        case 45..<57: trace.append("background \(queue.doNext())")
         case 57..<61: try await trim(log, (0..<2).map { _ in randomTrim() })
         case 61..<66: try await sweep(log)
         case 66..<70: try await save(log)
-        case 70..<76: disk.stop(after: number(below: 40))
+        case 70..<76:
+            disk.stop(after: number(below: 40))
+            trace.append("stop")
         case 76..<80:
             let operation = SimulatedDisk.Operation.allCases[number(below: SimulatedDisk.Operation.allCases.count)]
             // Reads that fail are told to the reader; what matters here is what the log keeps.
             guard operation != .read, operation != .open else { return }
             if operation == .synchronize || operation == .synchronizeNames { hasFailedFlush = true }
+            trace.append("fail \(operation)")
             disk.fail(operation, after: number(below: 5), chance(of: 2) ? .full : .other)
-        case 80..<83: disk.setFreeByteCount(number(below: 6000))
+        case 80..<83:
+            trace.append("full")
+            disk.setFreeByteCount(number(below: 6000))
         case 83..<87: try await close(log)
         case 87..<91: try await restart(cut: chance(of: 2))
         default: if !disk.isStopped { try await verify(log) }
@@ -95,6 +102,7 @@ struct SimulatedHistory {
 
     private mutating func append(to log: SQLiteEventLog) async throws {
         let commit = commit()
+        trace.append("append \(commit.entries.map { "\($0.owner.thread) \($0.id)" })")
         do {
             try await log.append(commit)
         } catch {
@@ -111,6 +119,7 @@ struct SimulatedHistory {
     }
 
     private mutating func trim(_ log: SQLiteEventLog, _ trims: [ThreadTrim]) async throws {
+        trace.append("trim \(trims.map { "\($0.thread) \($0.firstKept)" })")
         do {
             try await log.trim(trims)
             model.trim(trims, isCertain: true)
@@ -132,6 +141,7 @@ struct SimulatedHistory {
         }
         let query = RetentionQuery(policy: policy, now: disk.time, maximumThreadCount: 1 + number(below: 4))
         let isWhole = !chance(of: 4)
+        trace.append("sweep \(policy)")
         let wasSweeping = isSweeping
         isSweeping = true
         for _ in 0..<(isWhole ? 10_000 : 3) {
@@ -166,6 +176,7 @@ struct SimulatedHistory {
     }
 
     private mutating func close(_ log: SQLiteEventLog) async throws {
+        trace.append("close")
         do {
             try await log.close()
             if !hasFailed { model.durableCount = model.commits.count }
@@ -182,6 +193,7 @@ struct SimulatedHistory {
         let cut = cut || hasFailedFlush
         log = nil
         queue = ManualWorkQueue()
+        trace.append(cut ? "cut" : "kill")
         if cut { disk.cutPower() } else { disk.endProcess() }
         if cut, durability == .process { mayHaveLost = true }
         (hasFailed, hasFailedFlush, isSweeping) = (false, false, false)
@@ -190,6 +202,7 @@ struct SimulatedHistory {
         if !wasTrimmed, !mayHaveLost, chance(of: 12) {
             index = try Self.emptyIndex(disk)
             hasIndex = false
+            trace.append("lost index")
             (model.value, model.uncertainValue) = (nil, nil)
         }
     }
@@ -205,6 +218,7 @@ struct SimulatedHistory {
         configuration.generations = GenerationSource(clock: WallClock { [disk] in disk.time }, random: { 0 })
         if !undisturbed, chance(of: 4) { disk.stop(after: number(below: 30)) }
         let log = SQLiteEventLog(path: path, configuration: configuration)
+        trace.append("open")
         do {
             let opening = try await log.open()
             if hasIndex {
@@ -221,9 +235,11 @@ struct SimulatedHistory {
             self.log = log
             try await takeOver(log, opening)
         } catch let error as EventLogError {
+            trace.append("\(error)")
             if disk.isStopped { return try await restart(cut: chance(of: 2)) }
-            // An index that was lost does not tell the first commit ever, torn, from damage.
-            if error.code == .corrupt, !hasIndex, model.commits.isEmpty {
+            // Without an index, or when several commits were not flushed, nothing tells a first one that is torn from damage.
+            let mayLoseAll = mayHaveLost ? model.durableCount == 0 : !hasIndex && model.commits.isEmpty
+            if error.code == .corrupt, mayLoseAll {
                 self = try SimulatedHistory(seed: random.next(), durability: durability)
                 return
             }
@@ -295,13 +311,16 @@ struct SimulatedHistory {
             offset = page.nextOffset
             if page.reachesEnd { break }
         }
-        // Of what was trimmed, some is still in files.
-        let kept = Set(model.keptEvents)
-        guard all.filter(kept.contains) == model.keptEvents else {
-            throw Fault(description: "of all events, some that are kept are missing, or in another order")
+        // In the order of the commits; of what was trimmed, some is still in files.
+        var rest = all[...]
+        for event in model.allEvents {
+            if let next = rest.first, next == event {
+                rest.removeFirst()
+            } else if event.id.sequence >= model.oldest[event.thread] ?? 1 {
+                throw Fault(description: "\(event.thread) \(event.id) is missing, or comes after another event")
+            }
         }
-        let known = Set(model.allEvents)
-        guard all.allSatisfy(known.contains) else {
+        guard rest.isEmpty else {
             throw Fault(description: "there are events that nobody logged, or that were lost")
         }
         for keyed in model.commits.flatMap(\.keys) {
