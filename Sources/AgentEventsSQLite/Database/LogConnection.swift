@@ -6,7 +6,7 @@ final class LogConnection: Sendable {
     let path: String
     let blocks: SegmentStore
     let index: IndexStore
-    let tail: Mutex<LogTail>
+    let tail: Mutex<TailStateMachine>
     /// The blocks that are gone.
     let removed: Mutex<[RemovedBlocks]>
     private let names: Mutex<ThreadNames>
@@ -16,7 +16,7 @@ final class LogConnection: Sendable {
         path: String,
         blocks: SegmentStore,
         index: IndexStore,
-        tail: LogTail,
+        tail: TailStateMachine,
         removed: [RemovedBlocks],
         lock: FileLock
     ) {

@@ -90,7 +90,7 @@ struct LogOpener {
         /// Where the blocks of this opening begin.
         var position: Int64
         var threadsWithOpenRuns: [ThreadID]
-        var tail: LogTail
+        var tail: TailStateMachine
         var lastThread: UInt64
     }
 
@@ -101,13 +101,13 @@ struct LogOpener {
         from indexedThrough: Int64,
         end: Int64
     ) throws -> Recovery {
-        let limits = LogTail.Limits(
+        let limits = TailStateMachine.Limits(
             chunkReferenceCount: configuration.chunkReferenceCount,
             eventCount: configuration.tailEventCount,
             threadCount: configuration.threadsInMemory,
             updateCount: configuration.indexUpdateCount
         )
-        var tail = LogTail(limits: limits, end: indexedThrough)
+        var tail = TailStateMachine(limits: limits, end: indexedThrough)
         let (lastKnown, lastStart, lastStored, scan, open) = try index.read { database in
             var scan = TailScan(blocks: blocks, end: end) { try LogDatabase.thread(number: $0, in: database) }
             try scan.run(into: &tail)
@@ -145,7 +145,7 @@ struct LogOpener {
     /// The threads with an open run, by age.
     ///
     /// - Parameter stored: those with one at the end of the index, by their numbers.
-    private func threadsWithOpenRuns(_ stored: [UInt64: ThreadID], tail: LogTail) -> [ThreadID] {
+    private func threadsWithOpenRuns(_ stored: [UInt64: ThreadID], tail: TailStateMachine) -> [ThreadID] {
         var open = stored
         for state in tail.runStates { open[state.number] = state.isOpen ? state.thread : nil }
         return open.sorted { $0.key < $1.key }.map(\.value)

@@ -80,7 +80,7 @@ struct LogWriter: Sendable {
             if try connection.tail.withLock({ (tail) throws(EventLogError) in try tail.knows(owner) }) { continue }
             let stored = try connection.index.read { try LogDatabase.thread(owner.thread, in: $0) }
             if let stored {
-                try LogTail.check(owner, against: stored.owner)
+                try TailStateMachine.check(owner, against: stored.owner)
                 connection.tail.withLock { $0.insert(stored.owned(by: owner), isStored: true) }
             } else {
                 let thread = StoredThread(number: nextThread, owner: owner)

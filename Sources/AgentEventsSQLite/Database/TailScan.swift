@@ -16,7 +16,7 @@ struct TailScan {
         self.stored = stored
     }
 
-    mutating func run(into tail: inout LogTail) throws {
+    mutating func run(into tail: inout TailStateMachine) throws {
         var buffer = BlockBuffer()
         var scan = BlockScan(blocks: blocks, from: tail.end, end: end)
         while var block = try scan.next(&buffer) {
@@ -34,7 +34,7 @@ struct TailScan {
         tail.reach(end)
     }
 
-    private mutating func note(_ thread: StoredThread, in tail: inout LogTail) throws {
+    private mutating func note(_ thread: StoredThread, in tail: inout TailStateMachine) throws {
         lastThread = max(lastThread, thread.number)
         guard tail.head(number: thread.number) == nil else { return }
         if let stored = try stored(thread.number) {
@@ -50,7 +50,7 @@ struct TailScan {
         thread number: UInt64,
         mark: RunMark?,
         block: Int64,
-        in tail: inout LogTail
+        in tail: inout TailStateMachine
     ) throws {
         let head: UInt64
         if let known = tail.head(number: number) {
