@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
+        .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
         .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
@@ -56,15 +57,22 @@ let package = Package(
         .target(name: "AgentEvents", swiftSettings: settings),
         // Sequences, recordings and histories, checked after the fact; for the program, the test kit and the simulation.
         .target(name: "AgentEventsChecks", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // A disk in memory that loses what a real one may lose.
+        .target(
+            name: "AgentEventsSimulatedFiles",
+            dependencies: ["AgentEvents", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsTesting",
-            dependencies: ["AgentEvents", "AgentEventsChecks"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles"],
             swiftSettings: settings
         ),
         .target(
             name: "AgentEventsSQLite",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
             ],
             swiftSettings: settings
@@ -118,7 +126,8 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsServer",
+                "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -151,14 +160,23 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsFilesTests",
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsSQLiteTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting", "AgentEventsSQLite"],
+            dependencies: [
+                "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
+                "AgentEventsSQLite",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsSQLite",
+                "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),
@@ -173,7 +191,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,5 +1,5 @@
 public import AgentEvents
-import GRDB
+import AgentEventsFiles
 import Synchronization
 
 /// An event log on SQLite: the durable log for one machine.
@@ -20,11 +20,11 @@ public final class SQLiteEventLog: EventLog {
     public let path: String
     let configuration: Configuration
 
-    private let writerExecutor: SerialTaskExecutor
-    private let readExecutor: RotatingTaskExecutor
+    private let writerExecutor: BlockingExecutor?
+    private let readExecutor: BlockingExecutor?
     /// Of their own, because they flush, and reads are not to wait for that.
-    private let retentionExecutor: SerialTaskExecutor
-    private let stateExecutor: SerialTaskExecutor
+    private let retentionExecutor: BlockingExecutor?
+    private let stateExecutor: BlockingExecutor?
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
@@ -35,10 +35,10 @@ public final class SQLiteEventLog: EventLog {
     public init(path: String, configuration: Configuration = Configuration()) {
         self.path = path
         self.configuration = configuration
-        writerExecutor = SerialTaskExecutor(label: "agent-events.sqlite.write")
-        readExecutor = RotatingTaskExecutor(label: "agent-events.sqlite.read", width: configuration.readerCount)
-        retentionExecutor = SerialTaskExecutor(label: "agent-events.sqlite.retention")
-        stateExecutor = SerialTaskExecutor(label: "agent-events.sqlite.state")
+        writerExecutor = configuration.workers.makeExecutor("write")
+        readExecutor = configuration.workers.makeExecutor("read", width: configuration.readerCount)
+        retentionExecutor = configuration.workers.makeExecutor("retention")
+        stateExecutor = configuration.workers.makeExecutor("state")
         connection = Mutex(nil)
         writer = Mutex(nil)
     }

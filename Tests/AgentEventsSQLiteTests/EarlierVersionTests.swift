@@ -10,7 +10,7 @@ import Testing
     /// Makes the files of a closed log into what the earlier version wrote.
     private func takeBack(_ path: String, _ log: SQLiteEventLog) async throws {
         _ = try await log.open()
-        try log.openConnection().write("taking back") { database in
+        try log.openConnection().index.write("taking back") { database in
             for sql in [
                 "ALTER TABLE keyed DROP COLUMN digest", "DROP TABLE run",
                 "DELETE FROM grdb_migrations "

@@ -111,7 +111,7 @@ import Testing
             let path = try await closedLog(in: folder)
             let log = SQLiteEventLog(path: path, configuration: SQLiteEventLogTests.cramped)
             _ = try await log.open()
-            try log.openConnection().write("damaging") { try RawStatement(change, in: $0).run() }
+            try log.openConnection().index.write("damaging") { try RawStatement(change, in: $0).run() }
             // Closing would write the watermark again.
             let damaged = try copyOfFiles(of: log)
             try await log.close()

@@ -4,9 +4,9 @@ import Testing
 @testable import AgentEventsSQLite
 
 /// The part of the index that is in memory.
-@Suite struct LogTailTests {
-    private static func tail(threads: Int = 100) -> LogTail {
-        LogTail(
+@Suite struct TailStateMachineTests {
+    private static func tail(threads: Int = 100) -> TailStateMachine {
+        TailStateMachine(
             limits: .init(chunkReferenceCount: 3, eventCount: 20, threadCount: threads, updateCount: 2), end: 0)
     }
 
@@ -23,12 +23,12 @@ import Testing
         LogEntry(owner: owner, id: EventID(generation: 1, sequence: sequence), type: type, run: run, bytes: [1])
     }
 
-    private static func known(_ owner: ThreadOwner, number: UInt64, in tail: inout LogTail) {
+    private static func known(_ owner: ThreadOwner, number: UInt64, in tail: inout TailStateMachine) {
         tail.insert(StoredThread(number: number, owner: owner), isStored: false)
     }
 
     /// A commit of entries in one block.
-    private static func append(_ entries: [LogEntry], block: Int64, to tail: inout LogTail) throws {
+    private static func append(_ entries: [LogEntry], block: Int64, to tail: inout TailStateMachine) throws {
         let plan = try tail.plan(entries, keys: [], time: Timestamp(milliseconds: 0))
         let blocks = [EncodedCommit.Block(position: block, entryCount: entries.count)]
         tail.apply(plan, entries: entries, blocks: blocks, end: block + 100)

@@ -1,12 +1,24 @@
 import AgentEvents
 
-/// The part of the index that is in memory: the threads used lately, their heads, and everything that is in no file
-/// of the index yet.
+/// Decides what a commit means for the index, what of it is kept in memory, and what goes into the file when: the threads
+/// used lately, their heads, and everything that is in no file of the index yet.
 ///
 /// A commit goes through it twice: ``plan(_:keys:time:)`` checks and decides and changes nothing that a reader sees;
 /// ``apply(_:entries:blocks:end:)`` takes the commit over once it is durable. What piles up goes into the file in bulk,
-/// by ``takeUpdate(limit:)`` and ``didWrite(_:)``.
-struct LogTail: Sendable {
+/// by ``takeUpdate(limit:before:)`` and ``didWrite(_:)``. A thread in it:
+///
+///                      ┌─(refused)──┐
+///                      ▼            │
+///     unknown ──(insert)──> settled ──(plan)──> planned ──(apply)──> pending ──(takeUpdate)──> taken
+///        ▲                  │    ▲                                     ▲  ▲                    │  │
+///        └──────(sweep)─────┘    │                                     │  └─(apply: some more)─┘  │
+///                                └───────────────(didWrite: nothing else is pending)──────────────┘
+///
+/// *Settled* is one of which everything is in the file; only such a one is forgotten. *Pending* has references to blocks
+/// that are in no chunk, *taken* has a chunk on its way into the file: both stay in memory, so that a reader who looks here
+/// first and into the file second finds each event. At an opening, ``restore(_:number:mark:block:)`` leads from settled to
+/// pending at once.
+struct TailStateMachine: Sendable {
     struct Limits: Sendable {
         /// References of a thread that fill a chunk.
         var chunkReferenceCount: Int

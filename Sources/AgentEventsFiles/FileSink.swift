@@ -1,3 +1,4 @@
+public import AgentEvents
 import Synchronization
 
 /// Appends events to a file, one a line in the exact bytes of the log (NDJSON), and starts a new file when it is large.
@@ -35,7 +36,8 @@ public final class FileSink: EventSink {
     private let maximumFileByteCount: Int
     private let keptFileCount: Int
     private let durability: Durability
-    private let queue = BlockingQueue(label: "agent-events.file-sink")
+    private let files: any FileSystem
+    private let executor = BlockingExecutor(label: "agent-events.file-sink")
     private let state = Mutex(State(file: nil, written: nil))
 
     /// The file is opened, or created, with the first batch.
@@ -45,12 +47,25 @@ public final class FileSink: EventSink {
     ///   - maximumFileByteCount: a new file is started before one would grow larger; a single event may. Default: 64 MiB.
     ///   - keptFileCount: how many files are kept beside the current one, at least 0. Default: 10.
     ///   - durability: what a batch survives once it is taken. Default: the end of the process.
-    public init(
+    public convenience init(
         name: String = "file",
         path: String,
         maximumFileByteCount: Int = 64 * 1024 * 1024,
         keptFileCount: Int = 10,
         durability: Durability = .process
+    ) {
+        self.init(
+            name: name, path: path, maximumFileByteCount: maximumFileByteCount, keptFileCount: keptFileCount,
+            durability: durability, files: RealFileSystem())
+    }
+
+    package init(
+        name: String = "file",
+        path: String,
+        maximumFileByteCount: Int = 64 * 1024 * 1024,
+        keptFileCount: Int = 10,
+        durability: Durability = .process,
+        files: any FileSystem
     ) {
         precondition(keptFileCount >= 0, "the count of kept files is not negative")
         self.name = name
@@ -58,11 +73,12 @@ public final class FileSink: EventSink {
         self.maximumFileByteCount = maximumFileByteCount
         self.keptFileCount = keptFileCount
         self.durability = durability
+        self.files = files
     }
 
     /// - Throws: ``SinkError``; then the batch may be given again.
     public func receive(_ batch: SinkBatch) async throws {
-        try await queue.run { () throws(SinkError) in
+        try await executor.run { () throws(SinkError) in
             try self.state.withLock { (state) throws(SinkError) in try self.write(batch, &state) }
         }
     }
@@ -94,8 +110,8 @@ public final class FileSink: EventSink {
     }
 
     private func open(_ state: inout State) throws(SinkError) -> LineFile {
-        let file = try LineFile.opened(at: path)
-        if durability == .disk { try FileRotation.synchronizeFolder(of: path) }
+        let file = try LineFile.opened(at: path, in: files)
+        if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         state.written = Set(try file.lastLines(byteCount: Self.comparedByteCount))
         return file
     }
@@ -107,9 +123,9 @@ public final class FileSink: EventSink {
     }
 
     private func successor(of file: consuming LineFile) throws(SinkError) -> LineFile {
-        try FileRotation.rotate(path, keptCount: keptFileCount)
-        let successor = try LineFile.opened(at: path)
-        if durability == .disk { try FileRotation.synchronizeFolder(of: path) }
+        try FileRotation.rotate(path, keptCount: keptFileCount, synchronizing: durability == .disk, in: files)
+        let successor = try LineFile.opened(at: path, in: files)
+        if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         return successor
     }
 }
