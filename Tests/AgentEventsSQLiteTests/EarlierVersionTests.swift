@@ -125,7 +125,7 @@ import Testing
             }
             try await log.close()
             _ = try await log.open()
-            try log.openConnection().write("taking back") { database in
+            try log.openConnection().index.write("taking back") { database in
                 for sql in [
                     "DROP TABLE run", "DELETE FROM grdb_migrations WHERE identifier = 'runs by their ids'",
                 ] { try RawStatement(sql, in: database).run() }
