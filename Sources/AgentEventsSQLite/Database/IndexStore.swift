@@ -103,6 +103,8 @@ final class IndexStore: Sendable {
     /// one moment.
     func read<Result>(_ body: (Database) throws -> Result) throws(EventLogError) -> Result {
         do {
+            // In memory there is one connection, for one thread: nothing else is written meanwhile.
+            if memory != nil { return try database.writeWithoutTransaction(body) }
             do {
                 return try database.read(body)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
