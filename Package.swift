@@ -24,7 +24,7 @@ let package = Package(
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
-        .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
@@ -68,7 +68,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
-            name: "AgentEventsSQLite",
+            name: "AgentEventsFileLog",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
@@ -124,7 +124,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -160,17 +160,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentEventsSQLiteTests",
+            name: "AgentEventsFileLogTests",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
-                "AgentEventsSQLite",
+                "AgentEventsFileLog",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsSQLite",
+                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsFileLog",
                 "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import ArgumentParser
 import Foundation
 
@@ -40,7 +40,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     private func measure() async throws {
         print(try await EmitBenchmark(seconds: seconds).run())
-        for durability in [SQLiteEventLog.Durability.process, .disk] {
+        for durability in [FileEventLog.Durability.process, .disk] {
             try await inTemporaryFolder { folder in
                 print(try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())
             }

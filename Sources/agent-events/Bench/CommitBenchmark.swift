@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import Foundation
 
 /// How many events a second are committed to SQLite, with 64 appends in flight over 5000 threads: the whole way from a
@@ -9,13 +9,13 @@ struct CommitBenchmark {
     static let threadCount = 5000
 
     let seconds: Double
-    let durability: SQLiteEventLog.Durability
+    let durability: FileEventLog.Durability
     let folder: URL
 
     func run() async throws -> String {
-        var configuration = SQLiteEventLog.Configuration()
+        var configuration = FileEventLog.Configuration()
         configuration.durability = durability
-        let log = SQLiteEventLog(
+        let log = FileEventLog(
             path: folder.appendingPathComponent("events.sqlite").path, configuration: configuration)
         let line = try await withAgentRuntime(log: log) { runtime in
             let threads = try await BenchThreads(count: Self.threadCount, runtime: runtime)
