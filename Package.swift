@@ -30,7 +30,7 @@ let package = Package(
         .executable(name: "agent-events", targets: ["agent-events"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The durable log on SQLite."),
+        .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
         .trait(

@@ -12,7 +12,7 @@ extension FileEventLog {
         case disk
     }
 
-    /// How a log on SQLite works.
+    /// How a log in files works.
     public struct Configuration: Sendable {
         /// What a commit survives once it is acknowledged. Default: ``Durability/process``.
         public var durability: Durability = .process
@@ -69,7 +69,7 @@ package enum Workers: Sendable {
     /// Where the index is written.
     func makeIndexQueue() -> any WorkQueue {
         switch self {
-        case .threads: BlockingExecutor(label: "agent-events.sqlite.index")
+        case .threads: BlockingExecutor(label: "agent-events.log.index")
         case .caller(let background): background
         }
     }
@@ -77,7 +77,7 @@ package enum Workers: Sendable {
     /// Threads for one kind of work; `nil` when it is done on the caller's.
     func makeExecutor(_ name: String, width: Int = 1) -> BlockingExecutor? {
         switch self {
-        case .threads: BlockingExecutor(label: "agent-events.sqlite.\(name)", width: width)
+        case .threads: BlockingExecutor(label: "agent-events.log.\(name)", width: width)
         case .caller: nil
         }
     }

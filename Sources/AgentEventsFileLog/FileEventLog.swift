@@ -2,7 +2,7 @@ public import AgentEvents
 import AgentEventsFiles
 import Synchronization
 
-/// An event log on SQLite: the durable log for one machine.
+/// An event log in files: the durable log for one machine.
 ///
 /// The events are in append-only files of blocks in the folder `<path>-blocks`, each block with a checksum; SQLite, in
 /// the file at `path`, has the index of them, written in bulk and always behind them. So a commit is one write. As long as

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsFileLog
 import Foundation
 
-/// How many events a second are committed to SQLite, with 64 appends in flight over 5000 threads: the whole way from a
+/// How many events a second are committed to files, with 64 appends in flight over 5000 threads: the whole way from a
 /// context to the commit.
 struct CommitBenchmark {
     static let inFlight: UInt64 = 64
