@@ -24,13 +24,13 @@ let package = Package(
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
-        .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The durable log on SQLite."),
+        .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
         .trait(
@@ -70,7 +70,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
-            name: "AgentEventsSQLite",
+            name: "AgentEventsFileLog",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
@@ -126,7 +126,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsServer",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsServer",
                 "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
@@ -165,17 +165,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentEventsSQLiteTests",
+            name: "AgentEventsFileLogTests",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
-                "AgentEventsSQLite",
+                "AgentEventsFileLog",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsSQLite",
+                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsFileLog",
                 "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
