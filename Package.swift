@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsProtocol", targets: ["AgentEventsProtocol"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
@@ -63,12 +64,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The stream protocol, for both of its ends.
+        .target(name: "AgentEventsProtocol", dependencies: ["AgentEvents"], swiftSettings: settings),
         // The headers of zlib; the library itself is linked already, by async-http-client.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
@@ -90,7 +93,7 @@ let package = Package(
         .target(
             name: "AgentEventsClient",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsProtocol",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
@@ -101,7 +104,7 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: ["AgentEvents", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsClient"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -112,7 +115,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsSQLite", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -123,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsClientTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsTesting",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
@@ -150,7 +153,8 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite",
+                "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),

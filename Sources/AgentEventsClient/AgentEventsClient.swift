@@ -1,4 +1,5 @@
 public import AgentEvents
+public import AgentEventsProtocol
 internal import NIOCore
 
 /// A client of a service's stream.

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Synchronization
 
 /// Plays ``ModelService`` over sockets.

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// Everything a stream keeps of one thread that somebody follows.
 struct FollowedThread: Sendable {

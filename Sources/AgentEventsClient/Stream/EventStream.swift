@@ -1,4 +1,5 @@
 public import AgentEvents
+public import AgentEventsProtocol
 
 /// One connection to a service, opened anew whenever it ends, over which any number of threads are followed. Had from
 /// ``AgentEventsClient/withStream(_:)``.

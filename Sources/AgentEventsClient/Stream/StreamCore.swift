@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 internal import Synchronization
 
 /// What the tasks of a stream share: ``StreamStateMachine`` under a lock, and the signals that carry its decisions to the

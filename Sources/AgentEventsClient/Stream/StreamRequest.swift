@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// What a stream asks of the service.
 package enum StreamRequest: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Decides everything about a stream: one connection after the other, the threads that are followed over it, and what is
 /// sent. Where a decision is about the connection or about one thread alone, ``ReconnectStateMachine``,

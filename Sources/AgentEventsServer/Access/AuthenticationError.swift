@@ -1,3 +1,5 @@
+package import AgentEventsProtocol
+
 /// Why credentials do not count.
 public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Dotted and stable.

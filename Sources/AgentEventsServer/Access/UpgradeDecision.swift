@@ -1,3 +1,5 @@
+package import AgentEventsProtocol
+
 /// Whether a request becomes a WebSocket.
 package enum UpgradeDecision: Hashable, Sendable {
     /// - Parameter subprotocol: what to answer in `Sec-WebSocket-Protocol`; `nil` when the client offered none.

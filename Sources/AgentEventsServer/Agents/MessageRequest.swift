@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// The body of `POST /v1/threads/{t}/messages`.
 package struct MessageRequest: Hashable, Sendable {

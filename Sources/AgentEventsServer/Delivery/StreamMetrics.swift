@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import CoreMetrics
 
 /// What the WebSocket side of a service counts. The handles are made once; no label is an id.

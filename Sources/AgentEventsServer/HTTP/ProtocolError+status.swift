@@ -1,4 +1,5 @@
 import AgentEvents
+package import AgentEventsProtocol
 package import HTTPTypes
 
 extension ProtocolError {

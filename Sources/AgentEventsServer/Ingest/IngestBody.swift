@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Reads the events in the body of an HTTP request, all or none.
 package struct IngestBody: Sendable {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 extension ProtocolError {
     /// The error as the answer to a request.

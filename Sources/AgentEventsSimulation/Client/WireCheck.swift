@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import AgentEventsServer
 
 /// What is seen on the wire, whatever the client makes of it.
@@ -73,7 +74,7 @@ enum WireCheck {
         case .unsubscribed(let thread): bytes = ServerMessage.unsubscribed(nil, thread).encoded()
         case .live(let thread, let cursor): bytes = ServerMessage.live(thread, cursor: cursor).encoded()
         case .reset(let thread, let reason, let oldest):
-            guard let reason = AgentEventsServer.ResetReason(rawValue: reason.rawValue) else { return nil }
+            guard let reason = AgentEventsProtocol.ResetReason(rawValue: reason.rawValue) else { return nil }
             bytes = ServerMessage.reset(thread, reason, oldest: oldest).encoded()
         case .ping: bytes = ServerMessage.ping.encoded()
         case .drain(let milliseconds): bytes = ServerMessage.drain(reconnectMilliseconds: milliseconds).encoded()

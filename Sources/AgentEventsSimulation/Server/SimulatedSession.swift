@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import AgentEventsServer
 
 /// Mirrors `StreamSession` and `StreamHandler`: the service's side of a connection.

@@ -6,7 +6,7 @@ package enum DraftRoot: Sendable {
     case document
 
     /// The path to an event.
-    func path(of index: Int) -> String {
+    package func path(of index: Int) -> String {
         switch self {
         case .messageMember: "$.events[\(index)]"
         case .document: "$"
@@ -14,7 +14,7 @@ package enum DraftRoot: Sendable {
     }
 
     /// The path to all of them.
-    var batchPath: String {
+    package var batchPath: String {
         switch self {
         case .messageMember: "$.events"
         case .document: "$"

@@ -6,7 +6,7 @@ extension ProtocolError {
         /// The code as it stands on the wire.
         package let rawValue: String
 
-        init(_ rawValue: String) { self.rawValue = rawValue }
+        package init(_ rawValue: String) { self.rawValue = rawValue }
 
         /// A message lacks a member, or has one of the wrong type or value.
         package static let messageInvalid = Code("message.invalid")

@@ -1,14 +1,19 @@
-import AgentEvents
+package import AgentEvents
 
 /// Reads the events of one request, all or none.
-struct DraftBatch {
+package struct DraftBatch {
     /// At most so many events.
-    var maximumCount: Int
+    package var maximumCount: Int
     /// Where the events stand in the request.
-    var root: DraftRoot
+    package var root: DraftRoot
+
+    package init(maximumCount: Int, root: DraftRoot) {
+        self.maximumCount = maximumCount
+        self.root = root
+    }
 
     /// - Throws: ``ProtocolError`` with the index of the event at fault and the path to the fault.
-    func decode(_ events: [JSONValue], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
+    package func decode(_ events: [JSONValue], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
         try checkCount(events.count)
         var drafts: [EventDraft] = []
         drafts.reserveCapacity(events.count)
@@ -22,7 +27,7 @@ struct DraftBatch {
         return drafts
     }
 
-    func checkCount(_ count: Int) throws(ProtocolError) {
+    package func checkCount(_ count: Int) throws(ProtocolError) {
         guard count > 0 else {
             throw ProtocolError(.emptyBatch, "a request has at least one event", path: root.batchPath)
         }

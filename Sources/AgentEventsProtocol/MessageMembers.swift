@@ -1,13 +1,13 @@
-import AgentEvents
+package import AgentEvents
 
 /// The members of a JSON object that a client sent; `null` for an optional one is its absence, but for `after` and `req`,
 /// where a client means something by it. Each look-up throws ``ProtocolError`` `message.invalid` with the path.
-struct MessageMembers {
+package struct MessageMembers {
     private let object: JSONObject
 
-    init(_ object: JSONObject) { self.object = object }
+    package init(_ object: JSONObject) { self.object = object }
 
-    subscript(name: String) -> JSONValue? { object[name] }
+    package subscript(name: String) -> JSONValue? { object[name] }
 
     /// Refuses members that the owner does not have: what a sender means by them would be lost.
     ///
@@ -17,7 +17,7 @@ struct MessageMembers {
     ///   - elsewhere: where a value of a name that it does not have belongs, in words.
     /// - Throws: ``ProtocolError`` `event.unknown_field`, or `event.field_not_allowed` for a name of the last kind, with the
     ///   path.
-    func checkNames(
+    package func checkNames(
         of owner: String,
         known: [String],
         elsewhere: [String: String] = [:]
@@ -33,13 +33,13 @@ struct MessageMembers {
     }
 
     /// The thread that the message is about, for errors; `nil` when none can be read.
-    var thread: ThreadID? {
+    package var thread: ThreadID? {
         guard let text = object["thread_id"]?.stringValue else { return nil }
         return try? ThreadID(text)
     }
 
     /// The member `req`, or `nil` when there is none.
-    func tag() throws(ProtocolError) -> RequestTag? {
+    package func tag() throws(ProtocolError) -> RequestTag? {
         guard let value = object["req"] else { return nil }
         guard let tag = RequestTag(value) else { throw Self.wrong("req", "is a string or a number") }
         guard tag.byteCount <= RequestTag.maximumByteCount else {
@@ -49,13 +49,13 @@ struct MessageMembers {
     }
 
     /// A text for people: half of a surrogate pair in it becomes U+FFFD.
-    func prose(_ name: String) throws(ProtocolError) -> String {
+    package func prose(_ name: String) throws(ProtocolError) -> String {
         guard case .unpairedString(let string) = try required(name) else { return try text(name) }
         return string.replacingUnpaired
     }
 
     /// A text that stands for something, so that nothing in it can be replaced.
-    func text(_ name: String) throws(ProtocolError) -> String {
+    package func text(_ name: String) throws(ProtocolError) -> String {
         let value = try required(name)
         if case .unpairedString = value {
             throw ProtocolError(
@@ -65,18 +65,18 @@ struct MessageMembers {
         return text
     }
 
-    func optionalBool(_ name: String) throws(ProtocolError) -> Bool? {
+    package func optionalBool(_ name: String) throws(ProtocolError) -> Bool? {
         guard let value = present(name) else { return nil }
         guard let bool = value.boolValue else { throw Self.wrong(name, "is true or false") }
         return bool
     }
 
-    func array(_ name: String) throws(ProtocolError) -> [JSONValue] {
+    package func array(_ name: String) throws(ProtocolError) -> [JSONValue] {
         guard let array = try required(name).arrayValue else { throw Self.wrong(name, "is an array") }
         return array
     }
 
-    func identifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind {
+    package func identifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind {
         let text = try text(name)
         do throws(IdentifierError) {
             return try Kind(text)
@@ -85,12 +85,12 @@ struct MessageMembers {
         }
     }
 
-    func optionalIdentifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
+    package func optionalIdentifier<Kind: Identifier>(_ name: String) throws(ProtocolError) -> Kind? {
         guard present(name) != nil else { return nil }
         return try identifier(name)
     }
 
-    func optionalName<Kind: Name>(_ name: String) throws(ProtocolError) -> Kind? {
+    package func optionalName<Kind: Name>(_ name: String) throws(ProtocolError) -> Kind? {
         guard present(name) != nil else { return nil }
         let text = try text(name)
         do throws(IdentifierError) {

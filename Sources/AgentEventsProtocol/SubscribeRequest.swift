@@ -7,7 +7,7 @@ package struct SubscribeRequest: Hashable, Sendable {
     /// consumer, with what comes next.
     package var start: StartPosition?
     /// Under which name acknowledgements are stored; `nil` for nowhere.
-    package var consumer: ConsumerID?
+    package var consumer: ConsumerName?
     /// When the subscriber gets the state of the thread in the place of the events before.
     package var snapshot: SnapshotUse
     /// Whether fragments may be merged while the subscriber is behind.
@@ -25,7 +25,7 @@ package struct SubscribeRequest: Hashable, Sendable {
     package init(
         thread: ThreadID,
         start: StartPosition? = nil,
-        consumer: ConsumerID? = nil,
+        consumer: ConsumerName? = nil,
         snapshot: SnapshotUse = .never,
         merges: Bool = true
     ) {
@@ -34,12 +34,5 @@ package struct SubscribeRequest: Hashable, Sendable {
         self.consumer = consumer
         self.snapshot = snapshot
         self.merges = merges
-    }
-}
-
-extension SubscribeRequest {
-    /// Whose place in the thread it is; `nil` without a consumer.
-    func consumerKey(of user: UserID) -> ConsumerKey? {
-        consumer.map { ConsumerKey(thread: thread, user: user, consumer: $0) }
     }
 }
