@@ -151,6 +151,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsProtocolTests",
+            dependencies: ["AgentEvents", "AgentEventsProtocol"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite",

@@ -1,39 +1,71 @@
-package import AgentEvents
+public import AgentEvents
 
-/// Why a request was refused, as the client is told: the op `error` of the WebSocket and the body of an HTTP error.
-package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible {
-    package var code: Code
-    /// One sentence: what is wrong, and what would have been right.
-    package var message: String
+/// Why the service refused a request: the op `error` of the stream, and the body of an HTTP error.
+public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Dotted and stable: `order.call_not_open`.
+    public var code: Code
+    /// One sentence for people: what is wrong, and what would have been right.
+    public var message: String
     /// Whether the same request may succeed later.
-    package var isRetryable: Bool
-    /// How long to wait before that, where it is known.
-    package var retryAfterMilliseconds: Int64?
+    public var isRetryable: Bool
+    /// How long to wait before that, in milliseconds, where it is known.
+    public var retryAfterMilliseconds: Int64?
     /// The mark of the request, where it could be read.
     package var tag: RequestTag?
-    /// Which event of the request was at fault, from 0.
-    package var index: Int?
+    /// The index of the event of the request that is at fault, from 0.
+    public var index: Int?
     /// The way to the fault, from the root of the request: `$.events[3].data.call_id`.
-    package var path: String?
+    public var path: String?
     /// The types of event that would have been legal, by their names on the wire.
-    package var legal: [String]?
-    /// The state of the run, in words.
-    package var state: String?
-    /// The thread the request was about.
-    package var thread: ThreadID?
+    public var legal: [String]?
+    /// The state of the run whose order was broken, in words.
+    public var state: String?
+    /// The thread that the request was about.
+    public var thread: ThreadID?
 
-    package init(
+    public init(
         _ code: Code,
         _ message: String,
         isRetryable: Bool = false,
+        retryAfterMilliseconds: Int64? = nil,
+        index: Int? = nil,
         path: String? = nil,
+        legal: [String]? = nil,
+        state: String? = nil,
         thread: ThreadID? = nil
     ) {
         self.code = code
         self.message = message
         self.isRetryable = isRetryable
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.index = index
         self.path = path
+        self.legal = legal
+        self.state = state
         self.thread = thread
+    }
+
+    public var description: String { "\(code): \(message)" }
+}
+
+// MARK: On the wire
+
+extension ProtocolError {
+    /// Reads the members of an `error` message, or of the `error` in an HTTP body. Whatever is not as expected, is passed over.
+    ///
+    /// - Returns: `nil` without a code.
+    package init?(_ members: JSONObject) {
+        guard let code = members["code"]?.stringValue else { return nil }
+        self.init(
+            Code(rawValue: code),
+            members["message"]?.stringValue ?? code,
+            isRetryable: members["retryable"]?.boolValue ?? false,
+            retryAfterMilliseconds: members["retry_after_ms"]?.integerValue,
+            index: members["index"]?.integerValue.flatMap(Int.init(exactly:)),
+            path: members["path"]?.stringValue,
+            legal: members["legal"]?.arrayValue?.compactMap(\.stringValue),
+            state: members["state"]?.stringValue,
+            thread: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
     }
 
     /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what the
@@ -49,8 +81,11 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
         return String(text[..<end]) + "… (cut: \(bytes.count) bytes in all)"
     }
 
+    /// The body of an HTTP error.
+    package var body: JSONValue { ["error": .object(JSONObject(present: members))] }
+
     /// The members of the error in the order of the protocol, without `op` and `req`.
-    package var members: [(String, JSONValue?)] {
+    var members: [(String, JSONValue?)] {
         [
             ("code", .string(code.rawValue)),
             ("message", .string(Self.bounded(message))),
@@ -63,14 +98,20 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
             ("thread_id", thread?.json),
         ]
     }
-
-    package var description: String { "\(code): \(message)" }
 }
+
+// MARK: Errors of the core
 
 extension ProtocolError {
     package init(_ error: WireError, index: Int? = nil) {
         self.init(.wire(error.code), error.message, path: error.path)
         self.index = index
+    }
+
+    /// A fault in the members of a request: but for half of a character, it is the request that is malformed.
+    package init(member error: WireError) {
+        self.init(
+            error.code == .loneSurrogate ? .wire(.loneSurrogate) : .messageInvalid, error.problem, path: error.path)
     }
 
     /// - Parameter path: where the identifier stands; `nil` for one that is not in a message.
@@ -91,7 +132,7 @@ extension ProtocolError {
         if let violation = error.violation {
             self.init(violation, index: error.index, root: root)
         } else {
-            self.init(Code(error.code.rawValue), error.message, isRetryable: error.isRetryable)
+            self.init(Code(error.code), error.message, isRetryable: error.isRetryable)
             index = error.index
             if let index = error.index {
                 // The encoder's paths begin at the event.
@@ -103,6 +144,6 @@ extension ProtocolError {
     }
 
     package init(_ error: EventLogError, thread: ThreadID?) {
-        self.init(Code(error.code.description), error.message, isRetryable: true, thread: thread)
+        self.init(.log(error.code), error.message, isRetryable: true, thread: thread)
     }
 }

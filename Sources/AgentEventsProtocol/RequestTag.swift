@@ -18,4 +18,10 @@ package struct RequestTag: Hashable, Sendable {
         case .null, .bool, .array, .object: return nil
         }
     }
+
+    /// The mark of a client that counts its requests.
+    package init(number: Int64) { json = .integer(number) }
+
+    /// The number of a request that was counted; `nil` for any other mark.
+    package var number: Int64? { json.integerValue }
 }

@@ -1,7 +1,9 @@
 package import AgentEvents
 
-/// What the service sends on `/v1/stream` besides events.
+/// One message of the service on `/v1/stream`.
 package enum ServerMessage: Hashable, Sendable {
+    /// An event as the log holds it; everything else has an `op`.
+    case event(StreamEvent)
     case welcome(Welcome)
     /// - Parameter after: where the subscription begins; `nil` for before the first event.
     /// - Parameter head: the thread's last event; `nil` when it has none.
@@ -22,7 +24,10 @@ package enum ServerMessage: Hashable, Sendable {
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
     case pong(RequestTag?)
+    /// The answer to the request with the error's tag; without one, about a thread or the connection.
     case error(ProtocolError)
+    /// A message with an op that this version does not know.
+    case other(JSONObject)
 
     /// The largest message, in bytes: 1 MiB, which is what WebSocket clients take that have not been told otherwise. The
     /// largest event that the runtime accepts unless it is configured otherwise is as large.
@@ -31,15 +36,10 @@ package enum ServerMessage: Hashable, Sendable {
     /// The message as one JSON object, with its members in the order of the protocol.
     package func encoded() -> [UInt8] {
         switch self {
+        case .event(let event):
+            return event.bytes
         case .welcome(let welcome):
-            let members: [(String, JSONValue?)] = [
-                ("connection_id", .string(welcome.connection.rawValue)),
-                ("user_id", welcome.user.map { .string($0.rawValue) }),
-                ("heartbeat_ms", .integer(welcome.heartbeatMilliseconds)),
-                ("limits", welcome.limits.json),
-                ("expires_at", welcome.expiresAt.map { .string($0.rfc3339) }),
-            ]
-            return Self.encode("welcome", nil, members)
+            return Self.encode("welcome", nil, welcome.members)
         case .subscribed(let tag, let thread, let after, let head):
             return Self.encode(
                 "subscribed", tag, [("thread_id", thread.json), ("after", after.json), ("head", head.json)])
@@ -71,6 +71,8 @@ package enum ServerMessage: Hashable, Sendable {
             return Self.encode("pong", tag, [])
         case .error(let error):
             return Self.encode("error", error.tag, error.members)
+        case .other(let members):
+            return JSONValue.object(members).encoded()
         }
     }
 
@@ -99,7 +101,6 @@ package enum ServerMessage: Hashable, Sendable {
 
     private static func encode(_ name: String, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {
         let head: [(String, JSONValue?)] = [("op", .string(name)), ("req", tag?.json)]
-        let present = (head + members).compactMap { member in member.1.map { (member.0, $0) } }
-        return JSONValue.object(JSONObject(present)).encoded()
+        return JSONValue.object(JSONObject(present: head + members)).encoded()
     }
 }

@@ -1,6 +1,15 @@
 package import AgentEvents
 
 extension StartPosition {
+    /// The position as it stands in messages and parameters: `start`, `now` or a cursor.
+    var text: String {
+        switch self {
+        case .start: "start"
+        case .now: "now"
+        case .after(let cursor): cursor.description
+        }
+    }
+
     /// Reads `start`, `now` or a cursor.
     ///
     /// - Parameter path: where the text stands, for the error; `nil` outside of a message.

@@ -39,6 +39,6 @@ extension AuthenticationError.Code {
 
 extension ProtocolError {
     package init(_ error: AuthenticationError) {
-        self.init(Code(error.code.description), error.message)
+        self.init(Code(rawValue: error.code.description), error.message)
     }
 }

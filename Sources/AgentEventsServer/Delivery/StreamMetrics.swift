@@ -1,4 +1,4 @@
-import AgentEventsProtocol
+import AgentEvents
 import CoreMetrics
 
 /// What the WebSocket side of a service counts. The handles are made once; no label is an id.
@@ -68,6 +68,7 @@ struct StreamMetrics: Sendable {
         case .diverged: divergedResets.increment()
         case .trimmed: trimmedResets.increment()
         case .unknown: unknownResets.increment()
+        case .unrecognized: break
         }
     }
 }

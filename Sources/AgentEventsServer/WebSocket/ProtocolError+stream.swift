@@ -22,16 +22,3 @@ extension ProtocolError {
             .stopping, "the service stops; emit once it has started again", isRetryable: true, thread: thread)
     }
 }
-
-extension ProtocolError.Code {
-    /// The connection follows the thread already.
-    static let subscriptionExists = Self("subscription.exists")
-    /// The connection does not follow the thread.
-    static let subscriptionUnknown = Self("subscription.unknown")
-    /// An acknowledgement of something that was not sent on this connection.
-    static let acknowledgementNotSent = Self("ack.not_sent")
-    /// Acknowledgements cannot be stored at the moment.
-    static let acknowledgementNotStored = Self("ack.not_stored")
-    /// The service's log stores no acknowledgements.
-    static let consumerUnsupported = Self("consumer.unsupported")
-}

@@ -214,7 +214,7 @@ final class StreamHandler: ChannelDuplexHandler {
 
     // MARK: Closing
 
-    private func peerClosed(_ code: WebSocketCloseCode?) {
+    private func peerClosed(_ code: StreamCloseCode?) {
         switch connection.peerClosed() {
         case .none: break
         case .echo:
@@ -226,7 +226,7 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    private func sendClose(_ code: WebSocketCloseCode?, reason: String) {
+    private func sendClose(_ code: StreamCloseCode?, reason: String) {
         guard let context else { return }
         let frame = WebSocketFraming.close(code: code, reason: reason, allocator: context.channel.allocator)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
@@ -301,14 +301,14 @@ extension StreamHandler: StreamOutput {
         }
     }
 
-    func close(_ code: WebSocketCloseCode, reason: String) {
+    func close(_ code: StreamCloseCode, reason: String) {
         switch connection.close() {
         case .none: break
         case .sendClose: beginClosing(code, reason: reason)
         }
     }
 
-    private func beginClosing(_ code: WebSocketCloseCode, reason: String) {
+    private func beginClosing(_ code: StreamCloseCode, reason: String) {
         sendClose(code, reason: reason)
         inbound.close()
         session?.end()

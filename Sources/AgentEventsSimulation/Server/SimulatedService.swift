@@ -54,7 +54,7 @@ final class SimulatedService {
     // MARK: Consumers
 
     func key(of consumer: ConsumerName, _ thread: Int) -> ConsumerKey {
-        ConsumerKey(thread: world.threadID(thread), user: World.user, consumer: ConsumerName(text: consumer.text))
+        ConsumerKey(thread: world.threadID(thread), user: World.user, consumer: consumer)
     }
 
     /// - Returns: whether the acknowledgement will be saved.

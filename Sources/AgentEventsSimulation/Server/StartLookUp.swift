@@ -12,7 +12,7 @@ struct StartLookUp {
         /// The thread's last event when this was looked up.
         var end: UInt64
         var acknowledged: EventID?
-        var reset: AgentEventsProtocol.ResetReason?
+        var reset: ResetReason?
         var oldest: EventID?
         var head: EventID?
     }

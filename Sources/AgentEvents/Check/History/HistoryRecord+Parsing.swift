@@ -73,35 +73,11 @@ extension HistoryAttempt {
 }
 
 extension MemberReader {
-    fileprivate mutating func array(_ name: String) throws(WireError) -> [JSONValue] {
-        guard let array = try required(name).arrayValue else { throw invalid(name, "\(name) must be an array") }
-        return array
-    }
-
-    fileprivate mutating func reason() throws(WireError) -> HistoryReset.Reason {
-        guard let reason = HistoryReset.Reason(rawValue: try text("reason")) else {
+    fileprivate mutating func reason() throws(WireError) -> ResetReason {
+        let reason = ResetReason(rawValue: try text("reason"))
+        if case .unrecognized = reason {
             throw invalid("reason", "reason must be one of: diverged, trimmed, unknown")
         }
         return reason
-    }
-
-    fileprivate mutating func cursors(_ name: String) throws(WireError) -> [EventID] {
-        var cursors: [EventID] = []
-        for value in try array(name) {
-            guard let cursor = value.stringValue.flatMap({ EventID($0) }) else {
-                throw invalid(name, "\(name) must be an array of cursors, such as 3-42")
-            }
-            cursors.append(cursor)
-        }
-        return cursors
-    }
-
-    /// `nil` for a member that is not there, or null.
-    fileprivate mutating func cursorIfPresent(_ name: String) throws(WireError) -> EventID? {
-        guard let value = take(name), value != .null else { return nil }
-        guard let cursor = value.stringValue.flatMap({ EventID($0) }) else {
-            throw invalid(name, "\(name) must be a cursor, such as 3-42")
-        }
-        return cursor
     }
 }

@@ -1,9 +1,10 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Testing
 
-@Suite struct SubscriptionStateMachineTests {
-    private typealias Machine = SubscriptionStateMachine
+@Suite struct FollowerStateMachineTests {
+    private typealias Machine = FollowerStateMachine
 
     // MARK: The full table: every phase, every input
 
@@ -60,8 +61,8 @@ import Testing
         case "partly seen": text(machine.received(event(6, from: 4)))
         case "live": text(machine.live(cursor(4)))
         case "reset": text(machine.reset(.diverged, random: 1))
-        case "refused": text(machine.refused(Refusal(code: "thread.forbidden", message: ""), random: 1))
-        case "busy": text(machine.refused(Refusal(code: "log.failed", message: "", isRetryable: true), random: 1))
+        case "refused": text(machine.refused(ProtocolError(.threadForbidden, ""), random: 1))
+        case "busy": text(machine.refused(ProtocolError(.log(.failed), "", isRetryable: true), random: 1))
         case "passed": machine.passed(seconds: 0.1) ? "ask" : "-"
         case "passed all": machine.passed(seconds: 0.25) ? "ask" : "-"
         case "filled": machine.filled() ? "leave" : "-"
@@ -85,7 +86,7 @@ import Testing
         case "live": _ = machine.live(cursor(4))
         case "paused": _ = machine.filled()
         case "waiting":
-            _ = machine.refused(Refusal(code: "log.failed", message: "", isRetryable: true), random: 1)
+            _ = machine.refused(ProtocolError(.log(.failed), "", isRetryable: true), random: 1)
         default: break
         }
         return machine
@@ -203,8 +204,8 @@ import Testing
             as [(Int64?, Double, Double)]
         {
             var machine = Self.machine(in: "behind")
-            let refusal = Refusal(
-                code: "limits.rate", message: "", isRetryable: true, retryAfterMilliseconds: milliseconds)
+            let refusal = ProtocolError(
+                .agentsBusy, "", isRetryable: true, retryAfterMilliseconds: milliseconds)
             #expect(machine.refused(refusal, random: random) == .wait)
             #expect(machine.phase == .waiting(seconds: expected))
         }

@@ -2,13 +2,13 @@ import AgentEvents
 import AgentEventsClient
 import Testing
 
-@Suite struct AcknowledgementStateMachineTests {
+@Suite struct FollowerAcknowledgementStateMachineTests {
     private static func cursor(_ sequence: UInt64, _ generation: UInt64 = 3) -> Cursor {
         Cursor(generation: generation, sequence: sequence)
     }
 
     @Test func onlyWhatWasGivenCanBeAcknowledged() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         #expect(machine.acknowledge(Self.cursor(1)) == .reject)
         machine.gave(Self.cursor(5))
         let before = machine
@@ -20,7 +20,7 @@ import Testing
 
     /// An event of another history may have the number of one that was given.
     @Test func anEventOfAnotherHistoryWasNotGiven() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         machine.gave(Self.cursor(5))
         machine.gave(Self.cursor(6))
         machine.gave(Self.cursor(8, 7), from: 7)
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func theLastOneCountsAndItNeverGoesBack() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         machine.gave(Self.cursor(9))
         #expect(machine.acknowledge(Self.cursor(3)) == .wait)
         #expect(machine.acknowledge(Self.cursor(7)) == .wait)
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func aFullBatchIsDueAtOnce() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         machine.gave(Self.cursor(250))
         #expect(machine.acknowledge(Self.cursor(99)) == .wait)
         #expect(machine.acknowledge(Self.cursor(100)) == .tell)
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func whatTheServiceCouldNotTakeIsToldAgain() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         machine.gave(Self.cursor(9))
         _ = machine.acknowledge(Self.cursor(5))
         machine.makeDue()
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func aVoidHistoryIsNotAcknowledged() {
-        var machine = AcknowledgementStateMachine()
+        var machine = FollowerAcknowledgementStateMachine()
         machine.gave(Self.cursor(9))
         _ = machine.acknowledge(Self.cursor(5))
         machine.reset()

@@ -1,6 +1,5 @@
 import AgentEvents
 import AgentEventsProtocol
-import AgentEventsServer
 import Testing
 
 struct ServerMessageTests {

@@ -1,9 +1,10 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Decides about one followed thread: where it resumes, what of it is handed on, and when it is asked for again.
 ///
 ///     idle -> subscribing -> following -> paused | waiting -> idle …     (and `over` from anywhere)
-package struct SubscriptionStateMachine: Hashable, Sendable {
+package struct FollowerStateMachine: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
         /// To be asked for as soon as there is a connection.
         case idle
@@ -145,7 +146,7 @@ package struct SubscriptionStateMachine: Hashable, Sendable {
     /// The service refused the subscription, or ended it.
     ///
     /// - Parameter random: 0 up to, not including, 1.
-    package mutating func refused(_ refusal: Refusal, random: Double) -> RefuseAction {
+    package mutating func refused(_ refusal: ProtocolError, random: Double) -> RefuseAction {
         guard isOnTheWire else { return .ignore }
         guard refusal.isRetryable else {
             phase = .over

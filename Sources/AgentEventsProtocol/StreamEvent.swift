@@ -1,6 +1,6 @@
 public import AgentEvents
 
-/// An event as it came off the stream: its place, and its bytes exactly as the log holds them (I8).
+/// An event as it stands on a stream: its place, and its bytes exactly as the log holds them (I8).
 public struct StreamEvent: Hashable, Sendable {
     /// The event's id, which is also the cursor just after it.
     public let cursor: Cursor
@@ -21,21 +21,18 @@ public struct StreamEvent: Hashable, Sendable {
     /// The event, decoded.
     public func decoded() throws(WireError) -> AgentEvent { try EventDecoder.decode(bytes) }
 
-    init(_ value: JSONValue, bytes: [UInt8]) throws(AgentEventsClientError) {
-        guard let cursor = value["id"]?.stringValue.flatMap({ Cursor($0) }),
-            let thread = value["thread_id"]?.stringValue.flatMap({ try? ThreadID($0) })
-        else { throw Self.malformed("without a valid id and thread_id") }
-        var first = cursor.sequence
-        if let member = value["from_seq"] {
-            guard let number = member.numberValue.flatMap({ UInt64($0.literal) }), number >= 1, number < first else {
-                throw Self.malformed("with an invalid from_seq")
-            }
-            first = number
+    /// - Parameters:
+    ///   - members: those of the event's JSON object.
+    ///   - bytes: the object.
+    init(_ members: inout MemberReader, bytes: [UInt8]) throws(WireError) {
+        guard let cursor = try members.cursorIfPresent("id") else {
+            throw WireError(.missingField, path: "$.id", "the member id is missing")
+        }
+        let thread: ThreadID = try members.identifier("thread_id")
+        let first = try members.sequenceIfPresent("from_seq")
+        if let first, first >= cursor.sequence {
+            throw members.invalid("from_seq", "from_seq must be below the number in id, \(cursor.sequence)")
         }
         self.init(cursor: cursor, firstSequence: first, thread: thread, bytes: bytes)
-    }
-
-    private static func malformed(_ problem: String) -> AgentEventsClientError {
-        AgentEventsClientError(.protocolViolation, "the service sent an event \(problem)")
     }
 }

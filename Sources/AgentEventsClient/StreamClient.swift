@@ -5,14 +5,14 @@ internal import NIOCore
 /// A client of a service's stream.
 ///
 /// ```swift
-/// let client = try AgentEventsClient(url: StreamURL("ws://127.0.0.1:8080/v1/stream"))
+/// let client = try StreamClient(url: StreamURL("ws://127.0.0.1:8080/v1/stream"))
 /// try await client.withEvents(of: "t_7", from: .start) { events in
 ///     for try await element in events {
 ///         if case .event(let event) = element { print(try event.decoded().typeName) }
 ///     }
 /// }
 /// ```
-public struct AgentEventsClient: Sendable {
+public struct StreamClient: Sendable {
     /// Where the service is.
     public let url: StreamURL
     /// What the client shows the service as `Authorization: Bearer`; `nil` for a service without authentication.
@@ -100,14 +100,15 @@ public struct AgentEventsClient: Sendable {
     /// Emits events into a thread, all or none, and returns when they are committed.
     ///
     /// - Parameters:
-    ///   - events: drafts as they stand on the wire, without `id`, `seq` and `time`.
+    ///   - events: what is to be logged, in this order.
     ///   - user: whose thread it is; `nil` for the token's user.
     ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
     ///     is refused with `key.conflict`.
     /// - Returns: the events' cursors, in their order.
-    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``. `WireError`
+    ///   with the path to the fault for a draft that cannot be written.
     public func emit(
-        _ events: [JSONValue],
+        _ events: [EventDraft],
         thread: ThreadID,
         user: UserID? = nil,
         key: IdempotencyKey? = nil

@@ -2,7 +2,7 @@ package import AgentEvents
 
 /// Keeps what the reader of one thread has acknowledged, and decides when the service is told (I10). Cumulative: only the
 /// last one counts, so it needs no queue.
-package struct AcknowledgementStateMachine: Hashable, Sendable {
+package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     /// After so many acknowledged events the service is told without delay.
     package static let batchCount: UInt64 = 100
 
