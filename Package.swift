@@ -25,6 +25,7 @@ let package = Package(
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
         .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
+        .library(name: "AgentEventsProtocol", targets: ["AgentEventsProtocol"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
@@ -77,12 +78,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The stream protocol, for both of its ends.
+        .target(name: "AgentEventsProtocol", dependencies: ["AgentEvents"], swiftSettings: settings),
         // The headers of zlib; the library itself is linked already, by async-http-client.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
@@ -104,7 +107,7 @@ let package = Package(
         .target(
             name: "AgentEventsClient",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsProtocol",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
@@ -115,7 +118,9 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsClient",
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -126,8 +131,8 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsServer",
-                "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsProtocol",
+                "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -138,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsClientTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsTesting",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
@@ -173,9 +178,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsProtocolTests",
+            dependencies: ["AgentEvents", "AgentEventsProtocol"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer", "AgentEventsFileLog",
+                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer",
+                "AgentEventsFileLog",
                 "AgentEventsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),

@@ -77,6 +77,24 @@ public enum EventEncoder {
         return data.finish()
     }
 
+    /// Encodes an event as a client asks for it: without `id`, `seq`, `thread_id` and `time`. ``EventDecoder/decodeDraft(_:path:thread:)``
+    /// reads it as the same draft.
+    ///
+    /// - Throws: ``WireError`` with the path to the member at fault, as for events.
+    public static func encodeDraft(_ draft: EventDraft) throws(WireError) -> [UInt8] {
+        let bytes = try encode(draft)
+        guard draft.isDurationMeasured || draft.halves != nil else { return bytes }
+        guard var object = try JSONValue(parsing: bytes).objectValue, var data = object["data"]?.objectValue else {
+            preconditionFailure("a draft is an object with data")
+        }
+        if draft.isDurationMeasured { data["duration_ms"] = nil }
+        if let halves = draft.halves, let text = data["text"]?.stringValue {
+            data["text"] = .unpairedString(UnpairedString(text, with: halves))
+        }
+        object["data"] = .object(data)
+        return JSONValue.object(object).encoded()
+    }
+
     private static func unknownType(_ payload: EventPayload) -> WireError {
         WireError(.unknownType, path: "$.type", "an event of the unknown type \"\(payload.typeName)\" can only be read")
     }

@@ -1,8 +1,9 @@
 public import AgentEvents
+internal import AgentEventsProtocol
 internal import NIOCore
 internal import NIOWebSocket
 
-/// An open connection, inside of ``AgentEventsClient/withConnection(_:)``.
+/// An open connection, inside of ``StreamClient/withConnection(_:)``.
 ///
 /// Pings of the service are answered by themselves. ``messages`` holds what arrived; while nobody reads, nothing more is
 /// taken off the network than a few messages.
@@ -28,6 +29,11 @@ public struct StreamConnection: Sendable {
     public func send(_ message: JSONValue) async throws(AgentEventsClientError) {
         try await send(bytes: message.encoded())
     }
+
+    /// Sends a message.
+    ///
+    /// - Throws: `WireError` for a draft that no event can come of, ``AgentEventsClientError`` when the connection has ended.
+    func send(_ message: ClientMessage) async throws { try await send(bytes: try message.encoded()) }
 
     /// Sends a message that is encoded already.
     func send(bytes: [UInt8]) async throws(AgentEventsClientError) {

@@ -1,3 +1,4 @@
+internal import AgentEventsProtocol
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -12,8 +13,6 @@ struct StreamConnector: Sendable {
         case opened(StreamChannel)
         case declined(AnswerChannel)
     }
-
-    static let subprotocol = "agent-events.v1"
 
     let url: StreamURL
     let token: String?
@@ -70,7 +69,7 @@ struct StreamConnector: Sendable {
     private var limit: TimeAmount { .nanoseconds(Int64(configuration.connectSeconds * 1e9)) }
 
     private var upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<Outcome> {
-        var headers = HTTPHeaders([("Host", url.authority), ("Sec-WebSocket-Protocol", Self.subprotocol)])
+        var headers = HTTPHeaders([("Host", url.authority), ("Sec-WebSocket-Protocol", StreamProtocol.subprotocol)])
         if let token { headers.add(name: "Authorization", value: "Bearer \(token)") }
         let maximum = configuration.maximumMessageByteCount
         let upgrader = NIOTypedWebSocketClientUpgrader<Outcome>(
@@ -99,11 +98,11 @@ struct StreamConnector: Sendable {
     /// - Throws: ``AgentEventsClientError`` when the service speaks something else.
     private static func checkSubprotocol(_ headers: HTTPHeaders) throws(AgentEventsClientError) {
         let chosen = headers[canonicalForm: "Sec-WebSocket-Protocol"]
-        guard chosen == [Substring(subprotocol)] else {
+        guard chosen == [Substring(StreamProtocol.subprotocol)] else {
             let answer = chosen.isEmpty ? "none" : chosen.joined(separator: ", ")
             throw AgentEventsClientError(
                 .protocolViolation,
-                "the service does not speak \(subprotocol): the subprotocol that it chose is \(answer)",
+                "the service does not speak \(StreamProtocol.subprotocol): the subprotocol that it chose is \(answer)",
                 closeCode: 1002)
         }
     }

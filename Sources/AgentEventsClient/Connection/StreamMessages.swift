@@ -1,3 +1,5 @@
+internal import AgentEvents
+package import AgentEventsProtocol
 internal import NIOCore
 
 /// The messages of a connection, as the bytes of one JSON object each.
@@ -19,6 +21,19 @@ public struct StreamMessages: AsyncSequence, Sendable {
         public mutating func next() async throws -> [UInt8]? {
             guard let buffer = try await inbound.next(isolation: #isolation) else { return nil }
             return Array(buffer.readableBytesView)
+        }
+    }
+}
+
+extension ServerMessage {
+    /// Reads what a connection gave.
+    ///
+    /// - Throws: ``AgentEventsClientError`` `client.protocol` when the bytes are no message.
+    package init(received bytes: [UInt8]) throws(AgentEventsClientError) {
+        do throws(WireError) {
+            try self.init(bytes)
+        } catch {
+            throw AgentEventsClientError(malformed: error)
         }
     }
 }

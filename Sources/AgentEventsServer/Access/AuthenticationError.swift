@@ -1,3 +1,5 @@
+package import AgentEventsProtocol
+
 /// Why credentials do not count.
 public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Dotted and stable.
@@ -37,6 +39,6 @@ extension AuthenticationError.Code {
 
 extension ProtocolError {
     package init(_ error: AuthenticationError) {
-        self.init(Code(error.code.description), error.message)
+        self.init(Code(rawValue: error.code.description), error.message)
     }
 }

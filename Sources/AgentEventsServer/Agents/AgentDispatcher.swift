@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 package import Logging
 import Synchronization
 

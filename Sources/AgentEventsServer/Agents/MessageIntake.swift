@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Takes a user's message: logs it and has an agent answer it.
 package struct MessageIntake: Sendable {

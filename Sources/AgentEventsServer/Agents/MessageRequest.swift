@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// The body of `POST /v1/threads/{t}/messages`.
 package struct MessageRequest: Hashable, Sendable {
@@ -43,14 +44,25 @@ package struct MessageRequest: Hashable, Sendable {
         guard let object = json.objectValue else {
             throw ProtocolError(.messageInvalid, "the body is a JSON object with the member text", path: "$")
         }
-        let members = MessageMembers(object)
-        try members.checkNames(of: "a message", known: Self.members, elsewhere: elsewhere)
-        let text = try members.prose("text")
+        try object.checkNames(of: "a message", known: Self.members, elsewhere: elsewhere)
+        var members = MemberReader(object, path: "$")
+        let text: String
+        let agent: String?
+        do throws(WireError) {
+            text = try members.text("text")
+            agent = try members.wordIfPresent("agent")
+        } catch {
+            throw ProtocolError(member: error)
+        }
         guard !text.isEmpty else {
             throw ProtocolError(.messageInvalid, "the member text is not empty", path: "$.text")
         }
-        let data = members["data"]
-        return MessageRequest(
-            text: text, agent: try members.optionalName("agent"), data: data == .null ? nil : data)
+        do throws(IdentifierError) {
+            return MessageRequest(
+                text: text, agent: try agent.map { name throws(IdentifierError) in try AgentName(name) },
+                data: members.takePresent("data"))
+        } catch {
+            throw ProtocolError(error, path: "$.agent")
+        }
     }
 }

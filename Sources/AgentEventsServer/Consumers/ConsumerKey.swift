@@ -1,12 +1,13 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Whose place in which thread. Users who share a thread do not share consumers, whatever they call them.
 package struct ConsumerKey: Hashable, Sendable {
     package let thread: ThreadID
     package let user: UserID
-    package let consumer: ConsumerID
+    package let consumer: ConsumerName
 
-    package init(thread: ThreadID, user: UserID, consumer: ConsumerID) {
+    package init(thread: ThreadID, user: UserID, consumer: ConsumerName) {
         self.thread = thread
         self.user = user
         self.consumer = consumer
@@ -20,4 +21,11 @@ package struct ConsumerKey: Hashable, Sendable {
     }
 
     private var slash: UInt8 { UInt8(ascii: "/") }
+}
+
+extension SubscribeRequest {
+    /// Whose place in the thread it is; `nil` without a consumer.
+    func consumerKey(of user: UserID) -> ConsumerKey? {
+        consumer.map { ConsumerKey(thread: thread, user: user, consumer: $0) }
+    }
 }

@@ -1,3 +1,4 @@
+import AgentEvents
 import CoreMetrics
 
 /// What the WebSocket side of a service counts. The handles are made once; no label is an id.
@@ -67,6 +68,7 @@ struct StreamMetrics: Sendable {
         case .diverged: divergedResets.increment()
         case .trimmed: trimmedResets.increment()
         case .unknown: unknownResets.increment()
+        case .unrecognized: break
         }
     }
 }

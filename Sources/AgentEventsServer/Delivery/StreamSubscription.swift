@@ -1,11 +1,12 @@
 import AgentEvents
+import AgentEventsProtocol
 import NIOCore
 
 /// One subscription: carries out what its machine decides. Confined to the event loop of its session.
 final class StreamSubscription {
     let thread: ThreadID
     let loopThread: LoopThread
-    let consumer: ConsumerID?
+    let consumer: ConsumerName?
     /// Whether fragments may be merged while the subscriber is behind.
     let merges: Bool
     /// Whether the subscriber gets the state in the place of events that are not to be had any more.

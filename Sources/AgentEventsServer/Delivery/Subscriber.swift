@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// A subscription as others may know of it: what was sent, and what is acknowledged (I10).
 package struct Subscriber: Hashable, Sendable {
@@ -14,7 +15,7 @@ package struct Subscriber: Hashable, Sendable {
 
     package var connection: ConnectionID
     package var user: UserID
-    package var consumer: ConsumerID?
+    package var consumer: ConsumerName?
     package var state: State
     /// The last event sent, or the cursor that the subscription began with; `nil` for none.
     package var sent: Cursor?
@@ -24,7 +25,7 @@ package struct Subscriber: Hashable, Sendable {
     package init(
         connection: ConnectionID,
         user: UserID,
-        consumer: ConsumerID? = nil,
+        consumer: ConsumerName? = nil,
         state: State,
         sent: Cursor? = nil,
         acknowledged: Cursor? = nil

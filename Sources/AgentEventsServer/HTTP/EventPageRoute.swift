@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -19,7 +20,7 @@ struct EventPageRoute: Sendable {
         let thread = try request.thread(context)
         if request.headers[.accept] == "text/event-stream" {
             throw ProtocolError(
-                .notAcceptable, "events are served here as pages of JSON, and live at \(UpgradeDecision.path)")
+                .notAcceptable, "events are served here as pages of JSON, and live at \(StreamProtocol.path)")
         }
         let start = try request.parameter("after").map { text throws(ProtocolError) in
             try StartPosition(text: text, path: nil)

@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -44,7 +45,7 @@ struct HTTPInterface: Sendable {
         add("/v1/threads/:thread/state", [Route(.get, state.respond)], to: router)
         add("/v1/threads/:thread/subscribers", [Route(.get, subscribers.respond)], to: router)
         add("/v1/threads/:thread/messages", [Route(.post, messages.respond)], to: router)
-        add(RouterPath(UpgradeDecision.path), [Route(.get, stream.respond)], to: router)
+        add(RouterPath(StreamProtocol.path), [Route(.get, stream.respond)], to: router)
         return router
     }
 

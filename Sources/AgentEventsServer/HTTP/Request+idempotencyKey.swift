@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import HTTPTypes
 import HummingbirdCore
 

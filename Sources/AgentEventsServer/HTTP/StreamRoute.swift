@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -36,7 +37,7 @@ struct StreamRoute: Sendable {
             ProtocolError(
                 .upgradeRequired,
                 "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
-                    + "with the subprotocol \(UpgradeDecision.subprotocol) or with none"
+                    + "with the subprotocol \(StreamProtocol.subprotocol) or with none"
             )
         )
         response.headers[.upgrade] = "websocket"

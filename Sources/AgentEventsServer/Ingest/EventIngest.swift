@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Logs the events that clients send, over whatever transport.
 package struct EventIngest: Sendable {

@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Reads the events in the body of an HTTP request, all or none.
 package struct IngestBody: Sendable {
@@ -35,9 +36,14 @@ package struct IngestBody: Sendable {
         guard bytes.contains(where: { !Self.isSpace($0) }) else {
             throw ProtocolError(.emptyBatch, "the body is empty: send one event, or one on each line")
         }
+        var batch = DraftBatch(maximumCount: 1, root: .document, thread: thread)
+        try batch.append(try Self.parse(bytes))
+        return batch.drafts
+    }
+
+    private static func parse(_ bytes: [UInt8]) throws(ProtocolError) -> JSONValue {
         do throws(WireError) {
-            let json = try JSONValue(parsing: bytes)
-            return [try EventDecoder.decodeDraft(json, path: DraftRoot.document.path(of: 0), thread: thread)]
+            return try JSONValue(parsing: bytes)
         } catch {
             throw ProtocolError(error, index: 0)
         }
@@ -45,21 +51,19 @@ package struct IngestBody: Sendable {
 
     private func decodeLines(_ bytes: [UInt8], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
         let lines = Self.lines(of: bytes)
-        try DraftBatch(maximumCount: maximumCount, root: .document).checkCount(lines.count)
-        var drafts: [EventDraft] = []
-        drafts.reserveCapacity(lines.count)
+        var batch = DraftBatch(maximumCount: maximumCount, root: .document, thread: thread)
+        try batch.checkCount(lines.count)
         for (index, line) in lines.enumerated() {
-            do throws(WireError) {
-                let json = try JSONValue(parsing: Array(line.bytes))
-                drafts.append(
-                    try EventDecoder.decodeDraft(json, path: DraftRoot.document.path(of: index), thread: thread))
+            do throws(ProtocolError) {
+                try batch.append(try Self.parse(Array(line.bytes)))
             } catch {
-                var failure = ProtocolError(error, index: index)
+                var failure = error
+                failure.index = index
                 failure.message = "line \(line.number): \(failure.message)"
                 throw failure
             }
         }
-        return drafts
+        return batch.drafts
     }
 
     private struct Line {

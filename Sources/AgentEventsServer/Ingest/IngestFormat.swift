@@ -1,3 +1,5 @@
+package import AgentEventsProtocol
+
 /// How the events of a request body are written.
 package enum IngestFormat: Hashable, Sendable {
     /// The body is one JSON object.

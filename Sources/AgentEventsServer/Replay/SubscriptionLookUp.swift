@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// Finds out where a subscription begins. Runs on a worker.
 struct SubscriptionLookUp: Sendable {

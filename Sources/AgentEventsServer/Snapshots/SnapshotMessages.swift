@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import NIOCore
 
 /// The state of a thread as clients get it: one message, or several parts when one would be larger than

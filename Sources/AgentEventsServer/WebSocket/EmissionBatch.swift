@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// Emissions of one connection, carried out in order. Runs on a worker.
 struct EmissionBatch: Sendable {

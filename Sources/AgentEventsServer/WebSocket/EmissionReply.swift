@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// The answer to an emission, and the commit it waits for.
 struct EmissionReply: Sendable {

@@ -1,3 +1,5 @@
+import AgentEventsProtocol
+
 /// A request about a thread, as it waits to be carried out.
 struct ReceivedRequest {
     let message: ClientMessage

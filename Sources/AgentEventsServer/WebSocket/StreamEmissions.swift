@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
 /// order in which they began, each when its events are committed.

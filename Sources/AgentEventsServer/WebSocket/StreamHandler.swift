@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import Logging
 import NIOCore
 import NIOExtras
@@ -212,7 +213,7 @@ final class StreamHandler: ChannelDuplexHandler {
 
     // MARK: Closing
 
-    private func peerClosed(_ code: WebSocketCloseCode?) {
+    private func peerClosed(_ code: StreamCloseCode?) {
         switch connection.peerClosed() {
         case .none: break
         case .echo:
@@ -224,7 +225,7 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    private func sendClose(_ code: WebSocketCloseCode?, reason: String) {
+    private func sendClose(_ code: StreamCloseCode?, reason: String) {
         guard let context else { return }
         let frame = WebSocketFraming.close(code: code, reason: reason, allocator: context.channel.allocator)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
@@ -299,14 +300,14 @@ extension StreamHandler: StreamOutput {
         }
     }
 
-    func close(_ code: WebSocketCloseCode, reason: String) {
+    func close(_ code: StreamCloseCode, reason: String) {
         switch connection.close() {
         case .none: break
         case .sendClose: beginClosing(code, reason: reason)
         }
     }
 
-    private func beginClosing(_ code: WebSocketCloseCode, reason: String) {
+    private func beginClosing(_ code: StreamCloseCode, reason: String) {
         sendClose(code, reason: reason)
         inbound.close()
         session?.end()

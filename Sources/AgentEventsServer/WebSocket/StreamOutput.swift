@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import NIOCore
 
 /// The way out of a session: finished frames, written below any encoder. Confined to the event loop.
@@ -10,7 +11,7 @@ protocol StreamOutput: AnyObject {
     func write(frames: ByteBuffer)
     func flush()
     /// Closes with a close frame; what was written before goes out first.
-    func close(_ code: WebSocketCloseCode, reason: String)
+    func close(_ code: StreamCloseCode, reason: String)
     /// Reads from the client again, if that had stopped.
     func resumeReading()
     /// Whether the client may subscribe to further threads.

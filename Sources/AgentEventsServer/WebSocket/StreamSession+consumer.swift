@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 extension StreamSession {
     /// - Throws: ``ProtocolError`` when a request names a consumer and the service stores no places.

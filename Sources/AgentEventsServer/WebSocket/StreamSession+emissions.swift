@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import NIOCore
 
 /// Emissions are carried out by workers, one batch at a time, and answered when the loop is told of their commits.

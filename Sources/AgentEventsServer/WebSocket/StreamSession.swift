@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import Logging
 import NIOCore
 
@@ -360,7 +361,7 @@ final class StreamSession {
 
     func flush() { output.flush() }
 
-    func close(_ code: WebSocketCloseCode, reason: String) { output.close(code, reason: reason) }
+    func close(_ code: StreamCloseCode, reason: String) { output.close(code, reason: reason) }
 
     /// Writes a commit's frames; the loop flushes once for all that the commit brought.
     func write(_ frames: ByteBuffer, written: inout [StreamSession]) {

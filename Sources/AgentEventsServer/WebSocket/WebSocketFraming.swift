@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import NIOCore
 
 /// Finished frames of a server: unmasked, whole, as bytes. Framed once and written below any encoder, so that all
@@ -41,7 +42,7 @@ enum WebSocketFraming {
     }
 
     /// - Parameter reason: for people; cut to what fits into a control frame.
-    static func close(code: WebSocketCloseCode?, reason: String, allocator: ByteBufferAllocator) -> ByteBuffer {
+    static func close(code: StreamCloseCode?, reason: String, allocator: ByteBufferAllocator) -> ByteBuffer {
         guard let code else { return control(opcode: 0x8, [], allocator: allocator) }
         var payload = [UInt8(truncatingIfNeeded: code.rawValue >> 8), UInt8(truncatingIfNeeded: code.rawValue)]
         for character in reason {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import AgentEventsClient
 import AgentEventsServer
 
@@ -87,9 +88,11 @@ extension SimulatedSession {
         while let reply = emissions.takeReply(upTo: loop.committedPosition) {
             let (number, thread) = (reply.emission.number, reply.emission.thread)
             if reply.ids.isEmpty {
-                refuse(number, thread, "service.stopping", isRetryable: true)
+                refuse(number, thread, .stopping, isRetryable: true)
             } else {
-                send(.emitted(request: .integer(number), cursors: reply.ids), answering: number)
+                send(
+                    .emitted(RequestTag(number: number), service.world.threadID(thread), cursors: reply.ids),
+                    answering: number)
             }
             order.answered(service.world.threadID(thread))
         }

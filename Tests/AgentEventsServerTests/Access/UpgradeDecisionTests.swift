@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import AgentEventsServer
 import Testing
 

@@ -1,3 +1,4 @@
+import AgentEventsProtocol
 import Testing
 
 @testable import AgentEventsServer
