@@ -85,6 +85,8 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],
+            path: "Sources",
+            sources: ["AgentEventsServer", "AgentEventsHub"],
             swiftSettings: settings
         ),
         .target(
