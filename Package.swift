@@ -24,9 +24,13 @@ let package = Package(
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
+        .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
+        .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
+        .executable(name: "example-nio", targets: ["example-nio"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The durable log on SQLite."),
@@ -63,18 +67,28 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "AgentEventsHub",
+            dependencies: [
+                "AgentEvents",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         // The headers of zlib; the library itself is linked already, by async-http-client.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsHub",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
-                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
@@ -85,8 +99,6 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],
-            path: "Sources",
-            sources: ["AgentEventsServer", "AgentEventsHub"],
             swiftSettings: settings
         ),
         .target(
@@ -100,10 +112,20 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The client over a hub in the same process.
+        .target(
+            name: "AgentEventsInProcess",
+            dependencies: [
+                "AgentEventsClient", "AgentEventsHub",
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: ["AgentEvents", "AgentEventsHub", "AgentEventsServer", "AgentEventsClient"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -114,12 +136,37 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsSQLite", "AgentEventsHub", "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: commandLine),
             ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-hummingbird",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+            ],
+            path: "Sources/Examples/example-hummingbird",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-nio",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
+            ],
+            path: "Sources/Examples/example-nio",
             swiftSettings: settings
         ),
         .testTarget(
@@ -136,7 +183,9 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsTesting", "agent-events"],
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -152,7 +201,11 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsServer",
+                "AgentEventsSQLite", "AgentEventsTesting",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),

@@ -1,8 +1,8 @@
 /// Bytes as lower-case hexadecimal digits.
-enum Hexadecimal {
+package enum Hexadecimal {
     private static let digits = Array("0123456789abcdef".utf8)
 
-    static func text(of bytes: some Sequence<UInt8>) -> String {
+    package static func text(of bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
         for byte in bytes {
             text.append(digits[Int(byte >> 4)])
@@ -12,7 +12,7 @@ enum Hexadecimal {
     }
 
     /// - Returns: `nil` for what is not pairs of digits, of either case.
-    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
+    package static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let values = text.utf8.map { UInt8(Character(UnicodeScalar($0)).hexDigitValue ?? 255) }
         guard values.count.isMultiple(of: 2), !values.contains(255) else { return nil }
         return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }

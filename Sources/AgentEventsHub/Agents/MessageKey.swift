@@ -1,5 +1,4 @@
 import AgentEvents
-import Crypto
 
 /// What makes a user's message the same when it is sent again: one key of one author in one thread.
 ///
@@ -16,7 +15,7 @@ struct MessageKey: Hashable, Sendable {
         given = key
         // An id has no space in it.
         let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
-        let digits = Hexadecimal.text(of: SHA256.hash(data: Array(text.utf8)).prefix(16))
+        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(text.utf8)).prefix(16))
         self.key = Self.identifier("message~\(digits)")
         message = Self.identifier("m_\(digits)")
     }

@@ -1,21 +1,28 @@
 import AgentEvents
 
-/// What a commit holds of one thread, framed, and whose thread it is.
+/// A thread as transports of one framing get it.
+struct ThreadFeed: Hashable, Sendable {
+    let thread: ThreadID
+    /// The number of the framing; see ``StreamDelivery/number(of:)``.
+    let framing: Int
+}
+
+/// The events of a commit that belong to one thread, framed, and the user whose thread it is.
 struct CommittedEvents: Sendable {
     let owner: UserID
-    let thread: ThreadID
+    let thread: ThreadFeed
     let lastID: EventID
-    /// `nil` for news only: the events are in the log.
+    /// `nil` for a notice only: the events are in the log.
     let events: FramedEvents?
 
-    init(_ events: FramedEvents, owner: UserID) {
+    init(_ events: FramedEvents, framing: Int, owner: UserID) {
         self.owner = owner
-        thread = events.thread
+        thread = ThreadFeed(thread: events.thread, framing: framing)
         lastID = events.lastID
         self.events = events
     }
 
-    private init(newsOf committed: CommittedEvents) {
+    private init(noticeOf committed: CommittedEvents) {
         owner = committed.owner
         thread = committed.thread
         lastID = committed.lastID
@@ -25,7 +32,7 @@ struct CommittedEvents: Sendable {
 
 extension CommittedEvents: InboxElement {
     var byteCount: Int { events?.byteCount ?? 0 }
-    var withoutEvents: CommittedEvents { CommittedEvents(newsOf: self) }
+    var withoutEvents: CommittedEvents { CommittedEvents(noticeOf: self) }
 
     func adjoins(_ next: CommittedEvents) -> Bool {
         guard let events, let following = next.events else { return false }
@@ -34,6 +41,7 @@ extension CommittedEvents: InboxElement {
 
     static func joining(_ run: ArraySlice<CommittedEvents>) -> CommittedEvents {
         guard let first = run.first else { preconditionFailure("no events to join") }
-        return CommittedEvents(FramedEvents(joining: run.compactMap(\.events)), owner: first.owner)
+        return CommittedEvents(
+            FramedEvents(joining: run.compactMap(\.events)), framing: first.thread.framing, owner: first.owner)
     }
 }

@@ -1,7 +1,7 @@
 import AgentEvents
 import NIOCore
 
-/// Consecutive events of one thread, framed once for all WebSockets that get them.
+/// Consecutive events of one thread, framed once for all transports of one framing that get them.
 struct FramedEvents: Sendable {
     let thread: ThreadID
     /// The first event's number; the others follow without a gap.
@@ -11,14 +11,17 @@ struct FramedEvents: Sendable {
     private let buffer: ByteBuffer
     /// Where each frame but the first one begins.
     private let offsets: [Int]
+    /// Where the bytes of each event are, for pages; empty for commits.
+    private let payloads: [Range<Int>]
 
     var lastSequence: UInt64 { lastID.sequence }
     var byteCount: Int { buffer.readableBytes }
 
     /// - Parameter events: at least one, rising by one.
-    init(_ events: some Collection<StoredEvent>, thread: ThreadID, allocator: ByteBufferAllocator) {
+    init(_ events: some Collection<StoredEvent>, thread: ThreadID, framing: StreamFraming) {
         var framer = Framer(
-            frameCount: events.count, payloadByteCount: events.reduce(0) { $0 + $1.bytes.count }, allocator: allocator)
+            framing, frameCount: events.count, payloadByteCount: events.reduce(0) { $0 + $1.bytes.count },
+            keepsPayloads: true)
         for event in events { framer.append(event.id, event.bytes) }
         self.init(framer, thread: thread)
     }
@@ -26,10 +29,9 @@ struct FramedEvents: Sendable {
     /// For a reader that is behind: fragments have become one event, and get one frame.
     ///
     /// - Parameter merged: at least one, each starting where the one before ended, plus one.
-    init(_ merged: [MergedEvent], thread: ThreadID, allocator: ByteBufferAllocator) {
+    init(_ merged: [MergedEvent], thread: ThreadID, framing: StreamFraming) {
         var framer = Framer(
-            frameCount: merged.count, payloadByteCount: merged.reduce(0) { $0 + $1.event.bytes.count },
-            allocator: allocator)
+            framing, frameCount: merged.count, payloadByteCount: merged.reduce(0) { $0 + $1.event.bytes.count })
         for item in merged { framer.append(item) }
         self.init(framer, thread: thread)
     }
@@ -45,14 +47,17 @@ struct FramedEvents: Sendable {
         var buffer = ByteBufferAllocator().buffer(capacity: parts.reduce(0) { $0 + $1.byteCount })
         var offsets: [Int] = []
         offsets.reserveCapacity(Int(last.lastSequence - first.firstSequence))
+        var payloads: [Range<Int>] = []
         for part in parts {
             let start = buffer.readableBytes
             if start > 0 { offsets.append(start) }
             for offset in part.offsets { offsets.append(start + offset) }
+            for range in part.payloads { payloads.append((start + range.lowerBound)..<(start + range.upperBound)) }
             buffer.writeImmutableBuffer(part.buffer)
         }
         self.buffer = buffer
         self.offsets = offsets
+        self.payloads = payloads
     }
 
     init(_ framer: Framer, thread: ThreadID) {
@@ -64,9 +69,10 @@ struct FramedEvents: Sendable {
         lastID = last
         buffer = framer.buffer
         offsets = framer.offsets
+        payloads = framer.payloads
     }
 
-    /// The frames of the events behind a sequence number, shared, not copied; `nil` when there are none.
+    /// The frames of the events after a sequence number, shared, not copied; `nil` when there are none.
     func frames(after sequence: UInt64) -> ByteBuffer? {
         if sequence < firstSequence { return buffer }
         if sequence >= lastSequence { return nil }
@@ -74,32 +80,37 @@ struct FramedEvents: Sendable {
         return buffer.getSlice(at: buffer.readerIndex + start, length: buffer.readableBytes - start)
     }
 
-    /// The bytes of an event that has a frame of its own.
+    /// The bytes of an event of a page that has a frame of its own.
     func payload(of sequence: UInt64) -> [UInt8] {
-        let index = Int(sequence - firstSequence)
-        let start = index == 0 ? 0 : offsets[index - 1]
-        let end = index < offsets.count ? offsets[index] : buffer.readableBytes
-        var frame = buffer.readableBytesView[(buffer.readerIndex + start)..<(buffer.readerIndex + end)]
-        WebSocketFraming.removeHeader(of: &frame)
-        return [UInt8](frame)
+        let range = payloads[Int(sequence - firstSequence)]
+        let start = buffer.readerIndex
+        return [UInt8](buffer.readableBytesView[(start + range.lowerBound)..<(start + range.upperBound)])
     }
 
     /// Gathers frames of consecutive events.
     struct Framer {
+        private let framing: StreamFraming
         private(set) var buffer: ByteBuffer
         private(set) var offsets: [Int] = []
+        private(set) var payloads: [Range<Int>] = []
+        private let keepsPayloads: Bool
         private(set) var firstSequence: UInt64?
         private(set) var lastID: EventID?
 
-        init(frameCount: Int, payloadByteCount: Int, allocator: ByteBufferAllocator) {
-            buffer = allocator.buffer(
-                capacity: WebSocketFraming.capacity(frameCount: frameCount, payloadByteCount: payloadByteCount))
+        /// - Parameter keepsPayloads: whether it is kept where the bytes of each event are.
+        init(_ framing: StreamFraming, frameCount: Int, payloadByteCount: Int, keepsPayloads: Bool = false) {
+            self.framing = framing
+            self.keepsPayloads = keepsPayloads
+            buffer = ByteBufferAllocator().buffer(
+                capacity: framing.capacity(frameCount: frameCount, payloadByteCount: payloadByteCount))
         }
 
         mutating func append(_ id: EventID, _ bytes: [UInt8]) {
             if firstSequence == nil { firstSequence = id.sequence } else { offsets.append(buffer.readableBytes) }
             lastID = id
-            WebSocketFraming.appendText(bytes, to: &buffer)
+            let start = buffer.writerIndex
+            let payload = start + framing.append(bytes, event: id, to: &buffer)
+            if keepsPayloads { payloads.append(payload..<(payload + bytes.count)) }
         }
 
         /// All events that a merged one stands for are found at its frame.

@@ -2,174 +2,82 @@ import AgentEvents
 import NIOCore
 import Synchronization
 
-/// The part of the delivery that lives on one event loop: which of its sessions follow which threads. Confined to the
-/// loop; others reach it through its ``Handle``.
-final class LoopDelivery {
-    /// Reaches the part from anywhere.
-    final class Handle: Sendable {
-        let eventLoop: any EventLoop
-        private let bound: NIOLoopBoundBox<LoopDelivery>
-        fileprivate let awaitingSessions = Atomic<Int>(0)
-        private let inbox: Mutex<CommitInbox<CommittedEvents>>
-
-        init(eventLoop: any EventLoop, pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
-            self.eventLoop = eventLoop
-            inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
-            bound = NIOLoopBoundBox.makeBoxSendingValue(
-                LoopDelivery(pages: pages, maximumPages: limits.maximumPages, metrics: metrics), eventLoop: eventLoop)
-        }
-
-        /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
-        /// commit of it finds it set.
-        var awaitsCommits: Bool { awaitingSessions.load(ordering: .sequentiallyConsistent) > 0 }
-
-        func execute(_ body: @escaping @Sendable (LoopDelivery) -> Void) {
-            eventLoop.execute { body(self.bound.value) }
-        }
-
-        /// Hands a commit to the loop. One hop takes everything that was posted when the loop comes to it.
-        ///
-        /// - Parameters:
-        ///   - events: of threads that the loop listens to.
-        ///   - position: everything accepted up to there is committed.
-        func post(_ events: [CommittedEvents], upTo position: UInt64) {
-            guard inbox.withLock({ $0.post(events, upTo: position) }) else { return }
-            execute { loop in loop.deliver(self.inbox.withLock { $0.take() }) }
-        }
-
-        /// For callers on the loop.
-        var onLoop: LoopDelivery { bound.value }
-    }
-
-    private let metrics: StreamMetrics
+/// The delivery to the sessions of one event loop. Others reach it from anywhere; what it does with the sessions it does on
+/// the loop.
+final class LoopDelivery: Sendable {
+    let eventLoop: any EventLoop
+    /// The loops of a delivery are numbered as they come.
+    let number: Int
+    private let bound: NIOLoopBoundBox<LoopState>
+    private let counts: LoopState.Counts
+    private let inbox: Mutex<CommitInbox<CommittedEvents>>
+    private let sweepInterval: TimeAmount
     private let pages: ThreadPages
-    private var replays: ReplayTurnsStateMachine<StreamSession>
-    private var threads: [ThreadID: LoopThread] = [:]
-    private var sessions: [ObjectIdentifier: StreamSession] = [:]
-    private var awaiting: [ObjectIdentifier: StreamSession] = [:]
-    private var sweeps: RepeatedTask?
-    private var sweepClock: SweepClock?
-    /// Set when the service is about to stop.
-    private(set) var spread: ReconnectSpread?
-    /// Whether the service stops.
-    private(set) var isClosing = false
-    /// Everything accepted up to there is committed, as far as this loop was told.
-    private(set) var committedPosition: UInt64 = 0
-    /// Why nothing is committed any more.
-    private(set) var failure: EventLogError?
+    private let metrics: StreamMetrics
 
-    private init(pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
-        self.metrics = metrics
+    init(_ eventLoop: any EventLoop, number: Int, pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
+        self.eventLoop = eventLoop
+        self.number = number
         self.pages = pages
-        replays = ReplayTurnsStateMachine(maximumCount: maximumPages)
+        self.metrics = metrics
+        let counts = LoopState.Counts()
+        self.counts = counts
+        sweepInterval = .milliseconds(Int64(limits.sweepMilliseconds))
+        inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
+        bound = NIOLoopBoundBox.makeBoxSendingValue(
+            LoopState(maximumPages: limits.maximumPages, pages: pages, counts: counts), eventLoop: eventLoop)
     }
 
-    // MARK: Sessions
+    /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the commit of
+    /// it finds it set.
+    var awaitsCommits: Bool { counts.awaiting.load(ordering: .sequentiallyConsistent) > 0 }
 
-    /// - Parameter interval: how often the sessions of the loop are looked after, in milliseconds.
-    func add(_ session: StreamSession, on handle: Handle, every interval: UInt32) {
-        sessions[ObjectIdentifier(session)] = session
-        guard sweeps == nil else { return }
-        let interval = TimeAmount.milliseconds(Int64(interval))
-        sweepClock = SweepClock(interval: interval, start: handle.eventLoop.now)
-        sweeps = handle.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-            handle.onLoop.sweep(at: handle.eventLoop.now)
+    /// Whether the loop has sessions. Set before a session looks whether the service stops.
+    var hasSessions: Bool { counts.sessions.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// For callers on the loop.
+    var state: LoopState { bound.value }
+
+    private func execute(_ body: @escaping @Sendable (LoopState) -> Void) {
+        eventLoop.execute { body(self.bound.value) }
+    }
+
+    /// A session begins. Called on the loop.
+    func begin(_ session: StreamSession) {
+        state.add(session) {
+            let clock = NIOLoopBoundBox(SweepClock(interval: sweepInterval, start: eventLoop.now), eventLoop: eventLoop)
+            return eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
+                self.sweep(elapsed: clock.value.elapsed(at: self.eventLoop.now))
+            }
         }
+        session.begin()
     }
 
-    private func sweep(at now: NIODeadline) {
-        guard let elapsed = sweepClock?.elapsed(at: now) else { return }
-        for session in sessions.values { session.sweep(elapsed: elapsed) }
+    /// Looks after the connections of the loop.
+    private func sweep(elapsed milliseconds: UInt32) {
+        for session in state.sessions { session.sweep(elapsed: milliseconds) }
         pages.expire()
     }
 
-    func remove(_ session: StreamSession, on handle: Handle) {
-        sessions[ObjectIdentifier(session)] = nil
-        stopAwaiting(session, on: handle)
-        if sessions.isEmpty {
-            sweeps?.cancel()
-            sweeps = nil
-            // Nobody here looks after them any more.
-            pages.removeAll()
-        }
-    }
-
-    /// Tells every session that the service is about to stop.
+    /// Hands a commit to the loop. One hop takes everything that was posted when the loop comes to it.
     ///
-    /// - Parameter spread: makes out, for each of so many sessions, when its client may come back.
-    func drain(_ spread: ReconnectSpread) {
-        self.spread = spread
-        for (index, session) in sessions.values.enumerated() {
-            session.drain(
-                reconnectMilliseconds: spread.milliseconds(
-                    index, of: sessions.count, fraction: Double.random(in: 0..<1)))
-        }
+    /// - Parameters:
+    ///   - events: of threads that the loop listens to.
+    ///   - position: everything accepted up to there is committed.
+    func post(_ events: [CommittedEvents], upTo position: UInt64) {
+        guard inbox.withLock({ $0.post(events, upTo: position) }) else { return }
+        execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
-    /// Closes every session, and those that come late.
-    ///
-    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
-    func closeSessions(waitsForAnswers: Bool) {
-        isClosing = true
-        for session in sessions.values { session.goAway(waitsForAnswers: waitsForAnswers) }
-    }
-
-    /// The session has emitted, or is about to: it is told of every commit.
-    func await(_ session: StreamSession, on handle: Handle) {
-        guard awaiting.updateValue(session, forKey: ObjectIdentifier(session)) == nil else { return }
-        handle.awaitingSessions.add(1, ordering: .sequentiallyConsistent)
-    }
-
-    func stopAwaiting(_ session: StreamSession, on handle: Handle) {
-        guard awaiting.removeValue(forKey: ObjectIdentifier(session)) != nil else { return }
-        handle.awaitingSessions.subtract(1, ordering: .sequentiallyConsistent)
-    }
-
-    // MARK: Threads
-
-    /// The loop's part of a thread; made when it is asked for first, and the caller then listens to the thread.
-    func thread(_ thread: ThreadID) -> (thread: LoopThread, isNew: Bool) {
-        if let known = threads[thread] { return (known, false) }
-        let new = LoopThread()
-        threads[thread] = new
-        return (new, true)
-    }
-
-    /// - Returns: whether the thread has no subscription left on this loop.
-    func remove(_ subscription: StreamSubscription) -> Bool {
-        guard let thread = threads[subscription.thread] else { return false }
-        thread.remove(subscription)
-        guard thread.isEmpty else { return false }
-        threads[subscription.thread] = nil
-        return true
-    }
-
-    /// Those who follow a thread on this loop.
-    func subscribers(of thread: ThreadID) -> [Subscriber] { threads[thread]?.subscribers ?? [] }
-
-    // MARK: Replays
-
-    /// A session wants to read a page. It asks again only after its turn.
-    ///
-    /// - Returns: whether it may at once; it is told later otherwise.
-    func requestTurn(_ session: StreamSession) -> Bool { replays.request(session) }
-
-    /// The page that a session read has come.
-    func endTurn() {
-        while let session = replays.finish() {
-            if session.turnCame() { return }
-        }
-    }
-
-    // MARK: Commits
-
-    /// What was committed since the last time: every live subscriber gets the frames, then every connection is flushed
-    /// once.
-    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch) {
-        committedPosition = max(committedPosition, batch.position)
+    /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
+    /// flushed once.
+    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch, _ state: LoopState) {
+        state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
         for (committed, position) in batch.elements {
-            guard let thread = threads[committed.thread], thread.gather(committed, upTo: position) else { continue }
+            guard let thread = state.knownThread(committed.thread), thread.gather(committed, upTo: position) else {
+                continue
+            }
             gathered.append(thread)
         }
         var written: [StreamSession] = []
@@ -177,12 +85,48 @@ final class LoopDelivery {
         for thread in gathered { thread.deliver(written: &written, sentCount: &sentCount) }
         // Once for all of it.
         metrics.sent(sentCount)
-        for session in awaiting.values { session.didCommit(upTo: committedPosition, written: &written) }
+        for session in state.awaiting { session.didCommit(upTo: state.committedPosition, written: &written) }
         for session in written { session.flushWritten() }
     }
 
-    func logFailed(_ error: EventLogError) {
-        failure = error
-        for session in awaiting.values { session.logFailed(error) }
+    /// The log failed: what waits for a commit gets its answer.
+    func logFailed() {
+        execute { state in
+            for session in state.awaiting { session.logFailed() }
+        }
+    }
+
+    /// Tells every session that the service is about to stop.
+    ///
+    /// - Parameter spread: computes the reconnect delay of each session.
+    func drain(_ spread: ReconnectSpread) {
+        execute { state in
+            let sessions = state.sessions
+            for (index, session) in sessions.enumerated() {
+                session.drain(
+                    reconnectMilliseconds: spread.milliseconds(
+                        index, of: sessions.count, fraction: Double.random(in: 0..<1)))
+            }
+        }
+    }
+
+    /// Closes every session.
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
+        execute { state in
+            for session in state.sessions { session.goAway(waitsForAnswers: waitsForAnswers) }
+        }
+    }
+
+    /// The subscribers of a thread on this loop.
+    ///
+    /// - Parameter framingCount: how many framings there are.
+    func subscribers(of thread: ThreadID, framingCount: Int) async throws -> [Subscriber] {
+        try await eventLoop.submit {
+            (0..<framingCount).flatMap { framing in
+                self.state.knownThread(ThreadFeed(thread: thread, framing: framing))?.subscribers ?? []
+            }
+        }.get()
     }
 }

@@ -7,16 +7,16 @@ final class LoopThread {
     private static let joinedByteCount = 64 * 1024
 
     private var subscriptions: [StreamSubscription] = []
-    /// Commits up to there do not count: they were on their way when the loop began to listen, and others behind them
+    /// Commits up to there do not count: they were on their way when the loop began to listen, and others after them
     /// passed it by.
-    private var listensBehind: UInt64 = 0
+    private var listeningStart: UInt64 = 0
     private var recent = RecentCommits()
     /// Commits that are about to be delivered.
     private var gathered: [CommittedEvents] = []
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
     private(set) var headID: EventID?
-    /// Whose thread it is, once a commit has told.
+    /// The user whose thread it is, once a commit has told.
     private(set) var owner: UserID?
 
     var isEmpty: Bool { subscriptions.isEmpty }
@@ -24,7 +24,7 @@ final class LoopThread {
     /// The loop listens from now on.
     ///
     /// - Parameter position: what is committed up to there is in the log, and nowhere else.
-    func listens(behind position: UInt64) { listensBehind = position }
+    func startListening(after position: UInt64) { listeningStart = position }
 
     func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
 
@@ -35,7 +35,7 @@ final class LoopThread {
         }
     }
 
-    /// Those who follow the thread on this loop.
+    /// The subscribers of the thread on this loop.
     var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
 
     /// A commit with events of the thread; delivered with those that come with it.
@@ -43,7 +43,7 @@ final class LoopThread {
     /// - Parameter position: everything accepted up to there is committed.
     /// - Returns: whether it is the first that is to be delivered.
     func gather(_ committed: CommittedEvents, upTo position: UInt64) -> Bool {
-        guard position > listensBehind else { return false }
+        guard position > listeningStart else { return false }
         gathered.append(committed)
         return gathered.count == 1
     }

@@ -11,7 +11,7 @@ struct RecentCommits {
     var isEmpty: Bool { commits.isEmpty }
 
     mutating func append(_ committed: CommittedEvents) {
-        // Of what came as news the log has the events.
+        // Of what came as a notice the log has the events.
         guard let events = committed.events else { return clear() }
         // The loop was not told of what came while nobody followed the thread.
         if let last = commits.last, last.lastSequence + 1 != events.firstSequence { clear() }

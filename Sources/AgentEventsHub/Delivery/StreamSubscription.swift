@@ -2,15 +2,25 @@ import AgentEvents
 import NIOCore
 
 /// One subscription: carries out what its machine decides. Confined to the event loop of its session.
+///
+/// It writes what comes with a commit by itself. Otherwise the session calls it, and is told by what it returns.
 final class StreamSubscription {
-    let thread: ThreadID
+    typealias NextAction = SubscriptionStateMachine.NextAction
+
+    let feed: ThreadFeed
     let loopThread: LoopThread
     let consumer: ConsumerID?
     /// Whether fragments may be merged while the subscriber is behind.
     let merges: Bool
-    /// Whether the subscriber gets the state in the place of events that are not to be had any more.
+    /// Whether the subscriber gets the state in the place of events that are not kept any longer.
     let takesSnapshots: Bool
+    private let principal: Principal
+    private let connection: ConnectionID
+    private let output: SessionOutput
+    private let replays: Replays
+    /// Only handed over, to those who flush it.
     private unowned let session: StreamSession
+    private let metrics: StreamMetrics
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
     /// The events written.
@@ -23,15 +33,21 @@ final class StreamSubscription {
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
-    init(_ request: SubscribeRequest, loopThread: LoopThread, session: StreamSession) {
-        thread = request.thread
+    init(_ request: SubscribeRequest, _ feed: ThreadFeed, loopThread: LoopThread, session: StreamSession) {
+        self.feed = feed
         consumer = request.consumer
         merges = request.merges
         takesSnapshots = request.snapshot.isTaken(onReset: true)
         self.loopThread = loopThread
         self.session = session
+        principal = session.principal
+        connection = session.connection
+        output = session.output
+        replays = session.replays
+        metrics = session.services.metrics
     }
 
+    var thread: ThreadID { feed.thread }
     var isLive: Bool { machine.isLive }
 
     /// The place in the log was looked up. Events come from ``begin()`` on.
@@ -44,36 +60,44 @@ final class StreamSubscription {
     }
 
     /// Everything that comes before the first event is written.
-    func begin() { act(machine.opened(after: startSequence, end: knownEnd, head: visibleHead)) }
+    ///
+    /// - Parameter page: the first events, if they were read with the place and may be written.
+    func begin(with page: PageRead.Page? = nil) -> SnapshotWrite? {
+        let action = machine.opened(after: startSequence, end: knownEnd, head: visibleHead)
+        guard case .read = action, let page, machine.startReading() != nil else {
+            act(action)
+            return nil
+        }
+        return didRead(page)
+    }
 
     /// The session's turn to read for this subscription.
     func startReading() -> UInt64? { machine.startReading() }
 
     /// A page was read: writes it, and what was committed meanwhile.
     ///
-    /// - Returns: how many events were sent.
-    func didRead(_ page: PageRead.Page) -> Int {
+    /// - Returns: a snapshot that is to be written before the rest, which ``write(_:)`` writes.
+    func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
             if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
-            session.subscription(self, isTrimmedUpTo: trim)
+            metrics.resets(.trimmed)
+            output.send(.reset(thread, .trimmed, oldest: trim.oldest))
             if let snapshot = page.snapshot {
-                session.write(snapshot, to: self, then: .proceed(page))
-                return 0
+                return SnapshotWrite(subscription: self, messages: snapshot, next: .proceed(page))
             }
         }
-        return write(page)
+        write(page)
+        return nil
     }
 
     /// Writes a page whose snapshot, if it has one, is written already.
-    ///
-    /// - Returns: how many events were sent.
-    func write(_ page: PageRead.Page) -> Int {
-        guard var cursor = machine.cursor else { return 0 }
+    func write(_ page: PageRead.Page) {
+        guard var cursor = machine.cursor else { return }
         var start = cursor
         var reachesEnd = page.reachesEnd
         if let last = page.lastID, last.sequence > cursor {
-            for frames in page.frames { session.write(frames) }
+            for frames in page.frames { output.write(frames) }
             if page.snapshot == nil {
                 for part in page.parts where part.last.sequence > cursor {
                     sent.gave(part.last, from: max(part.first, cursor + 1))
@@ -86,46 +110,50 @@ final class StreamSubscription {
             cursor = last.sequence
         }
         if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
-            session.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
+            output.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
         {
-            for frames in recent { session.write(frames) }
+            for frames in recent { output.write(frames) }
             // What the loop has seen was accepted in this process, and so is of one generation.
             if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
             cursor = loopThread.head
             reachesEnd = true
         }
+        metrics.sent(Int(clamping: cursor - start))
         act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
-        return Int(clamping: cursor - start)
     }
 
-    private func act(_ action: SubscriptionStateMachine.NextAction) {
+    private func act(_ action: NextAction) {
         switch action {
         case .none: break
-        case .read: session.wantsToRead(self)
+        case .read: replays.append(self)
         case .goLive(let isFirst):
-            if isFirst { session.subscription(self, isLiveAt: sent.last) }
+            if isFirst { output.send(.live(thread, cursor: sent.last)) }
             loopThread.caughtUp()
         }
     }
 
     /// A commit with events of the thread.
+    ///
+    /// - Parameter written: gets the session, when it has something to flush or to read.
     func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         if !isCleared {
             // The thread was opened after the subscription: if for somebody else, it stays silent.
-            guard machine.isLive, session.mayRead(thread, owner: committed.owner) else { return }
+            guard machine.isLive, principal.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        let isWritable = committed.events.map { session.mayWrite(byteCount: $0.byteCount) } ?? false
+        let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
         switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
-        case .none: break
+        case .none: return
         case .write(let after):
             guard let events = committed.events, let frames = events.frames(after: after) else { return }
             sent.gave(committed.lastID, from: after + 1)
-            session.write(frames, written: &written)
+            output.write(frames)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:
-            session.wantsToRead(self, written: &written)
+            // The read begins when the loop comes to flush.
+            replays.append(self)
         }
+        if output.markWritten() { written.append(session) }
     }
 
     /// The subscriber has handled everything up to a cursor.
@@ -145,26 +173,29 @@ final class StreamSubscription {
     /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
     var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
 
-    /// The subscription as others may know of it; `nil` when it is none of the thread's.
-    var subscriber: Subscriber? { session.subscriber(self) }
+    /// The place that is kept in the thread; `nil` without a consumer.
+    var consumerKey: ConsumerKey? {
+        consumer.map { ConsumerKey(thread: thread, user: principal.user, consumer: $0) }
+    }
 
-    func subscriber(_ connection: ConnectionID, _ user: UserID) -> Subscriber? {
+    /// The subscription as others may know of it; `nil` when it does not belong to the thread.
+    var subscriber: Subscriber? {
         guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
         return Subscriber(
-            connection: connection, user: user, consumer: consumer, state: state, sent: sent.last,
+            connection: connection, user: principal.user, consumer: consumer, state: state, sent: sent.last,
             acknowledged: acknowledgements.acknowledged)
     }
 
     /// The head as far as the subscriber may know of it.
     private var visibleHead: UInt64 {
-        if !isCleared, let owner = loopThread.owner { isCleared = session.mayRead(thread, owner: owner) }
+        if !isCleared, let owner = loopThread.owner { isCleared = principal.mayRead(thread, owner: owner) }
         return isCleared ? loopThread.head : 0
     }
 
     func end() { machine.end() }
 }
 
-/// Where a subscription begins, looked up in the log.
+/// The place where a subscription begins, looked up in the log.
 struct OpenedSubscription: Sendable {
     /// The event before the first one to be written.
     var after: UInt64

@@ -1,14 +1,14 @@
-import AgentEvents
+package import AgentEvents
 
 extension Identifier {
-    var json: JSONValue { .string(rawValue) }
+    package var json: JSONValue { .string(rawValue) }
 }
 
 extension Cursor {
-    var json: JSONValue { .string(description) }
+    package var json: JSONValue { .string(description) }
 }
 
 extension Cursor? {
     /// `null` when there is no cursor.
-    var json: JSONValue { map { $0.json } ?? .null }
+    package var json: JSONValue { map { $0.json } ?? .null }
 }

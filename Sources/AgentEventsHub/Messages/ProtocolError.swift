@@ -50,7 +50,7 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     /// The members of the error in the order of the protocol, without `op` and `req`.
-    var members: [(String, JSONValue?)] {
+    package var members: [(String, JSONValue?)] {
         [
             ("code", .string(code.rawValue)),
             ("message", .string(Self.bounded(message))),

@@ -1,11 +1,11 @@
-import AgentEvents
+package import AgentEvents
 
 extension StartPosition {
     /// Reads `start`, `now` or a cursor.
     ///
     /// - Parameter path: where the text stands, for the error; `nil` outside of a message.
     /// - Throws: ``ProtocolError`` `cursor.invalid`, or `op.unsupported` for `snapshot`.
-    init(text: String, path: String?) throws(ProtocolError) {
+    package init(text: String, path: String?) throws(ProtocolError) {
         switch text {
         case "start":
             self = .start

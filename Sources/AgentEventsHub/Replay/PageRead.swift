@@ -1,17 +1,18 @@
 import AgentEvents
 import NIOCore
 
-/// Gets the next page for a subscriber that is behind. Runs on a worker.
+/// Gets the next page for a subscriber that has fallen behind. Runs on a worker.
 struct PageRead: Sendable {
     let thread: ThreadID
     let after: UInt64
     let merges: Bool
+    let framing: StreamFraming
     /// Where the state comes from that stands for events that were trimmed; `nil` when the subscriber wants none.
     let snapshots: ThreadSnapshots?
     let pages: ThreadPages
 
     struct Page: Sendable {
-        /// The frames of the events behind the cursor, which others may share; empty when there are none.
+        /// The frames of the events after the cursor, which others may share; empty when there are none.
         var frames: [ByteBuffer] = []
         /// The last event that the frames have; `nil` when there are none.
         var lastID: EventID?
@@ -27,10 +28,10 @@ struct PageRead: Sendable {
 
     func run() async -> Result<Page, EventLogError> {
         do throws(EventLogError) {
-            let found = try await pages.read(thread, after: after)
+            let found = try await pages.read(thread, after: after, framing: framing)
             var read = Page(reachesEnd: found.reachesEnd, trim: found.trim)
             if found.trim != nil, let snapshots {
-                let snapshot = try await snapshots.messages(of: thread)
+                let snapshot = try await snapshots.messages(of: thread, framing: framing)
                 read.snapshot = snapshot
                 read.lastID = snapshot.cursor
                 read.reachesEnd = false

@@ -1,11 +1,9 @@
-package import AgentEvents
-
 /// Decides who reads a page of a thread from the log, who waits for it, and who gets one that was read a moment ago.
 ///
 /// Readers that are behind at different places of a thread share pages: one that begins cold reads from a fixed boundary
 /// at or before its place on, and one that reads on does so where the page before ended. Pages are kept for a moment,
 /// and only so many bytes of them.
-package struct PageSharingStateMachine<Page, Waiter> {
+package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     package struct Limits: Hashable, Sendable {
         /// How many bytes of pages are kept.
         package var maximumByteCount = 8 * 1024 * 1024
@@ -33,10 +31,10 @@ package struct PageSharingStateMachine<Page, Waiter> {
     }
 
     private let limits: Limits
-    private var kept: [ThreadID: [Kept]] = [:]
-    private var flights: [ThreadID: [Flight]] = [:]
+    private var kept: [Thread: [Kept]] = [:]
+    private var flights: [Thread: [Flight]] = [:]
     /// In the order of their reading; some may be gone.
-    private var order: [(thread: ThreadID, number: UInt64)] = []
+    private var order: [(thread: Thread, number: UInt64)] = []
     private var orderStart = 0
     private var nextNumber: UInt64 = 0
     /// What the pages kept cost.
@@ -59,7 +57,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
     ///   - isExact: whether a page is to begin there, because one from a boundary before does not reach so far.
     ///   - waiter: kept when the answer is `wait`; without one nothing changes then.
     package mutating func join(
-        _ thread: ThreadID,
+        _ thread: Thread,
         after cursor: UInt64,
         isExact: Bool,
         waiter: Waiter?,
@@ -84,7 +82,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
     /// - Parameter page: `nil` when there was nothing to read; else what it has and what it costs.
     /// - Returns: those who wait for it.
     package mutating func landed(
-        _ thread: ThreadID,
+        _ thread: Thread,
         after start: UInt64,
         page: (page: Page, sequences: ClosedRange<UInt64>, byteCount: Int)?,
         now: Int64
@@ -101,7 +99,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
         _ page: Page,
         _ sequences: ClosedRange<UInt64>,
         _ byteCount: Int,
-        of thread: ThreadID,
+        of thread: Thread,
         now: Int64
     ) {
         guard byteCount <= limits.maximumByteCount else { return }
@@ -115,7 +113,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
         while self.byteCount > limits.maximumByteCount { dropOldest() }
     }
 
-    private mutating func drop(_ thread: ThreadID, where isObsolete: (ClosedRange<UInt64>) -> Bool) {
+    private mutating func drop(_ thread: Thread, where isObsolete: (ClosedRange<UInt64>) -> Bool) {
         guard var pages = kept.removeValue(forKey: thread) else { return }
         for page in pages where isObsolete(page.sequences) { byteCount -= page.byteCount }
         pages.removeAll { isObsolete($0.sequences) }

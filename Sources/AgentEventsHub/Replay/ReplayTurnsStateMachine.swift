@@ -22,6 +22,15 @@ package struct ReplayTurnsStateMachine<Reader> {
         return false
     }
 
+    /// Takes a turn if one is free, and does not wait for one otherwise.
+    ///
+    /// - Returns: whether the reader has it.
+    package mutating func requestIfFree() -> Bool {
+        guard count < maximumCount else { return false }
+        count += 1
+        return true
+    }
+
     /// A turn is over.
     ///
     /// - Returns: who has the next one; it finishes at once if it has no use for it.

@@ -1,7 +1,7 @@
 import AgentEvents
 import NIOCore
 
-/// A page of a thread, read and framed once for all who want events of it, wherever in it they begin.
+/// A page of a thread, read and framed once for all readers that want events of it, wherever in it they begin.
 struct SharedPage: Sendable {
     /// Events of one generation.
     struct Part: Sendable {
@@ -12,6 +12,7 @@ struct SharedPage: Sendable {
     private let ids: [EventID]
     /// The events by their generations, in order; mostly they have one.
     let parts: [Part]
+    private let framing: StreamFraming
     private let framed: FramedEvents
     /// For readers who have fragments merged; `nil` when there is nothing to merge.
     private let merged: Merged?
@@ -23,17 +24,17 @@ struct SharedPage: Sendable {
     }
 
     /// - Parameter events: at least one, rising by one.
-    init(_ events: [StoredEvent], thread: ThreadID) {
-        let allocator = ByteBufferAllocator()
+    init(_ events: [StoredEvent], thread: ThreadID, framing: StreamFraming) {
+        self.framing = framing
         ids = events.map(\.id)
         parts = ids.partsByGeneration
-        framed = FramedEvents(events, thread: thread, allocator: allocator)
+        framed = FramedEvents(events, thread: thread, framing: framing)
         let merging = FragmentMerge.merging(events)
         merged =
             merging.count == events.count
             ? nil
             : Merged(
-                framed: FramedEvents(merging, thread: thread, allocator: allocator),
+                framed: FramedEvents(merging, thread: thread, framing: framing),
                 starts: merging.map(\.firstSequence))
     }
 
@@ -60,8 +61,7 @@ struct SharedPage: Sendable {
             let rest = ((sequence + 1)...end).compactMap { number in
                 id(of: number).map { StoredEvent(thread: framed.thread, id: $0, bytes: framed.payload(of: number)) }
             }
-            let events = FramedEvents(
-                FragmentMerge.merging(rest), thread: framed.thread, allocator: ByteBufferAllocator())
+            let events = FramedEvents(FragmentMerge.merging(rest), thread: framed.thread, framing: framing)
             frames += Self.frames(events, after: sequence)
             start = end
         }

@@ -5,6 +5,9 @@ struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
     let pages: ThreadPages
+    let framing: StreamFraming
+    /// Whether the first page is read as well, for a subscription that begins before the end of its thread.
+    let readsPage: Bool
     /// Where to look the consumer's place up; `nil` when there is no consumer.
     let consumers: ConsumerAcknowledgements?
     let snapshots: ThreadSnapshots
@@ -21,6 +24,8 @@ struct SubscriptionLookUp: Sendable {
         var oldest: EventID?
         /// The state after which the subscriber begins; `nil` when it gets none.
         var snapshot: SnapshotMessages?
+        /// The events with which the subscriber begins; `nil` when they are yet to be read, or there are none.
+        var page: PageRead.Page?
     }
 
     func run() async -> Result<Found, EventLogError> {
@@ -83,7 +88,7 @@ struct SubscriptionLookUp: Sendable {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
             if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
-                found.snapshot = SnapshotMessages(ThreadState(), of: thread)
+                found.snapshot = SnapshotMessages(ThreadState(), of: thread, framing: framing)
             }
             return found
         }
@@ -101,12 +106,22 @@ struct SubscriptionLookUp: Sendable {
             }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
-            let snapshot = try await snapshots.messages(of: thread)
+            let snapshot = try await snapshots.messages(of: thread, framing: framing)
             found.snapshot = snapshot
             found.opened.cursor = snapshot.cursor
             found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
+        } else if readsPage, found.opened.after < record.head.sequence {
+            found.page = try await firstPage(after: found.opened.after)
         }
         return found
+    }
+
+    /// The event before the page is mostly known from the look-up of the cursor, and so is the page itself.
+    private func firstPage(after sequence: UInt64) async throws(EventLogError) -> PageRead.Page {
+        let read = PageRead(
+            thread: request.thread, after: sequence, merges: request.merges, framing: framing,
+            snapshots: request.snapshot.isTaken(onReset: true) ? snapshots : nil, pages: pages)
+        return try await read.run().get()
     }
 
     private func resolve(
@@ -118,7 +133,7 @@ struct SubscriptionLookUp: Sendable {
             return resolved
         case .compare(let cursor):
             // The page that the cursor's event is on is mostly the one that comes next.
-            let found = try await pages.read(request.thread, after: cursor.sequence - 1)
+            let found = try await pages.read(request.thread, after: cursor.sequence - 1, framing: framing)
             return ResolvedStart(
                 cursor, found: FoundEvent(id: found.page?.id(of: cursor.sequence), isTrimmed: found.trim != nil))
         }
@@ -139,6 +154,17 @@ extension SubscribeRequest.SnapshotUse {
         case .never: false
         case .onReset: isReset
         case .atStart: true
+        }
+    }
+}
+
+extension SubscribeRequest {
+    /// Whether the subscription may begin before the end of the thread.
+    var readsBack: Bool {
+        switch start {
+        case .now: false
+        case nil: consumer != nil
+        case .start, .after: true
         }
     }
 }

@@ -24,6 +24,12 @@ final class ThreadPages: Sendable {
 
     private typealias Outcome = Result<Landed, EventLogError>
 
+    /// A thread as it is framed for readers.
+    private struct Place: Hashable, Sendable {
+        var thread: ThreadID
+        var framing: StreamFraming
+    }
+
     private enum Turn: Sendable {
         case take(SharedPage)
         case read(after: UInt64)
@@ -33,7 +39,7 @@ final class ThreadPages: Sendable {
     private let log: any EventLog
     private let pageByteCount: Int
     private let metrics: StreamMetrics
-    private let sharing = Mutex(PageSharingStateMachine<SharedPage, CheckedContinuation<Turn, Never>>())
+    private let sharing = Mutex(PageSharingStateMachine<Place, SharedPage, CheckedContinuation<Turn, Never>>())
     private let records = SharedTurns<ThreadRecord?>()
 
     /// - Parameter pageByteCount: how many bytes of events are read at a time.
@@ -49,10 +55,15 @@ final class ThreadPages: Sendable {
     }
 
     /// The events behind a cursor, or some of them; with no promise that what was committed a moment ago is among them.
-    func read(_ thread: ThreadID, after cursor: UInt64) async throws(EventLogError) -> Found {
+    func read(
+        _ thread: ThreadID,
+        after cursor: UInt64,
+        framing: StreamFraming
+    ) async throws(EventLogError) -> Found {
+        let place = Place(thread: thread, framing: framing)
         var isExact = false
         while true {
-            switch await join(thread, after: cursor, isExact: isExact) {
+            switch await join(place, after: cursor, isExact: isExact) {
             case .take(let page):
                 metrics.sharesPage()
                 return Found(page: page, reachesEnd: false)
@@ -62,7 +73,7 @@ final class ThreadPages: Sendable {
                 metrics.sharesPage()
                 return Found(page: page, reachesEnd: false, trim: Self.trim(behind: cursor, page))
             case .read(let start):
-                let landed = try await read(thread, from: start)
+                let landed = try await read(place, from: start)
                 if let page = landed.page, page.lastID.sequence > cursor {
                     return Found(
                         page: page, reachesEnd: landed.reachesEnd, trim: Self.trim(behind: cursor, page))
@@ -76,9 +87,9 @@ final class ThreadPages: Sendable {
         }
     }
 
-    private func join(_ thread: ThreadID, after cursor: UInt64, isExact: Bool) async -> Turn {
+    private func join(_ place: Place, after cursor: UInt64, isExact: Bool) async -> Turn {
         let action = sharing.withLock {
-            $0.join(thread, after: cursor, isExact: isExact, waiter: nil, now: Self.now)
+            $0.join(place, after: cursor, isExact: isExact, waiter: nil, now: Self.now)
         }
         switch action {
         case .take(let page): return .take(page)
@@ -87,7 +98,7 @@ final class ThreadPages: Sendable {
         }
         return await withCheckedContinuation { continuation in
             let action = sharing.withLock {
-                $0.join(thread, after: cursor, isExact: isExact, waiter: continuation, now: Self.now)
+                $0.join(place, after: cursor, isExact: isExact, waiter: continuation, now: Self.now)
             }
             switch action {
             case .take(let page): continuation.resume(returning: .take(page))
@@ -97,20 +108,21 @@ final class ThreadPages: Sendable {
         }
     }
 
-    private func read(_ thread: ThreadID, from start: UInt64) async throws(EventLogError) -> Landed {
+    private func read(_ place: Place, from start: UInt64) async throws(EventLogError) -> Landed {
         metrics.readsLog()
         let outcome: Outcome
         do throws(EventLogError) {
-            let read = try await log.read(LogRead(.thread(thread, after: start), maximumByteCount: pageByteCount))
+            let read = try await log.read(LogRead(.thread(place.thread, after: start), maximumByteCount: pageByteCount))
             outcome = .success(
                 Landed(
-                    page: read.events.isEmpty ? nil : SharedPage(read.events, thread: thread),
+                    page: read.events.isEmpty
+                        ? nil : SharedPage(read.events, thread: place.thread, framing: place.framing),
                     reachesEnd: read.reachesEnd, skipsTrimmed: read.skipsTrimmed))
         } catch {
             outcome = .failure(error)
         }
         let page = (try? outcome.get())?.page.map { (page: $0, sequences: $0.sequences, byteCount: $0.byteCount) }
-        let waiters = sharing.withLock { $0.landed(thread, after: start, page: page, now: Self.now) }
+        let waiters = sharing.withLock { $0.landed(place, after: start, page: page, now: Self.now) }
         for waiter in waiters { waiter.resume(returning: .landed(outcome)) }
         return try outcome.get()
     }

@@ -1,21 +1,19 @@
-/// Decides about the life of a connection, from the upgrade to the last byte.
+/// Decides about the life of a connection, from its first message to its last.
 ///
-///     opening -> open -> draining -> leaving -> closing -> closed      (any may be skipped)
+///     opening -> open -> draining -> leaving -> closed      (any may be skipped)
 ///
 /// A connection that drains still delivers and answers, and takes no new subscriptions. One that leaves has requests
-/// under way, and closes when they are answered. One that closes has sent its close frame and waits, for a while, for
-/// the peer's.
+/// under way, and closes when they are answered. What follows on the wire, until both sides have closed, is the transport's.
 package struct ConnectionStateMachine: Equatable {
     private enum State: Equatable {
-        /// Upgraded, and not welcomed yet.
+        /// Not welcomed yet.
         case opening
         case open
         /// The client was told that the service is about to stop.
         case draining
         /// Closes as soon as what the client asked for is answered.
         case leaving
-        /// A close frame was sent; nothing further is written.
-        case closing
+        /// Nothing further is written.
         case closed
     }
 
@@ -27,7 +25,7 @@ package struct ConnectionStateMachine: Equatable {
     package var mayWrite: Bool {
         switch state {
         case .opening, .open, .draining, .leaving: true
-        case .closing, .closed: false
+        case .closed: false
         }
     }
 
@@ -35,16 +33,16 @@ package struct ConnectionStateMachine: Equatable {
     package var takesSubscriptions: Bool {
         switch state {
         case .opening, .open: true
-        case .draining, .leaving, .closing, .closed: false
+        case .draining, .leaving, .closed: false
         }
     }
 
-    /// Whether the client may emit further events. Not once the service stops, or a client that goes on emitting would
+    /// Whether the client may emit further events. Not once the service stops, or a client that continues to emit would
     /// keep its connection open.
     package var takesEmissions: Bool {
         switch state {
         case .opening, .open, .draining: true
-        case .leaving, .closing, .closed: false
+        case .leaving, .closed: false
         }
     }
 
@@ -65,15 +63,15 @@ package struct ConnectionStateMachine: Equatable {
         case .opening, .open:
             state = .draining
             return .announce
-        case .draining, .leaving, .closing, .closed:
+        case .draining, .leaving, .closed:
             return .none
         }
     }
 
     package enum CloseAction: Equatable {
         case none
-        /// Send a close frame, and set the deadline for the peer's.
-        case sendClose
+        /// Close the transport, with a code and a reason.
+        case close
     }
 
     /// The service stops.
@@ -82,9 +80,9 @@ package struct ConnectionStateMachine: Equatable {
     package mutating func leave(isIdle: Bool) -> CloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
-            state = isIdle ? .closing : .leaving
-            return isIdle ? .sendClose : .none
-        case .closing, .closed:
+            state = isIdle ? .closed : .leaving
+            return isIdle ? .close : .none
+        case .closed:
             return .none
         }
     }
@@ -93,9 +91,9 @@ package struct ConnectionStateMachine: Equatable {
     package mutating func becameIdle() -> CloseAction {
         switch state {
         case .leaving:
-            state = .closing
-            return .sendClose
-        case .opening, .open, .draining, .closing, .closed:
+            state = .closed
+            return .close
+        case .opening, .open, .draining, .closed:
             return .none
         }
     }
@@ -104,51 +102,13 @@ package struct ConnectionStateMachine: Equatable {
     package mutating func close() -> CloseAction {
         switch state {
         case .opening, .open, .draining, .leaving:
-            state = .closing
-            return .sendClose
-        case .closing, .closed:
-            return .none
-        }
-    }
-
-    package enum PeerCloseAction: Equatable {
-        case none
-        /// Send the peer's code back, and close once that is with the kernel.
-        case echo
-        /// Both sides have closed: close once everything written is with the kernel.
-        case finish
-    }
-
-    /// A close frame has come.
-    package mutating func peerClosed() -> PeerCloseAction {
-        switch state {
-        case .opening, .open, .draining, .leaving:
-            state = .closing
-            return .echo
-        case .closing:
-            return .finish
+            state = .closed
+            return .close
         case .closed:
             return .none
         }
     }
 
-    package enum DeadlineAction: Equatable {
-        case none
-        /// Drop the connection and what it has not taken.
-        case abort
-    }
-
-    /// The peer had its time to close.
-    package mutating func closeDeadlinePassed() -> DeadlineAction {
-        switch state {
-        case .closing:
-            state = .closed
-            return .abort
-        case .opening, .open, .draining, .leaving, .closed:
-            return .none
-        }
-    }
-
-    /// The connection is gone; later inputs do nothing.
+    /// The connection is gone, or its client has closed it; later inputs do nothing.
     package mutating func lost() { state = .closed }
 }

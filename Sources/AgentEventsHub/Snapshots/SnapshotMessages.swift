@@ -9,10 +9,9 @@ final class SnapshotMessages: Sendable {
     /// The frames of the messages, in order; at least one.
     let frames: [ByteBuffer]
 
-    init(_ state: ThreadState, of thread: ThreadID) {
+    init(_ state: ThreadState, of thread: ThreadID, framing: StreamFraming) {
         cursor = state.cursor
-        let allocator = ByteBufferAllocator()
-        frames = Self.messages(state, of: thread).map { WebSocketFraming.text($0, allocator: allocator) }
+        frames = Self.messages(state, of: thread).map(framing.frame)
     }
 
     /// - Parameter maximumByteCount: the largest message; at least 1024.

@@ -14,10 +14,16 @@ final class ThreadSnapshots: Sendable {
     /// The latest folds, the last used at the end.
     private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
     /// The latest messages, as long as some client has yet to get them.
-    private let latestMessages = Mutex<[(thread: ThreadID, messages: WeakMessages)]>([])
+    private let latestMessages = Mutex<[LatestMessages]>([])
 
-    private struct WeakMessages {
+    private struct LatestMessages {
+        let thread: ThreadID
+        let framing: StreamFraming
         weak var messages: SnapshotMessages?
+
+        func belong(to thread: ThreadID, _ framing: StreamFraming) -> Bool {
+            self.thread == thread && self.framing == framing
+        }
     }
 
     /// - Parameters:
@@ -53,16 +59,19 @@ final class ThreadSnapshots: Sendable {
 
     /// The state of a thread after everything that was committed before the call, as clients get it. Those who get the
     /// same state at the same time share it.
-    func messages(of thread: ThreadID) async throws(EventLogError) -> SnapshotMessages {
+    func messages(
+        of thread: ThreadID,
+        framing: StreamFraming
+    ) async throws(EventLogError) -> SnapshotMessages {
         let state = try await state(of: thread)
         let shared = latestMessages.withLock { kept in
-            kept.last { $0.thread == thread }?.messages.messages
+            kept.last { $0.belong(to: thread, framing) }?.messages
         }
         if let shared, shared.cursor == state.cursor { return shared }
-        let made = SnapshotMessages(state, of: thread)
+        let made = SnapshotMessages(state, of: thread, framing: framing)
         latestMessages.withLock { kept in
-            kept.removeAll { $0.thread == thread || $0.messages.messages == nil }
-            kept.append((thread, WeakMessages(messages: made)))
+            kept.removeAll { $0.belong(to: thread, framing) || $0.messages == nil }
+            kept.append(LatestMessages(thread: thread, framing: framing, messages: made))
             if kept.count > maximumFolds { kept.removeFirst() }
         }
         return made

@@ -1,16 +1,24 @@
+package import AgentEventsHub
+
 /// Whether a request becomes a WebSocket.
 package enum UpgradeDecision: Hashable, Sendable {
     /// - Parameter subprotocol: what to answer in `Sec-WebSocket-Protocol`; `nil` when the client offered none.
     case accept(subprotocol: String?)
     case decline(UpgradeRefusal)
 
-    /// The path of the WebSocket.
+    /// The path of the WebSocket, unless it is mounted elsewhere.
     package static let path = "/v1/stream"
     /// The one subprotocol that is spoken; it also counts when the client offers none.
     package static let subprotocol = "agent-events.v1"
 
     /// Decides by the head alone. Credentials are checked after this.
-    package static func decide(_ request: UpgradeRequest, origins: OriginPolicy) -> UpgradeDecision {
+    ///
+    /// - Parameter path: the path of the WebSocket.
+    package static func decide(
+        _ request: UpgradeRequest,
+        path: String = path,
+        origins: OriginPolicy
+    ) -> UpgradeDecision {
         guard request.path == path else {
             return .decline(
                 UpgradeRefusal(

@@ -1,3 +1,5 @@
+package import AgentEventsHub
+
 /// Puts the parts of a request's body together, and decodes them as they come. Never has more than its limit and one
 /// part in memory, whatever the body would become.
 package final class BodyDecoder {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -9,7 +10,7 @@ struct MessageRoute: Sendable {
     let access: RequestAccess
     let maximumBodyByteCount: Int
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let key = try request.idempotencyKey()

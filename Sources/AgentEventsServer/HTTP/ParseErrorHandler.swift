@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import HTTPTypes
 import NIOCore
 import NIOHTTP1

@@ -1,4 +1,5 @@
 import AgentEvents
+package import AgentEventsHub
 package import HTTPTypes
 
 extension ProtocolError {

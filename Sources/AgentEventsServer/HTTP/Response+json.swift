@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsHub
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

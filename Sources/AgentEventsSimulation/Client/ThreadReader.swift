@@ -1,6 +1,6 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// The application's side of a followed thread: what it was given, and what it may be given next (I2).
 struct ThreadReader {

@@ -1,6 +1,6 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// What is seen on the wire, whatever the client makes of it.
 enum WireCheck {
@@ -73,7 +73,7 @@ enum WireCheck {
         case .unsubscribed(let thread): bytes = ServerMessage.unsubscribed(nil, thread).encoded()
         case .live(let thread, let cursor): bytes = ServerMessage.live(thread, cursor: cursor).encoded()
         case .reset(let thread, let reason, let oldest):
-            guard let reason = AgentEventsServer.ResetReason(rawValue: reason.rawValue) else { return nil }
+            guard let reason = ServedResetReason(rawValue: reason.rawValue) else { return nil }
             bytes = ServerMessage.reset(thread, reason, oldest: oldest).encoded()
         case .ping: bytes = ServerMessage.ping.encoded()
         case .drain(let milliseconds): bytes = ServerMessage.drain(reconnectMilliseconds: milliseconds).encoded()

@@ -1,6 +1,6 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `StreamEmissions`: carried out one after the other, and answered in that order, each when it is committed.
 struct SimulatedEmissions {

@@ -1,6 +1,6 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `AgentEventsService`, `StreamDelivery` and `ConsumerAcknowledgements`: one process, from its start to its end.
 final class SimulatedService {

@@ -1,6 +1,6 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// A service, its log, its producers and its clients, in one thread and with a clock of its own. Nothing happens in it but
 /// what a ``Choice`` says.

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsHub
 internal import AgentEventsSQLite
 internal import AgentEventsServer
 internal import ArgumentParser

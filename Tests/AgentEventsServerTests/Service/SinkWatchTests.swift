@@ -4,6 +4,7 @@ import MetricsTestKit
 import Synchronization
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct SinkWatchTests {

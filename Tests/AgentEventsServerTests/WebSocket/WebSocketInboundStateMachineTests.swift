@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// RFC 6455 from the frame upwards, frame by frame.

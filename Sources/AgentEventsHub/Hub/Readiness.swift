@@ -1,9 +1,8 @@
-import AgentEvents
 import Synchronization
 
 /// Whether the service takes requests.
-final class Readiness: Sendable {
-    enum Phase: String, Sendable {
+package final class Readiness: Sendable {
+    package enum Phase: String, Sendable {
         case starting
         case ready
         case stopping
@@ -11,15 +10,17 @@ final class Readiness: Sendable {
 
     private let current = Mutex(Phase.starting)
 
-    var phase: Phase { current.withLock { $0 } }
+    package init() {}
+
+    package var phase: Phase { current.withLock { $0 } }
 
     /// The service listens, and its log is open.
-    func start() {
+    package func start() {
         current.withLock { if $0 == .starting { $0 = .ready } }
     }
 
     /// Final.
-    func stop() {
+    package func stop() {
         current.withLock { $0 = .stopping }
     }
 }

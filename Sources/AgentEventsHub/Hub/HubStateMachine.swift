@@ -1,13 +1,13 @@
-/// The order in which a service stops: the agents first, so that their last events still reach the open connections,
+/// The order in which a hub stops: the agents first, so that their last events still reach the open connections,
 /// then the connections, then the runtime and with it the log. Programs outside that are in the middle of a run have the
 /// same time as the agents, and their runs are not ended.
-package struct ServiceStateMachine: Equatable {
+package struct HubStateMachine: Equatable {
     package enum Part: CaseIterable, Hashable, Sendable {
         /// Commits and delivers events.
         case runtime
         /// Runs agents.
         case agents
-        /// Listens, and answers connections.
+        /// Answers connections, and listens, if it is this hub that does.
         case server
     }
 
@@ -21,7 +21,7 @@ package struct ServiceStateMachine: Equatable {
         /// No run that the process hosts is open any longer.
         case runsEnded
         case deadlinePassed
-        /// The service's own task is cancelled.
+        /// The task of the hub is cancelled.
         case cancelled
     }
 

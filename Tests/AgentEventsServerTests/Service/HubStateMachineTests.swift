@@ -1,8 +1,9 @@
+import AgentEventsHub
 import AgentEventsServer
 import Testing
 
-struct ServiceStateMachineTests {
-    private typealias Machine = ServiceStateMachine
+struct HubStateMachineTests {
+    private typealias Machine = HubStateMachine
 
     /// Inputs, and the actions that each brings.
     private struct Walk: Sendable, CustomTestStringConvertible {

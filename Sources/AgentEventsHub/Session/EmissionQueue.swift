@@ -2,7 +2,7 @@ import AgentEvents
 
 /// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
 /// order in which they began, each when its events are committed.
-struct StreamEmissions {
+struct EmissionQueue {
     private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
     private var isRunning = false
     private var replies: [EmissionReply] = []
@@ -56,7 +56,7 @@ struct StreamEmissions {
     /// The log failed: what is not committed never will be. The replies to the rest say what they would have said.
     ///
     /// - Parameter committed: everything up to there is committed.
-    mutating func failReplies(behind committed: UInt64, _ error: EventLogError) -> [EmissionReply] {
+    mutating func failReplies(after committed: UInt64, _ error: EventLogError) -> [EmissionReply] {
         let failed = replies[nextReply...].map { reply in
             guard reply.position > committed else { return reply }
             var reply = reply

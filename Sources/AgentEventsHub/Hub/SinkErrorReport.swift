@@ -1,22 +1,31 @@
 import AgentEvents
 
+/// An error of a sink whose events go to a receiver that answers with statuses of HTTP.
+package protocol AnsweredSinkError: Error {
+    /// Dotted and stable.
+    var reportedCode: String { get }
+    var message: String { get }
+    /// The status of the answer; `nil` when there was none.
+    var status: Int? { get }
+}
+
 /// An error of a sink as logs, metrics and `/ready` show it.
-struct SinkErrorReport: Hashable, Sendable {
+package struct SinkErrorReport: Hashable, Sendable {
     /// The metric labels that there are: classes of statuses, no answer, and errors of sinks that know no answers.
-    static let answers = ["3xx", "4xx", "5xx", "none", "other"]
+    package static let answers = ["3xx", "4xx", "5xx", "none", "other"]
 
     /// Dotted and stable.
-    var code: String
-    var message: String
+    package var code: String
+    package var message: String
     /// The status of the receiver's answer, for a sink with a receiver that gave one.
-    var status: Int?
+    package var status: Int?
     /// One of ``answers``.
-    var answer = "other"
+    package var answer = "other"
 
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
-        case let error as WebhookError:
-            (code, message, status) = (error.code.description, error.message, error.status)
+        case let error as any AnsweredSinkError:
+            (code, message, status) = (error.reportedCode, error.message, error.status)
             if let status {
                 let group = "\(status / 100)xx"
                 if Self.answers.contains(group) { answer = group }

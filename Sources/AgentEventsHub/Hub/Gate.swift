@@ -4,19 +4,19 @@ import ServiceLifecycle
 ///
 /// As a service it holds up, in a group, the services before it: a group shuts them down in reverse, each when the one
 /// behind it has ended.
-final class Gate: Service {
+package final class Gate: Service {
     private let openings: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    init() {
+    package init() {
         (openings, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
     }
 
     /// Returns when the gate is open, or the task is cancelled. One task waits.
-    func wait() async { for await _ in openings {} }
+    package func wait() async { for await _ in openings {} }
 
     /// May be called several times.
-    func open() { continuation.finish() }
+    package func open() { continuation.finish() }
 
-    func run() async { await wait() }
+    package func run() async { await wait() }
 }

@@ -1,9 +1,10 @@
 import AgentEvents
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
-struct StreamEmissionsTests {
+struct EmissionQueueTests {
     private static func reply(_ request: Int64, at position: UInt64) -> EmissionReply {
         EmissionReply(
             position: position, tag: RequestTag(.integer(request)), thread: "t",
@@ -20,7 +21,7 @@ struct StreamEmissionsTests {
 
     /// A failure of the log is the answer to what it keeps from being committed, and to nothing else.
     @Test func aFailureOfTheLogLeavesTheOtherAnswersAsTheyAre() throws {
-        var emissions = StreamEmissions()
+        var emissions = EmissionQueue()
         emissions.didEmit([
             Self.reply(1, at: 3), Self.reply(2, at: 7), Self.reply(3, at: 0), Self.reply(4, at: 5),
             Self.reply(5, at: 8),
@@ -28,9 +29,9 @@ struct StreamEmissionsTests {
         #expect(try Self.codes(emissions.takeReplies(upTo: 3)) == ["1 request.invalid"])
         let failure = EventLogError(.failed, "the disk is gone")
         #expect(
-            try Self.codes(emissions.failReplies(behind: 6, failure))
+            try Self.codes(emissions.failReplies(after: 6, failure))
                 == ["2 log.failed", "3 request.invalid", "4 request.invalid", "5 log.failed"])
         #expect(emissions.isIdle)
-        #expect(emissions.failReplies(behind: 9, failure).isEmpty)
+        #expect(emissions.failReplies(after: 9, failure).isEmpty)
     }
 }
