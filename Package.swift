@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
+        .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
         .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
         .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
@@ -58,11 +59,24 @@ let package = Package(
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
-        .target(name: "AgentEventsTesting", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // Sequences, recordings and histories, checked after the fact; for the program, the test kit and the simulation.
+        .target(name: "AgentEventsChecks", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // A disk in memory that loses what a real one may lose.
+        .target(
+            name: "AgentEventsSimulatedFiles",
+            dependencies: ["AgentEvents", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AgentEventsTesting",
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsSQLite",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
             ],
             swiftSettings: settings
@@ -125,7 +139,9 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsHub", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsClient",
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -136,7 +152,8 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsSQLite", "AgentEventsHub", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsHub",
+                "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -184,7 +201,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
+                "agent-events",
             ],
             swiftSettings: settings
         ),
@@ -194,15 +212,23 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsFilesTests",
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "AgentEventsSQLiteTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting", "AgentEventsSQLite"],
+            dependencies: [
+                "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
+                "AgentEventsSQLite",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsServer",
-                "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsTesting",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
@@ -220,12 +246,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsTestingTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
             exclude: ["Recordings"],
             swiftSettings: settings
         ),

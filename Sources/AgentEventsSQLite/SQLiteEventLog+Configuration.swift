@@ -1,5 +1,5 @@
 package import AgentEvents
-import Foundation
+package import AgentEventsFiles
 
 extension SQLiteEventLog {
     /// What a commit survives once it is acknowledged.
@@ -32,16 +32,54 @@ extension SQLiteEventLog {
         package var readerCount = 4
         /// A page of at most so many events is read on the caller's thread.
         package var inlineReadCount = 16
+        /// Where the blocks and the lock are.
+        package var files: any FileSystem = RealFileSystem()
+        /// Where the index is.
+        package var index = IndexPlace.file
+        /// Where the log's work runs.
+        package var workers = Workers.threads
         /// Where the generation of each opening comes from.
         package var generations = GenerationSource.system
+        /// The time since an arbitrary moment.
+        package var monotonicNow = Environment.system.monotonicNow
         /// The wall clock.
-        package var now: @Sendable () -> Timestamp = {
-            Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
-        }
+        package var now: @Sendable () -> Timestamp = Environment.system.wallClock.now
 
         /// - Parameter durability: what a commit survives once it is acknowledged.
         public init(durability: Durability = .process) {
             self.durability = durability
+        }
+
+        /// A configuration with the clocks and the random numbers of an environment.
+        package init(durability: Durability = .process, environment: Environment) {
+            self.durability = durability
+            generations = GenerationSource(in: environment)
+            monotonicNow = environment.monotonicNow
+            now = environment.wallClock.now
+        }
+    }
+}
+
+/// Where a log's work runs.
+package enum Workers: Sendable {
+    /// On threads of the log's own.
+    case threads
+    /// On the caller's thread, and what goes on beside it on a queue: for simulations.
+    case caller(background: any WorkQueue)
+
+    /// Where the index is written.
+    func makeIndexQueue() -> any WorkQueue {
+        switch self {
+        case .threads: BlockingExecutor(label: "agent-events.sqlite.index")
+        case .caller(let background): background
+        }
+    }
+
+    /// Threads for one kind of work; `nil` when it is done on the caller's.
+    func makeExecutor(_ name: String, width: Int = 1) -> BlockingExecutor? {
+        switch self {
+        case .threads: BlockingExecutor(label: "agent-events.sqlite.\(name)", width: width)
+        case .caller: nil
         }
     }
 }

@@ -1,5 +1,4 @@
 public import AgentEvents
-import GRDB
 
 /// Values beside the events, in the file of the index. Saving one is a transaction that is flushed to the disk, whatever
 /// the durability of commits; it is meant for what happens some times a second.
@@ -11,14 +10,14 @@ extension SQLiteEventLog: StateStore {
     ) async throws(EventLogError) -> [UInt8]? {
         let connection = try openConnection()
         return try await onReaders { () throws(EventLogError) in
-            try connection.read { try StateDatabase.load(kind, thread: thread, name: name, in: $0) }
+            try connection.index.read { try StateDatabase.load(kind, thread: thread, name: name, in: $0) }
         }
     }
 
     public func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
         let connection = try openConnection()
         return try await onReaders { () throws(EventLogError) in
-            try connection.read { try StateDatabase.loadAll(kind, thread: thread, in: $0) }
+            try connection.index.read { try StateDatabase.loadAll(kind, thread: thread, in: $0) }
         }
     }
 
@@ -27,11 +26,8 @@ extension SQLiteEventLog: StateStore {
         let connection = try openConnection()
         guard !values.isEmpty else { return }
         try await onState { () throws(EventLogError) in
-            try connection.write("saving into") { database in
-                try database.inTransaction(.immediate) {
-                    for value in values { try StateDatabase.save(value, in: database) }
-                    return .commit
-                }
+            try connection.index.transaction("saving into") { database in
+                for value in values { try StateDatabase.save(value, in: database) }
             }
         }
     }

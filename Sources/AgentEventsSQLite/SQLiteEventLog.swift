@@ -1,5 +1,5 @@
 public import AgentEvents
-import GRDB
+import AgentEventsFiles
 import Synchronization
 
 /// An event log on SQLite: the durable log for one machine.
@@ -20,11 +20,11 @@ public final class SQLiteEventLog: EventLog {
     public let path: String
     let configuration: Configuration
 
-    private let writerExecutor: SerialTaskExecutor
-    private let readExecutor: RotatingTaskExecutor
+    private let writerExecutor: BlockingExecutor?
+    private let readExecutor: BlockingExecutor?
     /// Of their own, because they flush, and reads are not to wait for that.
-    private let retentionExecutor: SerialTaskExecutor
-    private let stateExecutor: SerialTaskExecutor
+    private let retentionExecutor: BlockingExecutor?
+    private let stateExecutor: BlockingExecutor?
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
@@ -35,10 +35,10 @@ public final class SQLiteEventLog: EventLog {
     public init(path: String, configuration: Configuration = Configuration()) {
         self.path = path
         self.configuration = configuration
-        writerExecutor = SerialTaskExecutor(label: "agent-events.sqlite.write")
-        readExecutor = RotatingTaskExecutor(label: "agent-events.sqlite.read", width: configuration.readerCount)
-        retentionExecutor = SerialTaskExecutor(label: "agent-events.sqlite.retention")
-        stateExecutor = SerialTaskExecutor(label: "agent-events.sqlite.state")
+        writerExecutor = configuration.workers.makeExecutor("write")
+        readExecutor = configuration.workers.makeExecutor("read", width: configuration.readerCount)
+        retentionExecutor = configuration.workers.makeExecutor("retention")
+        stateExecutor = configuration.workers.makeExecutor("state")
         connection = Mutex(nil)
         writer = Mutex(nil)
     }
@@ -74,9 +74,16 @@ public final class SQLiteEventLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         let reader = LogReader(connection: try openConnection())
-        // One look-up tells that there is no such thread; all of its runs may be many.
+        // One look-up tells that there is no such thread.
         if try reader.isUnknown(thread) { return nil }
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
+    }
+
+    public func startedRuns(
+        among runs: Set<RunID>,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> Set<RunID> {
+        try LogReader(connection: try openConnection()).startedRuns(among: runs, in: thread)
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {

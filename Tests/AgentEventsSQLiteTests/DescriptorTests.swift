@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 import Foundation
 import Testing
 
@@ -59,16 +60,16 @@ import Testing
                     limit.rlim_cur = min(limit.rlim_max, 200)
                     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                     for free in 0...1 {
-                        let blocks = SegmentFolder(path: folder)
+                        let blocks = SegmentFolder(path: folder, in: RealFileSystem())
                         var taken: [CInt] = []
                         while case let number = open("/dev/null", O_RDONLY), number >= 0 { taken.append(number) }
                         for number in taken.suffix(free) { close(number) }
                         taken.removeLast(free)
-                        do throws(FileDescriptor.Failure) {
+                        do throws(FileError) {
                             _ = try blocks.begin("a_\(free)")
                             exit(2)
                         } catch {
-                            guard error.systemError == EMFILE else { exit(3) }
+                            guard error.kind == .tooManyOpenFiles else { exit(3) }
                         }
                         for number in taken { close(number) }
                         _ = try blocks.begin("a_\(free)")

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 import Dispatch
 import Testing
 
@@ -18,8 +19,8 @@ import Testing
             let connection = try log.openConnection()
             let free = DispatchSemaphore(value: 0)
             try await withThrowingTaskGroup { group in
-                group.addTask(executorPreference: SerialTaskExecutor(label: "holds the index")) {
-                    try connection.write("holding") { _ in
+                group.addTask(executorPreference: BlockingExecutor(label: "holds the index")) {
+                    try connection.index.write("holding") { _ in
                         free.wait()
                     }
                 }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 import Synchronization
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
             let segment = try #require(blocks.segments.last)
             let file = try #require(blocks.list.withLock { $0.file(of: segment) })
             // What cannot be flushed.
-            let device = try FileDescriptor(path: "/dev/null", .readingAndWriting)
+            let device = try RealFileSystem().open("/dev/null", .readingAndWriting)
             blocks.list.withLock { $0.keep(device, of: segment) }
             let first = #expect(throws: EventLogError.self) { try blocks.synchronize(upTo: segment.end) }
             blocks.list.withLock { $0.keep(file, of: segment) }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 import Dispatch
 import Synchronization
 import Testing
@@ -16,11 +17,11 @@ import Testing
             let log = SQLiteEventLog(path: folder + "/log", configuration: configuration)
             _ = try await log.open()
             let connection = try log.openConnection()
-            let indexWriter = IndexWriter(connection: connection)
+            let indexWriter = IndexWriter(connection: connection, queue: BlockingExecutor(label: "index"))
             try await log.append(commit(1, of: "t_1", generation: 1))
             let position = connection.tail.withLock { $0.end }
             for sequence in 1...3 { try await log.append(commit(UInt64(sequence), of: "t_2", generation: 1)) }
-            try connection.write("damaging") { database in
+            try connection.index.write("damaging") { database in
                 let trigger =
                     "CREATE TRIGGER refusal BEFORE INSERT ON chunk WHEN NEW.thread = 1 "
                     + "BEGIN SELECT RAISE(ABORT, 'refused'); END"
@@ -29,7 +30,7 @@ import Testing
             // The file of the index is somebody else's for a while, so that both updates wait for it.
             let (isHeld, released, group) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchGroup())
             DispatchQueue.global().async(group: group) {
-                try? connection.write("holding") { _ in
+                try? connection.index.write("holding") { _ in
                     isHeld.signal()
                     released.wait()
                 }
@@ -43,7 +44,7 @@ import Testing
             await withCheckedContinuation { continuation in group.notify(queue: .global()) { continuation.resume() } }
             // Behind everything that was queued.
             await expect(.failed) { try indexWriter.close(writingEverything: true) }
-            #expect(try connection.read { try LogDatabase.meta("indexed_through", in: $0) } == 0)
+            #expect(try connection.index.read { try LogDatabase.meta("indexed_through", in: $0) } == 0)
             let path = try copyOfFiles(of: log)
             try? await log.close()
             let copy = SQLiteEventLog(path: path, configuration: configuration)

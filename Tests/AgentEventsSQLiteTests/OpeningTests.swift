@@ -54,7 +54,7 @@ import Testing
             try await log.append(LogCommit(entries: [start], time: Timestamp(milliseconds: 0)))
             try await log.close()
             _ = try await log.open()
-            try log.openConnection().write("changing") { database in
+            try log.openConnection().index.write("changing") { database in
                 try RawStatement("ALTER TABLE open_run DROP COLUMN outside", in: database).run()
                 try RawStatement("DELETE FROM grdb_migrations WHERE identifier = 'who hosts a run'", in: database).run()
             }

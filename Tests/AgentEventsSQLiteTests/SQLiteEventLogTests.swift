@@ -165,7 +165,7 @@ import Testing
             }
             try await log.close()
             _ = try await log.open()
-            let count = try log.openConnection().read { database in
+            let count = try log.openConnection().index.read { database in
                 let statement = try RawStatement("SELECT count(*), min(time) FROM keyed", in: database)
                 defer { statement.reset() }
                 return try statement.step() ? [statement.integer(0), statement.integer(1)] : []

@@ -137,7 +137,7 @@ import Testing
             let log = SQLiteEventLog(path: folder + "/log")
             _ = try await log.open()
             try await log.append(commit(1, generation: 1))
-            try log.openConnection().write("changing") { database in
+            try log.openConnection().index.write("changing") { database in
                 try RawStatement("INSERT INTO grdb_migrations VALUES ('of a later version')", in: database).run()
             }
             try await log.close()

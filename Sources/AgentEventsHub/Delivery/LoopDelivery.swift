@@ -14,8 +14,17 @@ final class LoopDelivery: Sendable {
     private let sweepInterval: TimeAmount
     private let pages: ThreadPages
     private let metrics: StreamMetrics
+    private let environment: Environment
 
-    init(_ eventLoop: any EventLoop, number: Int, pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
+    init(
+        _ eventLoop: any EventLoop,
+        number: Int,
+        pages: ThreadPages,
+        limits: StreamLimits,
+        metrics: StreamMetrics,
+        environment: Environment
+    ) {
+        self.environment = environment
         self.eventLoop = eventLoop
         self.number = number
         self.pages = pages
@@ -105,7 +114,7 @@ final class LoopDelivery: Sendable {
             for (index, session) in sessions.enumerated() {
                 session.drain(
                     reconnectMilliseconds: spread.milliseconds(
-                        index, of: sessions.count, fraction: Double.random(in: 0..<1)))
+                        index, of: sessions.count, fraction: self.environment.randomFraction()))
             }
         }
     }

@@ -38,9 +38,11 @@ final class StreamDelivery: CommitObserver {
     private let pages: ThreadPages
     private let limits: StreamLimits
     private let metrics: StreamMetrics
+    private let environment: Environment
 
     /// - Parameter limits: what may wait for each event loop, and how many pages are read for its sessions at a time.
-    init(pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
+    init(pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics, environment: Environment) {
+        self.environment = environment
         self.pages = pages
         self.limits = limits
         self.metrics = metrics
@@ -51,7 +53,8 @@ final class StreamDelivery: CommitObserver {
         state.withLock { state in
             if let known = state.loops.first(where: { $0.eventLoop === eventLoop }) { return known }
             let new = LoopDelivery(
-                eventLoop, number: state.loops.count, pages: pages, limits: limits, metrics: metrics)
+                eventLoop, number: state.loops.count, pages: pages, limits: limits, metrics: metrics,
+                environment: environment)
             state.loops.append(new)
             return new
         }

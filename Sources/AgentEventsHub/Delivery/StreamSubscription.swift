@@ -14,13 +14,11 @@ final class StreamSubscription {
     let merges: Bool
     /// Whether the subscriber gets the state in the place of events that are not kept any longer.
     let takesSnapshots: Bool
-    private let principal: Principal
-    private let connection: ConnectionID
+    private let identity: SessionIdentity
     private let output: SessionOutput
     private let replays: Replays
     /// Only handed over, to those who flush it.
     private unowned let session: StreamSession
-    private let metrics: StreamMetrics
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
     /// The events written.
@@ -40,11 +38,9 @@ final class StreamSubscription {
         takesSnapshots = request.snapshot.isTaken(onReset: true)
         self.loopThread = loopThread
         self.session = session
-        principal = session.principal
-        connection = session.connection
+        identity = session.identity
         output = session.output
         replays = session.replays
-        metrics = session.services.metrics
     }
 
     var thread: ThreadID { feed.thread }
@@ -81,7 +77,7 @@ final class StreamSubscription {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
             if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
-            metrics.resets(.trimmed)
+            output.metrics.resets(.trimmed)
             output.send(.reset(thread, .trimmed, oldest: trim.oldest))
             if let snapshot = page.snapshot {
                 return SnapshotWrite(subscription: self, messages: snapshot, next: .proceed(page))
@@ -118,7 +114,7 @@ final class StreamSubscription {
             cursor = loopThread.head
             reachesEnd = true
         }
-        metrics.sent(Int(clamping: cursor - start))
+        output.metrics.sent(Int(clamping: cursor - start))
         act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
     }
 
@@ -138,7 +134,7 @@ final class StreamSubscription {
     func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         if !isCleared {
             // The thread was opened after the subscription: if for somebody else, it stays silent.
-            guard machine.isLive, principal.mayRead(thread, owner: committed.owner) else { return }
+            guard machine.isLive, identity.principal.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
         let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
@@ -175,20 +171,21 @@ final class StreamSubscription {
 
     /// The place that is kept in the thread; `nil` without a consumer.
     var consumerKey: ConsumerKey? {
-        consumer.map { ConsumerKey(thread: thread, user: principal.user, consumer: $0) }
+        consumer.map { ConsumerKey(thread: thread, user: identity.principal.user, consumer: $0) }
     }
 
     /// The subscription as others may know of it; `nil` when it does not belong to the thread.
     var subscriber: Subscriber? {
         guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
         return Subscriber(
-            connection: connection, user: principal.user, consumer: consumer, state: state, sent: sent.last,
+            connection: identity.connection, user: identity.principal.user, consumer: consumer, state: state,
+            sent: sent.last,
             acknowledged: acknowledgements.acknowledged)
     }
 
     /// The head as far as the subscriber may know of it.
     private var visibleHead: UInt64 {
-        if !isCleared, let owner = loopThread.owner { isCleared = principal.mayRead(thread, owner: owner) }
+        if !isCleared, let owner = loopThread.owner { isCleared = identity.principal.mayRead(thread, owner: owner) }
         return isCleared ? loopThread.head : 0
     }
 

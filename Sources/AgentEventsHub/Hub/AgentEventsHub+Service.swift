@@ -150,11 +150,11 @@ extension AgentEventsHub: Service {
         let agentGrace = configuration.agentGrace ?? (grace - min(grace / 2, .seconds(1)))
         group.addTask {
             // A cancelled sleep comes too late to matter.
-            try? await Task.sleep(for: agentGrace)
+            try? await self.runtime.environment.sleep(agentGrace)
             return .agentsDeadlinePassed
         }
         group.addTask {
-            try? await Task.sleep(for: grace)
+            try? await self.runtime.environment.sleep(grace)
             return .deadlinePassed
         }
     }

@@ -4,14 +4,14 @@ import AgentEvents
 /// commits. Confined to the event loop.
 final class Emissions {
     private var queue = EmissionQueue()
-    private let principal: Principal
+    private let identity: SessionIdentity
     private let services: SessionServices
     private let output: SessionOutput
     /// Whether the client has emitted something.
     private var hasEmitted = false
 
-    init(principal: Principal, services: SessionServices, output: SessionOutput) {
-        self.principal = principal
+    init(_ identity: SessionIdentity, services: SessionServices, output: SessionOutput) {
+        self.identity = identity
         self.services = services
         self.output = output
     }
@@ -25,6 +25,7 @@ final class Emissions {
 
     /// Whether a request may be carried out.
     func check(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+        let principal = identity.principal
         guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
             throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
         }
@@ -41,7 +42,7 @@ final class Emissions {
 
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)`` follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map { EmissionBatch(requests: $0, principal: principal, runtime: services.runtime) }
+        queue.takeBatch().map { EmissionBatch(requests: $0, principal: identity.principal, runtime: services.runtime) }
     }
 
     func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }

@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Decides where the messages of a connection are parsed, so that they are carried out in the order in which they came: small
 /// ones at once, on the event loop, large ones elsewhere; what comes meanwhile waits.
 ///
@@ -6,7 +8,7 @@
 /// What waits is bounded: nothing is read from the client meanwhile, so it is at most what had arrived before.
 struct ParsingStateMachine<Message> {
     private var isElsewhere = false
-    private var waiting: [(message: Message, isLarge: Bool)] = []
+    private var waiting = Deque<(message: Message, isLarge: Bool)>()
 
     /// Nothing is parsed elsewhere, and nothing waits for that.
     var isIdle: Bool { !isElsewhere && waiting.isEmpty }
@@ -27,8 +29,7 @@ struct ParsingStateMachine<Message> {
 
     /// To be asked for again until there is none.
     mutating func next() -> Action {
-        guard !isElsewhere, !waiting.isEmpty else { return .none }
-        let first = waiting.removeFirst()
+        guard !isElsewhere, let first = waiting.popFirst() else { return .none }
         guard first.isLarge else { return .parse(first.message) }
         isElsewhere = true
         return .parseElsewhere(first.message)

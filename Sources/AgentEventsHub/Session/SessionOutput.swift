@@ -6,8 +6,7 @@ final class SessionOutput {
     let framing: StreamFraming
     private let transport: any StreamTransport
     private let pinging: (any PingingTransport)?
-    private let limits: StreamLimits
-    private let metrics: StreamMetrics
+    private let services: SessionServices
     private var connection = ConnectionStateMachine()
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
@@ -17,15 +16,16 @@ final class SessionOutput {
     private var isReading = true
     private var hasPendingWrites = false
 
-    init(_ transport: any StreamTransport, limits: StreamLimits, metrics: StreamMetrics) {
+    init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
-        self.limits = limits
-        self.metrics = metrics
+        self.services = services
         framing = transport.framing
         pinging = transport as? any PingingTransport
-        heartbeat = HeartbeatStateMachine(interval: limits.heartbeatMilliseconds)
-        progress = ProgressStateMachine(deadline: limits.stallMilliseconds)
+        heartbeat = HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
+        progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
     }
+
+    var metrics: StreamMetrics { services.metrics }
 
     /// Whether the client takes what it is sent, and anything may be written.
     var isWritable: Bool { connection.mayWrite && transport.isWritable }
@@ -45,7 +45,7 @@ final class SessionOutput {
     }
 
     /// Whether this number of bytes may be written at a time; it comes page by page otherwise.
-    func mayWrite(byteCount: Int) -> Bool { isWritable && byteCount <= limits.maximumWriteByteCount }
+    func mayWrite(byteCount: Int) -> Bool { isWritable && byteCount <= services.limits.maximumWriteByteCount }
 
     /// Writes finished frames, which others may share.
     func write(_ frames: ByteBuffer) {
@@ -87,7 +87,7 @@ final class SessionOutput {
     /// Reading pauses while too much waits to be carried out, or too many answers to be taken.
     func updateReading(isOverloaded: Bool) {
         guard connection.mayWrite else { return }
-        let reads = !isOverloaded && backlogByteCount < limits.maximumBacklogByteCount
+        let reads = !isOverloaded && backlogByteCount < services.limits.maximumBacklogByteCount
         guard reads != isReading else { return }
         isReading = reads
         transport.setReading(reads)
@@ -149,8 +149,8 @@ final class SessionOutput {
         switch progress.sweep(elapsed: milliseconds, writtenByteCount: writtenByteCount, pendingByteCount: pending) {
         case .none: break
         case .close:
-            metrics.closesSlowReader()
-            let seconds = Double(limits.stallMilliseconds) / 1000
+            services.metrics.closesSlowReader()
+            let seconds = Double(services.limits.stallMilliseconds) / 1000
             return close(
                 .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
         }
@@ -161,7 +161,7 @@ final class SessionOutput {
             sendPings(ping: ping, message: message)
             return false
         case .close:
-            metrics.missesHeartbeat()
+            services.metrics.missesHeartbeat()
             return close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
         }
     }

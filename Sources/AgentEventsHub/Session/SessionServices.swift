@@ -1,8 +1,8 @@
 import AgentEvents
 import Logging
 
-/// Everything that the sessions of a hub share.
-struct SessionServices: Sendable {
+/// Everything that the sessions of a hub share. A class, so that a session holds a reference and no copy.
+final class SessionServices: Sendable {
     let runtime: AgentRuntime
     let delivery: StreamDelivery
     /// The way to the log of sessions that are behind.
@@ -20,31 +20,34 @@ struct SessionServices: Sendable {
     let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
-    let outsideEmitters = OutsideEmitters()
+    let outsideEmitters: OutsideEmitters
 
     init(runtime: AgentRuntime, limits: StreamLimits, metrics: StreamMetrics, logger: Logger) {
         self.runtime = runtime
         self.limits = limits
         self.metrics = metrics
         self.logger = logger
+        let environment = runtime.environment
+        outsideEmitters = OutsideEmitters(in: environment)
         let store = runtime.log as? any StateStore
-        pages = ThreadPages(log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics)
-        delivery = StreamDelivery(pages: pages, limits: limits, metrics: metrics)
+        pages = ThreadPages(
+            log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
+        delivery = StreamDelivery(pages: pages, limits: limits, metrics: metrics, environment: environment)
         // They share what is read, and so mostly wait for each other.
         readers = WorkerPool(workerCount: nil)
         snapshotReaders = WorkerPool(workerCount: 4)
         emitters = WorkerPool(workerCount: 8)
-        consumers = store.map { ConsumerAcknowledgements(store: $0, logger: logger) }
+        consumers = store.map { ConsumerAcknowledgements(store: $0, environment: environment, logger: logger) }
         snapshots = ThreadSnapshots(log: runtime.log, store: store, logger: logger)
     }
 
     /// Works for the sessions until ``finish()``.
     func run() async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await readers.run() }
-            group.addTask { await snapshotReaders.run() }
-            group.addTask { await emitters.run() }
-            group.addTask { await consumers?.run() }
+            group.addTask { await self.readers.run() }
+            group.addTask { await self.snapshotReaders.run() }
+            group.addTask { await self.emitters.run() }
+            group.addTask { await self.consumers?.run() }
         }
     }
 
@@ -54,5 +57,16 @@ struct SessionServices: Sendable {
         snapshotReaders.finish()
         emitters.finish()
         consumers?.finish()
+    }
+}
+
+/// The name of a connection and its user, for all parts of the session.
+final class SessionIdentity: Sendable {
+    let connection: ConnectionID
+    let principal: Principal
+
+    init(_ connection: ConnectionID, _ principal: Principal) {
+        self.connection = connection
+        self.principal = principal
     }
 }

@@ -2,15 +2,15 @@ import AgentEvents
 
 /// The subscriptions of one connection. Confined to its event loop.
 final class SessionSubscriptions {
-    private let principal: Principal
+    private let identity: SessionIdentity
     private let services: SessionServices
     private let loop: LoopDelivery
     private let state: LoopState
     /// In the order in which they came.
     private var subscriptions: [StreamSubscription] = []
 
-    init(principal: Principal, services: SessionServices, loop: LoopDelivery) {
-        self.principal = principal
+    init(_ identity: SessionIdentity, services: SessionServices, loop: LoopDelivery) {
+        self.identity = identity
         self.services = services
         self.loop = loop
         state = loop.state
@@ -29,7 +29,7 @@ final class SessionSubscriptions {
     ///   - exceedsLimit: whether it would be one too many.
     func check(_ request: SubscribeRequest, isTaken: Bool, exceedsLimit: Bool) throws(ProtocolError) {
         let thread = request.thread
-        guard principal.scopes.contains(.read) else {
+        guard identity.principal.scopes.contains(.read) else {
             throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
         }
         guard isTaken else { throw .stopsSubscriptions(to: thread) }

@@ -16,9 +16,8 @@ public import NIOCore
 /// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
 /// returns, another one gets.
 public final class StreamSession {
-    let principal: Principal
+    let identity: SessionIdentity
     let services: SessionServices
-    let connection: ConnectionID
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
@@ -52,15 +51,14 @@ public final class StreamSession {
         services: SessionServices,
         loop: LoopDelivery
     ) {
-        self.connection = connection
-        self.principal = principal
+        identity = SessionIdentity(connection, principal)
         self.services = services
         self.loop = loop
         state = loop.state
-        output = SessionOutput(transport, limits: services.limits, metrics: services.metrics)
+        output = SessionOutput(transport, services: services)
         framing = services.delivery.number(of: output.framing)
-        subscriptions = SessionSubscriptions(principal: principal, services: services, loop: loop)
-        emissions = Emissions(principal: principal, services: services, output: output)
+        subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
+        emissions = Emissions(identity, services: services, output: output)
         snapshots = SnapshotWriter(output)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
     }
@@ -75,15 +73,17 @@ public final class StreamSession {
         output.flush()
         // It came at the last moment.
         if let spread = services.delivery.spread {
-            drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
+            drain(
+                reconnectMilliseconds: spread.milliseconds(
+                    0, of: 1, fraction: services.runtime.environment.randomFraction()))
         }
         if services.delivery.isClosing { goAway(waitsForAnswers: true) }
     }
 
     private var welcome: Welcome {
         Welcome(
-            connection: connection,
-            user: principal.user,
+            connection: identity.connection,
+            user: identity.principal.user,
             heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
             limits: WelcomeLimits(
                 maximumMessageByteCount: services.limits.maximumMessageByteCount,
@@ -91,7 +91,7 @@ public final class StreamSession {
                 maximumBatchEvents: services.limits.maximumBatchEvents,
                 maximumSubscriptions: services.limits.maximumSubscriptions,
                 maximumTextByteCount: services.runtime.configuration.maximumMessageByteCount),
-            expiresAt: principal.expiresAt)
+            expiresAt: identity.principal.expiresAt)
     }
 
     /// The connection is gone, or its client has said goodbye. Work under way finishes and finds nobody to tell.
@@ -261,8 +261,7 @@ public final class StreamSession {
             receive(parsed, byteCount: message.bytes.readableBytes, isInTime: message.isInTime)
         case .failure(let error):
             output.send(.error(error))
-            let now = Int64(loop.eventLoop.now.uptimeNanoseconds / 1_000_000)
-            if !malformed.record(at: now) {
+            if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
                 close(
                     .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
                 )
@@ -356,7 +355,7 @@ public final class StreamSession {
         let readsPage =
             request.readsBack && !takesSnapshot && mayRead && replays.turn == .none && state.turns.requestIfFree()
         let job = SubscriptionLookUp(
-            request: request, principal: principal, pages: services.pages, framing: output.framing,
+            request: request, principal: identity.principal, pages: services.pages, framing: output.framing,
             readsPage: readsPage, consumers: services.consumers, snapshots: services.snapshots,
             generation: services.runtime.generation)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)

@@ -1,6 +1,5 @@
 import AgentEvents
-import Dispatch
-import GRDB
+import AgentEventsFiles
 import Synchronization
 
 /// Writes the index into its file, in bulk and beside the writer of the blocks.
@@ -19,10 +18,14 @@ final class IndexWriter: Sendable {
     }
 
     private let connection: LogConnection
-    private let queue = DispatchQueue(label: "agent-events.sqlite.index")
+    private let queue: any WorkQueue
     private let state = Mutex(State())
 
-    init(connection: LogConnection) { self.connection = connection }
+    /// - Parameter queue: where the index is written.
+    init(connection: LogConnection, queue: any WorkQueue) {
+        self.connection = connection
+        self.queue = queue
+    }
 
     /// - Throws: the error of an update, after which the index writes nothing more.
     func check() throws(EventLogError) {
@@ -36,13 +39,13 @@ final class IndexWriter: Sendable {
             state.isRunning = true
             return true
         }
-        if begins { queue.async { self.run() } }
-        if connection.tail.withLock({ $0.backlog }) > Self.backlogLimit { queue.sync {} }
+        if begins { queue.start { self.run() } }
+        if connection.tail.withLock({ $0.backlog }) > Self.backlogLimit { queue.wait {} }
     }
 
     /// Has the blocks before a position flushed to the disk, beside the writer of the blocks.
     func synchronize(upTo position: Int64) {
-        queue.async { [self] in
+        queue.start { [self] in
             do throws(EventLogError) {
                 try connection.blocks.synchronize(upTo: position)
             } catch {
@@ -68,7 +71,7 @@ final class IndexWriter: Sendable {
     ///
     /// - Returns: whether that is so; the rest leads to blocks that are written at present.
     func update(before position: Int64) throws(EventLogError) -> Bool {
-        let result: Result<Bool, EventLogError> = queue.sync {
+        let result: Result<Bool, EventLogError> = queue.wait {
             do throws(EventLogError) {
                 try check()
                 while true {
@@ -90,24 +93,21 @@ final class IndexWriter: Sendable {
         // What an update took that failed is in no other: one behind it would say that the index has it.
         try check()
         try connection.blocks.synchronize(upTo: update.end)
-        try connection.write(doing) { database in
-            try database.inTransaction(.immediate) {
-                for thread in update.threads { try LogDatabase.insert(thread, in: database) }
-                for chunk in update.chunks { try LogDatabase.insert(chunk, in: database) }
-                for key in update.keys { try LogDatabase.insert(key, in: database) }
-                if let time = update.keys.last?.time {
-                    try LogDatabase.forgetKeys(before: time, limit: update.keys.count * 2 + 16, in: database)
-                }
-                try LogDatabase.setMeta("indexed_through", to: update.indexedThrough, in: database)
-                return .commit
+        try connection.index.transaction(doing) { database in
+            for thread in update.threads { try LogDatabase.insert(thread, in: database) }
+            for chunk in update.chunks { try LogDatabase.insert(chunk, in: database) }
+            for key in update.keys { try LogDatabase.insert(key, in: database) }
+            if let time = update.keys.last?.time {
+                try LogDatabase.forgetKeys(before: time, limit: update.keys.count * 2 + 16, in: database)
             }
+            try LogDatabase.setMeta("indexed_through", to: update.indexedThrough, in: database)
         }
         connection.tail.withLock { $0.didWrite(update) }
     }
 
     /// Waits for what is under way and writes the rest. Nothing is written afterwards.
     func close(writingEverything: Bool) throws(EventLogError) {
-        let result: Result<Void, EventLogError> = queue.sync {
+        let result: Result<Void, EventLogError> = queue.wait {
             do throws(EventLogError) {
                 try check()
                 // Behind all others: what one takes out of the memory the next one takes for written.

@@ -1,6 +1,6 @@
 import AgentEvents
+import AgentEventsFiles
 import Foundation
-import GRDB
 
 /// Opens a file for writing: lock, connections, schema, generation, and the tail of the index.
 struct LogOpener {
@@ -15,101 +15,74 @@ struct LogOpener {
 
     func open() throws(EventLogError) -> Opened {
         try makeFolder()
-        let lock = try FileLock(path: path + ".lock")
-        let pool: DatabasePool
+        let lock = try FileLock(path: path + ".lock", in: files)
+        // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
+        let readerCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
+        let index = try IndexStore(path: path, place: configuration.index, readerCount: readerCount, in: files)
         do {
-            pool = try DatabasePool(path: path, configuration: databaseConfiguration)
-        } catch {
-            // The cause is not in SQLite's error, and neither is the connection that has it.
-            throw EventLogError(error, doing: "opening", path: path, systemError: accessError())
-        }
-        do {
-            try migrate(pool)
-            let (indexedThrough, generation, lastStart, removed) = try pool.read { database in
-                (
-                    try LogDatabase.meta("indexed_through", in: database),
-                    try LogDatabase.meta("generation", in: database),
-                    try LogDatabase.meta("last_start", in: database),
-                    try RetentionDatabase.removed(in: database)
-                )
-            }
-            let recovery = SegmentRecovery(
-                folder: path + "-blocks",
-                indexedThrough: indexedThrough,
-                generation: generation,
-                lastStart: lastStart,
-                removed: removed,
-                limits: SegmentStore.Limits(
-                    segmentByteCount: configuration.segmentByteCount,
-                    allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
-                    now: configuration.now
-                )
-            )
-            let (blocks, end) = try recovery.open()
-            let state = try pool.writeWithoutTransaction {
-                try recover($0, blocks: blocks, from: indexedThrough, end: end)
-            }
-            let connection = LogConnection(
-                path: path, blocks: blocks, pool: pool, tail: state.tail, removed: removed, lock: lock)
-            let indexWriter = IndexWriter(connection: connection)
-            let writer = LogWriter(
-                connection: connection,
-                indexWriter: indexWriter,
-                durability: configuration.durability,
-                position: state.position,
-                nextThread: state.lastThread + 1
-            )
-            let opening = LogOpening(
-                generation: state.generation,
-                threadsWithOpenRuns: state.threadsWithOpenRuns,
-                endOffset: LogOffset(block: writer.position, eventCount: 0).number
-            )
-            let retention = LogRetention(connection: connection, indexWriter: indexWriter)
-            return Opened(writer: writer, retention: retention, opening: opening)
+            return try open(index, lock)
         } catch {
             let error = EventLogError(error, doing: "opening", path: path)
-            try? pool.close()
+            try? index.close()
             throw error
         }
     }
 
-    private func makeFolder() throws(EventLogError) {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            throw EventLogError(
-                .unavailable,
-                "the folder \(folder.path) cannot be made: \(error.localizedDescription)",
-                cause: error
+    private func open(_ index: IndexStore, _ lock: FileLock) throws -> Opened {
+        try index.migrate()
+        let (indexedThrough, generation, lastStart, removed) = try index.read { database in
+            (
+                try LogDatabase.meta("indexed_through", in: database),
+                try LogDatabase.meta("generation", in: database),
+                try LogDatabase.meta("last_start", in: database),
+                try RetentionDatabase.removed(in: database)
             )
         }
+        let recovery = SegmentRecovery(
+            folder: path + "-blocks",
+            indexedThrough: indexedThrough,
+            generation: generation,
+            lastStart: lastStart,
+            removed: removed,
+            limits: SegmentStore.Limits(
+                segmentByteCount: configuration.segmentByteCount,
+                allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
+                now: configuration.now,
+                monotonicNow: configuration.monotonicNow
+            ),
+            files: files
+        )
+        let (blocks, end) = try recovery.open()
+        let state = try recover(index, blocks: blocks, from: indexedThrough, end: end)
+        let connection = LogConnection(
+            path: path, blocks: blocks, index: index, tail: state.tail, removed: removed, lock: lock)
+        let indexWriter = IndexWriter(connection: connection, queue: configuration.workers.makeIndexQueue())
+        let writer = LogWriter(
+            connection: connection,
+            indexWriter: indexWriter,
+            durability: configuration.durability,
+            position: state.position,
+            nextThread: state.lastThread + 1
+        )
+        let opening = LogOpening(
+            generation: state.generation,
+            threadsWithOpenRuns: state.threadsWithOpenRuns,
+            endOffset: LogOffset(block: writer.position, eventCount: 0).number
+        )
+        let retention = LogRetention(connection: connection, indexWriter: indexWriter)
+        return Opened(writer: writer, retention: retention, opening: opening)
     }
 
-    private func accessError() -> CInt {
-        FileManager.default.fileExists(atPath: path) && !FileManager.default.isWritableFile(atPath: path) ? EACCES : 0
-    }
+    private var files: any FileSystem { configuration.files }
 
-    private var databaseConfiguration: GRDB.Configuration {
-        var database = GRDB.Configuration()
-        database.label = "agent-events"
-        database.busyMode = .timeout(1)
-        // Reads on the log's threads and the cooperative pool's together, so that none waits for another.
-        database.maximumReaderCount = configuration.readerCount + ProcessInfo.processInfo.activeProcessorCount + 2
-        database.prepareDatabase { database in
-            // What the index says is on the disk once it is written: it is written seldom, and in bulk.
-            try database.execute(
-                sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384")
+    private func makeFolder() throws(EventLogError) {
+        guard let last = path.lastIndex(of: "/"), last > path.startIndex else { return }
+        let folder = String(path[..<last])
+        do throws(FileError) {
+            try files.createFolder(folder)
+        } catch {
+            throw EventLogError(.unavailable, "the folder \(folder) cannot be made: \(error)", cause: error)
         }
-        return database
-    }
-
-    private func migrate(_ pool: DatabasePool) throws {
-        let migrator = LogSchema.migrator
-        guard try !pool.read(migrator.hasBeenSuperseded) else {
-            throw EventLogError(.unavailable, "\(path) was written by another version of this program")
-        }
-        try migrator.migrate(pool)
     }
 
     private struct Recovery {
@@ -117,56 +90,63 @@ struct LogOpener {
         /// Where the blocks of this opening begin.
         var position: Int64
         var threadsWithOpenRuns: [ThreadID]
-        var tail: LogTail
+        var tail: TailStateMachine
         var lastThread: UInt64
     }
 
     /// Reads what is not in the index, and starts a generation.
     private func recover(
-        _ database: Database,
+        _ index: IndexStore,
         blocks: SegmentStore,
         from indexedThrough: Int64,
         end: Int64
     ) throws -> Recovery {
-        let limits = LogTail.Limits(
+        let limits = TailStateMachine.Limits(
             chunkReferenceCount: configuration.chunkReferenceCount,
             eventCount: configuration.tailEventCount,
             threadCount: configuration.threadsInMemory,
             updateCount: configuration.indexUpdateCount
         )
-        var tail = LogTail(limits: limits, end: indexedThrough)
-        var scan = TailScan(blocks: blocks, database: database, end: end)
-        try scan.run(into: &tail)
+        var tail = TailStateMachine(limits: limits, end: indexedThrough)
+        let (lastKnown, lastStart, lastStored, scan, open) = try index.read { database in
+            var scan = TailScan(blocks: blocks, end: end) { try LogDatabase.thread(number: $0, in: database) }
+            try scan.run(into: &tail)
+            var open: [UInt64: ThreadID] = [:]
+            for number in try LogDatabase.threadsWithOpenRuns(in: database) {
+                open[number] = try LogDatabase.threadID(number: number, in: database)
+            }
+            return (
+                try LogDatabase.meta("generation", in: database), try LogDatabase.meta("last_start", in: database),
+                try LogDatabase.lastThread(in: database), (scan.generation, scan.lastThread), open
+            )
+        }
         // The blocks know a later generation only where the file of the index was lost.
-        let last = max(UInt64(try LogDatabase.meta("generation", in: database)), scan.generation)
+        let last = max(UInt64(lastKnown), scan.0)
         // Of the last opening nothing may be left; its positions are not used again all the same.
-        let behind = max(end, try LogDatabase.meta("last_start", in: database))
+        let behind = max(end, lastStart)
         guard behind < LogOffset.endOfBlocks - Segment.openingGap, last <= GenerationSource.maximumLast else {
             throw LogConnection.corrupt("its last opening has the number \(last), and began at \(behind)")
         }
         let generation = configuration.generations.next(after: last)
         let position = last == 0 ? 0 : behind + Segment.openingGap
-        try database.inTransaction(.immediate) {
+        try index.transaction("opening") { database in
             try LogDatabase.setMeta("generation", to: Int64(generation), in: database)
             try LogDatabase.setMeta("last_start", to: position, in: database)
-            return .commit
         }
-        let lastStored = try LogDatabase.lastThread(in: database)
         return Recovery(
             generation: generation,
             position: position,
-            threadsWithOpenRuns: try threadsWithOpenRuns(tail: tail, in: database),
+            threadsWithOpenRuns: threadsWithOpenRuns(open, tail: tail),
             tail: tail,
-            lastThread: max(lastStored, scan.lastThread)
+            lastThread: max(lastStored, scan.1)
         )
     }
 
     /// The threads with an open run, by age.
-    private func threadsWithOpenRuns(tail: LogTail, in database: Database) throws -> [ThreadID] {
-        var open: [UInt64: ThreadID] = [:]
-        for number in try LogDatabase.threadsWithOpenRuns(in: database) {
-            open[number] = try LogDatabase.threadID(number: number, in: database)
-        }
+    ///
+    /// - Parameter stored: those with one at the end of the index, by their numbers.
+    private func threadsWithOpenRuns(_ stored: [UInt64: ThreadID], tail: TailStateMachine) -> [ThreadID] {
+        var open = stored
         for state in tail.runStates { open[state.number] = state.isOpen ? state.thread : nil }
         return open.sorted { $0.key < $1.key }.map(\.value)
     }

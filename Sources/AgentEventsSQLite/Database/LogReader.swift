@@ -1,5 +1,4 @@
 import AgentEvents
-import GRDB
 import Synchronization
 
 /// Reads committed events. Any number at a time.
@@ -34,7 +33,7 @@ struct LogReader: Sendable {
 
     private func oldestSequence(of thread: ThreadID) throws(EventLogError) -> UInt64? {
         let view = connection.tail.withLock { $0.view(of: thread) }
-        let stored = try connection.read { try LogDatabase.thread(thread, in: $0) }
+        let stored = try connection.index.read { try LogDatabase.thread(thread, in: $0) }
         return [view?.oldest, stored?.oldest].compactMap { $0?.sequence }.max()
     }
 
@@ -53,7 +52,7 @@ struct LogReader: Sendable {
             (number, head) = (view.number, view.head.sequence)
             start = max(start, view.oldest.sequence - 1)
         } else {
-            let stored = try connection.read { try LogDatabase.thread(thread, in: $0) }
+            let stored = try connection.index.read { try LogDatabase.thread(thread, in: $0) }
             guard let stored, let last = stored.head else { return empty }
             (number, head) = (stored.number, last.sequence)
             start = max(start, (stored.oldest?.sequence ?? 1) - 1)
@@ -63,7 +62,7 @@ struct LogReader: Sendable {
             thread: thread, number: number, after: start, head: head, request: request, blocks: connection.blocks)
         let pending = view?.references ?? []
         if collector.needsMore(than: pending) {
-            try connection.read { database in
+            try connection.index.read { database in
                 // Of the same moment as the chunks.
                 let oldest = try LogDatabase.row(of: number, in: database)?.oldest?.sequence ?? 0
                 start = max(start, oldest.subtracting(1))
@@ -84,34 +83,21 @@ struct LogReader: Sendable {
     func isUnknown(_ thread: ThreadID) throws(EventLogError) -> Bool {
         // Memory first, file second: what is written to the file leaves the memory afterwards.
         guard connection.tail.withLock({ $0.view(of: thread) == nil }) else { return false }
-        return try connection.read { try LogDatabase.thread(thread, in: $0) == nil }
+        return try connection.index.read { try LogDatabase.thread(thread, in: $0) == nil }
     }
 
     func record(of thread: ThreadID) throws(EventLogError) -> ThreadRecord? {
         let view = connection.tail.withLock { $0.view(of: thread) }
-        let record: ThreadRecord? = try connection.read { database in
+        let record: ThreadRecord? = try connection.index.read { database in
             let stored = try LogDatabase.thread(thread, in: database)
             guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
-                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence }),
-                let number = view?.number ?? stored?.number
+                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence })
             else { return nil }
-            var runs: Set<RunID> = []
-            let note = { (marks: [RunMark]) in
-                for case .started(let run, let sequence, _) in marks where sequence >= oldest.sequence {
-                    runs.insert(run)
-                }
-            }
-            try LogDatabase.chunks(of: number, after: oldest.sequence - 1, in: database) { chunk in
-                note(chunk.marks)
-                return chunk.last.sequence < head.sequence
-            }
-            note(view?.marks ?? [])
             let open = view?.openRuns ?? stored?.openRuns ?? []
             return ThreadRecord(
                 user: user,
                 head: head,
                 oldest: oldest,
-                runs: runs,
                 openRuns: open.sorted { $0.sequence < $1.sequence }
             )
         }
@@ -126,6 +112,21 @@ struct LogReader: Sendable {
         record.oldest =
             page.events.first?.id ?? EventID(generation: record.head.generation, sequence: record.head.sequence + 1)
         return record
+    }
+
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) throws(EventLogError) -> Set<RunID> {
+        // The memory first, the file second: what leaves the one is in the other before.
+        let inMemory = connection.tail.withLock { $0.startedRuns(among: runs, in: thread) }
+        let found = inMemory?.runs ?? []
+        guard found.count < runs.count, inMemory?.isStored ?? true else { return found }
+        return try connection.index.read { database in
+            guard let row = try LogDatabase.row(of: thread, in: database) else { return found }
+            let oldest = max(row.oldest?.sequence ?? 0, inMemory?.oldest ?? 0)
+            let inFile = try runs.subtracting(found).filter {
+                try RunDatabase.hasStarted($0, in: row.number, from: oldest, in: database)
+            }
+            return found.union(inFile)
+        }
     }
 
     func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> RecalledRequest? {
@@ -144,7 +145,7 @@ struct LogReader: Sendable {
         in thread: ThreadID,
         number: UInt64?
     ) throws(EventLogError) -> PlannedKey? {
-        try connection.read { database in
+        try connection.index.read { database in
             guard let number = try number ?? LogDatabase.thread(thread, in: database)?.number else { return nil }
             return try LogDatabase.recall(key, number: number, in: database)
         }

@@ -1,5 +1,4 @@
 import AgentEvents
-import GRDB
 import Synchronization
 
 /// Writes commits. One at a time, on a thread that may block.
@@ -79,9 +78,9 @@ struct LogWriter: Sendable {
         for owner in unknown {
             // It may have become known by an entry before, with an equal owner or this one.
             if try connection.tail.withLock({ (tail) throws(EventLogError) in try tail.knows(owner) }) { continue }
-            let stored = try connection.read { try LogDatabase.thread(owner.thread, in: $0) }
+            let stored = try connection.index.read { try LogDatabase.thread(owner.thread, in: $0) }
             if let stored {
-                try LogTail.check(owner, against: stored.owner)
+                try TailStateMachine.check(owner, against: stored.owner)
                 connection.tail.withLock { $0.insert(stored.owned(by: owner), isStored: true) }
             } else {
                 let thread = StoredThread(number: nextThread, owner: owner)
@@ -101,8 +100,7 @@ struct LogWriter: Sendable {
         }
         connection.blocks.close()
         hasFailed = true
-        // So that the file of the index is whole. Where it cannot be done, the write-ahead log stays beside it.
-        _ = try? connection.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        connection.index.checkpoint()
         try connection.close()
         if let firstError { throw firstError }
     }

@@ -1,22 +1,22 @@
 import AgentEvents
-import GRDB
 
 /// Reads the blocks behind the watermark into the part of the index that is in memory.
 struct TailScan {
     let blocks: SegmentStore
-    let database: Database
+    /// What the index has of a thread, by its number.
+    let stored: (UInt64) throws -> StoredThread?
     let end: Int64
     /// The highest generation and thread number that the blocks name.
     private(set) var generation: UInt64 = 0
     private(set) var lastThread: UInt64 = 0
 
-    init(blocks: SegmentStore, database: Database, end: Int64) {
+    init(blocks: SegmentStore, end: Int64, stored: @escaping (UInt64) throws -> StoredThread?) {
         self.blocks = blocks
-        self.database = database
         self.end = end
+        self.stored = stored
     }
 
-    mutating func run(into tail: inout LogTail) throws {
+    mutating func run(into tail: inout TailStateMachine) throws {
         var buffer = BlockBuffer()
         var scan = BlockScan(blocks: blocks, from: tail.end, end: end)
         while var block = try scan.next(&buffer) {
@@ -34,10 +34,10 @@ struct TailScan {
         tail.reach(end)
     }
 
-    private mutating func note(_ thread: StoredThread, in tail: inout LogTail) throws {
+    private mutating func note(_ thread: StoredThread, in tail: inout TailStateMachine) throws {
         lastThread = max(lastThread, thread.number)
         guard tail.head(number: thread.number) == nil else { return }
-        if let stored = try LogDatabase.thread(number: thread.number, in: database) {
+        if let stored = try stored(thread.number) {
             tail.insert(stored, isStored: true)
         } else {
             tail.insert(thread, isStored: false)
@@ -50,13 +50,13 @@ struct TailScan {
         thread number: UInt64,
         mark: RunMark?,
         block: Int64,
-        in tail: inout LogTail
+        in tail: inout TailStateMachine
     ) throws {
         let head: UInt64
         if let known = tail.head(number: number) {
             head = known
         } else {
-            guard let thread = try LogDatabase.thread(number: number, in: database) else {
+            guard let thread = try stored(number) else {
                 throw LogConnection.corrupt("there is no thread number \(number), which the block at \(block) names")
             }
             tail.insert(thread, isStored: true)

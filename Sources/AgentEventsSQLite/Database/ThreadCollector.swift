@@ -58,12 +58,12 @@ struct ThreadCollector: ~Copyable {
         guard !isComplete, end >= next, !references.isEmpty else { return !isComplete }
         let start = references.lastIndex { $0.sequence <= next } ?? 0
         if isCold { readAhead(references[start...]) }
-        var time = ContinuousClock.now
+        var time = blocks.monotonicNow()
         for index in start..<references.count where !isComplete {
             var block = try blocks.block(at: references[index].block, &buffer)
             try collect(&block)
-            let now = ContinuousClock.now
-            if !isCold, time.duration(to: now) > Self.slowRead {
+            let now = blocks.monotonicNow()
+            if !isCold, now - time > Self.slowRead {
                 isCold = true
                 readAhead(references[(index + 1)...])
             }

@@ -1,7 +1,7 @@
 import AgentEvents
 
 /// A file of blocks that follow each other. Its name says where in the log it begins.
-struct Segment: Sendable {
+struct Segment: Hashable, Sendable {
     static let suffix = ".blocks"
 
     /// Left free between the blocks of two openings, so that an offset into a tail that the loss of power took is

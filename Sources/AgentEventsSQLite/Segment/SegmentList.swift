@@ -1,9 +1,12 @@
+import AgentEvents
+import AgentEventsFiles
+
 /// Which segments there are, in order, and which of their files are open.
 struct SegmentList: Sendable {
     private(set) var segments: [Segment] = []
     /// Whether the last segment gets no further commit.
     var isLastComplete = false
-    private var open: [Int64: FileDescriptor] = [:]
+    private var open: [Int64: any OpenFile] = [:]
     private let openLimit: Int
 
     /// - Parameter openLimit: how many files stay open at a time.
@@ -17,19 +20,14 @@ struct SegmentList: Sendable {
 
     /// The segment that has a position, or the first behind it.
     func segment(at position: Int64) -> Segment? {
-        var low = 0
-        var high = segments.count
-        while low < high {
-            let middle = (low + high) / 2
-            if segments[middle].end <= position { low = middle + 1 } else { high = middle }
-        }
-        return low < segments.count ? segments[low] : nil
+        let index = segments.partitioningIndex { $0.end > position }
+        return index < segments.count ? segments[index] : nil
     }
 
-    func file(of segment: Segment) -> FileDescriptor? { open[segment.start] }
+    func file(of segment: Segment) -> (any OpenFile)? { open[segment.start] }
 
     /// Keeps a file open; another one is closed if there are too many.
-    mutating func keep(_ file: FileDescriptor, of segment: Segment) {
+    mutating func keep(_ file: any OpenFile, of segment: Segment) {
         guard contains(segment) else { return }
         if open.count >= openLimit, let other = open.keys.first(where: { $0 != last?.start }) { open[other] = nil }
         open[segment.start] = file
@@ -41,7 +39,7 @@ struct SegmentList: Sendable {
         open = open.filter { $0.key >= start || $0.key == last?.start }
     }
 
-    mutating func append(_ segment: Segment, file: FileDescriptor) {
+    mutating func append(_ segment: Segment, file: any OpenFile) {
         segments.append(segment)
         isLastComplete = false
         keep(file, of: segment)

@@ -1,13 +1,6 @@
 import AgentEvents
+import AgentEventsFiles
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// The blocks of a log, in files of bounded size. One writer; any number of readers.
 ///
@@ -26,12 +19,16 @@ final class SegmentStore: Sendable {
         var allocationByteCount: Int
         /// The wall clock.
         var now: @Sendable () -> Timestamp
+        /// A clock that never goes back, by which reads are timed.
+        var monotonicNow: @Sendable () -> Duration
     }
 
     private let folder: SegmentFolder
+    private var files: any FileSystem { folder.files }
     private let segmentByteCount: Int64
     private let allocationByteCount: Int
     private let now: @Sendable () -> Timestamp
+    let monotonicNow: @Sendable () -> Duration
     let list: Mutex<SegmentList>
     private let flushed: Mutex<Flushed>
     /// Of two flushes of a file at a time, only one would get the error.
@@ -47,11 +44,12 @@ final class SegmentStore: Sendable {
 
     /// - Parameters:
     ///   - segments: the files in the folder, in order; blocks written now go into further ones.
-    init(folder: String, segments: [Segment], synced: Int64, limits: Limits) {
-        self.folder = SegmentFolder(path: folder)
+    init(folder: String, segments: [Segment], synced: Int64, limits: Limits, in files: any FileSystem) {
+        self.folder = SegmentFolder(path: folder, in: files)
         segmentByteCount = limits.segmentByteCount
         allocationByteCount = limits.allocationByteCount
         now = limits.now
+        monotonicNow = limits.monotonicNow
         list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
         flushed = Mutex(Flushed(end: synced))
     }
@@ -99,7 +97,7 @@ final class SegmentStore: Sendable {
         let name = Segment.name(start: position)
         let path = folder.path + "/" + name
         // A file that is complete can be closed once it is on the disk.
-        let file = try withDescriptors("making", path, flushing: true) { () throws(FileDescriptor.Failure) in
+        let file = try withDescriptors("making", path, flushing: true) { () throws(FileError) in
             try folder.begin(name)
         }
         var segment = Segment(start: position, end: position, path: path)
@@ -115,40 +113,38 @@ final class SegmentStore: Sendable {
         _ doing: String,
         _ path: String,
         flushing: Bool = false,
-        _ body: () throws(FileDescriptor.Failure) -> Result
+        _ body: () throws(FileError) -> Result
     ) throws(EventLogError) -> Result {
-        do throws(FileDescriptor.Failure) {
+        do throws(FileError) {
             return try body()
         } catch {
-            guard error.systemError == EMFILE || error.systemError == ENFILE else {
-                throw EventLogError(systemError: error.systemError, doing: doing, path: path)
-            }
+            guard error.kind == .tooManyOpenFiles else { throw EventLogError(error, doing: doing, path: path) }
         }
         if flushing { try synchronize(upTo: list.withLock { $0.last?.end ?? 0 }) }
         let synced = synced
         list.withLock { $0.closeFiles(before: synced) }
-        return try failing(doing, path, body)
+        return try logErrors(doing, path, body)
     }
 
-    private func write(_ bytes: [UInt8], to file: FileDescriptor, in segment: inout Segment) throws(EventLogError) {
+    private func write(_ bytes: [UInt8], to file: any OpenFile, in segment: inout Segment) throws(EventLogError) {
         let size = segment.byteCount
         let newSize = size + Int64(bytes.count)
         do throws(EventLogError) {
             if allocationByteCount > 0, newSize > segment.allocatedByteCount {
                 let start = segment.allocatedByteCount
                 let zeros = [UInt8](repeating: 0, count: Int(newSize - start) + allocationByteCount)
-                try failing("writing", segment.path) { () throws(FileDescriptor.Failure) in
+                try logErrors("writing", segment.path) { () throws(FileError) in
                     try file.write(zeros, at: start)
                 }
-                try flushing("writing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+                try flushing("writing", segment.path) { () throws(FileError) in try file.synchronize() }
                 segment.allocatedByteCount += Int64(zeros.count)
             }
-            try failing("writing", segment.path) { () throws(FileDescriptor.Failure) in
+            try logErrors("writing", segment.path) { () throws(FileError) in
                 try file.write(bytes, at: size)
             }
         } catch {
             // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
-            try? flushing("cutting", segment.path) { () throws(FileDescriptor.Failure) in try file.cut(to: size) }
+            try? flushing("cutting", segment.path) { () throws(FileError) in try file.cut(to: size) }
             throw error
         }
         segment.end += Int64(bytes.count)
@@ -167,7 +163,7 @@ final class SegmentStore: Sendable {
         let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
         guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
         var segment = last.0
-        try flushing("cutting", segment.path) { () throws(FileDescriptor.Failure) in
+        try flushing("cutting", segment.path) { () throws(FileError) in
             try file.cut(to: segment.byteCount)
         }
         segment.allocatedByteCount = segment.byteCount
@@ -185,7 +181,7 @@ final class SegmentStore: Sendable {
         for segment in segments where segment.start < end {
             do throws(EventLogError) {
                 let file = try file(of: segment)
-                try flushing("flushing", segment.path) { () throws(FileDescriptor.Failure) in try file.synchronize() }
+                try flushing("flushing", segment.path) { () throws(FileError) in try file.synchronize() }
             } catch {
                 // What was removed meanwhile was on the disk before.
                 if list.withLock({ $0.contains(segment) }) { throw error }
@@ -202,12 +198,12 @@ final class SegmentStore: Sendable {
     private func flushing(
         _ doing: String,
         _ path: String,
-        _ body: () throws(FileDescriptor.Failure) -> Void
+        _ body: () throws(FileError) -> Void
     ) throws(EventLogError) {
         try flushTurn.withLock { _ throws(EventLogError) in
             try checkFlushes()
             do throws(EventLogError) {
-                try failing(doing, path, body)
+                try logErrors(doing, path, body)
             } catch {
                 flushed.withLock { $0.error = error }
                 throw error
@@ -261,14 +257,14 @@ final class SegmentStore: Sendable {
     }
 
     private func read(
-        _ file: FileDescriptor,
+        _ file: any OpenFile,
         _ segment: Segment,
         _ buffer: inout BlockBuffer,
         at offset: Int64,
         from start: Int
     ) throws(EventLogError) -> Int {
         let target = buffer.free(from: start)
-        return try failing("reading", segment.path) { () throws(FileDescriptor.Failure) in
+        return try logErrors("reading", segment.path) { () throws(FileError) in
             try file.read(into: target, at: offset + Int64(start))
         }
     }
@@ -293,24 +289,44 @@ final class SegmentStore: Sendable {
     /// The segment that has a position, or the first behind it.
     func segment(at position: Int64) -> Segment? { list.withLock { $0.segment(at: position) } }
 
-    private func file(of segment: Segment) throws(EventLogError) -> FileDescriptor {
+    private func file(of segment: Segment) throws(EventLogError) -> any OpenFile {
         if let file = list.withLock({ $0.file(of: segment) }) { return file }
-        let file = try withDescriptors("opening", segment.path) { () throws(FileDescriptor.Failure) in
-            try FileDescriptor(path: segment.path, .reading)
+        let file = try withDescriptors("opening", segment.path) { () throws(FileError) in
+            try files.open(segment.path, .reading)
         }
         list.withLock { $0.keep(file, of: segment) }
         return file
     }
 
-    private func failing<Result>(
-        _ doing: String,
-        _ path: String,
-        _ body: () throws(FileDescriptor.Failure) -> Result
-    ) throws(EventLogError) -> Result {
-        do throws(FileDescriptor.Failure) {
-            return try body()
+    // MARK: Removal
+
+    /// The next commit goes into a new file, so that the last one can be removed later.
+    func completeLast() { list.withLock { $0.isLastComplete = true } }
+
+    /// Removes a file that nobody reads any longer and that is not the last. One that is open stays readable for those who
+    /// have it.
+    func remove(_ segment: Segment) throws(EventLogError) {
+        let isLast = list.withLock { list in
+            if list.last?.start == segment.start { return true }
+            list.remove(segment)
+            return false
+        }
+        precondition(!isLast, "the last file of blocks is written to")
+        do throws(FileError) {
+            try files.remove(segment.path)
         } catch {
-            throw EventLogError(systemError: error.systemError, doing: doing, path: path)
+            // One that is gone already was removed before a crash.
+            guard error.kind == .missing else { throw EventLogError(error, doing: "removing", path: segment.path) }
+        }
+    }
+
+    /// When a file was last written to; `nil` when it is gone.
+    func lastWrite(of segment: Segment) throws(EventLogError) -> Timestamp? {
+        do throws(FileError) {
+            return try files.lastWrite(of: segment.path)
+        } catch {
+            if error.kind == .missing { return nil }
+            throw EventLogError(error, doing: "looking at", path: segment.path)
         }
     }
 }
