@@ -9,7 +9,8 @@ step := .ci/step
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
-documented := AgentEvents AgentEventsHub AgentEventsServer AgentEventsClient AgentEventsInProcess AgentEventsTesting
+documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsHub AgentEventsServer AgentEventsClient \
+    AgentEventsInProcess AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted

@@ -24,7 +24,7 @@ let package = Package(
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
         .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
-        .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
         .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
@@ -34,7 +34,7 @@ let package = Package(
         .executable(name: "example-nio", targets: ["example-nio"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The durable log on SQLite."),
+        .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
         .trait(
@@ -74,7 +74,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
-            name: "AgentEventsSQLite",
+            name: "AgentEventsFileLog",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
@@ -152,7 +152,7 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsHub",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
@@ -217,10 +217,10 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentEventsSQLiteTests",
+            name: "AgentEventsFileLogTests",
             dependencies: [
                 "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
-                "AgentEventsSQLite",
+                "AgentEventsFileLog",
             ],
             swiftSettings: settings
         ),
@@ -228,7 +228,7 @@ let package = Package(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsServer",
-                "AgentEventsFiles", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),

@@ -75,8 +75,14 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
                 try request.checkParameters(route.parameters)
                 return try await route.respond(request, context)
             }
+            guard route.method == .get else { continue }
+            // Not every router makes this of `GET` by itself.
+            allowed.append(.head)
+            router.on(path, method: .head) { request, context -> Response in
+                try request.checkParameters(route.parameters)
+                return try await route.respond(request, context).createHeadResponse()
+            }
         }
-        if allowed.contains(.get) { allowed.append(.head) }
         allowed.append(.options)
         let list = allowed.map(\.rawValue).joined(separator: ", ")
         router.on(path, method: .options) { _, _ -> Response in

@@ -8,7 +8,7 @@ extension HTTPServerBuilder {
     /// - Parameters:
     ///   - configuration: how HTTP is served, as for `http1(configuration:)`.
     ///   - hub: gets the WebSockets. It is run beside the application: `application.addServices(hub)`.
-    ///   - path: the path of the WebSocket: that of the group to which ``Hummingbird/RouterMethods/addAgentEvents(_:)`` has
+    ///   - path: the path of the WebSocket: that of the group to which `addAgentEvents(_:)` has
     ///     added the hub, and `/stream`.
     public static func http1(
         configuration: HTTP1Channel.Configuration = .init(),

@@ -105,6 +105,8 @@ struct MountingTests {
             #expect(try await service.client.post("/numbers", "12345").body == "5")
             #expect(try await service.client.get("/v1/threads/t/state").errorCode == "thread.unknown")
             #expect(try await service.client.get("/v1/stream").errorCode == "upgrade.required")
+            #expect(try await service.client.send("HEAD", "/v1/threads/t/state").status == 404)
+            #expect(try await service.client.send("DELETE", "/v1/threads/t/state").status == 405)
             // Errors of the application are its own.
             #expect(try await service.client.get("/nowhere").status == 404)
             #expect(try await service.client.get("/nowhere").body.isEmpty)
