@@ -26,9 +26,13 @@ let package = Package(
         .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
         .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
         .library(name: "AgentEventsProtocol", targets: ["AgentEventsProtocol"]),
+        .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
+        .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
+        .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
+        .executable(name: "example-nio", targets: ["example-nio"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
@@ -80,18 +84,28 @@ let package = Package(
         ),
         // The stream protocol, for both of its ends.
         .target(name: "AgentEventsProtocol", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(
+            name: "AgentEventsHub",
+            dependencies: [
+                "AgentEvents", "AgentEventsProtocol",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         // The headers of zlib; the library itself is linked already, by async-http-client.
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents", "AgentEventsProtocol",
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
-                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
@@ -115,11 +129,22 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The client over a hub in the same process.
+        .target(
+            name: "AgentEventsInProcess",
+            dependencies: [
+                "AgentEventsClient", "AgentEventsHub",
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsClient",
             ],
             swiftSettings: settings
         ),
@@ -131,13 +156,39 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsProtocol",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
+                "AgentEventsProtocol",
                 "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: commandLine),
             ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-hummingbird",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+            ],
+            path: "Sources/Examples/example-hummingbird",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-nio",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
+            ],
+            path: "Sources/Examples/example-nio",
             swiftSettings: settings
         ),
         .testTarget(
@@ -155,7 +206,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
+                "agent-events",
             ],
             swiftSettings: settings
         ),
@@ -185,9 +237,12 @@ let package = Package(
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsFiles", "AgentEventsServer",
-                "AgentEventsFileLog",
-                "AgentEventsTesting",
+                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
+                "AgentEventsServer",
+                "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),

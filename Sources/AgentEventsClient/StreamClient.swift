@@ -1,6 +1,6 @@
 public import AgentEvents
 public import AgentEventsProtocol
-internal import NIOCore
+import NIOCore
 
 /// A client of a service's stream.
 ///
@@ -13,13 +13,15 @@ internal import NIOCore
 /// }
 /// ```
 public struct StreamClient: Sendable {
-    /// Where the service is.
-    public let url: StreamURL
+    /// Where the service is; `nil` for a client with a connector of its own.
+    public let url: StreamURL?
     /// What the client shows the service as `Authorization: Bearer`; `nil` for a service without authentication.
     public let token: String?
     /// How the client connects.
     public let configuration: ClientConfiguration
+    private let connector: any StreamConnector
 
+    /// A client of a service that is reached over a WebSocket.
     public init(
         url: StreamURL,
         token: String? = nil,
@@ -28,6 +30,19 @@ public struct StreamClient: Sendable {
         self.url = url
         self.token = token
         self.configuration = configuration
+        connector = WebSocketConnector(url: url, token: token, configuration: configuration)
+    }
+
+    /// A client of a service that is reached in another way.
+    ///
+    /// - Parameters:
+    ///   - connector: opens the connections.
+    ///   - configuration: what it says of connecting and of event loops, a connector may know better.
+    public init(connector: any StreamConnector, configuration: ClientConfiguration = ClientConfiguration()) {
+        url = nil
+        token = nil
+        self.configuration = configuration
+        self.connector = connector
     }
 
     /// Opens one connection for the length of a scope.
@@ -36,13 +51,7 @@ public struct StreamClient: Sendable {
     public func withConnection<Result: Sendable>(
         _ body: (StreamConnection) async throws -> Result
     ) async throws -> Result {
-        let channel = try await StreamConnector(url: url, token: token, configuration: configuration).open()
-        return try await channel.executeThenClose { inbound, outbound in
-            let connection = StreamConnection(inbound: inbound, outbound: outbound, channel: channel.channel)
-            let result = try await body(connection)
-            await connection.close()
-            return result
-        }
+        try await connector.withConnection(body)
     }
 
     /// Follows threads for the length of a scope, over one connection at a time and as many as it takes.

@@ -85,7 +85,7 @@ extension ProtocolError {
     package var body: JSONValue { ["error": .object(JSONObject(present: members))] }
 
     /// The members of the error in the order of the protocol, without `op` and `req`.
-    var members: [(String, JSONValue?)] {
+    package var members: [(String, JSONValue?)] {
         [
             ("code", .string(code.rawValue)),
             ("message", .string(Self.bounded(message))),

@@ -1,3 +1,4 @@
+import AgentEventsHub
 package import AgentEventsProtocol
 
 /// Which web pages may use the service.

@@ -1,3 +1,4 @@
+import AgentEventsHub
 package import AgentEventsProtocol
 
 /// Whether a request becomes a WebSocket.
@@ -7,8 +8,14 @@ package enum UpgradeDecision: Hashable, Sendable {
     case decline(UpgradeRefusal)
 
     /// Decides by the head alone. Credentials are checked after this.
-    package static func decide(_ request: UpgradeRequest, origins: OriginPolicy) -> UpgradeDecision {
-        guard request.path == StreamProtocol.path else {
+    ///
+    /// - Parameter path: the path of the WebSocket.
+    package static func decide(
+        _ request: UpgradeRequest,
+        path: String = StreamProtocol.path,
+        origins: OriginPolicy
+    ) -> UpgradeDecision {
+        guard request.path == path else {
             return .decline(
                 UpgradeRefusal(
                     status: 404,

@@ -1,3 +1,4 @@
+import AgentEventsHub
 package import AgentEventsProtocol
 
 /// Puts the parts of a request's body together, and decodes them as they come. Never has more than its limit and one

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
@@ -15,7 +16,7 @@ struct EventPageRoute: Sendable {
     let runtime: AgentRuntime
     let access: RequestAccess
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         if request.headers[.accept] == "text/event-stream" {

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
@@ -10,7 +11,7 @@ struct MessageRoute: Sendable {
     let access: RequestAccess
     let maximumBodyByteCount: Int
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let key = try request.idempotencyKey()

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 package import AgentEventsProtocol
 package import HTTPTypes
 

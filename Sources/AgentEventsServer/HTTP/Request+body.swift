@@ -1,3 +1,4 @@
+import AgentEventsHub
 import HTTPTypes
 import HummingbirdCore
 import NIOCore

@@ -1,3 +1,4 @@
+package import AgentEventsHub
 import AgentEventsProtocol
 import NIOCore
 
@@ -5,33 +6,17 @@ import NIOCore
 /// subscribers share them.
 enum WebSocketFraming {
     static let maximumHeaderByteCount = 10
+    fileprivate static let textOpcode: UInt8 = 0x1
 
     /// Appends a text frame.
     static func appendText(_ payload: some Collection<UInt8>, to buffer: inout ByteBuffer) {
-        appendHeader(opcode: 0x1, payloadByteCount: payload.count, to: &buffer)
+        appendHeader(opcode: textOpcode, payloadByteCount: payload.count, to: &buffer)
         buffer.writeBytes(payload)
     }
 
-    /// Leaves the payload of a frame that was made here.
-    static func removeHeader(of frame: inout ByteBufferView) {
-        let byteCount: Int
-        switch frame[frame.startIndex + 1] {
-        case 126: byteCount = 4
-        case 127: byteCount = maximumHeaderByteCount
-        default: byteCount = 2
-        }
-        frame = frame.dropFirst(byteCount)
-    }
-
-    /// Room for so many frames with so many bytes of payload in all.
+    /// Room for this number of frames with this number of bytes of payload in all.
     static func capacity(frameCount: Int, payloadByteCount: Int) -> Int {
         frameCount * maximumHeaderByteCount + payloadByteCount
-    }
-
-    static func text(_ payload: some Collection<UInt8>, allocator: ByteBufferAllocator) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: capacity(frameCount: 1, payloadByteCount: payload.count))
-        appendText(payload, to: &buffer)
-        return buffer
     }
 
     static func ping(allocator: ByteBufferAllocator) -> ByteBuffer { control(opcode: 0x9, [], allocator: allocator) }
@@ -64,7 +49,7 @@ enum WebSocketFraming {
     }
 
     /// RFC 6455, section 5.2: FIN and opcode, then the shortest form of the length.
-    private static func appendHeader(opcode: UInt8, payloadByteCount: Int, to buffer: inout ByteBuffer) {
+    fileprivate static func appendHeader(opcode: UInt8, payloadByteCount: Int, to buffer: inout ByteBuffer) {
         buffer.writeInteger(0x80 | opcode)
         switch payloadByteCount {
         case ...125:
@@ -76,5 +61,15 @@ enum WebSocketFraming {
             buffer.writeInteger(127 as UInt8)
             buffer.writeInteger(UInt64(payloadByteCount))
         }
+    }
+}
+
+extension StreamFraming {
+    /// Text frames of a server, each with a whole message.
+    package static let webSocket = StreamFraming(
+        "websocket", maximumOverheadByteCount: WebSocketFraming.maximumHeaderByteCount
+    ) { message, buffer in
+        WebSocketFraming.appendHeader(
+            opcode: WebSocketFraming.textOpcode, payloadByteCount: message.byteCount, to: &buffer)
     }
 }

@@ -1,3 +1,4 @@
+import AgentEventsHub
 import AgentEventsProtocol
 
 /// Decides what a frame from a client means: RFC 6455 from the frame upwards. No frame's payload is looked at twice.

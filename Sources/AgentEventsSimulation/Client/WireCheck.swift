@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsClient
+import AgentEventsHub
 import AgentEventsProtocol
 
 /// What is seen on the wire, whatever the client makes of it.

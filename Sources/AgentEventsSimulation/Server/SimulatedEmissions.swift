@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `StreamEmissions`: carried out one after the other, and answered in that order, each when it is committed.
 struct SimulatedEmissions {

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsServer
 
@@ -29,6 +30,7 @@ final class SimulatedSession {
     let loop: SimulatedLoop
     unowned let service: SimulatedService
     private var machine = ConnectionStateMachine()
+    private var handshake = CloseHandshakeStateMachine()
     var order = RequestOrder(maximumFollowedCount: SimulatedLimits.maximumFollowedCount)
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
@@ -89,6 +91,7 @@ final class SimulatedSession {
         guard !isGone else { return }
         isGone = true
         machine.lost()
+        handshake.lost()
         end()
         connection.end(keeping: .max)
         service.world.touch(client)
@@ -109,21 +112,22 @@ final class SimulatedSession {
 
     /// Closes when everything that the client has asked for is answered.
     func goAway() {
-        if case .sendClose = machine.leave(isIdle: order.isIdle) { beginClosing(1001) }
+        if case .close = machine.leave(isIdle: order.isIdle) { beginClosing(1001) }
     }
 
     func close(_ code: Int) {
-        if case .sendClose = machine.close() { beginClosing(code) }
+        if case .close = machine.close() { beginClosing(code) }
     }
 
     private func beginClosing(_ code: Int) {
+        guard case .sendClose = handshake.close() else { return }
         write(.close(code: code))
         end()
         service.setCloseDeadline(self)
     }
 
     func closeDeadlinePassed() {
-        guard case .abort = machine.closeDeadlinePassed() else { return }
+        guard case .abort = handshake.deadlinePassed() else { return }
         connection.end(keeping: 0)
         lost()
     }
@@ -163,10 +167,9 @@ final class SimulatedSession {
         case .pongFrame:
             break
         case .closeFrame:
-            switch machine.peerClosed() {
+            switch handshake.peerClosed() {
             case .none: break
             case .echo:
-                end()
                 lost()
             case .finish: lost()
             }
@@ -213,7 +216,7 @@ final class SimulatedSession {
     func carryOutNext() {
         while !isEnded, let start = order.next(startsSnapshots: true) { carryOut(start) }
         guard !isEnded, order.isIdle else { return }
-        if case .sendClose = machine.becameIdle() { beginClosing(1001) }
+        if case .close = machine.becameIdle() { beginClosing(1001) }
     }
 
     private func carryOut(_ start: RequestOrder.Start) {

@@ -1,6 +1,6 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
-import AgentEventsServer
 
 /// Mirrors `SubscriptionLookUp`, without snapshots and foreign threads: where a subscription begins. Runs on a worker.
 struct StartLookUp {

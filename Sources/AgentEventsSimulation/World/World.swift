@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsServer
 

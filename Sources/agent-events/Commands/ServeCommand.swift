@@ -1,5 +1,6 @@
 internal import AgentEvents
 internal import AgentEventsFileLog
+internal import AgentEventsHub
 internal import AgentEventsServer
 internal import ArgumentParser
 internal import Foundation

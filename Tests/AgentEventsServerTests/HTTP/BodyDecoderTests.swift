@@ -1,3 +1,4 @@
+import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsServer
 import HTTPTypes

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsServer
 import HTTPTypes

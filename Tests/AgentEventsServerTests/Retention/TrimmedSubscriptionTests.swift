@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsFileLog
+import AgentEventsHub
 import AgentEventsServer
 import AgentEventsTesting
 import Foundation

@@ -5,6 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A webhook against a real server: what is sent, and what its answers lead to.
