@@ -5,9 +5,7 @@ import NIOCore
 /// Emissions are carried out by workers, one batch at a time, and answered when the loop is told of their commits.
 extension StreamSession {
     func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
-        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
-            throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
-        }
+        try EventIngest.checkScope(of: principal, in: request.thread, of: request.user)
         guard received.isInTime else {
             throw .stopsEmissions(in: request.thread)
         }
