@@ -21,9 +21,22 @@ package struct MessageIntake: Sendable {
 
     /// Whether the principal may send messages to the agents of a thread, before there is one.
     ///
+    /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
     /// - Throws: ``ProtocolError``.
-    package func checkAccess(to thread: ThreadID, for principal: Principal) async throws(ProtocolError) {
-        _ = try await owner(of: thread, for: principal)
+    package func checkAccess(
+        to thread: ThreadID,
+        for principal: Principal,
+        looksUp: Bool
+    ) async throws(ProtocolError) {
+        try checkScope(of: principal, in: thread)
+        if looksUp { _ = try await owner(of: thread, for: principal) }
+    }
+
+    private func checkScope(of principal: Principal, in thread: ThreadID) throws(ProtocolError) {
+        guard principal.scopes.contains(.command) else {
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
+        }
     }
 
     /// Returns when `user_message` is committed; the run goes on by itself.
@@ -91,11 +104,8 @@ package struct MessageIntake: Sendable {
 
     /// Whose thread it is: the one who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
+        try checkScope(of: principal, in: thread)
         let record = try await record(of: thread)
-        guard principal.scopes.contains(.command) else {
-            throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
-        }
         guard principal.mayCommand(thread, owner: record?.user) else {
             throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", thread: thread)
         }

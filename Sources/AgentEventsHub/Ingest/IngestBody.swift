@@ -1,7 +1,7 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Reads the events in the body of an HTTP request, all or none.
+/// Reads the events in the body of an HTTP request, all or none, line by line: nothing is copied, and no line is read twice.
 package struct IngestBody: Sendable {
     private let format: IngestFormat
     private let maximumCount: Int
@@ -16,49 +16,42 @@ package struct IngestBody: Sendable {
     package func decode(_ bytes: [UInt8], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
         // What some shells put in front of a file that is then sent.
         let text = ByteOrderMark.dropped(from: bytes[...])
-        let bytes = text.startIndex == 0 ? bytes : Array(text)
-        switch format {
-        case .object:
-            return try decodeObject(bytes, thread: thread)
-        case .lines:
-            return try decodeLines(bytes, thread: thread)
-        case .byContent:
-            // The first line of several objects is an object of its own, that of one object over several lines is not.
-            let lines = Self.lines(of: bytes)
-            guard lines.count > 1, let first = lines.first, Self.isJSON(first.bytes) else {
-                return try decodeObject(bytes, thread: thread)
-            }
-            return try decodeLines(bytes, thread: thread)
-        }
-    }
-
-    private func decodeObject(_ bytes: [UInt8], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
-        guard bytes.contains(where: { !Self.isSpace($0) }) else {
+        guard format != .lines else { return try decodeLines(of: text, thread: thread) }
+        guard text.contains(where: { !TextLines.isSpace($0) }) else {
             throw ProtocolError(.emptyBatch, "the body is empty: send one event, or one on each line")
         }
-        var batch = DraftBatch(maximumCount: 1, root: .document, thread: thread)
-        try batch.append(try Self.parse(bytes))
-        return batch.drafts
-    }
-
-    private static func parse(_ bytes: [UInt8]) throws(ProtocolError) -> JSONValue {
+        let first: (value: JSONValue, isWhole: Bool)
         do throws(WireError) {
-            return try JSONValue(parsing: bytes)
+            // The first line of several objects is an object of its own, that of one object over several lines is not.
+            first = format == .object ? (try JSONValue(parsing: text), true) : try JSONValue.first(in: text)
         } catch {
             throw ProtocolError(error, index: 0)
         }
+        guard first.isWhole else { return try decodeLines(of: text, first: first.value, thread: thread) }
+        var batch = DraftBatch(maximumCount: 1, root: .document, thread: thread)
+        try batch.append(first.value)
+        return batch.drafts
     }
 
-    private func decodeLines(_ bytes: [UInt8], thread: ThreadID) throws(ProtocolError) -> [EventDraft] {
-        let lines = Self.lines(of: bytes)
+    /// - Parameter first: the value of the first line, when it was read.
+    private func decodeLines(
+        of text: ArraySlice<UInt8>,
+        first: JSONValue? = nil,
+        thread: ThreadID
+    ) throws(ProtocolError) -> [EventDraft] {
+        var lines = TextLines(text)
         var batch = DraftBatch(maximumCount: maximumCount, root: .document, thread: thread)
-        try batch.checkCount(lines.count)
-        for (index, line) in lines.enumerated() {
+        try batch.checkCount(lines.count(upTo: maximumCount + 1))
+        var first = first
+        while let line = lines.next() {
             do throws(ProtocolError) {
-                try batch.append(try Self.parse(Array(line.bytes)))
+                if let value = first.take() {
+                    try batch.append(value)
+                } else {
+                    try batch.append(try value(of: line, index: batch.drafts.count))
+                }
             } catch {
                 var failure = error
-                failure.index = index
                 failure.message = "line \(line.number): \(failure.message)"
                 throw failure
             }
@@ -66,30 +59,62 @@ package struct IngestBody: Sendable {
         return batch.drafts
     }
 
-    private struct Line {
+    private func value(of line: TextLines.Line, index: Int) throws(ProtocolError) -> JSONValue {
+        do throws(WireError) {
+            return try JSONValue(parsing: line.bytes)
+        } catch {
+            throw ProtocolError(error, index: index)
+        }
+    }
+}
+
+/// The lines of a text that are not blank, one after the other.
+package struct TextLines: Sendable {
+    package struct Line: Sendable {
         /// From 1, blank lines counted.
-        var number: Int
-        var bytes: ArraySlice<UInt8>
+        package var number: Int
+        package var bytes: ArraySlice<UInt8>
     }
 
-    /// The lines that are not blank.
-    private static func lines(of bytes: [UInt8]) -> [Line] {
-        bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-            .map { Line(number: $0.offset + 1, bytes: $0.element) }
-            .filter { !$0.bytes.allSatisfy(isSpace) }
+    /// What follows the last line that was taken, and the number of the line that it begins with.
+    private var rest: ArraySlice<UInt8>
+    private var number = 1
+
+    package init(_ text: ArraySlice<UInt8>) { rest = text }
+
+    package mutating func next() -> Line? {
+        var start = rest.startIndex
+        var position = start
+        while true {
+            guard position < rest.endIndex else {
+                rest = rest[rest.endIndex...]
+                return nil
+            }
+            guard Self.isSpace(rest[position]) else { break }
+            if rest[position] == UInt8(ascii: "\n") {
+                number += 1
+                start = position + 1
+            }
+            position += 1
+        }
+        let end = rest[position...].firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+        defer {
+            rest = rest[min(end + 1, rest.endIndex)...]
+            number += 1
+        }
+        return Line(number: number, bytes: rest[start..<end])
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool {
+    /// The number of lines that are left, as far as a maximum.
+    package func count(upTo maximum: Int) -> Int {
+        var lines = self
+        var count = 0
+        while count < maximum, lines.next() != nil { count += 1 }
+        return count
+    }
+
+    static func isSpace(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r")
             || byte == UInt8(ascii: "\n")
-    }
-
-    private static func isJSON(_ bytes: ArraySlice<UInt8>) -> Bool {
-        do throws(WireError) {
-            _ = try JSONValue(parsing: Array(bytes))
-            return true
-        } catch {
-            return false
-        }
     }
 }

@@ -16,8 +16,7 @@ struct EmissionBatch: Sendable {
 
     private func emit(_ request: EmitRequest, _ tag: RequestTag?) async -> EmissionReply {
         do throws(AgentEventsError) {
-            let context = try await runtime.context(user: request.user ?? principal.user, thread: request.thread)
-            let receipt = try await context.emit(request.drafts, key: request.key, host: .outside)
+            let receipt = try await EventIngest.emit(request, as: principal, in: runtime)
             return EmissionReply(
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))

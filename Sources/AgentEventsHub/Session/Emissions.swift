@@ -27,9 +27,7 @@ final class Emissions {
     /// Whether a request may be carried out.
     func check(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
         let principal = identity.principal
-        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
-            throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
-        }
+        try EventIngest.checkScope(of: principal, in: request.thread, of: request.user)
         guard received.isInTime else { throw .stopsEmissions(in: request.thread) }
     }
 

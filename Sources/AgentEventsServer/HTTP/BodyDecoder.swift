@@ -6,13 +6,17 @@ package import AgentEventsProtocol
 package final class BodyDecoder {
     private let coding: ContentCoding
     private let maximumByteCount: Int
+    private let announcedByteCount: Int?
     private let inflater: Inflater?
     private var receivedByteCount = 0
     private var bytes: [UInt8] = []
 
-    /// - Parameter maximumByteCount: how many bytes the body may have, as it is sent and decoded.
-    package init(_ coding: ContentCoding, maximumByteCount: Int) {
+    /// - Parameters:
+    ///   - maximumByteCount: how many bytes the body may have, as it is sent and decoded.
+    ///   - announcedByteCount: its size as it is sent; `nil` when it is not known.
+    package init(_ coding: ContentCoding, maximumByteCount: Int, announcedByteCount: Int? = nil) {
         self.coding = coding
+        self.announcedByteCount = announcedByteCount
         self.maximumByteCount = maximumByteCount
         switch coding {
         case .identity: inflater = nil
@@ -26,6 +30,7 @@ package final class BodyDecoder {
         receivedByteCount += part.count
         guard receivedByteCount <= maximumByteCount else { throw Self.tooLarge(maximumByteCount) }
         guard let inflater else {
+            reserve(bytes.count + part.count)
             bytes.append(contentsOf: part)
             return
         }
@@ -34,6 +39,12 @@ package final class BodyDecoder {
         } catch {
             throw failure(error)
         }
+    }
+
+    /// Doubles the room as the body grows, but never beyond what was announced: the last step would take twice the body.
+    private func reserve(_ byteCount: Int) {
+        guard let announcedByteCount, byteCount > bytes.capacity else { return }
+        bytes.reserveCapacity(max(byteCount, min(announcedByteCount, 2 * byteCount)))
     }
 
     /// - Returns: the decoded body.

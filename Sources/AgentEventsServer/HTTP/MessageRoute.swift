@@ -16,7 +16,7 @@ struct MessageRoute: Sendable {
         let thread = try request.thread(context)
         let key = try request.idempotencyKey()
         // Before the body is asked for.
-        if request.mayHaveLargeBody { try await intake.checkAccess(to: thread, for: principal) }
+        try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
         let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
         let answer = try await intake.take(message, key: key, in: thread, from: principal)
         var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]
