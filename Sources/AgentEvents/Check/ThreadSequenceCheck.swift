@@ -80,7 +80,7 @@ struct ThreadSequenceCheck {
         case .reject(let violation):
             faults.append(fault(violation, position, id))
         case .accept(let acceptance):
-            apply(acceptance)
+            apply(acceptance, of: draft)
             if case .agentStarted = payload, let run { starts[run] = Start(position: position, event: id) }
             if id != nil, let first = acceptance.closing.first {
                 // Where events are made these are logged before the end; a recording has them too.
@@ -136,10 +136,10 @@ struct ThreadSequenceCheck {
         return machine.check(draft, at: time, lookedUp: [run: met.contains(run)])
     }
 
-    private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance) {
-        if case .agentStarted = acceptance.payload, let run = acceptance.run { met.insert(run) }
+    private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance, of draft: EventDraft) {
+        if case .agentStarted = draft.payload, let run = draft.run { met.insert(run) }
         var journal = machine.journal
-        machine.apply(acceptance, &journal)
+        machine.apply(acceptance, of: draft, &journal)
         guard acceptance.endsRun else { return }
         // What has ended is known here.
         machine.didOffer(at: 0)

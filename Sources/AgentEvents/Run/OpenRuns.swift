@@ -25,11 +25,15 @@ struct OpenRuns: Sendable {
 
     func check(
         _ draft: EventDraft,
-        _ payload: EventPayload,
+        _ resolved: ThreadStateMachine.Resolved?,
         at place: Int,
         time: Timestamp
     ) -> RunStateMachine.CheckAction {
-        entries.span[place].machine.check(payload, half: draft.halves?.start, agent: draft.agent, at: time)
+        let half = draft.halves?.start
+        guard case .payload(let payload)? = resolved else {
+            return entries.span[place].machine.check(draft.payload, half: half, agent: draft.agent, at: time)
+        }
+        return entries.span[place].machine.check(payload, half: half, agent: draft.agent, at: time)
     }
 
     func host(at place: Int) -> RunHost { entries.span[place].host }
