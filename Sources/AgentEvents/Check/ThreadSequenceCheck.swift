@@ -130,7 +130,7 @@ struct ThreadSequenceCheck {
         }
     }
 
-    private func check(_ draft: EventDraft, at time: Timestamp) -> ThreadStateMachine.CheckAction {
+    private mutating func check(_ draft: EventDraft, at time: Timestamp) -> ThreadStateMachine.CheckAction {
         let action = machine.check(draft, at: time)
         guard case .lookUp(let run) = action else { return action }
         return machine.check(draft, at: time, lookedUp: [run: met.contains(run)])

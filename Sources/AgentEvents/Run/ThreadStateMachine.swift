@@ -47,14 +47,14 @@ package struct ThreadStateMachine: Sendable {
 
     // MARK: Checking
 
-    /// Decides on one event, and changes nothing.
+    /// Decides on one event, and changes nothing; why it is mutating, see ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
     ///   - draft: the event. Its agent is needed with `agent_started`, and else `nil` or the run's.
     ///   - host: who hosts the run that the event starts.
     ///   - time: the time that the event will carry; durations end there.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
-    package func check(
+    package mutating func check(
         _ draft: EventDraft,
         host: RunHost = .process,
         at time: Timestamp,
@@ -96,7 +96,7 @@ package struct ThreadStateMachine: Sendable {
         // What ended here is known here: the log may not have it yet.
         guard let isUsed = ended.contains(run) ? true : lookedUp[run] else { return .lookUp(run) }
         let payload = draft.payload
-        let machine = RunStateMachine(
+        var machine = RunStateMachine(
             run: run,
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount,

@@ -127,8 +127,9 @@ import Testing
         ] {
             var journal = machine.journal
             for draft in drafts {
+                let action = machine.check(draft, at: Timestamp(milliseconds: 2))
                 machine.apply(
-                    try #require(machine.check(draft, at: Timestamp(milliseconds: 2)).acceptance), of: draft, &journal)
+                    try #require(action.acceptance), of: draft, &journal)
             }
             #expect(machine != before)
             machine.rollBack(journal)
