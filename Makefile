@@ -40,6 +40,8 @@ test: .build/setup/checks
 	@$(step) lint swift format lint --strict --parallel --recursive $(swift_files)
 	@$(step) schemas $(python) Tests/Schemas/check_schemas.py
 	@$(step) 'schemas self-test' $(python) Tests/Schemas/check_schemas.py --self-test
+	@$(step) 'environment' $(python) Tests/Environment/check_environment.py
+	@$(step) 'environment self-test' $(python) Tests/Environment/check_environment.py --self-test
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests

@@ -55,6 +55,8 @@ let package = Package(
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
+        // Sequences, recordings and histories, checked after the fact; for the program, the test kit and the simulation.
+        .target(name: "AgentEventsChecks", dependencies: ["AgentEvents"], swiftSettings: settings),
         .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
         // A disk in memory that loses what a real one may lose.
         .target(
@@ -64,7 +66,7 @@ let package = Package(
         ),
         .target(
             name: "AgentEventsTesting",
-            dependencies: ["AgentEvents", "AgentEventsFiles"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles"],
             swiftSettings: settings
         ),
         .target(
@@ -113,7 +115,7 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -124,7 +126,8 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsServer",
+                "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -146,7 +149,9 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["AgentEvents", "AgentEventsServer", "AgentEventsTesting", "agent-events"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -186,12 +191,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsTestingTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
             exclude: ["Recordings"],
             swiftSettings: settings
         ),

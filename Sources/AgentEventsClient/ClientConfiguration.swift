@@ -1,3 +1,4 @@
+package import AgentEvents
 public import NIOCore
 internal import NIOPosix
 
@@ -23,9 +24,19 @@ public struct ClientConfiguration: Sendable {
     /// The event loops of the connections. Default: those of the process.
     public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     /// What pauses are measured with. Default: the continuous clock.
-    public var clock: any Clock<Duration> = ContinuousClock()
+    public var clock: any Clock<Duration>
     /// Numbers from 0 up to, not including, 1, for the jitter of the pauses.
-    public var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
+    public var random: @Sendable () -> Double
 
-    public init() {}
+    /// What everything else takes its time and chance from.
+    package var environment: Environment
+
+    public init() { self.init(environment: .system) }
+
+    /// A configuration with the clock and the random numbers of an environment.
+    package init(environment: Environment) {
+        self.environment = environment
+        clock = EnvironmentClock(environment)
+        random = environment.randomFraction
+    }
 }

@@ -1,6 +1,5 @@
 package import AgentEvents
 package import AgentEventsFiles
-import Foundation
 
 extension FileEventLog {
     /// What a commit survives once it is acknowledged.
@@ -41,20 +40,22 @@ extension FileEventLog {
         package var workers = Workers.threads
         /// Where the generation of each opening comes from.
         package var generations = GenerationSource.system
+        /// The time since an arbitrary moment.
+        package var monotonicNow = Environment.system.monotonicNow
         /// The wall clock.
-        package var now: @Sendable () -> Timestamp = {
-            Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
-        }
-
-        /// A clock that never goes back, by which reads are timed.
-        package var monotonicNow: @Sendable () -> Duration = {
-            let start = ContinuousClock.now
-            return { start.duration(to: .now) }
-        }()
+        package var now: @Sendable () -> Timestamp = Environment.system.wallClock.now
 
         /// - Parameter durability: what a commit survives once it is acknowledged.
         public init(durability: Durability = .process) {
             self.durability = durability
+        }
+
+        /// A configuration with the clocks and the random numbers of an environment.
+        package init(durability: Durability = .process, environment: Environment) {
+            self.durability = durability
+            generations = GenerationSource(in: environment)
+            monotonicNow = environment.monotonicNow
+            now = environment.wallClock.now
         }
     }
 }

@@ -74,9 +74,16 @@ public final class FileEventLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         let reader = LogReader(connection: try openConnection())
-        // One look-up tells that there is no such thread; all of its runs may be many.
+        // One look-up tells that there is no such thread.
         if try reader.isUnknown(thread) { return nil }
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
+    }
+
+    public func startedRuns(
+        among runs: Set<RunID>,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> Set<RunID> {
+        try LogReader(connection: try openConnection()).startedRuns(among: runs, in: thread)
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {

@@ -91,26 +91,13 @@ struct LogReader: Sendable {
         let record: ThreadRecord? = try connection.index.read { database in
             let stored = try LogDatabase.thread(thread, in: database)
             guard let user = view?.owner.user ?? stored?.owner.user, let head = view?.head ?? stored?.head,
-                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence }),
-                let number = view?.number ?? stored?.number
+                let oldest = [view?.oldest, stored?.oldest].compactMap({ $0 }).max(by: { $0.sequence < $1.sequence })
             else { return nil }
-            var runs: Set<RunID> = []
-            let note = { (marks: [RunMark]) in
-                for case .started(let run, let sequence, _) in marks where sequence >= oldest.sequence {
-                    runs.insert(run)
-                }
-            }
-            try LogDatabase.chunks(of: number, after: oldest.sequence - 1, in: database) { chunk in
-                note(chunk.marks)
-                return chunk.last.sequence < head.sequence
-            }
-            note(view?.marks ?? [])
             let open = view?.openRuns ?? stored?.openRuns ?? []
             return ThreadRecord(
                 user: user,
                 head: head,
                 oldest: oldest,
-                runs: runs,
                 openRuns: open.sorted { $0.sequence < $1.sequence }
             )
         }
@@ -125,6 +112,21 @@ struct LogReader: Sendable {
         record.oldest =
             page.events.first?.id ?? EventID(generation: record.head.generation, sequence: record.head.sequence + 1)
         return record
+    }
+
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) throws(EventLogError) -> Set<RunID> {
+        // The memory first, the file second: what leaves the one is in the other before.
+        let inMemory = connection.tail.withLock { $0.startedRuns(among: runs, in: thread) }
+        let found = inMemory?.runs ?? []
+        guard found.count < runs.count, inMemory?.isStored ?? true else { return found }
+        return try connection.index.read { database in
+            guard let row = try LogDatabase.row(of: thread, in: database) else { return found }
+            let oldest = max(row.oldest?.sequence ?? 0, inMemory?.oldest ?? 0)
+            let inFile = try runs.subtracting(found).filter {
+                try RunDatabase.hasStarted($0, in: row.number, from: oldest, in: database)
+            }
+            return found.union(inFile)
+        }
     }
 
     func recall(_ key: IdempotencyKey, in thread: ThreadID, now: Timestamp) throws(EventLogError) -> RecalledRequest? {

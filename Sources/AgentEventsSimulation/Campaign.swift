@@ -1,13 +1,25 @@
 /// World after world, from one seed.
 package struct Campaign: Sendable {
-    /// How long it goes on: until both are reached.
+    /// How long it runs: until both are reached.
     package struct Extent: Sendable {
         package var stepCount = 0
         package var duration = Duration.zero
+        /// Whether it goes on, for up to ``coverageFactor`` times as many steps, until everything that can happen has
+        /// happened. The rarest of it happens a few times in a million steps, and in some campaigns not once.
+        package var coversAll = false
 
-        package init(stepCount: Int = 0, duration: Duration = .zero) {
+        static let coverageFactor = 10
+
+        package init(stepCount: Int = 0, duration: Duration = .zero, coversAll: Bool = false) {
             self.stepCount = stepCount
             self.duration = duration
+            self.coversAll = coversAll
+        }
+
+        func isReached(by summary: Summary) -> Bool {
+            guard summary.stepCount >= stepCount, summary.duration >= duration else { return false }
+            guard coversAll, !summary.counts.missing.isEmpty else { return true }
+            return summary.stepCount >= stepCount * Self.coverageFactor
         }
     }
 
@@ -56,7 +68,7 @@ package struct Campaign: Sendable {
                 summary.failure = outcome
                 return summary
             }
-        } while summary.stepCount < extent.stepCount || summary.duration < extent.duration
+        } while !extent.isReached(by: summary)
         return summary
     }
 }

@@ -12,8 +12,9 @@ import Testing
         _ = try await log.open()
         try log.openConnection().index.write("taking back") { database in
             for sql in [
-                "ALTER TABLE keyed DROP COLUMN digest",
-                "DELETE FROM grdb_migrations WHERE identifier = 'digests of keys, blocks AEB3'",
+                "ALTER TABLE keyed DROP COLUMN digest", "DROP TABLE run",
+                "DELETE FROM grdb_migrations "
+                    + "WHERE identifier IN ('digests of keys, blocks AEB3', 'runs by their ids')",
             ] { try RawStatement(sql, in: database).run() }
             try LogDatabase.setMeta("generation", to: 2, in: database)
         }
@@ -103,6 +104,37 @@ import Testing
             #expect(try await recovered.recall("k_2", in: "t_1")?.digest == nil)
             #expect(try await recovered.recall("k_5", in: "t_1")?.digest != nil)
             try await recovered.close()
+        }
+    }
+
+    /// An index that has no runs by their ids is given them when it is opened.
+    @Test func runsOfAnIndexWithoutThemAreFound() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/log"
+            let log = FileEventLog(path: path, configuration: FileEventLogTests.cramped)
+            let generation = try await log.open().generation
+            let owner = ThreadOwner(thread: "t_1", user: "u_1")
+            var runs: Set<RunID> = []
+            for sequence in 1...200 as ClosedRange<UInt64> {
+                let run = RunID(stringLiteral: "r_\((sequence + 1) / 2)")
+                runs.insert(run)
+                let entry = LogEntry(
+                    owner: owner, id: EventID(generation: generation, sequence: sequence),
+                    type: sequence % 2 == 1 ? .agentStarted : .agentCompleted, run: run, bytes: [1])
+                try await log.append(LogCommit(entries: [entry], time: Timestamp(milliseconds: 0)))
+            }
+            try await log.close()
+            _ = try await log.open()
+            try log.openConnection().index.write("taking back") { database in
+                for sql in [
+                    "DROP TABLE run", "DELETE FROM grdb_migrations WHERE identifier = 'runs by their ids'",
+                ] { try RawStatement(sql, in: database).run() }
+            }
+            try await log.close()
+            _ = try await log.open()
+            #expect(try await log.startedRuns(among: runs.union(["r_0", "r_101"]), in: "t_1") == runs)
+            #expect(try await log.startedRuns(among: runs, in: "t_2").isEmpty)
+            try await log.close()
         }
     }
 

@@ -57,4 +57,22 @@ import Testing
         let shrinking = Shrinking(Simulation.run(seed: 1, stepCount: 500), bug: nil)
         #expect(shrinking?.schedule == nil)
     }
+
+    /// What is rare may not happen in the first million steps: a campaign that is to see everything runs on, but not for ever.
+    @Test func aCampaignThatCoversAllRunsOnUntilEverythingHappened() {
+        let extent = Campaign.Extent(stepCount: 100, coversAll: true)
+        var summary = Campaign.Summary()
+        for occurrence in Occurrence.allCases.dropLast() { summary.counts[occurrence] += 1 }
+        #expect(!extent.isReached(by: summary))
+        summary.stepCount = 999
+        #expect(!extent.isReached(by: summary))
+        #expect(Campaign.Extent(stepCount: 100).isReached(by: summary))
+        summary.stepCount = 1000
+        #expect(extent.isReached(by: summary))
+        summary.stepCount = 100
+        summary.counts[Occurrence.allCases[Occurrence.allCases.count - 1]] += 1
+        #expect(extent.isReached(by: summary))
+        summary.stepCount = 99
+        #expect(!extent.isReached(by: summary))
+    }
 }

@@ -5,7 +5,7 @@ import re
 import asyncapi
 import goldens
 
-SWIFT = "Sources/AgentEvents/Event/EventType.swift"
+SWIFT = "Sources/AgentEvents/Events/EventType.swift"
 _MARKED = re.compile(r"<!-- event types -->(.*?)<!-- /event types -->", re.DOTALL)
 
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Tells everyone downstream of each commit. It has no queue: who was told reads the log from its own cursor, or takes
+/// Tells everyone downstream of each commit. It has no queue: an observer reads the log from its own cursor, or takes
 /// the commit's bytes as they are.
 package final class CommitHub: Sendable {
     private let observers = Mutex<[any CommitObserver]>([])
@@ -23,4 +23,20 @@ package final class CommitHub: Sendable {
     func publishFailure(_ error: EventLogError) {
         for observer in observers.withLock({ $0 }) { observer.didFail(error) }
     }
+}
+
+/// Is told of every commit, in order, by the task that writes the log.
+package protocol CommitObserver: AnyObject, Sendable {
+    /// Events were committed. Called after they are durable and before the tasks that wait for them continue; never
+    /// concurrently with itself. It must not block: it hands the commit over, or wakes a task.
+    ///
+    /// - Parameter position: everything accepted up to there is committed; see ``EmitReceipt``.
+    func didCommit(_ commit: LogCommit, upTo position: UInt64)
+
+    /// The log failed; nothing more will be committed. Called at most once.
+    func didFail(_ error: EventLogError)
+}
+
+extension CommitObserver {
+    package func didFail(_ error: EventLogError) {}
 }

@@ -59,7 +59,7 @@ final class ThreadWatchers: CommitObserver {
         let signals = state.withLock { state in
             state.isFinished = true
             defer { state.watchers = [:] }
-            return state.watchers.values.flatMap { $0 }.compactMap(\.signal)
+            return state.watchers.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap(\.value).compactMap(\.signal)
         }
         for signal in signals { signal.finish() }
     }

@@ -1,6 +1,6 @@
 /// The members of a JSON object, in the order in which they were written. No key occurs twice.
 ///
-/// Two objects are equal when they have equal members, in whatever order. Keys are told apart by their UTF-8 bytes, so
+/// Two objects are equal when they have equal members, in any order. Keys are told apart by their UTF-8 bytes, so
 /// two spellings of "é" are two keys.
 public struct JSONObject: Sendable, ExpressibleByDictionaryLiteral, RandomAccessCollection {
     public typealias Element = (key: String, value: JSONValue)
@@ -68,5 +68,38 @@ extension JSONObject: Hashable {
             sum = sum &+ memberHasher.finalize()
         }
         hasher.combine(sum)
+    }
+}
+
+/// Tells whether a key of an object is new, in constant time for a key, byte for byte.
+struct KeyFilter {
+    /// One bit for each key seen, at a place taken from its length and ends: mostly enough to know that a key is new.
+    private var bits: UInt64 = 0
+    /// All keys, once there are many.
+    private var keys: Set<ExactString> = []
+
+    private static var many: Int { 16 }
+
+    /// - Parameter members: the members before the key; they are all that was inserted so far.
+    /// - Returns: `false` when one of them has the key.
+    mutating func insert(_ key: String, after members: [JSONObject.Element]) -> Bool {
+        if members.count >= Self.many {
+            if keys.isEmpty { keys = Set(members.map { ExactString($0.key) }) }
+            return keys.insert(ExactString(key)).inserted
+        }
+        let bit = Self.bit(key)
+        defer { bits |= bit }
+        guard bits & bit != 0 else { return true }
+        for member in members where ExactString.areEqual(member.key, key) { return false }
+        return true
+    }
+
+    private static func bit(_ key: String) -> UInt64 {
+        var key = key
+        return key.withUTF8 { bytes in
+            guard !bytes.isEmpty else { return 1 }
+            let mix = Int(bytes[0]) &* 31 &+ Int(bytes[bytes.count - 1]) &* 7 &+ bytes.count
+            return 1 &<< UInt64(truncatingIfNeeded: mix)
+        }
     }
 }

@@ -184,7 +184,7 @@ struct JSONParser {
             position = scan.position
             return value
         } catch {
-            // What is wrong in the encoding comes first: it is why the rest looks wrong.
+            // A fault in the encoding comes first: it is why the rest looks wrong.
             if let fault = StringScan.firstMalformed(base, from: start, to: error.offset ?? end) {
                 throw malformed(from: fault, to: end)
             }

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -125,4 +127,129 @@ extension JSONValue: Codable {
         if let double = try? container.decode(Double.self), let number = JSONNumber(double) { return .number(number) }
         return .string(try container.decode(String.self))
     }
+}
+
+extension JSONValue {
+    /// Any value as JSON. A value that is JSON already, or a plain string, number or truth value, is taken as it is;
+    /// any other goes through `Encodable`.
+    ///
+    /// - Throws: what the value's `encode(to:)` throws, or an error for a number that is not finite.
+    package init(converting value: any Encodable) throws {
+        switch value {
+        case let json as JSONValue: self = json
+        case let string as String: self = .string(string)
+        case let bool as Bool: self = .bool(bool)
+        case let integer as Int: self = .integer(integer)
+        default: self = try JSONValue(encoding: value)
+        }
+    }
+}
+
+/// The way of JSON values past Foundation, whose coders cannot hold every number and string of JSON: a value inside of
+/// what is converted goes by its coding path, and Foundation sees a null in its place.
+private final class ExactValues: Sendable {
+    /// Where a coder's `userInfo` has the values.
+    static var key: CodingUserInfoKey {
+        guard let key = CodingUserInfoKey(rawValue: "agent_events.exact_values") else {
+            preconditionFailure("any text is a key")
+        }
+        return key
+    }
+
+    private let root: JSONValue?
+    private let kept = Mutex(KeptValues())
+
+    /// - Parameter root: the value that is decoded; `nil` for encoding.
+    init(root: JSONValue? = nil) { self.root = root }
+
+    /// Keeps a value that is encoded at a path.
+    func keep(_ value: JSONValue, at path: [any CodingKey]) { kept.withLock { $0.keep(value, at: path) } }
+
+    /// The result of Foundation with each kept value in its place; `nil` when one has no place in it.
+    func restore(in value: JSONValue) -> JSONValue? {
+        let kept = kept.withLock { $0 }
+        var placed = 0
+        let restored = kept.restore(in: value, placed: &placed)
+        return placed == kept.count ? restored : nil
+    }
+
+    /// The value at a path from the root; `nil` when the path does not lead to one.
+    func value(at path: [any CodingKey]) -> JSONValue? {
+        var value = root
+        for key in path {
+            switch value {
+            case .object(let object): value = object[key.stringValue]
+            case .array(let array): value = key.intValue.flatMap { array.indices.contains($0) ? array[$0] : nil }
+            case .null, .bool, .number, .string, .unpairedString, nil: return nil
+            }
+        }
+        return value
+    }
+}
+
+/// JSON values by their coding paths, as a tree.
+///
+/// A step of a path has a name and maybe a number; which of them counts is known only when what it leads into is seen to
+/// be an object or an array.
+private struct KeptValues {
+    private struct Node {
+        var value: JSONValue?
+        var byName: [ExactString: Int] = [:]
+        var byNumber: [Int: Int] = [:]
+    }
+
+    private var nodes = [Node()]
+
+    /// The number of values.
+    var count: Int { nodes.count { $0.value != nil } }
+
+    mutating func keep(_ value: JSONValue, at path: [any CodingKey]) {
+        var index = 0
+        for key in path {
+            let name = ExactString(key.stringValue)
+            if let next = nodes[index].byName[name] {
+                index = next
+                continue
+            }
+            nodes.append(Node())
+            nodes[index].byName[name] = nodes.count - 1
+            if let number = key.intValue { nodes[index].byNumber[number] = nodes.count - 1 }
+            index = nodes.count - 1
+        }
+        nodes[index].value = value
+    }
+
+    /// - Parameter placed: the number of kept values that have found their place.
+    func restore(in value: JSONValue, placed: inout Int) -> JSONValue { restore(in: value, node: 0, placed: &placed) }
+
+    private func restore(in value: JSONValue, node: Int, placed: inout Int) -> JSONValue {
+        if let exact = nodes[node].value {
+            placed += 1
+            return exact
+        }
+        switch value {
+        case .array(var elements):
+            for (number, next) in nodes[node].byNumber where elements.indices.contains(number) {
+                elements[number] = restore(in: elements[number], node: next, placed: &placed)
+            }
+            return .array(elements)
+        case .object(let object):
+            let members = object.map { key, value in
+                let next = nodes[node].byName[ExactString(key)]
+                return (key, next.map { restore(in: value, node: $0, placed: &placed) } ?? value)
+            }
+            return .object(JSONObject(uniqueMembers: members))
+        case .null, .bool, .number, .string, .unpairedString:
+            return value
+        }
+    }
+}
+
+/// The key of any member of an object, for `Codable`.
+private struct MemberKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { self.init(stringValue: String(intValue)) }
 }

@@ -1,6 +1,6 @@
-/// Writes JSON into a byte array. What is written is taken as it comes: commas and colons are the caller's business.
+/// Writes JSON into a byte array. It does not check the order: commas and colons are up to the caller.
 package struct JSONWriter: Sendable {
-    /// What has been written.
+    /// The bytes written so far.
     package private(set) var bytes: [UInt8] = []
 
     /// - Parameter capacity: how many bytes to reserve; more than that is fine, only slower.
@@ -49,7 +49,7 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// How many bytes the inside of a string takes.
+    /// The number of bytes that the inside of a string takes.
     static func escapedByteCount(of text: String) -> Int {
         var text = text
         return text.withUTF8 { buffer in
@@ -167,6 +167,34 @@ package struct JSONWriter: Sendable {
         for shift in [12, 8, 4, 0] as [UInt16] {
             let digit = UInt8(truncatingIfNeeded: unit >> shift & 0xF)
             bytes.append(digit < 10 ? ASCII.zero + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// Appends a JSON value in the one form that all equal values have: compact, the members of objects in the order of
+    /// the UTF-8 bytes of their keys.
+    mutating func canonical(_ value: JSONValue) {
+        switch value {
+        case .null, .bool, .number, .string, .unpairedString:
+            self.value(value)
+        case .array(let elements):
+            byte(ASCII.openBracket)
+            for (index, element) in elements.enumerated() {
+                if index > 0 { byte(ASCII.comma) }
+                canonical(element)
+            }
+            byte(ASCII.closeBracket)
+        case .object(let object):
+            byte(ASCII.openBrace)
+            let members = object.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            for (index, member) in members.enumerated() {
+                if index > 0 { byte(ASCII.comma) }
+                string(member.key)
+                byte(ASCII.colon)
+                canonical(member.value)
+            }
+            byte(ASCII.closeBrace)
         }
     }
 }

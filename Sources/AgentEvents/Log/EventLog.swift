@@ -35,6 +35,17 @@ public protocol EventLog: Sendable {
     /// - Returns: `nil` when the thread has no event.
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord?
 
+    /// Which of some runs have started in a thread, as far as the events with which they did can be read.
+    ///
+    /// A context asks before it accepts the start of a run whose id it was given, and before it refuses an event of a run
+    /// that is not open: it carries the ids of no runs but the open ones. What it costs does not grow with the runs that the
+    /// thread had, or only with their logarithm.
+    ///
+    /// - Parameter runs: a few; those that one request names.
+    /// - Returns: those of them that have started, whether they have ended or not. A run whose start was trimmed is not
+    ///   among them; its id may be used again.
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID>
+
     /// The request with an idempotency key that was logged in a thread in the last 24 hours: the ids of its events, and
     /// the digest that came with the key, if one did.
     ///

@@ -21,8 +21,13 @@ public struct GenerationSource: Sendable {
         self.random = random
     }
 
+    /// The time and the random numbers of an environment.
+    package init(in environment: Environment) {
+        self.init(clock: environment.wallClock, random: environment.randomNumber)
+    }
+
     /// The time of the operating system, and its random numbers.
-    public static let system = GenerationSource { UInt64.random(in: .min ... .max) }
+    public static let system = GenerationSource(in: .system)
 
     /// The generation of an opening.
     ///

@@ -4,7 +4,7 @@ import Synchronization
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
 ///
 /// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one writer,
-/// ``run(log:clock:committed:)``.
+/// ``run(log:environment:committed:)``.
 package final class GroupCommit: Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
     private let machine: Mutex<GroupCommitStateMachine<Waiter>>
@@ -80,7 +80,7 @@ package final class GroupCommit: Sendable {
     /// Why offers are refused, from now on; `nil` while they are taken.
     var refusal: EventLogError? { machine.withLock { $0.refusal } }
 
-    /// No further offers; ``run(log:clock:committed:)`` commits what is pending and returns.
+    /// No further offers; ``run(log:environment:committed:)`` commits what is pending and returns.
     func close() {
         for waiter in machine.withLock({ $0.close() }) { waiter.resume() }
     }
@@ -90,7 +90,7 @@ package final class GroupCommit: Sendable {
     /// - Parameter committed: called after each commit and before those who wait for it go on.
     func run(
         log: any EventLog,
-        clock: WallClock,
+        environment: Environment,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
         var gathering = CommitGathering()
@@ -107,15 +107,15 @@ package final class GroupCommit: Sendable {
                     if !suspended { continuation.resume() }
                 }
             case .commit(let entries, let keys, let position):
-                let commit = LogCommit(entries: entries, keys: keys, time: clock.now())
-                let start = ContinuousClock.now
+                let commit = LogCommit(entries: entries, keys: keys, time: environment.wallClock.now())
+                let start = environment.monotonicNow()
                 do throws(EventLogError) {
                     try await log.append(commit)
                 } catch {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
-                gathering.committed(entries.count, in: start.duration(to: .now))
+                gathering.committed(entries.count, in: environment.monotonicNow() - start)
                 committed(commit, position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {

@@ -39,7 +39,7 @@ public final class InMemoryEventLog: EventLog {
             state.generation = generations.next(after: state.generation)
             return LogOpening(
                 generation: state.generation,
-                threadsWithOpenRuns: state.events.threads.filter { !$0.value.openRuns.isEmpty }.map(\.key),
+                threadsWithOpenRuns: state.events.threadsWithOpenRuns,
                 endOffset: state.events.endOffset
             )
         }
@@ -74,6 +74,13 @@ public final class InMemoryEventLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         state.withLock { $0.events.threads[thread]?.record }
+    }
+
+    public func startedRuns(
+        among runs: Set<RunID>,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> Set<RunID> {
+        state.withLock { state in runs.filter { state.events.threads[thread]?.hasStarted($0) ?? false } }
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {

@@ -36,6 +36,9 @@ struct InMemoryEvents: Sendable {
     /// What the next step goes on with; `nil` between two sweeps.
     private var sweep: Sweep?
 
+    /// In the order of their first events.
+    var threadsWithOpenRuns: [ThreadID] { threadOrder.filter { threads[$0]?.openRuns.isEmpty == false } }
+
     mutating func append(_ commit: LogCommit) throws(EventLogError) {
         try checkOrder(of: commit)
         for entry in commit.entries {
@@ -115,13 +118,7 @@ struct InMemoryEvents: Sendable {
 
     /// Where in the order the first event at or behind an offset is.
     private func index(ofOffset offset: UInt64) -> Int {
-        var low = 0
-        var high = order.count
-        while low < high {
-            let middle = (low + high) / 2
-            if order[middle].offset < offset { low = middle + 1 } else { high = middle }
-        }
-        return low
+        order.partitioningIndex { $0.offset >= offset }
     }
 
     // MARK: Retention
@@ -135,7 +132,8 @@ struct InMemoryEvents: Sendable {
         if sweep.isThroughEvents { noteLongThreads(query, &sweep, &due, &budget) }
         let isLast = sweep.isThroughEvents && sweep.thread == threadOrder.count
         self.sweep = isLast ? nil : sweep
-        let trims = due.compactMap { id, sequence -> ThreadTrim? in
+        // The order of a dictionary differs from one to the next, and who sweeps meets the threads in this one.
+        let trims = due.sorted { $0.key.rawValue < $1.key.rawValue }.compactMap { id, sequence -> ThreadTrim? in
             guard let thread = threads[id] else { return nil }
             let firstKept = thread.firstKept(ofTrimTo: sequence)
             return firstKept > thread.oldestSequence ? ThreadTrim(thread: id, firstKept: firstKept) : nil

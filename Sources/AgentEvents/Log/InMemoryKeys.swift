@@ -17,9 +17,8 @@ struct InMemoryKeys: Sendable {
     private static let gapByteCount = 16
 
     private var known: [Name: Known] = [:]
-    /// In the order in which they came; those before ``start`` are forgotten.
-    private var order: [(name: Name, time: Timestamp, byteCount: Int)] = []
-    private var start = 0
+    /// In the order in which they came.
+    private var order = Deque<(name: Name, time: Timestamp, byteCount: Int)>()
 
     /// How many bytes are taken for keys, about.
     private(set) var byteCount = 0
@@ -53,24 +52,22 @@ struct InMemoryKeys: Sendable {
 
     /// Forgets keys that do not count any more.
     mutating func forget(at now: Timestamp) {
-        while start < order.count, !Self.counts(order[start].time, at: now) {
-            let (name, time, byteCount) = order[start]
+        while let (name, time, byteCount) = order.first, !Self.isUnexpired(time, at: now) {
+            _ = order.popFirst()
             // It may have been used again since.
             if known[name]?.time == time { known[name] = nil }
             self.byteCount -= byteCount
-            start += 1
         }
-        guard start * 2 > order.count else { return }
-        order.removeFirst(start)
-        start = 0
     }
 
     func request(with key: IdempotencyKey, in thread: ThreadID, at now: Timestamp) -> RecalledRequest? {
-        guard let known = known[Name(thread: thread, key: key)], Self.counts(known.time, at: now) else { return nil }
+        guard let known = known[Name(thread: thread, key: key)], Self.isUnexpired(known.time, at: now) else {
+            return nil
+        }
         return RecalledRequest(ids: known.ids.ids, digest: known.digest)
     }
 
-    private static func counts(_ time: Timestamp, at now: Timestamp) -> Bool {
+    private static func isUnexpired(_ time: Timestamp, at now: Timestamp) -> Bool {
         time.milliseconds > now.milliseconds - lifetimeMilliseconds
     }
 }

@@ -6,7 +6,7 @@ struct InMemoryThread: Sendable {
     /// The last event, also when it was trimmed; `nil` before the first.
     private(set) var head: EventID?
     /// The runs that start in the events kept, with the sequence of their first event.
-    private(set) var runs: [RunID: UInt64] = [:]
+    private var runs: [RunID: UInt64] = [:]
     /// The runs without an end, in the order of their first events.
     private(set) var openRuns: [OpenRun] = []
 
@@ -21,10 +21,12 @@ struct InMemoryThread: Sendable {
             user: user,
             head: head,
             oldest: events.first?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
-            runs: Set(runs.keys),
             openRuns: openRuns
         )
     }
+
+    /// Whether a run starts in the events kept.
+    func hasStarted(_ run: RunID) -> Bool { runs[run] != nil }
 
     /// The events behind a sequence.
     func events(after: UInt64) -> ArraySlice<StoredEvent> {

@@ -7,16 +7,13 @@ public struct ThreadRecord: Hashable, Sendable {
     /// The oldest event that can still be read. When all were trimmed (``RetentionPolicy``), its sequence is one behind
     /// that of ``head``, and no event has this id (yet).
     public var oldest: EventID
-    /// Every run that starts in the events that can be read; an id is not used twice among them.
-    public var runs: Set<RunID>
     /// The runs without an end, in the order of their first events.
     public var openRuns: [OpenRun]
 
-    public init(user: UserID, head: EventID, oldest: EventID, runs: Set<RunID>, openRuns: [OpenRun]) {
+    public init(user: UserID, head: EventID, oldest: EventID, openRuns: [OpenRun]) {
         self.user = user
         self.head = head
         self.oldest = oldest
-        self.runs = runs
         self.openRuns = openRuns
     }
 

@@ -1,4 +1,4 @@
-/// What a log keeps. A runtime trims its log by it in the background; without limits, everything is kept.
+/// The limits on what a log keeps. A runtime trims its log by it in the background; without limits, everything is kept.
 ///
 /// Trimming takes the oldest events of a thread away, and never:
 /// - an event of a run that has not ended, or one that follows its start in the thread;
@@ -11,7 +11,7 @@
 public struct RetentionPolicy: Hashable, Sendable {
     /// Events older than this are trimmed; above zero. `nil`: age does not count. Default: `nil`.
     public var maximumAge: Duration?
-    /// So many of a thread's newest events are kept; at least 1. `nil`: their number does not count. Default: `nil`.
+    /// The number of a thread's newest events that are kept; at least 1. `nil`: their number does not count. Default: `nil`.
     public var maximumEventsPerThread: Int?
     /// When the events of all threads take more bytes in the log, the oldest are trimmed; above zero. `nil`: size does not
     /// count. Default: `nil`.

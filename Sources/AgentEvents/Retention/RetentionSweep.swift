@@ -11,7 +11,7 @@ final class RetentionSweep: Sendable {
     private let wallClock: WallClock
     private let state = Mutex(RetentionState())
 
-    /// How a sweep went that was not broken off.
+    /// The outcome of a sweep that no error ended.
     private struct Outcome {
         /// Whether everything was gone through; not when the task was cancelled.
         var isWhole = false
@@ -158,4 +158,19 @@ final class RetentionSweep: Sendable {
         }
         return ThreadSnapshot(state)
     }
+}
+
+/// Counts of the trimming of a runtime's log, and its last error.
+public struct RetentionState: Sendable {
+    /// The number of times that everything due has been gone through.
+    public var sweepCount = 0
+    /// The number of trims of a thread.
+    public var trimCount = 0
+    /// The number of trims of a thread without its state: the state exceeded the limit of what is stored, that of events
+    /// trimmed before is not known, or an event could not be read, which ``failure`` tells then.
+    public var droppedSnapshotCount = 0
+    /// The error of the last sweep; `nil` when there was none. A sweep that could not continue is tried again.
+    public var failure: (any Error)?
+
+    public init() {}
 }

@@ -18,6 +18,8 @@ public final class AgentRuntime: Sendable {
     public let log: any EventLog
     /// How the runtime works.
     public let configuration: RuntimeConfiguration
+    /// Where everything in this package that works for the runtime takes its time, chance and threads from.
+    package let environment: Environment
     /// Tells observers in this package of each commit.
     package let hub = CommitHub()
 
@@ -41,6 +43,9 @@ public final class AgentRuntime: Sendable {
     ) {
         self.log = log
         self.configuration = configuration
+        var environment = configuration.environment
+        environment.wallClock = configuration.clock
+        self.environment = environment
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
         retention = Mutex(nil)
@@ -104,15 +109,15 @@ public final class AgentRuntime: Sendable {
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
-            deadlines: deadlines)
+            environment: environment, deadlines: deadlines)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
-                    group.addTask(executorPreference: globalConcurrentExecutor) {
+                    group.addTask(executorPreference: environment.backgroundExecutor) {
                         await pump.run(opening)
                     }
                 }
-                group.addTask(executorPreference: globalConcurrentExecutor) {
+                group.addTask(executorPreference: environment.backgroundExecutor) {
                     guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
@@ -121,7 +126,7 @@ public final class AgentRuntime: Sendable {
                     }
                 }
                 if let sweep {
-                    group.addTask(executorPreference: globalConcurrentExecutor) { await sweep.run() }
+                    group.addTask(executorPreference: environment.backgroundExecutor) { await sweep.run() }
                 }
                 // Here, on the log's own executor: no hop between two commits.
                 try await write()
@@ -138,7 +143,7 @@ public final class AgentRuntime: Sendable {
     private func write() async throws(AgentEventsError) {
         defer { for pump in pumps { pump.finish() } }
         do throws(EventLogError) {
-            try await commit.run(log: log, clock: configuration.clock, committed: hub.publish)
+            try await commit.run(log: log, environment: environment, committed: hub.publish)
         } catch {
             hub.publishFailure(error)
             throw AgentEventsError(error)
@@ -163,24 +168,46 @@ public final class AgentRuntime: Sendable {
         }
     }
 
+    /// This many threads are read at a time when lost runs are closed.
+    private static let repairedThreadCount = 8
+
     /// Runs that the last process hosted, and that were open when it died, are ended as `agent_failed`, code `run.lost`
     /// (I7). Those hosted outside go on; that nothing came for one of them is looked at once events are taken.
     private func closeLostRuns(
         in threads: [ThreadID],
         _ services: RuntimeServices
     ) async throws(AgentEventsError) {
-        for thread in threads {
-            let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-            guard let record else { continue }
-            let lost = record.openRuns.filter { $0.host == .process }
-            guard !lost.isEmpty else {
-                deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
-                continue
+        var rest = threads[...]
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for thread in rest.prefix(Self.repairedThreadCount) {
+                    group.addTask { try await self.closeLostRuns(in: thread, services) }
+                }
+                rest = rest.dropFirst(Self.repairedThreadCount)
+                while try await group.next() != nil {
+                    guard let thread = rest.popFirst() else { continue }
+                    group.addTask { try await self.closeLostRuns(in: thread, services) }
+                }
             }
-            let context = try await context(user: record.user, thread: thread, services)
-            // In the order of their starts: a child that ended with its parent is not open any longer.
-            for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
+        } catch {
+            guard let error = error as? AgentEventsError else { preconditionFailure("the tasks throw no other error") }
+            throw error
         }
+    }
+
+    private func closeLostRuns(in thread: ThreadID, _ services: RuntimeServices) async throws(AgentEventsError) {
+        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        guard let record else { return }
+        let lost = record.openRuns.filter { $0.host == .process }
+        guard !lost.isEmpty else {
+            deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
+            return
+        }
+        let context = try await context(user: record.user, thread: thread, services)
+        // In the order of their starts: a child that ended with its parent is not open any longer.
+        for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
+        // However many threads there are, no more than the buffer of the log holds waits for it.
+        await commit.waitForCapacity()
     }
 
     /// Ends what is overdue in threads in which nothing else happens.
@@ -193,8 +220,9 @@ public final class AgentRuntime: Sendable {
     private func giveBackIdleContexts() async {
         while !Task.isCancelled {
             // Cancelled at the end of the runtime; then there is nothing left to give back.
-            try? await Task.sleep(for: .seconds(configuration.idleContextSeconds))
-            registry.withLock { $0.rotate() }
+            try? await environment.sleep(.seconds(configuration.idleContextSeconds))
+            let committed = commit.committedPosition
+            registry.withLock { $0.rotate(committed: committed) }
         }
     }
 
@@ -213,7 +241,7 @@ public final class AgentRuntime: Sendable {
         if let running = try lifecycle.services() {
             services = running
         } else {
-            services = try await lifecycle.services(within: configuration.startSeconds)
+            services = try await lifecycle.services(within: configuration.startSeconds, sleep: environment.sleep)
         }
         return try await context(user: user, thread: thread, services)
     }
@@ -234,15 +262,16 @@ public final class AgentRuntime: Sendable {
                     if case .wait = action { return }
                     continuation.resume()
                 }
-            case .open:
+            case .open(let position):
                 let context: ExecutionContext
                 do throws(AgentEventsError) {
-                    context = try await open(user: user, thread: thread, services)
+                    context = try await open(user: user, thread: thread, after: position, services)
                 } catch {
                     for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
                     throw error
                 }
-                for waiter in registry.withLock({ $0.didOpen(context) }) { waiter.resume() }
+                let committed = commit.committedPosition
+                for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
                 return context
             }
         }
@@ -251,21 +280,18 @@ public final class AgentRuntime: Sendable {
     private func open(
         user: UserID,
         thread: ThreadID,
+        after position: UInt64,
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> ExecutionContext {
-        // The last context of the thread may have been given back with events still on their way into the log.
-        try await waitForCommit(at: commit.offeredPosition)
+        try await waitForCommit(at: position)
         let owner = ThreadOwner(thread: thread, user: user)
         let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else {
-            let rebuilt = RebuiltThread(configuration)
-            return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
-        }
+        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
         guard record.user == user else { throw Self.forbidden(thread) }
-        let rebuilt = try await thrownByLog { () async throws(EventLogError) in
-            try await RebuiltThread(record, of: thread, log: log, configuration)
+        let head = try await thrownByLog { () async throws(EventLogError) in
+            try await ThreadHead(record, owner, services)
         }
-        return ExecutionContext(owner: owner, services: services, rebuilt: rebuilt)
+        return ExecutionContext(head: head, services: services)
     }
 
     private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
@@ -309,7 +335,7 @@ public final class AgentRuntime: Sendable {
     }
 
     private func start(of silence: Int64) -> Timestamp {
-        Timestamp(milliseconds: configuration.clock.now().milliseconds - silence)
+        Timestamp(milliseconds: environment.wallClock.now().milliseconds - silence)
     }
 
     // MARK: Reading

@@ -1,8 +1,26 @@
+import Synchronization
+
+/// The position of the last event that a context has offered. It outlives the context: whoever opens the thread next reads
+/// the log, and waits until that event is in it.
+final class OfferedPosition: Sendable {
+    private let position = Atomic<UInt64>(0)
+
+    func didOffer(upTo position: UInt64) { self.position.store(position, ordering: .releasing) }
+
+    /// Not behind the last event of a context that was found to be gone. Its store came before the release that ended the
+    /// context; that was seen by a look at a weak reference, which need not order what is read after it: the fence does.
+    var latest: UInt64 {
+        atomicMemoryFence(ordering: .acquiring)
+        return position.load(ordering: .acquiring)
+    }
+}
+
 /// Which contexts are in memory. At most one lives for each thread: whoever holds it keeps it, and the registry itself
 /// keeps those used lately, in two generations, so that giving one back costs nothing per use.
 struct ContextRegistry<Waiter> {
     private struct Entry {
         weak var context: ExecutionContext?
+        let offered: OfferedPosition
     }
 
     private var known: [ThreadID: Entry] = [:]
@@ -10,13 +28,16 @@ struct ContextRegistry<Waiter> {
     private var old: [ThreadID: ExecutionContext] = [:]
     private var opening: [ThreadID: [Waiter]] = [:]
     private let maximumIdleContexts: Int
+    /// From this many entries on, those that are of no use any longer are looked for.
+    private var sweptCount = 1024
 
     init(maximumIdleContexts: Int) { self.maximumIdleContexts = maximumIdleContexts }
 
     enum FindAction {
         case found(ExecutionContext)
-        /// The caller opens the context and then says so.
-        case open
+        /// The caller waits until everything up to this position is committed, opens the context and then says so. Events
+        /// of a context that was given back may still be on their way into the log; those of other threads do not matter.
+        case open(after: UInt64)
         /// Somebody else is opening it; wait, then ask again.
         case wait
     }
@@ -33,12 +54,18 @@ struct ContextRegistry<Waiter> {
             return .wait
         }
         if waiter == nil { opening[thread] = [] }
-        return .open
+        return .open(after: known[thread]?.offered.latest ?? 0)
     }
 
+    /// - Parameter committed: everything up to there is committed.
     /// - Returns: those who waited for it.
-    mutating func didOpen(_ context: ExecutionContext) -> [Waiter] {
-        known[context.thread] = Entry(context: context)
+    mutating func didOpen(_ context: ExecutionContext, committed: UInt64) -> [Waiter] {
+        known[context.thread] = Entry(context: context, offered: context.offeredPosition)
+        if known.count >= sweptCount {
+            forgetGone(committed: committed)
+            // Amortized: as many are opened between two sweeps as a sweep looks at.
+            sweptCount = max(1024, 2 * known.count)
+        }
         use(context)
         return opening.removeValue(forKey: context.thread) ?? []
     }
@@ -53,18 +80,31 @@ struct ContextRegistry<Waiter> {
         young[context.thread] = context
     }
 
-    /// Lets go of the contexts that were not used since the last rotation.
-    mutating func rotate() {
+    private mutating func rotate() {
         old = young
         young = [:]
-        known = known.filter { $0.value.context != nil }
+    }
+
+    /// Lets go of the contexts that were not used since the last rotation.
+    ///
+    /// - Parameter committed: everything up to there is committed.
+    mutating func rotate(committed: UInt64) {
+        rotate()
+        forgetGone(committed: committed)
+    }
+
+    /// What is kept of contexts that are gone is bounded: each of them has an event that waits for its commit.
+    private mutating func forgetGone(committed: UInt64) {
+        known = known.filter { $0.value.context != nil || $0.value.offered.latest > committed }
     }
 
     /// The context of a thread, when it is in memory. This is no use of it.
     func context(of thread: ThreadID) -> ExecutionContext? { known[thread]?.context }
 
-    /// Those in memory.
-    var contexts: [ExecutionContext] { known.values.compactMap(\.context) }
+    /// Those in memory, in the order of their threads.
+    var contexts: [ExecutionContext] {
+        known.values.compactMap(\.context).sorted { $0.thread.rawValue < $1.thread.rawValue }
+    }
 
     var count: Int { known.values.reduce(0) { $0 + ($1.context == nil ? 0 : 1) } }
 }

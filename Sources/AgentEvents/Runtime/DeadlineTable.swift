@@ -14,8 +14,14 @@ package struct DeadlineTable: Sendable {
 
     package init() {}
 
-    /// The threads that have a time.
-    package var owners: [ThreadOwner] { entries.values.map(\.owner) }
+    /// The threads that have a time, the earliest first.
+    package var owners: [ThreadOwner] { Self.inOrder(entries.values) }
+
+    private static func inOrder(_ entries: some Sequence<Entry>) -> [ThreadOwner] {
+        entries.sorted { one, other in
+            one.time == other.time ? one.owner.thread.rawValue < other.owner.thread.rawValue : one.time < other.time
+        }.map(\.owner)
+    }
 
     /// Looks at a thread at a time, and at no other.
     ///
@@ -32,7 +38,7 @@ package struct DeadlineTable: Sendable {
     /// The threads whose time has come, the earliest first. They are looked at again when they are set again.
     package mutating func takeDue(at now: Timestamp) -> [ThreadOwner] {
         guard let earliest = next, earliest <= now else { return [] }
-        let due = entries.values.filter { $0.time <= now }.sorted { $0.time < $1.time }.map(\.owner)
+        let due = Self.inOrder(entries.values.lazy.filter { $0.time <= now })
         for owner in due { entries.removeValue(forKey: owner.thread) }
         next = entries.values.map(\.time).min()
         return due

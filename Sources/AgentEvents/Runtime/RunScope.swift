@@ -4,6 +4,8 @@ struct RunScope: Sendable {
     let agent: AgentName
     let input: (any Encodable & Sendable)?
     let id: RunID
+    /// Whether the id is one that nobody can have used before.
+    private let isNew: Bool
     var parent: (run: RunID, call: CallID?)?
     private let limit: TimeLimit?
     private let expiry = Expiry()
@@ -22,6 +24,7 @@ struct RunScope: Sendable {
         self.agent = agent
         self.input = input
         self.id = id ?? configuration.identifiers.runID()
+        isNew = id == nil && configuration.identifiers.isUnguessable
         self.parent = parent
         // A child ends with its parent, and so at the parent's deadline.
         limit = TimeLimit(deadline ?? (parent == nil ? configuration.runDeadline : nil), configuration)
@@ -54,7 +57,8 @@ struct RunScope: Sendable {
     private func start() async throws {
         let input = try input.map { try JSONValue(converting: $0) }
         try await context.start(
-            id, agent: agent, AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call))
+            id, isNew: isNew, agent: agent, AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call)
+        )
     }
 
     private func complete<Result>(

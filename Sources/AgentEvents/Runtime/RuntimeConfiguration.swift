@@ -35,13 +35,24 @@ public struct RuntimeConfiguration: Sendable {
     /// measured by the times of events, also while no process has the log open. At least a millisecond. Default: 15 minutes.
     public var emittedRunTimeout: Duration = .seconds(15 * 60)
     /// Where the times of events come from. Default: the operating system.
-    public var clock = WallClock.system
+    public var clock: WallClock
     /// What measures pauses and time limits. Default: the continuous clock.
-    public var durationClock: any Clock<Duration> = ContinuousClock()
+    public var durationClock: any Clock<Duration>
     /// Where new ids come from. Default: time-sorted random ones.
-    public var identifiers = IdentifierSource.timeSorted()
+    public var identifiers: IdentifierSource
 
-    public init() {}
+    /// What everything else takes its time, chance and threads from.
+    package var environment: Environment
+
+    public init() { self.init(environment: .system) }
+
+    /// A configuration with the clocks, ids and random numbers of an environment.
+    package init(environment: Environment) {
+        self.environment = environment
+        clock = environment.wallClock
+        durationClock = EnvironmentClock(environment)
+        identifiers = .timeSorted(in: environment)
+    }
 
     /// How long the text of one message may grow, encoded, in bytes: so long that `message_completed`, which carries the
     /// whole of it, is within ``maximumEventByteCount``.

@@ -34,7 +34,7 @@ final class RuntimeLifecycle: Sendable {
         let waiters = state.withLock { state in
             state.phase = phase
             defer { state.waiters = [:] }
-            return state.waiters.values
+            return state.waiters.sorted { $0.key < $1.key }.map(\.value)
         }
         for waiter in waiters { waiter.resume() }
     }
@@ -50,13 +50,17 @@ final class RuntimeLifecycle: Sendable {
 
     /// Waits for the start, for a while.
     ///
+    /// - Parameter sleep: returns when a time is over.
     /// - Throws: ``AgentEventsError`` `runtime.not_running` when the time is over or the task is cancelled.
-    func services(within seconds: Double) async throws(AgentEventsError) -> RuntimeServices {
+    func services(
+        within seconds: Double,
+        sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) async throws(AgentEventsError) -> RuntimeServices {
         if let services = try services() { return services }
         await withTaskGroup { group in
             group.addTask { await self.waitForStart() }
             // A cancelled sleep is the end of the wait as well.
-            group.addTask { try? await Task.sleep(for: .seconds(seconds)) }
+            group.addTask { try? await sleep(.seconds(seconds)) }
             await group.next()
             group.cancelAll()
         }

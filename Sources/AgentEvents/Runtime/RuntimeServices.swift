@@ -4,6 +4,7 @@ struct RuntimeServices: Sendable {
     let commit: GroupCommit
     let generation: UInt64
     let configuration: RuntimeConfiguration
+    let environment: Environment
     /// Looks at threads when something in them may be overdue.
     let deadlines: DeadlineSweep
 }

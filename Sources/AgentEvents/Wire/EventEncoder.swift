@@ -55,7 +55,7 @@ public enum EventEncoder {
         return data.finish()
     }
 
-    /// What a draft asks for: its members as they stand on the wire.
+    /// Encodes a draft: its members as they stand on the wire.
     ///
     /// - Throws: ``WireError`` for a payload that no event can have.
     static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {

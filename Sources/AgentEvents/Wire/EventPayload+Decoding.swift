@@ -184,7 +184,7 @@ extension StateUpdated {
 
 extension StateChange {
     fileprivate init(in data: inout MemberReader) throws(WireError) {
-        // `null` is a value that an entry may have. Whoever writes all members writes it beside `removed`, too.
+        // `null` is a value that an entry may have. A sender that writes all members writes it beside `removed`, too.
         let value = data.take("value")
         switch (value, data.takePresent("removed")) {
         case (nil, .bool(true)?): self = .removed
@@ -219,7 +219,7 @@ extension MemberReader {
         isDraft ? try textIfPresent("code") ?? "error" : try text("code")
     }
 
-    /// Who does not say that it may help does not promise it.
+    /// A sender that does not say that running again may help does not promise it.
     fileprivate mutating func isRetryable() throws(WireError) -> Bool {
         isDraft ? try boolIfPresent("retryable") ?? false : try bool("retryable")
     }

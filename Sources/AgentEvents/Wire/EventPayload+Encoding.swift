@@ -1,5 +1,5 @@
 extension EventPayload {
-    /// How many bytes the texts without a limit take, to reserve room for them.
+    /// The number of bytes that the texts without a limit take, to reserve room for them.
     var textByteCount: Int {
         switch self {
         case .agentThinking(let event): event.text.utf8.count

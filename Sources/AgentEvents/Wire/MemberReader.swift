@@ -1,7 +1,7 @@
 /// Takes the members of one object by their names, and keeps account of those nobody took.
 ///
 /// Members mostly come in the order in which they are asked for, so the search starts after the last one found.
-struct MemberReader {
+package struct MemberReader {
     let object: JSONObject
     let path: String
     /// Whether this is a draft, which may leave out what the service can tell by itself. Whatever is read, `null` for an
@@ -22,7 +22,7 @@ struct MemberReader {
         self.isDraft = isDraft
     }
 
-    init(_ value: JSONValue, path: String, isDraft: Bool = false) throws(WireError) {
+    package init(_ value: JSONValue, path: String, isDraft: Bool = false) throws(WireError) {
         guard case .object(let object) = value else { throw Self.wrongType(value, path, expected: "an object") }
         self.init(object, path: path, isDraft: isDraft)
     }
@@ -30,7 +30,7 @@ struct MemberReader {
     // MARK: Any value
 
     /// The value of a member, or `nil` when it is not there.
-    mutating func take(_ name: String) -> JSONValue? {
+    package mutating func take(_ name: String) -> JSONValue? {
         let count = object.count
         for step in 0..<count {
             var index = next &+ step
@@ -54,7 +54,7 @@ struct MemberReader {
     /// often how a language writes nothing.
     mutating func json(_ name: String) -> JSONValue? { isDraft ? takePresent(name) : take(name) }
 
-    mutating func required(_ name: String) throws(WireError) -> JSONValue {
+    package mutating func required(_ name: String) throws(WireError) -> JSONValue {
         guard let value = take(name) else {
             throw WireError(.missingField, path: path(name), "the member \(name) is missing")
         }
@@ -64,7 +64,7 @@ struct MemberReader {
     // MARK: Typed values
 
     /// A text; half of a surrogate pair in it becomes U+FFFD.
-    mutating func text(_ name: String) throws(WireError) -> String { try text(try required(name), name) }
+    package mutating func text(_ name: String) throws(WireError) -> String { try text(try required(name), name) }
 
     /// A text that is one of several fragments: halves of characters at its ends are kept apart.
     mutating func fragment(_ name: String) throws(WireError) -> String {
@@ -78,16 +78,16 @@ struct MemberReader {
     /// A text that stands for something else, so that nothing in it can be replaced.
     mutating func word(_ name: String) throws(WireError) -> String { try word(try required(name), name) }
 
-    mutating func textIfPresent(_ name: String) throws(WireError) -> String? {
+    package mutating func textIfPresent(_ name: String) throws(WireError) -> String? {
         guard let value = takePresent(name) else { return nil }
         return try text(value, name)
     }
 
-    mutating func identifier<ID: Identifier>(_ name: String) throws(WireError) -> ID {
+    package mutating func identifier<ID: Identifier>(_ name: String) throws(WireError) -> ID {
         try identifier(try required(name), name)
     }
 
-    mutating func identifierIfPresent<ID: Identifier>(_ name: String) throws(WireError) -> ID? {
+    package mutating func identifierIfPresent<ID: Identifier>(_ name: String) throws(WireError) -> ID? {
         guard let value = takePresent(name) else { return nil }
         return try identifier(value, name)
     }
@@ -204,7 +204,7 @@ struct MemberReader {
         return elements
     }
 
-    // MARK: What nobody took
+    // MARK: Unrecognized members
 
     /// Takes over the members that nobody took from an object inside of this one.
     mutating func close(_ reader: MemberReader, as name: String, known: [String]) {
@@ -281,7 +281,7 @@ struct MemberReader {
 
     // MARK: Faults
 
-    func invalid(_ name: String, _ problem: String) -> WireError {
+    package func invalid(_ name: String, _ problem: String) -> WireError {
         WireError(.invalidValue, path: path(name), problem)
     }
 

@@ -48,7 +48,7 @@ package enum NearestName {
         part.count >= 4 && (text.starts(with: part) || text.reversed().starts(with: part.reversed()))
     }
 
-    /// How many letters have to be put in, taken out, replaced, or exchanged with the next one.
+    /// The number of letters to insert, remove, replace, or exchange with the next one.
     private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
         var previous: [Int] = []
         var current = Array(0...other.count)

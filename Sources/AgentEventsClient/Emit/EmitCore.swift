@@ -5,19 +5,20 @@ internal import Synchronization
 final class EmitCore: Sendable {
     private let machine: Mutex<EmitStateMachine>
     private let random: @Sendable () -> Double
-    private let start: ContinuousClock.Instant
+    private let monotonicNow: @Sendable () -> Duration
     /// Something was put in, or the feed is over: for the task that has the connection, or opens one.
     let changes = WakeSignal()
     /// There may be room: for the task that takes the input.
     private let room = WakeSignal()
 
-    init(_ configuration: EmitConfiguration, random: @escaping @Sendable () -> Double) {
+    init(_ configuration: EmitConfiguration, client: ClientConfiguration) {
         machine = Mutex(EmitStateMachine(configuration))
-        self.random = random
-        start = ContinuousClock.now
+        random = client.random
+        monotonicNow = client.environment.monotonicNow
     }
 
-    private var now: Double { (ContinuousClock.now - start) / .seconds(1) }
+    /// In seconds.
+    private var now: Double { monotonicNow() / .seconds(1) }
 
     /// - Parameter wakes: whether the task that waits for ``changes`` is concerned; not by what it asks itself.
     private func input<Result: Sendable>(wakes: Bool = true, _ input: (inout EmitStateMachine) -> Result) -> Result {

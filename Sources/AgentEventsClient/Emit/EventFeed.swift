@@ -24,7 +24,7 @@ package struct EventFeed: Sendable {
     package init(client: AgentEventsClient, configuration: EmitConfiguration) {
         self.client = client
         self.configuration = configuration
-        core = EmitCore(configuration, random: client.configuration.random)
+        core = EmitCore(configuration, client: client.configuration)
     }
 
     /// How far it has come.

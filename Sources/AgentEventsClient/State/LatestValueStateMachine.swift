@@ -30,7 +30,7 @@ package struct LatestValueStateMachine<Value, Waiter>: ~Copyable {
 
     private mutating func takeWaiters() -> [Waiter] {
         defer { waiters = [:] }
-        return Array(waiters.values)
+        return waiters.sorted { $0.key < $1.key }.map(\.value)
     }
 
     package enum NextAction {

@@ -1,9 +1,10 @@
+import AgentEvents
+
 /// What has arrived for the reader of one thread, in order, and bounded: it takes elements until it is full, and says
 /// when it has room again. Marks between two events (live, interrupted, reset) do not pile up.
 package struct Inbox: Sendable {
     private let limits: InboxLimits
-    private var elements: [FollowedElement] = []
-    private var first = 0
+    private var elements = Deque<FollowedElement>()
     package private(set) var eventCount = 0
     package private(set) var byteCount = 0
 
@@ -15,7 +16,7 @@ package struct Inbox: Sendable {
     /// Whether so much was taken that it is worth asking for more.
     package var hasRoom: Bool { eventCount <= limits.eventCount / 2 && byteCount <= limits.byteCount / 2 }
 
-    package var isEmpty: Bool { first == elements.count }
+    package var isEmpty: Bool { elements.isEmpty }
 
     package mutating func append(_ element: FollowedElement) {
         switch element {
@@ -33,22 +34,12 @@ package struct Inbox: Sendable {
     }
 
     private mutating func removeLast(where condition: (FollowedElement) -> Bool) {
-        if elements.count > first, let last = elements.last, condition(last) { elements.removeLast() }
+        if let last = elements.last, condition(last) { _ = elements.popLast() }
     }
 
     package mutating func popFirst() -> FollowedElement? {
-        guard first < elements.count else { return nil }
-        let element = elements[first]
         // Its bytes are the reader's from now on.
-        elements[first] = .live(nil)
-        first += 1
-        if first == elements.count {
-            elements.removeAll(keepingCapacity: true)
-            first = 0
-        } else if first >= 64, first * 2 >= elements.count {
-            elements.removeFirst(first)
-            first = 0
-        }
+        guard let element = elements.popFirst() else { return nil }
         if case .event(let event) = element {
             eventCount -= 1
             byteCount -= event.bytes.count

@@ -105,7 +105,7 @@ final class StreamCore: Sendable {
     /// Nothing will happen any more.
     func finish() {
         states.finish()
-        let readers = shared.withLock { $0.readers.values.map { $0 } }
+        let readers = shared.withLock { $0.readers.sorted { $0.key < $1.key }.map(\.value) }
         for reader in readers { reader.finish() }
     }
 

@@ -151,6 +151,7 @@ enum LogDatabase {
         statement.bind(chunk.last.generation, at: 3)
         try statement.run(binding: chunk.encoded, at: 4)
         guard !chunk.marks.isEmpty else { return }
+        try RunDatabase.insert(chunk, in: database)
         let insertion = try RawStatement("INSERT INTO open_run VALUES (?, ?, ?, ?, ?)", in: database)
         let deletion = try RawStatement("DELETE FROM open_run WHERE thread = ? AND sequence = ?", in: database)
         for run in chunk.startedAndOpen {

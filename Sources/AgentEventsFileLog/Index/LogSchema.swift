@@ -3,7 +3,7 @@ import GRDB
 /// The tables of the index, and how an older file becomes a newer one.
 ///
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
-/// the blocks do not say, except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
+/// the blocks do not say (`run` leads from the id of a run to the chunks in which it starts), except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
 /// threads are kept, and where blocks are missing (`removed`: from a position to behind the last event, a log offset).
 /// `meta` has the generation, up to where the blocks are in the index, and where those of the last opening begin.
 ///
@@ -55,6 +55,9 @@ enum LogSchema {
         // Keys of an earlier version have none.
         migrator.registerMigration("digests of keys, blocks AEB3") { database in
             try database.execute(sql: "ALTER TABLE keyed ADD COLUMN digest BLOB")
+        }
+        migrator.registerMigration("runs by their ids") { database in
+            try RunDatabase.createTable(in: database)
         }
         return migrator
     }

@@ -49,6 +49,7 @@ enum RetentionDatabase {
         deletion.bind(number, at: 1)
         deletion.bind(sequence, at: 2)
         try deletion.run()
+        try RunDatabase.delete(before: sequence, in: number, in: database)
     }
 
     // MARK: Blocks that are gone

@@ -1,3 +1,4 @@
+import AgentEvents
 import AgentEventsFiles
 
 /// Which segments there are, in order, and which of their files are open.
@@ -19,13 +20,8 @@ struct SegmentList: Sendable {
 
     /// The segment that has a position, or the first behind it.
     func segment(at position: Int64) -> Segment? {
-        var low = 0
-        var high = segments.count
-        while low < high {
-            let middle = (low + high) / 2
-            if segments[middle].end <= position { low = middle + 1 } else { high = middle }
-        }
-        return low < segments.count ? segments[low] : nil
+        let index = segments.partitioningIndex { $0.end > position }
+        return index < segments.count ? segments[index] : nil
     }
 
     func file(of segment: Segment) -> (any OpenFile)? { open[segment.start] }

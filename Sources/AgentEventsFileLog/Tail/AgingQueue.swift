@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Threads with references in no chunk, the oldest first.
 struct AgingQueue: Sendable {
     struct Element: Sendable {
@@ -8,19 +10,15 @@ struct AgingQueue: Sendable {
         let block: Int64
     }
 
-    private var elements: [Element] = []
-    private var start = 0
+    private var elements = Deque<Element>()
 
-    var first: Element? { start < elements.count ? elements[start] : nil }
+    var first: Element? { elements.first }
 
     mutating func append(_ element: Element) {
         elements.append(element)
     }
 
     mutating func removeFirst() {
-        start += 1
-        guard start > 1024, start * 2 > elements.count else { return }
-        elements.removeFirst(start)
-        start = 0
+        _ = elements.popFirst()
     }
 }

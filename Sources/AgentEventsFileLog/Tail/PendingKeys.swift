@@ -8,7 +8,7 @@ struct PendingKeys: Sendable {
     }
 
     private var byName: [Name: PlannedKey] = [:]
-    private var order: [PlannedKey] = []
+    private var order = Deque<PlannedKey>()
     private var takenCount = 0
 
     /// How many are pending and not about to be written.
@@ -24,16 +24,16 @@ struct PendingKeys: Sendable {
     /// All of them, to be written.
     mutating func take() -> [PlannedKey] {
         takenCount = order.count
-        return order
+        return Array(order)
     }
 
     /// What was taken is in the file.
     mutating func removeTaken() {
-        for key in order.prefix(takenCount) {
+        for _ in 0..<takenCount {
+            guard let key = order.popFirst() else { preconditionFailure("what was taken is still here") }
             let name = Name(thread: key.thread, key: key.key)
             if byName[name] == key { byName[name] = nil }
         }
-        order.removeFirst(takenCount)
         takenCount = 0
     }
 }

@@ -114,6 +114,25 @@ struct TailStateMachine: Sendable {
         )
     }
 
+    /// What the memory knows of the starts of some runs.
+    struct StartedRuns {
+        /// Those that start in blocks which are in no chunk.
+        var runs: Set<RunID>
+        /// The sequence of the oldest event that can be read.
+        var oldest: UInt64
+        /// Whether the file may have more.
+        var isStored: Bool
+    }
+
+    /// - Returns: `nil` when the thread is not in memory.
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) -> StartedRuns? {
+        guard let index = byThread[thread], let slot = slots[index] else { return nil }
+        let oldest = slot.oldest?.sequence ?? 0
+        return StartedRuns(
+            runs: runs.filter { slot.starts[$0] ?? 0 >= max(oldest, 1) }, oldest: oldest,
+            isStored: planning[index].isStored)
+    }
+
     /// The thread in memory that has a number.
     func thread(number: UInt64) -> ThreadID? {
         byNumber[number].flatMap { slots[$0]?.owner.thread }

@@ -11,6 +11,8 @@ struct ThreadSlot: Sendable {
     var references: [BlockReference] = []
     /// Starts and ends in these blocks.
     var marks: [RunMark] = []
+    /// The runs that start in these blocks, with the sequences of their starts; of one that starts again, of the last.
+    private(set) var starts: [RunID: UInt64] = [:]
     /// How many of ``references`` and ``marks`` are about to be written.
     var takenReferences = 0
     var takenMarks = 0
@@ -40,6 +42,7 @@ extension ThreadSlot {
         if let mark {
             marks.append(mark)
             openRuns.note(mark)
+            if case .started(let run, let sequence, _) = mark { starts[run] = sequence }
         }
         // The events that a chunk has end with it, so the next one has a reference of its own.
         if pendingCount > 0, references[references.count - 1].block == block { return 0 }
@@ -62,6 +65,9 @@ extension ThreadSlot {
     /// The chunk that was taken is in the file.
     mutating func removeTaken() {
         references.removeFirst(takenReferences)
+        for case .started(let run, let sequence, _) in marks.prefix(takenMarks) where starts[run] == sequence {
+            starts[run] = nil
+        }
         marks.removeFirst(takenMarks)
         takenReferences = 0
         takenMarks = 0

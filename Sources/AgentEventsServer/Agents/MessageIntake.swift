@@ -72,7 +72,12 @@ package struct MessageIntake: Sendable {
             let record = try await record(of: thread)
         else { return false }
         // What is trimmed is old.
-        return record.runs.contains(run) || repeated.sequence < record.oldest.sequence
+        if repeated.sequence < record.oldest.sequence { return true }
+        do throws(EventLogError) {
+            return try await !runtime.log.startedRuns(among: [run], in: thread).isEmpty
+        } catch {
+            throw ProtocolError(error, thread: thread)
+        }
     }
 
     private func record(of thread: ThreadID) async throws(ProtocolError) -> ThreadRecord? {

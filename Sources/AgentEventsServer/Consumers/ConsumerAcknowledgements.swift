@@ -7,15 +7,23 @@ import Synchronization
 final class ConsumerAcknowledgements: Sendable {
     private let store: any StateStore
     private let delay: Duration
+    private let environment: Environment
     private let logger: Logger
     private let ledger: Mutex<AcknowledgementLedger>
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
     /// - Parameter delay: how long acknowledgements are gathered before they are saved together.
-    init(store: any StateStore, delay: Duration = .milliseconds(200), maximumCount: Int = 100_000, logger: Logger) {
+    init(
+        store: any StateStore,
+        delay: Duration = .milliseconds(200),
+        maximumCount: Int = 100_000,
+        environment: Environment,
+        logger: Logger
+    ) {
         self.store = store
         self.delay = delay
+        self.environment = environment
         self.logger = logger
         ledger = Mutex(AcknowledgementLedger(maximumCount: maximumCount))
         // One wake-up is as good as many.
@@ -56,9 +64,9 @@ final class ConsumerAcknowledgements: Sendable {
     func run() async {
         for await _ in wakes {
             // A cancelled sleep comes at the end; the rest is saved then.
-            try? await Task.sleep(for: delay)
+            try? await environment.sleep(delay)
             if await !save() {
-                try? await Task.sleep(for: delay * 5)
+                try? await environment.sleep(delay * 5)
                 wake.yield()
             }
         }

@@ -12,11 +12,19 @@ final class LoopDelivery {
         fileprivate let awaitingSessions = Atomic<Int>(0)
         private let inbox: Mutex<CommitInbox<CommittedEvents>>
 
-        init(eventLoop: any EventLoop, pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
+        init(
+            eventLoop: any EventLoop,
+            pages: ThreadPages,
+            limits: StreamLimits,
+            metrics: StreamMetrics,
+            environment: Environment
+        ) {
             self.eventLoop = eventLoop
             inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
             bound = NIOLoopBoundBox.makeBoxSendingValue(
-                LoopDelivery(pages: pages, maximumPages: limits.maximumPages, metrics: metrics), eventLoop: eventLoop)
+                LoopDelivery(
+                    pages: pages, maximumPages: limits.maximumPages, metrics: metrics, environment: environment),
+                eventLoop: eventLoop)
         }
 
         /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the
@@ -43,10 +51,11 @@ final class LoopDelivery {
 
     private let metrics: StreamMetrics
     private let pages: ThreadPages
+    private let environment: Environment
     private var replays: ReplayTurnsStateMachine<StreamSession>
     private var threads: [ThreadID: LoopThread] = [:]
-    private var sessions: [ObjectIdentifier: StreamSession] = [:]
-    private var awaiting: [ObjectIdentifier: StreamSession] = [:]
+    private var sessions = SessionSet()
+    private var awaiting = SessionSet()
     private var sweeps: RepeatedTask?
     private var sweepClock: SweepClock?
     /// Set when the service is about to stop.
@@ -58,9 +67,10 @@ final class LoopDelivery {
     /// Why nothing is committed any more.
     private(set) var failure: EventLogError?
 
-    private init(pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics) {
+    private init(pages: ThreadPages, maximumPages: Int, metrics: StreamMetrics, environment: Environment) {
         self.metrics = metrics
         self.pages = pages
+        self.environment = environment
         replays = ReplayTurnsStateMachine(maximumCount: maximumPages)
     }
 
@@ -68,7 +78,7 @@ final class LoopDelivery {
 
     /// - Parameter interval: how often the sessions of the loop are looked after, in milliseconds.
     func add(_ session: StreamSession, on handle: Handle, every interval: UInt32) {
-        sessions[ObjectIdentifier(session)] = session
+        sessions.insert(session)
         guard sweeps == nil else { return }
         let interval = TimeAmount.milliseconds(Int64(interval))
         sweepClock = SweepClock(interval: interval, start: handle.eventLoop.now)
@@ -79,14 +89,14 @@ final class LoopDelivery {
 
     private func sweep(at now: NIODeadline) {
         guard let elapsed = sweepClock?.elapsed(at: now) else { return }
-        for session in sessions.values { session.sweep(elapsed: elapsed) }
+        for session in sessions.all { session.sweep(elapsed: elapsed) }
         pages.expire()
     }
 
     func remove(_ session: StreamSession, on handle: Handle) {
-        sessions[ObjectIdentifier(session)] = nil
+        sessions.remove(session)
         stopAwaiting(session, on: handle)
-        if sessions.isEmpty {
+        if sessions.all.isEmpty {
             sweeps?.cancel()
             sweeps = nil
             // Nobody here looks after them any more.
@@ -99,10 +109,10 @@ final class LoopDelivery {
     /// - Parameter spread: makes out, for each of so many sessions, when its client may come back.
     func drain(_ spread: ReconnectSpread) {
         self.spread = spread
-        for (index, session) in sessions.values.enumerated() {
+        for (index, session) in sessions.all.enumerated() {
             session.drain(
                 reconnectMilliseconds: spread.milliseconds(
-                    index, of: sessions.count, fraction: Double.random(in: 0..<1)))
+                    index, of: sessions.all.count, fraction: environment.randomFraction()))
         }
     }
 
@@ -111,17 +121,17 @@ final class LoopDelivery {
     /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
     func closeSessions(waitsForAnswers: Bool) {
         isClosing = true
-        for session in sessions.values { session.goAway(waitsForAnswers: waitsForAnswers) }
+        for session in sessions.all { session.goAway(waitsForAnswers: waitsForAnswers) }
     }
 
     /// The session has emitted, or is about to: it is told of every commit.
     func await(_ session: StreamSession, on handle: Handle) {
-        guard awaiting.updateValue(session, forKey: ObjectIdentifier(session)) == nil else { return }
+        guard awaiting.insert(session) else { return }
         handle.awaitingSessions.add(1, ordering: .sequentiallyConsistent)
     }
 
     func stopAwaiting(_ session: StreamSession, on handle: Handle) {
-        guard awaiting.removeValue(forKey: ObjectIdentifier(session)) != nil else { return }
+        guard awaiting.remove(session) else { return }
         handle.awaitingSessions.subtract(1, ordering: .sequentiallyConsistent)
     }
 
@@ -177,12 +187,40 @@ final class LoopDelivery {
         for thread in gathered { thread.deliver(written: &written, sentCount: &sentCount) }
         // Once for all of it.
         metrics.sent(sentCount)
-        for session in awaiting.values { session.didCommit(upTo: committedPosition, written: &written) }
+        for session in awaiting.all { session.didCommit(upTo: committedPosition, written: &written) }
         for session in written { session.flushWritten() }
     }
 
     func logFailed(_ error: EventLogError) {
         failure = error
-        for session in awaiting.values { session.logFailed(error) }
+        for session in awaiting.all { session.logFailed(error) }
+    }
+}
+
+/// Sessions in an order that follows from the calls alone, and not from where the sessions lie in memory: that in which
+/// they were inserted, but the last one takes the place of one that is removed.
+private struct SessionSet {
+    private(set) var all: [StreamSession] = []
+    private var places: [ObjectIdentifier: Int] = [:]
+
+    /// - Returns: whether the session was not among them.
+    @discardableResult
+    mutating func insert(_ session: StreamSession) -> Bool {
+        guard places[ObjectIdentifier(session)] == nil else { return false }
+        places[ObjectIdentifier(session)] = all.count
+        all.append(session)
+        return true
+    }
+
+    /// - Returns: whether the session was among them.
+    @discardableResult
+    mutating func remove(_ session: StreamSession) -> Bool {
+        guard let place = places.removeValue(forKey: ObjectIdentifier(session)) else { return false }
+        let last = all.removeLast()
+        if last !== session {
+            all[place] = last
+            places[ObjectIdentifier(last)] = place
+        }
+        return true
     }
 }

@@ -24,10 +24,17 @@ final class StreamDelivery: CommitObserver {
     /// - Parameters:
     ///   - eventLoops: at most 64.
     ///   - limits: what may wait for each event loop, and how many pages are read for its sessions at a time.
-    init(eventLoops: [any EventLoop], pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics) {
+    init(
+        eventLoops: [any EventLoop],
+        pages: ThreadPages,
+        limits: StreamLimits,
+        metrics: StreamMetrics,
+        environment: Environment
+    ) {
         precondition(eventLoops.count <= 64, "one bit for each event loop")
         loops = eventLoops.map {
-            LoopDelivery.Handle(eventLoop: $0, pages: pages, limits: limits, metrics: metrics)
+            LoopDelivery.Handle(
+                eventLoop: $0, pages: pages, limits: limits, metrics: metrics, environment: environment)
         }
     }
 

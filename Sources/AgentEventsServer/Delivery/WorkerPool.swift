@@ -1,3 +1,4 @@
+import AgentEvents
 import Synchronization
 
 /// Tasks that do what event loops must not: read the log, run contexts. Jobs start in the order in which they came.
@@ -8,25 +9,9 @@ final class WorkerPool: Sendable {
     typealias Job = @Sendable () async -> Void
 
     private struct State {
-        var jobs: [Job] = []
-        var next = 0
+        var jobs = Deque<Job>()
         var idle: [CheckedContinuation<Job?, Never>] = []
         var isFinished = false
-
-        mutating func takeJob() -> Job? {
-            guard next < jobs.count else { return nil }
-            defer {
-                next += 1
-                if next == jobs.count {
-                    jobs.removeAll(keepingCapacity: jobs.capacity <= 1024)
-                    next = 0
-                } else if next >= 1024, next * 2 >= jobs.count {
-                    jobs.removeFirst(next)
-                    next = 0
-                }
-            }
-            return jobs[next]
-        }
     }
 
     private let state = Mutex(State())
@@ -76,7 +61,7 @@ final class WorkerPool: Sendable {
     private func nextJob() async -> Job? {
         await withCheckedContinuation { continuation in
             let job: Job?? = state.withLock { state in
-                if let job = state.takeJob() { return .some(job) }
+                if let job = state.jobs.popFirst() { return .some(job) }
                 if state.isFinished { return .some(nil) }
                 state.idle.append(continuation)
                 return nil

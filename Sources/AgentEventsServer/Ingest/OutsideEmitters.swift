@@ -1,15 +1,17 @@
+package import AgentEvents
 import Synchronization
 
 /// The programs outside that emit: those on a connection, for as long as it is open, and those that send requests.
 package final class OutsideEmitters: Sendable {
     private struct State {
         var connectionCount = 0
-        var lastRequest: ContinuousClock.Instant?
+        var lastRequest: Duration?
     }
 
     private let state = Mutex(State())
+    private let monotonicNow: @Sendable () -> Duration
 
-    package init() {}
+    package init(in environment: Environment) { monotonicNow = environment.monotonicNow }
 
     /// Something was emitted on a connection for the first time.
     package func didBeginEmitting() { state.withLock { $0.connectionCount += 1 } }
@@ -18,11 +20,11 @@ package final class OutsideEmitters: Sendable {
     package func didEndEmitting() { state.withLock { $0.connectionCount -= 1 } }
 
     /// A request with events has come.
-    package func didRequest(at time: ContinuousClock.Instant = .now) { state.withLock { $0.lastRequest = time } }
+    package func didRequest() { state.withLock { [now = monotonicNow()] in $0.lastRequest = now } }
 
     /// Whether one of them may emit more: it has a connection, or sent a request a while ago at most.
-    package func mayEmit(silentFor silence: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
-        state.withLock { state in
+    package func mayEmit(silentFor silence: Duration) -> Bool {
+        state.withLock { [now = monotonicNow()] state in
             state.connectionCount > 0 || state.lastRequest.map { now - $0 < silence } ?? false
         }
     }

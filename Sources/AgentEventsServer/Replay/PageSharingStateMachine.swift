@@ -36,8 +36,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
     private var kept: [ThreadID: [Kept]] = [:]
     private var flights: [ThreadID: [Flight]] = [:]
     /// In the order of their reading; some may be gone.
-    private var order: [(thread: ThreadID, number: UInt64)] = []
-    private var orderStart = 0
+    private var order = Deque<(thread: ThreadID, number: UInt64)>()
     private var nextNumber: UInt64 = 0
     /// What the pages kept cost.
     package private(set) var byteCount = 0
@@ -123,12 +122,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
     }
 
     private mutating func dropOldest() {
-        let (thread, number) = order[orderStart]
-        orderStart += 1
-        if orderStart >= 64, orderStart * 2 >= order.count {
-            order.removeFirst(orderStart)
-            orderStart = 0
-        }
+        guard let (thread, number) = order.popFirst() else { preconditionFailure("what costs something is kept") }
         // The pages of a thread are in the order of their reading as well.
         guard let oldest = kept[thread]?.first, oldest.number == number else { return }
         byteCount -= oldest.byteCount
@@ -138,8 +132,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
 
     /// Drops what is too old.
     package mutating func expire(now: Int64) {
-        while orderStart < order.count {
-            let (thread, number) = order[orderStart]
+        while let (thread, number) = order.first {
             if let oldest = kept[thread]?.first, oldest.number == number, now - oldest.readAt < limits.maximumAge {
                 return
             }
@@ -150,8 +143,7 @@ package struct PageSharingStateMachine<Page, Waiter> {
     /// Drops all pages; what is under way goes on.
     package mutating func removeAll() {
         kept = [:]
-        order = []
-        orderStart = 0
+        order.removeAll()
         byteCount = 0
     }
 }

@@ -1,11 +1,12 @@
+import AgentEvents
+
 /// Decides which connections of an event loop read a page now: only so many at a time, the others in the order in which
 /// they asked. So what replays bring to the loop at once is bounded, however many there are, and a commit that comes in
 /// between waits for no more than that.
 package struct ReplayTurnsStateMachine<Reader> {
     private let maximumCount: Int
     private var count = 0
-    private var waiting: [Reader] = []
-    private var next = 0
+    private var waiting = Deque<Reader>()
 
     /// - Parameter maximumCount: how many have a turn at a time.
     package init(maximumCount: Int) { self.maximumCount = maximumCount }
@@ -26,17 +27,8 @@ package struct ReplayTurnsStateMachine<Reader> {
     ///
     /// - Returns: who has the next one; it finishes at once if it has no use for it.
     package mutating func finish() -> Reader? {
-        guard next < waiting.count else {
-            count -= 1
-            return nil
-        }
-        defer {
-            next += 1
-            if next == waiting.count || next >= 1024 && next * 2 >= waiting.count {
-                waiting.removeFirst(next)
-                next = 0
-            }
-        }
-        return waiting[next]
+        if let reader = waiting.popFirst() { return reader }
+        count -= 1
+        return nil
     }
 }

@@ -96,13 +96,8 @@ extension SharedPage.Merged {
     fileprivate func end(ofPartBehind sequence: UInt64) -> UInt64? {
         guard sequence >= framed.firstSequence, sequence < framed.lastSequence else { return nil }
         // The first event that begins behind what comes next.
-        var low = 0
-        var high = starts.count
-        while low < high {
-            let middle = (low + high) / 2
-            if starts[middle] > sequence + 1 { high = middle } else { low = middle + 1 }
-        }
-        guard starts[low - 1] != sequence + 1 else { return nil }
-        return low < starts.count ? starts[low] - 1 : framed.lastSequence
+        let next = starts.partitioningIndex { $0 > sequence + 1 }
+        guard starts[next - 1] != sequence + 1 else { return nil }
+        return next < starts.count ? starts[next] - 1 : framed.lastSequence
     }
 }

@@ -1,5 +1,4 @@
 import AgentEvents
-import NIOCore
 import Synchronization
 
 /// The way to the log of all who are behind: they share the pages that are read, and what is looked up of a thread. So
@@ -33,14 +32,16 @@ final class ThreadPages: Sendable {
     private let log: any EventLog
     private let pageByteCount: Int
     private let metrics: StreamMetrics
+    private let environment: Environment
     private let sharing = Mutex(PageSharingStateMachine<SharedPage, CheckedContinuation<Turn, Never>>())
     private let records = SharedTurns<ThreadRecord?>()
 
     /// - Parameter pageByteCount: how many bytes of events are read at a time.
-    init(log: any EventLog, pageByteCount: Int, metrics: StreamMetrics) {
+    init(log: any EventLog, pageByteCount: Int, metrics: StreamMetrics, environment: Environment) {
         self.log = log
         self.pageByteCount = pageByteCount
         self.metrics = metrics
+        self.environment = environment
     }
 
     /// What the log knows of a thread, at some time since the call.
@@ -78,7 +79,7 @@ final class ThreadPages: Sendable {
 
     private func join(_ thread: ThreadID, after cursor: UInt64, isExact: Bool) async -> Turn {
         let action = sharing.withLock {
-            $0.join(thread, after: cursor, isExact: isExact, waiter: nil, now: Self.now)
+            $0.join(thread, after: cursor, isExact: isExact, waiter: nil, now: now)
         }
         switch action {
         case .take(let page): return .take(page)
@@ -87,7 +88,7 @@ final class ThreadPages: Sendable {
         }
         return await withCheckedContinuation { continuation in
             let action = sharing.withLock {
-                $0.join(thread, after: cursor, isExact: isExact, waiter: continuation, now: Self.now)
+                $0.join(thread, after: cursor, isExact: isExact, waiter: continuation, now: now)
             }
             switch action {
             case .take(let page): continuation.resume(returning: .take(page))
@@ -110,7 +111,7 @@ final class ThreadPages: Sendable {
             outcome = .failure(error)
         }
         let page = (try? outcome.get())?.page.map { (page: $0, sequences: $0.sequences, byteCount: $0.byteCount) }
-        let waiters = sharing.withLock { $0.landed(thread, after: start, page: page, now: Self.now) }
+        let waiters = sharing.withLock { $0.landed(thread, after: start, page: page, now: now) }
         for waiter in waiters { waiter.resume(returning: .landed(outcome)) }
         return try outcome.get()
     }
@@ -129,11 +130,11 @@ final class ThreadPages: Sendable {
     }
 
     /// Drops the pages that were kept for too long.
-    func expire() { sharing.withLock { $0.expire(now: Self.now) } }
+    func expire() { sharing.withLock { $0.expire(now: now) } }
 
     /// Drops all pages.
     func removeAll() { sharing.withLock { $0.removeAll() } }
 
     /// Milliseconds of a clock that never goes back.
-    private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+    private var now: Int64 { environment.monotonicMilliseconds }
 }

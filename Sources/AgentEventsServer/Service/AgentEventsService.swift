@@ -153,11 +153,11 @@ public struct AgentEventsService: Service {
             let agentGrace = configuration.agentGraceSeconds ?? (grace - min(grace / 2, 1))
             group.addTask {
                 // A cancelled sleep comes too late to matter.
-                try? await Task.sleep(for: .seconds(agentGrace))
+                try? await runtime.environment.sleep(.seconds(agentGrace))
                 return .agentsDeadlinePassed
             }
             group.addTask {
-                try? await Task.sleep(for: .seconds(grace))
+                try? await runtime.environment.sleep(.seconds(grace))
                 return .deadlinePassed
             }
         case .endRuns:

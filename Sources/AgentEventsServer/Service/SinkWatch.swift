@@ -66,7 +66,7 @@ final class SinkWatch: SinkObserver {
                 while !Task.isCancelled {
                     self.look()
                     // Cancelled at the end; what is so far is shown then.
-                    try? await Task.sleep(for: self.interval)
+                    try? await self.runtime.environment.sleep(self.interval)
                 }
             }
             group.addTask { await self.end.wait() }

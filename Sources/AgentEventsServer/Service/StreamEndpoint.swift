@@ -27,9 +27,11 @@ struct StreamEndpoint: Sendable {
         eventLoops = Array(eventLoopGroup.makeIterator())
         let store = runtime.log as? any StateStore
         let metrics = StreamMetrics()
-        let pages = ThreadPages(log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics)
+        let environment = runtime.environment
+        let pages = ThreadPages(
+            log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
         let delivery = StreamDelivery(
-            eventLoops: eventLoops, pages: pages, limits: limits, metrics: metrics)
+            eventLoops: eventLoops, pages: pages, limits: limits, metrics: metrics, environment: environment)
         services = StreamServices(
             runtime: runtime,
             delivery: delivery,
@@ -38,11 +40,13 @@ struct StreamEndpoint: Sendable {
             readers: WorkerPool(workerCount: nil),
             snapshotReaders: WorkerPool(workerCount: 4),
             emitters: WorkerPool(workerCount: 8),
-            consumers: store.map { ConsumerAcknowledgements(store: $0, logger: logger) },
+            consumers: store.map { ConsumerAcknowledgements(store: $0, environment: environment, logger: logger) },
             snapshots: ThreadSnapshots(log: runtime.log, store: store, logger: logger),
             metrics: metrics,
             limits: limits,
-            logger: logger
+            logger: logger,
+            environment: environment,
+            outsideEmitters: OutsideEmitters(in: environment)
         )
         runtime.hub.add(delivery)
     }

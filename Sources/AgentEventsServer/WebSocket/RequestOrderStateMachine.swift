@@ -58,7 +58,7 @@ package struct RequestOrderStateMachine<Request> {
         var isLookingUp = false
         /// Begun and not answered.
         var emissionCount = 0
-        var waiting = Line<Waiting>()
+        var waiting = Deque<Waiting>()
         /// Whether the lane is in a line of those whose first request may begin.
         var isReady = false
 
@@ -77,8 +77,8 @@ package struct RequestOrderStateMachine<Request> {
     private var lanes: [ThreadID: Lane] = [:]
     /// The threads that the connection follows once everything is carried out that has come.
     private var followed: Set<ThreadID> = []
-    private var ready = Line<ThreadID>()
-    private var readyForSnapshot = Line<ThreadID>()
+    private var ready = Deque<ThreadID>()
+    private var readyForSnapshot = Deque<ThreadID>()
     private var isSnapshotUnderWay = false
     /// How many requests wait.
     package private(set) var waitingCount = 0
@@ -149,6 +149,11 @@ package struct RequestOrderStateMachine<Request> {
     }
 
     private mutating func takeReady(_ startsSnapshots: Bool) -> ThreadID? {
+        // Of the queues an idle connection keeps nothing.
+        defer {
+            if ready.isEmpty { ready.removeAll() }
+            if readyForSnapshot.isEmpty { readyForSnapshot.removeAll() }
+        }
         if let thread = ready.popFirst() { return thread }
         return startsSnapshots && !isSnapshotUnderWay ? readyForSnapshot.popFirst() : nil
     }
@@ -224,32 +229,4 @@ package struct RequestOrderStateMachine<Request> {
 
     /// The connection is gone: nothing waits any longer.
     package mutating func end() { self = Self(maximumFollowedCount: maximumFollowedCount) }
-}
-
-/// What waits, first come, first served.
-private struct Line<Element> {
-    private var elements: [Element] = []
-    private var start = 0
-
-    var isEmpty: Bool { start == elements.count }
-    var first: Element? { isEmpty ? nil : elements[start] }
-
-    mutating func append(_ element: Element) { elements.append(element) }
-
-    mutating func popFirst() -> Element? {
-        guard !isEmpty else { return nil }
-        defer {
-            start += 1
-            if start == elements.count {
-                elements = []
-                start = 0
-            } else if start >= 32, start * 2 >= elements.count {
-                elements.removeFirst(start)
-                start = 0
-            }
-        }
-        return elements[start]
-    }
-
-    func contains(where condition: (Element) -> Bool) -> Bool { elements[start...].contains(where: condition) }
 }

@@ -5,8 +5,7 @@ import AgentEvents
 struct StreamEmissions {
     private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
     private var isRunning = false
-    private var replies: [EmissionReply] = []
-    private var nextReply = 0
+    private var replies = Deque<EmissionReply>()
 
     /// How many wait to be carried out.
     var queuedCount: Int { queue.count }
@@ -14,7 +13,7 @@ struct StreamEmissions {
     private(set) var queuedByteCount = 0
 
     /// Nothing waits, runs or is to be answered.
-    var isIdle: Bool { queue.isEmpty && !isRunning && nextReply == replies.count }
+    var isIdle: Bool { queue.isEmpty && !isRunning && replies.isEmpty }
 
     mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) {
         queue.append((request, tag))
@@ -33,22 +32,15 @@ struct StreamEmissions {
 
     mutating func didEmit(_ replies: [EmissionReply]) {
         isRunning = false
-        self.replies += replies
+        self.replies.append(contentsOf: replies)
     }
 
     /// The replies that can go out: those whose events are committed, up to the first whose are not.
     mutating func takeReplies(upTo position: UInt64) -> [EmissionReply] {
         var taken: [EmissionReply] = []
-        while nextReply < replies.count, replies[nextReply].position <= position {
-            taken.append(replies[nextReply])
-            nextReply += 1
-        }
-        if nextReply == replies.count {
-            replies.removeAll(keepingCapacity: nextReply <= 256)
-            nextReply = 0
-        } else if nextReply >= 1024 {
-            replies.removeFirst(nextReply)
-            nextReply = 0
+        while let reply = replies.first, reply.position <= position {
+            taken.append(reply)
+            _ = replies.popFirst()
         }
         return taken
     }
@@ -57,14 +49,13 @@ struct StreamEmissions {
     ///
     /// - Parameter committed: everything up to there is committed.
     mutating func failReplies(behind committed: UInt64, _ error: EventLogError) -> [EmissionReply] {
-        let failed = replies[nextReply...].map { reply in
+        let failed = replies.map { reply in
             guard reply.position > committed else { return reply }
             var reply = reply
             reply.message = .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
             return reply
         }
-        replies = []
-        nextReply = 0
+        replies.removeAll()
         return failed
     }
 }

@@ -128,8 +128,7 @@ final class StreamHandler: ChannelDuplexHandler {
             }
         } catch {
             session?.send(.error(error))
-            let now = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
-            if !malformed.record(at: now) {
+            if !malformed.record(at: services.environment.monotonicMilliseconds) {
                 close(
                     .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
                 )

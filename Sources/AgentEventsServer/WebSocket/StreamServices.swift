@@ -20,5 +20,6 @@ struct StreamServices: Sendable {
     let metrics: StreamMetrics
     let limits: StreamLimits
     let logger: Logger
-    var outsideEmitters = OutsideEmitters()
+    let environment: Environment
+    let outsideEmitters: OutsideEmitters
 }

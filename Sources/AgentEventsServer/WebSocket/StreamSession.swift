@@ -65,7 +65,7 @@ final class StreamSession {
         output.flush()
         // Upgraded at the last moment.
         if let spread = loop.onLoop.spread {
-            drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: Double.random(in: 0..<1)))
+            drain(reconnectMilliseconds: spread.milliseconds(0, of: 1, fraction: services.environment.randomFraction()))
         }
         if loop.onLoop.isClosing { goAway(waitsForAnswers: true) }
     }

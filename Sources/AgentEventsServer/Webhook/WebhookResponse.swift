@@ -8,6 +8,9 @@ import Synchronization
 /// else, or a page would be fetched and pass for an answer.
 final class WebhookResponse: HTTPClientResponseDelegate {
     private let answer = Mutex<WebhookAnswer?>(nil)
+    private let clock: WallClock
+
+    init(clock: WallClock) { self.clock = clock }
 
     func didVisitURL(task: HTTPClient.Task<WebhookAnswer>, _ request: HTTPClient.Request, _ head: HTTPResponseHead) {
         let answer = WebhookAnswer(
@@ -15,7 +18,7 @@ final class WebhookResponse: HTTPClientResponseDelegate {
             location: head.headers.first(name: "Location"))
         self.answer.withLock { $0 = answer }
         if 300..<400 ~= answer.status {
-            task.fail(reason: WebhookError.refused(by: answer, now: WallClock.system.now()))
+            task.fail(reason: WebhookError.refused(by: answer, now: clock.now()))
         }
     }
 

@@ -84,7 +84,7 @@ public struct WebhookSink: EventSink {
             // By a future, which does not look at cancellation: the last batch of a runtime that stops is sent in a
             // cancelled task.
             answer = try await client.execute(
-                request: request(for: batch), delegate: WebhookResponse(), deadline: .now() + timeLimit
+                request: request(for: batch), delegate: WebhookResponse(clock: clock), deadline: .now() + timeLimit
             ).get()
         } catch let error as WebhookError {
             throw error

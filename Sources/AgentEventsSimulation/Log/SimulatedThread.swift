@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 
 /// A thread of the simulated log. Trimmed events are kept for the checks; readers do not get them.
 struct SimulatedThread {
@@ -33,8 +34,11 @@ struct SimulatedThread {
         return ThreadRecord(
             user: owner.user, head: head,
             oldest: event(firstKept)?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
-            runs: runs, openRuns: openRuns)
+            openRuns: openRuns)
     }
+
+    /// Whether a run starts in the events that can be read.
+    func hasStarted(_ run: RunID) -> Bool { runs.contains(run) }
 
     func event(_ sequence: UInt64) -> StoredEvent? {
         sequence >= 1 && sequence <= head ? events[Int(sequence - 1)] : nil

@@ -7,16 +7,14 @@ final class SimulatedConnection {
     let client: Int
     private let highWater: Int
 
-    private var outbound: [WireItem] = []
-    private var firstOutbound = 0
+    private var outbound = Deque<WireItem>()
     /// How many bytes the client has not taken.
     private(set) var pendingByteCount = 0
     private(set) var pendingEventByteCount = 0
     private(set) var writtenByteCount: UInt64 = 0
     private(set) var isWritable = true
 
-    private var inbound: [RequestItem] = []
-    private var firstInbound = 0
+    private var inbound = Deque<RequestItem>()
 
     /// The service's side is gone: behind what is on its way there is nothing.
     private(set) var isEnded = false
@@ -38,7 +36,7 @@ final class SimulatedConnection {
 
     // MARK: To the client
 
-    var hasOutbound: Bool { firstOutbound < outbound.count }
+    var hasOutbound: Bool { !outbound.isEmpty }
 
     private func wrote(_ byteCount: Int) {
         writtenByteCount += UInt64(byteCount)
@@ -77,47 +75,35 @@ final class SimulatedConnection {
     ///
     /// - Returns: the frame, and whether the service may write again and could not before.
     func take() -> (Taken, becameWritable: Bool)? {
-        guard hasOutbound else { return nil }
+        guard let first = outbound.first else { return nil }
         let taken: Taken
         var byteCount = FramedBatch.frameByteCount
-        switch outbound[firstOutbound] {
+        switch first {
         case .events(let batch, let frame):
             let event = batch.frames[frame]
             taken = .event(event, thread: batch.thread)
             byteCount += event.event.bytes.count
             pendingEventByteCount -= byteCount
             if frame + 1 < batch.frames.count {
-                outbound[firstOutbound] = .events(batch, from: frame + 1)
+                outbound[0] = .events(batch, from: frame + 1)
             } else {
-                dropFirstOutbound()
+                _ = outbound.popFirst()
             }
         case .message(let message, let count, let number):
             taken = .message(message, answers: number)
             byteCount = count
-            dropFirstOutbound()
+            _ = outbound.popFirst()
         case .pingFrame:
             taken = .pingFrame
-            dropFirstOutbound()
+            _ = outbound.popFirst()
         case .close(let code):
             taken = .close(code: code)
-            dropFirstOutbound()
+            _ = outbound.popFirst()
         }
         pendingByteCount -= byteCount
         guard !isWritable, pendingByteCount < highWater / 2 else { return (taken, false) }
         isWritable = true
         return (taken, true)
-    }
-
-    private func dropFirstOutbound() {
-        outbound[firstOutbound] = .pingFrame
-        firstOutbound += 1
-        if firstOutbound == outbound.count {
-            outbound.removeAll(keepingCapacity: true)
-            firstOutbound = 0
-        } else if firstOutbound >= 64, firstOutbound * 2 >= outbound.count {
-            outbound.removeFirst(firstOutbound)
-            firstOutbound = 0
-        }
     }
 
     /// The client's side is gone. What waits for it is with the kernel, if there is room.
@@ -134,12 +120,12 @@ final class SimulatedConnection {
     /// - Parameter count: so many of the frames on their way still arrive.
     func end(keeping count: Int) {
         isEnded = true
-        outbound.removeLast(max(0, outbound.count - firstOutbound - count))
+        while outbound.count > count { _ = outbound.popLast() }
     }
 
     // MARK: To the service
 
-    var hasInbound: Bool { firstInbound < inbound.count }
+    var hasInbound: Bool { !inbound.isEmpty }
 
     func send(_ item: RequestItem) {
         inbound.append(item)
@@ -163,15 +149,5 @@ final class SimulatedConnection {
         return true
     }
 
-    func takeRequest() -> RequestItem? {
-        guard hasInbound else { return nil }
-        defer {
-            firstInbound += 1
-            if firstInbound == inbound.count {
-                inbound.removeAll(keepingCapacity: true)
-                firstInbound = 0
-            }
-        }
-        return inbound[firstInbound]
-    }
+    func takeRequest() -> RequestItem? { inbound.popFirst() }
 }

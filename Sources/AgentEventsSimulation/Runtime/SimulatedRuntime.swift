@@ -86,11 +86,8 @@ final class SimulatedRuntime {
     ///
     /// - Returns: how many events that took.
     func endOverdue(in thread: Int, at time: Timestamp) throws(InvariantViolation) -> Int {
-        guard !isClosed, let entries = try contexts[thread]?.endOverdue(at: time), !entries.isEmpty else { return 0 }
-        guard case .enqueued(_, _, let wake) = commit.offer(entries, key: nil) else { return 0 }
-        if case .writer = wake { isWriterAsleep = false }
-        pendingByteCount += entries.reduce(0) { $0 + $1.bytes.count }
-        return entries.count
+        guard !isClosed else { return 0 }
+        return try contexts[thread]?.endOverdue(at: time, surroundings(of: thread, key: nil)) ?? 0
     }
 
     /// The context of the thread is open.
@@ -103,29 +100,38 @@ final class SimulatedRuntime {
     ) throws(InvariantViolation) -> EmitOutcome {
         guard !isClosed else { return .unavailable }
         _ = try endOverdue(in: thread, at: time)
-        guard let outcome = try contexts[thread]?.accept(drafts, host: host, at: time) else { return .unavailable }
-        guard case .accepted(let accepted) = outcome else {
-            guard case .rejected(let violation) = outcome else { preconditionFailure("accepted or rejected") }
+        switch try contexts[thread]?.accept(drafts, host: host, at: time, surroundings(of: thread, key: key)) {
+        case .accepted(let accepted):
+            if let key { uncommittedKeys[key] = (accepted.ids, accepted.offer.position) }
+            return .accepted(accepted, position: accepted.offer.position, isFull: accepted.offer.isFull)
+        case .rejected(let violation):
             return .rejected(violation)
-        }
-        let action: GroupCommitStateMachine<Waiter>.OfferAction
-        if let key {
-            let keyed = KeyedEvents(key: key, thread: log.threads[thread].owner.thread, ids: accepted.ids)
-            action = commit.offer(accepted.entries, key: keyed)
-        } else if accepted.entries.count == 1 {
-            action = commit.offer(accepted.entries[0])
-        } else {
-            action = commit.offer(accepted.entries, key: nil)
-        }
-        switch action {
-        case .enqueued(let position, let isFull, let wake):
-            if case .writer = wake { isWriterAsleep = false }
-            if let key { uncommittedKeys[key] = (accepted.ids, position) }
-            pendingByteCount += accepted.entries.reduce(0) { $0 + $1.bytes.count }
-            return .accepted(accepted, position: position, isFull: isFull)
-        case .reject:
+        case .unavailable, nil:
             return .unavailable
         }
+    }
+
+    private func surroundings(of thread: Int, key: IdempotencyKey?) -> SimulatedContext.Surroundings {
+        SimulatedContext.Surroundings(
+            startedRuns: { runs in runs.filter { self.log.threads[thread].hasStarted($0) } },
+            offer: { self.offer($0, key, in: thread) },
+            committedPosition: { self.commit.committedPosition })
+    }
+
+    private func offer(_ batch: ThreadHead.Batch, _ key: IdempotencyKey?, in thread: Int) -> SimulatedContext.Offer? {
+        let action: GroupCommitStateMachine<Waiter>.OfferAction
+        if let key {
+            let keyed = KeyedEvents(key: key, thread: log.threads[thread].owner.thread, ids: batch.ids)
+            action = commit.offer(batch.entries, key: keyed)
+        } else if batch.entries.count == 1 {
+            action = commit.offer(batch.entries[0])
+        } else {
+            action = commit.offer(batch.entries, key: nil)
+        }
+        guard case .enqueued(let position, let isFull, let wake) = action else { return nil }
+        if case .writer = wake { isWriterAsleep = false }
+        pendingByteCount += batch.entries.reduce(0) { $0 + $1.bytes.count }
+        return SimulatedContext.Offer(position: position, isFull: isFull)
     }
 
     /// - Returns: whether the producer has to wait.

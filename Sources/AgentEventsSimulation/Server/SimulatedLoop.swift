@@ -15,10 +15,9 @@ final class SimulatedLoop {
     /// The loop's part of each thread that somebody follows on it.
     private var threads: [SimulatedLoopThread?]
     private(set) var sessions: [SimulatedSession] = []
-    private var jobs: [Job] = []
+    private var jobs = Deque<Job>()
     private var inbox: CommitInbox<SimulatedCommit>
     private var replays = ReplayTurnsStateMachine<SimulatedSession>(maximumCount: 2)
-    private var firstJob = 0
     /// Everything accepted up to there is committed, as far as this loop was told.
     private(set) var committedPosition: UInt64 = 0
     /// How many sessions have emitted, and are told of every commit.
@@ -30,7 +29,7 @@ final class SimulatedLoop {
         threads = Array(repeating: nil, count: threadCount)
     }
 
-    var hasJobs: Bool { firstJob < jobs.count }
+    var hasJobs: Bool { !jobs.isEmpty }
 
     func execute(_ job: Job) { jobs.append(job) }
 
@@ -39,20 +38,7 @@ final class SimulatedLoop {
         if inbox.post(commits, upTo: position) { execute(.deliver) }
     }
 
-    func takeJob() -> Job? {
-        guard hasJobs else { return nil }
-        let job = jobs[firstJob]
-        jobs[firstJob] = .deliver
-        firstJob += 1
-        if firstJob == jobs.count {
-            jobs.removeAll(keepingCapacity: true)
-            firstJob = 0
-        } else if firstJob >= 64, firstJob * 2 >= jobs.count {
-            jobs.removeFirst(firstJob)
-            firstJob = 0
-        }
-        return job
-    }
+    func takeJob() -> Job? { jobs.popFirst() }
 
     // MARK: Sessions and threads
 

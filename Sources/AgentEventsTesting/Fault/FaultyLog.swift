@@ -14,7 +14,8 @@ public final class FaultyLog: EventLog {
     /// - Parameters:
     ///   - log: does what gets through.
     ///   - appends: which calls of ``append(_:)`` go wrong.
-    ///   - reads: which calls of ``read(_:)``, ``thread(_:)`` and ``recall(_:in:)`` go wrong.
+    ///   - reads: which calls of ``read(_:)``, ``thread(_:)``, ``startedRuns(among:in:)`` and ``recall(_:in:)`` go
+    ///     wrong.
     ///   - openings: which calls of ``open()`` go wrong.
     ///   - code: what the error says that is thrown.
     ///   - clock: what delays are measured on.
@@ -57,6 +58,13 @@ public final class FaultyLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         try await reading { try await log.thread(thread) }
+    }
+
+    public func startedRuns(
+        among runs: Set<RunID>,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> Set<RunID> {
+        try await reading { try await log.startedRuns(among: runs, in: thread) }
     }
 
     public func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {

@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsChecks
 import Synchronization
 package import Testing
 

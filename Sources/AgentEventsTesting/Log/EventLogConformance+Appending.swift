@@ -1,7 +1,7 @@
 import AgentEvents
 
 extension EventLogConformance {
-    /// A thread's record has its user, its head, its oldest event, every run it had, and the open ones with who hosts them.
+    /// A thread's record has its user, its head, its oldest event, and the open runs with who hosts them.
     public func recordsThreads() async throws {
         var (log, script) = try await opened()
         let first = OpenRun(run: "r_1", sequence: 2, host: .outside)
@@ -18,17 +18,14 @@ extension EventLogConformance {
             (.agentCancelled, "r_3", .process, []),
             (.userMessage, nil, .process, []),
         ]
-        var runs: Set<RunID> = []
         for step in steps {
             let entry = script.entry("t_1", step.type, run: step.run, host: step.host)
             let other = script.entry("t_2", .agentStarted, run: "other_\(entry.id.sequence)".runID)
             try await append(LogCommit(entries: [entry, other], time: .wallClock), to: log)
-            if let run = step.run { runs.insert(run) }
             let expected = ThreadRecord(
                 user: script.user,
                 head: entry.id,
                 oldest: EventID(generation: script.generation, sequence: 1),
-                runs: runs,
                 openRuns: step.open
             )
             let record = try await log.thread("t_1")
@@ -38,9 +35,53 @@ extension EventLogConformance {
         let entries = [script.entry("t_1", .agentStarted, run: "r_4"), script.entry("t_1", .agentFailed, run: "r_4")]
         try await append(LogCommit(entries: entries, time: .wallClock), to: log)
         let record = try await log.thread("t_1")
-        check(record?.runs == runs.union(["r_4"]), "the runs have one that was started and ended at once")
         check(record?.firstOpenSequence == nil, "a run that was started and ended at once is not open")
         check(try await log.thread("t_3") == nil, "a thread without events is nil")
+    }
+
+    /// A run is known by its id in its thread from its start on, also when it has ended, and no other is.
+    public func knowsStartedRuns() async throws {
+        var (log, script) = try await opened()
+        var started: Set<RunID> = []
+        var unknown: Set<RunID> = ["r_0", "r_1000", "r", "R_1", "other_1"]
+        check(try await log.startedRuns(among: unknown, in: "t_1").isEmpty, "a thread without events has no runs")
+        for number in 1...300 {
+            let run = "r_\(number)".runID
+            var entries = [script.entry("t_1", .agentStarted, run: run)]
+            // Some runs have all of their events in one commit, some go on for long, some are in a thread of their own.
+            if number % 3 == 0 { entries.append(script.entry("t_1", .agentCompleted, run: run)) }
+            let other = "other_\(number)".runID
+            entries.append(script.entry("t_2", .agentStarted, run: other))
+            unknown.insert(other)
+            if number > 10, number % 3 != 0 {
+                let earlier = "r_\(number - number % 7 - 1)".runID
+                entries.append(script.entry("t_1", .agentThinking, run: earlier))
+            }
+            try await append(LogCommit(entries: entries, time: .wallClock), to: log)
+            started.insert(run)
+            if number % 100 == 50 { try await checkRuns(started, unknown: unknown, in: log, "after \(number) runs") }
+        }
+        try await checkRuns(started, unknown: unknown, in: log, "at the end")
+        check(try await log.startedRuns(among: started, in: "t_3").isEmpty, "runs of another thread are not known")
+        guard let reopen else { return }
+        log = try await reopen(log)
+        _ = try await open(log)
+        try await checkRuns(started, unknown: unknown, in: log, "opened again")
+    }
+
+    private func checkRuns(
+        _ started: Set<RunID>,
+        unknown: Set<RunID>,
+        in log: any EventLog,
+        _ comment: String
+    ) async throws {
+        let found = try await log.startedRuns(among: started.union(unknown), in: "t_1")
+        let wrong = found.symmetricDifference(started)
+        check(wrong.isEmpty, "the runs of a thread, \(comment): \(wrong.count) are wrong")
+        if let run = started.first {
+            check(try await log.startedRuns(among: [run], in: "t_1") == [run], "one run of a thread, \(comment)")
+        }
+        check(try await log.startedRuns(among: [], in: "t_1").isEmpty, "no run is asked for, \(comment)")
     }
 
     /// A key gives the ids that were logged under it in its thread, and the digest that came with it, for 24 hours.

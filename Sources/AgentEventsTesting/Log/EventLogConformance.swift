@@ -44,6 +44,7 @@ public struct EventLogConformance: ConformanceSuite {
         try await readsAllThreadsInTheOrderOfCommits()
         try await keepsBytesExactly()
         try await recordsThreads()
+        try await knowsStartedRuns()
         try await recallsKeys()
         try await refusesWhatDoesNotFollow()
         try await showsWholeCommitsWhileAppending()

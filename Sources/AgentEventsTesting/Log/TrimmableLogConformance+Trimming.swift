@@ -22,10 +22,15 @@ extension TrimmableLogConformance {
     /// A thread of which nothing is left keeps its user, its head and its numbers.
     public func goesOnWhenNothingIsLeft() async throws {
         var (log, script) = try await opened()
-        for _ in 0..<5 { try await append(script.commit(["t_1"]), to: log) }
+        for _ in 0..<3 { try await append(script.commit(["t_1"]), to: log) }
+        let entries = [
+            script.entry("t_1", .agentStarted, run: "r_1"), script.entry("t_1", .agentCompleted, run: "r_1"),
+        ]
+        try await append(LogCommit(entries: entries, time: .wallClock), to: log)
         try await log.trim([ThreadTrim(thread: "t_1", firstKept: 100)])
         try await checkThread("t_1", in: log, script, from: 6, "nothing is left")
-        check(try await log.thread("t_1")?.runs == [], "no run is known when nothing is left")
+        check(
+            try await log.startedRuns(among: ["r_1"], in: "t_1").isEmpty, "no run is known when nothing is left")
         do {
             var other = LogScript(generation: script.generation)
             try await append(other.commit(["t_1"]), to: log)
@@ -59,7 +64,9 @@ extension TrimmableLogConformance {
         try await append(LogCommit(entries: entries, time: .wallClock), to: log)
         try await log.trim([ThreadTrim(thread: "t_1", firstKept: 7)])
         try await checkThread("t_1", in: log, script, from: 4, "r_2 is open")
-        check(try await log.thread("t_1")?.runs == ["r_2", "r_3"], "the runs that are left, r_2 open")
+        check(
+            try await log.startedRuns(among: ["r_1", "r_2", "r_3"], in: "t_1") == ["r_2", "r_3"],
+            "the runs that are left, r_2 open")
         check(try await log.thread("t_1")?.firstOpenSequence == 4, "r_2 stays open")
         let policies = [
             RetentionPolicy(maximumAge: .seconds(1)), RetentionPolicy(maximumEventsPerThread: 1),
@@ -73,7 +80,9 @@ extension TrimmableLogConformance {
         try await append(LogCommit(entries: [end], time: .wallClock), to: log)
         try await sweep(log, RetentionPolicy(maximumEventsPerThread: 2))
         try await checkThread("t_1", in: log, script, from: 7, "all runs have ended")
-        check(try await log.thread("t_1")?.runs == [], "the runs whose starts are left")
+        check(
+            try await log.startedRuns(among: ["r_1", "r_2", "r_3"], in: "t_1").isEmpty,
+            "the runs whose starts are left")
     }
 
     /// A key counts for its 24 hours, whatever became of its events.

@@ -15,11 +15,17 @@ struct BenchCommand: AsyncParsableCommand {
             """
     )
 
+    @Argument(help: "What is measured. Default: everything.")
+    var parts: [BenchPart] = []
+
     @Option(help: "How long the emission and commit figures are taken, in seconds.")
     var seconds: Double = 5
 
     @Option(help: "How many events are stored before the replay is timed.")
     var stored: Int = 10_000_000
+
+    @Option(help: "How long the answer is that is emitted in pieces of 4 bytes, in bytes.")
+    var answer: Int = 1 << 20
 
     @Option(help: "Where the temporary log goes.")
     var folder: String = NSTemporaryDirectory()
@@ -27,6 +33,7 @@ struct BenchCommand: AsyncParsableCommand {
     func validate() throws {
         guard seconds > 0, seconds <= 600 else { throw ValidationError("--seconds is between 0 and 600") }
         guard stored >= 100_000 else { throw ValidationError("--stored is at least 100000") }
+        guard answer >= 1024, answer <= 1 << 26 else { throw ValidationError("--answer is between 1024 and 67108864") }
     }
 
     func run() async throws {
@@ -39,16 +46,31 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func measure() async throws {
-        print(try await EmitBenchmark(seconds: seconds).run())
-        for durability in [FileEventLog.Durability.process, .disk] {
-            try await inTemporaryFolder { folder in
-                print(try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())
+        for part in BenchPart.allCases where parts.isEmpty || parts.contains(part) {
+            switch part {
+            case .emit:
+                print(try await EmitBenchmark(seconds: seconds).run())
+            case .commit:
+                for durability in [FileEventLog.Durability.process, .disk] {
+                    try await inTemporaryFolder { folder in
+                        print(
+                            try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())
+                    }
+                }
+            case .replay:
+                try await inTemporaryFolder { folder in
+                    print(try await ReplayBenchmark(stored: stored, folder: folder).run())
+                }
+            case .context:
+                print(try await ContextBenchmark().run())
+            case .remote:
+                print(try await RemoteBenchmark(byteCount: answer).run())
+            case .endedRuns:
+                try await inTemporaryFolder { folder in
+                    print(try await EndedRunsBenchmark(folder: folder).run())
+                }
             }
         }
-        try await inTemporaryFolder { folder in
-            print(try await ReplayBenchmark(stored: stored, folder: folder).run())
-        }
-        print(try await ContextBenchmark().run())
     }
 
     private func inTemporaryFolder(_ body: (URL) async throws -> Void) async throws {
@@ -62,4 +84,10 @@ struct BenchCommand: AsyncParsableCommand {
         }
         try FileManager.default.removeItem(at: url)
     }
+}
+
+/// What is measured.
+enum BenchPart: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case emit, commit, replay, context, remote
+    case endedRuns = "ended-runs"
 }

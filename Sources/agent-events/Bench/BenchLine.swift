@@ -11,6 +11,10 @@ enum BenchLine {
         String(format: "%.0f k", Double(count) / seconds / 1000)
     }
 
+    static func microseconds(_ seconds: Double) -> String { String(format: "%.2f us", seconds * 1_000_000) }
+
+    static func ratio(_ one: Double, _ other: Double) -> String { String(format: "%.2f", one / other) }
+
     static func milliseconds(_ seconds: Double) -> String { String(format: "%.2f ms", seconds * 1000) }
 }
 

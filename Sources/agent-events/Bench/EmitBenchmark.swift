@@ -25,17 +25,3 @@ struct EmitBenchmark {
         }
     }
 }
-
-/// A log that keeps nothing and takes as long for a commit as a disk does, so that only the way to it is measured.
-private struct DiscardingLog: EventLog {
-    func open() async throws(EventLogError) -> LogOpening {
-        LogOpening(generation: 1, threadsWithOpenRuns: [], endOffset: 0)
-    }
-    func append(_ commit: LogCommit) async throws(EventLogError) {
-        // Not cancelled before the runtime is; then it does not matter how long a commit takes.
-        try? await Task.sleep(for: .microseconds(100))
-    }
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { LogPage(events: [], reachesEnd: true) }
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { nil }
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? { nil }
-}

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsChecks
 
 /// A recorded event, made into one that can be emitted: without what is given when an event is accepted.
 struct RecordedDraft {

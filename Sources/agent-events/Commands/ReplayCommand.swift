@@ -58,13 +58,15 @@ struct ReplayCommand: AsyncParsableCommand {
         speed: Double
     ) async throws {
         var pace = ReplayPace(speed: speed)
-        let clock = ContinuousClock()
-        let start = clock.now
+        let environment = Environment.system
+        let start = environment.monotonicNow()
         try await InputReadiness.with(reader.descriptor) { readiness in
             while let line = try await reader.next(when: readiness) {
                 guard var event = try RecordedDraft(line, thread: thread) else { continue }
-                if let due = pace.due(event.time) { try await clock.sleep(until: start.advanced(by: due)) }
-                event.moveExpiry(to: WallClock.system.now(), speed: speed)
+                if let due = pace.due(event.time) {
+                    try await environment.sleep(start + due - environment.monotonicNow())
+                }
+                event.moveExpiry(to: environment.wallClock.now(), speed: speed)
                 try await feed.emit(
                     EmitItem(line: line.number, thread: event.thread, bytes: event.draft.value.encoded()))
             }

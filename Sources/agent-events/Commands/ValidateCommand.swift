@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsChecks
 internal import ArgumentParser
 
 struct ValidateCommand: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsChecks
 internal import Foundation
 
 /// Reads a history: a file of records, or a folder of such files, and checks it.

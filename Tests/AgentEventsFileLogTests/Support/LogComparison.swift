@@ -28,6 +28,11 @@ struct LogComparison {
     func compareThreads(_ history: inout RandomHistory) async throws {
         for thread in history.someThreads() {
             #expect(try await log.thread(thread) == model.thread(thread), comment)
+            let runs = history.someRuns()
+            let (started, expectedRuns) = (
+                try await log.startedRuns(among: runs, in: thread), try await model.startedRuns(among: runs, in: thread)
+            )
+            #expect(started == expectedRuns, "\(comment), runs of \(thread)")
             let read = history.read(of: thread)
             let (page, expected) = (try await log.read(read), try await model.read(read))
             #expect(page.events == expected.events, "\(comment), \(read)")

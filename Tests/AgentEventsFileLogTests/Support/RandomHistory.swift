@@ -21,6 +21,10 @@ struct RandomHistory {
 
     mutating func someThreads() -> [ThreadID] { Array(threads.shuffled(using: &random).prefix(3)) }
 
+    mutating func someRuns() -> Set<RunID> {
+        Set((0..<12).map { _ in RunID(stringLiteral: "r_\(Int.random(in: 1...runCount + 3, using: &random))") })
+    }
+
     mutating func read(of thread: ThreadID) -> LogRead {
         LogRead(
             .thread(thread, after: UInt64.random(in: 0...heads[thread, default: 0] + 1, using: &random)),

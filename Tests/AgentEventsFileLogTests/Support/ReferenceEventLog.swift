@@ -9,7 +9,8 @@ final class ReferenceEventLog: EventLog {
         case losesAnEvent, swapsEvents, changesBytes, mixesThreads
         case ignoresTheCount, ignoresTheByteCount, alwaysReachesTheEnd, neverReachesTheEnd, keepsTheOffset
         case acceptsGaps, acceptsRepeats, keepsPartOfARefusedCommit
-        case forgetsRuns, forgetsOpenRuns, forgetsHosts, namesTheWrongUser, namesTheWrongOldest
+        case forgetsRuns, forgetsEndedRuns, mixesRuns, forgetsOpenRuns, forgetsHosts, namesTheWrongUser,
+            namesTheWrongOldest
         case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, forgetsDigests, keepsKeysOfARefusedCommit
         case tearsCommits, acknowledgesEarly
         case keepsTheGeneration, countsGenerations, losesTheTail, forgetsWhereRunsAreOpen
@@ -175,9 +176,19 @@ final class ReferenceEventLog: EventLog {
                 user: fault == .namesTheWrongUser ? "nobody" : thread.user,
                 head: head.id,
                 oldest: fault == .namesTheWrongOldest ? head.id : oldest.id,
-                runs: fault == .forgetsRuns ? Set(thread.open.map(\.run)) : thread.runs,
                 openRuns: fault == .forgetsOpenRuns ? [] : thread.open
             )
+        }
+    }
+
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        state.withLock { state in
+            switch fault {
+            case .forgetsRuns: []
+            case .forgetsEndedRuns: runs.intersection(state.threads[thread]?.open.map(\.run) ?? [])
+            case .mixesRuns: runs.filter { run in state.threads.values.contains { $0.runs.contains(run) } }
+            default: runs.intersection(state.threads[thread]?.runs ?? [])
+            }
         }
     }
 

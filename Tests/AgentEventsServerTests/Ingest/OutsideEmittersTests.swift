@@ -1,12 +1,20 @@
+import AgentEvents
 import AgentEventsServer
+import AgentEventsTesting
 import Testing
 
 @Suite struct OutsideEmittersTests {
-    private let emitters = OutsideEmitters()
-    private let start = ContinuousClock.now
+    private let clock: ManualClock
+    private let emitters: OutsideEmitters
+
+    init() {
+        clock = ManualClock()
+        emitters = OutsideEmitters(in: .manual(clock))
+    }
 
     private func mayEmit(after duration: Duration) -> Bool {
-        emitters.mayEmit(silentFor: .seconds(60), at: start + duration)
+        clock.advance(to: ManualClock.Instant(offset: duration))
+        return emitters.mayEmit(silentFor: .seconds(60))
     }
 
     @Test func nobodyIsThereWhoHasNotEmitted() {
@@ -23,10 +31,10 @@ import Testing
     }
 
     @Test func aRequestCountsForAWhile() {
-        emitters.didRequest(at: start)
+        emitters.didRequest()
         #expect(mayEmit(after: .seconds(59)))
         #expect(!mayEmit(after: .seconds(60)))
-        emitters.didRequest(at: start + .seconds(60))
+        emitters.didRequest()
         #expect(mayEmit(after: .seconds(60)))
     }
 }

@@ -23,7 +23,10 @@ struct ThreadPagesTests {
             try await context.flush()
             _ = log.takeCallCounts()
             let metrics = StreamMetrics(factory: NOOPMetricsHandler.instance)
-            try await body(log, ThreadPages(log: log, pageByteCount: pageByteCount, metrics: metrics))
+            try await body(
+                log,
+                ThreadPages(
+                    log: log, pageByteCount: pageByteCount, metrics: metrics, environment: runtime.environment))
         }
     }
 

@@ -115,6 +115,30 @@ struct DrainTests {
         }
     }
 
+    @Test func theTimeOfAShutdownIsThatOfTheRuntime() async throws {
+        let clock = ManualClock()
+        try await withRunningService(
+            agents: [HeldAgent()], runtime: RuntimeConfiguration(environment: .manual(clock))
+        ) {
+            ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (300, 100)
+        } _: { service in
+            try await service.withWebSocket { socket in
+                try await Self.ask(service)
+                try await Self.follow(socket)
+                await service.shutDown()
+                _ = try await socket.messages(until: "drain")
+                try await clock.waitForSleep(of: .seconds(300))
+                try await clock.waitForSleep(of: .seconds(100))
+                clock.advance(by: .seconds(100))
+                expectEvents(in: try await socket.eventsToTheEnd()) {
+                    .messageCompleted(containing: "one moment")
+                        .agentCancelled(reason: "shutdown")
+                }
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+        }
+    }
+
     @Test func anAgentThatIgnoresItsCancellationIsReportedAndItsRunIsEnded() async throws {
         let agent = HeldAgent(ignoresCancellation: true)
         let log = InMemoryEventLog()

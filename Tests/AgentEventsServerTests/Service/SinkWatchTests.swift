@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsTesting
 import Logging
 import MetricsTestKit
 import Synchronization
@@ -6,7 +7,7 @@ import Testing
 
 @testable import AgentEventsServer
 
-struct SinkWatchTests {
+@Suite(.timeLimit(.minutes(10))) struct SinkWatchTests {
     @Test func aSinkIsShownUnderItsName() async throws {
         let factory = TestMetrics()
         let sink = InMemorySink()
@@ -38,6 +39,37 @@ struct SinkWatchTests {
         #expect(try value("dead_letters") == 0)
         #expect(try value("pending_commits") == 0)
         #expect(try value("failed") == 0)
+    }
+
+    @Test func metricsAreLookedAfterNowAndThen() async throws {
+        let factory = TestMetrics()
+        let clock = ManualClock()
+        let sink = InMemorySink()
+        let runtime = AgentRuntime(
+            log: InMemoryEventLog(), sinks: [sink], configuration: RuntimeConfiguration(environment: .manual(clock)))
+        let watch = SinkWatch(
+            runtime: runtime, interval: .seconds(5), factory: factory, logger: Logger(label: "test"))
+        func received() throws -> Double? {
+            try factory.expectMeter("agent_events_sink_received_events", [("sink", sink.name)]).lastValue
+        }
+        await withDiscardingTaskGroup { group in
+            group.addTask { _ = try? await runtime.run() }
+            group.addTask { await watch.run() }
+            do {
+                try await clock.waitForSleep(of: .seconds(5))
+                let message = UserMessage(message: "m", user: "u_1", text: "1")
+                _ = try await runtime.context(user: "u_1", thread: "t_1").emit(EventDraft(.userMessage(message)))
+                try await runtime.flushSinks()
+                #expect(try received() == 0)
+                clock.advance(by: .seconds(5))
+                try await clock.waitForSleep(of: .seconds(5))
+                #expect(try received() == 1)
+            } catch {
+                Issue.record(error)
+            }
+            watch.finish()
+            runtime.shutdown()
+        }
     }
 
     private struct Line: Hashable {

@@ -85,6 +85,10 @@ final class CountingLog: EventLog, StateStore {
         return try await log.thread(thread)
     }
 
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        try await log.startedRuns(among: runs, in: thread)
+    }
+
     func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }

@@ -26,13 +26,16 @@ final class EmbeddedStream {
         let runtime = AgentRuntime(log: log)
         let logger = Logger(label: "test")
         let metrics = StreamMetrics(factory: factory)
-        let pages = ThreadPages(log: log, pageByteCount: limits.pageByteCount, metrics: metrics)
-        delivery = StreamDelivery(eventLoops: [loop], pages: pages, limits: limits, metrics: metrics)
+        let pages = ThreadPages(
+            log: log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: runtime.environment)
+        delivery = StreamDelivery(
+            eventLoops: [loop], pages: pages, limits: limits, metrics: metrics, environment: runtime.environment)
         services = StreamServices(
             runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
             snapshotReaders: WorkerPool(workerCount: 1), emitters: emitters, consumers: nil,
             snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
-            logger: logger)
+            logger: logger, environment: runtime.environment,
+            outsideEmitters: OutsideEmitters(in: runtime.environment))
         guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
         try channel.pipeline.syncOperations.addHandler(readCounter)
         try channel.pipeline.syncOperations.addHandler(

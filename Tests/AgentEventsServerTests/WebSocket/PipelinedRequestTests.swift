@@ -330,6 +330,10 @@ private final class HeldLookUps: EventLog {
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
 
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        try await log.startedRuns(among: runs, in: thread)
+    }
+
     func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 import AgentEventsTesting
 import Testing
 

@@ -45,6 +45,7 @@ import Testing
         _ = try await log.read(LogRead(.all(afterOffset: 0)))
         await expectError(.corrupt) { _ = try await log.read(LogRead(.all(afterOffset: 0))) }
         await expectError(.corrupt) { _ = try await log.thread("t_1") }
+        await expectError(.corrupt) { _ = try await log.startedRuns(among: ["r_1"], in: "t_1") }
         await expectError(.corrupt) { _ = try await log.recall("k_1", in: "t_1") }
     }
 

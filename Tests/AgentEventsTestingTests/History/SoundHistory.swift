@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 
 /// A history with nothing wrong: two threads of two users, three clients, two of them on the same thread. Tests break it
 /// in one place.

@@ -1,7 +1,8 @@
+import AgentEvents
 import AgentEventsTesting
 import Testing
 
-@testable import AgentEvents
+@testable import AgentEventsChecks
 
 /// The pattern that is written for a recording matches it, however wildly its runs, calls and messages overlap. Only its
 /// shape is read here, without what it asks of each event.

@@ -8,13 +8,14 @@ final class FaultyTrimmableLog: TrimmableLog {
         case ignoresTheNumber, ignoresTheAge, ignoresTheByteCount, namesOneEventTooMany, namesOneEventTooFew
         case trimsNothing, trimsOneTooMany, trimsWhenAsked, forgetsWhatItNamed, trimsOpenRuns, takesTrimsBack
         case losesTheThread, namesTheWrongOldest, forgetsKeys, saysNothingOfGaps, seesGapsEverywhere
-        case seesNoGapInAll, seesAGapInAll, losesWhatFollows, undoesTrimsAtTheEnd
+        case seesNoGapInAll, seesAGapInAll, losesWhatFollows, undoesTrimsAtTheEnd, keepsTrimmedRuns
     }
 
     private let log: InMemoryEventLog
     private let fault: Fault?
     private let trimmed: Mutex<[ThreadID: UInt64]>
     private let named = Mutex<Set<ThreadTrim>>([])
+    private let started = Mutex<Set<RunID>>([])
 
     init(_ fault: Fault?) {
         log = InMemoryEventLog()
@@ -33,7 +34,12 @@ final class FaultyTrimmableLog: TrimmableLog {
 
     func open() async throws(EventLogError) -> LogOpening { try await log.open() }
 
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
+    func append(_ commit: LogCommit) async throws(EventLogError) {
+        for entry in commit.entries where entry.type == .agentStarted {
+            started.withLock { started in entry.run.map { _ = started.insert($0) } }
+        }
+        try await log.append(commit)
+    }
 
     /// Faults that hide events do it here, so that the log itself has them all.
     private var hides: Bool {
@@ -71,6 +77,11 @@ final class FaultyTrimmableLog: TrimmableLog {
         record.oldest = EventID(generation: generation, sequence: sequence)
         if fault == .namesTheWrongOldest { record.oldest = EventID(generation: generation, sequence: 1) }
         return record
+    }
+
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        if fault == .keepsTrimmedRuns { return started.withLock { $0.intersection(runs) } }
+        return try await log.startedRuns(among: runs, in: thread)
     }
 
     func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {

@@ -1,0 +1,82 @@
+/// The data of an event: one case for each type of the catalogue.
+@nonexhaustive
+public enum EventPayload: Hashable, Sendable {
+    case agentStarted(AgentStarted)
+    case agentThinking(AgentThinking)
+    case agentProgress(AgentProgress)
+    case messageDelta(MessageDelta)
+    case messageCompleted(MessageCompleted)
+    case toolExecuting(ToolExecuting)
+    case toolProgress(ToolProgress)
+    case toolCompleted(ToolCompleted)
+    case approvalRequested(ApprovalRequested)
+    case approvalResolved(ApprovalResolved)
+    case agentPaused(AgentPaused)
+    case agentResumed(AgentResumed)
+    case agentCompleted(AgentCompleted)
+    case agentFailed(AgentFailed)
+    case agentCancelled(AgentCancelled)
+    case userMessage(UserMessage)
+    case stateUpdated(StateUpdated)
+    case custom(CustomEvent)
+    /// A type that this version does not know, with its bytes. It can be read, but not emitted.
+    case unknown(UnknownEvent)
+
+    /// The type, or `nil` when it is not in this version's catalogue.
+    public var type: EventType? {
+        switch self {
+        case .agentStarted: .agentStarted
+        case .agentThinking: .agentThinking
+        case .agentProgress: .agentProgress
+        case .messageDelta: .messageDelta
+        case .messageCompleted: .messageCompleted
+        case .toolExecuting: .toolExecuting
+        case .toolProgress: .toolProgress
+        case .toolCompleted: .toolCompleted
+        case .approvalRequested: .approvalRequested
+        case .approvalResolved: .approvalResolved
+        case .agentPaused: .agentPaused
+        case .agentResumed: .agentResumed
+        case .agentCompleted: .agentCompleted
+        case .agentFailed: .agentFailed
+        case .agentCancelled: .agentCancelled
+        case .userMessage: .userMessage
+        case .stateUpdated: .stateUpdated
+        case .custom: .custom
+        case .unknown: nil
+        }
+    }
+
+    /// The type's name on the wire.
+    public var typeName: String {
+        if case .unknown(let event) = self { return event.typeName }
+        guard let type else { preconditionFailure("a payload of the catalogue has a type") }
+        return type.rawValue
+    }
+}
+
+/// An event whose type this version does not know.
+public struct UnknownEvent: Hashable, Sendable {
+    /// The type's name on the wire.
+    public var typeName: String
+    /// The whole event as it came, byte for byte.
+    public var bytes: [UInt8]
+
+    public init(typeName: String, bytes: [UInt8]) {
+        self.typeName = typeName
+        self.bytes = bytes
+    }
+}
+
+/// An event of the application's own. Belongs to a run, or to the thread. On the wire: `custom`.
+public struct CustomEvent: Hashable, Sendable {
+    /// The application's name for it; not empty.
+    public var name: String
+    /// The data of the event: any JSON.
+    public var value: JSONValue
+
+    public init(name: String, value: JSONValue) {
+        self.name = name
+        self.value = value
+    }
+}

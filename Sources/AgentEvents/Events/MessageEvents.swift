@@ -1,0 +1,56 @@
+/// A fragment of a message; the first one opens the message. On the wire: `message_delta`.
+public struct MessageDelta: Hashable, Sendable {
+    /// Fragments of one message share it.
+    public var message: MessageID
+    /// The fragment.
+    public var text: String
+
+    public init(message: MessageID, text: String) {
+        self.message = message
+        self.text = text
+    }
+}
+
+/// A whole message, also for readers that missed its fragments. On the wire: `message_completed`.
+public struct MessageCompleted: Hashable, Sendable {
+    /// The message; it is not reopened.
+    public var message: MessageID
+    /// The speaker.
+    public var role: MessageRole
+    /// The whole text.
+    public var text: String
+
+    public init(message: MessageID, role: MessageRole = .assistant, text: String) {
+        self.message = message
+        self.role = role
+        self.text = text
+    }
+}
+
+/// The speaker of a message, by the names on the wire.
+@nonexhaustive
+public enum MessageRole: String, CaseIterable, Sendable {
+    case assistant
+    case user
+    case system
+    case tool
+}
+
+/// A user's message. Belongs to the thread, not to a run. On the wire: `user_message`.
+public struct UserMessage: Hashable, Sendable {
+    /// The message.
+    public var message: MessageID
+    /// The user who wrote it.
+    public var user: UserID
+    /// The text as it was written.
+    public var text: String
+    /// Further data that came with it.
+    public var data: JSONValue?
+
+    public init(message: MessageID, user: UserID, text: String, data: JSONValue? = nil) {
+        self.message = message
+        self.user = user
+        self.text = text
+        self.data = data
+    }
+}

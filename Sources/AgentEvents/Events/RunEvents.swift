@@ -1,0 +1,182 @@
+/// The first event of a run. On the wire: `agent_started`.
+public struct AgentStarted: Hashable, Sendable {
+    /// The request to the agent.
+    public var input: JSONValue?
+    /// The run that started this one, when it is a child.
+    public var parentRun: RunID?
+    /// The open call of the parent that started this run.
+    public var parentCall: CallID?
+    /// The longest time without an event of a run that is emitted from outside, in milliseconds, from 1000 (a second) to
+    /// 86 400 000 (a day): after it the run ends as `agent_failed`, code `run.lost`. `nil` for
+    /// ``RuntimeConfiguration/emittedRunTimeout``. It also counts for the children of this run. For a run with a
+    /// parent, and for one that is hosted in the process of its runtime, it has no effect.
+    public var idleTimeoutMilliseconds: Int64?
+
+    public init(
+        input: JSONValue? = nil,
+        parentRun: RunID? = nil,
+        parentCall: CallID? = nil,
+        idleTimeoutMilliseconds: Int64? = nil
+    ) {
+        self.input = input
+        self.parentRun = parentRun
+        self.parentCall = parentCall
+        self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
+    }
+
+    /// The shortest and the longest time that a run can ask for.
+    package static let idleTimeoutMilliseconds: ClosedRange<Int64> = 1000...86_400_000
+}
+
+/// A fragment of a thought. On the wire: `agent_thinking`.
+public struct AgentThinking: Hashable, Sendable {
+    /// Fragments of one thought share it.
+    public var thought: ThoughtID
+    /// The fragment.
+    public var text: String
+
+    public init(thought: ThoughtID, text: String) {
+        self.thought = thought
+        self.text = text
+    }
+}
+
+/// The progress of the run. On the wire: `agent_progress`.
+public struct AgentProgress: Hashable, Sendable {
+    /// The progress in words.
+    public var message: String?
+    /// The finished part of the run, from 0 to 1.
+    public var fraction: Double?
+    /// The current step; at least 0.
+    public var step: Int?
+    /// The number of steps.
+    public var total: Int?
+
+    public init(message: String? = nil, fraction: Double? = nil, step: Int? = nil, total: Int? = nil) {
+        self.message = message
+        self.fraction = fraction
+        self.step = step
+        self.total = total
+    }
+}
+
+/// The run is paused. On the wire: `agent_paused`.
+public struct AgentPaused: Hashable, Sendable {
+    /// The user who paused it.
+    public var by: UserID?
+    /// The reason.
+    public var reason: String?
+
+    public init(by: UserID? = nil, reason: String? = nil) {
+        self.by = by
+        self.reason = reason
+    }
+}
+
+/// The run continues. On the wire: `agent_resumed`.
+public struct AgentResumed: Hashable, Sendable {
+    /// The user who resumed it.
+    public var by: UserID?
+    /// The reason.
+    public var reason: String?
+
+    public init(by: UserID? = nil, reason: String? = nil) {
+        self.by = by
+        self.reason = reason
+    }
+}
+
+/// The run ends well. On the wire: `agent_completed`.
+public struct AgentCompleted: Hashable, Sendable {
+    /// The result of the agent.
+    public var result: JSONValue?
+    /// The tokens used.
+    public var usage: TokenUsage?
+    /// The duration of the run, in milliseconds; at least 0.
+    public var durationMilliseconds: Int64
+
+    public init(result: JSONValue? = nil, usage: TokenUsage? = nil, durationMilliseconds: Int64) {
+        self.result = result
+        self.usage = usage
+        self.durationMilliseconds = durationMilliseconds
+    }
+}
+
+/// The tokens that a run used. Counts beyond the two named ones are kept by their names on the wire.
+public struct TokenUsage: Hashable, Sendable {
+    /// Tokens read by the model; at least 0. On the wire: `input_tokens`.
+    public var inputTokens: Int64?
+    /// Tokens written by the model; at least 0. On the wire: `output_tokens`.
+    public var outputTokens: Int64?
+    /// Further members, as they are (`cached_tokens`, `cost`, …).
+    public var other: JSONObject
+
+    public init(inputTokens: Int64? = nil, outputTokens: Int64? = nil, other: JSONObject = [:]) {
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
+        self.other = other
+    }
+}
+
+/// The run ends with an error. On the wire: `agent_failed`.
+public struct AgentFailed: Hashable, Sendable {
+    /// The error that ended the run.
+    public var error: RunFailure
+    /// The duration of the run, in milliseconds; at least 0.
+    public var durationMilliseconds: Int64
+
+    public init(error: RunFailure, durationMilliseconds: Int64) {
+        self.error = error
+        self.durationMilliseconds = durationMilliseconds
+    }
+}
+
+/// The error of a run.
+public struct RunFailure: Hashable, Sendable {
+    /// Dotted and stable, for programs: `run.lost`.
+    public var code: String
+    /// A description for people.
+    public var message: String
+    /// Whether running the agent again may help.
+    public var retryable: Bool
+
+    public init(code: String, message: String, retryable: Bool) {
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+    }
+}
+
+extension RunFailure {
+    private static let lostCode = "run.lost"
+
+    /// The process that hosted the run ended before the run did.
+    package static let lostWithProcess = RunFailure(
+        code: lostCode, message: "the process that ran the agent ended before the run did", retryable: true)
+
+    /// Nothing came for a run that is hosted outside for as long as it may be idle.
+    package static func lost(after milliseconds: Int64) -> RunFailure {
+        let rest = milliseconds % 1000
+        let fraction = rest == 0 ? "" : "." + String(1000 + rest).dropFirst()
+        return RunFailure(
+            code: lostCode,
+            message: "nothing came from the program that emits the run for \(milliseconds / 1000)\(fraction) s",
+            retryable: true)
+    }
+}
+
+/// The run is cancelled. On the wire: `agent_cancelled`.
+public struct AgentCancelled: Hashable, Sendable {
+    /// The reason.
+    public var reason: String?
+    /// The user who cancelled it.
+    public var by: UserID?
+    /// The duration of the run, in milliseconds; at least 0.
+    public var durationMilliseconds: Int64
+
+    public init(reason: String? = nil, by: UserID? = nil, durationMilliseconds: Int64) {
+        self.reason = reason
+        self.by = by
+        self.durationMilliseconds = durationMilliseconds
+    }
+}

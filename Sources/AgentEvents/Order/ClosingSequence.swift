@@ -1,0 +1,85 @@
+/// The events that end what is open in a run because the run itself ends, innermost first.
+///
+/// Child runs may be nested as deep as a thread is long, so this walks with a stack of its own.
+struct ClosingSequence {
+    /// A run on the way from the one that ends to the innermost open item.
+    private struct Level {
+        let machine: RunStateMachine
+        /// What is still open in it; the first element is closed next.
+        var open: ArraySlice<OpenItem>
+        /// What `agent_cancelled` says of its child runs.
+        var reasonOfChildren: String
+    }
+
+    private(set) var events: [ThreadStateMachine.ClosingEvent] = []
+    private var levels: [Level]
+    private let time: Timestamp
+
+    /// - Parameters:
+    ///   - ended: the run that ends; its own terminal event is not part of the sequence.
+    ///   - open: what was open in it, innermost first.
+    ///   - payload: its terminal event.
+    init(ended: RunStateMachine, open: [OpenItem], by payload: EventPayload, at time: Timestamp) {
+        let reason =
+            if case .agentFailed = payload { "parent run failed" } else { "parent run cancelled" }
+        levels = [Level(machine: ended, open: open[...], reasonOfChildren: reason)]
+        self.time = time
+    }
+
+    /// Closes items up to the next child run, which the caller looks up and gives to ``enter(_:)``.
+    ///
+    /// - Returns: `nil` when everything is closed.
+    mutating func nextChild() -> RunID? {
+        while let last = levels.indices.last {
+            guard let item = levels[last].open.popFirst() else {
+                closeLevel()
+                continue
+            }
+            if let payload = closingPayload(of: item) { append(payload, to: levels[last].machine) }
+            if case .child(let run) = item { return run }
+        }
+        return nil
+    }
+
+    /// Goes on with what is open in a child run.
+    mutating func enter(_ child: RunStateMachine) {
+        levels.append(
+            Level(machine: child, open: child.openFromTheTop[...], reasonOfChildren: "parent run cancelled"))
+    }
+
+    private mutating func closeLevel() {
+        let level = levels.removeLast()
+        guard let parent = levels.last, let startTime = level.machine.startTime else { return }
+        let cancelled = AgentCancelled(
+            reason: parent.reasonOfChildren,
+            durationMilliseconds: time.milliseconds(since: startTime)
+        )
+        append(.agentCancelled(cancelled), to: level.machine)
+    }
+
+    private mutating func append(_ payload: EventPayload, to machine: RunStateMachine) {
+        guard let agent = machine.agent else { preconditionFailure("a run that was open has an agent") }
+        events.append(ThreadStateMachine.ClosingEvent(run: machine.run, agent: agent, payload: payload))
+    }
+
+    /// The event that ends an item; `nil` for a child run, which ends after what is open in it.
+    private func closingPayload(of item: OpenItem) -> EventPayload? {
+        switch item {
+        case .call(let call, let open):
+            .toolCompleted(
+                ToolCompleted(
+                    call: call,
+                    tool: open.tool,
+                    status: .cancelled,
+                    durationMilliseconds: time.milliseconds(since: open.time)
+                )
+            )
+        case .message(let message, let text):
+            .messageCompleted(MessageCompleted(message: message, text: text))
+        case .approval(let approval, call: _):
+            .approvalResolved(ApprovalResolved(approval: approval, decision: .expired))
+        case .child:
+            nil
+        }
+    }
+}

@@ -1,0 +1,200 @@
+/// The runs of a thread that are open, with what their thread knows of each.
+///
+/// A run has a place, which is good until a run ends. At its place it is looked at and changed without being copied: a copy
+/// would share what the run has open, and the next change would copy that.
+struct OpenRuns: Sendable {
+    struct Entry: Hashable, Sendable {
+        /// Its place in the order in which runs started.
+        var ordinal: Int
+        let host: RunHost
+        /// How long nothing may come for the tree of runs that it is in, in milliseconds; `nil` for as long as it likes.
+        let idleMilliseconds: Int64?
+        var machine: RunStateMachine
+        /// When the last event of the run was, or of a child run that has ended.
+        var lastTime: Timestamp
+    }
+
+    private var places: [RunID: Int] = [:]
+    private var entries: [Entry] = []
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    func place(of run: RunID) -> Int? { places[run] }
+
+    // MARK: Looking
+
+    func check(
+        _ draft: EventDraft,
+        _ payload: EventPayload,
+        at place: Int,
+        time: Timestamp
+    ) -> RunStateMachine.CheckAction {
+        entries.span[place].machine.check(payload, half: draft.halves?.start, agent: draft.agent, at: time)
+    }
+
+    func host(at place: Int) -> RunHost { entries.span[place].host }
+    func idleMilliseconds(at place: Int) -> Int64? { entries.span[place].idleMilliseconds }
+    func startTime(at place: Int) -> Timestamp? { entries.span[place].machine.startTime }
+    func agent(at place: Int) -> AgentName? { entries.span[place].machine.agent }
+    func parent(at place: Int) -> RunID? { entries.span[place].machine.parent }
+    func call(_ call: CallID, at place: Int) -> OpenCall? { entries.span[place].machine.work.calls[call] }
+    func message(_ message: MessageID, at place: Int) -> OpenMessage? {
+        entries.span[place].machine.work.messages[message]
+    }
+
+    /// The run as a whole: a copy.
+    func machine(_ run: RunID) -> RunStateMachine? { places[run].map { entries[$0].machine } }
+
+    /// Whether an open message waits with half of a character.
+    var holdsHalf: Bool {
+        entries.contains { $0.machine.work.messages.entries.values.contains { $0.item.half != nil } }
+    }
+
+    /// In the order in which they started: each parent before its children.
+    var inOrder: [Entry] { entries.sorted { $0.ordinal < $1.ordinal } }
+
+    // MARK: Changing
+
+    mutating func insert(_ entry: Entry) {
+        places[entry.machine.run] = entries.count
+        entries.append(entry)
+    }
+
+    /// Takes a run away. The last one takes its place.
+    mutating func remove(at place: Int) -> Entry {
+        entries.swapAt(place, entries.count - 1)
+        let removed = entries.removeLast()
+        if place < entries.count { places[entries[place].machine.run] = place }
+        places[removed.machine.run] = nil
+        return removed
+    }
+
+    /// Changes a run where it is.
+    mutating func change<Result>(at place: Int, _ body: (inout Entry) -> Result) -> Result { body(&entries[place]) }
+}
+
+// MARK: Time
+
+extension OpenRuns {
+    /// A root run that is hosted outside, with the runs below it.
+    struct Tree {
+        var root: RunID
+        var idleMilliseconds: Int64
+        /// When the last event of any of its runs was.
+        var lastTime: Timestamp
+        /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not run.
+        var waits: Bool
+    }
+
+    /// The trees that end when nothing comes for them, in the order in which their roots started.
+    var trees: [Tree] {
+        var trees: [Tree] = []
+        var places: [RunID: Int] = [:]
+        for entry in inOrder {
+            guard let idleMilliseconds = entry.idleMilliseconds else { continue }
+            let run = entry.machine.run
+            let waits = entry.machine.state == .paused || !entry.machine.work.approvals.isEmpty
+            if let place = entry.machine.parent.flatMap({ places[$0] }) {
+                places[run] = place
+                trees[place].lastTime = max(trees[place].lastTime, entry.lastTime)
+                trees[place].waits = trees[place].waits || waits
+            } else {
+                places[run] = trees.count
+                trees.append(
+                    Tree(root: run, idleMilliseconds: idleMilliseconds, lastTime: entry.lastTime, waits: waits))
+            }
+        }
+        return trees
+    }
+
+    /// What is overdue, approvals first, and when something else may be.
+    func overdue(at time: Timestamp) -> (overdue: [ThreadStateMachine.Overdue], next: Timestamp) {
+        var overdue: [ThreadStateMachine.Overdue] = []
+        var next = ThreadStateMachine.never
+        for entry in inOrder {
+            for (approval, expiresAt) in entry.machine.work.expiringApprovals {
+                if expiresAt <= time {
+                    overdue.append(.approval(approval, run: entry.machine.run))
+                } else {
+                    next = min(next, expiresAt)
+                }
+            }
+        }
+        for tree in trees where !tree.waits {
+            let end = tree.lastTime.advanced(byMilliseconds: tree.idleMilliseconds)
+            if end <= time {
+                overdue.append(.idle(root: tree.root, milliseconds: tree.idleMilliseconds))
+            } else {
+                next = min(next, end)
+            }
+        }
+        return (overdue, next)
+    }
+}
+
+// MARK: Parents and children
+
+extension OpenRuns {
+    /// Why a run cannot start under the parent it names; `nil` when it can, or names none.
+    func parentViolation(
+        _ started: AgentStarted,
+        _ child: RunStateMachine,
+        _ payload: EventPayload
+    ) -> OrderViolation? {
+        guard let parentRun = started.parentRun else {
+            guard let call = started.parentCall else { return nil }
+            let problem = "the parent's call \(call) is named, but no parent run"
+            return child.violation(payload, .parentNotOpen, problem)
+        }
+        guard let parent = machine(parentRun) else {
+            return child.violation(payload, .parentNotOpen, "the parent run \(parentRun) is not open")
+        }
+        switch parent.state {
+        case .running:
+            guard let call = started.parentCall, !parent.work.calls.isOpen(call) else { return nil }
+            return child.violation(payload, .callNotOpen, "call \(call) is not open in the parent run \(parentRun)")
+        case .paused:
+            let problem = "the parent run \(parentRun) is paused, no child starts under it until it is resumed"
+            return child.violation(payload, .paused, problem)
+        case .notStarted, .ended:
+            preconditionFailure("an open run is running or paused")
+        }
+    }
+
+    /// The events that end what is open in a run that ends, child runs and what is open in them included.
+    func closing(
+        _ open: [OpenItem],
+        of run: RunID,
+        by payload: EventPayload,
+        at time: Timestamp
+    ) -> [ThreadStateMachine.ClosingEvent] {
+        guard !open.isEmpty, let ended = machine(run) else { return [] }
+        var sequence = ClosingSequence(ended: ended, open: open, by: payload, at: time)
+        while let child = sequence.nextChild() {
+            guard let run = machine(child) else { continue }
+            sequence.enter(run)
+        }
+        return sequence.events
+    }
+}
+
+extension OpenRuns: Equatable {
+    /// Whether two threads have the same runs open. Of their places only the order counts.
+    static func == (one: Self, other: Self) -> Bool {
+        let (ones, others) = (one.inOrder, other.inOrder)
+        return ones.count == others.count
+            && zip(ones, others).allSatisfy { one, other in
+                var one = one
+                one.ordinal = other.ordinal
+                return one == other
+            }
+    }
+}
+
+extension Timestamp {
+    /// The time so much later, or the last there is.
+    func advanced(byMilliseconds count: Int64) -> Timestamp {
+        let (sum, isOver) = milliseconds.addingReportingOverflow(count)
+        return Timestamp(milliseconds: isOver ? .max : sum)
+    }
+}

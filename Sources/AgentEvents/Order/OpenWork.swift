@@ -1,0 +1,182 @@
+/// What is open in a run, and which of the run's ids are used.
+///
+/// The open items of all kinds form one stack, in the order in which they were opened. They may end in any order; only
+/// the end of the run closes them from the top. Each change says how it is undone, in the reverse order of the changes.
+struct OpenWork: Hashable, Sendable {
+    private(set) var calls = ItemLedger<CallID, OpenCall>()
+    private(set) var messages = ItemLedger<MessageID, OpenMessage>()
+    private(set) var approvals = ItemLedger<ApprovalID, OpenApproval>()
+    /// The approvals that have expired, and when that was due.
+    private(set) var expirations: [ApprovalID: Timestamp] = [:]
+    /// The child runs that are open, with their ordinals.
+    private var children: [RunID: Int] = [:]
+    private var nextOrdinal = 0
+
+    /// How a change is taken back.
+    enum Undo: Sendable {
+        case nothing
+        case openedCall(CallID)
+        indirect case closedCall(CallID, ItemLedger<CallID, OpenCall>.Entry)
+        case openedMessage(MessageID)
+        case fragment(MessageID, OpenMessage.Mark)
+        indirect case closedMessage(MessageID, ItemLedger<MessageID, OpenMessage>.Closing)
+        case openedApproval(ApprovalID)
+        indirect case closedApproval(
+            ApprovalID, ItemLedger<ApprovalID, OpenApproval>.Closing, forgottenExpiration: Timestamp?)
+    }
+
+    /// Whether nothing is open.
+    var isEmpty: Bool { calls.isEmpty && messages.isEmpty && approvals.isEmpty && children.isEmpty }
+
+    /// The open approvals that expire, the earliest first, and when.
+    var expiringApprovals: [(approval: ApprovalID, expiresAt: Timestamp)] {
+        guard !approvals.isEmpty else { return [] }
+        return approvals.entries.compactMap { id, entry in entry.item.expiresAt.map { (id, $0, entry.ordinal) } }
+            .sorted { ($0.1, $0.2) < ($1.1, $1.2) }
+            .map { (approval: $0.0, expiresAt: $0.1) }
+    }
+
+    /// The open items in the order in which they were opened.
+    var items: [OpenItem] {
+        var items: [(ordinal: Int, item: OpenItem)] = []
+        for (id, entry) in calls.entries { items.append((entry.ordinal, .call(id, entry.item))) }
+        for (id, entry) in messages.entries { items.append((entry.ordinal, .message(id, text: entry.item.closedText))) }
+        for (id, entry) in approvals.entries { items.append((entry.ordinal, .approval(id, call: entry.item.call))) }
+        for (id, ordinal) in children { items.append((ordinal, .child(id))) }
+        items.sort { $0.ordinal < $1.ordinal }
+        return items.map(\.item)
+    }
+
+    // MARK: Fragments
+
+    /// What a message says to a fragment.
+    enum FragmentCheck {
+        /// - Parameter byteCount: how long the fragment is, in bytes as it stands in JSON.
+        case fits(byteCount: Int)
+        /// The message is completed.
+        case closed
+        /// The text would be longer than the maximum.
+        case tooLong
+    }
+
+    /// Whether a message may take a fragment; the first one opens it.
+    ///
+    /// - Parameters:
+    ///   - half: the first half of a character, with which the fragment ended.
+    ///   - maximumByteCount: the longest text, in bytes as it stands in JSON.
+    func check(
+        _ fragment: String,
+        half: UInt16?,
+        of message: MessageID,
+        maximumByteCount: Int
+    ) -> FragmentCheck {
+        let byteCount = JSONWriter.escapedByteCount(of: fragment)
+        let fits: Bool
+        if let index = messages.entries.index(forKey: message) {
+            fits = messages.entries.values[index].item.fits(byteCount, half: half, maximumByteCount: maximumByteCount)
+        } else {
+            guard !messages.isClosed(message) else { return .closed }
+            fits = OpenMessage().fits(byteCount, half: half, maximumByteCount: maximumByteCount)
+        }
+        return fits ? .fits(byteCount: byteCount) : .tooLong
+    }
+
+    /// Adds a fragment to a message, opening it with the first one. A completed message stays as it is.
+    ///
+    /// - Parameters:
+    ///   - byteCount: how long the fragment is, in bytes as it stands in JSON.
+    ///   - half: the first half of a character, with which the fragment ended.
+    mutating func append(_ fragment: String, byteCount: Int, half: UInt16?, to message: MessageID) -> Undo {
+        // One look-up for the fragments after the first, and the text grows in place.
+        guard let index = messages.entries.index(forKey: message) else {
+            guard !messages.isClosed(message) else { return .nothing }
+            var opened = OpenMessage()
+            _ = opened.append(fragment, byteCount: byteCount, half: half)
+            messages.open(message, as: opened, ordinal: takeOrdinal())
+            return .openedMessage(message)
+        }
+        let mark = messages.entries.values[index].item.append(fragment, byteCount: byteCount, half: half)
+        return .fragment(message, mark)
+    }
+
+    // MARK: Other changes
+
+    mutating func openCall(_ call: CallID, tool: ToolName, at time: Timestamp) -> Undo {
+        calls.open(call, as: OpenCall(tool: tool, time: time), ordinal: takeOrdinal())
+        return .openedCall(call)
+    }
+
+    /// Ends a call. Its id is not kept: providers use it again for another call.
+    mutating func closeCall(_ call: CallID) -> Undo {
+        calls.release(call).map { .closedCall(call, $0) } ?? .nothing
+    }
+
+    mutating func closeMessage(_ message: MessageID) -> Undo {
+        .closedMessage(message, messages.close(message))
+    }
+
+    mutating func openApproval(_ requested: ApprovalRequested) -> Undo {
+        approvals.open(
+            requested.approval, as: OpenApproval(call: requested.call, expiresAt: requested.expiresAt),
+            ordinal: takeOrdinal())
+        return .openedApproval(requested.approval)
+    }
+
+    mutating func closeApproval(_ resolved: ApprovalResolved) -> Undo {
+        let closing = approvals.close(resolved.approval)
+        if resolved.decision == .expired, let time = closing.entry?.item.expiresAt {
+            expirations[resolved.approval] = time
+        }
+        let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
+        return .closedApproval(resolved.approval, closing, forgottenExpiration: forgotten)
+    }
+
+    mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }
+
+    /// - Returns: the place that the child had; `nil` when it was not open.
+    mutating func closeChild(_ run: RunID) -> Int? { children.removeValue(forKey: run) }
+
+    private mutating func takeOrdinal() -> Int {
+        defer { nextOrdinal += 1 }
+        return nextOrdinal
+    }
+
+    // MARK: Undoing
+
+    /// Takes back the last change that was not taken back.
+    mutating func undo(_ change: Undo) {
+        switch change {
+        case .nothing:
+            break
+        case .openedCall(let call):
+            _ = calls.release(call)
+            nextOrdinal -= 1
+        case .closedCall(let call, let entry):
+            calls.entries[call] = entry
+        case .openedMessage(let message):
+            _ = messages.release(message)
+            nextOrdinal -= 1
+        case .fragment(let message, let mark):
+            guard let index = messages.entries.index(forKey: message) else { break }
+            messages.entries.values[index].item.truncate(to: mark)
+        case .closedMessage(let message, let closing):
+            messages.undoClose(message, closing)
+        case .openedApproval(let approval):
+            _ = approvals.release(approval)
+            nextOrdinal -= 1
+        case .closedApproval(let approval, let closing, let forgottenExpiration):
+            approvals.undoClose(approval, closing)
+            expirations[approval] = nil
+            if let forgotten = closing.forgotten { expirations[forgotten] = forgottenExpiration }
+        }
+    }
+
+    /// Takes back ``openChild(_:)``.
+    mutating func undoOpenChild(_ run: RunID) {
+        children[run] = nil
+        nextOrdinal -= 1
+    }
+
+    /// Takes back ``closeChild(_:)``, which returned a place.
+    mutating func undoCloseChild(_ run: RunID, _ ordinal: Int) { children[run] = ordinal }
+}

@@ -1,0 +1,116 @@
+// What a rejected event is told. None of this runs for an event that is accepted.
+
+extension RunStateMachine {
+    /// At most so many open items are listed by name.
+    private static let maximumListedItems = 20
+
+    func reject(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> CheckAction {
+        .reject(violation(payload, rule, problem))
+    }
+
+    func violation(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> OrderViolation {
+        OrderViolation(
+            rule: rule,
+            eventType: payload.typeName,
+            run: run,
+            state: stateInWords,
+            problem: problem,
+            legal: EventType.allCases.filter(accepts).map(\.rawValue)
+        )
+    }
+
+    func rejectAgent(_ agent: AgentName, _ payload: EventPayload) -> CheckAction {
+        reject(payload, .agentMismatch, "the event names the agent \(agent), the run is one of \(self.agent ?? agent)")
+    }
+
+    func rejectSecondStart(_ payload: EventPayload) -> CheckAction {
+        reject(payload, .alreadyStarted, "a run of this id has started before, a run id is used once in a thread")
+    }
+
+    func rejectCall(_ call: CallID, _ payload: EventPayload) -> CheckAction {
+        reject(payload, .callNotOpen, "call \(call) is not open")
+    }
+
+    /// - Parameter time: when the approval expired; `nil` when it did not.
+    func rejectApproval(_ approval: ApprovalID, expired time: Timestamp?, _ payload: EventPayload) -> CheckAction {
+        guard let time else { return reject(payload, .approvalNotOpen, "approval \(approval) is not open") }
+        return reject(
+            payload, .approvalNotOpen,
+            "approval \(approval) is not open: it expired at \(time.rfc3339), an answer comes before that")
+    }
+
+    func rejectClosedMessage(_ message: MessageID, _ payload: EventPayload) -> CheckAction {
+        reject(payload, .messageClosed, "message \(message) is completed and is not reopened")
+    }
+
+    func rejectLongMessage(_ message: MessageID, _ payload: EventPayload) -> CheckAction {
+        reject(
+            payload,
+            .messageTooLong,
+            "message \(message) would have more than \(maximumMessageByteCount) bytes of text, "
+                + "complete it and open another one"
+        )
+    }
+
+    /// Why an event of this type cannot name a run at all.
+    func notOfARun(_ payload: EventPayload) -> String {
+        if case .unknown(let event) = payload {
+            return "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
+        }
+        return "\(payload.typeName) belongs to the thread and must not name a run"
+    }
+
+    var stateInWords: String {
+        let words =
+            switch state {
+            case .notStarted: "not started"
+            case .running: "running"
+            case .paused: "paused"
+            case .ended: "ended"
+            }
+        return work.isEmpty ? words : "\(words), open: \(openWorkInWords)"
+    }
+
+    /// The open items by name, in the order in which they were opened.
+    var openWorkInWords: String {
+        let items = work.items
+        var words = items.prefix(Self.maximumListedItems).map(\.description).joined(separator: ", ")
+        if items.count > Self.maximumListedItems { words += " and \(items.count - Self.maximumListedItems) more" }
+        return words
+    }
+
+    /// Whether some event of the type would be accepted in this state.
+    func accepts(_ type: EventType) -> Bool {
+        switch state {
+        case .notStarted: type == .agentStarted
+        case .running: acceptsRunning(type)
+        case .paused: acceptsPaused(type)
+        case .ended: false
+        }
+    }
+
+    private func acceptsRunning(_ type: EventType) -> Bool {
+        switch type {
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalRequested, .agentPaused,
+            .agentFailed, .agentCancelled, .custom:
+            true
+        case .toolExecuting: allowsTools
+        case .toolProgress, .toolCompleted: !work.calls.isEmpty
+        case .approvalResolved: !work.approvals.isEmpty
+        case .agentCompleted: work.isEmpty && allowsCompletion
+        case .agentStarted, .agentResumed, .userMessage, .stateUpdated: false
+        }
+    }
+
+    private func acceptsPaused(_ type: EventType) -> Bool {
+        switch type {
+        case .toolCompleted: !work.calls.isEmpty
+        case .approvalResolved: !work.approvals.isEmpty
+        case .agentResumed, .agentFailed, .agentCancelled: true
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .approvalRequested, .agentPaused, .agentCompleted, .userMessage,
+            .stateUpdated, .custom:
+            false
+        }
+    }
+}

@@ -1,0 +1,325 @@
+/// The order of one run's events.
+///
+/// ```
+///                      agent_paused
+///                  ┌────────────────> paused ──┐
+/// not started ──> running <────────────┘       │ agent_failed, agent_cancelled
+///   agent_started  │      agent_resumed        v
+///                  └────────────────────────> ended
+///                   agent_completed, agent_failed, agent_cancelled
+/// ```
+///
+/// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event is
+/// checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is applied,
+/// it can be undone.
+package struct RunStateMachine: Hashable, Sendable {
+    enum State: Hashable, Sendable {
+        case notStarted
+        case running
+        case paused
+        case ended
+    }
+
+    enum CheckAction: Hashable, Sendable {
+        /// Log the event, as one of the run's agent.
+        ///
+        /// - Parameter byteCount: how long the text of a `message_delta` is in JSON, in bytes; 0 for another event.
+        case accept(agent: AgentName?, byteCount: Int)
+        /// End what is open, given innermost first, then log the event, which is the run's last.
+        case end(open: [OpenItem])
+        /// Log nothing.
+        case reject(OrderViolation)
+    }
+
+    /// How a change is taken back.
+    enum Undo: Sendable {
+        case nothing
+        case thought
+        case state(State)
+        case work(OpenWork.Undo)
+        case completedCall(OpenWork.Undo, hadCompletedCall: Bool)
+    }
+
+    let run: RunID
+    let policy: OrderPolicy
+    /// The longest text of an open message, in bytes as it stands in JSON.
+    let maximumMessageByteCount: Int
+    private(set) var state: State
+    /// The agent, from `agent_started` on.
+    private(set) var agent: AgentName?
+    /// When the run started.
+    private(set) var startTime: Timestamp?
+    /// The run that this one is a child of.
+    private(set) var parent: RunID?
+    private(set) var work = OpenWork()
+    private var hasThought = false
+    private var hasCompletedCall = false
+
+    /// - Parameter state: `.notStarted`, or `.ended` for a run of which nothing else is known.
+    init(run: RunID, policy: OrderPolicy, maximumMessageByteCount: Int, state: State = .notStarted) {
+        self.run = run
+        self.policy = policy
+        self.maximumMessageByteCount = maximumMessageByteCount
+        self.state = state
+    }
+
+    // MARK: Checking
+
+    /// Decides on one event that names this run.
+    ///
+    /// - Parameters:
+    ///   - agent: the agent that the event names; needed with `agent_started`.
+    ///   - half: the first half of a character, with which a `message_delta` ended.
+    func check(
+        _ payload: EventPayload,
+        half: UInt16? = nil,
+        agent: AgentName?,
+        at time: Timestamp
+    ) -> CheckAction {
+        switch payload {
+        case .userMessage, .stateUpdated, .unknown:
+            return reject(payload, .notStarted, notOfARun(payload))
+        case .agentStarted:
+            // Whatever agent it names, a second start is a second start.
+            guard state == .notStarted else { return rejectSecondStart(payload) }
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
+            .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted,
+            .agentFailed, .agentCancelled, .custom:
+            break
+        }
+        switch state {
+        case .notStarted:
+            return checkFirst(payload, agent: agent)
+        case .running:
+            if let agent, agent != self.agent { return rejectAgent(agent, payload) }
+            return checkRunning(payload, half: half, at: time)
+        case .paused:
+            if let agent, agent != self.agent { return rejectAgent(agent, payload) }
+            return checkPaused(payload, at: time)
+        case .ended:
+            return reject(payload, .alreadyEnded, "the run has ended, nothing follows its terminal event")
+        }
+    }
+
+    private var accepted: CheckAction { .accept(agent: agent, byteCount: 0) }
+
+    private func checkFirst(_ payload: EventPayload, agent: AgentName?) -> CheckAction {
+        guard case .agentStarted = payload else {
+            return reject(payload, .notStarted, "the run has not started, its first event is agent_started")
+        }
+        guard let agent else {
+            return reject(payload, .notStarted, "agent_started names no agent, a run starts with the name of its agent")
+        }
+        return .accept(agent: agent, byteCount: 0)
+    }
+
+    private func checkRunning(_ payload: EventPayload, half: UInt16?, at time: Timestamp) -> CheckAction {
+        switch payload {
+        case .agentThinking, .agentProgress, .agentPaused, .custom:
+            return accepted
+        case .messageDelta(let delta):
+            let check = work.check(
+                delta.text, half: half, of: delta.message, maximumByteCount: maximumMessageByteCount)
+            switch check {
+            case .fits(let byteCount): return .accept(agent: agent, byteCount: byteCount)
+            case .closed: return rejectClosedMessage(delta.message, payload)
+            case .tooLong: return rejectLongMessage(delta.message, payload)
+            }
+        case .messageCompleted(let completed):
+            guard !work.messages.isClosed(completed.message) else {
+                return rejectClosedMessage(completed.message, payload)
+            }
+            return accepted
+        case .toolExecuting(let executing):
+            guard !work.calls.isOpen(executing.call) else {
+                return reject(
+                    payload, .callReused,
+                    "call \(executing.call) is open already, its id may be used again after its tool_completed")
+            }
+            guard allowsTools else {
+                return reject(payload, .notCanonical, "the run has not thought yet, it thinks before it calls a tool")
+            }
+            return accepted
+        case .toolProgress(let progress):
+            guard work.calls.isOpen(progress.call) else { return rejectCall(progress.call, payload) }
+            return accepted
+        case .toolCompleted(let completed):
+            return check(completed, payload)
+        case .approvalRequested(let requested):
+            guard !work.approvals.isUsed(requested.approval) else {
+                return reject(payload, .approvalReused, "approval \(requested.approval) is not new in its run")
+            }
+            if let call = requested.call, !work.calls.isOpen(call) { return rejectCall(call, payload) }
+            return accepted
+        case .approvalResolved(let resolved):
+            return check(resolved, payload, at: time)
+        case .agentResumed:
+            return reject(payload, .notPaused, "the run is not paused, agent_resumed follows agent_paused")
+        case .agentCompleted:
+            return checkCompletion(payload)
+        case .agentFailed, .agentCancelled:
+            return .end(open: openFromTheTop)
+        case .agentStarted:
+            return rejectSecondStart(payload)
+        case .userMessage, .stateUpdated, .unknown:
+            return reject(payload, .notStarted, notOfARun(payload))
+        }
+    }
+
+    private func checkPaused(_ payload: EventPayload, at time: Timestamp) -> CheckAction {
+        switch payload {
+        case .toolCompleted(let completed):
+            return check(completed, payload)
+        case .approvalResolved(let resolved):
+            return check(resolved, payload, at: time)
+        case .agentResumed:
+            return accepted
+        case .agentFailed, .agentCancelled:
+            return .end(open: openFromTheTop)
+        case .agentStarted:
+            return rejectSecondStart(payload)
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
+            .approvalRequested, .agentPaused, .agentCompleted, .custom:
+            return reject(payload, .paused, "the run is paused and takes no \(payload.typeName) until it is resumed")
+        case .userMessage, .stateUpdated, .unknown:
+            return reject(payload, .notStarted, notOfARun(payload))
+        }
+    }
+
+    private func check(_ completed: ToolCompleted, _ payload: EventPayload) -> CheckAction {
+        guard let open = work.calls[completed.call] else { return rejectCall(completed.call, payload) }
+        guard open.tool == completed.tool else {
+            return reject(
+                payload,
+                .callNotOpen,
+                "call \(completed.call) is open for the tool \(open.tool), not for \(completed.tool)"
+            )
+        }
+        return accepted
+    }
+
+    /// An answer counts before the time at which the approval expires, whether that was logged yet or not.
+    private func check(_ resolved: ApprovalResolved, _ payload: EventPayload, at time: Timestamp) -> CheckAction {
+        guard let open = work.approvals[resolved.approval] else {
+            return rejectApproval(resolved.approval, expired: work.expirations[resolved.approval], payload)
+        }
+        if resolved.decision != .expired, let expiresAt = open.expiresAt, expiresAt <= time {
+            return rejectApproval(resolved.approval, expired: expiresAt, payload)
+        }
+        return accepted
+    }
+
+    private func checkCompletion(_ payload: EventPayload) -> CheckAction {
+        guard work.isEmpty else {
+            return reject(payload, .workOpen, "the run cannot complete while this is open: \(openWorkInWords)")
+        }
+        guard allowsCompletion else {
+            let missing = hasThought ? "completed tool call" : "thought"
+            return reject(payload, .notCanonical, "the run cannot complete without a \(missing)")
+        }
+        return .end(open: [])
+    }
+
+    /// What is open, innermost first.
+    var openFromTheTop: [OpenItem] { work.isEmpty ? [] : work.items.reversed() }
+
+    // MARK: Applying
+
+    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is checked,
+    /// nothing can fail.
+    ///
+    /// - Parameters:
+    ///   - half: the first half of a character, with which a `message_delta` ended.
+    ///   - byteCount: how long the text of a `message_delta` is in JSON, in bytes; counted when it is `nil`.
+    mutating func apply(
+        _ payload: EventPayload,
+        half: UInt16? = nil,
+        byteCount: Int? = nil,
+        at time: Timestamp
+    ) -> Undo {
+        switch payload {
+        case .agentThinking:
+            guard !hasThought else { return .nothing }
+            hasThought = true
+            return .thought
+        case .messageDelta(let delta):
+            let byteCount = byteCount ?? JSONWriter.escapedByteCount(of: delta.text)
+            return .work(work.append(delta.text, byteCount: byteCount, half: half, to: delta.message))
+        case .messageCompleted(let completed):
+            return .work(work.closeMessage(completed.message))
+        case .toolExecuting(let executing):
+            return .work(work.openCall(executing.call, tool: executing.tool, at: time))
+        case .toolCompleted(let completed):
+            let undo = Undo.completedCall(work.closeCall(completed.call), hadCompletedCall: hasCompletedCall)
+            hasCompletedCall = true
+            return undo
+        case .approvalRequested(let requested):
+            return .work(work.openApproval(requested))
+        case .approvalResolved(let resolved):
+            return .work(work.closeApproval(resolved))
+        case .agentPaused:
+            return enter(.paused)
+        case .agentResumed:
+            return enter(.running)
+        case .agentStarted, .agentProgress, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+            .stateUpdated, .custom, .unknown:
+            return .nothing
+        }
+    }
+
+    private mutating func enter(_ state: State) -> Undo {
+        defer { self.state = state }
+        return .state(self.state)
+    }
+
+    /// Takes back the last change that was not taken back.
+    mutating func undo(_ change: Undo) {
+        switch change {
+        case .nothing: break
+        case .thought: hasThought = false
+        case .state(let state): self.state = state
+        case .work(let change): work.undo(change)
+        case .completedCall(let change, let hadCompletedCall):
+            work.undo(change)
+            hasCompletedCall = hadCompletedCall
+        }
+    }
+
+    /// Starts the run.
+    mutating func start(agent: AgentName, parent: RunID?, at time: Timestamp) {
+        self.agent = agent
+        self.parent = parent
+        startTime = time
+        state = .running
+    }
+
+    /// A child run has started under this one.
+    mutating func startChild(_ run: RunID) { work.openChild(run) }
+
+    mutating func undoStartChild(_ run: RunID) { work.undoOpenChild(run) }
+
+    /// A child run of this one has ended.
+    ///
+    /// - Returns: the place that it had; `nil` when it was not open.
+    mutating func endChild(_ run: RunID) -> Int? { work.closeChild(run) }
+
+    mutating func undoEndChild(_ run: RunID, _ place: Int) { work.undoCloseChild(run, place) }
+
+    // MARK: The policy
+
+    /// Whether the policy lets a tool call start now.
+    var allowsTools: Bool {
+        switch policy {
+        case .standard: true
+        case .canonical: hasThought
+        }
+    }
+
+    /// Whether the policy lets the run complete now.
+    var allowsCompletion: Bool {
+        switch policy {
+        case .standard: true
+        case .canonical: hasThought && hasCompletedCall
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// What a thread says to an event.
+
+extension ThreadStateMachine {
+    package enum CheckAction: Hashable, Sendable {
+        case accept(Acceptance)
+        case reject(OrderViolation)
+        /// The run that the event names is not open. Whether one of this id was there before is to be looked up in the log;
+        /// then the event is checked again, with the answer.
+        case lookUp(RunID)
+    }
+
+    /// An event that was accepted: what is to be logged for it, and what it changes. It is good until another is applied.
+    package struct Acceptance: Hashable, Sendable {
+        /// The run that the event names; `nil` for an event of the thread.
+        package let run: RunID?
+        /// The agent of the run the event belongs to; `nil` for an event of the thread.
+        package let agent: AgentName?
+        /// What happened, as it is to be logged.
+        package let payload: EventPayload
+        /// Events that close what is open, to be logged before the accepted event, in this order: innermost first.
+        /// Empty for all types but `agent_failed` and `agent_cancelled`.
+        package let closing: [ClosingEvent]
+        let change: Change
+        let host: RunHost
+        let time: Timestamp
+
+        /// Whether a run ends with it.
+        package var endsRun: Bool {
+            if case .end = change { true } else { false }
+        }
+    }
+
+    enum Change: Hashable, Sendable {
+        case nothing
+        case start(RunID, AgentName, AgentStarted)
+        case event(place: Int, half: UInt16?, byteCount: Int)
+        case end(place: Int)
+    }
+
+    /// An event that ends something because the run around it ends.
+    package struct ClosingEvent: Hashable, Sendable {
+        package var run: RunID
+        package var agent: AgentName
+        package var payload: EventPayload
+
+        package init(run: RunID, agent: AgentName, payload: EventPayload) {
+            self.run = run
+            self.agent = agent
+            self.payload = payload
+        }
+    }
+
+    /// Decides on an event of the thread itself, which every thread does alike.
+    func checkOfThread(_ draft: EventDraft, _ host: RunHost, _ time: Timestamp) -> CheckAction {
+        let payload = draft.payload
+        switch payload {
+        case .userMessage, .stateUpdated, .custom:
+            guard let agent = draft.agent else {
+                return .accept(
+                    Acceptance(
+                        run: nil, agent: nil, payload: payload, closing: [], change: .nothing, host: host, time: time))
+            }
+            return .reject(violationOfThread(payload, .agentMismatch, "the event names the agent \(agent) but no run"))
+        case .unknown(let event):
+            let problem = "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
+            return .reject(violationOfThread(payload, .notStarted, problem))
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
+            .agentCompleted, .agentFailed, .agentCancelled:
+            let problem = "\(payload.typeName) names no run"
+            return .reject(violationOfThread(payload, .notStarted, problem))
+        }
+    }
+
+    private func violationOfThread(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> OrderViolation {
+        OrderViolation(
+            rule: rule,
+            eventType: payload.typeName,
+            run: nil,
+            state: "no run is named",
+            problem: problem,
+            legal: [EventType.userMessage, .stateUpdated, .custom].map(\.rawValue)
+        )
+    }
+}

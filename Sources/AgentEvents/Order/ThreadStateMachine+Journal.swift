@@ -1,0 +1,41 @@
+extension ThreadStateMachine {
+    /// What an emission has changed so far, so that it can be taken back. It grows with the events of the emission, and not
+    /// with what the thread has.
+    package struct Journal: Sendable {
+        enum Undo: Sendable {
+            case started(RunID)
+            case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
+            indirect case ended(EndedTree)
+        }
+
+        struct EndedTree: Sendable {
+            /// The run that has ended, and the open runs below it.
+            var entries: [OpenRuns.Entry]
+            var parent: Parent?
+        }
+
+        struct Parent: Sendable {
+            var run: RunID
+            var lastTime: Timestamp
+            /// Where the child was among what is open in it.
+            var place: Int?
+        }
+
+        /// One event is by far the most frequent emission, and costs no array.
+        private(set) var first: Undo?
+        private(set) var rest: [Undo] = []
+        let nextOrdinal: Int
+        let hasHeldHalves: Bool
+        let deadline: Timestamp
+
+        init(nextOrdinal: Int, hasHeldHalves: Bool, deadline: Timestamp) {
+            self.nextOrdinal = nextOrdinal
+            self.hasHeldHalves = hasHeldHalves
+            self.deadline = deadline
+        }
+
+        mutating func append(_ undo: Undo) {
+            if first == nil { first = undo } else { rest.append(undo) }
+        }
+    }
+}

@@ -1,0 +1,396 @@
+/// The order of a thread's events: the runs that are open, and how they hang together.
+///
+/// An event goes through in three steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
+/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as the
+/// journal is there: where a later event of the same emission is refused, the thread is as it was before the first (I4).
+///
+/// ```
+///                  ┌── reject
+/// draft ── check ──┼── lookUp: the log says whether the run was there before, then check again
+///                  └── accept ── (encode) ── apply ──┬── offered: the journal is dropped
+///                                                    └── refused later: rollBack
+/// ```
+///
+/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it. There
+/// is no clock here, no ids made up, no input or output.
+package struct ThreadStateMachine: Sendable {
+    private let policy: OrderPolicy
+    private let maximumMessageByteCount: Int
+    private let idleMilliseconds: Int64?
+    private var runs = OpenRuns()
+    private var ended = EndedRuns()
+    private var nextOrdinal = 0
+    /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
+    private(set) var hasHeldHalves = false
+    /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks, so that
+    /// an event costs no search.
+    package private(set) var deadline = Self.never
+
+    /// A deadline that never comes.
+    package static var never: Timestamp { Timestamp(milliseconds: .max) }
+
+    /// - Parameters:
+    ///   - policy: how strictly the order is checked.
+    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
+    ///     in JSON.
+    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of its
+    ///     own; `nil` when no run is ended because nothing comes.
+    package init(
+        policy: OrderPolicy,
+        maximumMessageByteCount: Int = 960 * 1024,
+        idleMilliseconds: Int64? = nil
+    ) {
+        self.policy = policy
+        self.maximumMessageByteCount = maximumMessageByteCount
+        self.idleMilliseconds = idleMilliseconds
+    }
+
+    // MARK: Checking
+
+    /// Decides on one event, and changes nothing.
+    ///
+    /// - Parameters:
+    ///   - draft: the event. Its agent is needed with `agent_started`, and else `nil` or the run's.
+    ///   - host: who hosts the run that the event starts.
+    ///   - time: the time that the event will carry; durations end there.
+    ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    package func check(
+        _ draft: EventDraft,
+        host: RunHost = .process,
+        at time: Timestamp,
+        lookedUp: [RunID: Bool] = [:]
+    ) -> CheckAction {
+        guard let run = draft.run else { return checkOfThread(draft, host, time) }
+        // One look-up, and the run is looked at in its place: this is the path of nearly every event.
+        guard let place = runs.place(of: run) else {
+            return checkOfNewRun(run, draft, host, time, lookedUp: lookedUp)
+        }
+        let payload = runs.resolved(draft, at: place, time: time, hasHeldHalves: hasHeldHalves)
+        switch runs.check(draft, payload, at: place, time: time) {
+        case .accept(let agent, let byteCount):
+            return .accept(
+                Acceptance(
+                    run: run, agent: agent, payload: payload, closing: [],
+                    change: .event(place: place, half: draft.halves?.start, byteCount: byteCount), host: host,
+                    time: time))
+        case .end(let open):
+            return .accept(
+                Acceptance(
+                    run: run, agent: runs.agent(at: place), payload: payload,
+                    closing: runs.closing(open, of: run, by: payload, at: time), change: .end(place: place), host: host,
+                    time: time))
+        case .reject(let violation):
+            return .reject(violation)
+        }
+    }
+
+    /// An event that names a run which is not open.
+    private func checkOfNewRun(
+        _ run: RunID,
+        _ draft: EventDraft,
+        _ host: RunHost,
+        _ time: Timestamp,
+        lookedUp: [RunID: Bool]
+    ) -> CheckAction {
+        // What ended here is known here: the log may not have it yet.
+        guard let isUsed = ended.contains(run) ? true : lookedUp[run] else { return .lookUp(run) }
+        let payload = draft.payload
+        let machine = RunStateMachine(
+            run: run,
+            policy: policy,
+            maximumMessageByteCount: maximumMessageByteCount,
+            state: isUsed ? .ended : .notStarted
+        )
+        if case .agentStarted(let started) = payload, machine.state == .notStarted,
+            let violation = runs.parentViolation(started, machine, payload)
+        {
+            return .reject(violation)
+        }
+        switch machine.check(payload, agent: draft.agent, at: time) {
+        case .accept(let agent, byteCount: _):
+            guard case .agentStarted(let started) = payload, let agent else {
+                preconditionFailure("a run begins with a start, which names its agent")
+            }
+            return .accept(
+                Acceptance(
+                    run: run, agent: agent, payload: payload, closing: [], change: .start(run, agent, started),
+                    host: host, time: time))
+        case .end:
+            preconditionFailure("a run that is not open does not end")
+        case .reject(let violation):
+            return .reject(violation)
+        }
+    }
+
+    // MARK: Applying
+
+    /// An empty journal, for an emission that begins now.
+    package var journal: Journal {
+        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline)
+    }
+
+    /// Makes the change of an event that was accepted last.
+    package mutating func apply(_ acceptance: Acceptance, _ journal: inout Journal) {
+        switch acceptance.change {
+        case .nothing:
+            break
+        case .start(let run, let agent, let started):
+            start(run, agent, started, acceptance.host, at: acceptance.time)
+            journal.append(.started(run))
+        case .event(let place, let half, let byteCount):
+            guard let run = acceptance.run else { preconditionFailure("an event at a place names its run") }
+            let payload = acceptance.payload
+            let time = acceptance.time
+            let (lastTime, undo) = runs.change(at: place) { entry in
+                precondition(entry.machine.run == run, "nothing was applied since the check")
+                defer { entry.lastTime = time }
+                return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
+            }
+            if half != nil { hasHeldHalves = true }
+            noteDeadline(by: payload, ofRunAt: place, at: time)
+            journal.append(.event(run, lastTime: lastTime, undo))
+        case .end(let place):
+            let root = runs.remove(at: place)
+            precondition(root.machine.run == acceptance.run, "nothing was applied since the check")
+            var tree = Journal.EndedTree(entries: [root])
+            for closing in acceptance.closing {
+                guard case .agentCancelled = closing.payload, let place = runs.place(of: closing.run) else { continue }
+                tree.entries.append(runs.remove(at: place))
+            }
+            for entry in tree.entries { ended.insert(entry.machine.run) }
+            tree.parent = didEnd(root.machine.run, parent: root.machine.parent, at: acceptance.time)
+            journal.append(.ended(tree))
+        }
+    }
+
+    private mutating func start(
+        _ run: RunID,
+        _ agent: AgentName,
+        _ started: AgentStarted,
+        _ host: RunHost,
+        at time: Timestamp
+    ) {
+        var machine = RunStateMachine(
+            run: run,
+            policy: policy,
+            maximumMessageByteCount: maximumMessageByteCount
+        )
+        machine.start(agent: agent, parent: started.parentRun, at: time)
+        let parent = started.parentRun.flatMap { runs.place(of: $0) }
+        if let parent { runs.change(at: parent) { $0.machine.startChild(run) } }
+        // A tree of runs is as patient as its root.
+        let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
+        runs.insert(
+            OpenRuns.Entry(
+                ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time))
+        nextOrdinal += 1
+        noteIdle(idleMilliseconds, at: time)
+    }
+
+    /// How long nothing may come for a root run.
+    private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted) -> Int64? {
+        guard host == .outside, let idleMilliseconds else { return nil }
+        return started.idleTimeoutMilliseconds ?? idleMilliseconds
+    }
+
+    /// A run was taken away, and what was open in it.
+    ///
+    /// - Returns: how its parent was before; `nil` when it has none that is open.
+    private mutating func didEnd(_ run: RunID, parent: RunID?, at time: Timestamp) -> Journal.Parent? {
+        guard let parent, let place = runs.place(of: parent) else {
+            if runs.isEmpty { deadline = Self.never }
+            return nil
+        }
+        let before = runs.change(at: place) { entry in
+            defer { entry.lastTime = time }
+            return Journal.Parent(run: parent, lastTime: entry.lastTime, place: entry.machine.endChild(run))
+        }
+        // What was open in the child may have stopped the clock.
+        noteIdle(runs.idleMilliseconds(at: place), at: time)
+        return before
+    }
+
+    /// Takes back what was applied since a journal was begun.
+    package mutating func rollBack(_ journal: Journal) {
+        for undo in journal.rest.reversed() { self.undo(undo) }
+        if let first = journal.first { undo(first) }
+        nextOrdinal = journal.nextOrdinal
+        hasHeldHalves = journal.hasHeldHalves
+        deadline = journal.deadline
+    }
+
+    private mutating func undo(_ undo: Journal.Undo) {
+        switch undo {
+        case .started(let run):
+            guard let place = runs.place(of: run) else { break }
+            let parent = runs.remove(at: place).machine.parent
+            guard let parent = parent.flatMap({ runs.place(of: $0) }) else { break }
+            runs.change(at: parent) { $0.machine.undoStartChild(run) }
+        case .event(let run, let lastTime, let change):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { entry in
+                entry.machine.undo(change)
+                entry.lastTime = lastTime
+            }
+        case .ended(let tree):
+            for entry in tree.entries { runs.insert(entry) }
+            ended.removeLast(tree.entries.count)
+            guard let parent = tree.parent, let place = runs.place(of: parent.run) else { break }
+            runs.change(at: place) { entry in
+                entry.lastTime = parent.lastTime
+                guard let run = tree.entries.first?.machine.run, let place = parent.place else { return }
+                entry.machine.undoEndChild(run, place)
+            }
+        }
+    }
+
+    // MARK: Rebuilding
+
+    /// Replays a logged event while a thread is rebuilt.
+    ///
+    /// Nothing is checked, and nothing can fail: the event was accepted once. Events of runs that did not start in the
+    /// replayed part are ignored.
+    ///
+    /// - Parameter host: who hosts the run that the event starts.
+    package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
+        guard let run = event.run else { return }
+        guard let place = runs.place(of: run) else {
+            guard case .agentStarted(let started) = event.payload, let agent = event.agent else { return }
+            return start(run, agent, started, host, at: event.time)
+        }
+        guard event.type?.endsRun == true else {
+            runs.change(at: place) { entry in
+                _ = entry.machine.apply(event.payload, at: event.time)
+                entry.lastTime = event.time
+            }
+            return noteDeadline(by: event.payload, ofRunAt: place, at: event.time)
+        }
+        let parent = runs.remove(at: place).machine.parent
+        _ = didEnd(run, parent: parent, at: event.time)
+    }
+
+    // MARK: Runs that have ended
+
+    /// The runs that have ended here and that the log might not give.
+    package var endedRuns: Set<RunID> { ended.runs }
+
+    /// What was applied is on its way into the log, and will be committed at a position.
+    package mutating func didOffer(at position: UInt64) { ended.didOffer(at: position) }
+
+    /// Forgets ended runs that the log gives.
+    ///
+    /// - Parameter position: up to where everything is committed.
+    package mutating func forgetEndedRuns(committedThrough position: UInt64) {
+        ended.forget(committedThrough: position)
+    }
+
+    /// A look-up in the log begins.
+    ///
+    /// - Parameter position: up to where everything is committed.
+    package mutating func beginLookUp(committedThrough position: UInt64) {
+        ended.beginLookUp(committedThrough: position)
+    }
+
+    /// A look-up in the log, begun at a position, has ended, and its answer was made use of.
+    package mutating func endLookUp(committedThrough position: UInt64) {
+        ended.endLookUp(committedThrough: position)
+    }
+
+    /// The runs that some events name and of which only the log can tell whether they were there.
+    package func unknownRuns(in drafts: some Sequence<EventDraft>) -> Set<RunID> {
+        var unknown: Set<RunID> = []
+        for case let run? in drafts.lazy.map(\.run) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
+        return unknown
+    }
+}
+
+extension ThreadStateMachine {
+    /// The open runs, in the order in which they started.
+    package var openRuns: [RunID] { runs.inOrder.map(\.machine.run) }
+
+    /// The open runs that this process hosts, in the order in which they started: each parent before its children.
+    package var openHostedRuns: [RunID] { runs.inOrder.filter { $0.host == .process }.map(\.machine.run) }
+
+    /// The open runs without an open parent, in the order in which they started.
+    package var openRootRuns: [RunID] {
+        runs.inOrder.map(\.machine).filter { $0.parent.map { !isOpen($0) } ?? true }.map(\.run)
+    }
+
+    package func isOpen(_ run: RunID) -> Bool { runs.place(of: run) != nil }
+
+    /// When an open run started; `nil` when it is not open.
+    package func startTime(of run: RunID) -> Timestamp? {
+        runs.place(of: run).flatMap { runs.startTime(at: $0) }
+    }
+
+    /// The agent of an open run; `nil` when it is not open.
+    package func agent(of run: RunID) -> AgentName? { runs.place(of: run).flatMap { runs.agent(at: $0) } }
+
+    /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
+    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
+        runs.place(of: run).flatMap { runs.message(message, at: $0)?.closedText }
+    }
+
+    /// Whether an open message waits with half of a character.
+    var holdsHalf: Bool { runs.holdsHalf }
+
+    /// When an open call started; `nil` when the call or the run is not open.
+    package func openedTime(ofCall call: CallID, in run: RunID) -> Timestamp? {
+        runs.place(of: run).flatMap { runs.call(call, at: $0)?.time }
+    }
+}
+
+// MARK: Time
+
+extension ThreadStateMachine {
+    /// Something that ends because its time is over.
+    package enum Overdue: Hashable, Sendable {
+        /// A request for approval has expired.
+        case approval(ApprovalID, run: RunID)
+        /// For so long, in milliseconds, nothing has come for a tree of runs whose root is hosted outside.
+        case idle(root: RunID, milliseconds: Int64)
+    }
+
+    /// What is overdue, approvals first. The caller logs its end at once, and asks no second time.
+    package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
+        guard deadline <= time else { return [] }
+        let (overdue, next) = runs.overdue(at: time)
+        deadline = next
+        return overdue
+    }
+
+    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    package mutating func lookAgain(at time: Timestamp) { deadline = min(deadline, time) }
+
+    /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
+    package func isEmittedTo(since time: Timestamp) -> Bool {
+        runs.trees.contains { !$0.waits && $0.lastTime >= time }
+    }
+
+    /// Takes into account what an event makes due. Most events make nothing due earlier than it was.
+    private mutating func noteDeadline(by payload: EventPayload, ofRunAt place: Int, at time: Timestamp) {
+        switch payload {
+        case .approvalRequested(let requested):
+            if let expiresAt = requested.expiresAt { deadline = min(deadline, expiresAt) }
+        case .approvalResolved, .agentResumed:
+            noteIdle(runs.idleMilliseconds(at: place), at: time)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+            .stateUpdated, .custom, .unknown:
+            break
+        }
+    }
+
+    private mutating func noteIdle(_ idleMilliseconds: Int64?, at time: Timestamp) {
+        guard let idleMilliseconds else { return }
+        deadline = min(deadline, time.advanced(byMilliseconds: idleMilliseconds))
+    }
+}
+
+extension ThreadStateMachine: Equatable {
+    /// Whether two machines decide alike from now on, over the same log.
+    package static func == (one: Self, other: Self) -> Bool {
+        one.policy == other.policy && one.maximumMessageByteCount == other.maximumMessageByteCount
+            && one.runs == other.runs
+    }
+}

@@ -1,0 +1,51 @@
+extension ThreadHead {
+    /// The head of a thread without events.
+    init(_ owner: ThreadOwner, _ services: RuntimeServices) {
+        let configuration = services.configuration
+        self.init(
+            owner: owner, generation: services.generation, maximumEventByteCount: configuration.maximumEventByteCount,
+            machine: ThreadStateMachine(
+                policy: configuration.orderPolicy, maximumMessageByteCount: configuration.maximumMessageByteCount,
+                idleMilliseconds: configuration.emittedRunTimeoutMilliseconds))
+    }
+
+    /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only from
+    /// its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
+    init(
+        _ record: ThreadRecord,
+        _ owner: ThreadOwner,
+        _ services: RuntimeServices
+    ) async throws(EventLogError) {
+        let empty = ThreadHead(owner, services)
+        var machine = empty.machine
+        var lastTime = empty.lastTime
+        var hosts: [RunID: RunHost] = [:]
+        for open in record.openRuns { hosts[open.run] = open.host }
+        var after = (record.firstOpenSequence ?? record.head.sequence) - 1
+        while after < record.head.sequence {
+            let page = try await services.log.read(LogRead(.thread(owner.thread, after: after)))
+            guard let last = page.events.last else {
+                // Events of an open run are never trimmed; without one, everything may be.
+                if record.firstOpenSequence == nil, record.isEmpty || page.skipsTrimmed { break }
+                throw EventLogError(
+                    .corrupt, "thread \(owner.thread) ends at \(after) and should end at \(record.head)")
+            }
+            for stored in page.events {
+                do throws(WireError) {
+                    let event = try EventDecoder.decode(stored.bytes)
+                    // Of a run that has ended it does not matter.
+                    machine.restore(event, host: event.run.flatMap { hosts[$0] } ?? .process)
+                    lastTime = event.time
+                } catch {
+                    throw EventLogError(
+                        .corrupt, "event \(stored.id) of thread \(owner.thread) is unreadable", cause: error)
+                }
+            }
+            after = last.id.sequence
+        }
+        self.init(
+            owner: owner, generation: services.generation,
+            maximumEventByteCount: services.configuration.maximumEventByteCount, machine: machine,
+            lastSequence: record.head.sequence, lastTime: lastTime)
+    }
+}

@@ -1,0 +1,215 @@
+/// Where the next event of a thread goes: the order of its runs, the last number and the last time.
+///
+/// It takes events through the synchronous section: check, number, encode, apply. One event and many go the same way.
+///
+/// ```
+/// begin ──> accept, for each draft ──┬──> keep: the entries are on their way into the log
+///                 │ refused          │ not taken by the log
+///                 └──────────────────┴──> rollBack: everything is as it was (I4)
+/// ```
+package struct ThreadHead: Sendable {
+    package let owner: ThreadOwner
+    private let generation: UInt64
+    /// The largest event, encoded, in bytes.
+    private let maximumEventByteCount: Int
+    package private(set) var machine: ThreadStateMachine
+    package private(set) var lastSequence: UInt64
+    package private(set) var lastTime: Timestamp
+
+    /// - Parameters:
+    ///   - generation: the log's, of its last opening.
+    ///   - maximumEventByteCount: the largest event, encoded, in bytes.
+    ///   - lastSequence: the number of the last event; 0 for none.
+    ///   - lastTime: the time of the last event.
+    package init(
+        owner: ThreadOwner,
+        generation: UInt64,
+        maximumEventByteCount: Int,
+        machine: ThreadStateMachine,
+        lastSequence: UInt64 = 0,
+        lastTime: Timestamp = Timestamp(milliseconds: .min)
+    ) {
+        self.owner = owner
+        self.generation = generation
+        self.maximumEventByteCount = maximumEventByteCount
+        self.machine = machine
+        self.lastSequence = lastSequence
+        self.lastTime = lastTime
+    }
+
+    /// Why an emission is not accepted as it is.
+    package enum Refusal: Error {
+        case refused(AgentEventsError)
+        /// The log is to be asked whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
+        case needsLookUp
+    }
+
+    /// The events of one emission, all or none.
+    package struct Batch: Sendable {
+        /// The time that all of them carry.
+        package let time: Timestamp
+        /// What is to be logged.
+        package private(set) var entries: [LogEntry] = []
+        /// The places in ``entries`` of events that close what is open.
+        private var closings: [Int] = []
+        fileprivate var endsRun = false
+        fileprivate var journal: ThreadStateMachine.Journal
+
+        fileprivate init(time: Timestamp, journal: ThreadStateMachine.Journal) {
+            self.time = time
+            self.journal = journal
+        }
+
+        fileprivate mutating func append(_ entry: LogEntry, isClosing: Bool) {
+            if isClosing { closings.append(entries.count) }
+            entries.append(entry)
+        }
+
+        /// The ids of the drafts' events; those of events that close open work are not among them.
+        package var ids: [EventID] {
+            guard !closings.isEmpty else { return entries.map(\.id) }
+            var rest = closings[...]
+            return entries.indices.compactMap { index in
+                guard rest.first == index else { return entries[index].id }
+                rest.removeFirst()
+                return nil
+            }
+        }
+    }
+
+    /// An emission without events yet.
+    ///
+    /// - Parameter time: not before ``lastTime``.
+    package func begin(at time: Timestamp) -> Batch { Batch(time: time, journal: machine.journal) }
+
+    /// Accepts one more event of an emission.
+    ///
+    /// - Parameters:
+    ///   - host: who hosts the run that the event starts.
+    ///   - isLimited: whether the event is refused when it is too large.
+    ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
+    package mutating func accept(
+        _ draft: EventDraft,
+        host: RunHost = .process,
+        isLimited: Bool = true,
+        lookedUp: [RunID: Bool] = [:],
+        in batch: inout Batch
+    ) throws(Refusal) {
+        switch machine.check(draft, host: host, at: batch.time, lookedUp: lookedUp) {
+        case .accept(let acceptance):
+            do throws(AgentEventsError) {
+                for closing in acceptance.closing {
+                    // Made of what was accepted once, perhaps under a higher limit.
+                    batch.append(
+                        try encode(
+                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                        isClosing: true)
+                }
+                batch.append(
+                    try encode(
+                        acceptance.payload, run: acceptance.run, agent: acceptance.agent, host: host,
+                        isLimited: isLimited, in: batch),
+                    isClosing: false)
+            } catch {
+                throw .refused(error)
+            }
+            if acceptance.endsRun { batch.endsRun = true }
+            machine.apply(acceptance, &batch.journal)
+        case .reject(let violation):
+            throw .refused(AgentEventsError(violation))
+        case .lookUp:
+            throw .needsLookUp
+        }
+    }
+
+    /// The events of an emission are on their way into the log.
+    ///
+    /// - Parameters:
+    ///   - position: where they are in the commits.
+    ///   - committed: up to where everything is committed; asked for seldom.
+    package mutating func keep(_ batch: Batch, offeredAt position: UInt64, committed: () -> UInt64) {
+        lastSequence += UInt64(batch.entries.count)
+        lastTime = batch.time
+        guard batch.endsRun else { return }
+        machine.didOffer(at: position)
+        if machine.endedRuns.count >= Self.endedRunsWorthForgetting {
+            machine.forgetEndedRuns(committedThrough: committed())
+        }
+    }
+
+    /// So few that it does not matter how many of them the log has.
+    private static let endedRunsWorthForgetting = 8
+
+    /// The events of an emission are not accepted.
+    package mutating func rollBack(_ batch: Batch) { machine.rollBack(batch.journal) }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost = .process,
+        isLimited: Bool,
+        in batch: borrowing Batch
+    ) throws(AgentEventsError) -> LogEntry {
+        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.entries.count) + 1)
+        let bytes: [UInt8]
+        do throws(WireError) {
+            bytes = try EventEncoder.encode(
+                payload, id: id, thread: owner.thread, run: run, agent: agent, time: batch.time)
+        } catch {
+            throw AgentEventsError(error)
+        }
+        let excess = bytes.count - maximumEventByteCount
+        guard !isLimited || excess <= 0 else {
+            // An end is not refused for the length of its texts (I7).
+            if let shorter = payload.withShorterTexts(byteCount: excess) {
+                return try encode(shorter, run: run, agent: agent, host: host, isLimited: true, in: batch)
+            }
+            throw AgentEventsError(
+                .tooLarge,
+                "an event has at most \(maximumEventByteCount) bytes, this one would have \(bytes.count); put what is "
+                    + "large elsewhere and send a reference"
+            )
+        }
+        guard let type = payload.type else { preconditionFailure("the encoder refuses unknown types") }
+        return LogEntry(owner: owner, id: id, type: type, run: run, host: host, bytes: bytes)
+    }
+}
+
+// MARK: Time and runs
+
+extension ThreadHead {
+    /// What is overdue at a time, as the events that end it. The caller emits them at once, or calls ``lookAgain(at:)``.
+    package mutating func takeOverdue(at time: Timestamp) -> [EventDraft] {
+        machine.takeOverdue(at: time).map { overdue in
+            switch overdue {
+            case .approval(let approval, let run):
+                return EventDraft(run: run, .approvalResolved(ApprovalResolved(approval: approval, decision: .expired)))
+            case .idle(let root, let milliseconds):
+                return .measured(
+                    root, .agentFailed(AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: 0)))
+            }
+        }
+    }
+
+    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
+
+    package mutating func beginLookUp(committedThrough position: UInt64) {
+        machine.beginLookUp(committedThrough: position)
+    }
+
+    package mutating func endLookUp(committedThrough position: UInt64) {
+        machine.endLookUp(committedThrough: position)
+    }
+}
+
+extension EventDraft {
+    /// An event of a run that has its duration measured when it is accepted.
+    static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
+        var draft = EventDraft(run: run, payload)
+        draft.isDurationMeasured = true
+        return draft
+    }
+}

@@ -1,0 +1,202 @@
+extension ThreadState {
+    /// The state after some events of one thread, from the first on and in order.
+    public init(folding events: some Sequence<AgentEvent>, limits: Limits = Limits()) {
+        self.init(limits: limits)
+        for event in events { apply(event) }
+    }
+
+    /// Applies the thread's next event, one that was accepted or a merged one.
+    ///
+    /// Nothing is checked and nothing can fail: the event was accepted once. `custom` and types that this version does not
+    /// know only move the cursor. When the first events of a thread were trimmed, a run may appear with a later event than its
+    /// start.
+    public mutating func apply(_ event: AgentEvent) {
+        cursor = event.id
+        switch event.payload {
+        case .messageDelta(let delta):
+            append(delta, of: event)
+        case .messageCompleted(let completed):
+            complete(completed, by: event)
+        case .userMessage(let message):
+            messages.append(Message(message, at: event.time))
+            closeMessage(at: messages.count - 1)
+        case .stateUpdated(let update):
+            set(Entry(update))
+        case .agentStarted(let started):
+            updateRun(of: event) { run in
+                run.parentRun = started.parentRun
+                run.parentCall = started.parentCall
+                run.startedAt = event.time
+            }
+        case .agentThinking(let thinking):
+            let limit = limits.thoughtByteCount
+            updateRun(of: event) { $0.think(thinking, maximumByteCount: limit) }
+        case .agentProgress(let progress):
+            updateRun(of: event) { $0.progress = Progress(progress) }
+        case .agentPaused:
+            updateRun(of: event) { $0.status = .paused }
+        case .agentResumed:
+            updateRun(of: event) { $0.status = .running }
+        case .agentCompleted(let completed):
+            endRun(of: event) { run in
+                run.status = .completed
+                run.result = completed.result.flatMap(Self.kept)
+            }
+        case .agentFailed(let failed):
+            endRun(of: event) { run in
+                run.status = .failed
+                run.error = failed.error
+            }
+        case .agentCancelled(let cancelled):
+            endRun(of: event) { run in
+                run.status = .cancelled
+                run.reason = cancelled.reason
+                run.by = cancelled.by
+            }
+        case .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved:
+            applyWork(event)
+        case .custom, .unknown:
+            break
+        }
+    }
+
+    /// Applies an event that opens, moves or closes a call or a request for approval.
+    private mutating func applyWork(_ event: AgentEvent) {
+        updateRun(of: event) { _ in }
+        guard let run = event.run else { return }
+        switch event.payload {
+        case .toolExecuting(let executing):
+            calls.append(Call(executing, run: run, at: event.time))
+        case .toolProgress(let progress):
+            guard let index = calls.lastIndex(where: { $0.call == progress.call && $0.run == run }) else { return }
+            calls[index].progress = Progress(progress)
+        case .toolCompleted(let completed):
+            guard let index = calls.lastIndex(where: { $0.call == completed.call && $0.run == run }) else { return }
+            calls.remove(at: index)
+        case .approvalRequested(let requested):
+            approvals.append(Approval(requested, run: run, at: event.time))
+        case .approvalResolved(let resolved):
+            guard let index = approvals.lastIndex(where: { $0.approval == resolved.approval && $0.run == run }) else {
+                return
+            }
+            approvals.remove(at: index)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
+            .unknown:
+            break
+        }
+    }
+
+    // MARK: Messages
+
+    /// Appends a fragment of an open message, or of one that it opens.
+    private mutating func append(_ delta: MessageDelta, of event: AgentEvent) {
+        updateRun(of: event) { _ in }
+        guard let index = messageIndex(delta.message, run: event.run) else {
+            messages.append(
+                Message(
+                    message: delta.message, role: .assistant, text: delta.text, isComplete: false, run: event.run,
+                    agent: event.agent, time: event.time))
+            return
+        }
+        guard !messages[index].isComplete else { return }
+        messages[index].text += delta.text
+        messages[index].time = event.time
+    }
+
+    /// Completes a message with its whole text, whether there were fragments of it or not.
+    private mutating func complete(_ completed: MessageCompleted, by event: AgentEvent) {
+        updateRun(of: event) { _ in }
+        let message = Message(
+            message: completed.message, role: completed.role, text: completed.text, isComplete: true, run: event.run,
+            agent: event.agent, time: event.time)
+        guard let index = messageIndex(completed.message, run: event.run) else {
+            messages.append(message)
+            return closeMessage(at: messages.count - 1)
+        }
+        guard !messages[index].isComplete else { return }
+        messages[index] = message
+        closeMessage(at: index)
+    }
+
+    /// Ends the messages of a run that has ended.
+    private mutating func closeMessages(of run: RunID) {
+        guard messages.count > completeMessages.count else { return }
+        for index in messages.indices.reversed() where messages[index].run == run && !messages[index].isComplete {
+            messages[index].isComplete = true
+            completeMessages.add(messages[index].byteCount)
+        }
+        dropMessages()
+    }
+
+    /// Counts a message that is complete from now on.
+    private mutating func closeMessage(at index: Int) {
+        completeMessages.add(messages[index].byteCount)
+        dropMessages()
+    }
+
+    private mutating func dropMessages() {
+        while completeMessages.exceeds(count: limits.messageCount, byteCount: limits.messageByteCount) {
+            guard let oldest = messages.firstIndex(where: \.isComplete) else { return }
+            completeMessages.subtract(messages.remove(at: oldest).byteCount)
+            dropped.messages += 1
+        }
+    }
+
+    /// The newest message of a run with an id.
+    private func messageIndex(_ message: MessageID, run: RunID?) -> Int? {
+        messages.lastIndex { $0.message == message && $0.run == run && $0.user == nil }
+    }
+
+    // MARK: Runs
+
+    /// Changes the open run of an event, which may be new.
+    private mutating func updateRun(of event: AgentEvent, _ change: (inout Run) -> Void) {
+        guard let index = openRunIndex(of: event) else { return }
+        change(&runs[index])
+    }
+
+    /// Changes the run of an event and ends it, with all that is open in it.
+    private mutating func endRun(of event: AgentEvent, _ change: (inout Run) -> Void) {
+        guard let index = openRunIndex(of: event) else { return }
+        var run = runs.remove(at: index)
+        change(&run)
+        run.end(at: event.time)
+        runs.insert(run, at: endedRuns.count)
+        endedRuns.add(run.byteCount)
+        calls.removeAll { $0.run == run.run }
+        approvals.removeAll { $0.run == run.run }
+        closeMessages(of: run.run)
+        while endedRuns.exceeds(count: limits.runCount, byteCount: limits.runByteCount) {
+            endedRuns.subtract(runs.removeFirst().byteCount)
+            dropped.runs += 1
+        }
+    }
+
+    /// The open run of an event, made when there is none; `nil` for an event without a run, or of a run that has ended.
+    private mutating func openRunIndex(of event: AgentEvent) -> Int? {
+        guard let run = event.run, let agent = event.agent else { return nil }
+        if let index = openRuns.lastIndex(where: { $0.run == run }) { return index }
+        guard !runs.contains(where: { $0.run == run }) else { return nil }
+        runs.append(Run(run: run, agent: agent))
+        return runs.count - 1
+    }
+
+    // MARK: Shared state
+
+    /// Sets an entry of the shared state, unless the one that is there is as new.
+    private mutating func set(_ entry: Entry) {
+        if let index = entries.lastIndex(where: { ExactString.areEqual($0.key, entry.key) }) {
+            guard entry.version > entries[index].version else { return }
+            allEntries.subtract(entries.remove(at: index).byteCount)
+        }
+        entries.append(entry)
+        allEntries.add(entry.byteCount)
+        while allEntries.exceeds(count: limits.entryCount, byteCount: limits.entryByteCount) {
+            // A removed entry goes first: all that it still tells is its version.
+            let index = entries.dropLast().firstIndex(where: \.isRemoved) ?? 0
+            allEntries.subtract(entries.remove(at: index).byteCount)
+            dropped.entries += 1
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import AgentEvents
+
+/// The part of an event that its producer made.
+struct EventContent: Hashable {
+    let thread: ThreadID
+    let run: RunID?
+    let payload: EventPayload
+    /// Whether the producer left the duration to the service; it is 0 here then.
+    let leavesDuration: Bool
+
+    /// - Parameter leavingDuration: whether to compare it with what a producer left to the service.
+    init(_ event: AgentEvent, leavingDuration: Bool = false) {
+        thread = event.thread
+        run = event.run
+        payload = leavingDuration ? Self.withoutDuration(event.payload) : event.payload
+        leavesDuration = leavingDuration
+    }
+
+    init(_ thread: ThreadID, _ draft: EventDraft) {
+        self.thread = thread
+        run = draft.run
+        payload = draft.payload
+        leavesDuration = draft.isDurationMeasured
+    }
+
+    private static func withoutDuration(_ payload: EventPayload) -> EventPayload {
+        switch payload {
+        case .toolCompleted(var completed):
+            completed.durationMilliseconds = 0
+            return .toolCompleted(completed)
+        case .agentCompleted(var completed):
+            completed.durationMilliseconds = 0
+            return .agentCompleted(completed)
+        case .agentFailed(var failed):
+            failed.durationMilliseconds = 0
+            return .agentFailed(failed)
+        case .agentCancelled(var cancelled):
+            cancelled.durationMilliseconds = 0
+            return .agentCancelled(cancelled)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .userMessage,
+            .stateUpdated, .custom, .unknown:
+            return payload
+        }
+    }
+
+    /// Whether the runtime may have made it: it closes what is left open, and ends a run that is lost.
+    var isMadeByRuntime: Bool {
+        switch payload {
+        case .toolCompleted(let completed): completed.status == .cancelled || completed.status == .timedOut
+        case .approvalResolved(let resolved): resolved.decision == .expired
+        case .messageCompleted, .agentFailed, .agentCancelled: true
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .toolExecuting, .toolProgress,
+            .approvalRequested, .agentPaused, .agentResumed, .agentCompleted, .userMessage, .stateUpdated, .custom,
+            .unknown:
+            false
+        }
+    }
+}
+
+/// The fragments of one message or thought, as one.
+struct Fragments: Hashable {
+    let run: RunID?
+    let agent: AgentName?
+    let type: EventType?
+    let id: IdentifierText
+    let text: String
+
+    /// - Returns: `nil` unless all events are fragments of one message or thought.
+    static func joining(_ events: [AgentEvent]) -> Fragments? {
+        var joined: Fragments?
+        for event in events {
+            guard let part = Self.part(of: event) else { return nil }
+            let text = (joined?.text ?? "") + part.text
+            let next = Fragments(
+                run: event.run, agent: joined?.agent ?? event.agent, type: event.type, id: part.id, text: text)
+            if let joined, joined.run != next.run || joined.type != next.type || joined.id != next.id { return nil }
+            joined = next
+        }
+        return joined
+    }
+
+    private static func part(of event: AgentEvent) -> (id: IdentifierText, text: String)? {
+        switch event.payload {
+        case .messageDelta(let delta): (delta.message.text, delta.text)
+        case .agentThinking(let thinking): (thinking.thought.text, thinking.text)
+        default: nil
+        }
+    }
+}
