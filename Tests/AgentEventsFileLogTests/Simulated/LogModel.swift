@@ -5,6 +5,8 @@ struct LogModel {
     struct Thread {
         var events: [StoredEvent] = []
         var openRuns: [OpenRun] = []
+        /// Where runs start.
+        var starts: [RunID: UInt64] = [:]
     }
 
     /// The commits that the log acknowledged, or took over at an opening.
@@ -35,6 +37,7 @@ struct LogModel {
                 StoredEvent(thread: thread, id: entry.id, bytes: entry.bytes))
             guard let run = entry.run else { continue }
             if entry.type == .agentStarted {
+                threads[thread]?.starts[run] = entry.id.sequence
                 threads[thread]?.openRuns.append(OpenRun(run: run, sequence: entry.id.sequence, host: entry.host))
             } else if entry.type.endsRun {
                 threads[thread]?.openRuns.removeAll { $0.run == run }

@@ -297,6 +297,11 @@ struct SimulatedHistory {
             guard record.oldest.sequence == model.oldest[thread] ?? 1, record.openRuns == expected.openRuns else {
                 throw Fault(description: "\(thread) begins at \(record.oldest), or its open runs are wrong")
             }
+            let kept = expected.starts.filter { $0.value >= record.oldest.sequence }.keys
+            let asked = Set(expected.starts.keys).union(["r_0"])
+            guard try await log.startedRuns(among: asked, in: thread) == Set(kept) else {
+                throw Fault(description: "the runs of \(thread) that the log knows are wrong")
+            }
             let page = try await log.read(
                 LogRead(.thread(thread, after: 0), maximumCount: 10_000, maximumByteCount: .max))
             guard page.events == expected.events.filter({ $0.id.sequence >= record.oldest.sequence }) else {
