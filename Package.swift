@@ -107,7 +107,12 @@ let package = Package(
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
-            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient"],
+            dependencies: [
+                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient",
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(

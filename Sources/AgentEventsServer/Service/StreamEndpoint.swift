@@ -59,6 +59,15 @@ struct StreamEndpoint: Sendable {
             http: http, services: services, authenticator: authenticator, origins: origins, readiness: readiness)
     }
 
+    /// Takes a channel over that is a WebSocket already. Called on its event loop, one of the group's.
+    func adopt(_ channel: any Channel, as principal: Principal) throws {
+        guard let loop = services.delivery.handle(of: channel.eventLoop) else {
+            preconditionFailure("a channel on one of the service's loops")
+        }
+        try channel.pipeline.syncOperations.addHandler(
+            StreamHandler(principal: principal, services: services, loop: loop))
+    }
+
     /// Works for the connections until ``finish()``.
     func run() async {
         await withDiscardingTaskGroup { group in
