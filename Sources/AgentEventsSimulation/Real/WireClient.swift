@@ -217,7 +217,7 @@ final class WireClient: WireRecording {
 
     /// Sends the events of a producer.
     func emit(_ thread: Int, _ random: inout SimulationRandom) {
-        let number = nextNumber() + 1 << 50
+        let number = nextNumber() + 1 << 30
         let owner = world.witness.thread(thread).owner
         emissions[number] = thread
         unanswered[owner.thread, default: []].append(number)
