@@ -72,7 +72,10 @@ def apply(root, bug):
         if count != 1:
             raise LookupError(f"{name} has its lines {count} times")
         after = after.replace("MUTATED", f'(Mutation.name == "{bug.name}")')
-        path.write_text(text.replace(before, after))
+        text = text.replace(before, after)
+        if "Sources/AgentEvents/" not in path.as_posix() and "import AgentEvents\n" not in text:
+            text = "import AgentEvents\n" + text
+        path.write_text(text)
 
 
 def copy_to(folder):

@@ -3,7 +3,15 @@ import AgentEvents
 /// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
 /// order in which they began, each when its events are committed.
 struct StreamEmissions {
-    private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
+    /// An emission that has begun.
+    struct Item: Sendable {
+        var request: EmitRequest
+        var tag: RequestTag?
+        /// Why nothing is emitted; it is answered in its turn all the same.
+        var refusal: ProtocolError?
+    }
+
+    private var queue: [Item] = []
     private var isRunning = false
     private var replies = Deque<EmissionReply>()
 
@@ -15,16 +23,22 @@ struct StreamEmissions {
     /// Nothing waits, runs or is to be answered.
     var isIdle: Bool { queue.isEmpty && !isRunning && replies.isEmpty }
 
-    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) {
-        queue.append((request, tag))
+    /// - Parameter refusal: why nothing is emitted; `nil` when it is.
+    mutating func enqueue(
+        _ request: EmitRequest,
+        _ tag: RequestTag?,
+        byteCount: Int,
+        refusal: ProtocolError? = nil
+    ) {
+        queue.append(Item(request: request, tag: tag, refusal: refusal))
         queuedByteCount += byteCount
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`.
-    mutating func takeBatch() -> [(request: EmitRequest, tag: RequestTag?)]? {
+    mutating func takeBatch() -> [Item]? {
         guard !isRunning, !queue.isEmpty else { return nil }
         isRunning = true
-        var batch: [(request: EmitRequest, tag: RequestTag?)] = []
+        var batch: [Item] = []
         swap(&batch, &queue)
         queuedByteCount = 0
         return batch

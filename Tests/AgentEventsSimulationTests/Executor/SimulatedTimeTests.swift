@@ -4,21 +4,28 @@ import Synchronization
 import Testing
 
 @Suite struct SimulatedTimeTests {
+    private final class Values: Sendable {
+        private let values = Mutex<[Int]>([])
+
+        func append(_ value: Int) { values.withLock { $0.append(value) } }
+        var all: [Int] { values.withLock { $0 } }
+    }
+
     @Test func sleepersWakeInTheOrderOfTheirTimes() {
         let executor = SimulatedExecutor()
         let time = SimulatedTime()
-        let woken = Mutex<[Int]>([])
+        let woken = Values()
         for seconds in [3, 1, 2] {
             Task(executorPreference: executor) {
                 try? await time.clock.sleep(for: .seconds(seconds))
-                woken.withLock { $0.append(seconds) }
+                woken.append(seconds)
             }
         }
         var random = SimulationRandom(seed: 1)
         executor.runUntilIdle(&random)
-        #expect(woken.withLock { $0 } == [])
+        #expect(woken.all == [])
         while time.fireNext() { executor.runUntilIdle(&random) }
-        #expect(woken.withLock { $0 } == [1, 2, 3])
+        #expect(woken.all == [1, 2, 3])
         #expect(time.now == 3_000_000_000)
     }
 
