@@ -2,20 +2,14 @@ import AgentEvents
 
 /// Emissions of one connection, carried out in order. Runs on a worker.
 struct EmissionBatch: Sendable {
-    let items: [StreamEmissions.Item]
+    let requests: [(request: EmitRequest, tag: RequestTag?)]
     let principal: Principal
     let runtime: AgentRuntime
 
     func run() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
-        replies.reserveCapacity(items.count)
-        for item in items {
-            if let refusal = item.refusal {
-                replies.append(EmissionReply(refusing: item.request, item.tag, refusal))
-            } else {
-                replies.append(await emit(item.request, item.tag))
-            }
-        }
+        replies.reserveCapacity(requests.count)
+        for (request, tag) in requests { replies.append(await emit(request, tag)) }
         return replies
     }
 

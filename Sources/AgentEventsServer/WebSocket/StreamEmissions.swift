@@ -3,15 +3,7 @@ import AgentEvents
 /// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
 /// order in which they began, each when its events are committed.
 struct StreamEmissions {
-    /// An emission that has begun.
-    struct Item: Sendable {
-        var request: EmitRequest
-        var tag: RequestTag?
-        /// Why nothing is emitted; it is answered in its turn all the same.
-        var refusal: ProtocolError?
-    }
-
-    private var queue: [Item] = []
+    private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
     private var isRunning = false
     private var replies = Deque<EmissionReply>()
 
@@ -23,22 +15,16 @@ struct StreamEmissions {
     /// Nothing waits, runs or is to be answered.
     var isIdle: Bool { queue.isEmpty && !isRunning && replies.isEmpty }
 
-    /// - Parameter refusal: why nothing is emitted; `nil` when it is.
-    mutating func enqueue(
-        _ request: EmitRequest,
-        _ tag: RequestTag?,
-        byteCount: Int,
-        refusal: ProtocolError? = nil
-    ) {
-        queue.append(Item(request: request, tag: tag, refusal: refusal))
+    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) {
+        queue.append((request, tag))
         queuedByteCount += byteCount
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`.
-    mutating func takeBatch() -> [Item]? {
+    mutating func takeBatch() -> [(request: EmitRequest, tag: RequestTag?)]? {
         guard !isRunning, !queue.isEmpty else { return nil }
         isRunning = true
-        var batch: [Item] = []
+        var batch: [(request: EmitRequest, tag: RequestTag?)] = []
         swap(&batch, &queue)
         queuedByteCount = 0
         return batch

@@ -4,25 +4,20 @@ import NIOCore
 /// Emissions are carried out by workers, one batch at a time, and answered when the loop is told of their commits.
 extension StreamSession {
     func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
-        let refusal = refusal(of: request, received)
-        // Not before the answers to what was emitted earlier (README: what one connection sends about a thread is answered
-        // in that order).
-        if let refusal, emissions.isIdle { throw refusal }
-        if refusal == nil, !hasEmitted {
+        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
+            throw ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
+        }
+        guard received.isInTime else {
+            throw .stopsEmissions(in: request.thread)
+        }
+        if !hasEmitted {
             hasEmitted = true
             services.outsideEmitters.didBeginEmitting()
         }
         // Before the emission, so that the loop is told of its commit.
         loop.onLoop.await(self, on: loop)
-        emissions.enqueue(request, received.message.tag, byteCount: received.byteCount, refusal: refusal)
+        emissions.enqueue(request, received.message.tag, byteCount: received.byteCount)
         emitNext()
-    }
-
-    private func refusal(of request: EmitRequest, _ received: ReceivedRequest) -> ProtocolError? {
-        guard principal.mayEmit(in: request.thread, as: request.user ?? principal.user) else {
-            return ProtocolError(.scopeMissing, "emitting in this thread takes the scope emit", thread: request.thread)
-        }
-        return received.isInTime ? nil : .stopsEmissions(in: request.thread)
     }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
@@ -33,7 +28,7 @@ extension StreamSession {
 
     private func emitNext() {
         guard let batch = emissions.takeBatch() else { return }
-        let job = EmissionBatch(items: batch, principal: principal, runtime: services.runtime)
+        let job = EmissionBatch(requests: batch, principal: principal, runtime: services.runtime)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         let isAccepted = services.emitters.submit {
@@ -42,9 +37,8 @@ extension StreamSession {
         }
         guard !isAccepted else { return }
         didEmit(
-            batch.map { item in
-                EmissionReply(
-                    refusing: item.request, item.tag, item.refusal ?? .stopsEmissions(in: item.request.thread))
+            batch.map { request, tag in
+                EmissionReply(refusing: request, tag, .stopsEmissions(in: request.thread))
             })
     }
 

@@ -25,6 +25,8 @@ final class SimulatedWire: Sendable {
     /// - Returns: whether there was room; nothing is taken then otherwise.
     func offer(_ bytes: ByteBuffer) -> Bool {
         state.withLock { state in
+            // A process that has ended writes nothing.
+            guard !state.isEnded else { return true }
             guard state.toClientByteCount < capacity else { return false }
             state.toClientByteCount += bytes.readableBytes
             // Nobody is there to take it: it fills the kernel.

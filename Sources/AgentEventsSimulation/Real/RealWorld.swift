@@ -20,8 +20,6 @@ final class RealWorld {
     private var clients: [WireClient] = []
     private var process: RealProcess?
     private var processCount = 0
-    private var stepCount = 0
-    private var startsAt = 0
     private(set) var isSettling = false
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     private let narrator: ((String) -> Void)?
@@ -139,7 +137,6 @@ final class RealWorld {
 
     /// - Returns: `false` when it cannot happen now.
     func perform(_ choice: Choice) -> Bool {
-        if process == nil, stepCount >= startsAt { startProcess() }
         var random = SimulationRandom(seed: UInt64(choice.value) &* 0x2545_F491_4F6C_DD1D)
         process?.beginStep(random.next())
         let happened: Bool
@@ -149,9 +146,7 @@ final class RealWorld {
             witness.fail(error)
             happened = true
         }
-        if process == nil { stepCount += 1 }
         guard happened else { return false }
-        stepCount += 1
         if process?.hasEnded == true { processEnded() }
         mix(UInt64(choice.kind.rawValue) << 32 | UInt64(choice.entity))
         mix(UInt64(bitPattern: time.now))
@@ -178,6 +173,9 @@ final class RealWorld {
             return offer(choice.entity % owners.count, &random)
         case .kill, .powerLoss, .logFailure, .drain:
             return try disturb(choice.kind, &random)
+        case .connect where process == nil:
+            // The next process.
+            startProcess()
         case .deliver, .request, .send, .connect, .cut, .halfOpen, .stall, .crash:
             guard choice.entity < clients.count else { return false }
             return try perform(choice.kind, by: clients[choice.entity], &random)
@@ -271,7 +269,6 @@ final class RealWorld {
         if let violation = process?.foreign { witness.fail(violation) }
         process?.close()
         process = nil
-        startsAt = stepCount + 20
     }
 
     private func kill(isStored: Bool, _ random: inout SimulationRandom) {
@@ -280,7 +277,6 @@ final class RealWorld {
         if let violation = process.kill(isStored: isStored, keeping: random.below(6), &random) {
             witness.fail(violation)
         }
-        startsAt = stepCount + random.below(200)
     }
 
     private func disturb(_ kind: ChoiceKind, _ random: inout SimulationRandom) throws(InvariantViolation) -> Bool {
@@ -331,7 +327,6 @@ final class RealWorld {
         sink.settle()
         for client in clients { client.isStalled = false }
         kill(isStored: true, &random)
-        startsAt = stepCount
         var steps = 0
         var timers = 0
         while violation == nil, timers < 3000, steps < 3_000_000 {

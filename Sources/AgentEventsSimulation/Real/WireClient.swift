@@ -217,7 +217,8 @@ final class WireClient: WireRecording {
 
     /// Sends the events of a producer.
     func emit(_ thread: Int, _ random: inout SimulationRandom) {
-        let number = nextNumber() + 1 << 30
+        // No other client has it.
+        let number = nextNumber() + Int64(number + 1) << 24
         let owner = world.witness.thread(thread).owner
         emissions[number] = thread
         unanswered[owner.thread, default: []].append(number)
@@ -273,7 +274,11 @@ final class WireClient: WireRecording {
         let request = value["req"]?.integerValue
         world.tell("client \(number) gets \(String(decoding: bytes.prefix(300), as: UTF8.self))")
         WireCheck.note(message, on: self)
-        if let violation = WireCheck.answer(message, to: request, on: self) { throw violation }
+        if case .refused(_, let refusal) = message, refusal.code == "server.stopping" {
+            try stopped(request, refusal.thread)
+        } else if let violation = WireCheck.answer(message, to: request, on: self) {
+            throw violation
+        }
         if var requests = pipelined {
             let (isMine, violation) = requests.received(message, request)
             pipelined = requests
@@ -324,6 +329,15 @@ final class WireClient: WireRecording {
         case .event, .other:
             break
         }
+    }
+
+    /// What comes too late for a service that stops is refused at once, and before what came earlier is answered.
+    private func stopped(_ request: Int64?, _ thread: ThreadID?) throws(InvariantViolation) {
+        guard let request, let thread, let index = unanswered[thread]?.firstIndex(of: request) else {
+            throw InvariantViolation(.requestsAnswered, "a request was refused that was not due")
+        }
+        unanswered[thread]?.remove(at: index)
+        if unanswered[thread]?.isEmpty == true { unanswered[thread] = nil }
     }
 
     private func index(of thread: ThreadID) -> Int? {
