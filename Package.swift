@@ -145,6 +145,10 @@ let package = Package(
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
                 "AgentEventsClient",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
             ],
             swiftSettings: settings
         ),

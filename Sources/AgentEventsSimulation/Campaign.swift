@@ -16,9 +16,9 @@ package struct Campaign: Sendable {
             self.coversAll = coversAll
         }
 
-        func isReached(by summary: Summary) -> Bool {
+        func isReached(by summary: Summary, of world: WorldKind = .machines) -> Bool {
             guard summary.stepCount >= stepCount, summary.duration >= duration else { return false }
-            guard coversAll, !summary.counts.missing.isEmpty else { return true }
+            guard coversAll, world.expected.contains(where: { summary.counts[$0] == 0 }) else { return true }
             return summary.stepCount >= stepCount * Self.coverageFactor
         }
     }
@@ -37,10 +37,12 @@ package struct Campaign: Sendable {
     }
 
     private let seed: UInt64
+    private let world: WorldKind
     private let bug: SeededBug?
 
-    package init(seed: UInt64, bug: SeededBug? = nil) {
+    package init(seed: UInt64, world: WorldKind = .machines, bug: SeededBug? = nil) {
         self.seed = seed
+        self.world = world
         self.bug = bug
     }
 
@@ -58,7 +60,8 @@ package struct Campaign: Sendable {
         repeat {
             await Task.yield()
             let stepCount = stepCounts[random.below(stepCounts.count)]
-            let outcome = Simulation.run(seed: random.next(), stepCount: stepCount, bug: bug)
+            let outcome = Simulation.run(
+                seed: random.next(), world: world, stepCount: stepCount, bug: bug)
             summary.worldCount += 1
             summary.clientCount += outcome.schedule.size.clientCount
             summary.stepCount += outcome.stepCount
@@ -68,7 +71,7 @@ package struct Campaign: Sendable {
                 summary.failure = outcome
                 return summary
             }
-        } while !extent.isReached(by: summary)
+        } while !extent.isReached(by: summary, of: world)
         return summary
     }
 }

@@ -3,14 +3,15 @@ import AgentEventsSimulation
 /// What the program was asked for.
 struct SimulationOptions {
     enum Mode {
-        case campaign(seed: UInt64, Campaign.Extent)
+        case campaign(WorldKind, seed: UInt64, Campaign.Extent)
         /// Each of the bugs is to be found.
         case bugs([SeededBug], seed: UInt64)
         case replay(Schedule, SeededBug?)
     }
 
     static let usage = """
-        agent-events-simulation [--steps N] [--seconds N] [--seed S]   simulate; default: 1 000 000 steps, any seed
+        agent-events-simulation [--world machines|real] [--steps N] [--seconds N] [--seed S]
+                                                                       simulate; default: machines, 1 000 000 steps, any seed
         agent-events-simulation --bug NAME|all [--seed S]              find a seeded bug in 60 s
         agent-events-simulation --replay SCHEDULE|@FILE [--bug NAME]   let a schedule happen again
         Bugs: \(SeededBug.allCases.map(\.rawValue).joined(separator: ", ")).
@@ -24,6 +25,7 @@ struct SimulationOptions {
         var seed = UInt64.random(in: 0 ... .max)
         var bugs: [SeededBug] = []
         var schedule: Schedule?
+        var world = WorldKind.machines
         var rest = arguments.makeIterator()
         while let option = rest.next() {
             guard let value = rest.next() else { throw UsageError("\(option) takes a value, or is no option") }
@@ -33,6 +35,9 @@ struct SimulationOptions {
             case "--seed":
                 guard let number = UInt64(value) else { throw UsageError("\(value) is no seed") }
                 seed = number
+            case "--world":
+                guard let kind = WorldKind(rawValue: value) else { throw UsageError("\(value) is no world") }
+                world = kind
             case "--bug":
                 bugs = value == "all" ? SeededBug.allCases : SeededBug(rawValue: value).map { [$0] } ?? []
                 if bugs.isEmpty { throw UsageError("\(value) is no bug") }
@@ -49,7 +54,7 @@ struct SimulationOptions {
             mode = .bugs(bugs, seed: seed)
         } else {
             if extent.stepCount == 0, extent.duration == .zero { extent.stepCount = 1_000_000 }
-            mode = .campaign(seed: seed, extent)
+            mode = .campaign(world, seed: seed, extent)
         }
     }
 

@@ -25,7 +25,7 @@ public final class AgentEventsHub: Sendable {
     package let readiness = Readiness()
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
-    let dispatcher: AgentDispatcher
+    package let dispatcher: AgentDispatcher
     let onStuckAgents: @Sendable (_ count: Int) -> Void
     let services: SessionServices
 
@@ -117,7 +117,7 @@ public final class AgentEventsHub: Sendable {
     var outsideEmitters: OutsideEmitters { services.outsideEmitters }
 
     /// Works for the sessions until ``finishWorkers()``, once the log is open.
-    func runWorkers() async {
+    package func runWorkers() async {
         do throws(AgentEventsError) {
             try await runtime.waitForStart()
         } catch {
@@ -128,20 +128,20 @@ public final class AgentEventsHub: Sendable {
     }
 
     /// All connections are closed: the work under way is finished, and ``runWorkers()`` returns.
-    func finishWorkers() { services.finish() }
+    package func finishWorkers() { services.finish() }
 
     /// Tells every session that the service is about to stop, and when its client may come back: after a wait that differs
     /// for each.
-    func drainSessions() {
+    package func drainSessions() {
         services.delivery.drain(maximumMilliseconds: configuration.reconnectSpread.milliseconds)
     }
 
     /// Closes every session (1001). Returns at once; may be called several times.
     ///
     /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
-    func closeSessions(waitsForAnswers: Bool) { services.delivery.closeSessions(waitsForAnswers: waitsForAnswers) }
+    package func closeSessions(waitsForAnswers: Bool) { services.delivery.closeSessions(waitsForAnswers: waitsForAnswers) }
 
     /// Returns when every session is closed, after the answers that it waits for, or the task is cancelled. Called once, when
     /// no further connections are taken.
-    func waitForSessions() async { await services.delivery.sessions.waitForTheLast() }
+    package func waitForSessions() async { await services.delivery.sessions.waitForTheLast() }
 }

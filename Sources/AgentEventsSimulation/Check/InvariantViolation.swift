@@ -8,6 +8,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case denseOrder = "I2 dense order"
         /// A run does not begin and end once, or what is in it does not.
         case wellFormedRuns = "I3 well-formed runs"
+        /// Somebody saw an event of a thread that is not theirs.
+        case isolation = "I5 isolation"
         /// A slow reader costs more memory than the limits say.
         case boundedMemory = "I6 bounded memory"
         /// A run is open although the service was started again.
@@ -22,6 +24,10 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case requestsAnswered = "every request is answered, in order"
         /// One side of the protocol found fault with the other.
         case protocolKept = "the protocol is kept"
+        /// A slot for an agent is kept by nobody.
+        case slots = "slots are given back"
+        /// Something happened that the schedule did not let happen.
+        case deterministic = "everything is the schedule's"
         /// Nothing goes wrong any more, and still somebody does not reach the head.
         case liveness = "everybody reaches the head"
     }

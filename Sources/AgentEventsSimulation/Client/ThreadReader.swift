@@ -75,6 +75,14 @@ struct ThreadReader {
         takenSinceAcknowledged = 0
     }
 
+    /// The state as of an event came in the place of all events up to it.
+    mutating func received(snapshotAt cursor: Cursor?) {
+        guard let cursor else { return }
+        last = cursor
+        generations = [(cursor.sequence, cursor.generation)]
+        expectation = .next
+    }
+
     mutating func didAcknowledge() { takenSinceAcknowledged = 0 }
 
     // MARK: What is given

@@ -3,10 +3,24 @@ import AgentEventsClient
 import AgentEventsHub
 import AgentEventsProtocol
 
+/// What is known of a connection from the messages on it.
+protocol WireRecording: AnyObject {
+    /// What comes next of each thread; 0 for the oldest event kept.
+    var nextSequences: [ThreadID: UInt64] { get set }
+    /// Subscriptions, their ends and emissions that were asked for and have no answer yet, of each thread in order.
+    var unanswered: [ThreadID: [Int64]] { get }
+    /// A request of the client's is answered.
+    ///
+    /// - Returns: `false` when it is not the next one of its thread that is due, or was answered before.
+    func answer(_ number: Int64, of thread: ThreadID) -> Bool
+}
+
+extension SimulatedConnection: WireRecording {}
+
 /// What is seen on the wire, whatever the client makes of it.
 enum WireCheck {
     /// What comes next on the connection is known from its messages.
-    static func note(_ message: ServerMessage, on connection: SimulatedConnection) {
+    static func note(_ message: ServerMessage, on connection: some WireRecording) {
         switch message {
         case .subscribed(_, let thread, let after, _):
             connection.nextSequences[thread] = (after?.sequence).map { $0 + 1 } ?? 0
@@ -23,7 +37,7 @@ enum WireCheck {
     static func answer(
         _ message: ServerMessage,
         to number: Int64?,
-        on connection: SimulatedConnection
+        on connection: some WireRecording
     ) -> InvariantViolation? {
         let thread: ThreadID
         switch message {
@@ -52,7 +66,7 @@ enum WireCheck {
     /// From its cursor on, a connection carries every event once (I2).
     static func order(
         _ event: StreamEvent,
-        on connection: SimulatedConnection,
+        on connection: some WireRecording,
         _ log: SimulatedThread
     ) -> InvariantViolation? {
         guard let next = connection.nextSequences.updateValue(event.cursor.sequence + 1, forKey: event.thread) else {

@@ -121,6 +121,12 @@ struct SimulatedThread {
         return trimmed
     }
 
+    /// Everything before an event is trimmed.
+    mutating func keep(from sequence: UInt64) {
+        guard sequence > firstKept else { return }
+        _ = trim(Int(sequence - firstKept))
+    }
+
     /// The last events are lost, and the keys that were committed with them.
     mutating func lose(_ count: Int, keys lostKeys: [IdempotencyKey]) {
         for event in events.suffix(count) { lost.insert(event.id) }

@@ -23,6 +23,11 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     /// Time goes on to the next timer.
     case timer
 
+    /// A job of the process's tasks runs, up to where it waits.
+    case job
+    /// An agent in the service's process goes on.
+    case agent
+
     // Faults.
 
     /// A connection breaks; both sides learn of it.
@@ -63,6 +68,8 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
         case .take: "t"
         case .connect: "n"
         case .timer: "i"
+        case .job: "j"
+        case .agent: "a"
         case .cut: "X"
         case .halfOpen: "H"
         case .stall: "S"

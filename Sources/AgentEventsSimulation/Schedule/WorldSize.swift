@@ -26,6 +26,16 @@ package struct WorldSize: Hashable, Sendable {
     }
 }
 
+extension WorldSize {
+    /// With fewer clients: each has a connection of its own, and everything that it is sent.
+    var forRealShells: WorldSize {
+        var size = self
+        size.threadCount = min(threadCount, 8)
+        size.clientCount = 1 + clientCount % 12
+        return size
+    }
+}
+
 extension WorldSize: CustomStringConvertible {
     private var numbers: [Int] {
         [

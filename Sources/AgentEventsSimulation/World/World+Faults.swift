@@ -38,7 +38,7 @@ extension World {
             guard let service, service.spread == nil else { return false }
             counts[.drained] += 1
             try drain(service)
-        case .offer, .commit, .loop, .work, .request, .deliver, .send, .take, .connect, .timer:
+        case .offer, .commit, .loop, .work, .request, .deliver, .send, .take, .connect, .timer, .job, .agent:
             preconditionFailure("no fault")
         }
         return true

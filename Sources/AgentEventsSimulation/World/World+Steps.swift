@@ -63,6 +63,8 @@ extension World {
             guard connecting.contains(entity) else { return false }
             connect(clients[entity], &random)
             touch(entity)
+        case .job, .agent:
+            return false
         case .timer:
             return try fireTimer(&random)
         case .cut, .halfOpen, .stall, .crash, .expire, .kill, .powerLoss, .logFailure, .drain, .trim, .giveBack:
