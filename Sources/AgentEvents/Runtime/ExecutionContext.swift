@@ -51,7 +51,13 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        let accepted = try await accept(draft, Emission())
+        // Not by way of `accept`, which is asynchronous: this is the path of nearly every event.
+        let accepted: Accepted
+        if let now = try accept(draft, Emission(), at: try beginSection()) {
+            accepted = now
+        } else {
+            accepted = try await acceptAfterLookUp([draft], Emission())
+        }
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return accepted.lastID
     }
@@ -396,7 +402,7 @@ public actor ExecutionContext {
     ) throws(AgentEventsError) -> Accepted? {
         var batch = head.begin(at: time)
         guard try append(draft, index: 0, emission, to: &batch) else { return nil }
-        return try offer(batch, emission)
+        return try offer(&batch, emission)
     }
 
     /// The synchronous section: check, number, encode and apply each event, and enqueue them all.
@@ -412,7 +418,7 @@ public actor ExecutionContext {
         for index in drafts.indices {
             guard try append(drafts[index], index: index, emission, to: &batch) else { return nil }
         }
-        return try offer(batch, emission)
+        return try offer(&batch, emission)
     }
 
     /// - Returns: whether the event is in the batch; if not, or when it throws, everything is as it was before the batch.
@@ -440,7 +446,7 @@ public actor ExecutionContext {
 
     /// Hands a batch over to the log; or, when that takes nothing any longer, takes it back.
     private func offer(
-        _ batch: borrowing ThreadHead.Batch,
+        _ batch: inout ThreadHead.Batch,
         _ emission: Emission
     ) throws(AgentEventsError) -> Accepted {
         let ids = emission.isIndexed ? batch.ids : []
@@ -450,7 +456,7 @@ public actor ExecutionContext {
                 let keyed = KeyedEvents(key: request.key, thread: thread, ids: ids, digest: request.digest)
                 offer = try services.commit.offer(batch.entries, key: keyed)
             } else if batch.entries.count == 1 {
-                offer = try services.commit.offer(batch.entries[0])
+                offer = try services.commit.offer(batch.takeOnlyEntry())
             } else {
                 offer = try services.commit.offer(batch.entries, key: nil)
             }
@@ -462,7 +468,7 @@ public actor ExecutionContext {
         offeredPosition.didOffer(upTo: offer.position)
         head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
         setSweep()
-        return Accepted(lastID: batch.lastID, ids: ids, offer: offer)
+        return Accepted(lastID: head.lastID, ids: ids, offer: offer)
     }
 
     private func throwIfLogRefuses() throws(AgentEventsError) {

@@ -52,6 +52,8 @@ package struct ThreadHead: Sendable {
         package private(set) var entries: [LogEntry] = []
         /// The places in ``entries`` of events that close what is open.
         private var closings: [Int] = []
+        /// How many entries it was given.
+        fileprivate private(set) var count = 0
         fileprivate var endsRun = false
         fileprivate var journal: ThreadStateMachine.Journal
 
@@ -63,13 +65,11 @@ package struct ThreadHead: Sendable {
         fileprivate mutating func append(_ entry: LogEntry, isClosing: Bool) {
             if isClosing { closings.append(entries.count) }
             entries.append(entry)
+            count += 1
         }
 
-        /// The id of the last event, which is that of the last draft.
-        package var lastID: EventID {
-            guard let last = entries.last else { preconditionFailure("a batch has an event") }
-            return last.id
-        }
+        /// The entry of a batch that has one, moved out of it: the log keeps it, and a copy is not free.
+        mutating func takeOnlyEntry() -> LogEntry { entries.removeLast() }
 
         /// The ids of the drafts' events; those of events that close open work are not among them.
         package var ids: [EventID] {
@@ -82,6 +82,9 @@ package struct ThreadHead: Sendable {
             }
         }
     }
+
+    /// The id of the last event that is on its way into the log.
+    var lastID: EventID { EventID(generation: generation, sequence: lastSequence) }
 
     /// An emission without events yet.
     ///
@@ -141,7 +144,7 @@ package struct ThreadHead: Sendable {
     ///   - position: where they are in the commits.
     ///   - committed: up to where everything is committed; asked for seldom.
     package mutating func keep(_ batch: borrowing Batch, offeredAt position: UInt64, committed: () -> UInt64) {
-        lastSequence += UInt64(batch.entries.count)
+        lastSequence += UInt64(batch.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
         machine.didOffer(at: position)
@@ -164,7 +167,7 @@ package struct ThreadHead: Sendable {
         isLimited: Bool,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
-        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.entries.count) + 1)
+        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count) + 1)
         let bytes: [UInt8]
         do throws(WireError) {
             bytes = try EventEncoder.encode(
