@@ -12,10 +12,30 @@ public struct AgentRun: Sendable {
     /// The context the run belongs to.
     public let context: ExecutionContext
 
-    init(id: RunID, agent: AgentName, context: ExecutionContext) {
+    private let ownUsage: RunUsage
+
+    init(id: RunID, agent: AgentName, context: ExecutionContext, usage: RunUsage) {
         self.id = id
         self.agent = agent
         self.context = context
+        ownUsage = usage
+    }
+
+    /// The tokens that the run has used so far. They stand in the event that ends the run, whichever way it ends, unless
+    /// that event was emitted with a `usage` of its own; without any, the event has no `usage`. The tokens of a child run are
+    /// the child's and are not added to those of its parent.
+    ///
+    /// ```swift
+    /// run.usage += TokenUsage(inputTokens: 1200, outputTokens: 34)
+    /// run.usage.tokens = TokenUsage(inputTokens: 1300)
+    /// ```
+    ///
+    /// Tokens that no event can hold (a negative count, a further member named `input_tokens`) refuse `agent_completed` with
+    /// the error of the encoder, and are left out of `agent_failed` and `agent_cancelled`, which are never refused. What is
+    /// added after the end of the run has no effect.
+    public var usage: RunUsage {
+        get { ownUsage }
+        nonmutating set { ownUsage.take(from: newValue) }
     }
 
     var identifiers: IdentifierSource { context.services.configuration.identifiers }

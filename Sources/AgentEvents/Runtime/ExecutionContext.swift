@@ -26,6 +26,8 @@ public actor ExecutionContext {
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
+    /// What the open runs of scopes have used.
+    private var usages: [RunID: RunUsage] = [:]
     private var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
 
     init(head: ThreadHead, services: RuntimeServices) {
@@ -176,16 +178,20 @@ public actor ExecutionContext {
 
     // MARK: What runs do
 
-    /// - Parameter isNew: whether the id is one that nobody can have used before; it is not looked up.
+    /// - Parameters:
+    ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
+    ///   - usage: what the run will have used. Whichever way it ends, its end says it.
     func start(
         _ run: RunID,
         isNew: Bool,
         agent: AgentName,
-        _ started: AgentStarted
+        _ started: AgentStarted,
+        usage: RunUsage
     ) async throws(AgentEventsError) {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
         let accepted = try await accept(CollectionOfOne(draft), emission)
+        usages[run] = usage
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
 
@@ -257,12 +263,12 @@ public actor ExecutionContext {
     }
 
     /// Ends a run well; a message that `say` left open is completed with it.
-    func complete(_ run: RunID, result: JSONValue?, usage: TokenUsage?) async throws(AgentEventsError) -> UInt64 {
+    func complete(_ run: RunID, result: JSONValue?) async throws(AgentEventsError) -> UInt64 {
         var drafts = completionOfSpokenMessage(of: run)
-        let completed = AgentCompleted(result: result, usage: usage, durationMilliseconds: 0)
+        let completed = AgentCompleted(result: result, durationMilliseconds: 0)
         drafts.append(.measured(run, .agentCompleted(completed)))
         let accepted = try await accept(drafts, Emission())
-        spokenMessages[run] = nil
+        forget(run)
         return accepted.offer.position
     }
 
@@ -283,10 +289,19 @@ public actor ExecutionContext {
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
         let time = try beginSection()
-        guard head.machine.isOpen(run) else { return nil }
+        guard head.machine.isOpen(run) else {
+            forget(run)
+            return nil
+        }
         let accepted = try acceptOfOpenRuns(CollectionOfOne(.measured(run, payload)), at: time, isLimited: false)
-        spokenMessages[run] = nil
+        forget(run)
         return accepted.offer.position
+    }
+
+    /// What is kept for a run that has ended.
+    private func forget(_ run: RunID) {
+        spokenMessages[run] = nil
+        usages[run] = nil
     }
 
     /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
@@ -446,7 +461,8 @@ public actor ExecutionContext {
         do throws(ThreadHead.Refusal) {
             for draft in drafts {
                 try head.accept(
-                    draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, in: &batch)
+                    draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp,
+                    usages: usages, in: &batch)
                 index += 1
             }
         } catch {

@@ -88,12 +88,14 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - usages: what runs have used; their ends say it.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
         _ draft: EventDraft,
         host: RunHost = .process,
         isLimited: Bool = true,
         lookedUp: [RunID: Bool] = [:],
+        usages: [RunID: RunUsage] = [:],
         in batch: inout Batch
     ) throws(Refusal) {
         switch machine.check(draft, host: host, at: batch.time, lookedUp: lookedUp) {
@@ -103,13 +105,15 @@ package struct ThreadHead: Sendable {
                     // Made of what was accepted once, perhaps under a higher limit.
                     batch.append(
                         try encode(
-                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false,
+                            usage: usages[closing.run]?.logged, in: batch),
                         isClosing: true)
                 }
                 batch.append(
                     try encode(
                         acceptance.payload, run: acceptance.run, agent: acceptance.agent, host: host,
-                        isLimited: isLimited, in: batch),
+                        isLimited: isLimited,
+                        usage: acceptance.endsRun ? acceptance.run.flatMap { usages[$0]?.logged } : nil, in: batch),
                     isClosing: false)
             } catch {
                 throw .refused(error)
@@ -144,11 +148,32 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: Batch) { machine.rollBack(batch.journal) }
 
+    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
+    ///   end well: such an end is not refused (I7).
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
         agent: AgentName?,
         host: RunHost = .process,
+        isLimited: Bool,
+        usage: TokenUsage?,
+        in batch: borrowing Batch
+    ) throws(AgentEventsError) -> LogEntry {
+        if let told = usage.flatMap({ payload.with($0) }) {
+            do throws(AgentEventsError) {
+                return try encode(told, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+            } catch {
+                guard payload.isForcedEnd else { throw error }
+            }
+        }
+        return try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost,
         isLimited: Bool,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
