@@ -373,6 +373,34 @@ public final class AgentRuntime: Sendable {
         return ThreadEvents(thread: thread, after: after, log: log, watchers: watchers)
     }
 
+    /// The state of a thread after everything that was committed before the call: its messages, runs, open calls and
+    /// approvals. ``ThreadState/cursor`` is the event that the state is as of; the events after it lead on:
+    ///
+    /// ```swift
+    /// var state = try await runtime.state(of: "t_7", user: "u_1")
+    /// let start = state.cursor.map { StartPosition.after($0) } ?? .start
+    /// for try await event in try await runtime.events(user: "u_1", thread: "t_7", from: start) { state.apply(event) }
+    /// ```
+    ///
+    /// It is folded from the newest state that the log has stored (``StateStore``), or from the oldest event that is kept.
+    /// A thread without events has an empty state, without a cursor.
+    ///
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, or an error of the log.
+    public func state(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> ThreadState {
+        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        guard let record else { return ThreadState() }
+        guard record.user == user else { throw Self.forbidden(thread) }
+        return try await thrownByLog { () async throws(EventLogError) in
+            let store = log as? any StateStore
+            var fold = try await ThreadFold(loading: thread, from: log, store)
+            // The retention has overtaken it; each time again takes another trim.
+            while try await fold.advance(thread, in: log) == .overtaken {
+                fold = try await ThreadFold(loading: thread, from: log, store)
+            }
+            return fold.state
+        }
+    }
+
     /// Returns when everything accepted so far, in all threads, is committed.
     public func flush() async throws(AgentEventsError) {
         try await waitForCommit(at: commit.offeredPosition)
