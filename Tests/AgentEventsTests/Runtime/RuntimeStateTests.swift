@@ -27,7 +27,8 @@ struct RuntimeStateTests {
 
     @Test func aThreadWithoutEventsHasAnEmptyState() async throws {
         try await withAgentRuntime(log: InMemoryEventLog()) { runtime in
-            #expect(try await runtime.state(of: "t_7", user: "u_1") == ThreadState())
+            let state = try await runtime.state(of: "t_7", user: "u_1")
+            #expect(state == ThreadState())
         }
     }
 
