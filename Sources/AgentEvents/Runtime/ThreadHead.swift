@@ -97,12 +97,14 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - usages: what runs have used; their ends say it.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
         _ draft: EventDraft,
         host: RunHost = .process,
         isLimited: Bool = true,
         lookedUp: [RunID: Bool] = [:],
+        usages: [RunID: RunUsage] = [:],
         in batch: inout Batch
     ) throws(Refusal) {
         switch machine.check(draft, host: host, at: batch.time, lookedUp: lookedUp) {
@@ -112,19 +114,21 @@ package struct ThreadHead: Sendable {
                     // Made of what was accepted once, perhaps under a higher limit.
                     batch.append(
                         try encode(
-                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false,
+                            usage: usages[closing.run]?.logged, in: batch),
                         isClosing: true)
                 }
+                let usage = acceptance.endsRun ? draft.run.flatMap { usages[$0]?.logged } : nil
                 if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
                             payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            in: batch), isClosing: false)
+                            usage: usage, in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
                             draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            in: batch), isClosing: false)
+                            usage: usage, in: batch), isClosing: false)
                 }
             } catch {
                 throw .refused(error)
@@ -159,11 +163,32 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
+    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
+    ///   end well: such an end is not refused (I7).
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
         agent: AgentName?,
         host: RunHost = .process,
+        isLimited: Bool,
+        usage: TokenUsage?,
+        in batch: borrowing Batch
+    ) throws(AgentEventsError) -> LogEntry {
+        if let told = usage.flatMap({ payload.with($0) }) {
+            do throws(AgentEventsError) {
+                return try encode(told, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+            } catch {
+                guard payload.isForcedEnd else { throw error }
+            }
+        }
+        return try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost,
         isLimited: Bool,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
