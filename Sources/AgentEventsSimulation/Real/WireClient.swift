@@ -215,7 +215,8 @@ final class WireClient: WireRecording {
     private func overreach(_ index: Int) -> Bool {
         guard followings[index] == .following, let last = readers[index].last else { return false }
         let beyond = Cursor(generation: last.generation, sequence: last.sequence + 1_000_000)
-        send(ClientMessage(tag: RequestTag(number: nextNumber()), .acknowledge(world.threadID(readers[index].thread), cursor: beyond)))
+        let thread = world.threadID(readers[index].thread)
+        send(ClientMessage(tag: RequestTag(number: nextNumber()), .acknowledge(thread, cursor: beyond)))
         return true
     }
 
