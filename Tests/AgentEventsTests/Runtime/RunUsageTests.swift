@@ -101,7 +101,7 @@ struct RunUsageTests {
 
     @Test func countsAreAddedUpToTheLargest() {
         var usage = TokenUsage(
-            inputTokens: .max, other: ["details": ["cached": 1, "tier": "a"], "model": "x", "calls": 1.0])
+            inputTokens: .max, other: ["details": ["cached": 1, "tier": "a"], "model": "x", "calls": 1.5])
         usage += TokenUsage(
             inputTokens: 1, outputTokens: 3, other: ["details": ["cached": 2, "tier": "b"], "model": "y", "calls": 2])
         #expect(
