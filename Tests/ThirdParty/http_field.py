@@ -925,8 +925,8 @@ def integer_runs():
         "agent_progress": ([start], draft("agent_progress", "r", step=1, total=2)),
         "tool_completed": ([start, call], draft("tool_completed", "r", call_id="c", tool="t", status="succeeded", duration_ms=1)),
         "agent_completed": ([start], draft("agent_completed", "r", usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
-        "agent_failed": ([start], draft("agent_failed", "r", error={"code": "x", "message": "x", "retryable": False}, duration_ms=1)),
-        "agent_cancelled": ([start], draft("agent_cancelled", "r", duration_ms=1)),
+        "agent_failed": ([start], draft("agent_failed", "r", error={"code": "x", "message": "x", "retryable": False}, usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
+        "agent_cancelled": ([start], draft("agent_cancelled", "r", usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
         "state_updated": ([], draft("state_updated", version=1, key="k", value=1)),
     }
 
