@@ -1,8 +1,8 @@
 /// Why a reader has to drop what it holds of a thread, and begin again with the oldest event that is kept.
 @nonexhaustive
 public enum ResetReason: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-    /// What the reader has is another history than the log's: the log lost events that it has seen, is a restored backup, or
-    /// is another log.
+    /// The reader has another history than the log: the log lost events that the reader has seen, is a restored backup, or is
+    /// another log.
     case diverged
     /// The reader's next event is older than what the log keeps.
     case trimmed

@@ -1,7 +1,7 @@
 /// The time, the chance and the threads that the parts of this package work with: nothing else asks the system for them,
 /// so that a test or a simulation can give its own.
 ///
-/// What users set (``RuntimeConfiguration/clock``, ``RuntimeConfiguration/durationClock``) takes the place of a part of it.
+/// The clocks that users set (``RuntimeConfiguration/clock``, ``RuntimeConfiguration/durationClock``) replace its own.
 package struct Environment: Sendable {
     /// The time that events carry.
     package var wallClock: WallClock

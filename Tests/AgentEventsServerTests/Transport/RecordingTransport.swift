@@ -14,7 +14,11 @@ final class RecordingTransport: StreamTransport {
     var isWritable = true
     var pendingByteCount = 0
     /// In words: the op of a message or the type of an event, `flush`, `reading on`, `reading off`, `close 1001`.
-    private(set) var calls: [String] = []
+    private(set) var calls: [String] = [] {
+        didSet { tellWaiters() }
+    }
+    /// Promises of the calls, for those who wait until the last one is of a name.
+    private var waiters: [(last: String, promise: EventLoopPromise<[String]>)] = []
 
     init(framing: StreamFraming = .lengthPrefixed) { self.framing = framing }
 
@@ -29,6 +33,30 @@ final class RecordingTransport: StreamTransport {
     func flush() { calls.append("flush") }
     func setReading(_ isEnabled: Bool) { calls.append("reading \(isEnabled ? "on" : "off")") }
     func close(_ code: StreamCloseCode, reason: String) { calls.append("close \(code.rawValue)") }
+
+    /// The calls, once the last one but flushes is of this name, and what it wrote is flushed.
+    func calls(until last: String, on eventLoop: any EventLoop) -> EventLoopFuture<[String]> {
+        let promise = eventLoop.makePromise(of: [String].self)
+        waiters.append((last, promise))
+        tellWaiters()
+        return promise.futureResult
+    }
+
+    /// Nothing is waited for any longer.
+    func cancelWaiters() {
+        for waiter in waiters { waiter.promise.fail(CancellationError()) }
+        waiters = []
+    }
+
+    private func tellWaiters() {
+        waiters.removeAll { waiter in
+            guard calls.last(where: { $0 != "flush" }) == waiter.last,
+                calls.last == "flush" || waiter.last.hasPrefix("close")
+            else { return false }
+            waiter.promise.succeed(calls)
+            return true
+        }
+    }
 }
 
 /// A session over such a transport, and a hub that runs, for the length of a scope.
@@ -70,12 +98,10 @@ struct RecordedSession: Sendable {
 
     /// The calls so far, once the last one but flushes is of this name.
     func calls(until last: String) async throws -> [String] {
-        while true {
-            let calls = try await eventLoop.submit { ends.value.transport.calls }.get()
-            if calls.last(where: { $0 != "flush" }) == last, calls.last == "flush" || last.hasPrefix("close") {
-                return calls
-            }
-            try await Task.sleep(for: .milliseconds(1))
+        try await withTaskCancellationHandler {
+            try await eventLoop.flatSubmit { ends.value.transport.calls(until: last, on: eventLoop) }.get()
+        } onCancel: {
+            eventLoop.execute { ends.value.transport.cancelWaiters() }
         }
     }
 }
