@@ -1,4 +1,5 @@
 import NIOCore
+import NIOWebSocket
 import Synchronization
 
 /// A channel on a ``SimulatedEventLoop``, between handlers and a ``SimulatedWire``: what is flushed goes to the wire as far as
@@ -63,10 +64,23 @@ final class SimulatedChannel: Channel {
     /// Whether something waits for room on the wire.
     var isHoldingBack: Bool { visible.withLock { $0.byteCount > 0 } }
 
-    /// Reads the next message that is on the wire. On the loop.
+    /// Reads the next message that is on the wire: an opcode and the payload.
     ///
-    /// - Parameter convert: makes of it what the handlers take.
-    func readNext<Inbound: Sendable>(_ convert: ([UInt8]) -> Inbound) {
+    /// - Returns: whether it could; not while the loop is busy.
+    @discardableResult
+    func readNext() -> Bool {
+        guard wantsToRead, wire.hasRequest, !loop.inEventLoop else { return false }
+        loop.run {
+            read { message in
+                WebSocketFrame(
+                    fin: true, opcode: WebSocketOpcode(encodedWebSocketOpcode: message.first ?? 1) ?? .text,
+                    maskKey: [0, 0, 0, 0], data: ByteBuffer(bytes: message.dropFirst()))
+            }
+        }
+        return true
+    }
+
+    private func read<Inbound: Sendable>(_ convert: ([UInt8]) -> Inbound) {
         guard let core = core.value, wantsToRead, core.isOpen, let message = wire.takeRequest() else { return }
         visible.withLock { $0.wantsToRead = false }
         pipeline.syncOperations.fireChannelRead(NIOAny(convert(message)))

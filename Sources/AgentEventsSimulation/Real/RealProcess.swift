@@ -2,7 +2,6 @@ import AgentEvents
 import AgentEventsServer
 import Logging
 import NIOCore
-import NIOWebSocket
 import Synchronization
 
 /// One process of the service: the real runtime, the real streams, agents and sinks, on loops and an executor that the
@@ -170,18 +169,8 @@ final class RealProcess {
         guard let made else { preconditionFailure("the loop ran it") }
         channels.removeAll { !$0.isActive }
         channels.append(made)
+        preemption.set(channels)
         return (made, loop)
-    }
-
-    /// The channel reads the next message of its client: an opcode and the payload.
-    static func read(_ channel: SimulatedChannel, on loop: SimulatedEventLoop) {
-        loop.run {
-            channel.readNext { message in
-                WebSocketFrame(
-                    fin: true, opcode: WebSocketOpcode(encodedWebSocketOpcode: message.first ?? 1) ?? .text,
-                    maskKey: [0, 0, 0, 0], data: ByteBuffer(bytes: message.dropFirst()))
-            }
-        }
     }
 
     // MARK: The end
