@@ -9,10 +9,11 @@ step := .ci/step
 export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
-documented := AgentEvents AgentEventsServer AgentEventsClient AgentEventsTesting
+documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
+    AgentEventsClient AgentEventsInProcess AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
-    webhook_receiver pipes
+    webhook_receiver pipes mounted
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -70,6 +71,7 @@ test: .build/setup/checks
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
 	@$(step) 'runs from outside' $(as_usual) $(python) Tests/ThirdParty/outside_runs.py
 	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py
+	@$(step) 'mounted' $(as_usual) $(python) Tests/ThirdParty/mounted.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the services that it started.

@@ -23,13 +23,19 @@ let package = Package(
     products: [
         .library(name: "AgentEvents", targets: ["AgentEvents"]),
         .library(name: "AgentEventsTesting", targets: ["AgentEventsTesting"]),
-        .library(name: "AgentEventsSQLite", targets: ["AgentEventsSQLite"]),
+        .library(name: "AgentEventsFiles", targets: ["AgentEventsFiles"]),
+        .library(name: "AgentEventsFileLog", targets: ["AgentEventsFileLog"]),
+        .library(name: "AgentEventsProtocol", targets: ["AgentEventsProtocol"]),
+        .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
+        .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
+        .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
+        .executable(name: "example-nio", targets: ["example-nio"]),
     ],
     traits: [
-        .trait(name: "SQLite", description: "The durable log on SQLite."),
+        .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
         .trait(
@@ -56,16 +62,37 @@ let package = Package(
         .target(name: "AgentEvents", swiftSettings: settings),
         // Sequences, recordings and histories, checked after the fact; for the program, the test kit and the simulation.
         .target(name: "AgentEventsChecks", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(name: "AgentEventsFiles", dependencies: ["AgentEvents"], swiftSettings: settings),
+        // A disk in memory that loses what a real one may lose.
         .target(
-            name: "AgentEventsTesting",
-            dependencies: ["AgentEvents", "AgentEventsChecks"],
+            name: "AgentEventsSimulatedFiles",
+            dependencies: ["AgentEvents", "AgentEventsFiles"],
             swiftSettings: settings
         ),
         .target(
-            name: "AgentEventsSQLite",
+            name: "AgentEventsTesting",
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AgentEventsFileLog",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsFiles",
                 .product(name: "GRDB", package: "GRDB.swift", condition: sqlite),
+            ],
+            swiftSettings: settings
+        ),
+        // The stream protocol, for both of its ends.
+        .target(name: "AgentEventsProtocol", dependencies: ["AgentEvents"], swiftSettings: settings),
+        .target(
+            name: "AgentEventsHub",
+            dependencies: [
+                "AgentEvents", "AgentEventsProtocol",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],
             swiftSettings: settings
         ),
@@ -74,13 +101,12 @@ let package = Package(
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
-                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
@@ -96,7 +122,7 @@ let package = Package(
         .target(
             name: "AgentEventsClient",
             dependencies: [
-                "AgentEvents",
+                "AgentEvents", "AgentEventsProtocol",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
@@ -104,14 +130,25 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The client over a hub in the same process.
+        .target(
+            name: "AgentEventsInProcess",
+            dependencies: [
+                "AgentEventsClient", "AgentEventsHub",
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         // One thread and a virtual clock: the machines of all the others against each other.
         .target(
             name: "AgentEventsSimulation",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
+                "AgentEventsClient",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
-                .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
             ],
             swiftSettings: settings
         ),
@@ -123,7 +160,9 @@ let package = Package(
         .executableTarget(
             name: "agent-events",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsSQLite", "AgentEventsServer", "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
+                "AgentEventsProtocol",
+                "AgentEventsServer", "AgentEventsClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -131,10 +170,35 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "example-hummingbird",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+            ],
+            path: "Sources/Examples/example-hummingbird",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "example-nio",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsServer",
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: server),
+            ],
+            path: "Sources/Examples/example-nio",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "AgentEventsClientTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsProtocol", "AgentEventsClient", "AgentEventsTesting",
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
@@ -146,7 +210,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsServer", "AgentEventsTesting", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
+                "agent-events",
             ],
             swiftSettings: settings
         ),
@@ -156,14 +221,32 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentEventsSQLiteTests",
-            dependencies: ["AgentEvents", "AgentEventsTesting", "AgentEventsSQLite"],
+            name: "AgentEventsFilesTests",
+            dependencies: ["AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsFileLogTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsFiles", "AgentEventsSimulatedFiles", "AgentEventsTesting",
+                "AgentEventsFileLog",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsProtocolTests",
+            dependencies: ["AgentEvents", "AgentEventsProtocol"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsServer", "AgentEventsSQLite", "AgentEventsTesting",
+                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
+                "AgentEventsServer",
+                "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Hummingbird", package: "hummingbird", condition: server),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
                 .product(name: "HTTPTypes", package: "swift-http-types", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),
@@ -178,7 +261,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsTests",
-            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsTesting"],
+            dependencies: ["AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsTesting"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,4 +1,4 @@
-public import AgentEvents
+package import AgentEvents
 
 /// Checks events that were made elsewhere — received, read or recorded — by the rules by which they are made: dense
 /// numbers (I2) and well-formed runs (I3), of any number of threads at once.
@@ -65,39 +65,4 @@ package struct EventSequenceCheck: Sendable {
         if threads[thread] == nil { order.append(thread) }
         return body(&threads[thread, default: ThreadSequenceCheck(thread: thread, policy: policy)])
     }
-}
-
-/// A fault in a sequence of events.
-public struct SequenceFault: Hashable, Sendable, CustomStringConvertible {
-    /// The position that the caller gave with the event, such as a line of a file or an index.
-    public var position: Int
-    /// The rule that is broken, dotted and stable: `order.call_not_open`, `seq.gap`, `run.unended`.
-    public var rule: String
-    /// The fault, and what would have been right.
-    public var message: String
-    /// The event's thread; `nil` for something that is not an event.
-    public var thread: ThreadID?
-    /// The event's id; `nil` for an event that has not been accepted yet.
-    public var event: EventID?
-    /// The types of event that would have been legal in the run, by their names on the wire. Empty where the fault is not
-    /// of the order.
-    public var legal: [String]
-
-    public init(
-        position: Int,
-        rule: String,
-        message: String,
-        thread: ThreadID? = nil,
-        event: EventID? = nil,
-        legal: [String] = []
-    ) {
-        self.position = position
-        self.rule = rule
-        self.message = message
-        self.thread = thread
-        self.event = event
-        self.legal = legal
-    }
-
-    public var description: String { "\(position): \(rule): \(message)" }
 }

@@ -82,7 +82,7 @@ struct ThreadSequenceCheck {
         case .reject(let violation):
             faults.append(fault(violation, position, id))
         case .accept(let acceptance):
-            apply(acceptance)
+            apply(acceptance, of: draft)
             if case .agentStarted = payload, let run { starts[run] = Start(position: position, event: id) }
             if id != nil, let first = acceptance.closing.first {
                 // Where events are made these are logged before the end; a recording has them too.
@@ -132,16 +132,16 @@ struct ThreadSequenceCheck {
         }
     }
 
-    private func check(_ draft: EventDraft, at time: Timestamp) -> ThreadStateMachine.CheckAction {
+    private mutating func check(_ draft: EventDraft, at time: Timestamp) -> ThreadStateMachine.CheckAction {
         let action = machine.check(draft, at: time)
         guard case .lookUp(let run) = action else { return action }
         return machine.check(draft, at: time, lookedUp: [run: met.contains(run)])
     }
 
-    private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance) {
-        if case .agentStarted = acceptance.payload, let run = acceptance.run { met.insert(run) }
+    private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance, of draft: EventDraft) {
+        if case .agentStarted = draft.payload, let run = draft.run { met.insert(run) }
         var journal = machine.journal
-        machine.apply(acceptance, &journal)
+        machine.apply(acceptance, of: draft, &journal)
         guard acceptance.endsRun else { return }
         // What has ended is known here.
         machine.didOffer(at: 0)

@@ -1,4 +1,5 @@
-internal import AgentEvents
+public import AgentEvents
+public import AgentEventsProtocol
 
 /// Why a client could not do what it was asked.
 public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
@@ -46,7 +47,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     /// The WebSocket close code; 1006 when the connection ended without one.
     public var closeCode: Int?
     /// What the service said, when it refused a request.
-    public var refusal: Refusal?
+    public var refusal: ProtocolError?
     /// How long the service asks to be left alone, in seconds.
     public var retryAfterSeconds: Double?
     /// Why the history is void, with `client.reset`.
@@ -69,10 +70,17 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     }
 
     /// A request that the service refused.
-    public init(_ refusal: Refusal) {
-        self.init(Code(refusal.code), refusal.message)
+    public init(_ refusal: ProtocolError) {
+        self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
         retryAfterSeconds = refusal.retryAfterMilliseconds.map { Double($0) / 1000 }
+    }
+
+    /// What the service sent is no message of the protocol.
+    init(malformed error: WireError) {
+        self.init(
+            .protocolViolation,
+            "the service sent what is no message of \(StreamProtocol.subprotocol): \(error.message)", cause: error)
     }
 
     /// The history of a thread is void.
@@ -86,7 +94,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var isRetryable: Bool {
         if let refusal { return refusal.isRetryable }
         if let status { return status >= 500 || [408, 425, 429].contains(status) }
-        if let closeCode { return ![1002, 1003, 1007, 1009, 1010, 4400, 4401, 4403].contains(closeCode) }
+        if let closeCode { return StreamCloseCode(rawValue: UInt16(clamping: closeCode)).allowsReconnection }
         return code == .unreachable || code == .closed || code == .silent || code == .protocolViolation
     }
 

@@ -1,6 +1,7 @@
 public import AgentEvents
+internal import AgentEventsProtocol
 
-/// Emits events over one connection, inside of ``AgentEventsClient/withEmitter(_:)``. One request at a time.
+/// Emits events over one connection, inside of ``StreamClient/withEmitter(_:)``. One request at a time.
 public final class EventEmitter {
     private let connection: StreamConnection
     private let configuration: ClientConfiguration
@@ -19,39 +20,36 @@ public final class EventEmitter {
     /// the same key on another connection finds out, without logging them twice.
     ///
     /// - Parameters:
-    ///   - events: drafts as they stand on the wire, without `id`, `seq` and `time`.
+    ///   - events: what is to be logged, in this order.
     ///   - user: whose thread it is; `nil` for the token's user.
     ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
     ///     is refused with `key.conflict`.
     /// - Returns: the events' cursors, in their order.
-    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``. `WireError`
+    ///   with the path to the fault for a draft that cannot be written; nothing was sent then.
     public func emit(
-        _ events: [JSONValue],
+        _ events: [EventDraft],
         thread: ThreadID,
         user: UserID? = nil,
         key: IdempotencyKey? = nil
     ) async throws -> [Cursor] {
         lastRequest += 1
-        let request = JSONValue.integer(lastRequest)
-        var message: JSONObject = ["op": "emit", "req": request, "thread_id": .string(thread.rawValue)]
-        message["user_id"] = user.map { .string($0.rawValue) }
-        message["key"] = key.map { .string($0.rawValue) }
-        message["events"] = .array(events)
-        try await connection.send(.object(message))
+        let tag = RequestTag(number: lastRequest)
+        let request = EmitRequest(thread: thread, user: user, key: key, drafts: events)
+        try await connection.send(ClientMessage(tag: tag, .emit(request)))
         while let bytes = try await messages.next() {
-            switch try StreamMessage(bytes) {
-            case .emitted(request, let cursors):
+            switch try ServerMessage(received: bytes) {
+            case .emitted(tag, _, let cursors):
                 return cursors
-            case .refused(request, let refusal):
-                throw AgentEventsClientError(refusal)
-            case .refused(nil, let refusal):
-                // The service could not tell which request it was; there is only this one.
-                throw AgentEventsClientError(refusal)
-            case .welcome(let heartbeat):
-                if let heartbeat { limitSilence(heartbeat) }
+            // Without a tag the service could not tell which request it was; there is only this one.
+            case .error(let error) where error.tag == nil || error.tag == tag:
+                throw AgentEventsClientError(error)
+            case .welcome(let welcome):
+                if let heartbeat = welcome.heartbeatMilliseconds { limitSilence(heartbeat) }
             case .ping:
-                try await connection.send(StreamRequest.pong.message)
-            case .event, .subscribed, .unsubscribed, .live, .reset, .emitted, .refused, .drain, .other:
+                try await connection.send(ClientMessage(.pong))
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .drain, .pong,
+                .error, .other:
                 continue
             }
         }

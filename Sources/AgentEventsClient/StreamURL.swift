@@ -1,7 +1,9 @@
+internal import AgentEventsProtocol
+
 /// The address of a service's stream: `ws://127.0.0.1:8080/v1/stream`.
 public struct StreamURL: Hashable, Sendable, CustomStringConvertible {
     /// The path of the stream, when an address names none.
-    public static let defaultPath = "/v1/stream"
+    public static let defaultPath = StreamProtocol.path
 
     /// A name or an address; an IPv6 address without its brackets.
     public let host: String

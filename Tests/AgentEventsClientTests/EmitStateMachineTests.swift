@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Testing
 
 @Suite struct EmitStateMachineTests {
@@ -50,8 +51,8 @@ import Testing
         // One request is on its way at a time.
         machine.offer(Self.item(6), now: 0)
         #expect(machine.takeRequest() == nil)
-        #expect(!isReport(machine.emitted(9, Self.cursors(1...3))))
-        #expect(isReport(machine.emitted(1, Self.cursors(1...3))))
+        #expect(!isReport(machine.emitted(RequestTag(number: 9), Self.cursors(1...3))))
+        #expect(isReport(machine.emitted(RequestTag(number: 1), Self.cursors(1...3))))
         // Nothing happens before it is reported.
         #expect(machine.takeRequest() == nil)
         machine.reported()
@@ -60,10 +61,10 @@ import Testing
         // Another thread, and what does not fit, wait for the next request.
         machine.offer(Self.item(7, thread: "u", #""\#(String(repeating: "x", count: 150))""#), now: 0)
         machine.offer(Self.item(8, thread: "u", #""\#(String(repeating: "y", count: 150))""#), now: 0)
-        for (request, key) in [(2, "k-6"), (3, "k-7"), (4, "k-8")] {
+        for (request, key) in [(2, "k-6"), (3, "k-7"), (4, "k-8")] as [(Int64, String)] {
             let text = Self.text(machine.takeRequest()) ?? ""
             #expect(text.contains(#""req":\#(request),"#) && text.contains(#""key":"\#(key)""#), "\(text)")
-            #expect(isReport(machine.emitted(.integer(request), Self.cursors(1...1))))
+            #expect(isReport(machine.emitted(RequestTag(number: request), Self.cursors(1...1))))
             machine.reported()
         }
         machine.endInput()
@@ -86,11 +87,11 @@ import Testing
         // What came later is not joined to it: its key stands for these events.
         #expect(Self.text(machine.takeRequest()) == first?.replacing(#""req":1"#, with: #""req":2"#))
         // The answer to the old request is of no interest.
-        #expect(!isReport(machine.emitted(1, Self.cursors(1...2))))
-        #expect(isReport(machine.emitted(2, Self.cursors(1...2))))
+        #expect(!isReport(machine.emitted(RequestTag(number: 1), Self.cursors(1...2))))
+        #expect(isReport(machine.emitted(RequestTag(number: 2), Self.cursors(1...2))))
         machine.reported()
         #expect(Self.text(machine.takeRequest())?.contains(#""key":"k-3""#) == true)
-        #expect(isReport(machine.emitted(3, Self.cursors(3...3))))
+        #expect(isReport(machine.emitted(RequestTag(number: 3), Self.cursors(3...3))))
         machine.reported()
         #expect(machine.phase == .over)
         #expect(machine.progress.committedCount == 3)
@@ -161,14 +162,15 @@ import Testing
         var machine = Self.open()
         for line in 1...4 { machine.offer(Self.item(line), now: 0) }
         #expect(machine.takeRequest() != nil)
-        let refusal = Refusal(code: "order.call_not_open", message: "no", index: 2)
-        guard case .proceed = machine.refused(1, refusal) else {
+        var refusal = ProtocolError(.order(.callNotOpen), "no", index: 2)
+        refusal.tag = RequestTag(number: 1)
+        guard case .proceed = machine.refused(refusal) else {
             Issue.record("the feed does not proceed")
             return
         }
         #expect(machine.phase == .open)
         #expect(Self.text(machine.takeRequest())?.contains(#""key":"k-1-2","events":[{},{}]"#) == true)
-        #expect(isReport(machine.emitted(2, Self.cursors(1...2))))
+        #expect(isReport(machine.emitted(RequestTag(number: 2), Self.cursors(1...2))))
         machine.reported()
         guard case .refused(refusal, lines: 3...3)? = machine.failure else {
             Issue.record("\(String(describing: machine.failure))")
@@ -182,8 +184,9 @@ import Testing
         var machine = Self.open()
         machine.offer(Self.item(1), now: 0)
         #expect(machine.takeRequest() != nil)
-        let refusal = Refusal(code: "log.full", message: "no", isRetryable: true, retryAfterMilliseconds: 4000)
-        guard case .leave(let error) = machine.refused(1, refusal) else {
+        var refusal = ProtocolError(.log(.full), "no", isRetryable: true, retryAfterMilliseconds: 4000)
+        refusal.tag = RequestTag(number: 1)
+        guard case .leave(let error) = machine.refused(refusal) else {
             Issue.record("the feed stays")
             return
         }

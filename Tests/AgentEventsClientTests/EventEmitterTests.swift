@@ -1,13 +1,13 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import NIOCore
 import NIOWebSocket
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct EventEmitterTests {
-    private static let draft: JSONValue = [
-        "type": "custom", "data": ["name": "n", "value": .number(JSONNumber(18_446_744_073_709_551_615 as UInt64))],
-    ]
+    private static let draft = EventDraft(
+        .custom(CustomEvent(name: "n", value: .number(JSONNumber(18_446_744_073_709_551_615 as UInt64)))))
 
     @Test func emittingReturnsTheCursorsOfItsOwnAnswer() async throws {
         try await ScriptedService.run { _, connection in
@@ -36,13 +36,13 @@ import Testing
             }
             try await connection.hold()
         } _: { url in
-            try await AgentEventsClient(url: url).withEmitter { emitter in
+            try await StreamClient(url: url).withEmitter { emitter in
                 let cursors = try await emitter.emit([Self.draft], thread: "t_7", user: "u_1", key: "k_1")
                 #expect(cursors == [Cursor(generation: 3, sequence: 7)])
                 let error = await #expect(throws: AgentEventsClientError.self) {
                     try await emitter.emit([], thread: "t_7")
                 }
-                #expect(error?.refusal?.code == "event.empty_batch")
+                #expect(error?.refusal?.code == .emptyBatch)
             }
         }
     }
@@ -52,7 +52,7 @@ import Testing
             _ = try await connection.receive()
         } _: { url in
             let error = await #expect(throws: AgentEventsClientError.self) {
-                try await AgentEventsClient(url: url).emit([Self.draft], thread: "t_7")
+                try await StreamClient(url: url).emit([Self.draft], thread: "t_7")
             }
             #expect(error?.code == .closed)
             #expect(error?.closeCode == 1006)

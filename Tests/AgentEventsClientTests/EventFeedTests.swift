@@ -41,7 +41,7 @@ import Testing
                 try await connection.send(answer, request: message["req"])
             }
         } _: { url in
-            let feed = EventFeed(client: AgentEventsClient(url: url), configuration: Self.configuration())
+            let feed = EventFeed(client: StreamClient(url: url), configuration: Self.configuration())
             return try await Self.run(feed) { try await $0.emit(Self.item(1)) }
         }
         #expect(keys.withLock { $0 } == ["k-1", "k-1"])
@@ -62,7 +62,7 @@ import Testing
                 try await connection.send(answer, request: message["req"])
             }
         } _: { url in
-            let feed = EventFeed(client: AgentEventsClient(url: url), configuration: Self.configuration())
+            let feed = EventFeed(client: StreamClient(url: url), configuration: Self.configuration())
             await #expect(throws: Fault.self) {
                 _ = try await Self.run(feed) { feed in
                     for line in 1...3 { try await feed.emit(Self.item(line)) }
@@ -79,7 +79,7 @@ import Testing
             try await connection.send(Self.welcome)
             try await connection.hold()
         } _: { url in
-            let feed = EventFeed(client: AgentEventsClient(url: url), configuration: Self.configuration())
+            let feed = EventFeed(client: StreamClient(url: url), configuration: Self.configuration())
             let reported = try await Self.run(feed) { feed in
                 feed.interrupt()
                 // Input that never comes.
@@ -108,7 +108,7 @@ import Testing
             var configuration = Self.configuration()
             configuration.maximumBatchCount = 2
             configuration.giveUpSeconds = 0
-            let feed = EventFeed(client: AgentEventsClient(url: url), configuration: configuration)
+            let feed = EventFeed(client: StreamClient(url: url), configuration: configuration)
             await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { [offered] in
                     _ = try await Self.run(feed) { feed in

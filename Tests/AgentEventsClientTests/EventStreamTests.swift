@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -11,14 +12,14 @@ import Testing
         _ url: StreamURL,
         clock: (any Clock<Duration>)? = nil,
         inboxEventCount: Int = 1024
-    ) -> AgentEventsClient {
+    ) -> StreamClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
         // For what hangs, and not for what is slow.
         (configuration.connectSeconds, configuration.goodbyeSeconds) = (300, 60)
         configuration.inbox.eventCount = inboxEventCount
         if let clock { configuration.clock = clock }
-        return AgentEventsClient(url: url, configuration: configuration)
+        return StreamClient(url: url, configuration: configuration)
     }
 
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 1, sequence: sequence) }
@@ -70,12 +71,12 @@ import Testing
                     }
                     #expect(fast == Array(1...2000))
                     // The service may still be about to read the last of it.
-                    try await service.wait { $0 == .unsubscribe(request: 0, "t_slow") }
-                    let asked = service.requests.map(\.withoutRequest).filter { $0.isAbout("t_slow") }
+                    try await service.wait { $0 == .unsubscribe("t_slow") }
+                    let asked = service.requests.filter { $0.isAbout("t_slow") }.map(\.operation)
                     #expect(
                         asked == [
-                            .subscribe(request: 0, "t_slow", from: .start, consumer: nil),
-                            .unsubscribe(request: 0, "t_slow"),
+                            .subscribe(SubscribeRequest(thread: "t_slow", start: .start, merges: false)),
+                            .unsubscribe("t_slow"),
                         ])
                     let seen = try await Self.sequences(slow, count: slowCount)
                     #expect(seen == Array(1...UInt64(slowCount)))
@@ -85,8 +86,8 @@ import Testing
         #expect(service.faults == [])
         // It was taken up behind what was held.
         let starts = service.requests.compactMap { request -> StartPosition? in
-            guard case .subscribe(_, "t_slow", let start, _) = request else { return nil }
-            return start
+            guard case .subscribe(let subscribe) = request.operation, subscribe.thread == "t_slow" else { return nil }
+            return subscribe.start
         }
         #expect(starts.prefix(2) == [.start, .after(Self.cursor(64))])
     }
@@ -103,7 +104,7 @@ import Testing
                 try await stream.withEvents(of: "t_1", from: .start) { events in
                     try await clock.waitForSleep(of: patience)
                     clock.advance(by: patience)
-                    try await service.wait { $0 == .unsubscribe(request: 0, "t_1") }
+                    try await service.wait { $0 == .unsubscribe("t_1") }
                     var seen = try await Self.sequences(events, count: 4)
                     try await clock.waitForSleep(of: patience)
                     seen += try await Self.sequences(events, count: 8)
@@ -113,8 +114,8 @@ import Testing
         }
         #expect(service.faults == [])
         let starts = service.requests.compactMap { request -> StartPosition? in
-            guard case .subscribe(_, "t_1", let start, _) = request else { return nil }
-            return start
+            guard case .subscribe(let subscribe) = request.operation, subscribe.thread == "t_1" else { return nil }
+            return subscribe.start
         }
         #expect(starts == [.start, .after(Self.cursor(4))])
     }
@@ -162,11 +163,11 @@ import Testing
             // What the client sent before it left may still be on its way.
             try await service.waitForAcknowledgement()
         }
-        let requests = service.requests.map(\.withoutRequest)
+        let requests = service.requests.map(\.operation)
         #expect(
             requests.prefix(2) == [
-                .subscribe(request: 0, "t_1", from: nil, consumer: "tab-1"),
-                .acknowledge(request: 0, "t_1", Self.cursor(3)),
+                .subscribe(SubscribeRequest(thread: "t_1", consumer: "tab-1", merges: false)),
+                .acknowledge("t_1", cursor: Self.cursor(3)),
             ])
         #expect(service.faults == [])
     }
@@ -195,8 +196,8 @@ import Testing
                 }
             }
         }
-        let acknowledged = service.requests.filter(\.isAcknowledgement).map(\.withoutRequest)
-        #expect(acknowledged == [.acknowledge(request: 0, "t_1", Self.cursor(5))])
+        let acknowledged = service.requests.filter(\.isAcknowledgement).map(\.operation)
+        #expect(acknowledged == [.acknowledge("t_1", cursor: Self.cursor(5))])
     }
 
     @Test func aConsumerIsToldOfAReset() async throws {
@@ -345,7 +346,7 @@ import Testing
             var client = Self.client(url)
             var configuration = client.configuration
             configuration.silenceSlackSeconds = 0.05
-            client = AgentEventsClient(url: url, configuration: configuration)
+            client = StreamClient(url: url, configuration: configuration)
             try await client.withEvents(of: "t_1", from: .start) { events in
                 var iterator = events.makeAsyncIterator()
                 guard case .interrupted(let error, _)? = try await iterator.next() else {

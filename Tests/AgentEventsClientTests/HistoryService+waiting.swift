@@ -1,24 +1,15 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 
-extension StreamRequest {
-    var isAcknowledgement: Bool { if case .acknowledge = self { true } else { false } }
+extension ClientMessage {
+    var isAcknowledgement: Bool { if case .acknowledge = operation { true } else { false } }
 
     func isAbout(_ other: ThreadID) -> Bool {
-        switch self {
-        case .subscribe(_, let thread, _, _), .unsubscribe(_, let thread), .acknowledge(_, let thread, _):
-            thread == other
-        case .pong: false
-        }
-    }
-
-    var withoutRequest: StreamRequest {
-        switch self {
-        case .subscribe(_, let thread, let start, let consumer):
-            .subscribe(request: 0, thread, from: start, consumer: consumer)
-        case .unsubscribe(_, let thread): .unsubscribe(request: 0, thread)
-        case .acknowledge(_, let thread, let cursor): .acknowledge(request: 0, thread, cursor)
-        case .pong: .pong
+        switch operation {
+        case .subscribe(let request): request.thread == other
+        case .unsubscribe(let thread), .acknowledge(let thread, _): thread == other
+        case .emit, .ping, .pong: false
         }
     }
 }
@@ -27,12 +18,12 @@ extension HistoryService {
     var hasAcknowledgement: Bool { requests.contains { $0.isAcknowledgement } }
 
     func waitForAcknowledgement() async throws {
-        try await wait { $0.isAcknowledgement }
+        try await wait { if case .acknowledge = $0 { true } else { false } }
     }
 
     /// Returns when a request was served.
-    func wait(for condition: (StreamRequest) -> Bool) async throws {
-        while !requests.contains(where: { condition($0.withoutRequest) }) {
+    func wait(for condition: (ClientMessage.Operation) -> Bool) async throws {
+        while !requests.contains(where: { condition($0.operation) }) {
             try Task.checkCancellation()
             await Task.yield()
         }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Synchronization
 
 /// Plays ``ModelService`` over sockets.
@@ -7,7 +8,7 @@ final class HistoryService: Sendable {
     private struct State {
         var model: ModelService
         var session = 0
-        var requests: [StreamRequest] = []
+        var requests: [ClientMessage] = []
     }
 
     private let state: Mutex<State>
@@ -26,7 +27,7 @@ final class HistoryService: Sendable {
     }
 
     /// What the clients have asked for, and got an answer to.
-    var requests: [StreamRequest] { state.withLock { $0.requests } }
+    var requests: [ClientMessage] { state.withLock { $0.requests } }
 
     /// What the clients did wrong.
     var faults: [String] { state.withLock { $0.model.faults } }
@@ -43,7 +44,8 @@ final class HistoryService: Sendable {
         async let sending: Void = send(sender, session, signal, limit)
         // A cut says goodbye to nobody, and the client leaves then.
         while let message = try await connection.receiveMessage() {
-            guard let request = Self.request(message) else { continue }
+            let request = try ClientMessage.decode(message.encoded(), maximumBatchEvents: 1)
+            guard request.tag != nil else { continue }
             state.withLock { if $0.session == session { $0.model.requests.append(request) } }
             signal.signal()
         }
@@ -56,7 +58,7 @@ final class HistoryService: Sendable {
     ) async throws {
         var count = 0
         while true {
-            let messages: [StreamMessage] = state.withLock { state in
+            let messages: [ServerMessage] = state.withLock { state in
                 guard state.session == session else { return [] }
                 while let request = state.model.requests.first {
                     state.model.serve()
@@ -70,7 +72,7 @@ final class HistoryService: Sendable {
             }
             for message in messages {
                 if count == limit { break }
-                try await sender.send(text(message))
+                try await sender.send(String(decoding: bytes(message), as: UTF8.self))
                 count += 1
             }
             if count == limit {
@@ -83,50 +85,20 @@ final class HistoryService: Sendable {
 
     // MARK: The wire
 
-    private static func request(_ message: JSONValue) -> StreamRequest? {
-        guard let request = message["req"]?.integerValue,
-            let thread = message["thread_id"]?.stringValue.flatMap({ try? ThreadID($0) })
-        else { return nil }
-        switch message["op"]?.stringValue {
-        case "subscribe":
-            let start: StartPosition? =
-                switch message["after"]?.stringValue {
-                case nil: nil
-                case "start": .start
-                case "now": .now
-                case let text?: Cursor(text).map { .after($0) }
-                }
-            let consumer = message["consumer"]?.stringValue.flatMap { try? ConsumerName($0) }
-            return .subscribe(request: request, thread, from: start, consumer: consumer)
-        case "unsubscribe":
-            return .unsubscribe(request: request, thread)
-        case "ack":
-            guard let cursor = message["cursor"]?.stringValue.flatMap({ Cursor($0) }) else { return nil }
-            return .acknowledge(request: request, thread, cursor)
-        default:
-            return nil
-        }
-    }
-
-    private func text(_ message: StreamMessage) -> String {
+    private func bytes(_ message: ServerMessage) -> [UInt8] {
         switch message {
-        case .welcome: #"{"op":"welcome","connection_id":"c_1","heartbeat_ms":60000,"limits":{}}"#
-        case .subscribed(let thread, let after):
-            #"{"op":"subscribed","thread_id":"\#(thread)","after":\#(Self.text(after)),"head":null}"#
-        case .unsubscribed(let thread): #"{"op":"unsubscribed","thread_id":"\#(thread)"}"#
-        case .live(let thread, let cursor):
-            #"{"op":"live","thread_id":"\#(thread)","cursor":\#(Self.text(cursor))}"#
-        case .reset(let thread, let reason, let oldest):
-            #"{"op":"reset","thread_id":"\#(thread)","reason":"\#(reason)","oldest":\#(Self.text(oldest))}"#
+        case .welcome:
+            return ServerMessage.welcome(Welcome(connection: "c_1", heartbeatMilliseconds: 60_000)).encoded()
         case .event(let event):
-            #"{"type":"custom","id":"\#(event.cursor)","seq":\#(event.cursor.sequence),"#
+            let text =
+                #"{"type":"custom","id":"\#(event.cursor)","seq":\#(event.cursor.sequence),"#
                 + #""thread_id":"\#(event.thread)","time":"2026-11-21T02:10:00.123Z","#
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
-        case .refused(let request, let refusal):
-            #"{"op":"error","req":\#(request?.integerValue ?? 0),"code":"\#(refusal.code)","message":"no"}"#
-        case .emitted, .ping, .drain, .other: #"{"op":"ping"}"#
+            return Array(text.utf8)
+        case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .ping, .drain, .pong,
+            .error,
+            .other:
+            return message.encoded()
         }
     }
-
-    private static func text(_ cursor: Cursor?) -> String { cursor.map { "\"\($0)\"" } ?? "null" }
 }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 
 /// A service as a value: what it holds, and what it says on its one connection. It keeps the rules of the protocol, and
 /// notes where the client does not.
@@ -29,9 +30,9 @@ struct ModelService {
     /// What the client did wrong.
     private(set) var faults: [String] = []
     /// On its way to the client.
-    var wire: [StreamMessage] = []
+    var wire: [ServerMessage] = []
     /// On its way to the service.
-    var requests: [StreamRequest] = []
+    var requests: [ClientMessage] = []
     var generation: UInt64 = 1
 
     init(threads: [ThreadID]) {
@@ -63,34 +64,36 @@ struct ModelService {
         history.oldest += UInt64(count)
         histories[thread] = history
         guard let subscription = subscriptions[thread], subscription.cursor + 1 < history.oldest else { return }
-        wire.append(.reset(thread: thread, .trimmed, oldest: history.cursor(history.oldest)))
+        wire.append(.reset(thread, .trimmed, oldest: history.cursor(history.oldest)))
         subscriptions[thread]?.cursor = history.oldest - 1
     }
 
     mutating func connect() {
         subscriptions = [:]
         requests = []
-        wire = [.welcome(heartbeatMilliseconds: 1000)]
+        wire = [.welcome(Welcome(heartbeatMilliseconds: 1000))]
     }
 
     /// Takes one request.
     mutating func serve() {
         guard !requests.isEmpty else { return }
-        switch requests.removeFirst() {
-        case .subscribe(let request, let thread, let start, _):
+        let message = requests.removeFirst()
+        switch message.operation {
+        case .subscribe(let request):
+            let thread = request.thread
             guard subscriptions[thread] == nil else {
                 faults.append("subscribed twice to \(thread)")
-                refuse(request, thread, "subscription.exists")
+                refuse(message, thread, .subscriptionExists)
                 return
             }
-            subscribe(thread, from: start)
-        case .unsubscribe(let request, let thread):
+            subscribe(thread, from: request.start)
+        case .unsubscribe(let thread):
             if subscriptions.removeValue(forKey: thread) == nil {
-                refuse(request, thread, "subscription.unknown")
+                refuse(message, thread, .subscriptionUnknown)
             } else {
-                wire.append(.unsubscribed(thread: thread))
+                wire.append(.unsubscribed(nil, thread))
             }
-        case .acknowledge(_, let thread, let cursor):
+        case .acknowledge(let thread, let cursor):
             guard let subscription = subscriptions[thread] else {
                 faults.append("acknowledged \(cursor) of \(thread) without a subscription")
                 return
@@ -100,14 +103,15 @@ struct ModelService {
                 faults.append("acknowledged \(cursor) after \(last)")
             }
             acknowledged[thread] = cursor
-        case .pong:
+        case .emit, .ping, .pong:
             break
         }
     }
 
-    private mutating func refuse(_ request: Int64, _ thread: ThreadID, _ code: String) {
-        wire.append(
-            .refused(request: .integer(request), Refusal(code: code, message: code, thread: thread)))
+    private mutating func refuse(_ message: ClientMessage, _ thread: ThreadID, _ code: ProtocolError.Code) {
+        var error = ProtocolError(code, code.rawValue, thread: thread)
+        error.tag = message.tag
+        wire.append(.error(error))
     }
 
     private mutating func subscribe(_ thread: ThreadID, from start: StartPosition?) {
@@ -120,16 +124,16 @@ struct ModelService {
         switch start {
         case .start, nil:
             subscriptions[thread] = Subscription(cursor: first)
-            wire.append(.subscribed(thread: thread, after: nil))
+            wire.append(.subscribed(nil, thread, after: nil, head: nil))
         case .now:
             subscriptions[thread] = Subscription(cursor: history.head)
-            wire.append(.subscribed(thread: thread, after: history.cursor(history.head)))
+            wire.append(.subscribed(nil, thread, after: history.cursor(history.head), head: nil))
         case .after(let cursor)?:
             let isKnown = history.cursor(cursor.sequence) == cursor || cursor.sequence == first
             subscriptions[thread] = Subscription(cursor: isKnown ? cursor.sequence : first)
-            wire.append(.subscribed(thread: thread, after: isKnown ? cursor : nil))
+            wire.append(.subscribed(nil, thread, after: isKnown ? cursor : nil, head: nil))
             if !isKnown {
-                wire.append(.reset(thread: thread, .diverged, oldest: history.cursor(history.oldest)))
+                wire.append(.reset(thread, .diverged, oldest: history.cursor(history.oldest)))
             }
         }
     }
@@ -140,7 +144,7 @@ struct ModelService {
         guard subscription.cursor < history.head else {
             guard !subscription.isLive else { return }
             subscriptions[thread]?.isLive = true
-            wire.append(.live(thread: thread, cursor: history.cursor(history.head)))
+            wire.append(.live(thread, cursor: history.cursor(history.head)))
             return
         }
         let last = min(subscription.cursor + count, history.head)

@@ -1,4 +1,6 @@
+import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Testing
 
 @Suite struct ReconnectStateMachineTests {
@@ -167,9 +169,9 @@ import Testing
         (AgentEventsClientError(.protocolViolation, ""), true),
         (AgentEventsClientError(.badURL, ""), false),
         (AgentEventsClientError(.protocolViolation, "", closeCode: 1002), false),
-        (AgentEventsClientError(Refusal(code: "thread.forbidden", message: "")), false),
-        (AgentEventsClientError(Refusal(code: "cursor.invalid", message: "")), false),
-        (AgentEventsClientError(Refusal(code: "log.failed", message: "", isRetryable: true)), true),
+        (AgentEventsClientError(ProtocolError(.threadForbidden, "")), false),
+        (AgentEventsClientError(ProtocolError(.cursorInvalid, "")), false),
+        (AgentEventsClientError(ProtocolError(.log(.failed), "", isRetryable: true)), true),
     ])
     func anError(error: AgentEventsClientError, isRetried: Bool) {
         #expect(error.isRetryable == isRetried)

@@ -25,7 +25,7 @@ import Testing
         var configuration = ClientConfiguration()
         // Longer than this suite may take: whoever waits for it fails.
         configuration.connectSeconds = 3600
-        let client = AgentEventsClient(
+        let client = StreamClient(
             url: StreamURL(host: "127.0.0.1", port: port), configuration: configuration)
         try await client.withStream { _ in
             if accepts { _ = await requests.first { _ in true } }

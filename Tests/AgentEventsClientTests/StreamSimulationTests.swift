@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import AgentEventsTesting
 import Testing
 
@@ -94,7 +95,7 @@ import Testing
         /// Loses what is about to be sent, if an acknowledgement is among it; else sends it.
         mutating func losesAcknowledgement() -> Bool {
             let outgoing = machine.takeOutgoing()
-            let hasAcknowledgement = outgoing.contains { if case .acknowledge = $0 { true } else { false } }
+            let hasAcknowledgement = outgoing.contains(where: \.isAcknowledgement)
             if !hasAcknowledgement { service.requests += outgoing }
             return hasAcknowledgement
         }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import Testing
 
 @Suite struct StreamStateMachineTests {
@@ -17,14 +18,16 @@ import Testing
 
         static func subscribed() throws -> Stream {
             var stream = try Stream()
-            stream.receive(.welcome(heartbeatMilliseconds: 25_000))
-            for thread in ["t_1", "t_2"] as [ThreadID] { stream.receive(.subscribed(thread: thread, after: nil)) }
+            stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
+            for thread in ["t_1", "t_2"] as [ThreadID] {
+                stream.receive(.subscribed(nil, thread, after: nil, head: nil))
+            }
             _ = stream.machine.takeOutgoing()
             return stream
         }
 
         @discardableResult
-        mutating func receive(_ message: StreamMessage) -> StreamActions { machine.receive(message, random: 0) }
+        mutating func receive(_ message: ServerMessage) -> StreamActions { machine.receive(message, random: 0) }
 
         mutating func take(_ thread: ThreadID) -> String {
             switch machine.take(thread, number: numbers[thread] ?? 0) {
@@ -51,15 +54,27 @@ import Testing
 
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 1, sequence: sequence) }
 
-    private static func event(_ sequence: UInt64, thread: ThreadID = "t_1") -> StreamMessage {
+    private static func event(_ sequence: UInt64, thread: ThreadID = "t_1") -> ServerMessage {
         .event(StreamEvent(cursor: cursor(sequence), thread: thread, bytes: []))
     }
 
     private static func refusal(
-        _ code: String, isRetryable: Bool = false, after milliseconds: Int64? = nil, thread: ThreadID? = nil
-    ) -> Refusal {
-        Refusal(
-            code: code, message: "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, thread: thread)
+        _ code: ProtocolError.Code, answering tag: RequestTag? = nil, isRetryable: Bool = false,
+        after milliseconds: Int64? = nil, thread: ThreadID? = nil
+    ) -> ServerMessage {
+        var error = ProtocolError(
+            code, "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, thread: thread)
+        error.tag = tag
+        return .error(error)
+    }
+
+    /// The thread that a request is about, as it stands on the wire.
+    private static func thread(_ request: ClientMessage) throws -> JSONValue? {
+        try JSONValue(parsing: try request.encoded())["thread_id"]
+    }
+
+    private static func isUnsubscribe(_ request: ClientMessage) -> Bool {
+        if case .unsubscribe = request.operation { true } else { false }
     }
 
     // MARK: What is said and asked
@@ -67,37 +82,47 @@ import Testing
     @Test func theWelcomeIsAnsweredWithASubscriptionToEachThreadInOrder() throws {
         var stream = try Stream()
         #expect(stream.machine.takeOutgoing() == [])
-        let actions = stream.receive(.welcome(heartbeatMilliseconds: 25_000))
+        let actions = stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
         #expect(actions.silenceSeconds == 50)
-        let asked = stream.machine.takeOutgoing().map(\.message)
-        #expect(asked.map { $0["thread_id"] } == ["t_2", "t_1"])
-        #expect(Set(asked.map { $0["req"] }).count == 2)
+        let asked = stream.machine.takeOutgoing()
+        #expect(try asked.map { try Self.thread($0) } == ["t_2", "t_1"])
+        #expect(Set(asked.map(\.tag)).count == 2)
         #expect(stream.machine.takeOutgoing() == [])
     }
 
-    @Test(arguments: [
-        (
-            StreamRequest.subscribe(request: 1, "t_7", from: nil, consumer: "tab-1"),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","consumer":"tab-1","merge":false}"#
-        ),
-        (
-            .subscribe(request: 1, "t_7", from: .start, consumer: nil),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"start","merge":false}"#
-        ),
-        (
-            .subscribe(request: 1, "t_7", from: .now, consumer: nil),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"now","merge":false}"#
-        ),
-        (
-            .subscribe(request: 1, "t_7", from: .after(cursor(42)), consumer: "tab-1"),
-            #"{"op":"subscribe","req":1,"thread_id":"t_7","after":"1-42","consumer":"tab-1","merge":false}"#
-        ),
-        (.unsubscribe(request: 2, "t_7"), #"{"op":"unsubscribe","req":2,"thread_id":"t_7"}"#),
-        (.acknowledge(request: 3, "t_7", cursor(57)), #"{"op":"ack","req":3,"thread_id":"t_7","cursor":"1-57"}"#),
-        (.pong, #"{"op":"pong"}"#),
-    ])
-    func aRequestOnTheWire(request: StreamRequest, text: String) {
-        #expect(String(decoding: request.message.encoded(), as: UTF8.self) == text)
+    @Test func aRequestOnTheWire() throws {
+        var machine = StreamStateMachine()
+        _ = machine.connect()
+        let starts: [(ThreadID, StartPosition?, ConsumerName?)] = [
+            ("t_1", nil, "tab-1"), ("t_2", .start, nil), ("t_3", .now, nil), ("t_4", .after(Self.cursor(42)), "tab-1"),
+        ]
+        var numbers: [Int] = []
+        for (thread, start, consumer) in starts {
+            numbers.append(try machine.follow(thread, from: start, consumer: consumer))
+        }
+        _ = machine.receive(.welcome(Welcome()), random: 0)
+        func sent() throws -> [String] {
+            try machine.takeOutgoing().map { String(decoding: try $0.encoded(), as: UTF8.self) }
+        }
+        #expect(
+            try sent() == [
+                #"{"op":"subscribe","req":5,"thread_id":"t_1","consumer":"tab-1","merge":false}"#,
+                #"{"op":"subscribe","req":6,"thread_id":"t_2","after":"start","merge":false}"#,
+                #"{"op":"subscribe","req":7,"thread_id":"t_3","after":"now","merge":false}"#,
+                #"{"op":"subscribe","req":8,"thread_id":"t_4","after":"1-42","consumer":"tab-1","merge":false}"#,
+            ])
+        _ = machine.receive(.subscribed(nil, "t_4", after: Self.cursor(42), head: nil), random: 0)
+        _ = machine.receive(Self.event(43, thread: "t_4"), random: 0)
+        _ = machine.take("t_4", number: numbers[3])
+        _ = try machine.acknowledge(Self.cursor(43), of: "t_4", number: numbers[3])
+        machine.unfollow("t_4", number: numbers[3])
+        _ = machine.receive(.ping, random: 0)
+        #expect(
+            try sent() == [
+                #"{"op":"ack","req":4,"thread_id":"t_4","cursor":"1-43"}"#,
+                #"{"op":"unsubscribe","req":9,"thread_id":"t_4"}"#,
+                #"{"op":"pong"}"#,
+            ])
     }
 
     @Test func anAcknowledgementThatWasOnItsWayWhenTheConnectionBrokeIsSentAgain() throws {
@@ -108,12 +133,12 @@ import Testing
         _ = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: number)
         stream.machine.passed(seconds: 1)
         let acknowledged = stream.machine.takeOutgoing()
-        #expect(acknowledged.map { $0.message["op"] } == ["ack"])
+        #expect(acknowledged.map(\.isAcknowledgement) == [true])
         _ = stream.machine.disconnected(AgentEventsClientError(.closed, "cut"), random: 0)
         _ = stream.machine.connect()
-        stream.receive(.welcome(heartbeatMilliseconds: 25_000))
+        stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
         _ = stream.machine.takeOutgoing()
-        stream.receive(.subscribed(thread: "t_1", after: Self.cursor(1)))
+        stream.receive(.subscribed(nil, "t_1", after: Self.cursor(1), head: nil))
         let again = stream.machine.takeOutgoing()
         #expect(again == acknowledged)
     }
@@ -122,24 +147,24 @@ import Testing
         var stream = try Stream.subscribed()
         stream.receive(.ping)
         stream.receive(.ping)
-        #expect(stream.machine.takeOutgoing() == [.pong])
+        #expect(stream.machine.takeOutgoing() == [ClientMessage(.pong)])
     }
 
     @Test(arguments: [
-        event(1), .subscribed(thread: "t_1", after: nil), .live(thread: "t_1", cursor: nil),
-        .reset(thread: "t_1", .trimmed, oldest: nil), .unsubscribed(thread: "t_1"),
+        event(1), .subscribed(nil, "t_1", after: nil, head: nil), .live("t_1", cursor: nil),
+        .reset("t_1", .trimmed, oldest: nil), .unsubscribed(nil, "t_1"),
     ])
-    func nothingAboutThreadsComesBeforeTheWelcome(message: StreamMessage) throws {
+    func nothingAboutThreadsComesBeforeTheWelcome(message: ServerMessage) throws {
         var stream = try Stream()
         #expect(stream.receive(message).leave?.code == .protocolViolation)
     }
 
     @Test(arguments: [
-        event(1, thread: "t_9"), .subscribed(thread: "t_9", after: nil), .live(thread: "t_9", cursor: nil),
-        .reset(thread: "t_9", .trimmed, oldest: nil), .unsubscribed(thread: "t_9"), .unsubscribed(thread: "t_1"),
-        .welcome(heartbeatMilliseconds: nil), event(2 + 1, thread: "t_8"),
+        event(1, thread: "t_9"), .subscribed(nil, "t_9", after: nil, head: nil), .live("t_9", cursor: nil),
+        .reset("t_9", .trimmed, oldest: nil), .unsubscribed(nil, "t_9"), .unsubscribed(nil, "t_1"),
+        .welcome(Welcome(heartbeatMilliseconds: nil)), event(2 + 1, thread: "t_8"),
     ])
-    func whatNobodyAskedForIsAViolation(message: StreamMessage) throws {
+    func whatNobodyAskedForIsAViolation(message: ServerMessage) throws {
         var stream = try Stream.subscribed()
         #expect(stream.receive(message).leave?.code == .protocolViolation)
     }
@@ -149,7 +174,7 @@ import Testing
     @Test func aRefusalThatNamesNothingIsOneOfTheConnection() throws {
         var stream = try Stream.subscribed()
         let actions = stream.receive(
-            .refused(request: nil, Self.refusal("limits.rate", isRetryable: true, after: 1500)))
+            Self.refusal(ProtocolError.Code(rawValue: "limits.rate"), isRetryable: true, after: 1500))
         let error = try #require(actions.leave)
         #expect(error.code.rawValue == "limits.rate")
         let (action, _) = stream.machine.disconnected(error, random: 0)
@@ -160,25 +185,27 @@ import Testing
     @Test(arguments: [true, false])
     func aSubscriptionThatIsRefusedForNowIsAskedForAgain(isAnswer: Bool) throws {
         var stream = try Stream()
-        stream.receive(.welcome(heartbeatMilliseconds: nil))
-        let request = stream.machine.takeOutgoing().last?.message["req"]
-        let refusal = Self.refusal("log.failed", isRetryable: true, after: 1000, thread: "t_1")
-        let actions = stream.receive(.refused(request: isAnswer ? request : nil, refusal))
+        stream.receive(.welcome(Welcome(heartbeatMilliseconds: nil)))
+        let tag = stream.machine.takeOutgoing().last?.tag
+        let actions = stream.receive(
+            Self.refusal(
+                .log(.failed), answering: isAnswer ? tag : nil, isRetryable: true, after: 1000, thread: "t_1"))
         #expect(actions.leave == nil)
         #expect(actions.needsTime)
         stream.machine.passed(seconds: 0.5)
         #expect(stream.machine.takeOutgoing() == [])
         #expect(stream.machine.needsTime)
         stream.machine.passed(seconds: 0.5)
-        let again = stream.machine.takeOutgoing().map(\.message)
-        #expect(again.map { $0["thread_id"] } == ["t_1"])
-        #expect(again.first?["req"] != request)
+        let again = stream.machine.takeOutgoing()
+        #expect(try again.map { try Self.thread($0) } == ["t_1"])
+        #expect(again.first?.tag != tag)
         #expect(!stream.machine.needsTime)
     }
 
     @Test func anAnswerToARequestOfNoInterestIsPassedOver() throws {
         var stream = try Stream.subscribed()
-        let actions = stream.receive(.refused(request: 999, Self.refusal("thread.forbidden", thread: "t_1")))
+        let actions = stream.receive(
+            Self.refusal(.threadForbidden, answering: RequestTag(number: 999), thread: "t_1"))
         #expect(actions.leave == nil)
         stream.receive(Self.event(1))
         #expect(stream.take("t_1") == "1")
@@ -192,10 +219,10 @@ import Testing
         let needsTime = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: stream.numbers["t_1"] ?? 0)
         #expect(needsTime)
         stream.machine.passed(seconds: 1)
-        let request = stream.machine.takeOutgoing().first?.message["req"]
-        stream.receive(.refused(request: request, Self.refusal("op.unsupported", thread: "t_1")))
+        let tag = stream.machine.takeOutgoing().first?.tag
+        stream.receive(Self.refusal(.operationUnsupported, answering: tag, thread: "t_1"))
         #expect(stream.take("t_1") == "op.unsupported")
-        #expect(stream.machine.takeOutgoing().map { $0.message["op"] } == ["unsubscribe"])
+        #expect(stream.machine.takeOutgoing().map(Self.isUnsubscribe) == [true])
         #expect(stream.take("t_2") == "1")
     }
 
@@ -207,8 +234,7 @@ import Testing
         stream.machine.passed(seconds: 1)
         let sent = stream.machine.takeOutgoing()
         #expect(sent.count == 1)
-        stream.receive(
-            .refused(request: sent.first?.message["req"], Self.refusal("log.failed", isRetryable: true)))
+        stream.receive(Self.refusal(.log(.failed), answering: sent.first?.tag, isRetryable: true))
         stream.machine.passed(seconds: 1)
         #expect(stream.machine.takeOutgoing() == sent)
     }
@@ -218,12 +244,12 @@ import Testing
     @Test func theStateFollowsTheConnectionAndTheThreads() throws {
         var stream = try Stream()
         #expect(stream.state == "connecting")
-        stream.receive(.welcome(heartbeatMilliseconds: nil))
+        stream.receive(.welcome(Welcome(heartbeatMilliseconds: nil)))
         #expect(stream.state == "catching up")
         for thread in ["t_1", "t_2"] as [ThreadID] {
             #expect(stream.state == "catching up")
-            stream.receive(.subscribed(thread: thread, after: nil))
-            stream.receive(.live(thread: thread, cursor: nil))
+            stream.receive(.subscribed(nil, thread, after: nil, head: nil))
+            stream.receive(.live(thread, cursor: nil))
         }
         #expect(stream.state == "live")
         let third = try stream.machine.follow("t_3", from: .now, consumer: nil)

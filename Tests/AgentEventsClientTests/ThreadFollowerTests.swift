@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 import NIOCore
 import Synchronization
 import Testing
@@ -13,12 +14,12 @@ import Testing
             + #""time":"2026-11-21T02:10:00.123Z","data":{"name":"n","value":\#(sequence)}}"#
     }
 
-    private static func client(_ url: StreamURL) -> AgentEventsClient {
+    private static func client(_ url: StreamURL) -> StreamClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
         // For what hangs, and not for what is slow.
         configuration.connectSeconds = 300
-        return AgentEventsClient(url: url, token: "secret", configuration: configuration)
+        return StreamClient(url: url, token: "secret", configuration: configuration)
     }
 
     /// Greets, and reads what the client subscribes to.
@@ -140,7 +141,7 @@ import Testing
                 }
             }
             #expect(error?.status == status)
-            #expect(error?.refusal?.code == "auth.refused")
+            #expect(error?.refusal?.code.rawValue == "auth.refused")
             #expect(error?.message == "not you")
         }
     }

@@ -21,7 +21,7 @@ from pathlib import Path
 from bad_input import Yes, yes_peer
 from drafts import draft
 from frames import TEXT, Closed, RawSocket, frame
-from process_use import resident_bytes
+from process_use import forget_peak, peak_bytes, resident_bytes
 from service import ROOT, DataFolder, Service, add_binary_option
 from thread_reader import Fault
 
@@ -324,6 +324,30 @@ def bombs(service):
         expect_answer(answer, 413, "limits.body_bytes")
     grown = resident_bytes(service.process.pid) - before
     expect(grown < 96 << 20, f"the service grew by {grown >> 20} MiB")
+
+
+def repeated_case(name, piece, status, code, content_type):
+    @case(f"lines: 16 MiB of {name} ({content_type}) cost less than 3 times as much")
+    def body(service):
+        pid = service.process.pid
+        data = piece * (16 * 1024 * 1024 // len(piece))
+        before = resident_bytes(pid)
+        forget_peak(pid)
+        thread = new_thread()
+        answer = service.request("POST", events_path(thread), data, {"Content-Type": content_type}, seconds=SECONDS)
+        expect_answer(answer, status, code)
+        grown = peak_bytes(pid) - before
+        print(f"     {name}: the service grew by {grown / (1 << 20):.1f} MiB at most")
+        expect(grown < 3 * len(data), f"the service grew by {grown >> 20} MiB")
+        expect(logged(service, thread) == [], "something was logged")
+
+
+NDJSON, FORM = "application/x-ndjson", "application/x-www-form-urlencoded"
+for content_type in (NDJSON, FORM):
+    repeated_case("newlines", b"\n", 400, "event.empty_batch", content_type)
+    repeated_case("spaces", b" ", 400, "event.empty_batch", content_type)
+    repeated_case("empty objects", b"{}\n", 413, "limits.batch_events", content_type)
+    repeated_case("empty arrays", b"[]\r\n", 413, "limits.batch_events", content_type)
 
 
 # Expect: 100-continue ---------------------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ public struct EventDraft: Hashable, Sendable {
     public var agent: AgentName?
     /// The type of the event and its data.
     public var payload: EventPayload
-    /// Whether the draft leaves its duration to the service, which measures it from the start of the call or run.
-    package var isDurationMeasured = false
+    /// Whether the draft leaves its duration to the service, which measures it from the start of the call or run; the duration
+    /// in the payload does not count then. Default: `false`.
+    public var isDurationMeasured = false
     /// The halves of characters that a `message_delta` begins and ends with.
     package var halves: SplitCharacter?
 

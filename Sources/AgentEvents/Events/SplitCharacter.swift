@@ -28,6 +28,11 @@ package struct SplitCharacter: Hashable, Sendable {
 }
 
 extension UnpairedString {
+    /// The string of a fragment that stands without the halves at its ends.
+    init(_ text: String, with halves: SplitCharacter) {
+        self.init(codeUnits: (halves.end.map { [$0] } ?? []) + text.utf16 + (halves.start.map { [$0] } ?? []))
+    }
+
     /// The string as a fragment: the text without the halves at its ends, and these. A half in the middle becomes U+FFFD.
     var asFragment: (text: String, halves: SplitCharacter?) {
         var units = codeUnits[...]

@@ -21,6 +21,29 @@ struct JSONParser {
         return value
     }
 
+    /// Parses the value of a whole buffer, or the first of several that stand on lines of their own.
+    ///
+    /// - Returns: whether the value is that of the whole buffer.
+    /// - Throws: ``WireError``, also for a value that something follows and that does not stand on one line, with nothing but
+    ///   white space beside it.
+    static func parseFirst(_ bytes: UnsafeBufferPointer<UInt8>) throws(WireError) -> (value: JSONValue, isWhole: Bool) {
+        guard let base = bytes.baseAddress, !bytes.isEmpty else {
+            throw WireError(.syntax, offset: 0, "there is nothing where a JSON value was expected")
+        }
+        var parser = JSONParser(base: base, end: bytes.count)
+        parser.skipWhitespace()
+        let start = parser.position
+        let value = try parser.value(depth: 0)
+        let stop = parser.position
+        parser.skipWhitespace()
+        guard parser.position < parser.end else { return (value, true) }
+        let standsOnOneLine = !bytes[start..<stop].contains(ASCII.lineFeed)
+        guard standsOnOneLine, bytes[stop..<parser.position].contains(ASCII.lineFeed) else {
+            throw parser.unexpected("the end of the text")
+        }
+        return (value, false)
+    }
+
     private init(base: UnsafePointer<UInt8>, end: Int) {
         self.base = base
         self.end = end

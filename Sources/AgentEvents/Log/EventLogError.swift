@@ -34,6 +34,13 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
         /// The log's place cannot be reached or created.
         public static let unavailable = Code(value: .unavailable)
 
+        package init?(rawValue: String) {
+            guard let value = Value(rawValue: rawValue) else { return nil }
+            self.init(value: value)
+        }
+
+        private init(value: Value) { self.value = value }
+
         public var description: String { value.rawValue }
     }
 

@@ -59,12 +59,13 @@ struct OpenWork: Hashable, Sendable {
         case tooLong
     }
 
-    /// Whether a message may take a fragment; the first one opens it.
+    /// Whether a message may take a fragment; the first one opens it. Changes nothing; why it is mutating, see
+    /// ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
     ///   - half: the first half of a character, with which the fragment ended.
     ///   - maximumByteCount: the longest text, in bytes as it stands in JSON.
-    func check(
+    mutating func check(
         _ fragment: String,
         half: UInt16?,
         of message: MessageID,

@@ -65,12 +65,13 @@ package struct RunStateMachine: Hashable, Sendable {
 
     // MARK: Checking
 
-    /// Decides on one event that names this run.
+    /// Decides on one event that names this run, and changes nothing; why it is mutating, see
+    /// ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
     ///   - agent: the agent that the event names; needed with `agent_started`.
     ///   - half: the first half of a character, with which a `message_delta` ended.
-    func check(
+    mutating func check(
         _ payload: EventPayload,
         half: UInt16? = nil,
         agent: AgentName?,
@@ -113,7 +114,7 @@ package struct RunStateMachine: Hashable, Sendable {
         return .accept(agent: agent, byteCount: 0)
     }
 
-    private func checkRunning(_ payload: EventPayload, half: UInt16?, at time: Timestamp) -> CheckAction {
+    private mutating func checkRunning(_ payload: EventPayload, half: UInt16?, at time: Timestamp) -> CheckAction {
         switch payload {
         case .agentThinking, .agentProgress, .agentPaused, .custom:
             return accepted

@@ -9,14 +9,14 @@ extension ThreadStateMachine {
         case lookUp(RunID)
     }
 
-    /// An event that was accepted: what is to be logged for it, and what it changes. It is good until another is applied.
+    /// What is to be logged for an event that was accepted, and what it changes. It is good until another is applied.
+    ///
+    /// It leaves in the draft what is there: a payload is large, and one more copy of it would be a tenth of an event's cost.
     package struct Acceptance: Hashable, Sendable {
-        /// The run that the event names; `nil` for an event of the thread.
-        package let run: RunID?
         /// The agent of the run the event belongs to; `nil` for an event of the thread.
         package let agent: AgentName?
-        /// What happened, as it is to be logged.
-        package let payload: EventPayload
+        /// What is to be logged in the place of the draft's payload; `nil` when that stays as it is.
+        let resolved: Resolved?
         /// Events that close what is open, to be logged before the accepted event, in this order: innermost first.
         /// Empty for all types but `agent_failed` and `agent_cancelled`.
         package let closing: [ClosingEvent]
@@ -24,15 +24,26 @@ extension ThreadStateMachine {
         let host: RunHost
         let time: Timestamp
 
+        /// What happened, as it is to be logged.
+        ///
+        /// - Parameter draft: the one that was accepted.
+        package func payload(of draft: EventDraft) -> EventPayload {
+            if case .payload(let payload)? = resolved { payload } else { draft.payload }
+        }
+
         /// Whether a run ends with it.
         package var endsRun: Bool {
             if case .end = change { true } else { false }
         }
     }
 
+    indirect enum Resolved: Hashable, Sendable {
+        case payload(EventPayload)
+    }
+
     enum Change: Hashable, Sendable {
         case nothing
-        case start(RunID, AgentName, AgentStarted)
+        case start
         case event(place: Int, half: UInt16?, byteCount: Int)
         case end(place: Int)
     }
@@ -58,7 +69,7 @@ extension ThreadStateMachine {
             guard let agent = draft.agent else {
                 return .accept(
                     Acceptance(
-                        run: nil, agent: nil, payload: payload, closing: [], change: .nothing, host: host, time: time))
+                        agent: nil, resolved: nil, closing: [], change: .nothing, host: host, time: time))
             }
             return .reject(violationOfThread(payload, .agentMismatch, "the event names the agent \(agent) but no run"))
         case .unknown(let event):

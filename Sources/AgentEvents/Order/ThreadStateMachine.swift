@@ -47,14 +47,14 @@ package struct ThreadStateMachine: Sendable {
 
     // MARK: Checking
 
-    /// Decides on one event, and changes nothing.
+    /// Decides on one event, and changes nothing; why it is mutating, see ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
     ///   - draft: the event. Its agent is needed with `agent_started`, and else `nil` or the run's.
     ///   - host: who hosts the run that the event starts.
     ///   - time: the time that the event will carry; durations end there.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
-    package func check(
+    package mutating func check(
         _ draft: EventDraft,
         host: RunHost = .process,
         at time: Timestamp,
@@ -65,19 +65,20 @@ package struct ThreadStateMachine: Sendable {
         guard let place = runs.place(of: run) else {
             return checkOfNewRun(run, draft, host, time, lookedUp: lookedUp)
         }
-        let payload = runs.resolved(draft, at: place, time: time, hasHeldHalves: hasHeldHalves)
-        switch runs.check(draft, payload, at: place, time: time) {
+        let resolved = runs.resolved(draft, at: place, time: time, hasHeldHalves: hasHeldHalves)
+        switch runs.check(draft, resolved, at: place, time: time) {
         case .accept(let agent, let byteCount):
             return .accept(
                 Acceptance(
-                    run: run, agent: agent, payload: payload, closing: [],
+                    agent: agent, resolved: resolved, closing: [],
                     change: .event(place: place, half: draft.halves?.start, byteCount: byteCount), host: host,
                     time: time))
         case .end(let open):
             return .accept(
                 Acceptance(
-                    run: run, agent: runs.agent(at: place), payload: payload,
-                    closing: runs.closing(open, of: run, by: payload, at: time), change: .end(place: place), host: host,
+                    agent: runs.agent(at: place), resolved: resolved,
+                    closing: runs.closing(open, of: run, by: draft.payload, at: time), change: .end(place: place),
+                    host: host,
                     time: time))
         case .reject(let violation):
             return .reject(violation)
@@ -95,7 +96,7 @@ package struct ThreadStateMachine: Sendable {
         // What ended here is known here: the log may not have it yet.
         guard let isUsed = ended.contains(run) ? true : lookedUp[run] else { return .lookUp(run) }
         let payload = draft.payload
-        let machine = RunStateMachine(
+        var machine = RunStateMachine(
             run: run,
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount,
@@ -108,13 +109,12 @@ package struct ThreadStateMachine: Sendable {
         }
         switch machine.check(payload, agent: draft.agent, at: time) {
         case .accept(let agent, byteCount: _):
-            guard case .agentStarted(let started) = payload, let agent else {
+            guard case .agentStarted = payload, agent != nil else {
                 preconditionFailure("a run begins with a start, which names its agent")
             }
             return .accept(
                 Acceptance(
-                    run: run, agent: agent, payload: payload, closing: [], change: .start(run, agent, started),
-                    host: host, time: time))
+                    agent: agent, resolved: nil, closing: [], change: .start, host: host, time: time))
         case .end:
             preconditionFailure("a run that is not open does not end")
         case .reject(let violation):
@@ -130,28 +130,27 @@ package struct ThreadStateMachine: Sendable {
     }
 
     /// Makes the change of an event that was accepted last.
-    package mutating func apply(_ acceptance: Acceptance, _ journal: inout Journal) {
+    ///
+    /// - Parameter draft: the one that was accepted.
+    package mutating func apply(_ acceptance: Acceptance, of draft: EventDraft, _ journal: inout Journal) {
         switch acceptance.change {
         case .nothing:
             break
-        case .start(let run, let agent, let started):
+        case .start:
+            guard let run = draft.run, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
+            else { preconditionFailure("the draft is the one that was accepted") }
             start(run, agent, started, acceptance.host, at: acceptance.time)
             journal.append(.started(run))
         case .event(let place, let half, let byteCount):
-            guard let run = acceptance.run else { preconditionFailure("an event at a place names its run") }
-            let payload = acceptance.payload
-            let time = acceptance.time
-            let (lastTime, undo) = runs.change(at: place) { entry in
-                precondition(entry.machine.run == run, "nothing was applied since the check")
-                defer { entry.lastTime = time }
-                return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
+            guard let run = draft.run else { preconditionFailure("the draft is the one that was accepted") }
+            if case .payload(let payload)? = acceptance.resolved {
+                apply(payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time, &journal)
+            } else {
+                apply(draft.payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time, &journal)
             }
-            if half != nil { hasHeldHalves = true }
-            noteDeadline(by: payload, ofRunAt: place, at: time)
-            journal.append(.event(run, lastTime: lastTime, undo))
         case .end(let place):
             let root = runs.remove(at: place)
-            precondition(root.machine.run == acceptance.run, "nothing was applied since the check")
+            precondition(root.machine.run == draft.run, "nothing was applied since the check")
             var tree = Journal.EndedTree(entries: [root])
             for closing in acceptance.closing {
                 guard case .agentCancelled = closing.payload, let place = runs.place(of: closing.run) else { continue }
@@ -161,6 +160,25 @@ package struct ThreadStateMachine: Sendable {
             tree.parent = didEnd(root.machine.run, parent: root.machine.parent, at: acceptance.time)
             journal.append(.ended(tree))
         }
+    }
+
+    private mutating func apply(
+        _ payload: EventPayload,
+        of run: RunID,
+        at place: Int,
+        half: UInt16?,
+        byteCount: Int,
+        _ time: Timestamp,
+        _ journal: inout Journal
+    ) {
+        let (lastTime, undo) = runs.change(at: place) { entry in
+            precondition(entry.machine.run == run, "nothing was applied since the check")
+            defer { entry.lastTime = time }
+            return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
+        }
+        if half != nil { hasHeldHalves = true }
+        noteDeadline(by: payload, ofRunAt: place, at: time)
+        journal.append(.event(run, lastTime: lastTime, undo))
     }
 
     private mutating func start(

@@ -3,44 +3,82 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     /// Dotted and stable. The codes of order, wire, log and sink errors are those of ``OrderRule``, ``WireError``,
     /// ``EventLogError`` and ``SinkError``.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        /// The code as it stands on the wire.
-        public let rawValue: String
+        package enum Value: Hashable, Sendable {
+            case threadForbidden
+            case cursorDiverged
+            case cursorTrimmed
+            case cursorUnknown
+            case retentionUnsupported
+            case notRunning
+            case mismatch
+            case runDeadline
+            case toolTimedOut
+            case emptyBatch
+            case keyConflict
+            case order(OrderRule)
+            case wire(WireError.Code)
+            case log(EventLogError.Code)
+            case sink(SinkError.Code)
+        }
 
-        init(_ rawValue: String) { self.rawValue = rawValue }
+        package let value: Value
 
         /// The thread belongs to another user.
-        public static let threadForbidden = Code("thread.forbidden")
+        public static let threadForbidden = Code(value: .threadForbidden)
         /// The cursor is of another history: its event was lost in a crash, or is one of another log.
-        public static let cursorDiverged = Code("cursor.diverged")
+        public static let cursorDiverged = Code(value: .cursorDiverged)
         /// The events behind the cursor, or some of them, were trimmed (``RetentionPolicy``).
-        public static let cursorTrimmed = Code("cursor.trimmed")
+        public static let cursorTrimmed = Code(value: .cursorTrimmed)
         /// The cursor is beyond the thread's last event, and nobody can have been given it.
-        public static let cursorUnknown = Code("cursor.unknown")
+        public static let cursorUnknown = Code(value: .cursorUnknown)
         /// Something is to be trimmed, and the log cannot do it.
-        public static let retentionUnsupported = Code("retention.unsupported")
+        public static let retentionUnsupported = Code(value: .retentionUnsupported)
         /// The runtime is not running: `run()` was not called, or has returned.
-        public static let notRunning = Code("runtime.not_running")
+        public static let notRunning = Code(value: .notRunning)
         /// The event is larger than the configured limit.
-        public static let tooLarge = Code("event.too_large")
+        public static let tooLarge = wire(.tooLarge)
         /// The event names another agent, or another thread, than its run has.
-        public static let mismatch = Code("event.mismatch")
+        public static let mismatch = Code(value: .mismatch)
         /// The run was ended at its deadline.
-        public static let runDeadline = Code("run.deadline")
+        public static let runDeadline = Code(value: .runDeadline)
         /// The tool call was ended at its time limit.
-        public static let toolTimedOut = Code("tool.timed_out")
+        public static let toolTimedOut = Code(value: .toolTimedOut)
         /// A batch without events.
-        public static let emptyBatch = Code("event.empty_batch")
+        public static let emptyBatch = Code(value: .emptyBatch)
         /// The idempotency key was used for another request.
-        public static let keyConflict = Code("key.conflict")
+        public static let keyConflict = Code(value: .keyConflict)
 
         /// An order rule's code.
-        public static func order(_ rule: OrderRule) -> Code { Code(rule.rawValue) }
+        public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
-        public static func wire(_ code: WireError.Code) -> Code { Code(code.description) }
+        public static func wire(_ code: WireError.Code) -> Code { Code(value: .wire(code)) }
         /// A log error's code.
-        public static func log(_ code: EventLogError.Code) -> Code { Code(code.description) }
+        public static func log(_ code: EventLogError.Code) -> Code { Code(value: .log(code)) }
         /// A sink error's code.
-        public static func sink(_ code: SinkError.Code) -> Code { Code(code.description) }
+        public static func sink(_ code: SinkError.Code) -> Code { Code(value: .sink(code)) }
+
+        /// The code as it stands on the wire.
+        public var rawValue: String {
+            switch value {
+            case .threadForbidden: "thread.forbidden"
+            case .cursorDiverged: "cursor.diverged"
+            case .cursorTrimmed: "cursor.trimmed"
+            case .cursorUnknown: "cursor.unknown"
+            case .retentionUnsupported: "retention.unsupported"
+            case .notRunning: "runtime.not_running"
+            case .mismatch: "event.mismatch"
+            case .runDeadline: "run.deadline"
+            case .toolTimedOut: "tool.timed_out"
+            case .emptyBatch: "event.empty_batch"
+            case .keyConflict: "key.conflict"
+            case .order(let rule): rule.rawValue
+            case .wire(let code): code.description
+            case .log(let code): code.description
+            case .sink(let code): code.description
+            }
+        }
+
+        private init(value: Value) { self.value = value }
 
         public var description: String { rawValue }
     }
@@ -81,7 +119,13 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
     /// Whether the same request may succeed later.
     public var isRetryable: Bool {
-        [.notRunning, .runDeadline, .toolTimedOut].contains(code) || code.rawValue.hasPrefix("log.")
+        switch code.value {
+        case .notRunning, .runDeadline, .toolTimedOut, .log: true
+        case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .mismatch,
+            .emptyBatch, .keyConflict,
+            .order, .wire, .sink:
+            false
+        }
     }
 
     public var description: String { "\(code): \(message)" }

@@ -51,7 +51,7 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        let accepted = try await accept(CollectionOfOne(draft), Emission())
+        let accepted = try await accept(draft, Emission())
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return accepted.lastID
     }
@@ -185,7 +185,7 @@ public actor ExecutionContext {
     ) async throws(AgentEventsError) {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
-        let accepted = try await accept(CollectionOfOne(draft), emission)
+        let accepted = try await accept(draft, emission)
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
 
@@ -193,7 +193,7 @@ public actor ExecutionContext {
     func say(_ text: String, run: RunID) async throws(AgentEventsError) {
         let message = spokenMessages[run] ?? services.configuration.identifiers.messageID()
         let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
-        let accepted = try await accept(CollectionOfOne(draft), Emission())
+        let accepted = try await accept(draft, Emission())
         spokenMessages[run] = message
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
@@ -239,7 +239,7 @@ public actor ExecutionContext {
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
         let time = try beginSection()
         guard head.machine.isOpen(run) else { return nil }
-        let accepted = try acceptOfOpenRuns(CollectionOfOne(.measured(run, payload)), at: time, isLimited: false)
+        let accepted = try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
         spokenMessages[run] = nil
         return accepted.offer.position
     }
@@ -255,7 +255,7 @@ public actor ExecutionContext {
     func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
         let time = try beginSection()
         guard head.machine.openedTime(ofCall: completed.call, in: run) != nil else { return false }
-        _ = try acceptOfOpenRuns(CollectionOfOne(.measured(run, .toolCompleted(completed))), at: time)
+        _ = try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
         return true
     }
 
@@ -309,7 +309,7 @@ public actor ExecutionContext {
     private struct Emission {
         var host = RunHost.process
         var request: KeyedRequest?
-        /// Whether an error says which event is at fault.
+        /// Whether it is one of several events: an error says which is at fault, and all ids are told.
         var isIndexed = false
         /// Whether the events are refused when they are too large.
         var isLimited = true
@@ -323,25 +323,31 @@ public actor ExecutionContext {
     }
 
     private struct Accepted {
-        var batch: ThreadHead.Batch
+        var lastID: EventID
+        /// All of them, where they are asked for.
+        var ids: [EventID]
         var offer: GroupCommit.Offer
+    }
 
-        var ids: [EventID] { batch.ids }
-        var lastID: EventID {
-            guard let last = batch.entries.last else { preconditionFailure("an emission has an event") }
-            return last.id
-        }
+    /// Accepts one event. It goes the way of many, but for the array.
+    private func accept(_ draft: EventDraft, _ emission: Emission) async throws(AgentEventsError) -> Accepted {
+        if let accepted = try accept(draft, emission, at: try beginSection()) { return accepted }
+        return try await acceptAfterLookUp([draft], emission)
     }
 
     /// Accepts the events of an emission, all or none.
-    ///
-    /// They go through the synchronous section, nearly always once. When they name a run of which only the log knows whether it
-    /// was there before, the log is asked, and everything is decided again: other events may have come meanwhile.
-    private func accept(
-        _ drafts: some Collection<EventDraft>,
+    private func accept(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> Accepted {
+        guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        if let accepted = try accept(drafts, emission, at: try beginSection()) { return accepted }
+        return try await acceptAfterLookUp(drafts, emission)
+    }
+
+    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again: other
+    /// events may have come meanwhile.
+    private func acceptAfterLookUp(
+        _ drafts: [EventDraft],
         _ emission: Emission
     ) async throws(AgentEventsError) -> Accepted {
-        if let accepted = try acceptNow(drafts, emission) { return accepted }
         while true {
             let unknown = head.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
             // A run that ends from here on is remembered until a look-up is sure to find it.
@@ -354,19 +360,8 @@ public actor ExecutionContext {
             // Of an earlier look-up nothing is used again: it may be out of date.
             var answered = emission
             for run in unknown { answered.lookedUp[run] = started.contains(run) }
-            if let accepted = try acceptNow(drafts, answered) { return accepted }
+            if let accepted = try accept(drafts, answered, at: try beginSection()) { return accepted }
         }
-    }
-
-    /// The synchronous section: check, number, encode, apply each event, and enqueue them all.
-    ///
-    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    private func acceptNow(
-        _ drafts: some Collection<EventDraft>,
-        _ emission: Emission
-    ) throws(AgentEventsError) -> Accepted? {
-        guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        return try accept(drafts, emission, at: try beginSection())
     }
 
     /// What comes before every decision.
@@ -381,7 +376,7 @@ public actor ExecutionContext {
 
     /// Events that end something which is open, and so name no run that has to be looked up.
     private func acceptOfOpenRuns(
-        _ drafts: some Collection<EventDraft>,
+        _ drafts: [EventDraft],
         at time: Timestamp,
         isLimited: Bool = true
     ) throws(AgentEventsError) -> Accepted {
@@ -391,52 +386,83 @@ public actor ExecutionContext {
         return accepted
     }
 
+    /// The synchronous section, of one event: check, number, encode, apply, enqueue.
+    ///
+    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     private func accept(
-        _ drafts: some Collection<EventDraft>,
+        _ draft: EventDraft,
         _ emission: Emission,
         at time: Timestamp
     ) throws(AgentEventsError) -> Accepted? {
         var batch = head.begin(at: time)
-        var index = 0
+        guard try append(draft, index: 0, emission, to: &batch) else { return nil }
+        return try offer(batch, emission)
+    }
+
+    /// The synchronous section: check, number, encode and apply each event, and enqueue them all.
+    ///
+    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
+    private func accept(
+        _ drafts: [EventDraft],
+        _ emission: Emission,
+        at time: Timestamp
+    ) throws(AgentEventsError) -> Accepted? {
+        var batch = head.begin(at: time)
+        let drafts = drafts.span
+        for index in drafts.indices {
+            guard try append(drafts[index], index: index, emission, to: &batch) else { return nil }
+        }
+        return try offer(batch, emission)
+    }
+
+    /// - Returns: whether the event is in the batch; if not, or when it throws, everything is as it was before the batch.
+    private func append(
+        _ draft: EventDraft,
+        index: Int,
+        _ emission: Emission,
+        to batch: inout ThreadHead.Batch
+    ) throws(AgentEventsError) -> Bool {
         do throws(ThreadHead.Refusal) {
-            for draft in drafts {
-                try head.accept(
-                    draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, in: &batch)
-                index += 1
-            }
+            try head.accept(
+                draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, in: &batch)
+            return true
         } catch {
             head.rollBack(batch)
             switch error {
             case .needsLookUp:
-                return nil
+                return false
             case .refused(var error):
                 if emission.isIndexed { error.index = index }
                 throw error
             }
         }
+    }
+
+    /// Hands a batch over to the log; or, when that takes nothing any longer, takes it back.
+    private func offer(
+        _ batch: borrowing ThreadHead.Batch,
+        _ emission: Emission
+    ) throws(AgentEventsError) -> Accepted {
+        let ids = emission.isIndexed ? batch.ids : []
+        let offer: GroupCommit.Offer
         do throws(EventLogError) {
-            let offer = try offer(batch, emission.request)
-            offeredPosition.didOffer(upTo: offer.position)
-            head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
-            setSweep()
-            return Accepted(batch: batch, offer: offer)
+            if let request = emission.request {
+                let keyed = KeyedEvents(key: request.key, thread: thread, ids: ids, digest: request.digest)
+                offer = try services.commit.offer(batch.entries, key: keyed)
+            } else if batch.entries.count == 1 {
+                offer = try services.commit.offer(batch.entries[0])
+            } else {
+                offer = try services.commit.offer(batch.entries, key: nil)
+            }
         } catch {
             head.rollBack(batch)
             isRefused = true
             throw AgentEventsError(error)
         }
-    }
-
-    private func offer(
-        _ batch: ThreadHead.Batch,
-        _ request: KeyedRequest?
-    ) throws(EventLogError) -> GroupCommit.Offer {
-        if let request {
-            let keyed = KeyedEvents(key: request.key, thread: thread, ids: batch.ids, digest: request.digest)
-            return try services.commit.offer(batch.entries, key: keyed)
-        }
-        if batch.entries.count == 1 { return try services.commit.offer(batch.entries[0]) }
-        return try services.commit.offer(batch.entries, key: nil)
+        offeredPosition.didOffer(upTo: offer.position)
+        head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
+        setSweep()
+        return Accepted(lastID: batch.lastID, ids: ids, offer: offer)
     }
 
     private func throwIfLogRefuses() throws(AgentEventsError) {

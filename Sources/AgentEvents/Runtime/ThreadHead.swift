@@ -65,6 +65,12 @@ package struct ThreadHead: Sendable {
             entries.append(entry)
         }
 
+        /// The id of the last event, which is that of the last draft.
+        package var lastID: EventID {
+            guard let last = entries.last else { preconditionFailure("a batch has an event") }
+            return last.id
+        }
+
         /// The ids of the drafts' events; those of events that close open work are not among them.
         package var ids: [EventID] {
             guard !closings.isEmpty else { return entries.map(\.id) }
@@ -106,16 +112,22 @@ package struct ThreadHead: Sendable {
                             closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
                         isClosing: true)
                 }
-                batch.append(
-                    try encode(
-                        acceptance.payload, run: acceptance.run, agent: acceptance.agent, host: host,
-                        isLimited: isLimited, in: batch),
-                    isClosing: false)
+                if case .payload(let payload)? = acceptance.resolved {
+                    batch.append(
+                        try encode(
+                            payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            in: batch), isClosing: false)
+                } else {
+                    batch.append(
+                        try encode(
+                            draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            in: batch), isClosing: false)
+                }
             } catch {
                 throw .refused(error)
             }
             if acceptance.endsRun { batch.endsRun = true }
-            machine.apply(acceptance, &batch.journal)
+            machine.apply(acceptance, of: draft, &batch.journal)
         case .reject(let violation):
             throw .refused(AgentEventsError(violation))
         case .lookUp:
@@ -128,7 +140,7 @@ package struct ThreadHead: Sendable {
     /// - Parameters:
     ///   - position: where they are in the commits.
     ///   - committed: up to where everything is committed; asked for seldom.
-    package mutating func keep(_ batch: Batch, offeredAt position: UInt64, committed: () -> UInt64) {
+    package mutating func keep(_ batch: borrowing Batch, offeredAt position: UInt64, committed: () -> UInt64) {
         lastSequence += UInt64(batch.entries.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
@@ -142,7 +154,7 @@ package struct ThreadHead: Sendable {
     private static let endedRunsWorthForgetting = 8
 
     /// The events of an emission are not accepted.
-    package mutating func rollBack(_ batch: Batch) { machine.rollBack(batch.journal) }
+    package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
     private func encode(
         _ payload: EventPayload,

@@ -39,7 +39,7 @@ public struct DurableSink: EventSink {
     /// Where the sink begins when no offset is stored under its name.
     public let start: Start
     /// Where events go that the sink refuses for good; `nil` when the sink is to fail instead.
-    public let deadLetters: DeadLetterFile?
+    public let deadLetters: (any DeadLetterStore)?
     /// Whether a sink without dead letters passes over an event that it refuses for good, in place of failing: the event
     /// counts as set aside, and stays in the log only. Meant for a log that keeps nothing either. Default: `false`.
     public var passesOverRefused = false
@@ -59,7 +59,7 @@ public struct DurableSink: EventSink {
         _ sink: any EventSink,
         offsetName: String? = nil,
         startingFrom start: Start = .now,
-        deadLetters: DeadLetterFile? = nil
+        deadLetters: (any DeadLetterStore)? = nil
     ) {
         self.sink = sink
         self.offsetName = offsetName ?? sink.name

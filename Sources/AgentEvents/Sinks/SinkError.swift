@@ -37,6 +37,13 @@ public struct SinkError: Error, Sendable, CustomStringConvertible {
         /// There is no room for a file to grow.
         public static let fileFull = Code(value: .fileFull)
 
+        package init?(rawValue: String) {
+            guard let value = Value(rawValue: rawValue) else { return nil }
+            self.init(value: value)
+        }
+
+        private init(value: Value) { self.value = value }
+
         public var description: String { value.rawValue }
     }
 

@@ -306,12 +306,12 @@ final class SinkPump: CommitObserver {
         _ event: StoredEvent,
         attempts: Int,
         _ refusal: (any Error)?,
-        to deadLetters: DeadLetterFile
+        to deadLetters: any DeadLetterStore
     ) async throws(SinkError) {
         let letter = DeadLetter(
             sink: sink.name, error: refusal.map { "\($0)" } ?? "", attempts: attempts, time: wallClock.now(),
             event: event.bytes)
-        do throws(SinkError) {
+        do {
             try await deadLetters.append(letter)
         } catch {
             throw SinkError(

@@ -24,7 +24,7 @@ public struct SinkState: Sendable {
     public var nextTry: Timestamp?
     /// How many events it has taken.
     public var receivedCount: UInt64
-    /// How many events it refused for good, and are in its ``DeadLetterFile``.
+    /// How many events it refused for good, and are in its ``DeadLetterStore``.
     public var setAsideCount: UInt64
     /// How often events were trimmed before they were given to the sink (``RetentionPolicy``): it misses some.
     public var missedTrimCount: UInt64

@@ -58,7 +58,7 @@ public enum EventEncoder {
     /// Encodes a draft: its members as they stand on the wire.
     ///
     /// - Throws: ``WireError`` for a payload that no event can have.
-    package static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
+    static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
         guard let type = draft.payload.type else { throw unknownType(draft.payload) }
         var writer = JSONWriter(capacity: 256 + draft.payload.textByteCount)
         writer.raw(#"{"type":""#)
@@ -75,6 +75,24 @@ public enum EventEncoder {
         var data = MemberWriter(consume writer)
         try draft.payload.write(into: &data)
         return data.finish()
+    }
+
+    /// Encodes an event as a client asks for it: without `id`, `seq`, `thread_id` and `time`. ``EventDecoder/decodeDraft(_:path:thread:)``
+    /// reads it as the same draft.
+    ///
+    /// - Throws: ``WireError`` with the path to the member at fault, as for events.
+    public static func encodeDraft(_ draft: EventDraft) throws(WireError) -> [UInt8] {
+        let bytes = try encode(draft)
+        guard draft.isDurationMeasured || draft.halves != nil else { return bytes }
+        guard var object = try JSONValue(parsing: bytes).objectValue, var data = object["data"]?.objectValue else {
+            preconditionFailure("a draft is an object with data")
+        }
+        if draft.isDurationMeasured { data["duration_ms"] = nil }
+        if let halves = draft.halves, let text = data["text"]?.stringValue {
+            data["text"] = .unpairedString(UnpairedString(text, with: halves))
+        }
+        object["data"] = .object(data)
+        return JSONValue.object(object).encoded()
     }
 
     private static func unknownType(_ payload: EventPayload) -> WireError {

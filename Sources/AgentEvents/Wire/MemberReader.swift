@@ -2,7 +2,7 @@
 ///
 /// Members mostly come in the order in which they are asked for, so the search starts after the last one found.
 package struct MemberReader {
-    let object: JSONObject
+    package let object: JSONObject
     let path: String
     /// Whether this is a draft, which may leave out what the service can tell by itself. Whatever is read, `null` for an
     /// optional member of a type is its absence; of a draft, also for one that may be any JSON.
@@ -16,7 +16,7 @@ package struct MemberReader {
     /// Members of objects inside of this one that nobody took.
     private var nested: [JSONObject.Element] = []
 
-    init(_ object: JSONObject, path: String, isDraft: Bool = false) {
+    package init(_ object: JSONObject, path: String, isDraft: Bool = false) {
         self.object = object
         self.path = path
         self.isDraft = isDraft
@@ -45,7 +45,7 @@ package struct MemberReader {
     }
 
     /// The value of a member, or `nil` when it is not there or is `null`.
-    mutating func takePresent(_ name: String) -> JSONValue? {
+    package mutating func takePresent(_ name: String) -> JSONValue? {
         guard let value = take(name), value != .null else { return nil }
         return value
     }
@@ -76,7 +76,12 @@ package struct MemberReader {
     }
 
     /// A text that stands for something else, so that nothing in it can be replaced.
-    mutating func word(_ name: String) throws(WireError) -> String { try word(try required(name), name) }
+    package mutating func word(_ name: String) throws(WireError) -> String { try word(try required(name), name) }
+
+    package mutating func wordIfPresent(_ name: String) throws(WireError) -> String? {
+        guard let value = takePresent(name) else { return nil }
+        return try word(value, name)
+    }
 
     package mutating func textIfPresent(_ name: String) throws(WireError) -> String? {
         guard let value = takePresent(name) else { return nil }
@@ -96,7 +101,7 @@ package struct MemberReader {
         try self.name(try required(name), name)
     }
 
-    mutating func nameIfPresent<Kind: Name>(_ name: String) throws(WireError) -> Kind? {
+    package mutating func nameIfPresent<Kind: Name>(_ name: String) throws(WireError) -> Kind? {
         guard let value = takePresent(name) else { return nil }
         return try self.name(value, name)
     }
@@ -107,13 +112,13 @@ package struct MemberReader {
         return bool
     }
 
-    mutating func boolIfPresent(_ name: String) throws(WireError) -> Bool? {
+    package mutating func boolIfPresent(_ name: String) throws(WireError) -> Bool? {
         guard let value = takePresent(name) else { return nil }
         guard case .bool(let bool) = value else { throw wrongType(value, name, expected: "true or false") }
         return bool
     }
 
-    mutating func integer(_ name: String, from minimum: Int64) throws(WireError) -> Int64 {
+    package mutating func integer(_ name: String, from minimum: Int64) throws(WireError) -> Int64 {
         try integer(try required(name), name, from: minimum)
     }
 
@@ -139,7 +144,7 @@ package struct MemberReader {
     }
 
     /// A number from 1 to 2^64 - 1.
-    mutating func sequenceIfPresent(_ name: String) throws(WireError) -> UInt64? {
+    package mutating func sequenceIfPresent(_ name: String) throws(WireError) -> UInt64? {
         guard let value = takePresent(name) else { return nil }
         let number = try wholeNumber(value, name)
         guard let sequence: UInt64 = number.wholeValue() else { throw outOfRange(number.literal, name) }
@@ -193,8 +198,7 @@ package struct MemberReader {
     mutating func objects<Element>(
         _ name: String, _ read: (inout MemberReader) throws(WireError) -> Element
     ) throws(WireError) -> [Element] {
-        let value = try required(name)
-        guard case .array(let values) = value else { throw wrongType(value, name, expected: "an array") }
+        let values = try array(name)
         var elements: [Element] = []
         elements.reserveCapacity(values.count)
         for (index, value) in values.enumerated() {
@@ -202,6 +206,32 @@ package struct MemberReader {
             elements.append(try read(&reader))
         }
         return elements
+    }
+
+    package mutating func array(_ name: String) throws(WireError) -> [JSONValue] {
+        let value = try required(name)
+        guard case .array(let values) = value else { throw wrongType(value, name, expected: "an array") }
+        return values
+    }
+
+    /// A cursor; `nil` for one that is not there, or `null`.
+    package mutating func cursorIfPresent(_ name: String) throws(WireError) -> Cursor? {
+        guard let value = takePresent(name) else { return nil }
+        guard let cursor = value.stringValue.flatMap({ Cursor($0) }) else {
+            throw invalid(name, "\(name) must be a cursor, such as 3-42")
+        }
+        return cursor
+    }
+
+    package mutating func cursors(_ name: String) throws(WireError) -> [Cursor] {
+        var cursors: [Cursor] = []
+        for value in try array(name) {
+            guard let cursor = value.stringValue.flatMap({ Cursor($0) }) else {
+                throw invalid(name, "\(name) must be an array of cursors, such as 3-42")
+            }
+            cursors.append(cursor)
+        }
+        return cursors
     }
 
     // MARK: Unrecognized members

@@ -50,6 +50,13 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The value is larger than allowed.
         public static let tooLarge = Code(value: .tooLarge)
 
+        package init?(rawValue: String) {
+            guard let value = Value(rawValue: rawValue) else { return nil }
+            self.init(value: value)
+        }
+
+        private init(value: Value) { self.value = value }
+
         public var description: String { value.rawValue }
     }
 

@@ -57,20 +57,11 @@ package struct HistoryAttempt: Sendable {
 /// The answer to a client whose cursor is of no use: the events it has of the thread are void, and they come again from
 /// the oldest one that is kept.
 package struct HistoryReset: Hashable, Sendable {
-    package enum Reason: String, CaseIterable, Sendable {
-        /// The log lost events that the client had seen.
-        case diverged
-        /// Events after the cursor were trimmed.
-        case trimmed
-        /// The cursor is beyond the end, or of another thread.
-        case unknown
-    }
-
-    package var reason: Reason
+    package var reason: ResetReason
     /// Where the thread begins now; `nil` when no event is kept.
     package var oldest: EventID?
 
-    package init(_ reason: Reason, oldest: EventID?) {
+    package init(_ reason: ResetReason, oldest: EventID?) {
         self.reason = reason
         self.oldest = oldest
     }
@@ -151,35 +142,11 @@ extension HistoryAttempt {
 }
 
 extension MemberReader {
-    fileprivate mutating func array(_ name: String) throws(WireError) -> [JSONValue] {
-        guard let array = try required(name).arrayValue else { throw invalid(name, "\(name) must be an array") }
-        return array
-    }
-
-    fileprivate mutating func reason() throws(WireError) -> HistoryReset.Reason {
-        guard let reason = HistoryReset.Reason(rawValue: try text("reason")) else {
+    fileprivate mutating func reason() throws(WireError) -> ResetReason {
+        let reason = ResetReason(rawValue: try text("reason"))
+        if case .unrecognized = reason {
             throw invalid("reason", "reason must be one of: diverged, trimmed, unknown")
         }
         return reason
-    }
-
-    fileprivate mutating func cursors(_ name: String) throws(WireError) -> [EventID] {
-        var cursors: [EventID] = []
-        for value in try array(name) {
-            guard let cursor = value.stringValue.flatMap({ EventID($0) }) else {
-                throw invalid(name, "\(name) must be an array of cursors, such as 3-42")
-            }
-            cursors.append(cursor)
-        }
-        return cursors
-    }
-
-    /// `nil` for a member that is not there, or null.
-    fileprivate mutating func cursorIfPresent(_ name: String) throws(WireError) -> EventID? {
-        guard let value = take(name), value != .null else { return nil }
-        guard let cursor = value.stringValue.flatMap({ EventID($0) }) else {
-            throw invalid(name, "\(name) must be a cursor, such as 3-42")
-        }
-        return cursor
     }
 }

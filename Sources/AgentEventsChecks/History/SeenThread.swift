@@ -52,7 +52,7 @@ struct SeenThread {
         after = nil
         last = nil
         switch reset.reason {
-        case .diverged, .unknown:
+        case .diverged, .unknown, .unrecognized:
             ids = []
             merged = []
         case .trimmed:

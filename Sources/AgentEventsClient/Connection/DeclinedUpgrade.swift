@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// What a service says when it does not open a stream.
 enum DeclinedUpgrade {
@@ -7,7 +8,9 @@ enum DeclinedUpgrade {
             return AgentEventsClientError(
                 .protocolViolation, "\(url) answered with something else than a stream", closeCode: 1002)
         }
-        if let refusal = (try? JSONValue(parsing: body)).flatMap({ $0["error"] }).flatMap(Refusal.init) {
+        if let refusal = (try? JSONValue(parsing: body)).flatMap({ $0["error"]?.objectValue }).flatMap(
+            ProtocolError.init)
+        {
             var error = AgentEventsClientError(refusal)
             error.status = status
             return error

@@ -1,25 +1,35 @@
 public import AgentEvents
+internal import AgentEventsProtocol
 internal import NIOCore
 internal import NIOWebSocket
 
-/// An open connection, inside of ``AgentEventsClient/withConnection(_:)``.
+/// An open connection, inside of ``StreamClient/withConnection(_:)``.
 ///
 /// Pings of the service are answered by themselves. ``messages`` holds what arrived; while nobody reads, nothing more is
 /// taken off the network than a few messages.
 public struct StreamConnection: Sendable {
     /// The service's messages, events and others, in order. To be iterated over once.
     public let messages: StreamMessages
-    private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
-    private let channel: any Channel
+    private let wayOut: WayOut
+
+    private enum WayOut: Sendable {
+        case channel(ChannelOutlet)
+        case link(any StreamLink)
+    }
+
+    /// - Parameter link: a connection that is open.
+    public init(_ link: any StreamLink) {
+        messages = StreamMessages(source: .link(link))
+        wayOut = .link(link)
+    }
 
     init(
         inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
         outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
         channel: any Channel
     ) {
-        messages = StreamMessages(inbound: inbound)
-        self.outbound = outbound
-        self.channel = channel
+        messages = StreamMessages(source: .channel(inbound))
+        wayOut = .channel(ChannelOutlet(outbound: outbound, channel: channel))
     }
 
     /// Sends a message, such as `{"op":"subscribe",…}`; suspends while the network is busy.
@@ -29,26 +39,54 @@ public struct StreamConnection: Sendable {
         try await send(bytes: message.encoded())
     }
 
+    /// Sends a message.
+    ///
+    /// - Throws: `WireError` for a draft that no event can come of, ``AgentEventsClientError`` when the connection has ended.
+    func send(_ message: ClientMessage) async throws { try await send(bytes: try message.encoded()) }
+
     /// Sends a message that is encoded already.
     func send(bytes: [UInt8]) async throws(AgentEventsClientError) {
-        try await write(.text, ByteBuffer(bytes: bytes))
+        switch wayOut {
+        case .channel(let outlet): try await outlet.write(.text, ByteBuffer(bytes: bytes))
+        case .link(let link): try await link.send(bytes)
+        }
     }
 
     /// Says how long nothing may be heard before the connection ends with `client.silent`; a day at most.
     func limitSilence(toSeconds seconds: Double) {
         let seconds = min(max(0, seconds), 24 * 3600)
+        switch wayOut {
+        case .channel(let outlet): outlet.limitSilence(toSeconds: seconds)
+        case .link(let link): link.limitSilence(toSeconds: seconds)
+        }
+    }
+
+    /// Says goodbye. An end of the connection before that is not of interest any longer.
+    func close() async {
+        switch wayOut {
+        case .channel(let outlet): await outlet.close()
+        case .link(let link): await link.close()
+        }
+    }
+}
+
+/// The way out of a WebSocket.
+private struct ChannelOutlet: Sendable {
+    let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    let channel: any Channel
+
+    func limitSilence(toSeconds seconds: Double) {
         let limit = SilenceWatchdog.Limit(duration: .nanoseconds(Int64(seconds * 1e9)))
         channel.triggerUserOutboundEvent(limit, promise: nil)
     }
 
-    /// Says goodbye. An end of the connection before that is not of interest any more.
     func close() async {
         var payload = ByteBuffer()
         payload.write(webSocketErrorCode: .normalClosure)
         try? await write(.connectionClose, payload)
     }
 
-    private func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) async throws(AgentEventsClientError) {
+    func write(_ opcode: WebSocketOpcode, _ payload: ByteBuffer) async throws(AgentEventsClientError) {
         do {
             try await outbound.write(WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: payload))
         } catch {

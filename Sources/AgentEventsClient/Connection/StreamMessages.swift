@@ -1,3 +1,5 @@
+internal import AgentEvents
+package import AgentEventsProtocol
 internal import NIOCore
 
 /// The messages of a connection, as the bytes of one JSON object each.
@@ -7,18 +9,52 @@ internal import NIOCore
 public struct StreamMessages: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
 
-    let inbound: NIOAsyncChannelInboundStream<ByteBuffer>
+    enum Source: Sendable {
+        case channel(NIOAsyncChannelInboundStream<ByteBuffer>)
+        case link(any StreamLink)
+    }
 
-    public func makeAsyncIterator() -> Iterator { Iterator(inbound: inbound.makeAsyncIterator()) }
+    let source: Source
+
+    public func makeAsyncIterator() -> Iterator {
+        switch source {
+        case .channel(let inbound): Iterator(source: .channel(inbound.makeAsyncIterator()))
+        case .link(let link): Iterator(source: .link(link))
+        }
+    }
 
     /// Not for use by several tasks at once.
     public struct Iterator: AsyncIteratorProtocol {
-        var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        enum Source {
+            case channel(NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator)
+            case link(any StreamLink)
+        }
+
+        var source: Source
 
         /// The next message; waits for it.
         public mutating func next() async throws -> [UInt8]? {
-            guard let buffer = try await inbound.next(isolation: #isolation) else { return nil }
-            return Array(buffer.readableBytesView)
+            switch source {
+            case .channel(var inbound):
+                defer { source = .channel(inbound) }
+                guard let buffer = try await inbound.next(isolation: #isolation) else { return nil }
+                return Array(buffer.readableBytesView)
+            case .link(let link):
+                return try await link.next()
+            }
+        }
+    }
+}
+
+extension ServerMessage {
+    /// Reads what a connection gave.
+    ///
+    /// - Throws: ``AgentEventsClientError`` `client.protocol` when the bytes are no message.
+    package init(received bytes: [UInt8]) throws(AgentEventsClientError) {
+        do throws(WireError) {
+            try self.init(bytes)
+        } catch {
+            throw AgentEventsClientError(malformed: error)
         }
     }
 }

@@ -1,10 +1,9 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// Items of one thread that go into one request. It is sent again as it is until it is answered: the same events under the
 /// same key are logged once.
 struct EmitBatch: Hashable, Sendable {
-    private static let foot = Array("]}".utf8)
-
     let items: [EmitItem]
     let key: String
     /// On the connection that is open now; `nil` when it was not sent there.
@@ -26,24 +25,11 @@ struct EmitBatch: Hashable, Sendable {
         return first == last ? "\(prefix)-\(first)" : "\(prefix)-\(first)-\(last)"
     }
 
-    /// Everything before the events.
-    private static func head(_ request: Int64, _ thread: ThreadID, _ user: UserID?, _ key: String) -> [UInt8] {
-        var members: JSONObject = ["op": "emit", "req": .integer(request), "thread_id": .string(thread.rawValue)]
-        members["user_id"] = user.map { .string($0.rawValue) }
-        members["key"] = .string(key)
-        members["events"] = .array([])
-        return Array(JSONValue.object(members).encoded().dropLast(foot.count))
-    }
-
     /// The request as one message.
     func message(request: Int64, user: UserID?) -> [UInt8] {
         guard let first = items.first else { preconditionFailure("a batch has an item") }
-        var bytes = Self.head(request, first.thread, user, key)
-        for (index, item) in items.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += item.bytes
-        }
-        return bytes + Self.foot
+        return ClientMessage.encodedEmit(
+            tag: RequestTag(number: request), thread: first.thread, user: user, key: key, events: items.map(\.bytes))
     }
 
     /// How many of the first items go together into a message: those of one thread, up to both limits.
@@ -59,8 +45,9 @@ struct EmitBatch: Hashable, Sendable {
         guard let first = items.first else { return 0 }
         // The longest request number and key there can be.
         let longest = EmitItem(line: .max, thread: first.thread, bytes: [])
-        var byteCount =
-            head(.max, first.thread, user, key([longest], keyPrefix)).count + "-\(Int.max)".utf8.count + foot.count
+        let empty = ClientMessage.encodedEmit(
+            tag: RequestTag(number: .max), thread: first.thread, user: user, key: key([longest], keyPrefix), events: [])
+        var byteCount = empty.count + "-\(Int.max)".utf8.count
         var count = 0
         for item in items.prefix(maximumCount) {
             byteCount += item.bytes.count + (count > 0 ? 1 : 0)

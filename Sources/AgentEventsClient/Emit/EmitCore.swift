@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 internal import Synchronization
 
 /// What the tasks of a feed share: ``EmitStateMachine`` under a lock, and the signals for the tasks that wait.
@@ -68,13 +69,13 @@ final class EmitCore: Sendable {
     func welcome(_ limits: EmitLimits) { input { $0.welcome(limits) } }
     func drain(seconds: Double) { input { $0.drain(seconds: seconds) } }
 
-    func emitted(_ request: JSONValue?, _ cursors: [Cursor]) -> EmitStateMachine.ReceiveAction {
-        input { $0.emitted(request, cursors) }
+    func emitted(_ tag: RequestTag?, _ cursors: [Cursor]) -> EmitStateMachine.ReceiveAction {
+        input { $0.emitted(tag, cursors) }
     }
 
     func reported() { input { $0.reported() } }
 
-    func refused(_ request: JSONValue?, _ refusal: Refusal) -> EmitStateMachine.ReceiveAction {
-        input { $0.refused(request, refusal) }
+    func refused(_ refusal: ProtocolError) -> EmitStateMachine.ReceiveAction {
+        input { $0.refused(refusal) }
     }
 }

@@ -1,9 +1,11 @@
+package import AgentEventsProtocol
+
 /// Why a feed ended before everything was committed. What was committed before stays.
 package enum EmitFailure: Error, Sendable {
     /// The service refused events for good.
     ///
     /// - Parameter lines: the line at fault, or those among which it is.
-    case refused(Refusal, lines: ClosedRange<Int>)
+    case refused(ProtocolError, lines: ClosedRange<Int>)
     /// An event does not fit into a message.
     case tooLarge(line: Int, byteCount: Int, maximum: Int)
     /// There is no service, or none that takes the events.

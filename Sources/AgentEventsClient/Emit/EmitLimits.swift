@@ -1,4 +1,4 @@
-internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// How much a service takes in one request, as its welcome says.
 package struct EmitLimits: Hashable, Sendable {
@@ -9,12 +9,9 @@ package struct EmitLimits: Hashable, Sendable {
 
     package init() {}
 
-    /// Reads a welcome; what it does not say stays at the default.
-    init(welcome bytes: [UInt8]) {
-        guard let limits = (try? JSONValue(parsing: bytes))?["limits"] else { return }
-        if let count = limits["max_batch_events"]?.integerValue, count > 0 { maximumBatchEvents = Int(clamping: count) }
-        if let count = limits["max_message_bytes"]?.integerValue, count > 0 {
-            maximumMessageByteCount = Int(clamping: count)
-        }
+    /// What a welcome does not say stays at the default.
+    init(_ limits: WelcomeLimits) {
+        if let count = limits.maximumBatchEvents { maximumBatchEvents = count }
+        if let count = limits.maximumMessageByteCount { maximumMessageByteCount = count }
     }
 }

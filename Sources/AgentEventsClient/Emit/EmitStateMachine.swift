@@ -1,4 +1,5 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Decides how a feed of events gets into the log, each once and in order, whatever becomes of the connections.
 ///
@@ -242,8 +243,10 @@ package struct EmitStateMachine: Sendable {
     }
 
     /// A request was answered.
-    package mutating func emitted(_ request: JSONValue?, _ cursors: [Cursor]) -> ReceiveAction {
-        guard let answered = batch, let number = answered.request, request == .integer(number) else { return .ignore }
+    package mutating func emitted(_ tag: RequestTag?, _ cursors: [Cursor]) -> ReceiveAction {
+        guard let answered = batch, let number = answered.request, tag == RequestTag(number: number) else {
+            return .ignore
+        }
         guard cursors.count == answered.items.count else {
             fail(
                 .unavailable(
@@ -268,9 +271,11 @@ package struct EmitStateMachine: Sendable {
         if let refusedNext { fail(refusedNext) } else { endIfDone() }
     }
 
-    /// A request was refused; without a number the service could not tell which one it was.
-    package mutating func refused(_ request: JSONValue?, _ refusal: Refusal) -> ReceiveAction {
-        guard let refused = batch, let number = refused.request, request == nil || request == .integer(number) else {
+    /// A request was refused; without a tag the service could not tell which one it was.
+    package mutating func refused(_ refusal: ProtocolError) -> ReceiveAction {
+        guard let refused = batch, let number = refused.request,
+            refusal.tag == nil || refusal.tag == RequestTag(number: number)
+        else {
             return .ignore
         }
         if refusal.isRetryable { return .leave(AgentEventsClientError(refusal)) }

@@ -1,4 +1,5 @@
 package import AgentEvents
+internal import AgentEventsProtocol
 
 /// Emits events one after the other as they come, over as many connections as it takes: each is logged once, in order, also
 /// when the service is killed between a commit and its answer. Carries out what ``EmitStateMachine`` decides.
@@ -15,13 +16,13 @@ package struct EventFeed: Sendable {
         case output
     }
 
-    private let client: AgentEventsClient
+    private let client: StreamClient
     private let configuration: EmitConfiguration
     private let core: EmitCore
     private let interruption = WakeSignal()
 
     /// For one run.
-    package init(client: AgentEventsClient, configuration: EmitConfiguration) {
+    package init(client: StreamClient, configuration: EmitConfiguration) {
         self.client = client
         self.configuration = configuration
         core = EmitCore(configuration, client: client.configuration)
@@ -180,20 +181,20 @@ package struct EventFeed: Sendable {
     ) async throws {
         for try await bytes in connection.messages {
             let action: EmitStateMachine.ReceiveAction
-            switch try StreamMessage(bytes) {
-            case .welcome(let heartbeat):
-                if let heartbeat { limitSilence(of: connection, heartbeat) }
-                core.welcome(EmitLimits(welcome: bytes))
+            switch try ServerMessage(received: bytes) {
+            case .welcome(let welcome):
+                if let heartbeat = welcome.heartbeatMilliseconds { limitSilence(of: connection, heartbeat) }
+                core.welcome(EmitLimits(welcome.limits))
                 continue
             case .drain(let milliseconds):
                 core.drain(seconds: Double(milliseconds) / 1000)
                 continue
             case .ping:
-                try await connection.send(StreamRequest.pong.message)
+                try await connection.send(ClientMessage(.pong))
                 continue
-            case .emitted(let request, let cursors): action = core.emitted(request, cursors)
-            case .refused(let request, let refusal): action = core.refused(request, refusal)
-            case .event, .subscribed, .unsubscribed, .live, .reset, .other: continue
+            case .emitted(let tag, _, let cursors): action = core.emitted(tag, cursors)
+            case .error(let error): action = core.refused(error)
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .pong, .other: continue
             }
             switch action {
             case .ignore, .proceed: break

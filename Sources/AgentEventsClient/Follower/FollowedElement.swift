@@ -1,4 +1,5 @@
 public import AgentEvents
+public import AgentEventsProtocol
 
 /// What a ``ThreadFollower`` gives.
 @nonexhaustive

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// Everything a stream keeps of one thread that somebody follows.
 struct FollowedThread: Sendable {
@@ -7,9 +8,9 @@ struct FollowedThread: Sendable {
     let consumer: ConsumerName?
     /// The mark of this follower's acknowledgements, for errors that answer them.
     let acknowledgementRequest: Int64
-    var subscription: SubscriptionStateMachine
+    var subscription: FollowerStateMachine
     var inbox: Inbox
-    var acknowledgement = AcknowledgementStateMachine()
+    var acknowledgement = FollowerAcknowledgementStateMachine()
     /// The mark of the last `subscribe`.
     var subscribeRequest: Int64?
     /// Why it is over; the reader gets it behind what is in the inbox.

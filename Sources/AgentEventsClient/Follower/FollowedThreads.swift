@@ -3,13 +3,13 @@ internal import AgentEvents
 /// The threads that are followed over a stream, and how many of them are not settled.
 struct FollowedThreads: Sendable {
     private var threads: [ThreadID: FollowedThread] = [:]
-    /// See ``SubscriptionStateMachine/isSettled``.
+    /// See ``FollowerStateMachine/isSettled``.
     private(set) var unsettledCount = 0
 
     subscript(thread: ThreadID) -> FollowedThread? { threads[thread] }
 
     /// Where the follower of a thread stands.
-    func phase(of thread: ThreadID) -> SubscriptionStateMachine.Phase? { threads[thread]?.subscription.phase }
+    func phase(of thread: ThreadID) -> FollowerStateMachine.Phase? { threads[thread]?.subscription.phase }
 
     /// In the order in which they were followed.
     var inOrder: [ThreadID] { threads.sorted { $0.value.number < $1.value.number }.map(\.key) }

@@ -1,7 +1,8 @@
 public import AgentEvents
+public import AgentEventsProtocol
 
 /// One connection to a service, opened anew whenever it ends, over which any number of threads are followed. Had from
-/// ``AgentEventsClient/withStream(_:)``.
+/// ``StreamClient/withStream(_:)``.
 ///
 /// Of a thread whose reader is slow, so much is held as ``ClientConfiguration/inbox`` says. When that is full, the connection
 /// waits for the reader for ``ClientConfiguration/patienceSeconds`` and then goes on without the thread: it is unsubscribed

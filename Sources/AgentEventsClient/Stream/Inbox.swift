@@ -1,4 +1,5 @@
 import AgentEvents
+internal import AgentEventsProtocol
 
 /// What has arrived for the reader of one thread, in order, and bounded: it takes elements until it is full, and says
 /// when it has room again. Marks between two events (live, interrupted, reset) do not pile up.

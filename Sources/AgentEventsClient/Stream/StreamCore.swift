@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 internal import Synchronization
 
 /// What the tasks of a stream share: ``StreamStateMachine`` under a lock, and the signals that carry its decisions to the
@@ -59,7 +60,7 @@ final class StreamCore: Sendable {
         input { machine in (machine.connect(), StreamActions()) }.0
     }
 
-    func receive(_ message: StreamMessage) -> StreamActions {
+    func receive(_ message: ServerMessage) -> StreamActions {
         let number = random()
         return input { machine in ((), machine.receive(message, random: number)) }.1
     }
@@ -79,7 +80,7 @@ final class StreamCore: Sendable {
     }
 
     /// - Returns: what to send, and whether it is the last.
-    func takeOutgoing() -> (requests: [StreamRequest], isLast: Bool) {
+    func takeOutgoing() -> (requests: [ClientMessage], isLast: Bool) {
         shared.withLock { ($0.machine.takeOutgoing(), $0.machine.isClosed) }
     }
 

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// Carries out what ``StreamStateMachine`` decides: one connection after the other, and on each a task that reads, one
 /// that writes, and one for what is due after a while.
@@ -14,7 +15,7 @@ struct StreamPump: Sendable {
     /// The longest silence that is waited for, in seconds, whatever the service says about its heartbeat.
     private static let longestSilenceSeconds: Double = 24 * 3600
 
-    let client: AgentEventsClient
+    let client: StreamClient
     let core: StreamCore
 
     /// Returns when the service refused for good, the stream is closed, or the task is cancelled.
@@ -45,7 +46,7 @@ struct StreamPump: Sendable {
     private func converse(_ connection: StreamConnection) async throws -> Ending {
         try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask { .fault(try await read(connection)) }
-            group.addTask { await write(connection) ? .goodbye : nil }
+            group.addTask { try await write(connection) ? .goodbye : nil }
             group.addTask {
                 await keepTime()
                 return nil
@@ -61,7 +62,7 @@ struct StreamPump: Sendable {
     /// - Returns: why the connection is to be left.
     private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
         for try await bytes in connection.messages {
-            let actions = core.receive(try StreamMessage(bytes))
+            let actions = core.receive(try ServerMessage(received: bytes))
             if let seconds = actions.silenceSeconds {
                 connection.limitSilence(
                     toSeconds: min(max(0, seconds), Self.longestSilenceSeconds)
@@ -89,12 +90,13 @@ struct StreamPump: Sendable {
     }
 
     /// - Returns: whether everything was sent that there will ever be.
-    private func write(_ connection: StreamConnection) async -> Bool {
+    private func write(_ connection: StreamConnection) async throws -> Bool {
         repeat {
             let (requests, isLast) = core.takeOutgoing()
             for request in requests {
+                let bytes = try request.encoded()
                 // A connection that has ended tells its reader why.
-                do { try await connection.send(request.message) } catch { return false }
+                do { try await connection.send(bytes: bytes) } catch { return false }
             }
             if isLast { return true }
         } while await core.writer.wait()

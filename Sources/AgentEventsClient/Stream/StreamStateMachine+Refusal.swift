@@ -1,21 +1,22 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 // What a refusal means depends on the request that it answers: a thread, what was acknowledged of one, or the connection.
 extension StreamStateMachine {
     /// The service refused a request, or ended something by itself.
     mutating func refused(
-        _ request: JSONValue?,
-        _ refusal: Refusal,
+        _ refusal: ProtocolError,
         random: Double,
         _ actions: inout StreamActions
     ) {
-        if let request {
-            if let thread = leaving.first(where: { .integer($0.value) == request })?.key {
+        if let tag = refusal.tag {
+            guard let request = tag.number else { return }
+            if let thread = leaving.first(where: { $0.value == request })?.key {
                 // It had ended by itself.
                 left(thread, &actions)
-            } else if let thread = followed.first(where: { $0.subscribeRequest.map { .integer($0) } == request }) {
+            } else if let thread = followed.first(where: { $0.subscribeRequest == request }) {
                 refusedThread(thread, refusal, random: random, &actions)
-            } else if let thread = followed.first(where: { .integer($0.acknowledgementRequest) == request }) {
+            } else if let thread = followed.first(where: { $0.acknowledgementRequest == request }) {
                 refusedAcknowledgement(thread, refusal, &actions)
             }
             // Anything else answers a request that is of no interest any more.
@@ -29,7 +30,7 @@ extension StreamStateMachine {
 
     private mutating func refusedThread(
         _ thread: ThreadID,
-        _ refusal: Refusal,
+        _ refusal: ProtocolError,
         random: Double,
         _ actions: inout StreamActions
     ) {
@@ -44,7 +45,7 @@ extension StreamStateMachine {
 
     private mutating func refusedAcknowledgement(
         _ thread: ThreadID,
-        _ refusal: Refusal,
+        _ refusal: ProtocolError,
         _ actions: inout StreamActions
     ) {
         guard !refusal.isRetryable else {

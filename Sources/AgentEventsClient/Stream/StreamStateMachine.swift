@@ -1,8 +1,9 @@
 package import AgentEvents
+package import AgentEventsProtocol
 
 /// Decides everything about a stream: one connection after the other, the threads that are followed over it, and what is
 /// sent. Where a decision is about the connection or about one thread alone, ``ReconnectStateMachine``,
-/// ``SubscriptionStateMachine``, ``AcknowledgementStateMachine`` and ``Inbox`` decide.
+/// ``FollowerStateMachine``, ``FollowerAcknowledgementStateMachine`` and ``Inbox`` decide.
 ///
 /// When the inbox of a thread is full, nothing is read from the connection for a moment. If its reader has not made room
 /// until then, the thread is unsubscribed from, so that it holds up nobody else; it is subscribed to again, behind the last
@@ -17,7 +18,7 @@ package struct StreamStateMachine: Sendable {
     var leaving: [ThreadID: Int64] = [:]
     /// The thread whose inbox is full, while its reader is waited for.
     private var crowded: ThreadID?
-    private var outgoing: [StreamRequest] = []
+    private var outgoing: [ClientMessage] = []
     private var lastRequest: Int64 = 0
     private var lastNumber = 0
     private var refusal: AgentEventsClientError?
@@ -99,7 +100,7 @@ package struct StreamStateMachine: Sendable {
     package var hasOutgoing: Bool { !outgoing.isEmpty }
 
     /// What to send, in order.
-    package mutating func takeOutgoing() -> [StreamRequest] {
+    package mutating func takeOutgoing() -> [ClientMessage] {
         defer { outgoing = [] }
         return outgoing
     }
@@ -115,10 +116,11 @@ package struct StreamStateMachine: Sendable {
         guard followed.update(thread, { $0.subscription.subscribe() }) == true else { return }
         let request = nextRequest()
         followed.update(thread) { $0.subscribeRequest = request }
-        outgoing.append(
-            .subscribe(
-                request: request, thread, from: followed[thread]?.subscription.position,
-                consumer: followed[thread]?.consumer))
+        // The bytes of the log, also while this reader is behind.
+        let subscribe = SubscribeRequest(
+            thread: thread, start: followed[thread]?.subscription.position, consumer: followed[thread]?.consumer,
+            merges: false)
+        outgoing.append(ClientMessage(tag: RequestTag(number: request), .subscribe(subscribe)))
     }
 
     /// Ends a subscription on the wire. What is acknowledged goes first: the service takes it from subscribers only.
@@ -126,7 +128,7 @@ package struct StreamStateMachine: Sendable {
         if wasFollowing { acknowledgeAll(of: thread) }
         let request = nextRequest()
         leaving[thread] = request
-        outgoing.append(.unsubscribe(request: request, thread))
+        outgoing.append(ClientMessage(tag: RequestTag(number: request), .unsubscribe(thread)))
     }
 
     private mutating func acknowledgeAll(of thread: ThreadID) {
@@ -138,7 +140,9 @@ package struct StreamStateMachine: Sendable {
         guard reconnect.phase == .open else { return }
         followed.update(thread) { followed in
             if let cursor = followed.acknowledgement.takeDue() {
-                outgoing.append(.acknowledge(request: followed.acknowledgementRequest, thread, cursor))
+                outgoing.append(
+                    ClientMessage(
+                        tag: RequestTag(number: followed.acknowledgementRequest), .acknowledge(thread, cursor: cursor)))
             }
         }
     }
@@ -146,27 +150,28 @@ package struct StreamStateMachine: Sendable {
     // MARK: What the service says
 
     /// - Parameter random: 0 up to, not including, 1.
-    package mutating func receive(_ message: StreamMessage, random: Double) -> StreamActions {
+    package mutating func receive(_ message: ServerMessage, random: Double) -> StreamActions {
         version += 1
         var actions = StreamActions()
         switch message {
-        case .welcome(let heartbeat):
+        case .welcome(let welcome):
             switch reconnect.welcome() {
             case .ignore: break
             case .reject: actions.leave = Self.misplaced("welcome")
             case .proceed:
-                actions.silenceSeconds = heartbeat.map { 2 * Double($0) / 1000 }
+                actions.silenceSeconds = welcome.heartbeatMilliseconds.map { 2 * Double($0) / 1000 }
                 for thread in followed.inOrder { subscribe(to: thread) }
             }
         case .ping:
-            if !outgoing.contains(.pong) { outgoing.append(.pong) }
+            let pong = ClientMessage(.pong)
+            if !outgoing.contains(pong) { outgoing.append(pong) }
         case .drain(let milliseconds):
             reconnect.drain(seconds: Double(milliseconds) / 1000)
-        case .refused(let request, let refusal):
-            refused(request, refusal, random: random, &actions)
+        case .error(let error):
+            refused(error, random: random, &actions)
         case .event(let event):
             about(event.thread, random: random, &actions) { $0.received(event) }
-        case .subscribed(let thread, let after):
+        case .subscribed(_, let thread, let after, _):
             let position = followed[thread]?.subscription.position
             about(thread, random: random, &actions) { $0.subscribed(after: after) }
             guard actions.leave == nil, leaving[thread] == nil else { break }
@@ -180,9 +185,9 @@ package struct StreamStateMachine: Sendable {
             about(thread, random: random, &actions) { $0.live(cursor) }
         case .reset(let thread, let reason, _):
             about(thread, random: random, &actions) { $0.reset(reason, random: random) }
-        case .unsubscribed(let thread):
+        case .unsubscribed(_, let thread):
             left(thread, &actions)
-        case .emitted, .other:
+        case .snapshot, .snapshotPart, .emitted, .pong, .other:
             break
         }
         return actions
@@ -192,7 +197,7 @@ package struct StreamStateMachine: Sendable {
         _ thread: ThreadID,
         random: Double,
         _ actions: inout StreamActions,
-        _ input: (inout SubscriptionStateMachine) -> SubscriptionStateMachine.ReceiveAction
+        _ input: (inout FollowerStateMachine) -> FollowerStateMachine.ReceiveAction
     ) {
         switch reconnect.aboutThread() {
         case .ignore: return
@@ -309,7 +314,7 @@ package struct StreamStateMachine: Sendable {
                 "somebody follows \(thread) over this stream already; a thread has one reader at a time")
         }
         lastNumber += 1
-        let subscription = SubscriptionStateMachine(thread: thread, start: start, backoff: backoff)
+        let subscription = FollowerStateMachine(thread: thread, start: start, backoff: backoff)
         followed.insert(
             thread,
             FollowedThread(

@@ -1,3 +1,4 @@
+package import AgentEventsHub
 import NIOCore
 
 /// Where a service may be reached.

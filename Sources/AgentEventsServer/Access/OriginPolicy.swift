@@ -1,3 +1,6 @@
+import AgentEventsHub
+package import AgentEventsProtocol
+
 /// Which web pages may use the service.
 ///
 /// Browsers let any page open a WebSocket to, or post to, a service on the user's own machine, and tell the service

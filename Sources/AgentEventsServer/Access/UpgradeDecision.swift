@@ -1,20 +1,25 @@
+import AgentEventsHub
+package import AgentEventsProtocol
+
 /// Whether a request becomes a WebSocket.
 package enum UpgradeDecision: Hashable, Sendable {
     /// - Parameter subprotocol: what to answer in `Sec-WebSocket-Protocol`; `nil` when the client offered none.
     case accept(subprotocol: String?)
     case decline(UpgradeRefusal)
 
-    /// The path of the WebSocket.
-    package static let path = "/v1/stream"
-    /// The one subprotocol that is spoken; it also counts when the client offers none.
-    package static let subprotocol = "agent-events.v1"
-
     /// Decides by the head alone. Credentials are checked after this.
-    package static func decide(_ request: UpgradeRequest, origins: OriginPolicy) -> UpgradeDecision {
+    ///
+    /// - Parameter path: the path of the WebSocket.
+    package static func decide(
+        _ request: UpgradeRequest,
+        path: String = StreamProtocol.path,
+        origins: OriginPolicy
+    ) -> UpgradeDecision {
         guard request.path == path else {
             return .decline(
                 UpgradeRefusal(
-                    status: 404, ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(path)")))
+                    status: 404,
+                    ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(StreamProtocol.path)")))
         }
         guard request.method == "GET" else {
             return .decline(
@@ -46,15 +51,15 @@ package enum UpgradeDecision: Hashable, Sendable {
             return .decline(UpgradeRefusal(status: 403, refusal))
         }
         guard !request.subprotocols.isEmpty else { return .accept(subprotocol: nil) }
-        guard request.subprotocols.contains(subprotocol) else {
+        guard request.subprotocols.contains(StreamProtocol.subprotocol) else {
             return .decline(
                 UpgradeRefusal(
                     status: 400,
                     ProtocolError(
                         .subprotocolUnknown,
-                        "the subprotocol spoken here is \(subprotocol): offer it too, or offer none")))
+                        "the subprotocol spoken here is \(StreamProtocol.subprotocol): offer it too, or offer none")))
         }
-        return .accept(subprotocol: subprotocol)
+        return .accept(subprotocol: StreamProtocol.subprotocol)
     }
 }
 

@@ -1,15 +1,22 @@
+import AgentEventsHub
+package import AgentEventsProtocol
+
 /// Puts the parts of a request's body together, and decodes them as they come. Never has more than its limit and one
 /// part in memory, whatever the body would become.
 package final class BodyDecoder {
     private let coding: ContentCoding
     private let maximumByteCount: Int
+    private let announcedByteCount: Int?
     private let inflater: Inflater?
     private var receivedByteCount = 0
     private var bytes: [UInt8] = []
 
-    /// - Parameter maximumByteCount: how many bytes the body may have, as it is sent and decoded.
-    package init(_ coding: ContentCoding, maximumByteCount: Int) {
+    /// - Parameters:
+    ///   - maximumByteCount: how many bytes the body may have, as it is sent and decoded.
+    ///   - announcedByteCount: its size as it is sent; `nil` when it is not known.
+    package init(_ coding: ContentCoding, maximumByteCount: Int, announcedByteCount: Int? = nil) {
         self.coding = coding
+        self.announcedByteCount = announcedByteCount
         self.maximumByteCount = maximumByteCount
         switch coding {
         case .identity: inflater = nil
@@ -23,6 +30,7 @@ package final class BodyDecoder {
         receivedByteCount += part.count
         guard receivedByteCount <= maximumByteCount else { throw Self.tooLarge(maximumByteCount) }
         guard let inflater else {
+            reserve(bytes.count + part.count)
             bytes.append(contentsOf: part)
             return
         }
@@ -31,6 +39,12 @@ package final class BodyDecoder {
         } catch {
             throw failure(error)
         }
+    }
+
+    /// Doubles the room as the body grows, but never beyond what was announced: the last step would take twice the body.
+    private func reserve(_ byteCount: Int) {
+        guard let announcedByteCount, byteCount > bytes.capacity else { return }
+        bytes.reserveCapacity(max(byteCount, min(announcedByteCount, 2 * byteCount)))
     }
 
     /// - Returns: the decoded body.

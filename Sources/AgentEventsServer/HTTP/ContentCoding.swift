@@ -1,3 +1,6 @@
+import AgentEventsHub
+package import AgentEventsProtocol
+
 /// The codings of request bodies that are decoded here (RFC 9110, section 8.4).
 package enum ContentCoding: Hashable, Sendable {
     case identity

@@ -4,15 +4,13 @@ import HummingbirdCore
 
 /// Lets pages of allowed origins read the answers, errors too, and answers the questions that browsers ask before they
 /// let a page send a request (preflights).
-struct CrossOriginAnswers: RouterMiddleware {
-    typealias Context = BasicRequestContext
-
+struct CrossOriginAnswers<Context: RequestContext>: RouterMiddleware {
     let origins: OriginPolicy
 
     func handle(
         _ request: Request,
-        context: BasicRequestContext,
-        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
         let origin = request.headers[.origin]

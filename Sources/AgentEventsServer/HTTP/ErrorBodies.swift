@@ -1,16 +1,16 @@
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
 
 /// Gives every error a JSON body.
-struct ErrorBodies: RouterMiddleware {
-    typealias Context = BasicRequestContext
-
+struct ErrorBodies<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request,
-        context: BasicRequestContext,
-        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)

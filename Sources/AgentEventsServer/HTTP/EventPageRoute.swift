@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -14,12 +16,12 @@ struct EventPageRoute: Sendable {
     let runtime: AgentRuntime
     let access: RequestAccess
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         if request.headers[.accept] == "text/event-stream" {
             throw ProtocolError(
-                .notAcceptable, "events are served here as pages of JSON, and live at \(UpgradeDecision.path)")
+                .notAcceptable, "events are served here as pages of JSON, and live at \(StreamProtocol.path)")
         }
         let start = try request.parameter("after").map { text throws(ProtocolError) in
             try StartPosition(text: text, path: nil)

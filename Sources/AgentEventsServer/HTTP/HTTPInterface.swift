@@ -1,51 +1,53 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// The service's HTTP routes. Every answer, also to a wrong request, is JSON.
-struct HTTPInterface: Sendable {
-    let runtime: AgentRuntime
-    let stream: StreamEndpoint
-    let access: RequestAccess
-    let origins: OriginPolicy
-    let ingest: EventIngest
-    let intake: MessageIntake
-    let readiness: Readiness
-    let maximumBodyByteCount: Int
-    let maximumMessageByteCount: Int
-    let maximumBatchEvents: Int
+/// The HTTP routes of a hub, for any router. Every answer, also to a wrong request, is JSON.
+struct HTTPInterface<Context: RequestContext>: Sendable {
+    let hub: AgentEventsHub
 
-    /// Builds the router.
-    func router() -> Router<BasicRequestContext> {
-        let router = Router(options: .autoGenerateHeadEndpoints)
-        router.add(middleware: DrainNotice(readiness: readiness))
-        router.add(middleware: CrossOriginAnswers(origins: origins))
-        router.add(middleware: ErrorBodies())
-        router.add(middleware: OriginCheck(origins: origins))
-        router.add(middleware: ExpectationCheck())
-        let health = HealthRoutes(readiness: readiness) { [runtime] in runtime.sinkStates }
-        let page = EventPageRoute(runtime: runtime, access: access)
+    /// Adds what all routes need.
+    func addMiddleware(to router: some RouterMethods<Context>) {
+        let origins = hub.origins
+        _ = router.add(middleware: DrainNotice<Context>(readiness: hub.readiness))
+        _ = router.add(middleware: CrossOriginAnswers<Context>(origins: origins))
+        _ = router.add(middleware: ErrorBodies<Context>())
+        _ = router.add(middleware: OriginCheck<Context>(origins: origins))
+        _ = router.add(middleware: ExpectationCheck<Context>())
+    }
+
+    /// Adds the routes of threads and the path of the WebSocket.
+    func addRoutes(to router: some RouterMethods<Context>) {
+        let access = RequestAccess(authenticator: hub.authenticator)
+        let page = EventPageRoute(runtime: hub.runtime, access: access)
         let events = IngestRoute(
-            ingest: ingest, access: access, maximumBodyByteCount: maximumBodyByteCount,
-            maximumBatchEvents: maximumBatchEvents)
-        let messages = MessageRoute(intake: intake, access: access, maximumBodyByteCount: maximumMessageByteCount)
-        let state = StateRoute(log: runtime.log, stream: self.stream, access: access)
-        let subscribers = SubscribersRoute(log: runtime.log, stream: self.stream, access: access)
-        let stream = StreamRoute(origins: origins, access: access, readiness: readiness)
-        add("/health", [Route(.get) { _, _ in health.health() }], to: router)
-        add("/ready", [Route(.get) { _, _ in health.ready() }], to: router)
+            ingest: hub.ingest, access: access, maximumBodyByteCount: hub.configuration.maximumBodyByteCount,
+            maximumBatchEvents: hub.configuration.maximumBatchEvents)
+        let messages = MessageRoute(
+            intake: hub.intake, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let state = StateRoute(hub: hub, access: access)
+        let subscribers = SubscribersRoute(hub: hub, access: access)
+        let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
         add(
-            "/v1/threads/:thread/events",
+            "threads/:thread/events",
             [
-                Route(.get, parameters: ["after", "limit"], page.respond),
-                Route(.post, parameters: ["user_id"], events.respond),
+                Route(.get, parameters: ["after", "limit"]) { try await page.respond(to: $0, $1) },
+                Route(.post, parameters: ["user_id"]) { try await events.respond(to: $0, $1) },
             ], to: router)
-        add("/v1/threads/:thread/state", [Route(.get, state.respond)], to: router)
-        add("/v1/threads/:thread/subscribers", [Route(.get, subscribers.respond)], to: router)
-        add("/v1/threads/:thread/messages", [Route(.post, messages.respond)], to: router)
-        add(RouterPath(UpgradeDecision.path), [Route(.get, stream.respond)], to: router)
-        return router
+        add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
+        add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
+        add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
+        add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
+    }
+
+    /// Adds the routes that tell how the service is doing.
+    func addHealthRoutes(to router: some RouterMethods<Context>) {
+        let health = HealthRoutes(readiness: hub.readiness) { [runtime = hub.runtime] in runtime.sinkStates }
+        add("health", [Route(.get) { _, _ in health.health() }], to: router)
+        add("ready", [Route(.get) { _, _ in health.ready() }], to: router)
     }
 
     /// One method of a path.
@@ -53,12 +55,12 @@ struct HTTPInterface: Sendable {
         let method: HTTPRequest.Method
         /// The parameters that its query may have.
         let parameters: [String]
-        let respond: @Sendable (Request, BasicRequestContext) async throws -> Response
+        let respond: @Sendable (Request, Context) async throws -> Response
 
         init(
             _ method: HTTPRequest.Method,
             parameters: [String] = [],
-            _ respond: @escaping @Sendable (Request, BasicRequestContext) async throws -> Response
+            _ respond: @escaping @Sendable (Request, Context) async throws -> Response
         ) {
             self.method = method
             self.parameters = parameters
@@ -67,15 +69,21 @@ struct HTTPInterface: Sendable {
     }
 
     /// Adds a path. `OPTIONS` is answered with the methods that it has, and those that it does not have with 405 and them.
-    private func add(_ path: RouterPath, _ routes: [Route], to router: Router<BasicRequestContext>) {
+    private func add(_ path: RouterPath, _ routes: [Route], to router: some RouterMethods<Context>) {
         var allowed = routes.map(\.method)
         for route in routes {
             router.on(path, method: route.method) { request, context -> Response in
                 try request.checkParameters(route.parameters)
                 return try await route.respond(request, context)
             }
+            guard route.method == .get else { continue }
+            // Not every router makes this of `GET` by itself.
+            allowed.append(.head)
+            router.on(path, method: .head) { request, context -> Response in
+                try request.checkParameters(route.parameters)
+                return try await route.respond(request, context).createHeadResponse()
+            }
         }
-        if allowed.contains(.get) { allowed.append(.head) }
         allowed.append(.options)
         let list = allowed.map(\.rawValue).joined(separator: ", ")
         router.on(path, method: .options) { _, _ -> Response in
@@ -91,7 +99,7 @@ struct HTTPInterface: Sendable {
         }
     }
 
-    private static let methods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .delete, .patch, .options, .trace, .connect,
-    ]
+    private static var methods: [HTTPRequest.Method] {
+        [.get, .head, .post, .put, .delete, .patch, .options, .trace, .connect]
+    }
 }

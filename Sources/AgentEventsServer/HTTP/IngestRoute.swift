@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -10,7 +12,7 @@ struct IngestRoute: Sendable {
     let maximumBodyByteCount: Int
     let maximumBatchEvents: Int
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let user: UserID? = try request.identifierParameter("user_id")

@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -9,12 +11,12 @@ struct MessageRoute: Sendable {
     let access: RequestAccess
     let maximumBodyByteCount: Int
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let key = try request.idempotencyKey()
         // Before the body is asked for.
-        if request.mayHaveLargeBody { try await intake.checkAccess(to: thread, for: principal) }
+        try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
         let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
         let answer = try await intake.take(message, key: key, in: thread, from: principal)
         var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]

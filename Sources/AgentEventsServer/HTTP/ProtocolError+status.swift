@@ -1,34 +1,43 @@
 import AgentEvents
+import AgentEventsHub
+package import AgentEventsProtocol
 package import HTTPTypes
 
 extension ProtocolError {
     /// The HTTP status that says the same.
     package var status: HTTPResponse.Status {
-        switch code {
-        case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
-        case .threadForbidden, .scopeMissing, .originForbidden, .hostForbidden: .forbidden
-        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
-        case .bodyTooLarge, .batchTooLarge, .messageTooLarge, .wire(.tooLarge): .contentTooLarge
-        case .methodNotAllowed: .methodNotAllowed
-        case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
-        case .expectationUnknown: .expectationFailed
-        case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .notAcceptable: .notAcceptable
-        case .upgradeRequired, .versionUnknown: .upgradeRequired
-        case .tooManySubscriptions: .tooManyRequests
-        case .agentsBusy, .stopping: .serviceUnavailable
-        case .internalFailure: .internalServerError
-        default: statusOfFamily
+        switch code.value {
+        case .named(let name): name.status
+        case .order: .conflict
+        case .wire(.tooLarge): .contentTooLarge
+        case .log: .serviceUnavailable
+        case .wire, .sink, .unrecognized: .badRequest
         }
     }
+}
 
-    /// Codes of other parts are known by what stands before the dot.
-    private var statusOfFamily: HTTPResponse.Status {
-        switch code.rawValue.prefix(while: { $0 != "." }) {
-        case "order": .conflict
-        case "auth": .unauthorized
-        case "log", "runtime": .serviceUnavailable
-        default: .badRequest
+extension ProtocolError.Code.Name {
+    fileprivate var status: HTTPResponse.Status {
+        switch self {
+        case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
+            .mismatch, .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
+            .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
+            .runDeadline, .toolTimedOut, .retentionUnsupported:
+            .badRequest
+        case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
+        case .threadForbidden, .scopeMissing, .originForbidden, .hostForbidden: .forbidden
+        case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .notAcceptable: .notAcceptable
+        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
+        case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
+        case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
+        case .expectationUnknown: .expectationFailed
+        case .upgradeRequired, .versionUnknown: .upgradeRequired
+        case .tooManySubscriptions: .tooManyRequests
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .internalFailure: .internalServerError
+        case .agentsBusy, .stopping, .notRunning: .serviceUnavailable
         }
     }
 }

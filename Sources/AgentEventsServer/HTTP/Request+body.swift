@@ -1,3 +1,4 @@
+import AgentEventsHub
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
@@ -24,7 +25,8 @@ extension Request {
         if let contentLength, contentLength > maximumByteCount {
             throw BodyDecoder.tooLarge(maximumByteCount)
         }
-        let decoder = BodyDecoder(coding, maximumByteCount: maximumByteCount)
+        let decoder = BodyDecoder(
+            coding, maximumByteCount: maximumByteCount, announcedByteCount: contentLength)
         for try await part in body { try decoder.append(part.readableBytesView) }
         return try decoder.finish()
     }

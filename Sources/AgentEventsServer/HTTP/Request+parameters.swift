@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import Hummingbird
 import HummingbirdCore
 
@@ -7,7 +9,7 @@ extension Request {
     /// the id, and a plus is a plus.
     ///
     /// - Throws: ``ProtocolError`` `request.invalid`.
-    func thread(_ context: BasicRequestContext) throws(ProtocolError) -> ThreadID {
+    func thread(_ context: some RequestContext) throws(ProtocolError) -> ThreadID {
         let segment = context.parameters.get("thread") ?? ""
         let text = try Self.decoded(segment, "the thread in the path")
         do throws(IdentifierError) {

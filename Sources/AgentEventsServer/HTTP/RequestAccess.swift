@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

@@ -1,4 +1,6 @@
-package import AgentEvents
+import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -26,12 +28,4 @@ extension Response {
 
     /// After how many seconds clients try again.
     static var retrySeconds: String { "1" }
-}
-
-extension ProtocolError {
-    /// The body of an HTTP error.
-    package var body: JSONValue {
-        let present = members.compactMap { member in member.1.map { (member.0, $0) } }
-        return ["error": .object(JSONObject(present))]
-    }
 }

@@ -1,20 +1,22 @@
+import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// `GET /v1/stream` as plain HTTP: a request that is no upgrade, one that was declined, or one that came too late on
+/// `GET` of the WebSocket's path as plain HTTP: a request that is no upgrade, one that was declined, or one that came too late on
 /// its connection to be carried out. Each is told so.
 struct StreamRoute: Sendable {
     let origins: OriginPolicy
     let access: RequestAccess
     let readiness: Readiness
 
-    func respond(to request: Request, _ context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         guard request.headers[.secWebSocketKey] != nil || request.headers[.secWebSocketVersion] != nil else {
             return Self.upgradeRequired()
         }
         let upgrade = UpgradeRequest(request)
-        switch UpgradeDecision.decide(upgrade, origins: origins) {
+        switch UpgradeDecision.decide(upgrade, path: upgrade.path, origins: origins) {
         case .decline(let refusal):
             var response = Response(refusal.error)
             for (name, value) in refusal.headers {
@@ -36,7 +38,7 @@ struct StreamRoute: Sendable {
             ProtocolError(
                 .upgradeRequired,
                 "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
-                    + "with the subprotocol \(UpgradeDecision.subprotocol) or with none"
+                    + "with the subprotocol \(StreamProtocol.subprotocol) or with none"
             )
         )
         response.headers[.upgrade] = "websocket"

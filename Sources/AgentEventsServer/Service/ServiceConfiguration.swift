@@ -1,3 +1,5 @@
+import AgentEventsHub
+
 /// How an ``AgentEventsService`` works. Every value has a default that suits a development machine.
 public struct ServiceConfiguration: Sendable {
     /// The name or address to listen on. Default: 127.0.0.1.
@@ -51,17 +53,23 @@ public struct ServiceConfiguration: Sendable {
 
     public init() {}
 
-    /// What one WebSocket connection may use.
-    var streamLimits: StreamLimits {
-        var limits = StreamLimits()
-        limits.maximumMessageByteCount = maximumMessageByteCount
-        limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
-        limits.maximumSubscriptions = maximumSubscriptionsPerConnection
-        limits.outboundWatermarkByteCount = outboundWatermarkByteCount
-        limits.pageByteCount = pageByteCount
-        limits.maximumInboxByteCount = eventLoopBacklogByteCount
-        limits.heartbeatMilliseconds = UInt32(clamping: Int64(heartbeatSeconds * 1000))
-        limits.stallMilliseconds = UInt32(clamping: Int64(stallSeconds * 1000))
-        return limits
+    /// How the hub of the service works.
+    var hub: HubConfiguration {
+        var hub = HubConfiguration()
+        hub.heartbeatInterval = .seconds(heartbeatSeconds)
+        hub.slowReaderTimeout = .seconds(stallSeconds)
+        hub.maximumMessageByteCount = maximumMessageByteCount
+        hub.maximumBodyByteCount = maximumBodyByteCount
+        hub.maximumBatchEvents = maximumBatchEvents
+        hub.maximumSubscriptionsPerConnection = maximumSubscriptionsPerConnection
+        hub.outboundWatermarkByteCount = outboundWatermarkByteCount
+        hub.pageByteCount = pageByteCount
+        hub.eventLoopBacklogByteCount = eventLoopBacklogByteCount
+        hub.maximumConcurrentRuns = maximumConcurrentRuns
+        hub.allowedOrigins = allowedOrigins
+        hub.shutdownGrace = .seconds(shutdownGraceSeconds)
+        hub.reconnectSpread = .seconds(reconnectSpreadSeconds)
+        hub.agentGrace = agentGraceSeconds.map { .seconds($0) }
+        return hub
     }
 }

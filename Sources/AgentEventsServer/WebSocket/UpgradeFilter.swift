@@ -1,3 +1,5 @@
+import AgentEventsHub
+import AgentEventsProtocol
 import NIOCore
 import NIOHTTP1
 
@@ -30,12 +32,20 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let authenticator: any Authenticator
     private let origins: OriginPolicy
     private let readiness: Readiness
+    private let path: String
     private var state = State.waiting
     /// What came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
     private var hasPendingRead = false
 
-    init(authenticator: any Authenticator, origins: OriginPolicy, readiness: Readiness) {
+    /// - Parameter path: the path of the WebSocket.
+    init(
+        authenticator: any Authenticator,
+        origins: OriginPolicy,
+        readiness: Readiness,
+        path: String = StreamProtocol.path
+    ) {
+        self.path = path
         self.readiness = readiness
         self.authenticator = authenticator
         self.origins = origins
@@ -58,7 +68,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         guard head.headers.contains(name: "upgrade") else { return pass(wrapInboundOut(.head(head)), context) }
         let request = UpgradeRequest(head)
         guard readiness.phase != .stopping, Self.isWebSocketUpgrade(head),
-            case .accept(let subprotocol) = UpgradeDecision.decide(request, origins: origins)
+            case .accept(let subprotocol) = UpgradeDecision.decide(request, path: path, origins: origins)
         else { return passWithoutUpgrade(head, context) }
         state = .authenticating
         let credentials = Credentials(

@@ -1,3 +1,6 @@
+import AgentEventsHub
+import AgentEventsProtocol
+
 /// Decides what a frame from a client means: RFC 6455 from the frame upwards. No frame's payload is looked at twice.
 ///
 /// Generic over what a payload is, so that it can be tested without buffers.
@@ -26,9 +29,9 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         case message(Payload)
         case sendPong(Payload)
         /// The peer closes: echo its code and close.
-        case echoClose(WebSocketCloseCode?)
+        case echoClose(StreamCloseCode?)
         /// The peer broke a rule: close with this code.
-        case fail(WebSocketCloseCode, reason: String)
+        case fail(StreamCloseCode, reason: String)
         /// This side has closed, and the peer has answered: the connection can go.
         case finish
     }
@@ -94,7 +97,7 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         }
         guard payload.count >= 2 else { return fail(.protocolError, "a close code has two bytes") }
         let bytes = Array(payload)
-        let code = WebSocketCloseCode(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        let code = StreamCloseCode(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         guard code.isAllowedOnTheWire else {
             return fail(.protocolError, "the close code \(code.rawValue) is not one to be sent")
         }
@@ -109,7 +112,7 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         fail(.tooBig, "a message has at most \(maximumMessageByteCount) bytes")
     }
 
-    private mutating func fail(_ code: WebSocketCloseCode, _ reason: String) -> Action {
+    private mutating func fail(_ code: StreamCloseCode, _ reason: String) -> Action {
         state = .closing
         return .fail(code, reason: reason)
     }

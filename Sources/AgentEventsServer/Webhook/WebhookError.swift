@@ -1,4 +1,5 @@
 public import AgentEvents
+import AgentEventsHub
 
 /// Why a webhook did not take a batch, or a request does not come from it.
 public struct WebhookError: SinkRefusal, CustomStringConvertible {
@@ -64,4 +65,8 @@ public struct WebhookError: SinkRefusal, CustomStringConvertible {
 
 extension WebhookError.Code {
     public static func ~= (code: Self, error: any Error) -> Bool { (error as? WebhookError)?.code == code }
+}
+
+extension WebhookError: AnsweredSinkError {
+    package var reportedCode: String { code.description }
 }

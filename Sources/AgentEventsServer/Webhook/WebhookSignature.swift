@@ -1,4 +1,5 @@
 public import AgentEvents
+import AgentEventsHub
 import Crypto
 
 /// The signature of a webhook's body: `Agent-Events-Signature: t=<seconds since 1970>,v1=<hex>`.

@@ -1,4 +1,5 @@
 public import AgentEvents
+import AgentEventsHub
 public import AsyncHTTPClient
 import Crypto
 import NIOCore

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsClient
+import AgentEventsProtocol
 
 /// Requests that an application sends about a thread without waiting for an answer: a page that is mounted twice, or left
 /// before it has begun, and a backend that subscribes and emits at once. The stream is told nothing of them.
@@ -42,27 +42,35 @@ struct PipelinedRequests {
         switch choice {
         case 0, 1:
             nowNumbers.insert(lastNumber)
-            return .request(.subscribe(request: lastNumber, thread, from: .now, consumer: nil))
+            return subscribe(from: .now)
         case 2:
-            return .request(.subscribe(request: lastNumber, thread, from: .start, consumer: nil))
+            return subscribe(from: .start)
         case 3:
-            return .request(.subscribe(request: lastNumber, thread, from: last.map { .after($0) }, consumer: nil))
+            return subscribe(from: last.map { .after($0) })
         case 4:
             guard let last else { break }
-            return .request(.acknowledge(request: lastNumber, thread, last))
+            return request(.acknowledge(thread, cursor: last))
         case 5, 6:
             guard emits else { break }
             return .emit(request: lastNumber, thread)
         default:
             break
         }
-        return .request(.unsubscribe(request: lastNumber, thread))
+        return request(.unsubscribe(thread))
+    }
+
+    private func subscribe(from start: StartPosition?) -> RequestItem {
+        request(.subscribe(SubscribeRequest(thread: thread, start: start, merges: false)))
+    }
+
+    private func request(_ operation: ClientMessage.Operation) -> RequestItem {
+        .request(ClientMessage(tag: RequestTag(number: lastNumber), operation))
     }
 
     /// - Parameter number: the request that the message is the answer to.
     /// - Returns: whether the message is about the thread, and what is wrong with it.
     mutating func received(
-        _ message: StreamMessage,
+        _ message: ServerMessage,
         _ number: Int64?
     ) -> (isMine: Bool, violation: InvariantViolation?) {
         let isMine: Bool
@@ -70,17 +78,17 @@ struct PipelinedRequests {
         case .event(let event):
             isMine = event.thread == thread
             if isMine { last = event.cursor }
-        case .subscribed(let about, let after):
+        case .subscribed(_, let about, let after, _):
             isMine = about == thread
             if isMine, let number, nowNumbers.remove(number) != nil { return (true, began(after)) }
-        case .emitted(_, let cursors):
+        case .emitted(_, _, let cursors):
             isMine = number.map { $0 > Self.firstNumber } ?? false
             if isMine { return (true, emitted(cursors)) }
-        case .unsubscribed(let about), .live(let about, _), .reset(let about, _, _):
+        case .unsubscribed(_, let about), .live(let about, _), .reset(let about, _, _):
             isMine = about == thread
-        case .refused:
+        case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
-        case .welcome, .ping, .drain, .other:
+        case .welcome, .snapshot, .snapshotPart, .ping, .drain, .pong, .other:
             isMine = false
         }
         return (isMine, nil)

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsProtocol
 
 /// Mirrors `StreamCore` and `StreamPump`: one application, its stream, and the connection that it has.
 final class SimulatedClient {
@@ -262,14 +263,14 @@ final class SimulatedClient {
     }
 
     /// - Returns: whether the message is not for the stream.
-    private func isPipelined(_ message: StreamMessage, _ number: Int64?) -> Bool {
+    private func isPipelined(_ message: ServerMessage, _ number: Int64?) -> Bool {
         guard let received = pipelining?.received(message, number) else { return false }
         if let violation = received.violation { fail(violation) }
-        if received.isMine, case .refused = message { world.counts[.subscriptionRefused] += 1 }
+        if received.isMine, case .error = message { world.counts[.subscriptionRefused] += 1 }
         return received.isMine
     }
 
-    private func receive(_ message: StreamMessage, _ random: inout SimulationRandom) {
+    private func receive(_ message: ServerMessage, _ random: inout SimulationRandom) {
         if random.once(in: 32) {
             world.counts[.wireChecked] += 1
             if let violation = WireCheck.roundTrip(message) { fail(violation) }

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
+import AgentEventsProtocol
 
 /// What is known of a connection from the messages on it.
 protocol WireRecording: AnyObject {
@@ -19,30 +20,30 @@ extension SimulatedConnection: WireRecording {}
 /// What is seen on the wire, whatever the client makes of it.
 enum WireCheck {
     /// What comes next on the connection is known from its messages.
-    static func note(_ message: StreamMessage, on connection: some WireRecording) {
+    static func note(_ message: ServerMessage, on connection: some WireRecording) {
         switch message {
-        case .subscribed(let thread, let after):
+        case .subscribed(_, let thread, let after, _):
             connection.nextSequences[thread] = (after?.sequence).map { $0 + 1 } ?? 0
         case .reset(let thread, _, _):
             connection.nextSequences[thread] = 0
-        case .unsubscribed(let thread):
+        case .unsubscribed(_, let thread):
             connection.nextSequences[thread] = nil
-        case .event, .welcome, .live, .emitted, .refused, .ping, .drain, .other:
+        case .event, .welcome, .live, .snapshot, .snapshotPart, .emitted, .error, .ping, .drain, .pong, .other:
             break
         }
     }
 
     /// Every subscription, every end of one and every emission is answered once, those of a thread in their order.
     static func answer(
-        _ message: StreamMessage,
+        _ message: ServerMessage,
         to number: Int64?,
         on connection: some WireRecording
     ) -> InvariantViolation? {
         let thread: ThreadID
         switch message {
-        case .subscribed(let about, _), .unsubscribed(let about):
+        case .subscribed(_, let about, _, _), .unsubscribed(_, let about):
             thread = about
-        case .refused(_, let refusal):
+        case .error(let refusal):
             // Of acknowledgements only the refused ones are answered.
             guard let number, let about = refusal.thread, connection.unanswered[about]?.contains(number) == true else {
                 return nil
@@ -53,7 +54,7 @@ enum WireCheck {
                 return InvariantViolation(.requestsAnswered, "an emission was answered that was not due")
             }
             thread = about
-        case .event, .welcome, .live, .reset, .ping, .drain, .other:
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .pong, .other:
             return nil
         }
         guard let number, connection.answer(number, of: thread) else {
@@ -78,23 +79,10 @@ enum WireCheck {
     }
 
     /// Whether a message is the same after it was written by the service and read by the client.
-    static func roundTrip(_ message: StreamMessage) -> InvariantViolation? {
-        let bytes: [UInt8]
-        switch message {
-        case .event(let event): bytes = event.bytes
-        case .subscribed(let thread, let after):
-            bytes = ServerMessage.subscribed(nil, thread, after: after, head: after).encoded()
-        case .unsubscribed(let thread): bytes = ServerMessage.unsubscribed(nil, thread).encoded()
-        case .live(let thread, let cursor): bytes = ServerMessage.live(thread, cursor: cursor).encoded()
-        case .reset(let thread, let reason, let oldest):
-            guard let reason = AgentEventsServer.ResetReason(rawValue: reason.rawValue) else { return nil }
-            bytes = ServerMessage.reset(thread, reason, oldest: oldest).encoded()
-        case .ping: bytes = ServerMessage.ping.encoded()
-        case .drain(let milliseconds): bytes = ServerMessage.drain(reconnectMilliseconds: milliseconds).encoded()
-        case .welcome, .emitted, .refused, .other: return nil
-        }
-        do throws(AgentEventsClientError) {
-            guard try StreamMessage(bytes) != message else { return nil }
+    static func roundTrip(_ message: ServerMessage) -> InvariantViolation? {
+        let bytes = message.encoded()
+        do throws(WireError) {
+            guard try ServerMessage(bytes) != message else { return nil }
             let text = String(decoding: bytes, as: UTF8.self)
             return InvariantViolation(.sameBytes, "not read as it was written: \(text)")
         } catch {

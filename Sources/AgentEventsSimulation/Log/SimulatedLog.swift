@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// A log with what a crash does to it: what is being appended is there as a whole or not at all, and a power loss takes
 /// the last commits.

@@ -1,9 +1,9 @@
 import AgentEvents
-import AgentEventsClient
+import AgentEventsProtocol
 
 /// What a client sent and the service has not taken yet.
 enum RequestItem {
-    case request(StreamRequest)
+    case request(ClientMessage)
     /// One event of no run, over the stream.
     case emit(request: Int64, ThreadID)
     case pongFrame

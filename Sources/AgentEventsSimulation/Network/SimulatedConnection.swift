@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsClient
+import AgentEventsProtocol
 
 /// One connection: what is on its way in both directions. NIO's outbound buffer, the kernel and the network are one queue
 /// here; how much of it survives the service is up to the schedule.
@@ -66,7 +66,7 @@ final class SimulatedConnection {
 
     enum Taken {
         case event(MergedEvent, thread: Int)
-        case message(StreamMessage, answers: Int64?)
+        case message(ServerMessage, answers: Int64?)
         case pingFrame
         case close(code: Int)
     }
@@ -130,11 +130,15 @@ final class SimulatedConnection {
     func send(_ item: RequestItem) {
         inbound.append(item)
         switch item {
-        case .request(.subscribe(let number, let thread, _, _)), .request(.unsubscribe(let number, let thread)):
-            unanswered[thread, default: []].append(number)
+        case .request(let request):
+            switch request.operation {
+            case .subscribe(let subscribe): unanswered[subscribe.thread, default: []].append(request.number)
+            case .unsubscribe(let thread): unanswered[thread, default: []].append(request.number)
+            case .acknowledge, .emit, .ping, .pong: break
+            }
         case .emit(let number, let thread):
             unanswered[thread, default: []].append(number)
-        case .request, .pongFrame, .closeFrame, .end:
+        case .pongFrame, .closeFrame, .end:
             break
         }
     }

@@ -1,5 +1,6 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
+import AgentEventsProtocol
 import Synchronization
 
 /// The agents that work in a process: each goes on when the schedule says so.

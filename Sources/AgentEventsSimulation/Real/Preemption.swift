@@ -8,7 +8,7 @@ final class Preemption: Sendable {
         var isActive = false
         var loops: [SimulatedEventLoop] = []
         var executor: SimulatedExecutor?
-        var channels: [SimulatedChannel] = []
+        var channels: [SimulatedTransport.Handle] = []
     }
 
     private let state = Mutex(State())
@@ -22,13 +22,14 @@ final class Preemption: Sendable {
     }
 
     /// What the loops may read from.
-    func set(_ channels: [SimulatedChannel]) { state.withLock { $0.channels = channels } }
+    func set(_ channels: [SimulatedTransport.Handle]) { state.withLock { $0.channels = channels } }
 
     /// What happens within the next step comes from this.
     func begin(_ value: UInt64) { state.withLock { $0.random = SimulationRandom(seed: value) } }
 
     func happen() {
-        let turns: (Int, [SimulatedEventLoop], SimulatedExecutor, [SimulatedChannel])? = state.withLock { state in
+        let turns: (Int, [SimulatedEventLoop], SimulatedExecutor, [SimulatedTransport.Handle])? = state.withLock {
+            state in
             guard interval > 0, !state.isActive, let executor = state.executor, state.random.once(in: interval)
             else { return nil }
             state.isActive = true

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
+import AgentEventsProtocol
 import Synchronization
 
 /// The real service in one thread: its runtime, its streams, its agents and its sinks, on a simulated executor, simulated
@@ -130,7 +131,7 @@ final class RealWorld {
     private func isReady(_ client: WireClient, for kind: ChoiceKind) -> Bool {
         switch kind {
         case .deliver: client.isReadyToReceive
-        case .request: client.channel.map { $0.wantsToRead && $0.wire.hasRequest } ?? false
+        case .request: client.transport?.isReadyToRead ?? false
         case .connect: !client.isConnected
         case .send: client.mayEmit
         default: client.isConnected
@@ -197,13 +198,12 @@ final class RealWorld {
         case .deliver:
             try client.receive()
         case .request:
-            return client.channel?.readNext() ?? false
+            return client.transport?.readNext() ?? false
         case .send:
             return client.send(&random)
         case .connect:
             guard let process, process.takesConnections else { return false }
-            let (channel, loop) = process.connect(as: client.principal)
-            client.connected(channel, on: loop)
+            client.connected(process.connect(as: client.principal))
         case .cut, .halfOpen:
             witness.count(kind == .cut ? .cut : .halfOpened)
             client.disconnect(tellsService: kind == .cut, keeping: random.below(3))

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// Mirrors `ExecutionContext`: what is around the synchronous section, which is the real one.
 struct SimulatedContext {

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `AgentRuntime` and `GroupCommit`: the contexts of one process, and the writer of its log.
 final class SimulatedRuntime {

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `CommittedEvents`: what a commit holds of one thread.
 struct SimulatedCommit: InboxElement {

@@ -1,6 +1,7 @@
 import AgentEvents
+import AgentEventsProtocol
 import AgentEventsClient
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `StreamEmissions`: carried out one after the other, and answered in that order, each when it is committed.
 struct SimulatedEmissions {
@@ -87,9 +88,11 @@ extension SimulatedSession {
         while let reply = emissions.takeReply(upTo: loop.committedPosition) {
             let (number, thread) = (reply.emission.number, reply.emission.thread)
             if reply.ids.isEmpty {
-                refuse(number, thread, "service.stopping", isRetryable: true)
+                refuse(number, thread, .stopping, isRetryable: true)
             } else {
-                send(.emitted(request: .integer(number), cursors: reply.ids), answering: number)
+                send(
+                    .emitted(RequestTag(number: number), service.world.threadID(thread), cursors: reply.ids),
+                    answering: number)
             }
             order.answered(service.world.threadID(thread))
         }

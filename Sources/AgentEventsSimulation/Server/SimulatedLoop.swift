@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `LoopDelivery`: what lives on one event loop, and what was handed to it.
 final class SimulatedLoop {

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `LoopThread` and `RecentCommits`: a thread with subscriptions on one event loop.
 final class SimulatedLoopThread {

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `ThreadPages`: pages that those who are behind share. A read of the log is one step here, so that nobody waits
 /// for another's; that a page was read long before it is taken comes all the same.
@@ -23,12 +23,12 @@ final class SimulatedPages {
 
     private let log: SimulatedLog
     private let pageByteCount: Int
-    private var sharing: PageSharingStateMachine<SimulatedPage, Int>
+    private var sharing: PageSharingStateMachine<ThreadID, SimulatedPage, Int>
 
     init(log: SimulatedLog, pageByteCount: Int) {
         self.log = log
         self.pageByteCount = pageByteCount
-        var limits = PageSharingStateMachine<SimulatedPage, Int>.Limits()
+        var limits = PageSharingStateMachine<ThreadID, SimulatedPage, Int>.Limits()
         limits.maximumByteCount = 16 * pageByteCount
         limits.pageByteCount = 0
         limits.alignment = 4

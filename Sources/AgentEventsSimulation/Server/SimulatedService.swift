@@ -1,5 +1,7 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 
 /// Mirrors `AgentEventsService`, `StreamDelivery` and `ConsumerAcknowledgements`: one process, from its start to its end.
@@ -53,7 +55,7 @@ final class SimulatedService {
     // MARK: Consumers
 
     func key(of consumer: ConsumerName, _ thread: Int) -> ConsumerKey {
-        ConsumerKey(thread: world.threadID(thread), user: World.user, consumer: ConsumerID(text: consumer.text))
+        ConsumerKey(thread: world.threadID(thread), user: World.user, consumer: consumer)
     }
 
     /// - Returns: whether the acknowledgement will be saved.

@@ -1,5 +1,7 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 
 /// Mirrors `StreamSession` and `StreamHandler`: the service's side of a connection.
@@ -11,7 +13,7 @@ final class SimulatedSession {
     }
 
     enum Request {
-        case stream(StreamRequest)
+        case stream(ClientMessage)
         /// - Parameter isInTime: it came while the connection took emissions.
         case emit(Int64, isInTime: Bool)
     }
@@ -28,6 +30,7 @@ final class SimulatedSession {
     let loop: SimulatedLoop
     unowned let service: SimulatedService
     private var machine = ConnectionStateMachine()
+    private var handshake = CloseHandshakeStateMachine()
     var order = RequestOrder(maximumFollowedCount: SimulatedLimits.maximumFollowedCount)
     private var heartbeat: HeartbeatStateMachine
     private var progress: ProgressStateMachine
@@ -61,7 +64,7 @@ final class SimulatedSession {
     func begin() {
         loop.add(self)
         machine.welcomed()
-        send(.welcome(heartbeatMilliseconds: Int64(service.limits.heartbeatMilliseconds)))
+        send(.welcome(Welcome(heartbeatMilliseconds: Int64(service.limits.heartbeatMilliseconds))))
         if let spread = service.spread { drain(spread.milliseconds(0, of: 1, fraction: 0.5)) }
     }
 
@@ -88,6 +91,7 @@ final class SimulatedSession {
         guard !isGone else { return }
         isGone = true
         machine.lost()
+        handshake.lost()
         end()
         connection.end(keeping: .max)
         service.world.touch(client)
@@ -108,21 +112,22 @@ final class SimulatedSession {
 
     /// Closes when everything that the client has asked for is answered.
     func goAway() {
-        if case .sendClose = machine.leave(isIdle: order.isIdle) { beginClosing(1001) }
+        if case .close = machine.leave(isIdle: order.isIdle) { beginClosing(1001) }
     }
 
     func close(_ code: Int) {
-        if case .sendClose = machine.close() { beginClosing(code) }
+        if case .close = machine.close() { beginClosing(code) }
     }
 
     private func beginClosing(_ code: Int) {
+        guard case .sendClose = handshake.close() else { return }
         write(.close(code: code))
         end()
         service.setCloseDeadline(self)
     }
 
     func closeDeadlinePassed() {
-        guard case .abort = machine.closeDeadlinePassed() else { return }
+        guard case .abort = handshake.deadlinePassed() else { return }
         connection.end(keeping: 0)
         lost()
     }
@@ -162,10 +167,9 @@ final class SimulatedSession {
         case .pongFrame:
             break
         case .closeFrame:
-            switch machine.peerClosed() {
+            switch handshake.peerClosed() {
             case .none: break
             case .echo:
-                end()
                 lost()
             case .finish: lost()
             }
@@ -184,19 +188,19 @@ final class SimulatedSession {
         }
     }
 
-    private func receive(_ request: StreamRequest) {
-        switch request {
-        case .subscribe(_, let thread, _, _):
-            receive(.subscribe, of: thread, .stream(request))
-        case .unsubscribe(let number, let thread):
+    private func receive(_ request: ClientMessage) {
+        switch request.operation {
+        case .subscribe(let subscribe):
+            receive(.subscribe, of: subscribe.thread, .stream(request))
+        case .unsubscribe(let thread):
             // The bug of a shell that does not ask the machine.
             guard service.world.bug != .answerDropped else {
-                return unsubscribe(service.world.log.number(of: thread), number)
+                return unsubscribe(service.world.log.number(of: thread), request.number)
             }
             receive(.unsubscribe, of: thread, .stream(request))
-        case .acknowledge(_, let thread, _):
+        case .acknowledge(let thread, _):
             receive(.acknowledge, of: thread, .stream(request))
-        case .pong:
+        case .ping, .pong, .emit:
             break
         }
     }
@@ -212,27 +216,36 @@ final class SimulatedSession {
     func carryOutNext() {
         while !isEnded, let start = order.next(startsSnapshots: true) { carryOut(start) }
         guard !isEnded, order.isIdle else { return }
-        if case .sendClose = machine.becameIdle() { beginClosing(1001) }
+        if case .close = machine.becameIdle() { beginClosing(1001) }
     }
 
     private func carryOut(_ start: RequestOrder.Start) {
         let thread = service.world.log.number(of: start.thread)
         switch start.request {
-        case .stream(.subscribe(let number, _, let position, let consumer)):
-            let isTaken = !start.exceedsLimit && subscribe(thread, position, consumer, number)
-            guard !isTaken else { break }
-            if start.exceedsLimit { refuse(number, thread, "limits.subscriptions", isRetryable: true) }
-            order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
-        case .stream(.unsubscribe(let number, _)):
-            unsubscribe(thread, number)
-        case .stream(.acknowledge(let number, _, let cursor)):
-            acknowledge(thread, cursor, number)
-        case .stream(.pong):
-            break
+        case .stream(let request):
+            carryOut(request, start, thread)
         case .emit(let number, let isInTime):
             if isInTime { return emit(.init(number: number, thread: thread)) }
-            refuse(number, thread, "service.stopping", isRetryable: true)
+            refuse(number, thread, .stopping, isRetryable: true)
             order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
+        }
+    }
+
+    private func carryOut(_ request: ClientMessage, _ start: RequestOrder.Start, _ thread: Int) {
+        switch request.operation {
+        case .subscribe(let subscribe):
+            let isTaken =
+                !start.exceedsLimit
+                && self.subscribe(thread, subscribe.start, subscribe.consumer, request.number)
+            guard !isTaken else { break }
+            if start.exceedsLimit { refuse(request.number, thread, .tooManySubscriptions, isRetryable: true) }
+            order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
+        case .unsubscribe:
+            unsubscribe(thread, request.number)
+        case .acknowledge(_, let cursor):
+            acknowledge(thread, cursor, request.number)
+        case .ping, .pong, .emit:
+            break
         }
     }
 
@@ -241,11 +254,11 @@ final class SimulatedSession {
     /// - Returns: whether its place is looked up; it is refused else.
     private func subscribe(_ thread: Int, _ start: StartPosition?, _ consumer: ConsumerName?, _ number: Int64) -> Bool {
         guard machine.takesSubscriptions else {
-            refuse(number, thread, "service.stopping", isRetryable: true)
+            refuse(number, thread, .stopping, isRetryable: true)
             return false
         }
         guard !subscriptions.contains(where: { $0.thread == thread }) else {
-            refuse(number, thread, "subscription.exists")
+            refuse(number, thread, .subscriptionExists)
             return false
         }
         let loopThread = loop.thread(thread, publishedPosition: service.publishedPosition)
@@ -262,17 +275,17 @@ final class SimulatedSession {
 
     private func unsubscribe(_ thread: Int, _ number: Int64) {
         guard let index = subscriptions.firstIndex(where: { $0.thread == thread }) else {
-            return refuse(number, thread, "subscription.unknown")
+            return refuse(number, thread, .subscriptionUnknown)
         }
         let subscription = subscriptions.remove(at: index)
         readQueue.removeAll { $0 === subscription }
         forget(subscription)
-        send(.unsubscribed(thread: service.world.threadID(thread)), answering: number)
+        send(.unsubscribed(RequestTag(number: number), service.world.threadID(thread)), answering: number)
     }
 
     private func acknowledge(_ thread: Int, _ cursor: Cursor, _ number: Int64) {
         guard let subscription = subscriptions.first(where: { $0.thread == thread }) else {
-            return refuse(number, thread, "subscription.unknown")
+            return refuse(number, thread, .subscriptionUnknown)
         }
         let action = subscription.acknowledge(cursor) {
             subscription.consumer.map { service.acknowledge($0, cursor) } ?? true
@@ -284,16 +297,17 @@ final class SimulatedSession {
             service.world.didAcknowledge(cursor, thread, of: client, sent: subscription.lastID)
         case nil:
             count(.acknowledgementRefused)
-            refuse(number, thread, "ack.not_stored", isRetryable: true)
+            refuse(number, thread, .acknowledgementNotStored, isRetryable: true)
         case .rejectNotSent:
-            refuse(number, thread, "ack.not_sent")
+            refuse(number, thread, .acknowledgementNotSent)
         }
     }
 
-    func refuse(_ number: Int64, _ thread: Int, _ code: String, isRetryable: Bool = false) {
-        let refusal = Refusal(
-            code: code, message: code, isRetryable: isRetryable, thread: service.world.threadID(thread))
-        send(.refused(request: .integer(number), refusal), answering: number)
+    func refuse(_ number: Int64, _ thread: Int, _ code: ProtocolError.Code, isRetryable: Bool = false) {
+        var refusal = ProtocolError(
+            code, code.rawValue, isRetryable: isRetryable, thread: service.world.threadID(thread))
+        refusal.tag = RequestTag(number: number)
+        send(.error(refusal), answering: number)
     }
 
     // MARK: Workers
@@ -328,17 +342,17 @@ final class SimulatedSession {
             return
         }
         subscription.isAttached = subscription.consumer != nil
-        send(.subscribed(thread: thread, after: found.cursor), answering: number)
+        send(.subscribed(RequestTag(number: number), thread, after: found.cursor, head: found.head), answering: number)
         if let reset = found.reset {
             switch reset {
             case .diverged: count(.resetDiverged)
             case .trimmed: count(.resetTrimmed)
-            case .unknown:
+            case .unknown, .unrecognized:
                 // Every cursor in this world is one that was given.
                 service.world.fail(
                     InvariantViolation(.denseOrder, "a cursor of \(thread) is beyond what was ever given"))
             }
-            send(.reset(thread: thread, .init(rawValue: reset.rawValue), oldest: found.oldest))
+            send(.reset(thread, reset, oldest: found.oldest))
         }
         count(found.cursor == nil ? .subscribed : .resumed)
         service.world.tell("  \(client) begins \(thread) behind \(found.after)")
@@ -402,12 +416,12 @@ final class SimulatedSession {
 
     func subscription(_ subscription: SimulatedSubscription, isTrimmedUpTo trim: SimulatedPages.Trim) {
         count(.trimmedInMidReplay)
-        send(.reset(thread: service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
+        send(.reset(service.world.threadID(subscription.thread), .trimmed, oldest: trim.oldest))
     }
 
     func subscription(_ subscription: SimulatedSubscription, isLiveAt cursor: EventID?) {
         count(.wentLive)
-        send(.live(thread: service.world.threadID(subscription.thread), cursor: cursor))
+        send(.live(service.world.threadID(subscription.thread), cursor: cursor))
     }
 
     // MARK: Output
@@ -417,7 +431,7 @@ final class SimulatedSession {
     }
 
     /// - Parameter number: the request that the message is the answer to.
-    func send(_ message: StreamMessage, answering number: Int64? = nil) {
+    func send(_ message: ServerMessage, answering number: Int64? = nil) {
         guard machine.mayWrite else { return }
         service.world.tell("  sent to \(client): \(message)")
         heartbeat.wrote()
@@ -453,4 +467,9 @@ final class SimulatedSession {
         readNext()
         service.world.touch(client)
     }
+}
+
+extension ClientMessage {
+    /// The number of a request; 0 for what has none.
+    var number: Int64 { tag?.number ?? 0 }
 }

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
 
 /// Mirrors `StreamSubscription`, for readers who may read every thread.
 final class SimulatedSubscription {

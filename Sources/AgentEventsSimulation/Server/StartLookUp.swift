@@ -1,5 +1,6 @@
 import AgentEvents
-import AgentEventsServer
+import AgentEventsHub
+import AgentEventsProtocol
 
 /// Mirrors `SubscriptionLookUp`, without snapshots and foreign threads: where a subscription begins. Runs on a worker.
 struct StartLookUp {
@@ -11,7 +12,7 @@ struct StartLookUp {
         /// The thread's last event when this was looked up.
         var end: UInt64
         var acknowledged: EventID?
-        var reset: AgentEventsServer.ResetReason?
+        var reset: ResetReason?
         var oldest: EventID?
         var head: EventID?
     }

@@ -1,5 +1,7 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 
 /// A service, its log, its producers and its clients, in one thread and with a clock of its own. Nothing happens in it but

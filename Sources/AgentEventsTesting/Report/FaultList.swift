@@ -1,5 +1,4 @@
 import AgentEvents
-import AgentEventsChecks
 
 /// A list of faults for people, cut where nobody reads on.
 enum FaultList {

@@ -1,5 +1,5 @@
 public import AgentEvents
-public import AgentEventsChecks
+import AgentEventsChecks
 
 /// Checks events by the rules by which they are made: dense numbers (I2) and well-formed runs (I3).
 ///

@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import ArgumentParser
 import Foundation
 
@@ -51,7 +51,7 @@ struct BenchCommand: AsyncParsableCommand {
             case .emit:
                 print(try await EmitBenchmark(seconds: seconds).run())
             case .commit:
-                for durability in [SQLiteEventLog.Durability.process, .disk] {
+                for durability in [FileEventLog.Durability.process, .disk] {
                     try await inTemporaryFolder { folder in
                         print(
                             try await CommitBenchmark(seconds: seconds, durability: durability, folder: folder).run())

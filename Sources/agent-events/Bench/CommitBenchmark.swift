@@ -1,21 +1,21 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import Foundation
 
-/// How many events a second are committed to SQLite, with 64 appends in flight over 5000 threads: the whole way from a
+/// How many events a second are committed to files, with 64 appends in flight over 5000 threads: the whole way from a
 /// context to the commit.
 struct CommitBenchmark {
     static let inFlight: UInt64 = 64
     static let threadCount = 5000
 
     let seconds: Double
-    let durability: SQLiteEventLog.Durability
+    let durability: FileEventLog.Durability
     let folder: URL
 
     func run() async throws -> String {
-        var configuration = SQLiteEventLog.Configuration()
+        var configuration = FileEventLog.Configuration()
         configuration.durability = durability
-        let log = SQLiteEventLog(
+        let log = FileEventLog(
             path: folder.appendingPathComponent("events.sqlite").path, configuration: configuration)
         let line = try await withAgentRuntime(log: log) { runtime in
             let threads = try await BenchThreads(count: Self.threadCount, runtime: runtime)

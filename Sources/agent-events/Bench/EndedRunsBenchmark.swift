@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import Foundation
 
 /// What a run of a program elsewhere costs in a thread that had many, and how much memory such a thread takes.
@@ -25,7 +25,7 @@ struct EndedRunsBenchmark {
     }
 
     private func figures(_ count: Int) async throws -> Figures {
-        let log = SQLiteEventLog(path: folder.appendingPathComponent("\(count).sqlite").path, configuration: .init())
+        let log = FileEventLog(path: folder.appendingPathComponent("\(count).sqlite").path, configuration: .init())
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_bench", thread: "t_bench")
             try await emit(0..<count, into: context, runtime)

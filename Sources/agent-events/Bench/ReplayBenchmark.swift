@@ -1,5 +1,5 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
 import Foundation
 
 /// How long it takes to read 1000 events of one thread out of millions of others, interleaved with it.
@@ -11,7 +11,7 @@ struct ReplayBenchmark {
     let folder: URL
 
     func run() async throws -> String {
-        let log = SQLiteEventLog(path: folder.appendingPathComponent("events.sqlite").path, configuration: .init())
+        let log = FileEventLog(path: folder.appendingPathComponent("events.sqlite").path, configuration: .init())
         let line = try await withAgentRuntime(log: log) { runtime in
             let threadCount = min(5000, stored / (2 * Self.replayed))
             let threads = try await BenchThreads(count: threadCount, runtime: runtime)
@@ -37,7 +37,7 @@ struct ReplayBenchmark {
         return line
     }
 
-    private func replay(_ thread: ThreadID, after: UInt64, _ log: SQLiteEventLog) async throws -> Double {
+    private func replay(_ thread: ThreadID, after: UInt64, _ log: FileEventLog) async throws -> Double {
         let clock = ContinuousClock()
         let start = clock.now
         let page = try await log.read(

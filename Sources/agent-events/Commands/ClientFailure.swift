@@ -1,4 +1,5 @@
 internal import AgentEventsClient
+internal import AgentEventsProtocol
 internal import ArgumentParser
 
 /// Turns the errors of a command that talks to a service into what the program says and returns.

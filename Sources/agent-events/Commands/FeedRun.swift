@@ -1,5 +1,6 @@
 internal import AgentEvents
 internal import AgentEventsClient
+internal import AgentEventsProtocol
 internal import ArgumentParser
 internal import Foundation
 internal import UnixSignals
@@ -94,7 +95,7 @@ struct FeedRun {
         lines.count == 1 ? "line \(lines.lowerBound)" : "lines \(lines.lowerBound) to \(lines.upperBound)"
     }
 
-    private static func text(_ refusal: Refusal) -> String {
+    private static func text(_ refusal: ProtocolError) -> String {
         var text = "\(refusal.code): \(refusal.message)"
         // The service's message may say it all already.
         if let state = refusal.state, !text.contains(state) { text += " (state: \(state))" }

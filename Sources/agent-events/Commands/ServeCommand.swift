@@ -1,5 +1,6 @@
 internal import AgentEvents
-internal import AgentEventsSQLite
+internal import AgentEventsFileLog
+internal import AgentEventsHub
 internal import AgentEventsServer
 internal import ArgumentParser
 internal import Foundation
@@ -44,7 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
             "What a committed event survives: the end of the process (default), or a loss of power too.",
             valueName: "process|disk"),
         transform: { text throws in try Choice.read(text) })
-    var durability: SQLiteEventLog.Durability?
+    var durability: FileEventLog.Durability?
 
     @Option(
         help: ArgumentHelp(
@@ -166,8 +167,8 @@ struct ServeCommand: AsyncParsableCommand {
             let log = InMemoryEventLog()
             try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger) { log.close() }
         } else {
-            let configuration = SQLiteEventLog.Configuration(durability: durability ?? .process)
-            let log = SQLiteEventLog(path: try databasePath(), configuration: configuration)
+            let configuration = FileEventLog.Configuration(durability: durability ?? .process)
+            let log = FileEventLog(path: try databasePath(), configuration: configuration)
             try await serve(log, try sinks.sinks(settingAsideIn: data ?? Self.defaultFolder), agents, logger) {
                 try await log.close()
             }

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsFiles
 internal import AgentEventsServer
 internal import ArgumentParser
 internal import Foundation

@@ -14,5 +14,5 @@ struct StreamOptions: ParsableArguments {
     @Option(help: "Sent as Authorization: Bearer. Not needed with serve --auth none.")
     var token: String?
 
-    var client: AgentEventsClient { AgentEventsClient(url: url, token: token) }
+    var client: StreamClient { StreamClient(url: url, token: token) }
 }

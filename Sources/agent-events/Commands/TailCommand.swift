@@ -1,5 +1,6 @@
 internal import AgentEvents
 internal import AgentEventsClient
+internal import AgentEventsProtocol
 internal import ArgumentParser
 
 struct TailCommand: AsyncParsableCommand {

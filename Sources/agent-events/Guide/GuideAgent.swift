@@ -1,5 +1,5 @@
 package import AgentEvents
-package import AgentEventsServer
+package import AgentEventsHub
 
 /// Answers questions about a folder of text files: searches it, reads the best two matches side by side, and quotes them.
 ///

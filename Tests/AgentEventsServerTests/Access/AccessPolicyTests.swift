@@ -1,3 +1,4 @@
+import AgentEventsHub
 import AgentEventsServer
 import Testing
 

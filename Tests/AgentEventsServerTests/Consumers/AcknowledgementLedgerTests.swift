@@ -1,6 +1,7 @@
 import AgentEvents
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct AcknowledgementLedgerTests {

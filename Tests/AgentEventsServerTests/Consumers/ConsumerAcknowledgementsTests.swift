@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Logging
 import Testing
 
-@testable import AgentEventsServer
+@testable import AgentEventsHub
 
 @Suite(.timeLimit(.minutes(10))) struct ConsumerAcknowledgementsTests {
     private let clock = ManualClock()

@@ -1,4 +1,6 @@
 import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 import Testing
 
@@ -6,7 +8,7 @@ import Testing
     /// A slash may be in either id.
     @Test func eachUserAndConsumerHasAPlaceOfItsOwn() {
         let keys = [("a/b", "c"), ("a", "b/c"), ("a", "b"), ("a/b", "a/b"), ("a/b/a", "b")].map {
-            ConsumerKey(thread: "t", user: UserID(stringLiteral: $0), consumer: ConsumerID(stringLiteral: $1))
+            ConsumerKey(thread: "t", user: UserID(stringLiteral: $0), consumer: ConsumerName(stringLiteral: $1))
         }
         #expect(Set(keys.map(\.name)).count == keys.count)
     }
@@ -18,7 +20,7 @@ import Testing
 
     @Test func theLongestNamesCanBeStored() throws {
         let longest = String(repeating: "x", count: IdentifierText.maximumByteCount)
-        let key = ConsumerKey(thread: "t", user: try UserID(longest), consumer: try ConsumerID(longest))
+        let key = ConsumerKey(thread: "t", user: try UserID(longest), consumer: try ConsumerName(longest))
         try StoredValue(.consumer, thread: "t", name: key.name, bytes: []).checkLimits()
     }
 }

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// What waits for an event loop, and what goes by the log because too much waits.

@@ -1,5 +1,7 @@
 import AgentEvents
 import AgentEventsClient
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 import AgentEventsTesting
 import Testing
@@ -18,11 +20,11 @@ import Testing
     }
 
     /// A client that connects again at once.
-    private static func client(_ proxy: FaultProxy) -> AgentEventsClient {
+    private static func client(_ proxy: FaultProxy) -> StreamClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
         configuration.silenceSlackSeconds = 0.2
-        return AgentEventsClient(url: StreamURL(host: "127.0.0.1", port: proxy.port), configuration: configuration)
+        return StreamClient(url: StreamURL(host: "127.0.0.1", port: proxy.port), configuration: configuration)
     }
 
     /// The bytes of so many events, as the client gives them.

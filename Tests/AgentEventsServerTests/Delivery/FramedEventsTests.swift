@@ -2,6 +2,7 @@ import AgentEvents
 import NIOCore
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct FramedEventsTests {
@@ -12,11 +13,11 @@ struct FramedEventsTests {
                 thread: "t", id: EventID(generation: 1, sequence: sequence),
                 bytes: Array(repeating: UInt8(sequence), count: Int(sequence) * 30))
         }
-        return FramedEvents(events, thread: "t", allocator: ByteBufferAllocator())
+        return FramedEvents(events, thread: "t", framing: .webSocket)
     }
 
     private static func committed(_ range: ClosedRange<UInt64>) -> CommittedEvents {
-        CommittedEvents(commit(range), owner: "u")
+        CommittedEvents(commit(range), framing: 0, owner: "u")
     }
 
     private static func ranges(_ commits: [CommittedEvents]) -> [String] {
@@ -44,7 +45,7 @@ struct FramedEventsTests {
         #expect(CommittedEvents.joined([], maximumByteCount: 1).isEmpty)
     }
 
-    @Test func newsAreJoinedWithNothing() {
+    @Test func noticesAreJoinedWithNothing() {
         let commits = [Self.committed(1...1), Self.committed(2...2), Self.committed(3...3).withoutEvents]
         #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 10_000)) == ["1...2", "...3"])
     }

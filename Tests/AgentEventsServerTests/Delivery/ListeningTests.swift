@@ -2,6 +2,7 @@ import AgentEvents
 import NIOWebSocket
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A loop that stops listening to a thread and begins again misses what is committed in between, and must not go on from

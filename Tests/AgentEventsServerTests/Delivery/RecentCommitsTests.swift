@@ -2,17 +2,18 @@ import AgentEvents
 import NIOCore
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct RecentCommitsTests {
     /// A commit of the events from one sequence number to another, each of so many bytes.
     private static func commit(_ range: ClosedRange<UInt64>, byteCount: Int = 10) throws -> CommittedEvents {
         var framer = FramedEvents.Framer(
-            frameCount: range.count, payloadByteCount: byteCount * range.count, allocator: ByteBufferAllocator())
+            .webSocket, frameCount: range.count, payloadByteCount: byteCount * range.count)
         for sequence in range {
             framer.append(EventID(generation: 1, sequence: sequence), Array(repeating: 0x61, count: byteCount))
         }
-        return CommittedEvents(FramedEvents(framer, thread: "t"), owner: "u")
+        return CommittedEvents(FramedEvents(framer, thread: "t"), framing: 0, owner: "u")
     }
 
     @Test func whoIsBehindGetsWhatFollows() throws {

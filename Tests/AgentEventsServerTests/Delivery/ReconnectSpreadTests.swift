@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct ReconnectSpreadTests {

@@ -1,6 +1,7 @@
 import AgentEventsTesting
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// Where a subscription stands, over its full table, and against a small world in which everything that can overtake

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct SweepClockTests {

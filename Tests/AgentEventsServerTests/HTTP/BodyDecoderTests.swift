@@ -1,3 +1,5 @@
+import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsServer
 import HTTPTypes
 import Testing

@@ -3,6 +3,7 @@ import NIOEmbedded
 import NIOHTTP1
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// Who gets which answer when what comes is no HTTP, and requests came ahead of the answers to those before.

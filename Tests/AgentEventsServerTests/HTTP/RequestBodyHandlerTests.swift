@@ -3,6 +3,7 @@ import NIOEmbedded
 import NIOHTTP1
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// The word to clients that wait, and the time that is given to those that still send what is not wanted.

@@ -2,10 +2,11 @@ import AgentEvents
 import AgentEventsTesting
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct PageSharingStateMachineTests {
-    private typealias Machine = PageSharingStateMachine<String, String>
+    private typealias Machine = PageSharingStateMachine<ThreadID, String, String>
 
     /// What a reader is told, in words.
     private static func join(
@@ -123,9 +124,9 @@ struct PageSharingStateMachineTests {
     @Test(arguments: 0..<200 as Range<UInt64>)
     func nobodyIsForgottenInAnyOrder(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        var limits = PageSharingStateMachine<ClosedRange<UInt64>, Int>.Limits()
+        var limits = PageSharingStateMachine<ThreadID, ClosedRange<UInt64>, Int>.Limits()
         limits.maximumByteCount = 60_000
-        var machine = PageSharingStateMachine<ClosedRange<UInt64>, Int>(limits: limits)
+        var machine = PageSharingStateMachine<ThreadID, ClosedRange<UInt64>, Int>(limits: limits)
         var flights: [(thread: ThreadID, start: UInt64)] = []
         var waiting: Set<Int> = []
         var now: Int64 = 0

@@ -1,6 +1,7 @@
 import AgentEventsTesting
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct ReplayTurnsStateMachineTests {

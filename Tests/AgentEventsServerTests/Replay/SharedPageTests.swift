@@ -3,6 +3,7 @@ import AgentEventsTesting
 import NIOCore
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// Wherever in a page a reader begins, it gets what it would from a page of its own.
@@ -31,7 +32,7 @@ struct SharedPageTests {
         var generator = SeededGenerator(seed: seed)
         let first = UInt64.random(in: 1...100, using: &generator)
         let events = try Self.events(from: first, &generator)
-        let page = SharedPage(events, thread: "t")
+        let page = SharedPage(events, thread: "t", framing: .webSocket)
         #expect(page.firstID == events.first?.id && page.lastID == events.last?.id)
         for sequence in (first - 1)..<(first + UInt64(events.count)) {
             let rest = events.filter { $0.id.sequence > sequence }
@@ -56,7 +57,7 @@ struct SharedPageTests {
             StoredEvent(
                 thread: "t", id: EventID(generation: 1, sequence: sequence), bytes: [UInt8](repeating: 32, count: 500))
         }
-        let page = SharedPage(events, thread: "t")
+        let page = SharedPage(events, thread: "t", framing: .webSocket)
         let small = try #require(page.frames(after: 95, merges: false).first)
         #expect(small.storageCapacity < 4 * small.readableBytes)
         let large = try #require(page.frames(after: 5, merges: false).first)

@@ -2,6 +2,7 @@ import AgentEvents
 import CoreMetrics
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct ThreadPagesTests {
@@ -35,7 +36,7 @@ struct ThreadPagesTests {
         var sequences: [UInt64] = []
         var cursor = cursor
         while cursor < eventCount {
-            let found = try await pages.read("t_7", after: cursor)
+            let found = try await pages.read("t_7", after: cursor, framing: .webSocket)
             let page = try #require(found.page)
             #expect(found.trim == nil)
             sequences += (cursor + 1)...page.lastID.sequence
@@ -77,9 +78,9 @@ struct ThreadPagesTests {
 
     @Test func whoHasEverythingIsToldSo() async throws {
         try await Self.withPages { log, pages in
-            let found = try await pages.read("t_7", after: Self.eventCount)
+            let found = try await pages.read("t_7", after: Self.eventCount, framing: .webSocket)
             #expect(found.page == nil && found.reachesEnd && found.trim == nil)
-            let other = try await pages.read("t_8", after: 0)
+            let other = try await pages.read("t_8", after: 0, framing: .webSocket)
             #expect(other.page == nil && other.reachesEnd && other.trim == nil)
             #expect(log.takeCallCounts().pages == 2)
         }
@@ -91,7 +92,9 @@ struct ThreadPagesTests {
             await withDiscardingTaskGroup { group in
                 for _ in 0..<100 {
                     group.addTask {
-                        await #expect(throws: EventLogError.self) { try await pages.read("t_7", after: 0) }
+                        await #expect(throws: EventLogError.self) {
+                            try await pages.read("t_7", after: 0, framing: .webSocket)
+                        }
                         await #expect(throws: EventLogError.self) { try await pages.record(of: "t_7") }
                     }
                 }

@@ -1,5 +1,6 @@
 import AgentEvents
-import AgentEventsSQLite
+import AgentEventsFileLog
+import AgentEventsHub
 import AgentEventsServer
 import AgentEventsTesting
 import Foundation
@@ -38,18 +39,18 @@ struct TrimmedSubscriptionTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "agent-events-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        var files = SQLiteEventLog.Configuration()
+        var files = FileEventLog.Configuration()
         files.generations = .counting
         let log: any EventLog =
             kind == .memory
             ? InMemoryEventLog(generations: .counting)
-            : SQLiteEventLog(path: folder.appending(path: "log").path, configuration: files)
+            : FileEventLog(path: folder.appending(path: "log").path, configuration: files)
         try await withRunningService(log: log, runtime: configuration) {
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: {
             try await body($0, hours)
         }
-        try await (log as? SQLiteEventLog)?.close()
+        try await (log as? FileEventLog)?.close()
     }
 
     private static func emit(_ count: Int, of byteCount: Int = 10, _ service: RunningService) async throws {

@@ -5,6 +5,7 @@ import MetricsTestKit
 import Synchronization
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 @Suite(.timeLimit(.minutes(10))) struct SinkWatchTests {

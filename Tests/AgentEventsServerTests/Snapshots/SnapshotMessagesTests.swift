@@ -1,6 +1,8 @@
 import AgentEvents
+import AgentEventsProtocol
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// No message with a state is over a limit, whatever the state has. Mostly with a small limit: what does not suspend for
@@ -68,7 +70,7 @@ import Testing
         let states = [ThreadState(), Self.state([.agentStarted(AgentStarted()), try Self.call(1, ["q": "x"])])]
         for state in states {
             #expect(SnapshotMessages.messages(state, of: Self.thread) == [Self.whole(state)])
-            let messages = SnapshotMessages(state, of: Self.thread)
+            let messages = SnapshotMessages(state, of: Self.thread, framing: .webSocket)
             #expect(messages.cursor == state.cursor && messages.frames.count == 1)
         }
     }

@@ -2,6 +2,7 @@ import AgentEvents
 import Logging
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 struct ThreadSnapshotsTests {

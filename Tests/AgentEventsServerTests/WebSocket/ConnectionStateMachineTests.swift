@@ -1,15 +1,16 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// The life of a connection, over its full table of states and inputs.
 struct ConnectionStateMachineTests {
     typealias Machine = ConnectionStateMachine
 
-    enum State: String, CaseIterable { case opening, open, draining, leaving, closing, closed }
+    enum State: String, CaseIterable { case opening, open, draining, leaving, closed }
 
     enum Input: String, CaseIterable {
-        case welcomed, drain, leaveIdle, leaveBusy, becameIdle, close, peerClosed, deadline, lost
+        case welcomed, drain, leaveIdle, leaveBusy, becameIdle, close, lost
     }
 
     private static func machine(in state: State) -> Machine {
@@ -19,7 +20,6 @@ struct ConnectionStateMachineTests {
         case .opening, .open: break
         case .draining: _ = machine.drain()
         case .leaving: _ = machine.leave(isIdle: false)
-        case .closing: _ = machine.close()
         case .closed: machine.lost()
         }
         return machine
@@ -36,8 +36,6 @@ struct ConnectionStateMachineTests {
         case .leaveBusy: return "\(machine.leave(isIdle: false))"
         case .becameIdle: return "\(machine.becameIdle())"
         case .close: return "\(machine.close())"
-        case .peerClosed: return "\(machine.peerClosed())"
-        case .deadline: return "\(machine.closeDeadlinePassed())"
         case .lost:
             machine.lost()
             return "none"
@@ -49,41 +47,32 @@ struct ConnectionStateMachineTests {
         (
             .opening,
             [
-                ("none", .open), ("announce", .draining), ("sendClose", .closing), ("none", .leaving),
-                ("none", .opening), ("sendClose", .closing), ("echo", .closing), ("none", .opening), ("none", .closed),
+                ("none", .open), ("announce", .draining), ("close", .closed), ("none", .leaving), ("none", .opening),
+                ("close", .closed), ("none", .closed),
             ]
         ),
         (
             .open,
             [
-                ("none", .open), ("announce", .draining), ("sendClose", .closing), ("none", .leaving), ("none", .open),
-                ("sendClose", .closing), ("echo", .closing), ("none", .open), ("none", .closed),
+                ("none", .open), ("announce", .draining), ("close", .closed), ("none", .leaving), ("none", .open),
+                ("close", .closed), ("none", .closed),
             ]
         ),
         (
             .draining,
             [
-                ("none", .draining), ("none", .draining), ("sendClose", .closing), ("none", .leaving),
-                ("none", .draining), ("sendClose", .closing), ("echo", .closing), ("none", .draining),
-                ("none", .closed),
+                ("none", .draining), ("none", .draining), ("close", .closed), ("none", .leaving), ("none", .draining),
+                ("close", .closed), ("none", .closed),
             ]
         ),
         (
             .leaving,
             [
-                ("none", .leaving), ("none", .leaving), ("sendClose", .closing), ("none", .leaving),
-                ("sendClose", .closing), ("sendClose", .closing), ("echo", .closing), ("none", .leaving),
-                ("none", .closed),
+                ("none", .leaving), ("none", .leaving), ("close", .closed), ("none", .leaving), ("close", .closed),
+                ("close", .closed), ("none", .closed),
             ]
         ),
-        (
-            .closing,
-            [
-                ("none", .closing), ("none", .closing), ("none", .closing), ("none", .closing), ("none", .closing),
-                ("none", .closing), ("finish", .closing), ("abort", .closed), ("none", .closed),
-            ]
-        ),
-        (.closed, Array(repeating: ("none", .closed), count: 9)),
+        (.closed, Array(repeating: ("none", .closed), count: 7)),
     ]
 
     @Test func everyInputInEveryState() {
@@ -101,7 +90,7 @@ struct ConnectionStateMachineTests {
 
     @Test(arguments: [
         (State.opening, true, true), (.open, true, true), (.draining, true, false), (.leaving, true, false),
-        (.closing, false, false), (.closed, false, false),
+        (.closed, false, false),
     ])
     func whatMayBeWrittenAndTaken(state: State, mayWrite: Bool, takesSubscriptions: Bool) {
         let machine = Self.machine(in: state)

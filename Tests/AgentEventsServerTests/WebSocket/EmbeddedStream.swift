@@ -5,52 +5,41 @@ import NIOCore
 import NIOEmbedded
 import NIOWebSocket
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A connection after its upgrade on an event loop whose time the test turns.
 final class EmbeddedStream {
     private let channel: EmbeddedChannel
     private let loop: EmbeddedEventLoop
-    private let delivery: StreamDelivery
-    private let emitters = WorkerPool(workerCount: 1)
+    private let hub: AgentEventsHub
     private let factory = TestMetrics()
     private let readCounter = ReadCounter()
-    private let services: StreamServices
     /// Further connections on the loop.
     private var others: [EmbeddedChannel] = []
 
     init(limits: StreamLimits) throws {
         loop = EmbeddedEventLoop()
         channel = EmbeddedChannel(loop: loop)
-        let log = InMemoryEventLog()
-        let runtime = AgentRuntime(log: log)
-        let logger = Logger(label: "test")
-        let metrics = StreamMetrics(factory: factory)
-        let pages = ThreadPages(
-            log: log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: runtime.environment)
-        delivery = StreamDelivery(
-            eventLoops: [loop], pages: pages, limits: limits, metrics: metrics, environment: runtime.environment)
-        services = StreamServices(
-            runtime: runtime, delivery: delivery, pages: pages, readers: WorkerPool(workerCount: 1),
-            snapshotReaders: WorkerPool(workerCount: 1), emitters: emitters, consumers: nil,
-            snapshots: ThreadSnapshots(log: log, store: nil, logger: logger), metrics: metrics, limits: limits,
-            logger: logger, environment: runtime.environment,
-            outsideEmitters: OutsideEmitters(in: runtime.environment))
-        guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
+        hub = AgentEventsHub(
+            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authenticator: NoAuthentication(),
+            configuration: HubConfiguration(), limits: limits, metrics: factory, logger: Logger(label: "test"),
+            onStuckAgents: { _ in })
         try channel.pipeline.syncOperations.addHandler(readCounter)
-        try channel.pipeline.syncOperations.addHandler(
-            StreamHandler(
-                principal: Principal(user: "u_1", scopes: [.read, .emit]), services: services, loop: handle))
+        try channel.pipeline.syncOperations.addHandler(handler())
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
+
+    private func handler() -> StreamHandler {
+        StreamHandler(hub: hub, principal: Principal(user: "u_1", scopes: [.read, .emit]))
+    }
+
+    private var delivery: StreamDelivery { hub.services.delivery }
 
     /// Lets another connection follow a thread.
     func listen(to thread: ThreadID) throws {
         let other = EmbeddedChannel(loop: loop)
-        guard let handle = delivery.handle(of: loop) else { preconditionFailure("the delivery has this loop") }
-        try other.pipeline.syncOperations.addHandler(
-            StreamHandler(
-                principal: Principal(user: "u_1", scopes: [.read, .emit]), services: services, loop: handle))
+        try other.pipeline.syncOperations.addHandler(handler())
         try other.writeInbound(
             WebSocketFrame(
                 fin: true, opcode: .text, maskKey: [0, 0, 0, 0],
@@ -120,10 +109,13 @@ final class EmbeddedStream {
     func run() { loop.run() }
 
     /// The last event that the loop has seen of a thread; 0 for none.
-    func head(of thread: ThreadID) -> UInt64 { delivery.handle(of: loop)?.onLoop.thread(thread).thread.head ?? 0 }
+    func head(of thread: ThreadID) -> UInt64 {
+        let feed = ThreadFeed(thread: thread, framing: delivery.number(of: .webSocket))
+        return delivery.loop(of: loop).state.knownThread(feed)?.head ?? 0
+    }
 
     func drain() {
-        delivery.drain(ReconnectSpread(maximumMilliseconds: 1000, loopCount: 1))
+        delivery.drain(maximumMilliseconds: 1000)
         loop.run()
     }
 
@@ -133,7 +125,7 @@ final class EmbeddedStream {
     }
 
     /// Nothing further is carried out.
-    func finishEmitters() { emitters.finish() }
+    func finishEmitters() { hub.services.emitters.finish() }
 
     func finish() {
         for channel in others + [channel] { _ = try? channel.finish(acceptAlreadyClosed: true) }

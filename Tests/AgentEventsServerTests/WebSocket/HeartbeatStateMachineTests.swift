@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// Heartbeats at an interval of 10 and a sweep every 2, by a clock that the tests turn.

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A deadline of 10 and a sweep every 2.

@@ -1,6 +1,7 @@
 import NIOWebSocket
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A connection's heartbeats and ends, by a clock that the tests turn.

@@ -5,6 +5,7 @@ import NIOHTTP1
 import Synchronization
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// What happens to a connection while its authenticator takes its time.

@@ -1,5 +1,7 @@
+import AgentEventsProtocol
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// RFC 6455 from the frame upwards, frame by frame.

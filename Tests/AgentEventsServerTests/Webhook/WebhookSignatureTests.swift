@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsServer
 import Testing
 

@@ -1,9 +1,11 @@
 import AgentEvents
+import AgentEventsFiles
 import AgentEventsTesting
 import Foundation
 import Synchronization
 import Testing
 
+@testable import AgentEventsHub
 @testable import AgentEventsServer
 
 /// A webhook against a real server: what is sent, and what its answers lead to.

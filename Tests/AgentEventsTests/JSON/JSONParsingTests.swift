@@ -2,6 +2,19 @@ import AgentEvents
 import Testing
 
 struct JSONParsingTests {
+    /// Offsets count from the begin of the part.
+    @Test func aPartOfATextIsParsedWhereItIs() throws {
+        let text = "[1] {\"a\":[2,null]} x"
+        let bytes = Array(text.utf8)
+        let part = bytes[4..<bytes.count - 2]
+        let value: JSONValue = ["a": [2, nil]]
+        #expect(try JSONValue(parsing: part) == value)
+        #expect(try JSONValue(parsing: text.utf8.dropFirst(4).dropLast(2)) == value)
+        #expect(try JSONValue(parsing: part.lazy.map { $0 }) == value)
+        let error = #expect(throws: WireError.self) { try JSONValue(parsing: bytes[4...]) }
+        #expect(error?.offset == bytes.count - 5)
+    }
+
     struct Malformed: CustomTestStringConvertible, Sendable {
         var text: String
         var code: WireError.Code

@@ -64,7 +64,7 @@ extension ThreadStateMachine {
         if case .lookUp(let run) = action { action = check(draft, host: host, at: time, lookedUp: [run: false]) }
         if case .accept(let acceptance) = action {
             var journal = journal
-            apply(acceptance, &journal)
+            apply(acceptance, of: draft, &journal)
         }
         return action
     }

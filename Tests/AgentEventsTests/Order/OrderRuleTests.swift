@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test func usedRunOfAnEarlierTimeIsNotStartedAgain() {
-        let machine = ThreadStateMachine(policy: .standard)
+        var machine = ThreadStateMachine(policy: .standard)
         let time = Timestamp(milliseconds: 0)
         let lookedUp: [RunID: Bool] = ["r_1": true, "r_2": false]
         func rule(_ run: RunID, _ payload: EventPayload) -> OrderRule? {
@@ -191,7 +191,8 @@ import Testing
         #expect(rule("r_2", .start()) == nil)
         // Of the others only the log can tell.
         for payload in [EventPayload.start(), .think, .complete, .userMessage] {
-            #expect(machine.check(EventDraft(run: "r_3", payload), at: time, lookedUp: lookedUp) == .lookUp("r_3"))
+            let action = machine.check(EventDraft(run: "r_3", payload), at: time, lookedUp: lookedUp)
+            #expect(action == .lookUp("r_3"))
         }
     }
 

@@ -92,7 +92,7 @@ import Testing
             #expect(action.rule == rule)
             #expect(changed == machine)
             if let acceptance = action.acceptance {
-                #expect(acceptance.closing.isEmpty && acceptance.agent == nil && acceptance.run == nil)
+                #expect(acceptance.closing.isEmpty && acceptance.agent == nil)
             }
             if let violation = action.violation {
                 #expect(violation.run == nil)

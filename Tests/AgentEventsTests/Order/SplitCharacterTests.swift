@@ -19,7 +19,7 @@ import Testing
             let text = #"{"type":"message_delta","run_id":"r_1","data":{"message_id":"\#(message)","text":"\#(json)"}}"#
             let draft = try EventDecoder.decodeDraft(JSONValue(parsing: Array(text.utf8)), path: "$", thread: "t_1")
             let action = machine.receive(draft, at: Timestamp(milliseconds: 1))
-            if case .messageDelta(let delta) = action.acceptance?.payload { texts.append(delta.text) }
+            if case .messageDelta(let delta)? = action.acceptance?.payload(of: draft) { texts.append(delta.text) }
             return action.rule
         }
 

@@ -61,7 +61,7 @@ import Testing
             async let first = Self.rule { _ = try await context.emit([Self.end("r_1")], key: "k_1") }
             while log.keyLookUpCount < 1 { await Task.yield() }
             async let second = context.emit([Self.custom(1)], key: "k_1")
-            while await context.waitingEmissionCount == 0 { await Task.yield() }
+            while await context.waitingEmissionCount == 0, log.keyLookUpCount < 2 { await Task.yield() }
             log.release()
             #expect(await first == .notStarted)
             #expect(try await !second.isRepeated)

@@ -1,3 +1,4 @@
+import AgentEventsFiles
 import AgentEventsTesting
 import Foundation
 import Synchronization

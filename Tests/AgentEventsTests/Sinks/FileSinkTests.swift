@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 import Foundation
 import Testing
 

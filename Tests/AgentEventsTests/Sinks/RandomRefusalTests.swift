@@ -1,3 +1,4 @@
+import AgentEventsFiles
 import AgentEventsTesting
 import Synchronization
 import Testing

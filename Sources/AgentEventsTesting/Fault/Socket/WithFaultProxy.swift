@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsFiles
 
 /// Runs a ``FaultProxy`` on a free port of the loopback interface, for the length of a scope. At its end all connections
 /// are closed.
@@ -16,24 +17,24 @@ public func withFaultProxy<Result>(
     defer { wakeUp.shut() }
     let listener = try LoopbackSocket.listening()
     let proxy = FaultProxy(port: listener.port, plan: plan, wakeUp: wakeUp)
-    let queue = BlockingQueue(label: "agent-events.fault-proxy")
+    let executor = BlockingExecutor(label: "agent-events.fault-proxy")
     // Begun here and not in a task, which would have to wait for its turn on a pool that may be busy.
-    queue.start {
+    executor.start {
         var loop = ProxyLoop(proxy, servicePort: port, listener: listener, wakeUp: wakeUp)
         loop.run()
     }
     do {
         let result = try await body(proxy)
-        await end(proxy, queue)
+        await end(proxy, executor)
         return result
     } catch {
-        await end(proxy, queue)
+        await end(proxy, executor)
         throw error
     }
 }
 
 /// Returns when the proxy's thread has closed everything.
-private func end(_ proxy: FaultProxy, _ queue: BlockingQueue) async {
+private func end(_ proxy: FaultProxy, _ executor: BlockingExecutor) async {
     proxy.end()
-    await queue.run {}
+    await executor.run {}
 }

@@ -26,6 +26,8 @@ import Testing
         #expect(Set(events.map(\.run)).count == 1)
         #expect(events.allSatisfy { $0.agent == "guide" })
         #expect(sink.events == events)
+        #expect(validate(events: events).isEmpty)
+        #expect(validate(events: Array(events.dropLast())).map(\.rule) == ["run.unended"])
         guard case .agentCompleted(let completed) = events.last?.payload else {
             Issue.record("the last event is no agent_completed")
             return

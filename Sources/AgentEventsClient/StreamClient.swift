@@ -1,0 +1,127 @@
+public import AgentEvents
+public import AgentEventsProtocol
+import NIOCore
+
+/// A client of a service's stream.
+///
+/// ```swift
+/// let client = try StreamClient(url: StreamURL("ws://127.0.0.1:8080/v1/stream"))
+/// try await client.withEvents(of: "t_7", from: .start) { events in
+///     for try await element in events {
+///         if case .event(let event) = element { print(try event.decoded().typeName) }
+///     }
+/// }
+/// ```
+public struct StreamClient: Sendable {
+    /// Where the service is; `nil` for a client with a connector of its own.
+    public let url: StreamURL?
+    /// What the client shows the service as `Authorization: Bearer`; `nil` for a service without authentication.
+    public let token: String?
+    /// How the client connects.
+    public let configuration: ClientConfiguration
+    private let connector: any StreamConnector
+
+    /// A client of a service that is reached over a WebSocket.
+    public init(
+        url: StreamURL,
+        token: String? = nil,
+        configuration: ClientConfiguration = ClientConfiguration()
+    ) {
+        self.url = url
+        self.token = token
+        self.configuration = configuration
+        connector = WebSocketConnector(url: url, token: token, configuration: configuration)
+    }
+
+    /// A client of a service that is reached in another way.
+    ///
+    /// - Parameters:
+    ///   - connector: opens the connections.
+    ///   - configuration: what it says of connecting and of event loops, a connector may know better.
+    public init(connector: any StreamConnector, configuration: ClientConfiguration = ClientConfiguration()) {
+        url = nil
+        token = nil
+        self.configuration = configuration
+        self.connector = connector
+    }
+
+    /// Opens one connection for the length of a scope.
+    ///
+    /// - Throws: what the scope throws, or ``AgentEventsClientError`` when the stream could not be opened.
+    public func withConnection<Result: Sendable>(
+        _ body: (StreamConnection) async throws -> Result
+    ) async throws -> Result {
+        try await connector.withConnection(body)
+    }
+
+    /// Follows threads for the length of a scope, over one connection at a time and as many as it takes.
+    ///
+    /// In the end, what was acknowledged is sent, for at most ``ClientConfiguration/goodbyeSeconds``.
+    ///
+    /// - Throws: what the scope throws. Whether the service can be reached is not waited for; ``EventStream/states`` and
+    ///   the sequences of events tell.
+    public func withStream<Result: Sendable>(
+        _ body: (EventStream) async throws -> Result
+    ) async throws -> Result {
+        let core = StreamCore(configuration)
+        let pump = StreamPump(client: self, core: core)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pump.run() }
+            let outcome: Swift.Result<Result, any Error>
+            do {
+                outcome = .success(try await body(EventStream(core: core)))
+            } catch {
+                outcome = .failure(error)
+            }
+            if core.close() {
+                // The pump ends when it has said goodbye, or the limit is over.
+                group.addTask { try await configuration.clock.sleep(for: .seconds(configuration.goodbyeSeconds)) }
+                _ = await group.nextResult()
+            }
+            group.cancelAll()
+            return try outcome.get()
+        }
+    }
+
+    /// Follows one thread for the length of a scope, over connections of its own.
+    ///
+    /// - Parameters:
+    ///   - thread: it need not exist yet.
+    ///   - start: where to begin. Default: behind what the consumer has acknowledged; without a consumer, now.
+    ///   - consumer: in whose name events are acknowledged.
+    /// - Throws: what the scope throws.
+    public func withEvents<Result: Sendable>(
+        of thread: ThreadID,
+        from start: StartPosition? = nil,
+        consumer: ConsumerName? = nil,
+        _ body: (ThreadFollower) async throws -> Result
+    ) async throws -> Result {
+        try await withStream { try await $0.withEvents(of: thread, from: start, consumer: consumer, body) }
+    }
+
+    /// Opens a connection for emitting events for the length of a scope.
+    public func withEmitter<Result: Sendable>(
+        _ body: (EventEmitter) async throws -> Result
+    ) async throws -> Result {
+        try await withConnection { connection in try await body(EventEmitter(connection, configuration)) }
+    }
+
+    /// Emits events into a thread, all or none, and returns when they are committed.
+    ///
+    /// - Parameters:
+    ///   - events: what is to be logged, in this order.
+    ///   - user: whose thread it is; `nil` for the token's user.
+    ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
+    ///     is refused with `key.conflict`.
+    /// - Returns: the events' cursors, in their order.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``. `WireError`
+    ///   with the path to the fault for a draft that cannot be written.
+    public func emit(
+        _ events: [EventDraft],
+        thread: ThreadID,
+        user: UserID? = nil,
+        key: IdempotencyKey? = nil
+    ) async throws -> [Cursor] {
+        try await withEmitter { try await $0.emit(events, thread: thread, user: user, key: key) }
+    }
+}

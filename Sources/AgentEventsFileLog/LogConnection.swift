@@ -1,0 +1,57 @@
+import AgentEvents
+import Synchronization
+
+/// An open log: its blocks, the index of them in memory and in a file, and the lock.
+final class LogConnection: Sendable {
+    let path: String
+    let blocks: SegmentStore
+    let index: IndexStore
+    let tail: Mutex<TailStateMachine>
+    /// The blocks that are gone.
+    let removed: Mutex<[RemovedBlocks]>
+    private let names: Mutex<ThreadNames>
+    private let lock: FileLock
+
+    init(
+        path: String,
+        blocks: SegmentStore,
+        index: IndexStore,
+        tail: TailStateMachine,
+        removed: [RemovedBlocks],
+        lock: FileLock
+    ) {
+        self.path = path
+        self.blocks = blocks
+        self.index = index
+        self.tail = Mutex(tail)
+        self.removed = Mutex(removed)
+        names = Mutex(ThreadNames(limit: 65_536))
+        self.lock = lock
+    }
+
+    /// The thread that has a number.
+    func thread(number: UInt64) throws(EventLogError) -> ThreadID {
+        if let known = names.withLock({ $0[number] }) { return known }
+        // The memory first, the file second: what leaves the one is in the other before.
+        let inMemory = tail.withLock { $0.thread(number: number) }
+        let thread: ThreadID
+        if let inMemory {
+            thread = inMemory
+        } else {
+            thread = try index.read { try LogDatabase.threadID(number: number, in: $0) }
+        }
+        names.withLock { $0.remember(thread, number: number) }
+        return thread
+    }
+
+    /// Waits for the reads under way, and gives the file free.
+    func close() throws(EventLogError) {
+        defer { lock.release() }
+        try index.close()
+    }
+
+    /// An error about what is stored.
+    static func corrupt(_ what: String) -> EventLogError {
+        EventLogError(.corrupt, "the log is damaged: \(what); restore it from a copy")
+    }
+}

@@ -1,0 +1,332 @@
+import AgentEvents
+import AgentEventsFiles
+import Synchronization
+
+/// The blocks of a log, in files of bounded size. One writer; any number of readers.
+///
+/// A position counts the bytes written since the log began, so it grows with each block, over all files and openings.
+final class SegmentStore: Sendable {
+    private static let openLimit = 256
+    /// A file is not begun before all but so many bytes are on the disk, so that less is ever lost than there is between
+    /// two openings.
+    private static let unsyncedLimit = Segment.openingGap / 2
+
+    struct Limits: Sendable {
+        /// A file that has so much gets no further commit.
+        var segmentByteCount: Int64
+        /// By how much a file grows at a time, in zeros: flushing what is written over them takes half as long as
+        /// flushing a file that grows. 0: it grows with each commit.
+        var allocationByteCount: Int
+        /// The wall clock.
+        var now: @Sendable () -> Timestamp
+        /// A clock that never goes back, by which reads are timed.
+        var monotonicNow: @Sendable () -> Duration
+    }
+
+    private let folder: SegmentFolder
+    private var files: any FileSystem { folder.files }
+    private let segmentByteCount: Int64
+    private let allocationByteCount: Int
+    private let now: @Sendable () -> Timestamp
+    let monotonicNow: @Sendable () -> Duration
+    let list: Mutex<SegmentList>
+    private let flushed: Mutex<Flushed>
+    /// Of two flushes of a file at a time, only one would get the error.
+    private let flushTurn = Mutex(())
+
+    private struct Flushed: Sendable {
+        /// Up to where everything is on the disk, for certain.
+        var end: Int64
+        /// Why the first flush that failed did. The system says once that bytes could not be written, and gives them up: a
+        /// flush that is tried again succeeds without them.
+        var error: EventLogError?
+    }
+
+    /// - Parameters:
+    ///   - segments: the files in the folder, in order; blocks written now go into further ones.
+    init(folder: String, segments: [Segment], synced: Int64, limits: Limits, in files: any FileSystem) {
+        self.folder = SegmentFolder(path: folder, in: files)
+        segmentByteCount = limits.segmentByteCount
+        allocationByteCount = limits.allocationByteCount
+        now = limits.now
+        monotonicNow = limits.monotonicNow
+        list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
+        flushed = Mutex(Flushed(end: synced))
+    }
+
+    /// Up to where everything is on the disk, for certain.
+    var synced: Int64 { flushed.withLock { $0.end } }
+
+    /// All files of blocks, in order.
+    var segments: [Segment] { list.withLock { $0.segments } }
+
+    // MARK: Writing
+
+    /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
+    ///
+    /// - Returns: whether the file before is complete, and no longer written to.
+    /// - Throws: also the error of any flush that failed before.
+    func write(_ bytes: [UInt8], at position: Int64, isNewSegment: Bool) throws(EventLogError) -> Bool {
+        try checkFlushes()
+        let last = list.withLock { list in list.isLastComplete ? nil : list.last.map { ($0, list.file(of: $0)) } }
+        guard !isNewSegment, let last, let file = last.1, last.0.byteCount < segmentByteCount else {
+            if !isNewSegment {
+                try finish()
+                if unsyncedByteCount > Self.unsyncedLimit { try synchronize(upTo: position) }
+            }
+            try begin(bytes, at: position)
+            return !isNewSegment
+        }
+        var segment = last.0
+        try write(bytes, to: file, in: &segment)
+        list.withLock { $0.replaceLast(with: segment) }
+        return false
+    }
+
+    private var unsyncedByteCount: Int64 {
+        let synced = synced
+        return list.withLock { list in
+            list.segments.reversed().prefix { $0.end > synced }.reduce(0) { $0 + $1.byteCount }
+        }
+    }
+
+    /// Opens ahead what writing needs, as far as that is possible.
+    func prepare() { folder.prepare() }
+
+    private func begin(_ bytes: [UInt8], at position: Int64) throws(EventLogError) {
+        let name = Segment.name(start: position)
+        let path = folder.path + "/" + name
+        // A file that is complete can be closed once it is on the disk.
+        let file = try withDescriptors("making", path, flushing: true) { () throws(FileError) in
+            try folder.begin(name)
+        }
+        var segment = Segment(start: position, end: position, path: path)
+        segment.begun = now()
+        try write(bytes, to: file, in: &segment)
+        list.withLock { $0.append(segment, file: file) }
+        folder.prepare()
+    }
+
+    /// Where there are too many open files, does something once more without those that need not be open: all that end
+    /// before what is not on the disk for certain, readers' and finished ones of the writer alike, but not the last.
+    private func withDescriptors<Result>(
+        _ doing: String,
+        _ path: String,
+        flushing: Bool = false,
+        _ body: () throws(FileError) -> Result
+    ) throws(EventLogError) -> Result {
+        do throws(FileError) {
+            return try body()
+        } catch {
+            guard error.kind == .tooManyOpenFiles else { throw EventLogError(error, doing: doing, path: path) }
+        }
+        if flushing { try synchronize(upTo: list.withLock { $0.last?.end ?? 0 }) }
+        let synced = synced
+        list.withLock { $0.closeFiles(before: synced) }
+        return try logErrors(doing, path, body)
+    }
+
+    private func write(_ bytes: [UInt8], to file: any OpenFile, in segment: inout Segment) throws(EventLogError) {
+        let size = segment.byteCount
+        let newSize = size + Int64(bytes.count)
+        do throws(EventLogError) {
+            if allocationByteCount > 0, newSize > segment.allocatedByteCount {
+                let start = segment.allocatedByteCount
+                let zeros = [UInt8](repeating: 0, count: Int(newSize - start) + allocationByteCount)
+                try logErrors("writing", segment.path) { () throws(FileError) in
+                    try file.write(zeros, at: start)
+                }
+                try flushing("writing", segment.path) { () throws(FileError) in try file.synchronize() }
+                segment.allocatedByteCount += Int64(zeros.count)
+            }
+            try logErrors("writing", segment.path) { () throws(FileError) in
+                try file.write(bytes, at: size)
+            }
+        } catch {
+            // No half of a commit stays. When this fails too, the next opening finds it and cuts it off.
+            try? flushing("cutting", segment.path) { () throws(FileError) in try file.cut(to: size) }
+            throw error
+        }
+        segment.end += Int64(bytes.count)
+        segment.allocatedByteCount = max(segment.allocatedByteCount, newSize)
+    }
+
+    /// Nothing is written any more.
+    func close() {
+        // The zeros behind the last block say nothing, so it does no harm when they stay.
+        try? finish()
+        folder.close()
+    }
+
+    /// Cuts off the zeros behind the last block.
+    private func finish() throws(EventLogError) {
+        let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
+        guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
+        var segment = last.0
+        try flushing("cutting", segment.path) { () throws(FileError) in
+            try file.cut(to: segment.byteCount)
+        }
+        segment.allocatedByteCount = segment.byteCount
+        list.withLock { $0.replaceLast(with: segment) }
+    }
+
+    /// Returns when everything before a position is on the disk.
+    ///
+    /// - Throws: also the error of any flush that failed before.
+    func synchronize(upTo end: Int64) throws(EventLogError) {
+        try checkFlushes()
+        let synced = synced
+        guard synced < end else { return }
+        let segments = list.withLock { list in list.segments.reversed().prefix { $0.end > synced }.reversed() }
+        for segment in segments where segment.start < end {
+            do throws(EventLogError) {
+                let file = try file(of: segment)
+                try flushing("flushing", segment.path) { () throws(FileError) in try file.synchronize() }
+            } catch {
+                // What was removed meanwhile was on the disk before.
+                if list.withLock({ $0.contains(segment) }) { throw error }
+            }
+        }
+        flushed.withLock { $0.end = max($0.end, end) }
+    }
+
+    private func checkFlushes() throws(EventLogError) {
+        if let error = flushed.withLock({ $0.error }) { throw error }
+    }
+
+    /// Does something that flushes, when none has failed, and keeps the error when it fails.
+    private func flushing(
+        _ doing: String,
+        _ path: String,
+        _ body: () throws(FileError) -> Void
+    ) throws(EventLogError) {
+        try flushTurn.withLock { _ throws(EventLogError) in
+            try checkFlushes()
+            do throws(EventLogError) {
+                try logErrors(doing, path, body)
+            } catch {
+                flushed.withLock { $0.error = error }
+                throw error
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// Reads the block at a position.
+    ///
+    /// - Parameter buffer: keeps the bytes; what is returned is valid until it is used again.
+    /// - Throws: `log.corrupt` when there is no intact block.
+    func block(at position: Int64, _ buffer: inout BlockBuffer) throws(EventLogError) -> BlockReader {
+        guard let block = try intactBlock(at: position, &buffer) else {
+            throw LogConnection.corrupt("the block at \(position) is missing or its checksum is wrong")
+        }
+        return BlockReader(block.content, position: position, generation: block.header.generation)
+    }
+
+    /// Says that blocks are about to be read. What goes wrong is told by the read itself.
+    func willRead(_ references: some Sequence<BlockReference>) {
+        for reference in references {
+            guard let segment = segment(at: reference.block), let file = try? file(of: segment) else { continue }
+            file.willRead(BlockBuffer.initialByteCount, at: reference.block - segment.start)
+        }
+    }
+
+    struct Block {
+        var header: BlockHeader
+        var content: UnsafeRawBufferPointer
+    }
+
+    /// The block at a position, or `nil` when there is none that is intact.
+    func intactBlock(at position: Int64, _ buffer: inout BlockBuffer) throws(EventLogError) -> Block? {
+        guard let segment = segment(at: position), segment.start <= position else { return nil }
+        let file = try file(of: segment)
+        let offset = position - segment.start
+        var count = try read(file, segment, &buffer, at: offset, from: 0)
+        guard let header = BlockHeader(buffer.bytes(count)), header.blockByteCount <= segment.byteCount - offset else {
+            return nil
+        }
+        if header.blockByteCount > count {
+            buffer.reserve(header.blockByteCount, keeping: count)
+            count += try read(file, segment, &buffer, at: offset, from: count)
+        }
+        guard count >= header.blockByteCount else { return nil }
+        let bytes = buffer.bytes(header.blockByteCount)
+        guard header.isIntact(bytes, at: position) else { return nil }
+        return Block(header: header, content: UnsafeRawBufferPointer(rebasing: bytes[BlockHeader.byteCount...]))
+    }
+
+    private func read(
+        _ file: any OpenFile,
+        _ segment: Segment,
+        _ buffer: inout BlockBuffer,
+        at offset: Int64,
+        from start: Int
+    ) throws(EventLogError) -> Int {
+        let target = buffer.free(from: start)
+        return try logErrors("reading", segment.path) { () throws(FileError) in
+            try file.read(into: target, at: offset + Int64(start))
+        }
+    }
+
+    /// The next position behind one where the bytes could begin a block; the end of the segment when there is none.
+    func possibleBlock(
+        behind position: Int64,
+        in segment: Segment,
+        _ buffer: inout BlockBuffer
+    ) throws(EventLogError) -> Int64 {
+        let file = try file(of: segment)
+        buffer.reserve(1 << 16, keeping: 0)
+        var next = position + 1
+        while next < segment.end {
+            let count = try read(file, segment, &buffer, at: next - segment.start, from: 0)
+            if let offset = BlockHeader.firstOffset(in: buffer.bytes(count)) { return next + Int64(offset) }
+            next += Int64(max(1, count - BlockHeader.byteCount))
+        }
+        return segment.end
+    }
+
+    /// The segment that has a position, or the first behind it.
+    func segment(at position: Int64) -> Segment? { list.withLock { $0.segment(at: position) } }
+
+    private func file(of segment: Segment) throws(EventLogError) -> any OpenFile {
+        if let file = list.withLock({ $0.file(of: segment) }) { return file }
+        let file = try withDescriptors("opening", segment.path) { () throws(FileError) in
+            try files.open(segment.path, .reading)
+        }
+        list.withLock { $0.keep(file, of: segment) }
+        return file
+    }
+
+    // MARK: Removal
+
+    /// The next commit goes into a new file, so that the last one can be removed later.
+    func completeLast() { list.withLock { $0.isLastComplete = true } }
+
+    /// Removes a file that nobody reads any longer and that is not the last. One that is open stays readable for those who
+    /// have it.
+    func remove(_ segment: Segment) throws(EventLogError) {
+        let isLast = list.withLock { list in
+            if list.last?.start == segment.start { return true }
+            list.remove(segment)
+            return false
+        }
+        precondition(!isLast, "the last file of blocks is written to")
+        do throws(FileError) {
+            try files.remove(segment.path)
+        } catch {
+            // One that is gone already was removed before a crash.
+            guard error.kind == .missing else { throw EventLogError(error, doing: "removing", path: segment.path) }
+        }
+    }
+
+    /// When a file was last written to; `nil` when it is gone.
+    func lastWrite(of segment: Segment) throws(EventLogError) -> Timestamp? {
+        do throws(FileError) {
+            return try files.lastWrite(of: segment.path)
+        } catch {
+            if error.kind == .missing { return nil }
+            throw EventLogError(error, doing: "looking at", path: segment.path)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package import AgentEvents
+
+/// The files of a machine: the only way by which this package writes files, and reads those that it wrote.
+///
+/// Each call blocks its thread, and can be made on any. There are two implementations: ``RealFileSystem``, and one for
+/// tests and simulations that keeps what is written apart from what was synchronized.
+package protocol FileSystem: Sendable {
+    /// Opens a file. It is closed with the last reference to it.
+    func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile
+
+    /// Opens a folder, to bring its names to the disk. It is closed with the last reference to it.
+    func openFolder(_ path: String) throws(FileError) -> any OpenFolder
+
+    /// Makes a folder, with those on the way to it, unless there is one.
+    func createFolder(_ path: String) throws(FileError)
+
+    /// The names of all files in a folder, in no order.
+    func names(inFolder path: String) throws(FileError) -> [String]
+
+    /// Whether there is a file or a folder at a path.
+    func exists(_ path: String) -> Bool
+
+    /// When the file at a path was last written to.
+    func lastWrite(of path: String) throws(FileError) -> Timestamp
+
+    /// Gives a file another name in one step; a file that has that name is replaced.
+    func rename(_ path: String, to newPath: String) throws(FileError)
+
+    /// Takes a file's name away. Where it is open it can be used until it is closed.
+    func remove(_ path: String) throws(FileError)
+}
+
+/// How a file is opened. One that is created can be read by everybody, and written by its owner.
+package enum FileMode: Hashable, Sendable {
+    case reading
+    case readingAndWriting
+    /// For reading and writing, and it must be new.
+    case creating
+    /// For reading and writing, new or made empty.
+    case emptying
+    /// For reading and writing, new or not.
+    case creatingIfMissing
+    /// The same, and one that is new can be read by its owner only.
+    case creatingPrivateIfMissing
+}
+
+/// An open file.
+package protocol OpenFile: AnyObject, Sendable {
+    func status() throws(FileError) -> FileStatus
+
+    /// Reads at an offset.
+    ///
+    /// - Returns: how many bytes were read: up to as many as the buffer has; 0 at the end of the file only.
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int
+
+    /// Writes at an offset. Bytes between the end of the file and the offset are zeros.
+    ///
+    /// - Returns: how many bytes were written; at least 1.
+    func writeSome(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) -> Int
+
+    /// Cuts the file, or extends it with zeros.
+    func truncate(to byteCount: Int64) throws(FileError)
+
+    /// Returns when everything written, and the size, is on the disk. After an error what was written may be lost for
+    /// good, even if a later call succeeds.
+    func synchronize() throws(FileError)
+
+    /// Announces that a part of the file is about to be read, so that it comes from the disk while others are read.
+    func willRead(_ byteCount: Int, at offset: Int64)
+
+    /// Takes the lock of the file, which one holder at a time has, in all processes. The system takes it back when the
+    /// process ends.
+    ///
+    /// - Parameter waiting: whether to wait for another holder.
+    /// - Throws: an error of the kind `locked` when there is another holder and it is not waited for.
+    func lock(waiting: Bool) throws(FileError)
+
+    /// Gives the lock back. Closing the file alone may leave it with a process that is being started.
+    func unlock()
+}
+
+/// An open folder.
+package protocol OpenFolder: AnyObject, Sendable {
+    /// Returns when the names in the folder are on the disk.
+    func synchronize() throws(FileError)
+}
+
+package struct FileStatus: Hashable, Sendable {
+    package var byteCount: Int64
+    /// Whether it is a file in the proper sense: no folder, device or pipe.
+    package var isRegular: Bool
+
+    package init(byteCount: Int64, isRegular: Bool) {
+        self.byteCount = byteCount
+        self.isRegular = isRegular
+    }
+}
+
+extension OpenFile {
+    /// The size of the file.
+    package func byteCount() throws(FileError) -> Int64 { try status().byteCount }
+
+    /// Reads until the buffer is full or the file ends.
+    ///
+    /// - Returns: how many bytes were read.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+        var count = 0
+        while count < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+            let result = try readSome(into: rest, at: offset + Int64(count))
+            if result == 0 { break }
+            count += result
+        }
+        return count
+    }
+
+    /// Writes all bytes.
+    package func write(_ bytes: [UInt8], at offset: Int64) throws(FileError) {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(FileError) in
+                var count = 0
+                while count < bytes.count {
+                    let rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
+                    count += try writeSome(rest, at: offset + Int64(count))
+                }
+            }
+        }
+        try result.get()
+    }
+
+    /// Whether there are only zeros from an offset on.
+    package func isZero(from offset: Int64) throws(FileError) -> Bool {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
+        defer { buffer.deallocate() }
+        var position = offset
+        while true {
+            let count = try read(into: buffer, at: position)
+            if count == 0 { return true }
+            guard buffer[..<count].allSatisfy({ $0 == 0 }) else { return false }
+            position += Int64(count)
+        }
+    }
+
+    /// Cuts the file, and returns when that is on the disk.
+    package func cut(to byteCount: Int64) throws(FileError) {
+        try truncate(to: byteCount)
+        try synchronize()
+    }
+}

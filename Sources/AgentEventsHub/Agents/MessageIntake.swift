@@ -1,0 +1,156 @@
+package import AgentEvents
+package import AgentEventsProtocol
+
+/// Takes a user's message: logs it and has an agent answer it.
+package struct MessageIntake: Sendable {
+    private let runtime: AgentRuntime
+    private let dispatcher: AgentDispatcher
+
+    package init(runtime: AgentRuntime, dispatcher: AgentDispatcher) {
+        self.runtime = runtime
+        self.dispatcher = dispatcher
+    }
+
+    /// What became of a message.
+    package struct Answer: Hashable, Sendable {
+        package var thread: ThreadID
+        package var message: MessageID
+        /// The run that answers; `nil` when the service has no agents.
+        package var run: RunID?
+    }
+
+    /// Whether the principal may send messages to the agents of a thread, before there is one.
+    ///
+    /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
+    /// - Throws: ``ProtocolError``.
+    package func checkAccess(
+        to thread: ThreadID,
+        for principal: Principal,
+        looksUp: Bool
+    ) async throws(ProtocolError) {
+        try checkScope(of: principal, in: thread)
+        if looksUp { _ = try await owner(of: thread, for: principal) }
+    }
+
+    private func checkScope(of principal: Principal, in thread: ThreadID) throws(ProtocolError) {
+        guard principal.scopes.contains(.command) else {
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
+        }
+    }
+
+    /// Returns when `user_message` is committed; the run goes on by itself.
+    ///
+    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
+    /// is started if it was not, because the process ended in between. Another message, or one for another agent, is
+    /// refused with `key.conflict`.
+    ///
+    /// - Throws: ``ProtocolError``; then nothing was logged.
+    package func take(
+        _ request: MessageRequest,
+        key: IdempotencyKey? = nil,
+        in thread: ThreadID,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Answer {
+        let owner = try await owner(of: thread, for: principal)
+        let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
+        guard let agent = try dispatcher.agent(named: request.agent) else {
+            let logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            return Answer(thread: thread, message: logged.message)
+        }
+        try dispatcher.reserve()
+        let logged: Logged
+        let isAnswered: Bool
+        do throws(ProtocolError) {
+            logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            isAnswered = try await wasStarted(logged, in: thread)
+        } catch {
+            dispatcher.giveBack()
+            throw error
+        }
+        let run = logged.run ?? runtime.configuration.identifiers.runID()
+        if isAnswered {
+            dispatcher.giveBack()
+        } else {
+            // Of two that start at the same time, the second one is refused by the order of runs.
+            let prompt = UserPrompt(
+                text: request.text, data: request.data, message: logged.message, author: principal.user)
+            dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
+        }
+        return Answer(thread: thread, message: logged.message, run: run)
+    }
+
+    /// Whether the run of a message that came again has begun.
+    private func wasStarted(_ logged: Logged, in thread: ThreadID) async throws(ProtocolError) -> Bool {
+        guard let repeated = logged.repeatedEvent, let run = logged.run,
+            let record = try await record(of: thread)
+        else { return false }
+        // What is trimmed is old.
+        if repeated.sequence < record.oldest.sequence { return true }
+        do throws(EventLogError) {
+            return try await !runtime.log.startedRuns(among: [run], in: thread).isEmpty
+        } catch {
+            throw ProtocolError(error, thread: thread)
+        }
+    }
+
+    private func record(of thread: ThreadID) async throws(ProtocolError) -> ThreadRecord? {
+        do throws(EventLogError) {
+            return try await runtime.log.thread(thread)
+        } catch {
+            throw ProtocolError(error, thread: thread)
+        }
+    }
+
+    /// Whose thread it is: the one who opened it, or the author when nobody has.
+    private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
+        try checkScope(of: principal, in: thread)
+        let record = try await record(of: thread)
+        guard principal.mayCommand(thread, owner: record?.user) else {
+            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", thread: thread)
+        }
+        return record?.user ?? principal.user
+    }
+
+    /// A message in the log.
+    private struct Logged {
+        var message: MessageID
+        /// The run that answers it; `nil` for any.
+        var run: RunID?
+        /// The event, when it was logged by an earlier request.
+        var repeatedEvent: EventID?
+    }
+
+    private func log(
+        _ request: MessageRequest,
+        _ key: MessageKey?,
+        in thread: ThreadID,
+        of owner: UserID,
+        author: UserID
+    ) async throws(ProtocolError) -> Logged {
+        let message = key?.message ?? runtime.configuration.identifiers.messageID()
+        let draft = EventDraft(
+            .userMessage(UserMessage(message: message, user: author, text: request.text, data: request.data)))
+        do throws(AgentEventsError) {
+            let context = try await runtime.context(user: owner, thread: thread)
+            let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }
+            let receipt = try await context.emit([draft], as: request)
+            try await runtime.waitForCommit(of: receipt)
+            guard key != nil, let event = receipt.ids.first else { return Logged(message: message) }
+            return Logged(
+                message: message, run: MessageKey.run(answering: event),
+                repeatedEvent: receipt.isRepeated ? event : nil)
+        } catch {
+            var failure = ProtocolError(error, thread: thread)
+            // The client sent no events, so it is not told about the place of one.
+            failure.index = nil
+            failure.path = nil
+            if let key, failure.code == .keyConflict {
+                // The key in the log is not the one that the client knows.
+                failure.message =
+                    "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"
+            }
+            throw failure
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import AgentEvents
+import NIOCore
+import Synchronization
+
+/// The delivery to the sessions of one event loop. Others reach it from anywhere; what it does with the sessions it does on
+/// the loop.
+final class LoopDelivery: Sendable {
+    let eventLoop: any EventLoop
+    /// The loops of a delivery are numbered as they come.
+    let number: Int
+    private let bound: NIOLoopBoundBox<LoopState>
+    private let counts: LoopState.Counts
+    private let inbox: Mutex<CommitInbox<CommittedEvents>>
+    private let sweepInterval: TimeAmount
+    private let pages: ThreadPages
+    private let metrics: StreamMetrics
+    private let environment: Environment
+
+    init(
+        _ eventLoop: any EventLoop,
+        number: Int,
+        pages: ThreadPages,
+        limits: StreamLimits,
+        metrics: StreamMetrics,
+        environment: Environment
+    ) {
+        self.environment = environment
+        self.eventLoop = eventLoop
+        self.number = number
+        self.pages = pages
+        self.metrics = metrics
+        let counts = LoopState.Counts()
+        self.counts = counts
+        sweepInterval = .milliseconds(Int64(limits.sweepMilliseconds))
+        inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
+        bound = NIOLoopBoundBox.makeBoxSendingValue(
+            LoopState(maximumPages: limits.maximumPages, pages: pages, counts: counts), eventLoop: eventLoop)
+    }
+
+    /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the commit of
+    /// it finds it set.
+    var awaitsCommits: Bool { counts.awaiting.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// Whether the loop has sessions. Set before a session looks whether the service stops.
+    var hasSessions: Bool { counts.sessions.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// For callers on the loop.
+    var state: LoopState { bound.value }
+
+    private func execute(_ body: @escaping @Sendable (LoopState) -> Void) {
+        eventLoop.execute { body(self.bound.value) }
+    }
+
+    /// A session begins. Called on the loop.
+    func begin(_ session: StreamSession) {
+        state.add(session) {
+            let clock = NIOLoopBoundBox(SweepClock(interval: sweepInterval, start: eventLoop.now), eventLoop: eventLoop)
+            return eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
+                self.sweep(elapsed: clock.value.elapsed(at: self.eventLoop.now))
+            }
+        }
+        session.begin()
+    }
+
+    /// Looks after the connections of the loop.
+    private func sweep(elapsed milliseconds: UInt32) {
+        for session in state.sessions { session.sweep(elapsed: milliseconds) }
+        pages.expire()
+    }
+
+    /// Hands a commit to the loop. One hop takes everything that was posted when the loop comes to it.
+    ///
+    /// - Parameters:
+    ///   - events: of threads that the loop listens to.
+    ///   - position: everything accepted up to there is committed.
+    func post(_ events: [CommittedEvents], upTo position: UInt64) {
+        guard inbox.withLock({ $0.post(events, upTo: position) }) else { return }
+        execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
+    }
+
+    /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
+    /// flushed once.
+    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch, _ state: LoopState) {
+        state.committedPosition = max(state.committedPosition, batch.position)
+        var gathered: [LoopThread] = []
+        for (committed, position) in batch.elements {
+            guard let thread = state.knownThread(committed.thread), thread.gather(committed, upTo: position) else {
+                continue
+            }
+            gathered.append(thread)
+        }
+        var written: [StreamSession] = []
+        var sentCount = 0
+        for thread in gathered { thread.deliver(written: &written, sentCount: &sentCount) }
+        // Once for all of it.
+        metrics.sent(sentCount)
+        for session in state.awaiting { session.didCommit(upTo: state.committedPosition, written: &written) }
+        for session in written { session.flushWritten() }
+    }
+
+    /// The log failed: what waits for a commit gets its answer.
+    func logFailed() {
+        execute { state in
+            for session in state.awaiting { session.logFailed() }
+        }
+    }
+
+    /// Tells every session that the service is about to stop.
+    ///
+    /// - Parameter spread: computes the reconnect delay of each session.
+    func drain(_ spread: ReconnectSpread) {
+        execute { state in
+            let sessions = state.sessions
+            for (index, session) in sessions.enumerated() {
+                session.drain(
+                    reconnectMilliseconds: spread.milliseconds(
+                        index, of: sessions.count, fraction: self.environment.randomFraction()))
+            }
+        }
+    }
+
+    /// Closes every session.
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) {
+        execute { state in
+            for session in state.sessions { session.goAway(waitsForAnswers: waitsForAnswers) }
+        }
+    }
+
+    /// The subscribers of a thread on this loop.
+    ///
+    /// - Parameter framingCount: how many framings there are.
+    func subscribers(of thread: ThreadID, framingCount: Int) async throws -> [Subscriber] {
+        try await eventLoop.submit {
+            (0..<framingCount).flatMap { framing in
+                self.state.knownThread(ThreadFeed(thread: thread, framing: framing))?.subscribers ?? []
+            }
+        }.get()
+    }
+}

@@ -1,0 +1,80 @@
+import AgentEvents
+import NIOCore
+
+/// A thread with subscriptions on one event loop. Confined to the loop.
+final class LoopThread {
+    /// Small commits become one write, so that a loop that is behind writes less often; large ones gain nothing.
+    private static let joinedByteCount = 64 * 1024
+
+    private var subscriptions: [StreamSubscription] = []
+    /// Commits up to there do not count: they were on their way when the loop began to listen, and others after them
+    /// passed it by.
+    private var listeningStart: UInt64 = 0
+    private var recent = RecentCommits()
+    /// Commits that are about to be delivered.
+    private var gathered: [CommittedEvents] = []
+    /// The last event that the loop has seen; 0 before the first commit.
+    var head: UInt64 { headID?.sequence ?? 0 }
+    private(set) var headID: EventID?
+    /// The user whose thread it is, once a commit has told.
+    private(set) var owner: UserID?
+
+    var isEmpty: Bool { subscriptions.isEmpty }
+
+    /// The loop listens from now on.
+    ///
+    /// - Parameter position: what is committed up to there is in the log, and nowhere else.
+    func startListening(after position: UInt64) { listeningStart = position }
+
+    func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
+
+    func remove(_ subscription: StreamSubscription) {
+        if let index = subscriptions.firstIndex(where: { $0 === subscription }) {
+            subscriptions.swapAt(index, subscriptions.count - 1)
+            subscriptions.removeLast()
+        }
+    }
+
+    /// The subscribers of the thread on this loop.
+    var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
+
+    /// A commit with events of the thread; delivered with those that come with it.
+    ///
+    /// - Parameter position: everything accepted up to there is committed.
+    /// - Returns: whether it is the first that is to be delivered.
+    func gather(_ committed: CommittedEvents, upTo position: UInt64) -> Bool {
+        guard position > listeningStart else { return false }
+        gathered.append(committed)
+        return gathered.count == 1
+    }
+
+    /// Every live subscriber gets what was gathered.
+    func deliver(written: inout [StreamSession], sentCount: inout Int) {
+        var commits: [CommittedEvents] = []
+        swap(&commits, &gathered)
+        for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
+            deliver(committed, written: &written, sentCount: &sentCount)
+        }
+    }
+
+    private func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+        owner = committed.owner
+        headID = committed.lastID
+        var somebodyCatchesUp = false
+        for subscription in subscriptions {
+            subscription.deliver(committed, written: &written, sentCount: &sentCount)
+            if !subscription.isLive { somebodyCatchesUp = true }
+        }
+        if somebodyCatchesUp { recent.append(committed) } else { recent.clear() }
+    }
+
+    /// A subscription is live.
+    func caughtUp() {
+        if !recent.isEmpty, subscriptions.allSatisfy(\.isLive) { recent.clear() }
+    }
+
+    /// The frames behind a sequence number up to ``head``; `nil` when they are not all kept.
+    func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
+        sequence >= head ? [] : recent.frames(after: sequence)
+    }
+}

@@ -1,0 +1,208 @@
+import AgentEvents
+import AgentEventsProtocol
+import NIOCore
+
+/// One subscription: carries out what its machine decides. Confined to the event loop of its session.
+///
+/// It writes what comes with a commit by itself. Otherwise the session calls it, and is told by what it returns.
+final class StreamSubscription {
+    typealias NextAction = SubscriptionStateMachine.NextAction
+
+    let feed: ThreadFeed
+    let loopThread: LoopThread
+    let consumer: ConsumerName?
+    /// Whether fragments may be merged while the subscriber is behind.
+    let merges: Bool
+    /// Whether the subscriber gets the state in the place of events that are not kept any longer.
+    let takesSnapshots: Bool
+    private let identity: SessionIdentity
+    private let output: SessionOutput
+    private let replays: Replays
+    /// Only handed over, to those who flush it.
+    private unowned let session: StreamSession
+    private var machine = SubscriptionStateMachine()
+    private var acknowledgements = AcknowledgementStateMachine()
+    /// The events written.
+    private var sent = GivenEvents(after: nil)
+    private var startSequence: UInt64 = 0
+    /// The thread's last event when the place was looked up.
+    private var knownEnd: UInt64 = 0
+    /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
+    private var isCleared = false
+    /// Whether the place of the consumer is kept for this subscription.
+    var isAttached = false
+
+    init(_ request: SubscribeRequest, _ feed: ThreadFeed, loopThread: LoopThread, session: StreamSession) {
+        self.feed = feed
+        consumer = request.consumer
+        merges = request.merges
+        takesSnapshots = request.snapshot.isTaken(onReset: true)
+        self.loopThread = loopThread
+        self.session = session
+        identity = session.identity
+        output = session.output
+        replays = session.replays
+    }
+
+    var thread: ThreadID { feed.thread }
+    var isLive: Bool { machine.isLive }
+
+    /// The place in the log was looked up. Events come from ``begin()`` on.
+    func located(_ opened: OpenedSubscription) {
+        isCleared = opened.isCleared
+        sent = GivenEvents(after: opened.cursor)
+        startSequence = opened.after
+        knownEnd = opened.end
+        acknowledgements.resume(at: opened.acknowledged)
+    }
+
+    /// Everything that comes before the first event is written.
+    ///
+    /// - Parameter page: the first events, if they were read with the place and may be written.
+    func begin(with page: PageRead.Page? = nil) -> SnapshotWrite? {
+        let action = machine.opened(after: startSequence, end: knownEnd, head: visibleHead)
+        guard case .read = action, let page, machine.startReading() != nil else {
+            act(action)
+            return nil
+        }
+        return didRead(page)
+    }
+
+    /// The session's turn to read for this subscription.
+    func startReading() -> UInt64? { machine.startReading() }
+
+    /// A page was read: writes it, and what was committed meanwhile.
+    ///
+    /// - Returns: a snapshot that is to be written before the rest, which ``write(_:)`` writes.
+    func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
+        if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
+            // What was sent before stays so, and may still be acknowledged.
+            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
+            output.metrics.resets(.trimmed)
+            output.send(.reset(thread, .trimmed, oldest: trim.oldest))
+            if let snapshot = page.snapshot {
+                return SnapshotWrite(subscription: self, messages: snapshot, next: .proceed(page))
+            }
+        }
+        write(page)
+        return nil
+    }
+
+    /// Writes a page whose snapshot, if it has one, is written already.
+    func write(_ page: PageRead.Page) {
+        guard var cursor = machine.cursor else { return }
+        var start = cursor
+        var reachesEnd = page.reachesEnd
+        if let last = page.lastID, last.sequence > cursor {
+            for frames in page.frames { output.write(frames) }
+            if page.snapshot == nil {
+                for part in page.parts where part.last.sequence > cursor {
+                    sent.gave(part.last, from: max(part.first, cursor + 1))
+                }
+            } else {
+                // A state is no event.
+                sent = GivenEvents(after: last)
+                start = last.sequence
+            }
+            cursor = last.sequence
+        }
+        if cursor < visibleHead, let recent = loopThread.recentFrames(after: cursor),
+            output.mayWrite(byteCount: recent.reduce(0) { $0 + $1.readableBytes })
+        {
+            for frames in recent { output.write(frames) }
+            // What the loop has seen was accepted in this process, and so is of one generation.
+            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
+            cursor = loopThread.head
+            reachesEnd = true
+        }
+        output.metrics.sent(Int(clamping: cursor - start))
+        act(machine.wrotePage(upTo: cursor, reachesEnd: reachesEnd, head: visibleHead))
+    }
+
+    private func act(_ action: NextAction) {
+        switch action {
+        case .none: break
+        case .read: replays.append(self)
+        case .goLive(let isFirst):
+            if isFirst { output.send(.live(thread, cursor: sent.last)) }
+            loopThread.caughtUp()
+        }
+    }
+
+    /// A commit with events of the thread.
+    ///
+    /// - Parameter written: gets the session, when it has something to flush or to read.
+    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+        if !isCleared {
+            // The thread was opened after the subscription: if for somebody else, it stays silent.
+            guard machine.isLive, identity.principal.mayRead(thread, owner: committed.owner) else { return }
+            isCleared = true
+        }
+        let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
+        switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
+        case .none: return
+        case .write(let after):
+            guard let events = committed.events, let frames = events.frames(after: after) else { return }
+            sent.gave(committed.lastID, from: after + 1)
+            output.write(frames)
+            sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
+        case .fallBehind:
+            // The read begins when the loop comes to flush.
+            replays.append(self)
+        }
+        if output.markWritten() { written.append(session) }
+    }
+
+    /// The subscriber has handled everything up to a cursor.
+    ///
+    /// - Parameter store: notes it for the consumer; what it throws leaves everything as it was.
+    func acknowledge(
+        _ cursor: Cursor,
+        store: () throws(ProtocolError) -> Void
+    ) throws(ProtocolError) -> AcknowledgementStateMachine.Action {
+        var next = acknowledgements
+        let action = next.acknowledge(cursor, sent: sent)
+        if case .accept = action { try store() }
+        acknowledgements = next
+        return action
+    }
+
+    /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
+    var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
+
+    /// The place that is kept in the thread; `nil` without a consumer.
+    var consumerKey: ConsumerKey? {
+        consumer.map { ConsumerKey(thread: thread, user: identity.principal.user, consumer: $0) }
+    }
+
+    /// The subscription as others may know of it; `nil` when it does not belong to the thread.
+    var subscriber: Subscriber? {
+        guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
+        return Subscriber(
+            connection: identity.connection, user: identity.principal.user, consumer: consumer, state: state,
+            sent: sent.last,
+            acknowledged: acknowledgements.acknowledged)
+    }
+
+    /// The head as far as the subscriber may know of it.
+    private var visibleHead: UInt64 {
+        if !isCleared, let owner = loopThread.owner { isCleared = identity.principal.mayRead(thread, owner: owner) }
+        return isCleared ? loopThread.head : 0
+    }
+
+    func end() { machine.end() }
+}
+
+/// The place where a subscription begins, looked up in the log.
+struct OpenedSubscription: Sendable {
+    /// The event before the first one to be written.
+    var after: UInt64
+    /// The id of that event; `nil` when the subscriber begins at the start.
+    var cursor: EventID?
+    /// The thread's last event; 0 when there is none that the subscriber may know of.
+    var end: UInt64
+    /// Whether the thread has an event and the subscriber may read it.
+    var isCleared: Bool
+    /// What the consumer had acknowledged before; `nil` for nothing.
+    var acknowledged: EventID?
+}

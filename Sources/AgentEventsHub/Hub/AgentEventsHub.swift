@@ -1,0 +1,147 @@
+public import AgentEvents
+import AgentEventsProtocol
+package import CoreMetrics
+public import Logging
+public import NIOCore
+
+/// Runtime and delivery without a port: what agents and programs emit is committed, and goes to everyone who follows it, over
+/// transports that are given to it.
+///
+/// ```swift
+/// let hub = AgentEventsHub(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
+/// try await ServiceGroup(services: [hub, server], gracefulShutdownSignals: [.sigterm], logger: logger).run()
+/// ```
+///
+/// A transport is adopted on its event loop, of whichever group; each then has a ``StreamSession``. The hub is run once. When
+/// it is shut down gracefully it takes nothing new, tells its clients when to come back, gives the agents time to end, and
+/// programs outside to emit what they have, ends the runs of its agents that are open after that, closes the connections, and
+/// stops the runtime last; all within ``HubConfiguration/shutdownGrace``.
+public final class AgentEventsHub: Sendable {
+    /// Makes and commits the events. The hub runs it; nobody else does.
+    public let runtime: AgentRuntime
+    package let authenticator: any Authenticator
+    package let configuration: HubConfiguration
+    package let logger: Logger
+    package let readiness = Readiness()
+    /// Opens when the connections are closed: a server of the hub's own listens until then.
+    package let closing = Gate()
+    package let dispatcher: AgentDispatcher
+    let onStuckAgents: @Sendable (_ count: Int) -> Void
+    let services: SessionServices
+
+    /// - Parameters:
+    ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
+    ///   - agents: those that people can ask; the first one answers when none is named.
+    ///   - authenticator: authenticates requests, over every transport that has credentials.
+    ///   - onStuckAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
+    ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
+    ///     process that does not want to wait for them exits here.
+    public convenience init(
+        runtime: AgentRuntime,
+        agents: [any ServedAgent] = [],
+        authenticator: any Authenticator = NoAuthentication(),
+        configuration: HubConfiguration = HubConfiguration(),
+        logger: Logger,
+        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+    ) {
+        self.init(
+            runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration,
+            limits: configuration.streamLimits, metrics: MetricsSystem.factory, logger: logger,
+            onStuckAgents: onStuckAgents)
+    }
+
+    package init(
+        runtime: AgentRuntime,
+        agents: [any ServedAgent],
+        authenticator: any Authenticator,
+        configuration: HubConfiguration,
+        limits: StreamLimits,
+        metrics: any MetricsFactory,
+        logger: Logger,
+        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void
+    ) {
+        self.runtime = runtime
+        self.authenticator = authenticator
+        self.configuration = configuration
+        self.logger = logger
+        self.onStuckAgents = onStuckAgents
+        dispatcher = AgentDispatcher(
+            runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
+        services = SessionServices(
+            runtime: runtime, limits: limits, metrics: StreamMetrics(factory: metrics), logger: logger)
+        runtime.hub.add(services.delivery)
+    }
+
+    /// Begins a session over a transport: the client is welcomed at once. Called on the transport's event loop, which may be
+    /// of any group.
+    ///
+    /// - Parameters:
+    ///   - principal: the user of the connection, and what they may do.
+    ///   - eventLoop: the loop that the transport belongs to.
+    /// - Returns: the session, which the transport tells what comes from the client; see ``StreamTransport``.
+    public func adopt(
+        _ transport: some StreamTransport,
+        as principal: Principal,
+        on eventLoop: any EventLoop
+    ) -> StreamSession {
+        eventLoop.preconditionInEventLoop()
+        let loop = services.delivery.loop(of: eventLoop)
+        let session = StreamSession(
+            transport, ConnectionID(text: runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
+            services: services, loop: loop)
+        loop.begin(session)
+        return session
+    }
+
+    // MARK: For transports and routes of this package
+
+    package var limits: StreamLimits { services.limits }
+    /// Logs the events of requests.
+    package var ingest: EventIngest { EventIngest(runtime: runtime, outsideEmitters: services.outsideEmitters) }
+    /// Takes the messages of users.
+    package var intake: MessageIntake { MessageIntake(runtime: runtime, dispatcher: dispatcher) }
+
+    /// The subscribers of a thread.
+    package func subscribers(of thread: ThreadID) async throws -> [Subscriber] {
+        try await services.delivery.subscribers(of: thread)
+    }
+
+    /// The state of a thread after everything that is committed.
+    package func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
+        try await services.snapshots.state(of: thread)
+    }
+
+    // MARK: For the run
+
+    /// The programs that emit, over streams and otherwise.
+    var outsideEmitters: OutsideEmitters { services.outsideEmitters }
+
+    /// Works for the sessions until ``finishWorkers()``, once the log is open.
+    func runWorkers() async {
+        do throws(AgentEventsError) {
+            try await runtime.waitForStart()
+        } catch {
+            // The run of the runtime ends with the same error.
+            return
+        }
+        await services.run()
+    }
+
+    /// All connections are closed: the work under way is finished, and ``runWorkers()`` returns.
+    func finishWorkers() { services.finish() }
+
+    /// Tells every session that the service is about to stop, and when its client may come back: after a wait that differs
+    /// for each.
+    func drainSessions() {
+        services.delivery.drain(maximumMilliseconds: configuration.reconnectSpread.milliseconds)
+    }
+
+    /// Closes every session (1001). Returns at once; may be called several times.
+    ///
+    /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
+    func closeSessions(waitsForAnswers: Bool) { services.delivery.closeSessions(waitsForAnswers: waitsForAnswers) }
+
+    /// Returns when every session is closed, after the answers that it waits for, or the task is cancelled. Called once, when
+    /// no further connections are taken.
+    func waitForSessions() async { await services.delivery.sessions.waitForTheLast() }
+}

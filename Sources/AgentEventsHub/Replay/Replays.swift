@@ -1,0 +1,34 @@
+/// The subscriptions of a connection that are behind and want to read a page, in the order of their turns. Confined to the
+/// event loop.
+final class Replays {
+    /// Where the connection stands with the turns of its event loop.
+    enum Turn {
+        case none
+        /// It asked for one.
+        case waiting
+        /// It has one: a page is on its way, or the look-up of a place with the first page.
+        case reading
+    }
+
+    var turn = Turn.none
+    private var subscriptions: [StreamSubscription] = []
+
+    var isEmpty: Bool { subscriptions.isEmpty }
+
+    func append(_ subscription: StreamSubscription) {
+        if !subscriptions.contains(where: { $0 === subscription }) { subscriptions.append(subscription) }
+    }
+
+    func remove(_ subscription: StreamSubscription) { subscriptions.removeAll { $0 === subscription } }
+
+    func removeAll() { subscriptions = [] }
+
+    /// The next subscription that reads, and after which event.
+    func next() -> (subscription: StreamSubscription, after: UInt64)? {
+        while !subscriptions.isEmpty {
+            let subscription = subscriptions.removeFirst()
+            if let after = subscription.startReading() { return (subscription, after) }
+        }
+        return nil
+    }
+}

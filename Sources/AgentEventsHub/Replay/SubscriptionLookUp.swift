@@ -1,0 +1,171 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// Finds out where a subscription begins. Runs on a worker.
+struct SubscriptionLookUp: Sendable {
+    let request: SubscribeRequest
+    let principal: Principal
+    let pages: ThreadPages
+    let framing: StreamFraming
+    /// Whether the first page is read as well, for a subscription that begins before the end of its thread.
+    let readsPage: Bool
+    /// Where to look the consumer's place up; `nil` when there is no consumer.
+    let consumers: ConsumerAcknowledgements?
+    let snapshots: ThreadSnapshots
+    /// The log's, of this opening.
+    let generation: UInt64
+
+    struct Found: Sendable {
+        var opened: OpenedSubscription
+        /// The thread's last event, as far as the subscriber may know.
+        var head: EventID?
+        /// Why the subscriber does not begin behind the cursor that it asked for; `nil` when it does.
+        var reset: ResetReason?
+        /// The oldest event that is kept; `nil` for none.
+        var oldest: EventID?
+        /// The state after which the subscriber begins; `nil` when it gets none.
+        var snapshot: SnapshotMessages?
+        /// The events with which the subscriber begins; `nil` when they are yet to be read, or there are none.
+        var page: PageRead.Page?
+    }
+
+    func run() async -> Result<Found, EventLogError> {
+        do throws(EventLogError) {
+            guard let consumers, let key = request.consumerKey(of: principal.user) else {
+                return .success(try await find(request.start ?? .now))
+            }
+            return .success(try await find(as: key, in: consumers))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// A consumer begins behind what it has acknowledged, unless it asks for another place; a new one, which has handled
+    /// nothing, with the first event.
+    private func find(
+        as key: ConsumerKey,
+        in consumers: ConsumerAcknowledgements
+    ) async throws(EventLogError) -> Found {
+        let acknowledged = try await consumers.attach(key)
+        do throws(EventLogError) {
+            let start = request.start ?? acknowledged.map { .after($0) } ?? .start
+            var found = try await find(start)
+            guard let acknowledged else { return found }
+            let isLookedUp = request.start == nil && request.snapshot != .atStart
+            let reset = isLookedUp ? found.reset : try await reset(of: acknowledged)
+            // What it acknowledged is not the thread's (any more), so it does not count against what comes now.
+            if reset == .diverged || reset == .unknown {
+                consumers.restart(key, from: acknowledged)
+            } else {
+                found.opened.acknowledged = acknowledged
+            }
+            return found
+        } catch {
+            consumers.detach(key)
+            throw error
+        }
+    }
+
+    /// What the thread has to say to a reader with a cursor; `nil` when it leads on from there.
+    private func reset(of cursor: Cursor) async throws(EventLogError) -> ResetReason? {
+        let start = StartPosition.after(cursor)
+        let record = try await pages.record(of: request.thread)
+        guard let record, principal.mayRead(request.thread, owner: record.user) else {
+            return resetOfUnknownThread(start)
+        }
+        return ResetReason(try await resolve(start, in: record))
+    }
+
+    /// A foreign thread looks like one that does not exist.
+    private func resetOfUnknownThread(_ start: StartPosition) -> ResetReason? {
+        guard case .resolved(let resolved) = start.lookUp(in: nil, generation: generation) else { return nil }
+        return ResetReason(resolved)
+    }
+
+    private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
+        let thread = request.thread
+        let record = try await pages.record(of: thread)
+        guard let record, principal.mayRead(thread, owner: record.user) else {
+            var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
+            if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }
+            if request.snapshot.isTaken(onReset: found.reset != nil) {
+                found.snapshot = SnapshotMessages(ThreadState(), of: thread, framing: framing)
+            }
+            return found
+        }
+        var found = Found(
+            opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
+            head: record.head)
+        if request.snapshot != .atStart {
+            let resolved = try await resolve(start, in: record)
+            if case .position(let after) = resolved {
+                found.opened.after = after
+                found.opened.cursor = Self.cursor(at: start, head: record.head)
+            } else {
+                found.reset = ResetReason(resolved)
+                found.oldest = record.isEmpty ? nil : record.oldest
+            }
+        }
+        if request.snapshot.isTaken(onReset: found.reset != nil) {
+            let snapshot = try await snapshots.messages(of: thread, framing: framing)
+            found.snapshot = snapshot
+            found.opened.cursor = snapshot.cursor
+            found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
+        } else if readsPage, found.opened.after < record.head.sequence {
+            found.page = try await firstPage(after: found.opened.after)
+        }
+        return found
+    }
+
+    /// The event before the page is mostly known from the look-up of the cursor, and so is the page itself.
+    private func firstPage(after sequence: UInt64) async throws(EventLogError) -> PageRead.Page {
+        let read = PageRead(
+            thread: request.thread, after: sequence, merges: request.merges, framing: framing,
+            snapshots: request.snapshot.isTaken(onReset: true) ? snapshots : nil, pages: pages)
+        return try await read.run().get()
+    }
+
+    private func resolve(
+        _ start: StartPosition,
+        in record: ThreadRecord
+    ) async throws(EventLogError) -> ResolvedStart {
+        switch start.lookUp(in: record, generation: generation) {
+        case .resolved(let resolved):
+            return resolved
+        case .compare(let cursor):
+            // The page that the cursor's event is on is mostly the one that comes next.
+            let found = try await pages.read(request.thread, after: cursor.sequence - 1, framing: framing)
+            return ResolvedStart(
+                cursor, found: FoundEvent(id: found.page?.id(of: cursor.sequence), isTrimmed: found.trim != nil))
+        }
+    }
+
+    private static func cursor(at start: StartPosition, head: EventID) -> EventID? {
+        switch start {
+        case .start: nil
+        case .now: head
+        case .after(let cursor): cursor
+        }
+    }
+}
+
+extension SubscribeRequest.SnapshotUse {
+    func isTaken(onReset isReset: Bool) -> Bool {
+        switch self {
+        case .never: false
+        case .onReset: isReset
+        case .atStart: true
+        }
+    }
+}
+
+extension SubscribeRequest {
+    /// Whether the subscription may begin before the end of the thread.
+    var readsBack: Bool {
+        switch start {
+        case .now: false
+        case nil: consumer != nil
+        case .start, .after: true
+        }
+    }
+}

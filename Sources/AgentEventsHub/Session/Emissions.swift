@@ -1,0 +1,78 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// The emissions of one connection: carried out by workers, one batch at a time, and answered when the loop is told of their
+/// commits. Confined to the event loop.
+final class Emissions {
+    private var queue = EmissionQueue()
+    private let identity: SessionIdentity
+    private let services: SessionServices
+    private let output: SessionOutput
+    /// Whether the client has emitted something.
+    private var hasEmitted = false
+
+    init(_ identity: SessionIdentity, services: SessionServices, output: SessionOutput) {
+        self.identity = identity
+        self.services = services
+        self.output = output
+    }
+
+    /// Nothing waits, runs or is to be answered.
+    var isIdle: Bool { queue.isIdle }
+    /// How many wait to be carried out.
+    var queuedCount: Int { queue.queuedCount }
+    /// How many bytes their messages had.
+    var queuedByteCount: Int { queue.queuedByteCount }
+
+    /// Whether a request may be carried out.
+    func check(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+        let principal = identity.principal
+        try EventIngest.checkScope(of: principal, in: request.thread, of: request.user)
+        guard received.isInTime else { throw .stopsEmissions(in: request.thread) }
+    }
+
+    func enqueue(_ request: EmitRequest, _ received: ReceivedRequest) {
+        if !hasEmitted {
+            hasEmitted = true
+            services.outsideEmitters.didBeginEmitting()
+        }
+        queue.enqueue(request, received.message.tag, byteCount: received.byteCount)
+    }
+
+    /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)`` follows.
+    func takeBatch() -> EmissionBatch? {
+        queue.takeBatch().map { EmissionBatch(requests: $0, principal: identity.principal, runtime: services.runtime) }
+    }
+
+    func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }
+
+    /// A batch is not carried out, because the service stops.
+    func didRefuse(_ batch: EmissionBatch) {
+        queue.didEmit(
+            batch.requests.map { EmissionReply(refusing: $0.request, $0.tag, .stopsEmissions(in: $0.request.thread)) })
+    }
+
+    /// Answers what is committed.
+    ///
+    /// - Parameter position: everything accepted up to there is committed.
+    /// - Returns: the thread of each emission that was answered.
+    func answer(upTo position: UInt64) -> [ThreadID] { send(queue.takeReplies(upTo: position)) }
+
+    /// The log failed: answers what is committed, and what never will be.
+    ///
+    /// - Parameter position: everything accepted up to there is committed.
+    /// - Returns: the thread of each emission that was answered.
+    func fail(after position: UInt64, _ error: EventLogError) -> [ThreadID] {
+        send(queue.failReplies(after: position, error))
+    }
+
+    private func send(_ replies: [EmissionReply]) -> [ThreadID] {
+        for reply in replies { output.send(reply.message) }
+        return replies.map(\.thread)
+    }
+
+    /// The connection is gone. What is under way finishes, and nobody is told.
+    func end() {
+        if hasEmitted { services.outsideEmitters.didEndEmitting() }
+    }
+}

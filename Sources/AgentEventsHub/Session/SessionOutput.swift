@@ -1,0 +1,177 @@
+import AgentEventsProtocol
+import NIOCore
+
+/// The way from a session to its client: the transport, what is known of the connection, and whether the client lives and
+/// takes what it is sent. Confined to the event loop.
+final class SessionOutput {
+    let framing: StreamFraming
+    private let transport: any StreamTransport
+    private let pinging: (any PingingTransport)?
+    private let services: SessionServices
+    private var connection = ConnectionStateMachine()
+    private var heartbeat: HeartbeatStateMachine
+    private var progress: ProgressStateMachine
+    private var writtenByteCount: UInt64 = 0
+    /// The number of bytes of answers that were written while the client took nothing.
+    private var backlogByteCount = 0
+    private var isReading = true
+    private var hasPendingWrites = false
+
+    init(_ transport: any StreamTransport, services: SessionServices) {
+        self.transport = transport
+        self.services = services
+        framing = transport.framing
+        pinging = transport as? any PingingTransport
+        heartbeat = HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
+        progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
+    }
+
+    var metrics: StreamMetrics { services.metrics }
+
+    /// Whether the client takes what it is sent, and anything may be written.
+    var isWritable: Bool { connection.mayWrite && transport.isWritable }
+    var takesSubscriptions: Bool { connection.takesSubscriptions }
+    var takesEmissions: Bool { connection.takesEmissions }
+
+    // MARK: Writing
+
+    func send(_ message: ServerMessage) {
+        let frame = framing.frame(message.encoded())
+        countBacklog(frame.readableBytes)
+        write(frame)
+    }
+
+    private func countBacklog(_ byteCount: Int) {
+        if !transport.isWritable { backlogByteCount += byteCount }
+    }
+
+    /// Whether this number of bytes may be written at a time; it comes page by page otherwise.
+    func mayWrite(byteCount: Int) -> Bool { isWritable && byteCount <= services.limits.maximumWriteByteCount }
+
+    /// Writes finished frames, which others may share.
+    func write(_ frames: ByteBuffer) {
+        guard connection.mayWrite else { return }
+        heartbeat.wrote()
+        writtenByteCount += UInt64(frames.readableBytes)
+        transport.write(frames)
+    }
+
+    /// The transport has written something by itself.
+    func didWriteControl(byteCount: Int) {
+        countBacklog(byteCount)
+        heartbeat.wrote()
+        writtenByteCount += UInt64(byteCount)
+    }
+
+    func flush() {
+        if connection.mayWrite { transport.flush() }
+    }
+
+    /// Something was written, or is to be read, that ``StreamSession/flushWritten()`` sees to.
+    ///
+    /// - Returns: whether it is the first since then.
+    func markWritten() -> Bool {
+        defer { hasPendingWrites = true }
+        return !hasPendingWrites
+    }
+
+    func clearWritten() { hasPendingWrites = false }
+
+    func writabilityChanged() {
+        if transport.isWritable { backlogByteCount = 0 }
+    }
+
+    // MARK: Reading
+
+    func didHear() { heartbeat.received() }
+
+    /// Reading pauses while too much waits to be carried out, or too many answers to be taken.
+    func updateReading(isOverloaded: Bool) {
+        guard connection.mayWrite else { return }
+        let reads = !isOverloaded && backlogByteCount < services.limits.maximumBacklogByteCount
+        guard reads != isReading else { return }
+        isReading = reads
+        transport.setReading(reads)
+    }
+
+    // MARK: Life
+
+    func welcomed() { connection.welcomed() }
+
+    /// Tells the client, once, that the service is about to stop.
+    func drain(reconnectMilliseconds: Int64) {
+        switch connection.drain() {
+        case .none: break
+        case .announce: send(.drain(reconnectMilliseconds: reconnectMilliseconds))
+        }
+    }
+
+    /// The service stops.
+    ///
+    /// - Parameter isIdle: nothing that the client asked for is still to be answered.
+    /// - Returns: whether the connection was closed.
+    func leave(isIdle: Bool) -> Bool { act(on: connection.leave(isIdle: isIdle)) }
+
+    /// All that the client asked for is answered.
+    ///
+    /// - Returns: whether the connection was closed.
+    func becameIdle() -> Bool { act(on: connection.becameIdle()) }
+
+    private func act(on action: ConnectionStateMachine.CloseAction) -> Bool {
+        switch action {
+        case .none:
+            return false
+        case .close:
+            transport.close(.goingAway, reason: "the server is going away")
+            return true
+        }
+    }
+
+    /// - Returns: whether the connection was closed, and not before.
+    func close(_ code: StreamCloseCode, reason: String) -> Bool {
+        switch connection.close() {
+        case .none:
+            return false
+        case .close:
+            transport.close(code, reason: reason)
+            return true
+        }
+    }
+
+    /// The connection is gone.
+    func lost() { connection.lost() }
+
+    /// Looks after the connection: pings it when it is silent, and closes it when it is dead.
+    ///
+    /// - Returns: whether the connection was closed.
+    func sweep(elapsed milliseconds: UInt32) -> Bool {
+        guard connection.mayWrite else { return false }
+        let pending = transport.pendingByteCount
+        switch progress.sweep(elapsed: milliseconds, writtenByteCount: writtenByteCount, pendingByteCount: pending) {
+        case .none: break
+        case .close:
+            services.metrics.closesSlowReader()
+            let seconds = Double(services.limits.stallMilliseconds) / 1000
+            return close(
+                .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
+        }
+        // A client that is not read from cannot be heard.
+        switch heartbeat.sweep(elapsed: milliseconds, isBlocked: pending > 0 || !isReading) {
+        case .none: return false
+        case .send(let ping, let message):
+            sendPings(ping: ping, message: message)
+            return false
+        case .close:
+            services.metrics.missesHeartbeat()
+            return close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
+        }
+    }
+
+    private func sendPings(ping: Bool, message: Bool) {
+        // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as before.
+        if ping, let pinging { writtenByteCount += UInt64(pinging.ping()) }
+        // Where there is no other ping, the client answers the message.
+        if message || ping && pinging == nil { send(.ping) }
+        flush()
+    }
+}

@@ -1,0 +1,73 @@
+import AgentEvents
+import AgentEventsProtocol
+import Logging
+
+/// Everything that the sessions of a hub share. A class, so that a session holds a reference and no copy.
+final class SessionServices: Sendable {
+    let runtime: AgentRuntime
+    let delivery: StreamDelivery
+    /// The way to the log of sessions that are behind.
+    let pages: ThreadPages
+    /// Look-ups and pages.
+    let readers: WorkerPool
+    /// Look-ups that take a snapshot; these may fold a long thread, or wait for another that does.
+    let snapshotReaders: WorkerPool
+    /// Emissions; these may wait for the log, and must not keep readers waiting.
+    let emitters: WorkerPool
+    /// What consumers have acknowledged; `nil` when the log has no place for it.
+    let consumers: ConsumerAcknowledgements?
+    /// The states of threads.
+    let snapshots: ThreadSnapshots
+    let metrics: StreamMetrics
+    let limits: StreamLimits
+    let logger: Logger
+    let outsideEmitters: OutsideEmitters
+
+    init(runtime: AgentRuntime, limits: StreamLimits, metrics: StreamMetrics, logger: Logger) {
+        self.runtime = runtime
+        self.limits = limits
+        self.metrics = metrics
+        self.logger = logger
+        let environment = runtime.environment
+        outsideEmitters = OutsideEmitters(in: environment)
+        let store = runtime.log as? any StateStore
+        pages = ThreadPages(
+            log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
+        delivery = StreamDelivery(pages: pages, limits: limits, metrics: metrics, environment: environment)
+        // They share what is read, and so mostly wait for each other.
+        readers = WorkerPool(workerCount: nil)
+        snapshotReaders = WorkerPool(workerCount: 4)
+        emitters = WorkerPool(workerCount: 8)
+        consumers = store.map { ConsumerAcknowledgements(store: $0, environment: environment, logger: logger) }
+        snapshots = ThreadSnapshots(log: runtime.log, store: store, logger: logger)
+    }
+
+    /// Works for the sessions until ``finish()``.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.readers.run() }
+            group.addTask { await self.snapshotReaders.run() }
+            group.addTask { await self.emitters.run() }
+            group.addTask { await self.consumers?.run() }
+        }
+    }
+
+    /// All connections are closed: the work under way is finished, and ``run()`` returns.
+    func finish() {
+        readers.finish()
+        snapshotReaders.finish()
+        emitters.finish()
+        consumers?.finish()
+    }
+}
+
+/// The name of a connection and its user, for all parts of the session.
+final class SessionIdentity: Sendable {
+    let connection: ConnectionID
+    let principal: Principal
+
+    init(_ connection: ConnectionID, _ principal: Principal) {
+        self.connection = connection
+        self.principal = principal
+    }
+}

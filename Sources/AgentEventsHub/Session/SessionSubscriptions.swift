@@ -1,0 +1,112 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// The subscriptions of one connection. Confined to its event loop.
+final class SessionSubscriptions {
+    private let identity: SessionIdentity
+    private let services: SessionServices
+    private let loop: LoopDelivery
+    private let state: LoopState
+    /// In the order in which they came.
+    private var subscriptions: [StreamSubscription] = []
+
+    init(_ identity: SessionIdentity, services: SessionServices, loop: LoopDelivery) {
+        self.identity = identity
+        self.services = services
+        self.loop = loop
+        state = loop.state
+    }
+
+    /// - Returns: `nil` when the connection does not follow the thread.
+    func find(_ thread: ThreadID) -> StreamSubscription? { subscriptions.first { $0.thread == thread } }
+
+    /// Whether the subscription has not ended.
+    func contains(_ subscription: StreamSubscription) -> Bool { subscriptions.contains { $0 === subscription } }
+
+    /// Whether a subscription may begin.
+    ///
+    /// - Parameters:
+    ///   - isTaken: whether the connection takes subscriptions at all.
+    ///   - exceedsLimit: whether it would be one too many.
+    func check(_ request: SubscribeRequest, isTaken: Bool, exceedsLimit: Bool) throws(ProtocolError) {
+        let thread = request.thread
+        guard identity.principal.scopes.contains(.read) else {
+            throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
+        }
+        guard isTaken else { throw .stopsSubscriptions(to: thread) }
+        guard find(thread) == nil else {
+            throw ProtocolError(
+                .subscriptionExists, "this connection follows \(thread) already; unsubscribe first to start elsewhere",
+                thread: thread)
+        }
+        guard !exceedsLimit else {
+            throw ProtocolError(
+                .tooManySubscriptions,
+                "a connection follows at most \(services.limits.maximumSubscriptions) threads; unsubscribe from one, or "
+                    + "open another connection", thread: thread)
+        }
+        guard request.consumer == nil || services.consumers != nil else {
+            throw ProtocolError(
+                .consumerUnsupported,
+                "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
+                path: "$.consumer", thread: thread)
+        }
+    }
+
+    /// A subscription begins. Its place is looked up after this: first listen, then look up, so that what is committed in
+    /// between reaches the loop.
+    func add(_ request: SubscribeRequest, _ feed: ThreadFeed, of session: StreamSession) -> StreamSubscription {
+        let part = state.thread(feed)
+        let subscription = StreamSubscription(request, feed, loopThread: part.thread, session: session)
+        part.thread.add(subscription)
+        subscriptions.append(subscription)
+        services.metrics.subscribed()
+        if part.isNew { part.thread.startListening(after: services.delivery.listen(to: feed, on: loop)) }
+        return subscription
+    }
+
+    func remove(_ subscription: StreamSubscription) {
+        subscriptions.removeAll { $0 === subscription }
+        end(subscription)
+    }
+
+    /// The connection is gone.
+    func removeAll() {
+        for subscription in subscriptions { end(subscription) }
+        subscriptions = []
+    }
+
+    private func end(_ subscription: StreamSubscription) {
+        subscription.end()
+        services.metrics.unsubscribed()
+        if subscription.isAttached, let key = subscription.consumerKey { services.consumers?.detach(key) }
+        if state.remove(subscription) { services.delivery.stopListening(to: subscription.feed, on: loop) }
+    }
+
+    /// The client has handled everything of a thread up to a cursor.
+    func acknowledge(_ thread: ThreadID, _ cursor: Cursor) throws(ProtocolError) {
+        guard let subscription = find(thread) else { throw Self.unknown(thread) }
+        let before = subscription.acknowledgedSequence
+        let action = try subscription.acknowledge(cursor) { () throws(ProtocolError) in
+            guard let key = subscription.consumerKey, let consumers = services.consumers else { return }
+            guard consumers.acknowledge(key, cursor) else {
+                throw ProtocolError(
+                    .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
+                    isRetryable: true, thread: thread)
+            }
+        }
+        switch action {
+        case .none: break
+        case .accept:
+            services.metrics.acknowledged(Int(clamping: Int64(cursor.sequence) - Int64(before)))
+        case .rejectNotSent:
+            throw ProtocolError(
+                .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
+                path: "$.cursor", thread: thread)
+        }
+    }
+
+    static func unknown(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(.subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
+    }
+}

@@ -1,0 +1,596 @@
+import AgentEvents
+public import AgentEventsProtocol
+import Logging
+public import NIOCore
+
+/// One client's connection: its subscriptions and what it emits. Confined to its event loop.
+///
+/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from the client,
+/// by the public methods.
+///
+/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading the
+/// log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of emissions, one
+/// message. So a connection costs its outbound watermark and one page, whatever it asks for.
+///
+/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
+/// with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
+/// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
+/// returns, another one gets.
+public final class StreamSession {
+    let identity: SessionIdentity
+    let services: SessionServices
+    let output: SessionOutput
+    /// Those that want to read a page.
+    let replays = Replays()
+    /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
+    var place: Int?
+    var awaitingPlace: Int?
+    private let loop: LoopDelivery
+    private let state: LoopState
+    private let framing: Int
+    private let subscriptions: SessionSubscriptions
+    private var parsing = ParsingStateMachine<ReceivedMessage>()
+    private var malformed = MalformedMessageLimit()
+    /// Requests that wait, and for what.
+    private var order: RequestOrder
+    private let emissions: Emissions
+    /// On their way to the client, part by part.
+    private let snapshots: SnapshotWriter
+    private var isEnded = false
+
+    /// A message before it is parsed.
+    private struct ReceivedMessage {
+        let bytes: ByteBuffer
+        /// Whether it came while the connection took emissions.
+        let isInTime: Bool
+    }
+
+    init(
+        _ transport: any StreamTransport,
+        _ connection: ConnectionID,
+        principal: Principal,
+        services: SessionServices,
+        loop: LoopDelivery
+    ) {
+        identity = SessionIdentity(connection, principal)
+        self.services = services
+        self.loop = loop
+        state = loop.state
+        output = SessionOutput(transport, services: services)
+        framing = services.delivery.number(of: output.framing)
+        subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
+        emissions = Emissions(identity, services: services, output: output)
+        snapshots = SnapshotWriter(output)
+        order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
+    }
+
+    // MARK: Life
+
+    func begin() {
+        services.metrics.connected()
+        services.delivery.sessions.didBegin()
+        output.welcomed()
+        output.send(.welcome(welcome))
+        output.flush()
+        // It came at the last moment.
+        if let spread = services.delivery.spread {
+            drain(
+                reconnectMilliseconds: spread.milliseconds(
+                    0, of: 1, fraction: services.runtime.environment.randomFraction()))
+        }
+        if services.delivery.isClosing { goAway(waitsForAnswers: true) }
+    }
+
+    private var welcome: Welcome {
+        Welcome(
+            connection: identity.connection,
+            user: identity.principal.user,
+            heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
+            limits: WelcomeLimits(
+                maximumMessageByteCount: services.limits.maximumMessageByteCount,
+                maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
+                maximumBatchEvents: services.limits.maximumBatchEvents,
+                maximumSubscriptions: services.limits.maximumSubscriptions,
+                maximumTextByteCount: services.runtime.configuration.maximumMessageByteCount),
+            expiresAt: identity.principal.expiresAt)
+    }
+
+    /// The connection is gone, or its client has said goodbye. Work under way finishes and finds nobody to tell.
+    ///
+    /// May be called several times.
+    public func closed() {
+        output.lost()
+        end()
+    }
+
+    private func end() {
+        guard !isEnded else { return }
+        isEnded = true
+        services.metrics.disconnected()
+        subscriptions.removeAll()
+        replays.removeAll()
+        snapshots.removeAll()
+        order.end()
+        parsing.end()
+        state.remove(self)
+        emissions.end()
+        services.delivery.sessions.didEnd()
+    }
+
+    /// Closes the connection, because the client broke a rule or something failed.
+    public func close(_ code: StreamCloseCode, reason: String) {
+        if output.close(code, reason: reason) { end() }
+    }
+
+    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its time for
+    /// that (``HubConfiguration/shutdownGrace``) is over.
+    public func beginLeaving() {
+        guard !isEnded else { return }
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .milliseconds(services.limits.leaveMilliseconds)) {
+            session.value.goAway(waitsForAnswers: true)
+        }
+    }
+
+    /// The service is about to stop. What has not begun to look a place up is refused from now on.
+    func drain(reconnectMilliseconds: Int64) {
+        output.drain(reconnectMilliseconds: reconnectMilliseconds)
+        carryOutNext()
+        output.flush()
+    }
+
+    /// The service stops.
+    ///
+    /// - Parameter waitsForAnswers: whether what the client has asked for is answered before.
+    func goAway(waitsForAnswers: Bool) {
+        guard !isEnded else { return }
+        if output.leave(isIdle: isIdle || !waitsForAnswers) { return end() }
+        carryOutNext()
+        output.flush()
+    }
+
+    func sweep(elapsed milliseconds: UInt32) {
+        if output.sweep(elapsed: milliseconds) { end() }
+    }
+
+    // MARK: The client
+
+    /// A whole message of the client.
+    public func receive(_ message: ByteBuffer) {
+        guard !isEnded else { return }
+        output.didHear()
+        parsing.receive(
+            ReceivedMessage(bytes: message, isInTime: output.takesEmissions),
+            isLarge: message.readableBytes > services.limits.maximumInlineByteCount)
+        parseNext()
+    }
+
+    /// Something has come that is not a message: a pong, a part of a message.
+    public func didHear() { output.didHear() }
+
+    /// The transport has written something to the client by itself, such as the answer to a ping.
+    ///
+    /// - Parameter byteCount: its size.
+    public func didWriteControl(byteCount: Int) {
+        guard !isEnded else { return }
+        output.didWriteControl(byteCount: byteCount)
+        updateReading()
+    }
+
+    /// For now nothing more comes from the client.
+    public func readComplete() { output.flush() }
+
+    /// The transport can take more, or less.
+    public func writabilityChanged() {
+        output.writabilityChanged()
+        guard !isEnded, output.isWritable else { return }
+        writeSnapshots()
+        carryOutNext()
+        readNext()
+        output.flush()
+    }
+
+    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parsing.isIdle) }
+
+    /// Whether so much waits to be carried out that nothing further is read from the client.
+    private var isOverloaded: Bool {
+        emissions.queuedCount + order.waitingCount >= services.limits.maximumQueuedRequests
+            || emissions.queuedByteCount + order.waitingByteCount >= services.limits.maximumQueuedByteCount
+    }
+
+    /// Everything that the client asked for is answered.
+    private var isIdle: Bool { order.isIdle && parsing.isIdle }
+
+    // MARK: Parsing
+
+    private func parseNext() {
+        while !isEnded {
+            switch parsing.next() {
+            case .none:
+                return updateReading()
+            case .parse(let message):
+                didParse(Self.parse(message.bytes, services.limits), message)
+            case .parseElsewhere(let message):
+                parseElsewhere(message)
+            }
+        }
+    }
+
+    private static func parse(_ bytes: ByteBuffer, _ limits: StreamLimits) -> Result<ClientMessage, ProtocolError> {
+        bytes.withUnsafeReadableBytes { bytes in
+            do throws(ProtocolError) {
+                return .success(try ClientMessage.decode(bytes, maximumBatchEvents: limits.maximumBatchEvents))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    private func parseElsewhere(_ message: ReceivedMessage) {
+        let bytes = message.bytes
+        let isInTime = message.isInTime
+        let limits = services.limits
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let isAccepted = services.readers.submit {
+            let result = Self.parse(bytes, limits)
+            eventLoop.execute {
+                session.value.didParseElsewhere(result, ReceivedMessage(bytes: bytes, isInTime: isInTime))
+            }
+        }
+        // At the very end there are no workers any longer.
+        if !isAccepted { didParseElsewhere(Self.parse(bytes, limits), message, continues: false) }
+    }
+
+    private func didParseElsewhere(
+        _ result: Result<ClientMessage, ProtocolError>,
+        _ message: ReceivedMessage,
+        continues: Bool = true
+    ) {
+        guard !isEnded else { return }
+        parsing.parsedElsewhere()
+        didParse(result, message)
+        guard continues else { return }
+        parseNext()
+        carryOutNext()
+        output.flush()
+    }
+
+    private func didParse(_ result: Result<ClientMessage, ProtocolError>, _ message: ReceivedMessage) {
+        switch result {
+        case .success(let parsed):
+            receive(parsed, byteCount: message.bytes.readableBytes, isInTime: message.isInTime)
+        case .failure(let error):
+            output.send(.error(error))
+            if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
+                close(
+                    .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
+                )
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    private func receive(_ message: ClientMessage, byteCount: Int, isInTime: Bool) {
+        let request = ReceivedRequest(message: message, byteCount: byteCount, isInTime: isInTime)
+        switch message.operation {
+        case .subscribe(let operation):
+            receive(operation.snapshot == .never ? .subscribe : .subscribeWithSnapshot, of: operation.thread, request)
+        case .unsubscribe(let thread):
+            receive(.unsubscribe, of: thread, request)
+        case .acknowledge(let thread, _):
+            receive(.acknowledge, of: thread, request)
+        case .emit(let operation):
+            receive(.emit, of: operation.thread, request)
+        case .ping:
+            output.send(.pong(message.tag))
+        case .pong:
+            break
+        }
+    }
+
+    private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: ReceivedRequest) {
+        switch order.receive(kind, of: thread, byteCount: request.byteCount, request) {
+        case .start(let start): carryOut(start)
+        case .wait: break
+        }
+        carryOutNext()
+    }
+
+    /// Carries out everything that may begin now. To be called after whatever the order was told.
+    private func carryOutNext() {
+        // A connection that takes no subscriptions any longer refuses them at once.
+        while !isEnded, let start = order.next(startsSnapshots: output.isWritable || !output.takesSubscriptions) {
+            carryOut(start)
+        }
+        guard !isEnded else { return }
+        if emissions.isIdle { state.endAwaitingCommits(self) }
+        if isIdle, output.becameIdle() { return end() }
+        updateReading()
+    }
+
+    private func carryOut(_ start: RequestOrder.Start) {
+        let tag = start.request.message.tag
+        do throws(ProtocolError) {
+            switch start.request.message.operation {
+            case .subscribe(let request):
+                try subscribe(request, tag, exceedsLimit: start.exceedsLimit)
+            case .unsubscribe(let thread):
+                try unsubscribe(from: thread, tag)
+            case .acknowledge(let thread, let cursor):
+                try subscriptions.acknowledge(thread, cursor)
+            case .emit(let request):
+                try emit(request, start.request)
+            case .ping, .pong:
+                break
+            }
+        } catch {
+            output.send(.error(error.answering(tag)))
+            order.refused(start, isFollowed: subscriptions.find(start.thread) != nil)
+        }
+    }
+
+    // MARK: Subscriptions
+
+    private func subscribe(
+        _ request: SubscribeRequest,
+        _ tag: RequestTag?,
+        exceedsLimit: Bool
+    ) throws(ProtocolError) {
+        try subscriptions.check(request, isTaken: output.takesSubscriptions, exceedsLimit: exceedsLimit)
+        let feed = ThreadFeed(thread: request.thread, framing: framing)
+        let subscription = subscriptions.add(request, feed, of: self)
+        guard lookUp(subscription, request, tag) else {
+            subscriptions.remove(subscription)
+            throw .stopsSubscriptions(to: request.thread)
+        }
+    }
+
+    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop has a
+    /// turn for it: then nothing else is to be done before the first event.
+    ///
+    /// - Returns: whether it is looked up; not when nothing is any longer.
+    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
+        let takesSnapshot = request.snapshot != .never
+        let readsPage =
+            request.readsBack && !takesSnapshot && mayRead && replays.turn == .none && state.turns.requestIfFree()
+        let job = SubscriptionLookUp(
+            request: request, principal: identity.principal, pages: services.pages, framing: output.framing,
+            readsPage: readsPage, consumers: services.consumers, snapshots: services.snapshots,
+            generation: services.runtime.generation)
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let workers = takesSnapshot ? services.snapshotReaders : services.readers
+        let isAccepted = workers.submit {
+            let outcome = await job.run()
+            eventLoop.execute {
+                session.value.didLookUp(
+                    subscription.value, outcome, tag, takesSnapshot: takesSnapshot, hasTurn: readsPage)
+            }
+        }
+        if readsPage {
+            if isAccepted { replays.turn = .reading } else { passTurn() }
+        }
+        return isAccepted
+    }
+
+    private func didLookUp(
+        _ subscription: StreamSubscription,
+        _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
+        _ tag: RequestTag?,
+        takesSnapshot: Bool,
+        hasTurn: Bool
+    ) {
+        if hasTurn { endTurn() }
+        guard !isEnded, subscriptions.contains(subscription) else {
+            // The connection has ended before the place was found: nothing else ends a subscription that is looked up.
+            if case .success = outcome, let key = subscription.consumerKey { services.consumers?.detach(key) }
+            return
+        }
+        switch outcome {
+        case .success(let found):
+            didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
+        case .failure(let error):
+            subscriptions.remove(subscription)
+            output.send(.error(ProtocolError(error, thread: subscription.thread).answering(tag)))
+            if takesSnapshot { order.snapshotEnded() }
+        }
+        order.lookedUp(subscription.thread, isFollowed: subscriptions.contains(subscription))
+        carryOutNext()
+        readNext()
+        output.flush()
+    }
+
+    private func didFind(
+        _ found: SubscriptionLookUp.Found,
+        for subscription: StreamSubscription,
+        _ tag: RequestTag?,
+        takesSnapshot: Bool
+    ) {
+        subscription.isAttached = subscription.consumer != nil
+        output.send(.subscribed(tag, subscription.thread, after: found.opened.cursor, head: found.head))
+        if let reset = found.reset {
+            services.metrics.resets(reset)
+            output.send(.reset(subscription.thread, reset, oldest: found.oldest))
+        }
+        subscription.located(found.opened)
+        if let snapshot = found.snapshot {
+            snapshots.append(SnapshotWrite(subscription: subscription, messages: snapshot, next: .begin))
+            return writeSnapshots()
+        }
+        if takesSnapshot { order.snapshotEnded() }
+        // A client that takes nothing gets its first page later, like every other.
+        write(subscription.begin(with: output.isWritable ? found.page : nil))
+    }
+
+    private func unsubscribe(from thread: ThreadID, _ tag: RequestTag?) throws(ProtocolError) {
+        guard let subscription = subscriptions.find(thread) else { throw SessionSubscriptions.unknown(thread) }
+        replays.remove(subscription)
+        if snapshots.drop(subscription) { order.snapshotEnded() }
+        subscriptions.remove(subscription)
+        output.send(.unsubscribed(tag, thread))
+    }
+
+    // MARK: Snapshots
+
+    private func write(_ snapshot: SnapshotWrite?) {
+        guard let snapshot else { return }
+        snapshots.append(snapshot)
+        writeSnapshots()
+    }
+
+    private func writeSnapshots() {
+        while let written = snapshots.writeNext() {
+            switch written.next {
+            case .begin:
+                order.snapshotEnded()
+                // Without a page there is no further snapshot.
+                _ = written.subscription.begin()
+            case .proceed(let page):
+                written.subscription.write(page)
+            }
+        }
+    }
+
+    // MARK: Replay
+
+    /// Whether the connection may read a page now.
+    private var mayRead: Bool { !isEnded && output.isWritable && snapshots.isEmpty }
+
+    private func readNext() {
+        guard replays.turn == .none, mayRead, !replays.isEmpty else { return }
+        guard state.turns.request(self) else {
+            replays.turn = .waiting
+            return
+        }
+        if !startReading() { passTurn() }
+    }
+
+    /// The session's turn to read has come.
+    ///
+    /// - Returns: whether the turn was used.
+    private func takeTurn() -> Bool {
+        replays.turn = .none
+        return mayRead && startReading()
+    }
+
+    /// The page that the session read has come. Those who wait go first.
+    private func endTurn() {
+        replays.turn = .none
+        passTurn()
+    }
+
+    private func passTurn() {
+        while let next = state.turns.finish() {
+            if next.takeTurn() { return }
+        }
+    }
+
+    private func startReading() -> Bool {
+        guard let (subscription, after) = replays.next() else { return false }
+        replays.turn = .reading
+        let job = PageRead(
+            thread: subscription.thread, after: after, merges: subscription.merges, framing: output.framing,
+            snapshots: subscription.takesSnapshots ? services.snapshots : nil, pages: services.pages)
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let reader = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        services.readers.submit {
+            let outcome = await job.run()
+            eventLoop.execute { session.value.didRead(reader.value, outcome) }
+        }
+        return true
+    }
+
+    private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
+        endTurn()
+        guard !isEnded else { return }
+        // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
+        if subscriptions.contains(subscription) {
+            switch outcome {
+            case .success(let page):
+                write(subscription.didRead(page))
+            case .failure(let error):
+                // Nothing can be promised about this thread any longer; the client comes back with its cursor.
+                services.logger.error("page not read", metadata: ["error.code": "\(error.code)"])
+                return close(.internalError, reason: error.message)
+            }
+        }
+        readNext()
+        output.flush()
+    }
+
+    // MARK: Emissions
+
+    private func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+        try emissions.check(request, received)
+        // Before the emission, so that the loop is told of its commit.
+        state.beginAwaitingCommits(self)
+        emissions.enqueue(request, received)
+        emitNext()
+    }
+
+    private func emitNext() {
+        guard let batch = emissions.takeBatch() else { return }
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let isAccepted = services.emitters.submit {
+            let replies = await batch.run()
+            eventLoop.execute { session.value.didEmit(replies) }
+        }
+        guard !isAccepted else { return }
+        emissions.didRefuse(batch)
+        answerEmissions()
+    }
+
+    private func didEmit(_ replies: [EmissionReply]) {
+        emissions.didEmit(replies)
+        guard !isEnded else { return }
+        emitNext()
+        answerEmissions()
+        // A repeated request waits for a commit that may not have concerned this loop.
+        if !emissions.isIdle { services.delivery.catchUp(loop) }
+        output.flush()
+    }
+
+    /// Answers emissions whose events are committed, or never will be, and carries out what waited for that.
+    private func answerEmissions() {
+        guard let error = services.delivery.failure else {
+            return didAnswer(emissions.answer(upTo: state.committedPosition))
+        }
+        // A commit may not have concerned this loop.
+        let committed = max(state.committedPosition, services.delivery.currentPosition)
+        didAnswer(emissions.fail(after: committed, error))
+    }
+
+    private func didAnswer(_ threads: [ThreadID]) {
+        for thread in threads { order.answered(thread) }
+        carryOutNext()
+    }
+
+    // MARK: The loop
+
+    /// A commit reached the loop; replies to what it holds can go out.
+    func didCommit(upTo position: UInt64, written: inout [StreamSession]) {
+        guard !isEnded else { return }
+        let answered = emissions.answer(upTo: position)
+        if !answered.isEmpty, output.markWritten() { written.append(self) }
+        didAnswer(answered)
+    }
+
+    /// The log failed: what waits for a commit is answered.
+    func logFailed() {
+        guard !isEnded else { return }
+        answerEmissions()
+        output.flush()
+    }
+
+    /// Everything that a commit brought is written: flushes it, and reads for subscriptions that fell behind.
+    func flushWritten() {
+        output.clearWritten()
+        readNext()
+        output.flush()
+    }
+}

@@ -1,0 +1,123 @@
+import AgentEvents
+import Logging
+import Synchronization
+
+/// The states of threads as of now. A state is stored now and then, so that the next one is worked out from a bounded
+/// tail of the thread, however long the thread is.
+final class ThreadSnapshots: Sendable {
+    private let log: any EventLog
+    private let store: (any StateStore)?
+    private let eventsPerStoredState: Int
+    private let maximumFolds: Int
+    private let logger: Logger
+    private let turns = SharedTurns<ThreadState>()
+    /// The latest folds, the last used at the end.
+    private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
+    /// The latest messages, as long as some client has yet to get them.
+    private let latestMessages = Mutex<[LatestMessages]>([])
+
+    private struct LatestMessages {
+        let thread: ThreadID
+        let framing: StreamFraming
+        weak var messages: SnapshotMessages?
+
+        func belong(to thread: ThreadID, _ framing: StreamFraming) -> Bool {
+            self.thread == thread && self.framing == framing
+        }
+    }
+
+    /// - Parameters:
+    ///   - store: where states are stored; `nil` for nowhere.
+    ///   - eventsPerStoredState: a state is stored when more events than this were read for it.
+    ///   - maximumFolds: how many states are kept in memory.
+    init(
+        log: any EventLog,
+        store: (any StateStore)?,
+        eventsPerStoredState: Int = 1000,
+        maximumFolds: Int = 16,
+        logger: Logger
+    ) {
+        self.log = log
+        self.store = store
+        self.eventsPerStoredState = eventsPerStoredState
+        self.maximumFolds = maximumFolds
+        self.logger = logger
+    }
+
+    /// The state of a thread after everything that was committed before the call.
+    func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
+        try await turns.value(of: thread) { () async throws(EventLogError) in
+            var fold: ThreadFold
+            if let kept = takeFold(of: thread) { fold = kept } else { fold = try await load(thread) }
+            // The retention has overtaken it; each time again takes another trim.
+            while try await fold.advance(thread, in: log) == .overtaken { fold = try await load(thread) }
+            // Before others go on, so that the next turn neither reads nor stores the same again.
+            keep(await stored(fold, of: thread), of: thread)
+            return fold.state
+        }
+    }
+
+    /// The state of a thread after everything that was committed before the call, as clients get it. Those who get the
+    /// same state at the same time share it.
+    func messages(
+        of thread: ThreadID,
+        framing: StreamFraming
+    ) async throws(EventLogError) -> SnapshotMessages {
+        let state = try await state(of: thread)
+        let shared = latestMessages.withLock { kept in
+            kept.last { $0.belong(to: thread, framing) }?.messages
+        }
+        if let shared, shared.cursor == state.cursor { return shared }
+        let made = SnapshotMessages(state, of: thread, framing: framing)
+        latestMessages.withLock { kept in
+            kept.removeAll { $0.belong(to: thread, framing) || $0.messages == nil }
+            kept.append(LatestMessages(thread: thread, framing: framing, messages: made))
+            if kept.count > maximumFolds { kept.removeFirst() }
+        }
+        return made
+    }
+
+    /// Taken out: one that cannot be advanced is not kept.
+    private func takeFold(of thread: ThreadID) -> ThreadFold? {
+        folds.withLock { folds in
+            folds.lastIndex { $0.thread == thread }.map { folds.remove(at: $0).fold }
+        }
+    }
+
+    private func keep(_ fold: ThreadFold, of thread: ThreadID) {
+        guard fold.state.cursor != nil else { return }
+        folds.withLock { folds in
+            folds.append((thread, fold))
+            if folds.count > maximumFolds { folds.removeFirst() }
+        }
+    }
+
+    // MARK: The store
+
+    /// A fold behind the newest stored state that is one of the thread's history, also when what it stands for was
+    /// trimmed. Without one, what was trimmed is not known, and the fold begins with the oldest event.
+    private func load(_ thread: ThreadID) async throws(EventLogError) -> ThreadFold {
+        guard let record = try await log.thread(thread) else { return ThreadFold() }
+        if let store,
+            let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, in: log, store)
+        {
+            return ThreadFold(stored: snapshot)
+        }
+        return ThreadFold(after: record.oldest.sequence - 1)
+    }
+
+    private func stored(_ fold: ThreadFold, of thread: ThreadID) async -> ThreadFold {
+        guard let store, fold.unstoredCount > eventsPerStoredState, let snapshot = ThreadSnapshot(fold.state) else {
+            return fold
+        }
+        var fold = fold
+        do throws(EventLogError) {
+            try await store.save(try snapshot.stored(for: thread, in: .latest))
+            fold.wasStored()
+        } catch {
+            // Nothing is lost but time.
+            logger.info("state not stored", metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
+        }
+        return fold
+    }
+}

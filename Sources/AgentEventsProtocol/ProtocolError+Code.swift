@@ -1,0 +1,234 @@
+public import AgentEvents
+
+extension ProtocolError {
+    /// Dotted and stable. The codes of order, wire, log and sink errors are those of the core; a code that this version does
+    /// not know is kept as it was sent.
+    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The codes that are of no other part.
+        package enum Name: String, CaseIterable, Sendable {
+            case messageInvalid = "message.invalid"
+            case requestInvalid = "request.invalid"
+            case operationUnknown = "op.unknown"
+            case operationUnsupported = "op.unsupported"
+            case cursorInvalid = "cursor.invalid"
+            case cursorDiverged = "cursor.diverged"
+            case cursorTrimmed = "cursor.trimmed"
+            case cursorUnknown = "cursor.unknown"
+            case keyConflict = "key.conflict"
+            case emptyBatch = "event.empty_batch"
+            case batchTooLarge = "limits.batch_events"
+            case bodyTooLarge = "limits.body_bytes"
+            case messageTooLarge = "limits.message_bytes"
+            case tooManySubscriptions = "limits.subscriptions"
+            case threadForbidden = "thread.forbidden"
+            case threadUnknown = "thread.unknown"
+            case agentUnknown = "agent.unknown"
+            case agentsBusy = "agents.busy"
+            case stopping = "server.stopping"
+            case scopeMissing = "auth.scope_missing"
+            case originForbidden = "origin.forbidden"
+            case hostForbidden = "origin.host_forbidden"
+            case pathUnknown = "path.unknown"
+            case methodNotAllowed = "path.method_not_allowed"
+            case mediaTypeUnknown = "request.media_type"
+            case contentEncodingUnknown = "request.content_encoding"
+            case bodyEncodingInvalid = "request.body_encoding"
+            case expectationUnknown = "request.expectation"
+            case headersTooLarge = "request.headers_too_large"
+            case notAcceptable = "request.not_acceptable"
+            case upgradeRequired = "upgrade.required"
+            case subprotocolUnknown = "upgrade.subprotocol"
+            case keyInvalid = "upgrade.key"
+            case versionUnknown = "upgrade.version"
+            case internalFailure = "server.failed"
+            case subscriptionExists = "subscription.exists"
+            case subscriptionUnknown = "subscription.unknown"
+            case acknowledgementNotSent = "ack.not_sent"
+            case acknowledgementNotStored = "ack.not_stored"
+            case consumerUnsupported = "consumer.unsupported"
+            case authenticationMissing = "auth.missing"
+            case authenticationInvalid = "auth.invalid"
+            case authenticationExpired = "auth.expired"
+            case notRunning = "runtime.not_running"
+            case runDeadline = "run.deadline"
+            case toolTimedOut = "tool.timed_out"
+            case mismatch = "event.mismatch"
+            case retentionUnsupported = "retention.unsupported"
+        }
+
+        /// A code, by the part that it is of.
+        package enum Value: Hashable, Sendable {
+            case named(Name)
+            case order(OrderRule)
+            case wire(WireError.Code)
+            case log(EventLogError.Code)
+            case sink(SinkError.Code)
+            case unrecognized(String)
+        }
+
+        package let value: Value
+
+        private init(name: Name) { value = .named(name) }
+        private init(value: Value) { self.value = value }
+
+        /// Reads a code as it stands on the wire.
+        public init(rawValue: String) {
+            if let name = Name(rawValue: rawValue) {
+                value = .named(name)
+            } else if let rule = OrderRule(rawValue: rawValue) {
+                value = .order(rule)
+            } else if let code = WireError.Code(rawValue: rawValue) {
+                value = .wire(code)
+            } else if let code = EventLogError.Code(rawValue: rawValue) {
+                value = .log(code)
+            } else if let code = SinkError.Code(rawValue: rawValue) {
+                value = .sink(code)
+            } else {
+                value = .unrecognized(rawValue)
+            }
+        }
+
+        /// The code as it stands on the wire.
+        public var rawValue: String {
+            switch value {
+            case .named(let name): name.rawValue
+            case .order(let rule): rule.rawValue
+            case .wire(let code): code.description
+            case .log(let code): code.description
+            case .sink(let code): code.description
+            case .unrecognized(let text): text
+            }
+        }
+
+        /// A message lacks a member, or has one of the wrong type or value.
+        public static let messageInvalid = Code(name: .messageInvalid)
+        /// A query parameter, a header or the path of an HTTP request is wrong.
+        public static let requestInvalid = Code(name: .requestInvalid)
+        /// There is no such op.
+        public static let operationUnknown = Code(name: .operationUnknown)
+        /// The op, or a way to use it, is part of the protocol and not of this service.
+        public static let operationUnsupported = Code(name: .operationUnsupported)
+        /// A cursor is not well formed.
+        public static let cursorInvalid = Code(name: .cursorInvalid)
+        /// A cursor is of another history than the log has.
+        public static let cursorDiverged = Code(name: .cursorDiverged)
+        /// A cursor is older than what is kept of the thread.
+        public static let cursorTrimmed = Code(name: .cursorTrimmed)
+        /// A cursor is beyond the thread's last event, and nobody can have been given it.
+        public static let cursorUnknown = Code(name: .cursorUnknown)
+        /// An idempotency key was used for another request.
+        public static let keyConflict = Code(name: .keyConflict)
+        /// A request without events.
+        public static let emptyBatch = Code(name: .emptyBatch)
+        /// A request with too many events.
+        public static let batchTooLarge = Code(name: .batchTooLarge)
+        /// A request body that is too large.
+        public static let bodyTooLarge = Code(name: .bodyTooLarge)
+        /// A message that is too large.
+        public static let messageTooLarge = Code(name: .messageTooLarge)
+        /// Too many subscriptions on one connection.
+        public static let tooManySubscriptions = Code(name: .tooManySubscriptions)
+        /// The thread belongs to somebody else.
+        public static let threadForbidden = Code(name: .threadForbidden)
+        /// There is no such thread, or it belongs to somebody else.
+        public static let threadUnknown = Code(name: .threadUnknown)
+        /// No agent of that name is served.
+        public static let agentUnknown = Code(name: .agentUnknown)
+        /// As many agents run as may.
+        public static let agentsBusy = Code(name: .agentsBusy)
+        /// The service is about to stop.
+        public static let stopping = Code(name: .stopping)
+        /// The credentials do not allow this.
+        public static let scopeMissing = Code(name: .scopeMissing)
+        /// A browser's page from another origin.
+        public static let originForbidden = Code(name: .originForbidden)
+        /// The request is for a host that this service does not answer for.
+        public static let hostForbidden = Code(name: .hostForbidden)
+        /// No such path.
+        public static let pathUnknown = Code(name: .pathUnknown)
+        /// The path has no such method.
+        public static let methodNotAllowed = Code(name: .methodNotAllowed)
+        /// The body is of a media type that is not understood.
+        public static let mediaTypeUnknown = Code(name: .mediaTypeUnknown)
+        /// The body is in a coding that is not decoded.
+        public static let contentEncodingUnknown = Code(name: .contentEncodingUnknown)
+        /// The body is not in the coding that its header names.
+        public static let bodyEncodingInvalid = Code(name: .bodyEncodingInvalid)
+        /// The client expects something that the service does not do.
+        public static let expectationUnknown = Code(name: .expectationUnknown)
+        /// The head of the request is too large.
+        public static let headersTooLarge = Code(name: .headersTooLarge)
+        /// None of the accepted media types is served.
+        public static let notAcceptable = Code(name: .notAcceptable)
+        /// The path is one for WebSockets.
+        public static let upgradeRequired = Code(name: .upgradeRequired)
+        /// Only subprotocols that are not spoken here were offered.
+        public static let subprotocolUnknown = Code(name: .subprotocolUnknown)
+        /// The key of the WebSocket handshake is not 16 bytes in Base64.
+        public static let keyInvalid = Code(name: .keyInvalid)
+        /// The version of the WebSocket protocol is not 13.
+        public static let versionUnknown = Code(name: .versionUnknown)
+        /// Something went wrong that the client cannot act on; the service's log says what.
+        public static let internalFailure = Code(name: .internalFailure)
+        /// The connection follows the thread already.
+        public static let subscriptionExists = Code(name: .subscriptionExists)
+        /// The connection does not follow the thread.
+        public static let subscriptionUnknown = Code(name: .subscriptionUnknown)
+        /// An acknowledgement of something that was not sent on this connection.
+        public static let acknowledgementNotSent = Code(name: .acknowledgementNotSent)
+        /// Acknowledgements cannot be stored at the moment.
+        public static let acknowledgementNotStored = Code(name: .acknowledgementNotStored)
+        /// The service's log stores no acknowledgements.
+        public static let consumerUnsupported = Code(name: .consumerUnsupported)
+        /// There are no credentials.
+        public static let authenticationMissing = Code(name: .authenticationMissing)
+        /// The credentials are not what they should be.
+        public static let authenticationInvalid = Code(name: .authenticationInvalid)
+        /// The credentials counted once.
+        public static let authenticationExpired = Code(name: .authenticationExpired)
+        /// The runtime of the service is not running.
+        public static let notRunning = Code(name: .notRunning)
+        /// The run was ended at its deadline.
+        public static let runDeadline = Code(name: .runDeadline)
+        /// The tool call was ended at its time limit.
+        public static let toolTimedOut = Code(name: .toolTimedOut)
+        /// The event names another agent, or another thread, than its run has.
+        public static let mismatch = Code(name: .mismatch)
+        /// The log cannot trim.
+        public static let retentionUnsupported = Code(name: .retentionUnsupported)
+
+        /// An order rule's code.
+        public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
+        /// A wire error's code.
+        public static func wire(_ code: WireError.Code) -> Code { Code(value: .wire(code)) }
+        /// A log error's code.
+        public static func log(_ code: EventLogError.Code) -> Code { Code(value: .log(code)) }
+
+        init(_ code: AgentEventsError.Code) {
+            self =
+                switch code.value {
+                case .threadForbidden: .threadForbidden
+                case .cursorDiverged: .cursorDiverged
+                case .cursorTrimmed: .cursorTrimmed
+                case .cursorUnknown: .cursorUnknown
+                case .retentionUnsupported: .retentionUnsupported
+                case .notRunning: .notRunning
+                case .mismatch: .mismatch
+                case .runDeadline: .runDeadline
+                case .toolTimedOut: .toolTimedOut
+                case .emptyBatch: .emptyBatch
+                case .keyConflict: .keyConflict
+                case .order(let rule): .order(rule)
+                case .wire(let code): .wire(code)
+                case .log(let code): .log(code)
+                case .sink(let code): Code(value: .sink(code))
+                }
+        }
+
+        public var description: String { rawValue }
+    }
+}
+
+extension ProtocolError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? ProtocolError)?.code == code }
+}

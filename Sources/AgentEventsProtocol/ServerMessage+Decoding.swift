@@ -1,0 +1,70 @@
+package import AgentEvents
+
+extension ServerMessage {
+    /// Reads a message.
+    ///
+    /// Tolerant of a service of a later version: members that are not known are passed over, codes and reasons that are not
+    /// known are kept, and so are messages with an op of another name.
+    ///
+    /// - Throws: ``WireError`` with the path to the fault.
+    package init(_ bytes: [UInt8]) throws(WireError) {
+        var members = try MemberReader(try JSONValue(parsing: bytes), path: "$")
+        if members.object["type"]?.stringValue != nil {
+            self = .event(try StreamEvent(&members, bytes: bytes))
+            return
+        }
+        switch try members.word("op") {
+        case "welcome":
+            self = .welcome(Welcome(members.object))
+        case "subscribed":
+            self = .subscribed(
+                try members.tag(), try members.identifier("thread_id"), after: try members.cursorIfPresent("after"),
+                head: try members.cursorIfPresent("head"))
+        case "unsubscribed":
+            self = .unsubscribed(try members.tag(), try members.identifier("thread_id"))
+        case "live":
+            self = .live(try members.identifier("thread_id"), cursor: try members.cursorIfPresent("cursor"))
+        case "reset":
+            self = .reset(
+                try members.identifier("thread_id"), ResetReason(rawValue: try members.word("reason")),
+                oldest: try members.cursorIfPresent("oldest"))
+        case "snapshot":
+            self = try Self.snapshot(&members)
+        case "emitted":
+            self = .emitted(
+                try members.tag(), try members.identifier("thread_id"), cursors: try members.cursors("cursors"))
+        case "ping":
+            self = .ping
+        case "drain":
+            self = .drain(reconnectMilliseconds: members.object["reconnect_in_ms"]?.integerValue ?? 0)
+        case "pong":
+            self = .pong(try members.tag())
+        case "error":
+            guard var error = ProtocolError(members.object) else {
+                throw members.invalid("code", "an error has a code")
+            }
+            error.tag = try members.tag()
+            self = .error(error)
+        default:
+            self = .other(members.object)
+        }
+    }
+
+    private static func snapshot(_ members: inout MemberReader) throws(WireError) -> ServerMessage {
+        let thread: ThreadID = try members.identifier("thread_id")
+        let cursor = try members.cursorIfPresent("cursor")
+        if let state = members.take("state") { return .snapshot(thread, cursor: cursor, state: state) }
+        return .snapshotPart(
+            thread, cursor: cursor, part: Int(clamping: try members.integer("part", from: 1)),
+            of: Int(clamping: try members.integer("parts", from: 1)), text: try members.word("state_json"))
+    }
+}
+
+extension MemberReader {
+    /// The mark of the request that the message answers; `nil` when it answers none.
+    fileprivate mutating func tag() throws(WireError) -> RequestTag? {
+        guard let value = takePresent("req") else { return nil }
+        guard let tag = RequestTag(value) else { throw invalid("req", "req must be a string or a number") }
+        return tag
+    }
+}

@@ -1,0 +1,106 @@
+package import AgentEvents
+
+/// One message of the service on `/v1/stream`.
+package enum ServerMessage: Hashable, Sendable {
+    /// An event as the log holds it; everything else has an `op`.
+    case event(StreamEvent)
+    case welcome(Welcome)
+    /// - Parameter after: where the subscription begins; `nil` for before the first event.
+    /// - Parameter head: the thread's last event; `nil` when it has none.
+    case subscribed(RequestTag?, ThreadID, after: Cursor?, head: Cursor?)
+    case unsubscribed(RequestTag?, ThreadID)
+    /// - Parameter cursor: the last event sent; `nil` when there was none.
+    case live(ThreadID, cursor: Cursor?)
+    case reset(ThreadID, ResetReason, oldest: Cursor?)
+    /// - Parameter cursor: the event that the state is as of; `nil` when there is none.
+    case snapshot(ThreadID, cursor: Cursor?, state: JSONValue)
+    /// - Parameters:
+    ///   - cursor: the event that the state is as of; `nil` when there is none.
+    ///   - part: from 1.
+    ///   - text: a piece of the state's JSON.
+    case snapshotPart(ThreadID, cursor: Cursor?, part: Int, of: Int, text: String)
+    case emitted(RequestTag?, ThreadID, cursors: [Cursor])
+    case ping
+    /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
+    case drain(reconnectMilliseconds: Int64)
+    case pong(RequestTag?)
+    /// The answer to the request with the error's tag; without one, about a thread or the connection.
+    case error(ProtocolError)
+    /// A message with an op that this version does not know.
+    case other(JSONObject)
+
+    /// The largest message, in bytes: 1 MiB, which is what WebSocket clients take that have not been told otherwise. The
+    /// largest event that the runtime accepts unless it is configured otherwise is as large.
+    package static var maximumByteCount: Int { 1024 * 1024 }
+
+    /// The message as one JSON object, with its members in the order of the protocol.
+    package func encoded() -> [UInt8] {
+        switch self {
+        case .event(let event):
+            return event.bytes
+        case .welcome(let welcome):
+            return Self.encode("welcome", nil, welcome.members)
+        case .subscribed(let tag, let thread, let after, let head):
+            return Self.encode(
+                "subscribed", tag, [("thread_id", thread.json), ("after", after.json), ("head", head.json)])
+        case .unsubscribed(let tag, let thread):
+            return Self.encode("unsubscribed", tag, [("thread_id", thread.json)])
+        case .live(let thread, let cursor):
+            return Self.encode("live", nil, [("thread_id", thread.json), ("cursor", cursor.json)])
+        case .reset(let thread, let reason, let oldest):
+            return Self.encode(
+                "reset", nil,
+                [("thread_id", thread.json), ("reason", .string(reason.rawValue)), ("oldest", oldest.json)])
+        case .snapshot(let thread, let cursor, let state):
+            return Self.encode(
+                "snapshot", nil, [("thread_id", thread.json), ("cursor", cursor.json), ("state", state)])
+        case .snapshotPart(let thread, let cursor, let part, let count, let text):
+            return Self.encode(
+                "snapshot", nil,
+                [
+                    ("thread_id", thread.json), ("cursor", cursor.json), ("part", .integer(part)),
+                    ("parts", .integer(count)), ("state_json", .string(text)),
+                ])
+        case .emitted(let tag, let thread, let cursors):
+            return Self.encodeEmitted(tag, thread, cursors)
+        case .ping:
+            return Self.encode("ping", nil, [])
+        case .drain(let milliseconds):
+            return Self.encode("drain", nil, [("reconnect_in_ms", .integer(milliseconds))])
+        case .pong(let tag):
+            return Self.encode("pong", tag, [])
+        case .error(let error):
+            return Self.encode("error", error.tag, error.members)
+        case .other(let members):
+            return JSONValue.object(members).encoded()
+        }
+    }
+
+    /// One for each request of a backend, so without values in between.
+    private static func encodeEmitted(_ tag: RequestTag?, _ thread: ThreadID, _ cursors: [Cursor]) -> [UInt8] {
+        var writer = JSONWriter(capacity: 192 + cursors.count * 24)
+        writer.raw(#"{"op":"emitted""#)
+        if let tag {
+            writer.raw(#","req":"#)
+            writer.value(tag.json)
+        }
+        writer.raw(#","thread_id":""#)
+        writer.plain(thread.rawValue)
+        writer.raw(#"","cursors":["#)
+        for (index, cursor) in cursors.enumerated() {
+            if index > 0 { writer.byte(UInt8(ascii: ",")) }
+            writer.byte(UInt8(ascii: "\""))
+            writer.integer(UInt64(cursor.generation))
+            writer.byte(UInt8(ascii: "-"))
+            writer.integer(cursor.sequence)
+            writer.byte(UInt8(ascii: "\""))
+        }
+        writer.raw("]}")
+        return writer.bytes
+    }
+
+    private static func encode(_ name: String, _ tag: RequestTag?, _ members: [(String, JSONValue?)]) -> [UInt8] {
+        let head: [(String, JSONValue?)] = [("op", .string(name)), ("req", tag?.json)]
+        return JSONValue.object(JSONObject(present: head + members)).encoded()
+    }
+}

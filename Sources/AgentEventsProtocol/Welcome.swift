@@ -1,0 +1,110 @@
+package import AgentEvents
+
+/// The first message of a connection. A client makes do with what it finds in it.
+package struct Welcome: Hashable, Sendable {
+    /// The connection, as the service's logs name it.
+    package var connection: ConnectionID?
+    /// The token's user; `nil` when no token is needed.
+    package var user: UserID?
+    /// How often the service pings.
+    package var heartbeatMilliseconds: Int64?
+    package var limits: WelcomeLimits
+    /// When the token expires; `nil` when it does not.
+    package var expiresAt: Timestamp?
+
+    package init(
+        connection: ConnectionID? = nil,
+        user: UserID? = nil,
+        heartbeatMilliseconds: Int64? = nil,
+        limits: WelcomeLimits = WelcomeLimits(),
+        expiresAt: Timestamp? = nil
+    ) {
+        self.connection = connection
+        self.user = user
+        self.heartbeatMilliseconds = heartbeatMilliseconds
+        self.limits = limits
+        self.expiresAt = expiresAt
+    }
+}
+
+extension Welcome {
+    init(_ members: JSONObject) {
+        self.init(
+            connection: members["connection_id"]?.stringValue.flatMap { try? ConnectionID($0) },
+            user: members["user_id"]?.stringValue.flatMap { try? UserID($0) },
+            heartbeatMilliseconds: members["heartbeat_ms"]?.integerValue,
+            limits: WelcomeLimits(members["limits"]?.objectValue ?? [:]),
+            expiresAt: members["expires_at"]?.stringValue.flatMap { Timestamp(rfc3339: $0) })
+    }
+
+    /// The members in the order of the protocol, without `op`.
+    var members: [(String, JSONValue?)] {
+        [
+            ("connection_id", connection?.json),
+            ("user_id", user?.json),
+            ("heartbeat_ms", heartbeatMilliseconds.map { .integer($0) }),
+            ("limits", limits.json),
+            ("expires_at", expiresAt.map { .string($0.rfc3339) }),
+        ]
+    }
+}
+
+/// What the service accepts from a connection; `nil` for what it does not say.
+package struct WelcomeLimits: Hashable, Sendable {
+    package var maximumMessageByteCount: Int?
+    package var maximumEventByteCount: Int?
+    package var maximumBatchEvents: Int?
+    package var maximumSubscriptions: Int?
+    /// The longest text of one message, encoded.
+    package var maximumTextByteCount: Int?
+    /// The longest identifier.
+    package var maximumIdentifierByteCount: Int?
+    /// The deepest nesting of arrays and objects.
+    package var maximumDepth: Int?
+
+    /// Says nothing.
+    package init() {}
+
+    package init(
+        maximumMessageByteCount: Int,
+        maximumEventByteCount: Int,
+        maximumBatchEvents: Int,
+        maximumSubscriptions: Int,
+        maximumTextByteCount: Int,
+        maximumIdentifierByteCount: Int = IdentifierText.maximumByteCount,
+        maximumDepth: Int = JSONValue.maximumDepth
+    ) {
+        self.maximumMessageByteCount = maximumMessageByteCount
+        self.maximumEventByteCount = maximumEventByteCount
+        self.maximumBatchEvents = maximumBatchEvents
+        self.maximumSubscriptions = maximumSubscriptions
+        self.maximumTextByteCount = maximumTextByteCount
+        self.maximumIdentifierByteCount = maximumIdentifierByteCount
+        self.maximumDepth = maximumDepth
+    }
+}
+
+extension WelcomeLimits {
+    /// The limits by their names on the wire, in the order of the protocol.
+    private static let names: [(name: String, limit: any WritableKeyPath<WelcomeLimits, Int?> & Sendable)] = [
+        ("max_message_bytes", \.maximumMessageByteCount),
+        ("max_event_bytes", \.maximumEventByteCount),
+        ("max_batch_events", \.maximumBatchEvents),
+        ("max_subscriptions", \.maximumSubscriptions),
+        ("max_text_bytes", \.maximumTextByteCount),
+        ("max_id_bytes", \.maximumIdentifierByteCount),
+        ("max_depth", \.maximumDepth),
+    ]
+
+    /// What is no number from 1 is not said.
+    init(_ members: JSONObject) {
+        for (name, limit) in Self.names {
+            guard let number = members[name]?.integerValue, number > 0 else { continue }
+            self[keyPath: limit] = Int(clamping: number)
+        }
+    }
+
+    var json: JSONValue {
+        .object(JSONObject(present: Self.names.map { ($0.name, self[keyPath: $0.limit].map { .integer($0) }) }))
+    }
+}

@@ -1,0 +1,36 @@
+public import AgentEventsHub
+public import HummingbirdCore
+import NIOCore
+
+extension HTTPServerBuilder {
+    /// An HTTP/1.1 server on which a hub's WebSockets are opened, beside the routes of the application and on its event loops.
+    ///
+    /// - Parameters:
+    ///   - configuration: how HTTP is served, as for `http1(configuration:)`.
+    ///   - hub: gets the WebSockets. It is run beside the application: `application.addServices(hub)`.
+    ///   - path: the path of the WebSocket: that of the group to which `addAgentEvents(_:)` has
+    ///     added the hub, and `/stream`.
+    public static func http1(
+        configuration: HTTP1Channel.Configuration = .init(),
+        agentEvents hub: AgentEventsHub,
+        path: String = "/v1/stream"
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            try hub.checkOrigins()
+            let http = HTTP1Channel(
+                responder: { request, writer, channel in
+                    try await responder(AwaitedBody.wrap(request, channel), writer, channel)
+                }, configuration: configuration)
+            return StreamChildChannel(http: http, hub: hub, path: path)
+        }
+    }
+}
+
+extension AgentEventsHub {
+    /// - Throws: ``ServiceError`` when an allowed origin is in a form that no browser sends.
+    func checkOrigins() throws(ServiceError) {
+        for origin in configuration.allowedOrigins.sorted() {
+            if let problem = AllowedOrigin.problem(with: origin) { throw ServiceError(.originInvalid, problem) }
+        }
+    }
+}

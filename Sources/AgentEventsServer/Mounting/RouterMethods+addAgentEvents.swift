@@ -1,0 +1,25 @@
+public import AgentEventsHub
+public import Hummingbird
+
+extension RouterMethods {
+    /// Adds the routes of a hub below this router or group, whatever its context is:
+    ///
+    /// ```swift
+    /// let router = Router(context: AppContext.self)
+    /// router.group("v1").addAgentEvents(hub)
+    /// var application = Application(router: router, server: .http1(agentEvents: hub))
+    /// application.addServices(hub)
+    /// ```
+    ///
+    /// These are `threads/{thread}/events`, `/state`, `/subscribers` and `/messages`, and `stream`, which tells a client that
+    /// asks for it without an upgrade what to do. Their errors have JSON bodies; other routes of the application are not
+    /// touched.
+    @discardableResult
+    public func addAgentEvents(_ hub: AgentEventsHub) -> Self {
+        let routes = group()
+        let interface = HTTPInterface<Context>(hub: hub)
+        interface.addMiddleware(to: routes)
+        interface.addRoutes(to: routes)
+        return self
+    }
+}

@@ -1,0 +1,115 @@
+import AgentEventsHub
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// Sets up an accepted connection: its first request makes it a WebSocket, or leaves it to HTTP.
+///
+/// A WebSocket lives on its event loop alone; no task is kept for it.
+struct StreamPipeline<HTTP: Sendable>: Sendable {
+    /// What a connection has become.
+    enum Negotiated: Sendable {
+        case http(HTTP)
+        case webSocket
+    }
+
+    let hub: AgentEventsHub
+    /// The path of the WebSocket.
+    let path: String
+    let decoderLimits: NIOHTTPDecoderLimitConfiguration
+    /// Adds the handlers behind those of HTTP/1.1; called when the connection is not a WebSocket.
+    let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
+
+    /// Called on the event loop of the channel.
+    ///
+    /// - Returns: what the first request has made of the connection.
+    func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
+        try setOptions(channel)
+        let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds))
+        try channel.pipeline.syncOperations.addHandler(waiting)
+        let filter = UpgradeFilter(
+            authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path)
+        let parseErrors = ParseErrorHandler(origins: hub.origins)
+        let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
+        let upgrader = upgrader(
+            waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop),
+            NIOLoopBound(parseErrors, eventLoop: channel.eventLoop))
+        let addHTTPHandlers = addHTTPHandlers
+        var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+            upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
+                upgraders: [upgrader],
+                notUpgradingCompletionHandler: { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        waitingBox.value.remove(from: channel)
+                        return .http(try addHTTPHandlers(channel))
+                    }
+                }
+            )
+        )
+        // Requests are answered one after the other by the handler behind; what is no request by ours.
+        configuration.enablePipelining = false
+        configuration.enableErrorHandling = false
+        configuration.enableResponseHeaderValidation = false
+        configuration.decoderConfiguration = decoderLimits
+        let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+            configuration: configuration)
+        let upgradeHandler = try channel.pipeline.syncOperations.handler(
+            type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+        try channel.pipeline.syncOperations.addHandler(parseErrors, position: .before(upgradeHandler))
+        try channel.pipeline.syncOperations.addHandler(filter, position: .before(upgradeHandler))
+        return negotiated
+    }
+
+    private func setOptions(_ channel: any Channel) throws {
+        try channel.syncOptions?.setOption(
+            .writeBufferWaterMark,
+            value: .init(
+                low: hub.limits.outboundWatermarkByteCount / 2, high: hub.limits.outboundWatermarkByteCount))
+        // Kept for as long as the connection is there, and larger when it has more to say.
+        try channel.syncOptions?.setOption(
+            .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536))
+        switch channel.localAddress {
+        case .v4, .v6:
+            try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+            try channel.syncOptions?.setOption(
+                .tcpOption(.maximumUnsentByteCount), value: hub.limits.unsentByteCount)
+        case .unixDomainSocket, nil:
+            break
+        }
+    }
+
+    private func upgrader(
+        _ waiting: NIOLoopBound<FirstRequestHandler>,
+        _ filter: NIOLoopBound<UpgradeFilter>,
+        _ parseErrors: NIOLoopBound<ParseErrorHandler>
+    ) -> StreamUpgrader<Negotiated> {
+        let hub = hub
+        return StreamUpgrader(
+            maximumFrameByteCount: hub.limits.maximumMessageByteCount,
+            shouldUpgrade: { channel, _ in
+                let headers = filter.value.admission.map { admission in
+                    admission.subprotocol.map { HTTPHeaders([("Sec-WebSocket-Protocol", $0)]) } ?? HTTPHeaders()
+                }
+                return channel.eventLoop.makeSucceededFuture(headers)
+            },
+            upgraded: { channel in
+                guard let principal = filter.value.admission?.principal else {
+                    preconditionFailure("an upgraded connection has a principal")
+                }
+                waiting.value.remove(from: channel)
+                channel.pipeline.syncOperations.removeHandler(parseErrors.value, promise: nil)
+                try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: hub, principal: principal))
+                return .webSocket
+            }
+        )
+    }
+}
+
+extension AgentEventsHub {
+    /// The web pages that may use the hub.
+    var origins: OriginPolicy {
+        OriginPolicy(
+            allowedOrigins: configuration.allowedOrigins, needsCredentials: authenticator.needsCredentials)
+    }
+}
