@@ -41,9 +41,10 @@ SPOILT = [
         ("usage/input_tokens", -1), ("usage/output_tokens", 9223372036854775808), ("duration_ms", "5321"),
         ("duration_ms", ABSENT), ("error", {})]),
     ("events/agent_failed.schema.json", "events/agent_failed.json", "data", [
-        ("error/retryable", ABSENT), ("error/retryable", "no"), ("error", ABSENT), ("error/cause", "disk")]),
+        ("error/retryable", ABSENT), ("error/retryable", "no"), ("error", ABSENT), ("error/cause", "disk"),
+        ("usage/input_tokens", -1), ("usage", 3)]),
     ("events/agent_cancelled.schema.json", "events/agent_cancelled.json", "data", [
-        ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1")]),
+        ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1"), ("usage/output_tokens", "2")]),
     ("events/user_message.schema.json", "events/user_message.json", "data", [
         ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1")]),
     ("events/state_updated.schema.json", "events/state_updated.json", "data", [

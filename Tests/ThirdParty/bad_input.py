@@ -641,7 +641,7 @@ COMMANDS = [
 
 def untested_rules():
     """The rules of the core that no case here breaks."""
-    source = (ROOT / "Sources" / "AgentEvents" / "Run" / "OrderRule.swift").read_text()
+    source = (ROOT / "Sources" / "AgentEvents" / "Order" / "OrderRule.swift").read_text()
     rules = set(re.findall(r'"(order\.[a-z_]+)"', source))
     if not rules:
         raise RuntimeError("found no rules in OrderRule.swift")

@@ -122,11 +122,14 @@ public struct TokenUsage: Hashable, Sendable {
 public struct AgentFailed: Hashable, Sendable {
     /// The error that ended the run.
     public var error: RunFailure
+    /// The tokens used.
+    public var usage: TokenUsage?
     /// The duration of the run, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
-    public init(error: RunFailure, durationMilliseconds: Int64) {
+    public init(error: RunFailure, usage: TokenUsage? = nil, durationMilliseconds: Int64) {
         self.error = error
+        self.usage = usage
         self.durationMilliseconds = durationMilliseconds
     }
 }
@@ -171,12 +174,20 @@ public struct AgentCancelled: Hashable, Sendable {
     public var reason: String?
     /// The user who cancelled it.
     public var by: UserID?
+    /// The tokens used.
+    public var usage: TokenUsage?
     /// The duration of the run, in milliseconds; at least 0.
     public var durationMilliseconds: Int64
 
-    public init(reason: String? = nil, by: UserID? = nil, durationMilliseconds: Int64) {
+    public init(
+        reason: String? = nil,
+        by: UserID? = nil,
+        usage: TokenUsage? = nil,
+        durationMilliseconds: Int64
+    ) {
         self.reason = reason
         self.by = by
+        self.usage = usage
         self.durationMilliseconds = durationMilliseconds
     }
 }

@@ -6,6 +6,7 @@ extension AgentRun {
     /// nobody who watches. What it returns too late is not used.
     ///
     /// - Parameters:
+    ///   - id: the call's id; a new one when it is `nil`. No open call of the run has it.
     ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
     ///   - purpose: why, for people.
     ///   - timeout: how long the call may take.
@@ -14,12 +15,13 @@ extension AgentRun {
     @discardableResult
     public func tool<Result: Encodable & Sendable>(
         _ tool: ToolName,
+        id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
         timeout: Duration,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, tool: tool, purpose: purpose, timeout: timeout)
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, timeout: timeout)
             .runCancelling(arguments, body, result: { try JSONValue(converting: $0) })
     }
 
@@ -27,12 +29,13 @@ extension AgentRun {
     @_disfavoredOverload
     public func tool(
         _ tool: ToolName,
+        id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
         timeout: Duration,
         _ body: @escaping @Sendable (ToolCall) async throws -> Void
     ) async throws {
-        try await ToolScope(run: self, tool: tool, purpose: purpose, timeout: timeout)
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, timeout: timeout)
             .runCancelling(arguments, body, result: { _ in nil })
     }
 }

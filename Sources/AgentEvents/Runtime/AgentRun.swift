@@ -12,10 +12,30 @@ public struct AgentRun: Sendable {
     /// The context the run belongs to.
     public let context: ExecutionContext
 
-    init(id: RunID, agent: AgentName, context: ExecutionContext) {
+    private let ownUsage: RunUsage
+
+    init(id: RunID, agent: AgentName, context: ExecutionContext, usage: RunUsage) {
         self.id = id
         self.agent = agent
         self.context = context
+        ownUsage = usage
+    }
+
+    /// The tokens that the run has used so far. They stand in the event that ends the run, whichever way it ends, unless
+    /// that event was emitted with a `usage` of its own; without any, the event has no `usage`. The tokens of a child run are
+    /// the child's and are not added to those of its parent.
+    ///
+    /// ```swift
+    /// run.usage += TokenUsage(inputTokens: 1200, outputTokens: 34)
+    /// run.usage.tokens = TokenUsage(inputTokens: 1300)
+    /// ```
+    ///
+    /// Tokens that no event can hold (a negative count, a further member named `input_tokens`) refuse `agent_completed` with
+    /// the error of the encoder, and are left out of `agent_failed` and `agent_cancelled`, which are never refused. What is
+    /// added after the end of the run has no effect.
+    public var usage: RunUsage {
+        get { ownUsage }
+        nonmutating set { ownUsage.take(from: newValue) }
     }
 
     var identifiers: IdentifierSource { context.services.configuration.identifiers }
@@ -36,6 +56,20 @@ public struct AgentRun: Sendable {
         return thought
     }
 
+    /// Has a thought for the length of a scope: all fragments that are appended share its id. Nothing is emitted but the
+    /// fragments; a thought has no end of its own.
+    ///
+    /// - Parameter id: the thought's id; a new one when it is `nil`. With the id of an earlier thought of the run, that
+    ///   one is continued.
+    /// - Returns: what the body returns.
+    /// - Throws: what the body throws.
+    public func withThought<Result>(
+        id: ThoughtID? = nil,
+        _ body: (RunThought) async throws -> Result
+    ) async throws -> Result {
+        try await body(RunThought(id: id ?? identifiers.thoughtID(), run: self))
+    }
+
     /// Emits how far the run is.
     ///
     /// - Parameters:
@@ -54,17 +88,55 @@ public struct AgentRun: Sendable {
     // MARK: Messages
 
     /// Says something to the user: a fragment of the run's answer. All fragments said in a run are one message, which is
-    /// completed when the run ends well; for several messages see ``message(_:)``.
-    public func say(_ text: String) async throws(AgentEventsError) {
-        try await context.say(text, run: id)
+    /// completed when the run ends well; for several messages see ``message(id:_:)``.
+    ///
+    /// - Parameter id: the message's id, never used before in its run; needed with the first fragment only. With another
+    ///   id than that of the message said so far, that one is completed and the next one begins, in one step. `nil`
+    ///   continues the message said so far, or begins one with a new id.
+    /// - Throws: ``AgentEventsError``, among others `order.message_closed` for the id of a message that was completed.
+    public func say(_ text: String, id: MessageID? = nil) async throws(AgentEventsError) {
+        try await context.say(text, message: id, run: self.id)
+    }
+
+    /// Says what a sequence gives, as it comes, as one message: `message_delta` for each element, `message_completed` at
+    /// the end. The next element is asked for when the last one is accepted, so a log that is slow slows the sequence down.
+    ///
+    /// A message that ``say(_:id:)`` left open is completed first. A sequence without elements says nothing: no event is
+    /// emitted. An empty element is a fragment like any other.
+    ///
+    /// When the sequence throws, or the task is cancelled, the message is completed with the fragments it has, and the error,
+    /// or `CancellationError`, is thrown; so a sequence that ends early because its task is cancelled does not pass for one
+    /// that has ended. In a run that is paused or has ended meanwhile the message is left to the end of the run.
+    ///
+    /// ```swift
+    /// let answer = try await run.say(contentsOf: model.stream(prompt))
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - fragments: the pieces of the text.
+    ///   - id: the message's id, never used before in its run; a new one when it is `nil`.
+    /// - Returns: the whole text, as it stands in `message_completed`.
+    /// - Throws: what the sequence throws, `CancellationError`, or ``AgentEventsError``.
+    @discardableResult
+    public func say<Fragments: AsyncSequence>(
+        contentsOf fragments: Fragments,
+        id: MessageID? = nil
+    ) async throws -> String where Fragments.Element == String {
+        try await RunMessage(id: id ?? identifiers.messageID(), run: self).stream(fragments)
     }
 
     /// Opens a message for the length of a scope and completes it at the end. When the scope throws, the message stays
     /// open and the failing run closes it with what it has.
-    public func message<Result>(_ body: (RunMessage) async throws -> Result) async throws -> Result {
-        let message = RunMessage(id: identifiers.messageID(), run: self)
+    ///
+    /// - Parameter id: the message's id, never used before in its run; a new one when it is `nil`.
+    /// - Returns: what the body returns.
+    public func message<Result>(
+        id: MessageID? = nil,
+        _ body: (RunMessage) async throws -> Result
+    ) async throws -> Result {
+        let message = RunMessage(id: id ?? identifiers.messageID(), run: self)
         let result = try await body(message)
-        try await context.completeMessage(message.id, run: id)
+        try await context.completeMessage(message.id, run: self.id)
         return result
     }
 
@@ -73,6 +145,8 @@ public struct AgentRun: Sendable {
     /// Calls a tool: `tool_executing`, the body, `tool_completed` with the body's result, or with how it failed.
     ///
     /// - Parameters:
+    ///   - id: the call's id, such as the one that the model gave it; a new one when it is `nil`. No open call of the run
+    ///     has it.
     ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
     ///   - purpose: why, for people.
     /// - Returns: what the body returns.
@@ -81,11 +155,12 @@ public struct AgentRun: Sendable {
     @discardableResult
     public func tool<Result: Encodable & Sendable>(
         _ tool: ToolName,
+        id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, tool: tool, purpose: purpose)
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose)
             .run(arguments, body, result: JSONValue.init(converting:))
     }
 
@@ -93,26 +168,30 @@ public struct AgentRun: Sendable {
     @_disfavoredOverload
     public func tool(
         _ tool: ToolName,
+        id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
         _ body: (ToolCall) async throws -> Void
     ) async throws {
-        try await ToolScope(run: self, tool: tool, purpose: purpose).run(arguments, body, result: { _ in nil })
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose).run(arguments, body, result: { _ in nil })
     }
 
     // MARK: Child runs
 
     /// Runs another agent inside this one: a run of its own in the same thread, which ends before this one does.
     ///
-    /// - Parameter call: the open tool call that starts it, if there is one.
+    /// - Parameters:
+    ///   - call: the open tool call that starts it, if there is one.
+    ///   - id: the child's id; a new one when it is `nil`. Never used twice in a thread.
     @discardableResult
     public func withChild<Result: Encodable & Sendable>(
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,
         call: CallID? = nil,
+        id: RunID? = nil,
         _ body: (AgentRun) async throws -> Result
     ) async throws -> Result {
-        try await RunScope(context: context, agent: agent, input: input, parent: (id, call))
+        try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
             .run(body, result: JSONValue.init(converting:))
     }
 
@@ -122,9 +201,10 @@ public struct AgentRun: Sendable {
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,
         call: CallID? = nil,
+        id: RunID? = nil,
         _ body: (AgentRun) async throws -> Void
     ) async throws {
-        try await RunScope(context: context, agent: agent, input: input, parent: (id, call))
+        try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
             .run(body, result: { _ in nil })
     }
 

@@ -26,6 +26,8 @@ public actor ExecutionContext {
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
+    /// What the open runs of scopes have used.
+    private var usages: [RunID: RunUsage] = [:]
     private var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
 
     init(head: ThreadHead, services: RuntimeServices) {
@@ -51,7 +53,13 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        let accepted = try await accept(draft, Emission())
+        // Not by way of `accept`, which is asynchronous: this is the path of nearly every event.
+        let accepted: Accepted
+        if let now = try accept(draft, Emission(), at: try beginSection()) {
+            accepted = now
+        } else {
+            accepted = try await acceptAfterLookUp([draft], Emission())
+        }
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
         return accepted.lastID
     }
@@ -176,32 +184,84 @@ public actor ExecutionContext {
 
     // MARK: What runs do
 
-    /// - Parameter isNew: whether the id is one that nobody can have used before; it is not looked up.
+    /// - Parameters:
+    ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
+    ///   - usage: what the run will have used. Whichever way it ends, its end says it.
     func start(
         _ run: RunID,
         isNew: Bool,
         agent: AgentName,
-        _ started: AgentStarted
+        _ started: AgentStarted,
+        usage: RunUsage
     ) async throws(AgentEventsError) {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
         let accepted = try await accept(draft, emission)
+        usages[run] = usage
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
 
     /// Appends to the run's spoken message, opening one if there is none.
-    func say(_ text: String, run: RunID) async throws(AgentEventsError) {
-        let message = spokenMessages[run] ?? services.configuration.identifiers.messageID()
+    ///
+    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one takes
+    ///   its place.
+    func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
+        let spoken = spokenMessages[run]
+        let message = message ?? spoken ?? services.configuration.identifiers.messageID()
         let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
-        let accepted = try await accept(draft, Emission())
+        let accepted: Accepted
+        if spoken == nil || spoken == message {
+            accepted = try await accept(draft, Emission())
+        } else {
+            accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
+        }
         spokenMessages[run] = message
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
     }
 
-    func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) {
+    /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
+    func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
+        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
+        let accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
+        spokenMessages[run] = nil
+        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+    }
+
+    /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.
+    private func completionOfSpokenMessage(of run: RunID) -> [EventDraft] {
+        guard let message = spokenMessages[run], let text = head.machine.openMessageText(message, in: run) else {
+            return []
+        }
+        return [EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))]
+    }
+
+    /// - Returns: the whole text of the message.
+    @discardableResult
+    func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
         let text = head.machine.openMessageText(message, in: run) ?? ""
         try await emit(
             EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, role: .assistant, text: text))))
+        return text
+    }
+
+    /// The text of an open message so far; `nil` when it is not open.
+    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
+        head.machine.openMessageText(message, in: run)
+    }
+
+    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is paused,
+    /// is left as it is: the end of the run completes it.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log fails.
+    func endMessage(_ message: MessageID, run: RunID) throws(AgentEventsError) {
+        let time = try beginSection()
+        guard let text = head.machine.openMessageText(message, in: run) else { return }
+        let completed = EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))
+        do throws(AgentEventsError) {
+            _ = try acceptOfOpenRuns([completed], at: time)
+        } catch  where error.violation != nil {
+            return
+        }
     }
 
     func completeTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) {
@@ -209,15 +269,12 @@ public actor ExecutionContext {
     }
 
     /// Ends a run well; a message that `say` left open is completed with it.
-    func complete(_ run: RunID, result: JSONValue?, usage: TokenUsage?) async throws(AgentEventsError) -> UInt64 {
-        var drafts: [EventDraft] = []
-        if let message = spokenMessages[run], let text = head.machine.openMessageText(message, in: run) {
-            drafts.append(EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text))))
-        }
-        let completed = AgentCompleted(result: result, usage: usage, durationMilliseconds: 0)
+    func complete(_ run: RunID, result: JSONValue?) async throws(AgentEventsError) -> UInt64 {
+        var drafts = completionOfSpokenMessage(of: run)
+        let completed = AgentCompleted(result: result, durationMilliseconds: 0)
         drafts.append(.measured(run, .agentCompleted(completed)))
         let accepted = try await accept(drafts, Emission())
-        spokenMessages[run] = nil
+        forget(run)
         return accepted.offer.position
     }
 
@@ -238,10 +295,19 @@ public actor ExecutionContext {
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
         let time = try beginSection()
-        guard head.machine.isOpen(run) else { return nil }
+        guard head.machine.isOpen(run) else {
+            forget(run)
+            return nil
+        }
         let accepted = try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
-        spokenMessages[run] = nil
+        forget(run)
         return accepted.offer.position
+    }
+
+    /// What is kept for a run that has ended.
+    private func forget(_ run: RunID) {
+        spokenMessages[run] = nil
+        usages[run] = nil
     }
 
     /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
@@ -396,7 +462,7 @@ public actor ExecutionContext {
     ) throws(AgentEventsError) -> Accepted? {
         var batch = head.begin(at: time)
         guard try append(draft, index: 0, emission, to: &batch) else { return nil }
-        return try offer(batch, emission)
+        return try offer(&batch, emission)
     }
 
     /// The synchronous section: check, number, encode and apply each event, and enqueue them all.
@@ -412,7 +478,7 @@ public actor ExecutionContext {
         for index in drafts.indices {
             guard try append(drafts[index], index: index, emission, to: &batch) else { return nil }
         }
-        return try offer(batch, emission)
+        return try offer(&batch, emission)
     }
 
     /// - Returns: whether the event is in the batch; if not, or when it throws, everything is as it was before the batch.
@@ -424,7 +490,8 @@ public actor ExecutionContext {
     ) throws(AgentEventsError) -> Bool {
         do throws(ThreadHead.Refusal) {
             try head.accept(
-                draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, in: &batch)
+                draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, usages: usages,
+                in: &batch)
             return true
         } catch {
             head.rollBack(batch)
@@ -440,7 +507,7 @@ public actor ExecutionContext {
 
     /// Hands a batch over to the log; or, when that takes nothing any longer, takes it back.
     private func offer(
-        _ batch: borrowing ThreadHead.Batch,
+        _ batch: inout ThreadHead.Batch,
         _ emission: Emission
     ) throws(AgentEventsError) -> Accepted {
         let ids = emission.isIndexed ? batch.ids : []
@@ -450,7 +517,7 @@ public actor ExecutionContext {
                 let keyed = KeyedEvents(key: request.key, thread: thread, ids: ids, digest: request.digest)
                 offer = try services.commit.offer(batch.entries, key: keyed)
             } else if batch.entries.count == 1 {
-                offer = try services.commit.offer(batch.entries[0])
+                offer = try services.commit.offer(batch.takeOnlyEntry())
             } else {
                 offer = try services.commit.offer(batch.entries, key: nil)
             }
@@ -462,7 +529,7 @@ public actor ExecutionContext {
         offeredPosition.didOffer(upTo: offer.position)
         head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
         setSweep()
-        return Accepted(lastID: batch.lastID, ids: ids, offer: offer)
+        return Accepted(lastID: head.lastID, ids: ids, offer: offer)
     }
 
     private func throwIfLogRefuses() throws(AgentEventsError) {

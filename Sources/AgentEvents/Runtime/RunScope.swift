@@ -7,6 +7,7 @@ struct RunScope: Sendable {
     /// Whether the id is one that nobody can have used before.
     private let isNew: Bool
     var parent: (run: RunID, call: CallID?)?
+    private let usage = RunUsage()
     private let limit: TimeLimit?
     private let expiry = Expiry()
 
@@ -57,7 +58,8 @@ struct RunScope: Sendable {
     private func start() async throws {
         let input = try input.map { try JSONValue(converting: $0) }
         try await context.start(
-            id, isNew: isNew, agent: agent, AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call)
+            id, isNew: isNew, agent: agent,
+            AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call), usage: usage
         )
     }
 
@@ -65,9 +67,9 @@ struct RunScope: Sendable {
         _ body: (AgentRun) async throws -> Result,
         _ convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
-        let result = try await body(AgentRun(id: id, agent: agent, context: context))
+        let result = try await body(AgentRun(id: id, agent: agent, context: context, usage: usage))
         let json = try convert(result)
-        let position = try await context.complete(id, result: json, usage: nil)
+        let position = try await context.complete(id, result: json)
         try await context.waitForCommit(at: position)
         return result
     }

@@ -52,6 +52,8 @@ package struct ThreadHead: Sendable {
         package private(set) var entries: [LogEntry] = []
         /// The places in ``entries`` of events that close what is open.
         private var closings: [Int] = []
+        /// How many entries it was given.
+        fileprivate private(set) var count = 0
         fileprivate var endsRun = false
         fileprivate var journal: ThreadStateMachine.Journal
 
@@ -63,13 +65,11 @@ package struct ThreadHead: Sendable {
         fileprivate mutating func append(_ entry: LogEntry, isClosing: Bool) {
             if isClosing { closings.append(entries.count) }
             entries.append(entry)
+            count += 1
         }
 
-        /// The id of the last event, which is that of the last draft.
-        package var lastID: EventID {
-            guard let last = entries.last else { preconditionFailure("a batch has an event") }
-            return last.id
-        }
+        /// The entry of a batch that has one, moved out of it: the log keeps it, and a copy is not free.
+        mutating func takeOnlyEntry() -> LogEntry { entries.removeLast() }
 
         /// The ids of the drafts' events; those of events that close open work are not among them.
         package var ids: [EventID] {
@@ -83,6 +83,9 @@ package struct ThreadHead: Sendable {
         }
     }
 
+    /// The id of the last event that is on its way into the log.
+    var lastID: EventID { EventID(generation: generation, sequence: lastSequence) }
+
     /// An emission without events yet.
     ///
     /// - Parameter time: not before ``lastTime``.
@@ -94,12 +97,14 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - usages: what runs have used; their ends say it.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
         _ draft: EventDraft,
         host: RunHost = .process,
         isLimited: Bool = true,
         lookedUp: [RunID: Bool] = [:],
+        usages: [RunID: RunUsage] = [:],
         in batch: inout Batch
     ) throws(Refusal) {
         switch machine.check(draft, host: host, at: batch.time, lookedUp: lookedUp) {
@@ -109,19 +114,21 @@ package struct ThreadHead: Sendable {
                     // Made of what was accepted once, perhaps under a higher limit.
                     batch.append(
                         try encode(
-                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false,
+                            usage: usages[closing.run]?.logged, in: batch),
                         isClosing: true)
                 }
+                let usage = acceptance.endsRun ? draft.run.flatMap { usages[$0]?.logged } : nil
                 if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
                             payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            in: batch), isClosing: false)
+                            usage: usage, in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
                             draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            in: batch), isClosing: false)
+                            usage: usage, in: batch), isClosing: false)
                 }
             } catch {
                 throw .refused(error)
@@ -141,7 +148,7 @@ package struct ThreadHead: Sendable {
     ///   - position: where they are in the commits.
     ///   - committed: up to where everything is committed; asked for seldom.
     package mutating func keep(_ batch: borrowing Batch, offeredAt position: UInt64, committed: () -> UInt64) {
-        lastSequence += UInt64(batch.entries.count)
+        lastSequence += UInt64(batch.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
         machine.didOffer(at: position)
@@ -156,15 +163,36 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
+    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
+    ///   end well: such an end is not refused (I7).
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
         agent: AgentName?,
         host: RunHost = .process,
         isLimited: Bool,
+        usage: TokenUsage?,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
-        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.entries.count) + 1)
+        if let told = usage.flatMap({ payload.with($0) }) {
+            do throws(AgentEventsError) {
+                return try encode(told, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+            } catch {
+                guard payload.isForcedEnd else { throw error }
+            }
+        }
+        return try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost,
+        isLimited: Bool,
+        in batch: borrowing Batch
+    ) throws(AgentEventsError) -> LogEntry {
+        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count) + 1)
         let bytes: [UInt8]
         do throws(WireError) {
             bytes = try EventEncoder.encode(

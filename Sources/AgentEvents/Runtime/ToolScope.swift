@@ -6,12 +6,14 @@ struct ToolScope: Sendable {
     private let limit: TimeLimit?
     private let expiry = Expiry()
 
-    /// - Parameter timeout: how long the call may take; the configured time when it is `nil`.
-    init(run: AgentRun, tool: ToolName, purpose: String?, timeout: Duration? = nil) {
+    /// - Parameters:
+    ///   - id: the call's id; a new one when it is `nil`.
+    ///   - timeout: how long the call may take; the configured time when it is `nil`.
+    init(run: AgentRun, id: CallID? = nil, tool: ToolName, purpose: String?, timeout: Duration? = nil) {
         let configuration = run.context.services.configuration
         self.run = run
         self.purpose = purpose
-        call = ToolCall(id: run.identifiers.callID(), tool: tool, run: run)
+        call = ToolCall(id: id ?? run.identifiers.callID(), tool: tool, run: run)
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
 

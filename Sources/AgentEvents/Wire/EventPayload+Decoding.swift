@@ -144,7 +144,8 @@ extension TokenUsage {
 extension AgentFailed {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            error: try RunFailure(in: &data), durationMilliseconds: try data.duration("duration_ms"))
+            error: try RunFailure(in: &data), usage: try TokenUsage(ifPresentIn: &data),
+            durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 
@@ -162,7 +163,7 @@ extension AgentCancelled {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             reason: try data.textIfPresent("reason"), by: try data.identifierIfPresent("by"),
-            durationMilliseconds: try data.duration("duration_ms"))
+            usage: try TokenUsage(ifPresentIn: &data), durationMilliseconds: try data.duration("duration_ms"))
     }
 }
 

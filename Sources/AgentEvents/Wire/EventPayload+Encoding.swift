@@ -148,14 +148,18 @@ extension AgentResumed {
 extension AgentCompleted {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         try data.json("result", result)
-        if let usage {
-            try data.object("usage") { members throws(WireError) in
-                try members.integer("input_tokens", usage.inputTokens, from: 0)
-                try members.integer("output_tokens", usage.outputTokens, from: 0)
-                try members.members(usage.other, reserved: ["input_tokens", "output_tokens"])
-            }
-        }
+        try usage?.write(into: &data)
         try data.integer("duration_ms", durationMilliseconds, from: 0)
+    }
+}
+
+extension TokenUsage {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.object("usage") { members throws(WireError) in
+            try members.integer("input_tokens", inputTokens, from: 0)
+            try members.integer("output_tokens", outputTokens, from: 0)
+            try members.members(other, reserved: ["input_tokens", "output_tokens"])
+        }
     }
 }
 
@@ -166,6 +170,7 @@ extension AgentFailed {
             members.text("message", error.message)
             members.bool("retryable", error.retryable)
         }
+        try usage?.write(into: &data)
         try data.integer("duration_ms", durationMilliseconds, from: 0)
     }
 }
@@ -174,6 +179,7 @@ extension AgentCancelled {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         data.text("reason", reason)
         data.identifier("by", by)
+        try usage?.write(into: &data)
         try data.integer("duration_ms", durationMilliseconds, from: 0)
     }
 }

@@ -139,7 +139,9 @@ public final class AgentEventsHub: Sendable {
     /// Closes every session (1001). Returns at once; may be called several times.
     ///
     /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
-    func closeSessions(waitsForAnswers: Bool) { services.delivery.closeSessions(waitsForAnswers: waitsForAnswers) }
+    func closeSessions(waitsForAnswers: Bool) {
+        services.delivery.closeSessions(waitsForAnswers: waitsForAnswers)
+    }
 
     /// Returns when every session is closed, after the answers that it waits for, or the task is cancelled. Called once, when
     /// no further connections are taken.

@@ -48,9 +48,15 @@ final class ThreadSnapshots: Sendable {
     func state(of thread: ThreadID) async throws(EventLogError) -> ThreadState {
         try await turns.value(of: thread) { () async throws(EventLogError) in
             var fold: ThreadFold
-            if let kept = takeFold(of: thread) { fold = kept } else { fold = try await load(thread) }
+            if let kept = takeFold(of: thread) {
+                fold = kept
+            } else {
+                fold = try await ThreadFold(loading: thread, from: log, store)
+            }
             // The retention has overtaken it; each time again takes another trim.
-            while try await fold.advance(thread, in: log) == .overtaken { fold = try await load(thread) }
+            while try await fold.advance(thread, in: log) == .overtaken {
+                fold = try await ThreadFold(loading: thread, from: log, store)
+            }
             // Before others go on, so that the next turn neither reads nor stores the same again.
             keep(await stored(fold, of: thread), of: thread)
             return fold.state
@@ -93,18 +99,6 @@ final class ThreadSnapshots: Sendable {
     }
 
     // MARK: The store
-
-    /// A fold behind the newest stored state that is one of the thread's history, also when what it stands for was
-    /// trimmed. Without one, what was trimmed is not known, and the fold begins with the oldest event.
-    private func load(_ thread: ThreadID) async throws(EventLogError) -> ThreadFold {
-        guard let record = try await log.thread(thread) else { return ThreadFold() }
-        if let store,
-            let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, in: log, store)
-        {
-            return ThreadFold(stored: snapshot)
-        }
-        return ThreadFold(after: record.oldest.sequence - 1)
-    }
 
     private func stored(_ fold: ThreadFold, of thread: ThreadID) async -> ThreadFold {
         guard let store, fold.unstoredCount > eventsPerStoredState, let snapshot = ThreadSnapshot(fold.state) else {

@@ -114,7 +114,19 @@ struct EventExample: CustomStringConvertible, Sendable {
                     error: RunFailure(code: "run.lost", message: "the process ended", retryable: true),
                     durationMilliseconds: 7)),
             #"{"error":{"code":"run.lost","message":"the process ended","retryable":true},"duration_ms":7}"#),
+        EventExample(
+            .agentFailed(
+                AgentFailed(
+                    error: RunFailure(code: "run.lost", message: "the process ended", retryable: true),
+                    usage: TokenUsage(inputTokens: 10, other: ["cached_tokens": 5]), durationMilliseconds: 7)),
+            #"{"error":{"code":"run.lost","message":"the process ended","retryable":true},"#
+                + #""usage":{"input_tokens":10,"cached_tokens":5},"duration_ms":7}"#),
         EventExample(.agentCancelled(AgentCancelled(durationMilliseconds: 7)), #"{"duration_ms":7}"#),
+        EventExample(
+            .agentCancelled(
+                AgentCancelled(
+                    reason: "enough", by: "u_1", usage: TokenUsage(outputTokens: 2), durationMilliseconds: 7)),
+            #"{"reason":"enough","by":"u_1","usage":{"output_tokens":2},"duration_ms":7}"#),
         EventExample(
             .agentCancelled(AgentCancelled(reason: "enough", by: "u_1", durationMilliseconds: 7)),
             #"{"reason":"enough","by":"u_1","duration_ms":7}"#),

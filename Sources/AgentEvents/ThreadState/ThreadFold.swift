@@ -1,30 +1,48 @@
-import AgentEvents
-
 /// A thread's state on its way to the end of the log.
-struct ThreadFold: Sendable {
-    private(set) var state = ThreadState()
+package struct ThreadFold: Sendable {
+    package private(set) var state = ThreadState()
     /// How many events were read since the state was stored.
-    private(set) var unstoredCount = 0
+    package private(set) var unstoredCount = 0
     /// The last event that the state stands for, or the last one that nothing is known of.
     private var position: UInt64 = 0
 
-    enum Progress {
+    package enum Progress {
         case reachedEnd
         /// Events that the fold has not seen were trimmed: it leads nowhere.
         case overtaken
     }
 
     /// - Parameter position: the fold begins behind this event, and says nothing of those up to it; 0 for all events.
-    init(after position: UInt64 = 0) { self.position = position }
+    package init(after position: UInt64 = 0) { self.position = position }
 
     /// - Parameter stored: a state that was read from the store.
-    init(stored: ThreadSnapshot) {
+    package init(stored: ThreadSnapshot) {
         state = stored.state
         position = stored.cursor.sequence
     }
 
+    /// A fold after the newest stored state that is one of the thread's history, also when what it stands for was
+    /// trimmed. Without one, what was trimmed is not known, and the fold begins with the oldest event.
+    ///
+    /// - Parameter store: where states are stored; `nil` for nowhere.
+    package init(
+        loading thread: ThreadID,
+        from log: any EventLog,
+        _ store: (any StateStore)?
+    ) async throws(EventLogError) {
+        guard let record = try await log.thread(thread) else {
+            self.init()
+            return
+        }
+        if let store, let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, in: log, store) {
+            self.init(stored: snapshot)
+        } else {
+            self.init(after: record.oldest.sequence - 1)
+        }
+    }
+
     /// Takes in what the log has behind the state.
-    mutating func advance(_ thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> Progress {
+    package mutating func advance(_ thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> Progress {
         while true {
             let page = try await log.read(LogRead(.thread(thread, after: position)))
             guard !page.skipsTrimmed else { return .overtaken }
@@ -41,5 +59,5 @@ struct ThreadFold: Sendable {
         }
     }
 
-    mutating func wasStored() { unstoredCount = 0 }
+    package mutating func wasStored() { unstoredCount = 0 }
 }

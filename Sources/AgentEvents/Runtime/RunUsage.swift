@@ -1,0 +1,111 @@
+import Synchronization
+
+/// The tokens that a run has used so far; see ``AgentRun/usage``.
+///
+/// A handle: all copies of it, and all handles of the run, are about the same tokens. Several tasks may add at once, and
+/// nothing that is added is lost.
+public struct RunUsage: Sendable {
+    private let storage: Storage
+
+    init() { storage = Storage() }
+
+    /// The tokens so far; empty at the start of the run. Setting it replaces what was there.
+    public var tokens: TokenUsage {
+        get { storage.tokens.withLock { $0 } }
+        nonmutating set { storage.tokens.withLock { $0 = newValue } }
+    }
+
+    /// Adds tokens, in one step; how two are added says ``TokenUsage/+=(_:_:)``.
+    public static func += (usage: inout RunUsage, more: TokenUsage) {
+        usage.storage.tokens.withLock { $0 += more }
+    }
+
+    /// Takes over the tokens of another run, unless it is the same one.
+    func take(from other: RunUsage) {
+        if storage !== other.storage { tokens = other.tokens }
+    }
+
+    /// What the end of the run says; `nil` when nothing was told.
+    var logged: TokenUsage? {
+        let tokens = tokens
+        return tokens == TokenUsage() ? nil : tokens
+    }
+
+    private final class Storage: Sendable {
+        let tokens = Mutex(TokenUsage())
+    }
+}
+
+extension TokenUsage {
+    /// Adds the tokens of another call of a model.
+    ///
+    /// Counts are added, up to the largest that there is; one that only one of the two has stays as it is. Of ``other``,
+    /// members that are integers in both are added, objects member by member; of any other member the newer value counts,
+    /// since what a price or a name adds up to is not known here.
+    public static func += (usage: inout TokenUsage, more: TokenUsage) {
+        usage.inputTokens = sum(usage.inputTokens, more.inputTokens)
+        usage.outputTokens = sum(usage.outputTokens, more.outputTokens)
+        usage.other = sum(usage.other, more.other)
+    }
+
+    private static func sum(_ one: Int64?, _ other: Int64?) -> Int64? {
+        guard let one, let other else { return one ?? other }
+        return sum(one, other)
+    }
+
+    private static func sum(_ one: Int64, _ other: Int64) -> Int64 {
+        let (sum, overflows) = one.addingReportingOverflow(other)
+        return overflows ? (other > 0 ? .max : .min) : sum
+    }
+
+    private static func sum(_ one: JSONObject, _ other: JSONObject) -> JSONObject {
+        var result = one
+        for (key, value) in other { result[key] = result[key].map { sum($0, value) } ?? value }
+        return result
+    }
+
+    private static func sum(_ one: JSONValue, _ other: JSONValue) -> JSONValue {
+        switch (one, other) {
+        case (.number(let first), .number(let second)):
+            guard let first = first.integer, let second = second.integer else { return other }
+            return .number(JSONNumber(sum(first, second)))
+        case (.object(let first), .object(let second)):
+            return .object(sum(first, second))
+        default:
+            return other
+        }
+    }
+}
+
+extension EventPayload {
+    /// The end of a run with the tokens that it used; `nil` for another event, and for an end that says itself what was
+    /// used.
+    func with(_ usage: TokenUsage) -> EventPayload? {
+        switch self {
+        case .agentCompleted(var completed) where completed.usage == nil:
+            completed.usage = usage
+            return .agentCompleted(completed)
+        case .agentFailed(var failed) where failed.usage == nil:
+            failed.usage = usage
+            return .agentFailed(failed)
+        case .agentCancelled(var cancelled) where cancelled.usage == nil:
+            cancelled.usage = usage
+            return .agentCancelled(cancelled)
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
+            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
+            return nil
+        }
+    }
+
+    /// Whether the event ends a run that did not end well. It is never refused for what it tells besides (I7).
+    var isForcedEnd: Bool {
+        switch self {
+        case .agentFailed, .agentCancelled: true
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
+            .agentCompleted, .userMessage, .stateUpdated, .custom, .unknown:
+            false
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import AgentEvents
+import AgentEventsTesting
+import Testing
+
+/// What a run has used stands in its end, whichever way it ends.
+struct RunUsageTests {
+    private struct Broken: Error {}
+
+    /// The events of a run whose body is given.
+    private func events(_ body: @Sendable (AgentRun) async throws -> Void) async throws -> [AgentEvent] {
+        let sink = InMemorySink()
+        try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
+            do {
+                try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide", body)
+            } catch is Broken {
+            } catch is CancellationError {
+            } catch is AgentEventsError {
+            }
+        }
+        return sink.events
+    }
+
+    private static func usage(of event: AgentEvent?) -> TokenUsage? {
+        switch event?.payload {
+        case .agentCompleted(let completed): completed.usage
+        case .agentFailed(let failed): failed.usage
+        case .agentCancelled(let cancelled): cancelled.usage
+        default: nil
+        }
+    }
+
+    @Test(arguments: [EventType.agentCompleted, .agentFailed, .agentCancelled])
+    func everyEndSaysIt(end: EventType) async throws {
+        let events = try await events { run in
+            run.usage += TokenUsage(inputTokens: 10, other: ["cached_tokens": 4])
+            run.usage += TokenUsage(inputTokens: 5, outputTokens: 2, other: ["cached_tokens": 3, "cost": 0.1])
+            #expect(run.usage.tokens.inputTokens == 15)
+            if end == .agentFailed { throw Broken() }
+            if end == .agentCancelled { throw CancellationError() }
+        }
+        #expect(events.last?.type == end)
+        #expect(
+            Self.usage(of: events.last)
+                == TokenUsage(inputTokens: 15, outputTokens: 2, other: ["cached_tokens": 7, "cost": 0.1]))
+    }
+
+    @Test func withoutAnyTheEndHasNoUsage() async throws {
+        let events = try await events { _ in }
+        #expect(events.map(\.typeName) == ["agent_started", "agent_completed"])
+        #expect(Self.usage(of: events.last) == nil)
+    }
+
+    @Test func settingReplacesAndTheEndsOwnUsageCounts() async throws {
+        let events = try await events { run in
+            run.usage += TokenUsage(inputTokens: 10)
+            run.usage.tokens = TokenUsage(outputTokens: 1)
+            try await run.withChild(agent: "reader") { child in child.usage = run.usage }
+            try await run.emit(
+                .agentCancelled(AgentCancelled(usage: TokenUsage(inputTokens: 99), durationMilliseconds: 1)))
+        }
+        #expect(events.map(\.typeName).suffix(2) == ["agent_completed", "agent_cancelled"])
+        #expect(Self.usage(of: events.dropLast().last) == TokenUsage(outputTokens: 1))
+        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 99))
+    }
+
+    @Test func aChildThatEndsWithItsParentSaysItsOwn() async throws {
+        let events = try await events { run in
+            run.usage += TokenUsage(inputTokens: 1)
+            try await run.withChild(agent: "reader") { child in
+                child.usage += TokenUsage(inputTokens: 2)
+                try await run.emit(
+                    .agentFailed(
+                        AgentFailed(
+                            error: RunFailure(code: "x", message: "y", retryable: false), durationMilliseconds: 1)))
+            }
+        }
+        #expect(events.map(\.typeName).suffix(2) == ["agent_cancelled", "agent_failed"])
+        #expect(Self.usage(of: events.dropLast().last) == TokenUsage(inputTokens: 2))
+        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 1))
+    }
+
+    @Test func nothingIsLostWhenTasksAddAtOnce() async throws {
+        let events = try await events { run in
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<100 { group.addTask { run.usage += TokenUsage(inputTokens: 1, outputTokens: 2) } }
+            }
+        }
+        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 100, outputTokens: 200))
+    }
+
+    /// An event cannot hold it: the run cannot end well, but it ends (I7).
+    @Test func tokensThatNoEventHoldsEndTheRunAsFailed() async throws {
+        let events = try await events { run in run.usage += TokenUsage(inputTokens: -1) }
+        guard case .agentFailed(let failed) = events.last?.payload else {
+            Issue.record("the run has failed")
+            return
+        }
+        #expect(failed.usage == nil)
+        #expect(failed.error.message.contains("input_tokens"))
+    }
+
+    @Test func countsAreAddedUpToTheLargest() {
+        var usage = TokenUsage(
+            inputTokens: .max, other: ["details": ["cached": 1, "tier": "a"], "model": "x", "calls": 1.0])
+        usage += TokenUsage(
+            inputTokens: 1, outputTokens: 3, other: ["details": ["cached": 2, "tier": "b"], "model": "y", "calls": 2])
+        #expect(
+            usage
+                == TokenUsage(
+                    inputTokens: .max, outputTokens: 3,
+                    other: ["details": ["cached": 3, "tier": "b"], "model": "y", "calls": 2]))
+    }
+}
