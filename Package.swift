@@ -148,7 +148,6 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
-                .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
             ],
             swiftSettings: settings
         ),

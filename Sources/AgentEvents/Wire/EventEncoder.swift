@@ -58,7 +58,7 @@ public enum EventEncoder {
     /// Encodes a draft: its members as they stand on the wire.
     ///
     /// - Throws: ``WireError`` for a payload that no event can have.
-    package static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
+    static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
         guard let type = draft.payload.type else { throw unknownType(draft.payload) }
         var writer = JSONWriter(capacity: 256 + draft.payload.textByteCount)
         writer.raw(#"{"type":""#)

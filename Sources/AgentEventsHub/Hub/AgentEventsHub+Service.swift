@@ -22,10 +22,16 @@ extension AgentEventsHub: Service {
 
     /// Runs the hub with a server of its own.
     ///
-    /// - Parameter server: takes connections until ``closing`` opens. What it throws ends the hub.
-    package func run(serving server: @escaping @Sendable () async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - server: takes connections until ``closing`` opens. What it throws ends the hub.
+    ///   - shutdown: returns when the hub is to stop. A simulation has its own: what waits in the library leaves the executor
+    ///     of its task.
+    package func run(
+        serving server: @escaping @Sendable () async throws -> Void,
+        until shutdown: @escaping @Sendable () async throws -> Void = { try await gracefulShutdown() }
+    ) async throws {
         do {
-            try await runParts(server)
+            try await runParts(server, shutdown)
         } catch {
             readiness.stop()
             logger.info("service failed", metadata: ["error.message": "\(error)"])
@@ -34,7 +40,10 @@ extension AgentEventsHub: Service {
         logger.info("service stopped")
     }
 
-    private func runParts(_ server: @escaping @Sendable () async throws -> Void) async throws {
+    private func runParts(
+        _ server: @escaping @Sendable () async throws -> Void,
+        _ shutdown: @escaping @Sendable () async throws -> Void
+    ) async throws {
         let failure = FirstFailure()
         try await withThrowingTaskGroup(of: HubStateMachine.Input.self) { group in
             group.addTask {
@@ -51,7 +60,7 @@ extension AgentEventsHub: Service {
             }
             group.addTask {
                 do {
-                    try await gracefulShutdown()
+                    try await shutdown()
                     return .shutdownRequested
                 } catch {
                     return .cancelled

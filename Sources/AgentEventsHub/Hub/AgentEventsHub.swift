@@ -117,7 +117,7 @@ public final class AgentEventsHub: Sendable {
     var outsideEmitters: OutsideEmitters { services.outsideEmitters }
 
     /// Works for the sessions until ``finishWorkers()``, once the log is open.
-    package func runWorkers() async {
+    func runWorkers() async {
         do throws(AgentEventsError) {
             try await runtime.waitForStart()
         } catch {
@@ -128,22 +128,22 @@ public final class AgentEventsHub: Sendable {
     }
 
     /// All connections are closed: the work under way is finished, and ``runWorkers()`` returns.
-    package func finishWorkers() { services.finish() }
+    func finishWorkers() { services.finish() }
 
     /// Tells every session that the service is about to stop, and when its client may come back: after a wait that differs
     /// for each.
-    package func drainSessions() {
+    func drainSessions() {
         services.delivery.drain(maximumMilliseconds: configuration.reconnectSpread.milliseconds)
     }
 
     /// Closes every session (1001). Returns at once; may be called several times.
     ///
     /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
-    package func closeSessions(waitsForAnswers: Bool) {
+    func closeSessions(waitsForAnswers: Bool) {
         services.delivery.closeSessions(waitsForAnswers: waitsForAnswers)
     }
 
     /// Returns when every session is closed, after the answers that it waits for, or the task is cancelled. Called once, when
     /// no further connections are taken.
-    package func waitForSessions() async { await services.delivery.sessions.waitForTheLast() }
+    func waitForSessions() async { await services.delivery.sessions.waitForTheLast() }
 }

@@ -42,9 +42,4 @@ extension AgentEventsHub {
             StreamHandler(hub: self, principal: principal),
         ])
     }
-
-    /// As ``adoptWebSocket(_:as:)``, over a channel that gives out frames which are decoded already.
-    package func adoptFrames(of channel: any Channel, as principal: Principal) throws {
-        try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: self, principal: principal))
-    }
 }

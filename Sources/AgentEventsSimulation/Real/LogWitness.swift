@@ -1,6 +1,5 @@
 import AgentEvents
 import AgentEventsHub
-import AgentEventsProtocol
 import Synchronization
 
 /// Sees everything that is committed, and judges it: numbers, order, ends, keys. What others see is compared with what it

@@ -8,6 +8,7 @@ final class Preemption: Sendable {
         var isActive = false
         var loops: [SimulatedEventLoop] = []
         var executor: SimulatedExecutor?
+        var channels: [SimulatedTransport.Handle] = []
     }
 
     private let state = Mutex(State())
@@ -20,22 +21,28 @@ final class Preemption: Sendable {
         state.withLock { ($0.loops, $0.executor) = (loops, executor) }
     }
 
+    /// What the loops may read from.
+    func set(_ channels: [SimulatedTransport.Handle]) { state.withLock { $0.channels = channels } }
+
     /// What happens within the next step comes from this.
     func begin(_ value: UInt64) { state.withLock { $0.random = SimulationRandom(seed: value) } }
 
     func happen() {
-        let turns: (Int, [SimulatedEventLoop], SimulatedExecutor)? = state.withLock { state in
+        let turns: (Int, [SimulatedEventLoop], SimulatedExecutor, [SimulatedTransport.Handle])? = state.withLock {
+            state in
             guard interval > 0, !state.isActive, let executor = state.executor, state.random.once(in: interval)
             else { return nil }
             state.isActive = true
-            return (1 + state.random.below(state.random.once(in: 4) ? 24 : 4), state.loops, executor)
+            return (1 + state.random.below(state.random.once(in: 4) ? 24 : 4), state.loops, executor, state.channels)
         }
-        guard let (count, loops, executor) = turns else { return }
+        guard let (count, loops, executor, channels) = turns else { return }
         for _ in 0..<count {
-            let (isJob, loop, choice) = state.withLock { state in
-                (state.random.once(in: 2), state.random.below(max(1, loops.count)), state.random.next())
+            let (kind, choice) = state.withLock { ($0.random.below(5), $0.random.next()) }
+            switch kind {
+            case 0 where !channels.isEmpty: channels[Int(choice % UInt64(channels.count))].readNext()
+            case 1, 2: loops[Int(choice % UInt64(loops.count))].runNext()
+            default: executor.runNext(choice)
             }
-            if isJob { executor.runNext(choice) } else { loops[loop].runNext() }
         }
         state.withLock { $0.isActive = false }
     }

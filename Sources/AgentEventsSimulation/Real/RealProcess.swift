@@ -1,10 +1,9 @@
 import AgentEvents
 import AgentEventsHub
-import AgentEventsServer
+import AgentEventsProtocol
 import CoreMetrics
 import Logging
 import NIOCore
-import NIOWebSocket
 import Synchronization
 
 /// One process of the service: the real runtime, the real streams, agents and sinks, on loops and an executor that the
@@ -13,6 +12,7 @@ final class RealProcess {
     /// What the tasks of the process tell.
     private final class Life: Sendable {
         private let state = Mutex((hasStarted: false, hasEnded: false, isStopping: false))
+        private let shutdown = WakeUp()
 
         var hasStarted: Bool { state.withLock { $0.hasStarted } }
         var hasEnded: Bool { state.withLock { $0.hasEnded } }
@@ -20,61 +20,63 @@ final class RealProcess {
 
         func start() { state.withLock { $0.hasStarted = true } }
         func end() { state.withLock { $0.hasEnded = true } }
-        func stop() { state.withLock { $0.isStopping = true } }
+
+        /// The process stops as it should.
+        func stop() {
+            state.withLock { $0.isStopping = true }
+            shutdown.resume(returning: ())
+        }
+
+        /// Returns when the process is to stop; what the library of the service waits with has tasks of its own.
+        func waitForStop() async throws {
+            try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { continuation in
+                    shutdown.set(continuation)
+                    if isStopping { shutdown.resume(returning: ()) }
+                    if Task.isCancelled { shutdown.resume(throwing: CancellationError()) }
+                }
+            } onCancel: {
+                shutdown.resume(throwing: CancellationError())
+            }
+        }
     }
 
     /// What runs in the tasks of the process.
     private struct Parts: Sendable {
-        let runtime: AgentRuntime
         let hub: AgentEventsHub
         let crew: AgentCrew
         let life: Life
 
         func run() async {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await hub.runWorkers() }
-                group.addTask { await hub.dispatcher.run() }
-                group.addTask { await crew.run(runtime) }
-                group.addTask {
-                    if (try? await runtime.waitForStart()) != nil { life.start() }
+            await withDiscardingTaskGroup { tasks in
+                tasks.addTask { await crew.run(hub.runtime) }
+                tasks.addTask {
+                    if (try? await hub.runtime.waitForStart()) != nil { life.start() }
                 }
                 // That the log has failed is seen by everybody who waits for it.
-                try? await runtime.run()
+                try? await hub.run(
+                    serving: {
+                        try await hub.runtime.waitForStart()
+                        hub.readiness.start()
+                        await hub.closing.wait()
+                    },
+                    until: { try await life.waitForStop() })
                 crew.stop()
-                hub.dispatcher.cancel()
-                if !life.isStopping {
-                    hub.closeSessions(waitsForAnswers: true)
-                    await hub.waitForSessions()
-                }
-                hub.finishWorkers()
             }
             life.end()
-        }
-
-        func stop() async {
-            hub.dispatcher.close()
-            hub.drainSessions()
-            await runtime.waitForEmittedRuns(silentFor: .milliseconds(500))
-            try? await runtime.cancelHostedRuns(reason: "shutdown")
-            crew.stop()
-            hub.dispatcher.cancel()
-            hub.closeSessions(waitsForAnswers: true)
-            await hub.waitForSessions()
-            runtime.shutdown()
         }
     }
 
     let executor = SimulatedExecutor()
     let loops: [SimulatedEventLoop]
     let log: CrashingLog
-    let runtime: AgentRuntime
-    private let hub: AgentEventsHub
     let crew: AgentCrew
+    private let hub: AgentEventsHub
     private let maximumRuns: Int
     private let preemption: Preemption
     private let life = Life()
     private let watermark: Int
-    private var channels: [SimulatedChannel] = []
+    private var transports: [SimulatedTransport.Handle] = []
     private var connectionCount = 0
     private var tasks: [Task<Void, Never>] = []
     private let parts: Parts
@@ -104,39 +106,49 @@ final class RealProcess {
         }
         var sink = DurableSink(world.sink, startingFrom: .beginning)
         sink.savedEventCount = 7
-        runtime = AgentRuntime(log: log, sinks: [sink], configuration: configuration)
+        let runtime = AgentRuntime(log: log, sinks: [sink], configuration: configuration)
         crew = AgentCrew(owners: world.crewOwners, witness: world.witness, seed: seed ^ 2)
         maximumRuns = max(1, size.threadCount / 2)
         watermark = size.watermarkByteCount
-        var hubConfiguration = HubConfiguration()
-        hubConfiguration.maximumConcurrentRuns = maximumRuns
-        hubConfiguration.reconnectSpread = .seconds(1)
-        var limits = StreamLimits()
-        limits.outboundWatermarkByteCount = size.watermarkByteCount
-        limits.pageByteCount = 2048
-        limits.maximumPages = 2
-        limits.maximumInboxByteCount = 4 * size.watermarkByteCount
-        limits.maximumWriteByteCount = 2 * size.watermarkByteCount
-        limits.maximumSubscriptions = 8
-        limits.heartbeatMilliseconds = 5000
-        limits.stallMilliseconds = 12_000
+        let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
             runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
-            configuration: hubConfiguration, limits: limits, metrics: NOOPMetricsHandler.instance,
-            logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }, onStuckAgents: { _ in })
-        parts = Parts(runtime: runtime, hub: hub, crew: crew, life: life)
+            configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
+            metrics: NOOPMetricsHandler.instance, logger: logger, onStuckAgents: { _ in })
+        parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
         let task = Task(executorPreference: executor) { await parts.run() }
         tasks.append(task)
     }
 
-    /// As `AgentEventsService` stops: the agents first, then the connections, then the runtime.
+    private static func configuration(maximumRuns: Int) -> HubConfiguration {
+        var configuration = HubConfiguration()
+        configuration.maximumConcurrentRuns = maximumRuns
+        configuration.shutdownGrace = .seconds(2)
+        configuration.reconnectSpread = .seconds(1)
+        return configuration
+    }
+
+    /// Small, so that everything that has a limit reaches it.
+    private static func limits(_ watermark: Int) -> StreamLimits {
+        var limits = StreamLimits()
+        limits.outboundWatermarkByteCount = watermark
+        limits.maximumInboxByteCount = 4 * watermark
+        limits.maximumWriteByteCount = 2 * watermark
+        limits.maximumSubscriptions = 8
+        limits.pageByteCount = 2048
+        limits.maximumPages = 2
+        limits.maximumInlineByteCount = 512
+        limits.heartbeatMilliseconds = 5000
+        limits.stallMilliseconds = 12_000
+        limits.leaveMilliseconds = 2000
+        return limits
+    }
+
+    /// The hub stops as it should.
     func stop() {
         guard !life.isStopping else { return }
         life.stop()
-        let parts = parts
-        let task = Task(executorPreference: executor) { await parts.stop() }
-        tasks.append(task)
     }
 
     var takesConnections: Bool { life.hasStarted && !life.isStopping && !life.hasEnded }
@@ -160,33 +172,21 @@ final class RealProcess {
     }
 
     /// A client has connected.
-    func connect(as principal: Principal) -> (SimulatedChannel, SimulatedEventLoop) {
+    func connect(as principal: Principal) -> SimulatedTransport.Handle {
         let loop = loops[connectionCount % loops.count]
         connectionCount += 1
         let wire = SimulatedWire(capacity: max(256, watermark / 2))
-        var made: SimulatedChannel?
+        var made: SimulatedTransport.Handle?
         loop.run {
-            let channel = SimulatedChannel(loop: loop, wire: wire, highWater: watermark)
-            made = channel
-            // The handlers take every channel of their loops.
-            try? hub.adoptFrames(of: channel, as: principal)
-            if channel.isActive { channel.pipeline.syncOperations.read() }
+            let transport = SimulatedTransport(wire: wire, loop: loop, highWater: watermark)
+            made = transport.handle
+            transport.begin(hub.adopt(transport, as: principal, on: loop))
         }
         guard let made else { preconditionFailure("the loop ran it") }
-        channels.removeAll { !$0.isActive }
-        channels.append(made)
-        return (made, loop)
-    }
-
-    /// The channel reads the next message of its client: an opcode and the payload.
-    static func read(_ channel: SimulatedChannel, on loop: SimulatedEventLoop) {
-        loop.run {
-            channel.readNext { message in
-                WebSocketFrame(
-                    fin: true, opcode: WebSocketOpcode(encodedWebSocketOpcode: message.first ?? 1) ?? .text,
-                    maskKey: [0, 0, 0, 0], data: ByteBuffer(bytes: message.dropFirst()))
-            }
-        }
+        transports.removeAll { !$0.isOpen }
+        transports.append(made)
+        preemption.set(transports)
+        return made
     }
 
     // MARK: The end
@@ -200,9 +200,9 @@ final class RealProcess {
     func kill(isStored: Bool, keeping kept: Int, _ random: inout SimulationRandom) -> InvariantViolation? {
         preemption.set([], nil)
         crew.stop()
-        for channel in channels { channel.wire.end(keeping: kept) }
+        for transport in transports { transport.wire.end(keeping: kept) }
         log.sever(isStored: isStored)
-        for channel in channels { channel.eventLoop.execute { channel.lose() } }
+        for transport in transports { transport.lose() }
         for task in tasks { task.cancel() }
         var count = 0
         while count < 1_000_000 {
@@ -228,11 +228,11 @@ final class RealProcess {
     func close() {
         preemption.set([], nil)
         crew.stop()
-        for channel in channels { channel.wire.end() }
+        for transport in transports { transport.wire.end() }
         log.sever(isStored: false)
         for loop in loops { loop.close() }
         log.close()
-        channels = []
+        transports = []
     }
 
     /// Slots that are kept although no agent runs.

@@ -22,6 +22,8 @@ final class RealWorld {
     private var process: RealProcess?
     private var processCount = 0
     private(set) var isSettling = false
+    /// How many messages people wrote since; a few, so that their slots are looked at in the end.
+    private var settlingWriteCount = 0
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     private let narrator: ((String) -> Void)?
 
@@ -129,7 +131,7 @@ final class RealWorld {
     private func isReady(_ client: WireClient, for kind: ChoiceKind) -> Bool {
         switch kind {
         case .deliver: client.isReadyToReceive
-        case .request: client.channel.map { $0.wantsToRead && $0.wire.hasRequest } ?? false
+        case .request: client.transport?.isReadyToRead ?? false
         case .connect: !client.isConnected
         case .send: client.mayEmit
         default: client.isConnected
@@ -196,14 +198,12 @@ final class RealWorld {
         case .deliver:
             try client.receive()
         case .request:
-            guard let channel = client.channel, let loop = client.loop else { return false }
-            RealProcess.read(channel, on: loop)
+            return client.transport?.readNext() ?? false
         case .send:
             return client.send(&random)
         case .connect:
             guard let process, process.takesConnections else { return false }
-            let (channel, loop) = process.connect(as: client.principal)
-            client.connected(channel, on: loop)
+            client.connected(process.connect(as: client.principal))
         case .cut, .halfOpen:
             witness.count(kind == .cut ? .cut : .halfOpened)
             client.disconnect(tellsService: kind == .cut, keeping: random.below(3))
@@ -223,7 +223,7 @@ final class RealWorld {
 
     /// The producer of a thread sends what it has, over any connection; or a person writes to an agent.
     private func offer(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
-        if random.once(in: 6), !isSettling { return write(to: thread, &random) }
+        if random.once(in: 6), !isSettling || settlingWriteCount < 24 { return write(to: thread, &random) }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -242,6 +242,7 @@ final class RealWorld {
     /// A person writes to an agent: sometimes the same message again, sometimes another one under its key.
     private func write(to thread: Int, _ random: inout SimulationRandom) -> Bool {
         guard let process, process.takesConnections else { return false }
+        if isSettling { settlingWriteCount += 1 }
         let owner = owners[thread]
         let principal = Principal(user: owner.user, scopes: [.read, .command])
         // Where runs are trimmed, two that answer one message at once may both begin: the id of a trimmed run is free again.
@@ -356,6 +357,8 @@ final class RealWorld {
                 return false
             }
         }
+        // There is always somebody who writes a few messages.
+        guard settlingWriteCount >= 24 else { return false }
         return !producers.contains { !$0.isIdle && $0.inFlight.isEmpty } || !clients.contains(where: \.mayEmit)
     }
 

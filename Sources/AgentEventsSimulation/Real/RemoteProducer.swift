@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// A program elsewhere that emits the events of a thread, over the connections of clients: with a key, again and again until
 /// it is answered, now and then twice at once.
@@ -27,8 +28,8 @@ struct RemoteProducer {
 
     var isIdle: Bool { request == nil && inFlight.isEmpty }
 
-    /// The message with which the request is sent, the last one again or a new one.
-    mutating func send(_ number: Int64, to owner: ThreadOwner, _ random: inout SimulationRandom) -> [UInt8] {
+    /// The request to be sent, the last one again or a new one.
+    mutating func send(_ number: Int64, to owner: ThreadOwner, _ random: inout SimulationRandom) -> EmitRequest {
         let sent: Request
         if let request {
             sent = request
@@ -43,28 +44,7 @@ struct RemoteProducer {
         }
         inFlight.insert(number)
         keys[number] = sent.key
-        return Self.message(number, owner, sent.key, sent.drafts)
-    }
-
-    private static func message(
-        _ number: Int64,
-        _ owner: ThreadOwner,
-        _ key: IdempotencyKey,
-        _ drafts: [EventDraft]
-    ) -> [UInt8] {
-        var bytes = Array(
-            #"{"op":"emit","req":\#(number),"thread_id":"\#(owner.thread)","user_id":"\#(owner.user)","key":"\#(key)","events":["#
-                .utf8)
-        for (index, draft) in drafts.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            do throws(WireError) {
-                bytes += try EventEncoder.encode(draft)
-            } catch {
-                preconditionFailure("a script makes drafts that can be written: \(error)")
-            }
-        }
-        bytes += Array("]}".utf8)
-        return bytes
+        return EmitRequest(thread: owner.thread, user: owner.user, key: sent.key, drafts: sent.drafts)
     }
 
     /// - Returns: what is wrong with the answer.

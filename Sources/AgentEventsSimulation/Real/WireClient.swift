@@ -27,8 +27,7 @@ final class WireClient: WireRecording {
     private var lastNumber: Int64 = 0
 
     // The connection.
-    private(set) var channel: SimulatedChannel?
-    private(set) var loop: SimulatedEventLoop?
+    private(set) var transport: SimulatedTransport.Handle?
     private var isWelcomed = false
     private var hasAskedForForeign = false
     private var emissions: [Int64: Int] = [:]
@@ -58,31 +57,29 @@ final class WireClient: WireRecording {
 
     // MARK: The connection
 
-    var isConnected: Bool { channel != nil }
-    var isReadyToReceive: Bool { channel.map { $0.wire.hasNews && !isStalled } ?? false }
-    var mayEmit: Bool { isWelcomed && !isStalled && channel?.wire.isEnded == false }
+    var isConnected: Bool { transport != nil }
+    var isReadyToReceive: Bool { transport.map { $0.wire.hasNews && !isStalled } ?? false }
+    var mayEmit: Bool { isWelcomed && !isStalled && transport?.wire.isEnded == false }
 
     /// Whether there is something that it has to send.
     var hasToSend: Bool { mayEmit && followings.contains(.none) }
 
-    func connected(_ channel: SimulatedChannel, on loop: SimulatedEventLoop) {
-        self.channel = channel
-        self.loop = loop
+    func connected(_ transport: SimulatedTransport.Handle) {
+        self.transport = transport
         isStalled = false
         pipelined?.connected()
     }
 
     /// - Parameter tellsService: whether the service learns of it.
     func disconnect(tellsService: Bool, keeping count: Int) {
-        guard let channel else { return }
-        channel.wire.leave(keeping: count)
-        if tellsService { channel.eventLoop.execute { channel.lose() } }
+        guard let transport else { return }
+        transport.wire.leave(keeping: count)
+        if tellsService { transport.lose() }
         forgetConnection()
     }
 
     private func forgetConnection() {
-        channel = nil
-        loop = nil
+        transport = nil
         isWelcomed = false
         isStalled = false
         hasAskedForForeign = false
@@ -108,26 +105,32 @@ final class WireClient: WireRecording {
 
     // MARK: Sending
 
-    private func send(_ text: [UInt8]) { channel?.wire.send([1] + text) }
+    private func send(_ text: [UInt8]) { transport?.wire.send(text) }
 
-    private func send(_ request: ClientMessage) {
-        var request = request
-        switch request.operation {
-        case .subscribe(var subscribe):
-            unanswered[subscribe.thread, default: []].append(request.number)
-            subscribe.merges = merges
-            if takesSnapshots { subscribe.snapshot = .onReset }
-            request.operation = .subscribe(subscribe)
+    private func send(_ message: ClientMessage) {
+        var message = message
+        switch message.operation {
+        case .subscribe(var request):
+            if let number = message.tag?.number { unanswered[request.thread, default: []].append(number) }
+            request.merges = merges
+            if takesSnapshots { request.snapshot = .onReset }
+            message.operation = .subscribe(request)
         case .unsubscribe(let thread):
-            unanswered[thread, default: []].append(request.number)
-        case .acknowledge, .ping, .pong, .emit:
+            if let number = message.tag?.number { unanswered[thread, default: []].append(number) }
+        case .emit(let request):
+            if let number = message.tag?.number { unanswered[request.thread, default: []].append(number) }
+        case .acknowledge, .ping, .pong:
             break
         }
         do throws(WireError) {
-            send(try request.encoded())
+            send(try message.encoded())
         } catch {
-            preconditionFailure("a client sends what can be written: \(error)")
+            preconditionFailure("what clients send can be written: \(error)")
         }
+    }
+
+    private func send(_ number: Int64, _ operation: ClientMessage.Operation) {
+        send(ClientMessage(tag: RequestTag(number: number), operation))
     }
 
     private func nextNumber() -> Int64 {
@@ -154,7 +157,7 @@ final class WireClient: WireRecording {
         guard random.once(in: 6) else { return false }
         let number = nextNumber()
         followings[index] = .leaving(number)
-        send(ClientMessage(tag: RequestTag(number: number), .unsubscribe(world.threadID(readers[index].thread))))
+        send(number, .unsubscribe(world.threadID(readers[index].thread)))
         return true
     }
 
@@ -163,9 +166,10 @@ final class WireClient: WireRecording {
         let start = readers[index].begin(world.witness.thread(thread), isForgetful: isForgetful)
         let number = nextNumber()
         followings[index] = .asked(number)
-        let request = SubscribeRequest(
-            thread: world.threadID(thread), start: start, consumer: readers[index].consumer)
-        send(ClientMessage(tag: RequestTag(number: number), .subscribe(request)))
+        send(
+            number,
+            .subscribe(
+                SubscribeRequest(thread: world.threadID(thread), start: start, consumer: readers[index].consumer)))
         if !followings.contains(.none) { isForgetful = false }
     }
 
@@ -177,7 +181,7 @@ final class WireClient: WireRecording {
             world.witness.mayStore(cursor, name, thread)
         }
         readers[index].didAcknowledge()
-        send(ClientMessage(tag: RequestTag(number: nextNumber()), .acknowledge(thread, cursor: cursor)))
+        send(nextNumber(), .acknowledge(thread, cursor: cursor))
         return true
     }
 
@@ -185,8 +189,7 @@ final class WireClient: WireRecording {
     private func sendBeside(_ random: inout SimulationRandom) -> Bool {
         if let foreignThread, !hasAskedForForeign {
             hasAskedForForeign = true
-            let request = SubscribeRequest(thread: world.threadID(foreignThread), start: .now)
-            send(ClientMessage(tag: RequestTag(number: nextNumber()), .subscribe(request)))
+            send(nextNumber(), .subscribe(SubscribeRequest(thread: world.threadID(foreignThread), start: .now)))
             return true
         }
         if random.once(in: 12), let index = readers.indices.first {
@@ -199,12 +202,9 @@ final class WireClient: WireRecording {
             switch item {
             case .request(let request): send(request)
             case .emit(let number, let thread):
-                unanswered[thread, default: []].append(number)
                 let owner = world.witness.thread(world.witness.number(of: thread) ?? 0).owner
-                send(
-                    Array(
-                        #"{"op":"emit","req":\#(number),"thread_id":"\#(thread)","user_id":"\#(owner.user)","events":[{"type":"custom","data":{"name":"beside","value":\#(number)}}]}"#
-                            .utf8))
+                let draft = EventDraft(.custom(CustomEvent(name: "beside", value: .integer(number))))
+                send(number, .emit(EmitRequest(thread: thread, user: owner.user, drafts: [draft])))
             case .pongFrame, .closeFrame, .end: break
             }
         }
@@ -215,8 +215,7 @@ final class WireClient: WireRecording {
     private func overreach(_ index: Int) -> Bool {
         guard followings[index] == .following, let last = readers[index].last else { return false }
         let beyond = Cursor(generation: last.generation, sequence: last.sequence + 1_000_000)
-        let thread = world.threadID(readers[index].thread)
-        send(ClientMessage(tag: RequestTag(number: nextNumber()), .acknowledge(thread, cursor: beyond)))
+        send(nextNumber(), .acknowledge(world.threadID(readers[index].thread), cursor: beyond))
         return true
     }
 
@@ -226,43 +225,23 @@ final class WireClient: WireRecording {
         let number = nextNumber() + Int64(number + 1) << 24
         let owner = world.witness.thread(thread).owner
         emissions[number] = thread
-        unanswered[owner.thread, default: []].append(number)
-        send(world.producers[thread].send(number, to: owner, &random))
+        send(number, .emit(world.producers[thread].send(number, to: owner, &random)))
     }
 
     // MARK: Receiving
 
     /// Takes what comes next.
     func receive() throws(InvariantViolation) {
-        guard let channel else { return }
-        guard var bytes = channel.wire.take() else {
-            if channel.wire.isEnded { forgetConnection() }
+        guard let transport else { return }
+        guard var bytes = transport.wire.take() else {
+            if transport.wire.isEnded { forgetConnection() }
             return
         }
-        if channel.isHoldingBack { channel.eventLoop.execute { channel.wireHasRoom() } }
-        while self.channel != nil, bytes.readableBytes > 0 {
-            guard let opcode = bytes.readInteger(as: UInt8.self), let short = bytes.readInteger(as: UInt8.self) else {
-                throw InvariantViolation(.protocolKept, "a frame is cut")
-            }
-            let length: Int? =
-                switch short {
-                case 126: bytes.readInteger(as: UInt16.self).map(Int.init)
-                case 127: bytes.readInteger(as: UInt64.self).map(Int.init)
-                default: Int(short)
-                }
-            guard let length, let payload = bytes.readBytes(length: length) else {
-                throw InvariantViolation(.protocolKept, "a frame is cut")
-            }
-            switch opcode {
-            case 0x88:
-                channel.wire.send([8] + payload.prefix(2))
-            case 0x89:
-                channel.wire.send([10] + payload)
-            case 0x8A:
-                break
-            default:
-                try receive(payload)
-            }
+        if transport.isHoldingBack { transport.wireHasRoom() }
+        while self.transport != nil, bytes.readableBytes > 0 {
+            guard let length = bytes.readInteger(as: UInt32.self), let message = bytes.readBytes(length: Int(length))
+            else { throw InvariantViolation(.protocolKept, "a message is cut") }
+            try receive(message)
         }
     }
 
@@ -275,8 +254,7 @@ final class WireClient: WireRecording {
         }
         world.mix(UInt64(bytes.count))
         if case .event(let event) = message { return try receive(event) }
-        guard let value = try? JSONValue(parsing: bytes) else { return }
-        let request = value["req"]?.integerValue
+        let request = Self.request(of: message)
         world.tell("client \(number) gets \(String(decoding: bytes.prefix(300), as: UTF8.self))")
         WireCheck.note(message, on: self)
         if case .error(let refusal) = message, refusal.code == .stopping {
@@ -298,8 +276,8 @@ final class WireClient: WireRecording {
             send(Array(#"{"op":"pong"}"#.utf8))
         case .drain:
             world.witness.count(.drained)
-        case .snapshot, .snapshotPart:
-            try receive(snapshot: value)
+        case .snapshot(let thread, let cursor, let state):
+            try receive(state, of: thread, at: cursor)
         case .emitted(_, _, let cursors):
             guard let request, let thread = emissions.removeValue(forKey: request) else {
                 throw InvariantViolation(.requestsAnswered, "an emission was answered that was not sent")
@@ -331,8 +309,20 @@ final class WireClient: WireRecording {
             world.witness.count(reason == .diverged ? .resetDiverged : .resetTrimmed)
             guard let index = index(of: thread) else { return }
             readers[index].reset()
-        case .event, .pong, .other:
+        case .snapshotPart, .pong, .event:
             break
+        case .other:
+            throw InvariantViolation(.protocolKept, "a message with an op that there is not")
+        }
+    }
+
+    /// The request that a message answers.
+    private static func request(of message: ServerMessage) -> Int64? {
+        switch message {
+        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _), .pong(let tag):
+            tag?.number
+        case .error(let error): error.tag?.number
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .other: nil
         }
     }
 
@@ -373,24 +363,24 @@ final class WireClient: WireRecording {
     }
 
     /// The state is the fold of everything up to its cursor.
-    private func receive(snapshot value: JSONValue) throws(InvariantViolation) {
-        guard let thread = value["thread_id"]?.stringValue.flatMap({ try? ThreadID($0) }),
-            let number = world.witness.number(of: thread)
-        else { throw InvariantViolation(.protocolKept, "a snapshot of no thread") }
+    private func receive(_ state: JSONValue, of thread: ThreadID, at cursor: Cursor?) throws(InvariantViolation) {
+        guard let number = world.witness.number(of: thread) else {
+            throw InvariantViolation(.protocolKept, "a snapshot of no thread")
+        }
+        guard let cursor else { return }
         let log = world.witness.thread(number)
-        guard log.owner.user == principal.user || value["cursor"] == .null else {
+        guard log.owner.user == principal.user else {
             throw InvariantViolation(.isolation, "client \(self.number) gets the state of \(thread)")
         }
-        guard let cursor = value["cursor"]?.stringValue.flatMap({ Cursor($0) }) else { return }
         if log.lost.isEmpty, cursor.sequence <= 200 {
-            var state = ThreadState()
+            var fold = ThreadState()
             for sequence in 1...max(1, cursor.sequence) {
                 guard let stored = log.event(sequence), let event = try? EventDecoder.decode(stored.bytes) else {
                     break
                 }
-                state.apply(event)
+                fold.apply(event)
             }
-            guard value["state"] == state.json else {
+            guard state == fold.json else {
                 throw InvariantViolation(.sameBytes, "\(thread): the state at \(cursor) is not the fold of its events")
             }
         }

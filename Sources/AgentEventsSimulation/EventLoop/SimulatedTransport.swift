@@ -1,0 +1,155 @@
+import AgentEventsHub
+import AgentEventsProtocol
+import NIOCore
+import Synchronization
+
+/// The server's side of a connection in a simulation: what is flushed goes to a ``SimulatedWire`` as far as it has room, and one
+/// message is read at a time, when the schedule says so. Confined to its loop, but for ``Handle``.
+///
+/// ```
+/// open ──close──> closing (the rest, then the code) ──> closed
+///   └──────────lose──────────────────────────────────────┘
+/// ```
+final class SimulatedTransport: StreamTransport {
+    /// What others than the loop may look at, and the way to the transport.
+    final class Handle: Sendable {
+        fileprivate struct Visible {
+            var isOpen = true
+            var reads = true
+            var byteCount = 0
+        }
+
+        let wire: SimulatedWire
+        let loop: SimulatedEventLoop
+        fileprivate let visible = Mutex(Visible())
+        fileprivate let bound: NIOLoopBoundBox<SimulatedTransport?>
+
+        fileprivate init(wire: SimulatedWire, loop: SimulatedEventLoop) {
+            self.wire = wire
+            self.loop = loop
+            bound = NIOLoopBoundBox(nil, eventLoop: loop)
+        }
+
+        var isOpen: Bool { visible.withLock { $0.isOpen } }
+        /// Whether there is something to be read, and somebody who reads.
+        var isReadyToRead: Bool { visible.withLock { $0.isOpen && $0.reads } && wire.hasRequest && !loop.inEventLoop }
+        /// Whether something waits for room on the wire.
+        var isHoldingBack: Bool { visible.withLock { $0.byteCount > 0 } }
+
+        /// Reads the next message.
+        ///
+        /// - Returns: whether it could.
+        @discardableResult
+        func readNext() -> Bool {
+            guard isReadyToRead else { return false }
+            loop.run { bound.value?.readNext() }
+            return true
+        }
+
+        /// The client has taken something.
+        func wireHasRoom() { loop.execute { [self] in bound.value?.wireHasRoom() } }
+
+        /// The connection is broken.
+        func lose() { loop.execute { [self] in bound.value?.end() } }
+    }
+
+    let handle: Handle
+    let framing = StreamFraming.lengthPrefixed
+    private(set) var isWritable = true
+    private(set) var pendingByteCount = 0 {
+        didSet { handle.visible.withLock { $0.byteCount = pendingByteCount } }
+    }
+    private let highWater: Int
+    private var session: StreamSession?
+    private var written = SimulatedQueue<ByteBuffer>()
+    /// Those written first are flushed.
+    private var flushedCount = 0
+    private var isClosing = false
+
+    /// Called on the loop.
+    ///
+    /// - Parameter highWater: from so many bytes on that the wire has not taken the transport is not writable, until half of
+    ///   them are taken.
+    init(wire: SimulatedWire, loop: SimulatedEventLoop, highWater: Int) {
+        self.highWater = highWater
+        handle = Handle(wire: wire, loop: loop)
+        handle.bound.value = self
+    }
+
+    func begin(_ session: StreamSession) { self.session = session }
+
+    private func readNext() {
+        guard let session, let message = handle.wire.takeRequest() else { return }
+        if message.isEmpty {
+            // A sign of life that is not a message.
+            session.didHear()
+        } else {
+            session.receive(ByteBuffer(bytes: message))
+        }
+        session.readComplete()
+    }
+
+    private func wireHasRoom() { if writeFlushed() { session?.writabilityChanged() } }
+
+    private func end() {
+        guard handle.isOpen else { return }
+        handle.visible.withLock { $0 = Handle.Visible(isOpen: false, reads: false) }
+        handle.wire.end()
+        written = SimulatedQueue()
+        flushedCount = 0
+        isWritable = false
+        session?.closed()
+        session = nil
+        handle.bound.value = nil
+    }
+
+    // MARK: StreamTransport
+
+    func write(_ messages: ByteBuffer) {
+        guard handle.isOpen, !isClosing else { return }
+        written.append(messages)
+        pendingByteCount += messages.readableBytes
+        guard pendingByteCount > highWater, isWritable else { return }
+        isWritable = false
+        tellWritability()
+    }
+
+    func flush() {
+        flushedCount = written.count
+        if writeFlushed() { tellWritability() }
+    }
+
+    /// In the next turn: the session is in the middle of something.
+    private func tellWritability() {
+        let handle = handle
+        handle.loop.execute { handle.bound.value?.session?.writabilityChanged() }
+    }
+
+    /// - Returns: whether the session is to be told that the transport is writable again.
+    private func writeFlushed() -> Bool {
+        while handle.isOpen, flushedCount > 0, let bytes = written.first, handle.wire.offer(bytes) {
+            _ = written.popFirst()
+            flushedCount -= 1
+            pendingByteCount -= bytes.readableBytes
+        }
+        if isClosing, written.isEmpty {
+            let handle = handle
+            handle.loop.execute { handle.bound.value?.end() }
+        }
+        guard !isWritable, !isClosing, handle.isOpen, pendingByteCount < highWater / 2 else { return false }
+        isWritable = true
+        return true
+    }
+
+    func setReading(_ isEnabled: Bool) { handle.visible.withLock { $0.reads = isEnabled } }
+
+    func close(_ code: StreamCloseCode, reason: String) {
+        guard handle.isOpen, !isClosing else { return }
+        isClosing = true
+        flushedCount = written.count
+        _ = writeFlushed()
+        // A client that takes nothing is not waited for.
+        let handle = handle
+        _ = handle.loop.scheduleTask(in: .seconds(2)) { handle.bound.value?.end() }
+    }
+}
