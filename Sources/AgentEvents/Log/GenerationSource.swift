@@ -6,7 +6,8 @@
 /// belongs to. The generation is at least the last one plus one, and at least the time; its low bits are random, so that
 /// it differs even where a clock stands still or goes backwards.
 public struct GenerationSource: Sendable {
-    private static let randomBitCount: UInt64 = 20
+    /// How many of the low bits are random; those above are seconds, while the clock is ahead of the last generation.
+    package static let randomBitCount: UInt64 = 20
     /// Seconds since 1970, up to the year 2242: until then a generation is below 2^53, and a `Double` holds it exactly.
     private static let secondsLimit: Int64 = 1 << 33 - 1
 

@@ -3,18 +3,20 @@ import AgentEventsProtocol
 
 /// Emissions of one connection, carried out in order. Runs on a worker.
 struct EmissionBatch: Sendable {
-    let requests: [(request: EmitRequest, tag: RequestTag?)]
+    let items: [EmissionQueue.Item]
     let principal: Principal
     let runtime: AgentRuntime
 
     func run() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
-        replies.reserveCapacity(requests.count)
-        for (request, tag) in requests { replies.append(await emit(request, tag)) }
+        replies.reserveCapacity(items.count)
+        for item in items { replies.append(await emit(item)) }
         return replies
     }
 
-    private func emit(_ request: EmitRequest, _ tag: RequestTag?) async -> EmissionReply {
+    private func emit(_ item: EmissionQueue.Item) async -> EmissionReply {
+        let (request, tag) = (item.request, item.tag)
+        if let refusal = item.refusal { return EmissionReply(refusing: request, tag, refusal) }
         do throws(AgentEventsError) {
             let receipt = try await EventIngest.emit(request, as: principal, in: runtime)
             return EmissionReply(

@@ -4,7 +4,15 @@ import AgentEventsProtocol
 /// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
 /// order in which they began, each when its events are committed.
 struct EmissionQueue {
-    private var queue: [(request: EmitRequest, tag: RequestTag?)] = []
+    /// An emission that has begun.
+    struct Item: Sendable {
+        let request: EmitRequest
+        let tag: RequestTag?
+        /// Why nothing is emitted. It is answered in its turn all the same.
+        var refusal: ProtocolError?
+    }
+
+    private var queue: [Item] = []
     private var isRunning = false
     private var replies = Deque<EmissionReply>()
 
@@ -16,16 +24,16 @@ struct EmissionQueue {
     /// Nothing waits, runs or is to be answered.
     var isIdle: Bool { queue.isEmpty && !isRunning && replies.isEmpty }
 
-    mutating func enqueue(_ request: EmitRequest, _ tag: RequestTag?, byteCount: Int) {
-        queue.append((request, tag))
+    mutating func enqueue(_ item: Item, byteCount: Int) {
+        queue.append(item)
         queuedByteCount += byteCount
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`.
-    mutating func takeBatch() -> [(request: EmitRequest, tag: RequestTag?)]? {
+    mutating func takeBatch() -> [Item]? {
         guard !isRunning, !queue.isEmpty else { return nil }
         isRunning = true
-        var batch: [(request: EmitRequest, tag: RequestTag?)] = []
+        var batch: [Item] = []
         swap(&batch, &queue)
         queuedByteCount = 0
         return batch

@@ -24,24 +24,34 @@ final class Emissions {
     /// How many bytes their messages had.
     var queuedByteCount: Int { queue.queuedByteCount }
 
-    /// Whether a request may be carried out.
-    func check(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
-        let principal = identity.principal
-        try EventIngest.checkScope(of: principal, in: request.thread, of: request.user)
-        guard received.isInTime else { throw .stopsEmissions(in: request.thread) }
-    }
-
-    func enqueue(_ request: EmitRequest, _ received: ReceivedRequest) {
-        if !hasEmitted {
+    /// An emission begins.
+    ///
+    /// - Throws: why nothing is emitted, when that can be answered at once: nothing that was emitted earlier waits for its
+    ///   answer.
+    func begin(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+        let refusal = refusal(of: request, received)
+        if let refusal, queue.isIdle { throw refusal }
+        if refusal == nil, !hasEmitted {
             hasEmitted = true
             services.outsideEmitters.didBeginEmitting()
         }
-        queue.enqueue(request, received.message.tag, byteCount: received.byteCount)
+        queue.enqueue(
+            EmissionQueue.Item(request: request, tag: received.message.tag, refusal: refusal),
+            byteCount: received.byteCount)
+    }
+
+    private func refusal(of request: EmitRequest, _ received: ReceivedRequest) -> ProtocolError? {
+        do throws(ProtocolError) {
+            try EventIngest.checkScope(of: identity.principal, in: request.thread, of: request.user)
+        } catch {
+            return error
+        }
+        return received.isInTime ? nil : .stopsEmissions(in: request.thread)
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)`` follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map { EmissionBatch(requests: $0, principal: identity.principal, runtime: services.runtime) }
+        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, runtime: services.runtime) }
     }
 
     func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }
@@ -49,7 +59,10 @@ final class Emissions {
     /// A batch is not carried out, because the service stops.
     func didRefuse(_ batch: EmissionBatch) {
         queue.didEmit(
-            batch.requests.map { EmissionReply(refusing: $0.request, $0.tag, .stopsEmissions(in: $0.request.thread)) })
+            batch.items.map { item in
+                let refusal = item.refusal ?? .stopsEmissions(in: item.request.thread)
+                return EmissionReply(refusing: item.request, item.tag, refusal)
+            })
     }
 
     /// Answers what is committed.

@@ -525,10 +525,9 @@ public final class StreamSession {
     // MARK: Emissions
 
     private func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
-        try emissions.check(request, received)
-        // Before the emission, so that the loop is told of its commit.
+        try emissions.begin(request, received)
+        // Before it is carried out, so that the loop is told of its commit.
         state.beginAwaitingCommits(self)
-        emissions.enqueue(request, received)
         emitNext()
     }
 

@@ -9,7 +9,8 @@ final class DurableStore: Sendable {
         var commits: [LogCommit] = []
         var values: [StoredValue] = []
         var trims: [ThreadID: ThreadTrim] = [:]
-        var openingCount = 0
+        /// Of the last opening. It is durable whatever else is lost.
+        var generation: UInt64 = 0
     }
 
     let witness: LogWitness
@@ -22,16 +23,17 @@ final class DurableStore: Sendable {
         self.time = time
         random = Mutex(SimulationRandom(seed: seed))
         state = Mutex(State(base: InMemoryEventLog(clock: time.wallClock)))
-        state.withLock { $0.base = makeBase(openingCount: 0) }
+        state.withLock { $0.base = makeBase(after: 0) }
     }
 
     var base: InMemoryEventLog { state.withLock { $0.base } }
 
-    /// - Parameter openingCount: a log that lost its end still has a higher generation than before.
-    private func makeBase(openingCount: Int) -> InMemoryEventLog {
-        let seconds = Int64(openingCount) * 1000
+    /// - Parameter generation: the last one, which every opening of the new log is above.
+    private func makeBase(after generation: UInt64) -> InMemoryEventLog {
+        // A new log has no last generation, but a time that its own is not below.
+        let least = generation == 0 ? 0 : (Int64(generation >> GenerationSource.randomBitCount) + 1) * 1000
         let clock = WallClock { [time] in
-            Timestamp(milliseconds: time.wallClock.now().milliseconds + seconds)
+            Timestamp(milliseconds: max(time.wallClock.now().milliseconds, least))
         }
         return InMemoryEventLog(
             clock: time.wallClock,
@@ -39,8 +41,9 @@ final class DurableStore: Sendable {
     }
 
     func open() async throws(EventLogError) -> LogOpening {
-        state.withLock { $0.openingCount += 1 }
-        return try await base.open()
+        let opening = try await base.open()
+        state.withLock { $0.generation = opening.generation }
+        return opening
     }
 
     func append(_ commit: LogCommit) async throws(EventLogError) {
@@ -69,25 +72,28 @@ final class DurableStore: Sendable {
     ///
     /// - Returns: how many events were lost.
     func lose(_ count: Int) async throws(EventLogError) -> Int {
-        let (kept, lost, values, trims, openings) = state.withLock { state in
+        let (kept, lost, values, trims, generation) = state.withLock { state in
             let lost = Array(state.commits.suffix(count))
             state.commits.removeLast(lost.count)
-            return (state.commits, lost, state.values, state.trims.values, state.openingCount)
+            return (state.commits, lost, state.values, state.trims.values, state.generation)
         }
-        let base = makeBase(openingCount: openings + 1)
-        _ = try await base.open()
+        let base = makeBase(after: generation)
+        let opening = try await base.open()
         for commit in kept { try await base.append(commit) }
         try await base.trim(Array(trims))
         for value in values { try await base.save([value]) }
         base.close()
-        state.withLock { $0.base = base }
+        state.withLock { state in
+            state.base = base
+            state.generation = opening.generation
+        }
         witness.didLose(lost)
         return lost.reduce(0) { $0 + $1.entries.count }
     }
 }
 
 /// One process's way to a ``DurableStore``: the schedule decides when an operation goes on, and how it ends. When the process
-/// dies nothing of it reaches the store any more.
+/// dies nothing of it reaches the store any longer.
 final class CrashingLog: EventLog, StateStore, TrimmableLog {
     private enum Verdict: Sendable {
         case proceed

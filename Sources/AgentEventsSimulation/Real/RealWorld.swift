@@ -43,9 +43,10 @@ final class RealWorld {
         witness = LogWitness(owners: owners)
         store = DurableStore(witness: witness, time: time, seed: seed ^ 3)
         sink = WatchingSink(witness: witness, seed: seed ^ 4)
-        producers = owners.indices.map { RemoteProducer(thread: $0) }
         var retaining = random(4, 0)
-        retains = retaining.once(in: 2)
+        let retains = retaining.once(in: 2)
+        self.retains = retains
+        producers = owners.indices.map { RemoteProducer(thread: $0, retains: retains) }
         crewOwners = owners.enumerated().filter { index, _ in
             var random = random(1, index)
             return random.once(in: 2)

@@ -21,9 +21,10 @@ struct RemoteProducer {
     private var answers: [IdempotencyKey: [Cursor]] = [:]
     private var keys: [Int64: IdempotencyKey] = [:]
 
-    init(thread: Int) {
+    /// - Parameter retains: whether the log trims old runs.
+    init(thread: Int, retains: Bool) {
         self.thread = thread
-        script = AgentScript(thread: thread)
+        script = AgentScript(thread: thread, restartsRuns: !retains)
     }
 
     var isIdle: Bool { request == nil && inFlight.isEmpty }

@@ -257,9 +257,7 @@ final class WireClient: WireRecording {
         let request = Self.request(of: message)
         world.tell("client \(number) gets \(String(decoding: bytes.prefix(300), as: UTF8.self))")
         WireCheck.note(message, on: self)
-        if case .error(let refusal) = message, refusal.code == .stopping {
-            try stopped(request, refusal.thread)
-        } else if let violation = WireCheck.answer(message, to: request, on: self) {
+        if let violation = WireCheck.answer(message, to: request, on: self) {
             throw violation
         }
         if var requests = pipelined {
@@ -324,15 +322,6 @@ final class WireClient: WireRecording {
         case .error(let error): error.tag?.number
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .other: nil
         }
-    }
-
-    /// What comes too late for a service that stops is refused at once, and before what came earlier is answered.
-    private func stopped(_ request: Int64?, _ thread: ThreadID?) throws(InvariantViolation) {
-        guard let request, let thread, let index = unanswered[thread]?.firstIndex(of: request) else {
-            throw InvariantViolation(.requestsAnswered, "a request was refused that was not due")
-        }
-        unanswered[thread]?.remove(at: index)
-        if unanswered[thread]?.isEmpty == true { unanswered[thread] = nil }
     }
 
     private func index(of thread: ThreadID) -> Int? {

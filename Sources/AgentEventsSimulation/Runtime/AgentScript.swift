@@ -14,10 +14,16 @@ struct AgentScript {
     private var calls: [CallID] = []
     private var message: MessageID?
     private var text = ""
+    /// Whether it tries to start a run again. Where runs are trimmed it does not: one that has ended meanwhile may be gone from
+    /// the log, and its id free again.
+    private let restartsRuns: Bool
     /// Whether the events made last are to be refused.
     private(set) var isForbidden = false
 
-    init(thread: Int) { prefix = "\(thread)_" }
+    init(thread: Int, restartsRuns: Bool = true) {
+        prefix = "\(thread)_"
+        self.restartsRuns = restartsRuns
+    }
 
     private mutating func identifier() -> IdentifierText {
         last += 1
@@ -130,8 +136,9 @@ struct AgentScript {
         isForbidden = true
         switch random.below(4) {
         case 0: return [completed(CallID(text: identifier()))]
-        case 1: return [EventDraft(run: run, agent: Self.agents[0], .agentStarted(AgentStarted()))]
-        case 2: return [draft(.agentResumed(AgentResumed()))]
+        case 1 where restartsRuns:
+            return [EventDraft(run: run, agent: Self.agents[0], .agentStarted(AgentStarted()))]
+        case 1, 2: return [draft(.agentResumed(AgentResumed()))]
         default:
             // All or nothing: the first of them alone would be fine.
             return [draft(.agentProgress(AgentProgress(step: 1))), completed(CallID(text: identifier()))]

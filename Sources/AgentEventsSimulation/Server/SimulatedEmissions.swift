@@ -3,12 +3,14 @@ import AgentEventsProtocol
 import AgentEventsClient
 import AgentEventsHub
 
-/// Mirrors `StreamEmissions`: carried out one after the other, and answered in that order, each when it is committed.
+/// Mirrors `EmissionQueue`: carried out one after the other, and answered in that order, each when it is committed.
 struct SimulatedEmissions {
     /// An emission that has begun.
     struct Emission {
         let number: Int64
         let thread: Int
+        /// Whether it came too late: it is refused, in its turn.
+        var isLate = false
     }
 
     struct Reply {

@@ -225,7 +225,10 @@ final class SimulatedSession {
         case .stream(let request):
             carryOut(request, start, thread)
         case .emit(let number, let isInTime):
-            if isInTime { return emit(.init(number: number, thread: thread)) }
+            // A refusal does not overtake the answers to what was emitted before.
+            if isInTime || !emissions.isIdle {
+                return emit(.init(number: number, thread: thread, isLate: !isInTime))
+            }
             refuse(number, thread, .stopping, isRetryable: true)
             order.refused(start, isFollowed: subscriptions.contains { $0.thread == thread })
         }
@@ -328,7 +331,8 @@ final class SimulatedSession {
             count(.pageRead)
             loop.execute(.pageRead(self, subscription, lookUp.run(service)))
         case .emit(let emission):
-            guard let outcome = service.emit(emission) else { return jobs.append(job) }
+            let emitted = emission.isLate ? .refused : service.emit(emission)
+            guard let outcome = emitted else { return jobs.append(job) }
             loop.execute(.emitted(self, emission, outcome))
         }
     }
