@@ -28,17 +28,17 @@ struct PipelinedRequests {
     }
 
     /// A few requests, or none.
-    mutating func next(_ random: inout SimulationRandom, emits: Bool) -> [RequestItem] {
+    mutating func next(_ random: inout SimulationRandom) -> [RequestItem] {
         guard random.once(in: 2) else { return [] }
         var items: [RequestItem] = []
         for _ in 0...random.below(4) {
             lastNumber += 1
-            items.append(item(random.below(10), emits: emits))
+            items.append(item(random.below(10)))
         }
         return items
     }
 
-    private mutating func item(_ choice: Int, emits: Bool) -> RequestItem {
+    private mutating func item(_ choice: Int) -> RequestItem {
         switch choice {
         case 0, 1:
             nowNumbers.insert(lastNumber)
@@ -51,7 +51,6 @@ struct PipelinedRequests {
             guard let last else { break }
             return request(.acknowledge(thread, cursor: last))
         case 5, 6:
-            guard emits else { break }
             return .emit(request: lastNumber, thread)
         default:
             break

@@ -196,7 +196,7 @@ final class WireClient: WireRecording {
             return overreach(index)
         }
         guard var requests = pipelined else { return false }
-        let items = requests.next(&random, emits: true)
+        let items = requests.next(&random)
         pipelined = requests
         for item in items {
             switch item {
