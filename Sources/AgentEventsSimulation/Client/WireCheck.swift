@@ -15,7 +15,7 @@ protocol WireRecording: AnyObject {
     func answer(_ number: Int64, of thread: ThreadID) -> Bool
 }
 
-extension SimulatedConnection: WireRecording {}
+
 
 /// What is seen on the wire, whatever the client makes of it.
 enum WireCheck {

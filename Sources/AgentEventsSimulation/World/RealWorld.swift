@@ -183,7 +183,7 @@ final class RealWorld {
         case .deliver, .request, .send, .connect, .cut, .halfOpen, .stall, .crash:
             guard choice.entity < clients.count else { return false }
             return try perform(choice.kind, by: clients[choice.entity], &random)
-        case .work, .take, .expire, .trim, .giveBack:
+        case .work, .take, .expire:
             return false
         }
         return true

@@ -205,7 +205,6 @@ final class WireClient: WireRecording {
                 let owner = world.witness.thread(world.witness.number(of: thread) ?? 0).owner
                 let draft = EventDraft(.custom(CustomEvent(name: "beside", value: .integer(number))))
                 send(number, .emit(EmitRequest(thread: thread, user: owner.user, drafts: [draft])))
-            case .pongFrame, .closeFrame, .end: break
             }
         }
         return !items.isEmpty
