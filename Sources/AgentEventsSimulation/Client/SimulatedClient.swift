@@ -247,7 +247,7 @@ final class SimulatedClient {
         case .event(let merged, let thread):
             world.counts[.eventDelivered] += 1
             let event = StreamEvent(
-                cursor: merged.event.id, firstSequence: merged.firstSequence, thread: merged.event.thread,
+                cursor: merged.event.id, firstSequence: merged.firstSequence, threadID: merged.event.thread,
                 bytes: merged.event.bytes)
             if event.firstSequence < event.cursor.sequence { world.counts[.eventMerged] += 1 }
             if let violation = WireCheck.order(event, on: connection, world.log.threads[thread]) { fail(violation) }

@@ -51,7 +51,7 @@ struct SimulatedContext {
             for stored in thread.events.dropFirst(Int(max(thread.rebuiltAfter, thread.firstKept - 1))) {
                 do throws(WireError) {
                     let event = try EventDecoder.decode(stored.bytes)
-                    machine.restore(event, host: event.run.flatMap { hosts[$0] } ?? .process)
+                    machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
                     lastTime = event.time
                 } catch {
                     throw InvariantViolation(.sameBytes, "\(stored.id) cannot be decoded: \(error.message)")

@@ -308,7 +308,7 @@ final class SimulatedSession {
 
     func refuse(_ number: Int64, _ thread: Int, _ code: ProtocolError.Code, isRetryable: Bool = false) {
         var refusal = ProtocolError(
-            code, code.rawValue, isRetryable: isRetryable, thread: service.world.threadID(thread))
+            code, code.rawValue, isRetryable: isRetryable, threadID: service.world.threadID(thread))
         refusal.tag = RequestTag(number: number)
         send(.error(refusal), answering: number)
     }

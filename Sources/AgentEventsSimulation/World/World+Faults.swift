@@ -94,7 +94,7 @@ extension World {
         for thread in producers.indices {
             for run in service.runtime.openHostedRuns(in: thread) {
                 let cancelled = AgentCancelled(reason: "the service stops", durationMilliseconds: 0)
-                _ = try service.runtime.emit([EventDraft(run: run, .agentCancelled(cancelled))], in: thread, at: time)
+                _ = try service.runtime.emit([EventDraft(runID: run, .agentCancelled(cancelled))], in: thread, at: time)
             }
         }
         setTimer(.leave, after: 500)

@@ -97,7 +97,7 @@ extension World {
     private func endLostRuns(in thread: Int, _ runtime: SimulatedRuntime) throws(InvariantViolation) {
         for run in runtime.openHostedRuns(in: thread) where runtime.isOpen(run, in: thread) {
             let draft = EventDraft(
-                run: run, .agentFailed(AgentFailed(error: .lostWithProcess, durationMilliseconds: 0)))
+                runID: run, .agentFailed(AgentFailed(error: .lostWithProcess, durationMilliseconds: 0)))
             guard case .accepted = try runtime.emit([draft], in: thread, at: time) else {
                 throw InvariantViolation(.runsEnd, "run \(run) of \(threadID(thread)) cannot be ended")
             }
