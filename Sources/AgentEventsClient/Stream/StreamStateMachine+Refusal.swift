@@ -20,7 +20,7 @@ extension StreamStateMachine {
                 refusedAcknowledgement(thread, refusal, &actions)
             }
             // Anything else answers a request that is of no interest any more.
-        } else if let thread = refusal.thread {
+        } else if let thread = refusal.threadID {
             guard leaving[thread] == nil else { return }
             refusedThread(thread, refusal, random: random, &actions)
         } else {

@@ -82,7 +82,7 @@ struct PipelinedRequests {
         let isMine: Bool
         switch message {
         case .event(let event):
-            isMine = event.thread == thread
+            isMine = event.threadID == thread
             if isMine { last = event.cursor }
         case .subscribed(_, let about, let after, _):
             isMine = about == thread

@@ -9,7 +9,7 @@ final class BenchThreads {
         for number in 0..<count {
             let thread = try ThreadID("t_\(number)")
             let context = try await runtime.context(user: "u_bench", thread: thread)
-            try await context.emit(EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
             contexts.append((context, BenchEvent.thinking(run: "r_bench", thread: thread)))
         }
         try await runtime.flush()
