@@ -10,4 +10,5 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
     case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection
     case cut, halfOpened, stalled, crashed, expired, killed, powerLost, eventsLost, logFailed, trimmed, wireChecked
+    case fileLogOpened, uncertainKept, uncertainLost, blockFileRemoved
 }
