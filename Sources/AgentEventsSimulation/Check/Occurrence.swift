@@ -4,4 +4,5 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case eventMerged, acknowledgementStored, subscribed, resumed, wentLive, recentServed, resetDiverged, resetTrimmed
     case subscriptionRefused, connectionMade, drained, cut, halfOpened, stalled, crashed, killed, powerLost, eventsLost
     case logFailed, trimmed
+    case fileLogOpened, uncertainKept, uncertainLost, blockFileRemoved
 }
