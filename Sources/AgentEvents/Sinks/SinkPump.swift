@@ -327,7 +327,7 @@ extension SinkPumpStateMachine.Settings {
             isDurable: true,
             setsAside: durable.deadLetters != nil || durable.passesOverRefused,
             savedEventCount: durable.savedEventCount,
-            savedInterval: .seconds(durable.savedSeconds)
+            savedInterval: durable.savedInterval
         )
     }
 }

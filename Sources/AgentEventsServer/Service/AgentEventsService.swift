@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// It runs the hub and the server together. When it is shut down gracefully it takes nothing new, tells
 /// its clients when to come back, gives the agents time to end, and programs outside to emit what they have, ends the runs
-/// of its agents that are open after that, closes the connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGraceSeconds``.
+/// of its agents that are open after that, closes the connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGrace``.
 ///
 /// ```swift
 /// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)

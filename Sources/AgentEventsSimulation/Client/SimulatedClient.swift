@@ -180,9 +180,9 @@ final class SimulatedClient {
         act(actions)
         stamp += 1
         switch action {
-        case .pause(let seconds):
+        case .pause(let time):
             phase = .pausing
-            world.setTimer(.reconnect(client: number), after: max(1, Int64(seconds * 1000)))
+            world.setTimer(.reconnect(client: number), after: max(1, Int64(time / .milliseconds(1))))
         case .refuse, .stop:
             phase = .refused
         }
@@ -276,8 +276,8 @@ final class SimulatedClient {
             if let violation = WireCheck.roundTrip(message) { fail(violation) }
         }
         let actions = machine.receive(message, random: random.fraction())
-        if let seconds = actions.silenceSeconds {
-            silenceMilliseconds = Int64(seconds * 1000) + Self.silenceSlackMilliseconds
+        if let silence = actions.silence {
+            silenceMilliseconds = Int64(silence / .milliseconds(1)) + Self.silenceSlackMilliseconds
         }
         act(actions)
         if let fault = actions.leave {
@@ -330,7 +330,7 @@ final class SimulatedClient {
     func timePassed() {
         keepsTime = false
         guard session != nil else { return }
-        machine.passed(seconds: Double(Self.acknowledgementMilliseconds) / 1000)
+        machine.advance(by: .milliseconds(Self.acknowledgementMilliseconds))
         if machine.needsTime { keepTime() }
     }
 

@@ -98,11 +98,11 @@ final class RealProcess {
         var configuration = RuntimeConfiguration(environment: environment)
         configuration.highWaterByteCount = 4096
         configuration.maximumIdleContexts = 2
-        configuration.idleContextSeconds = 3
+        configuration.idleContextTimeout = .seconds(3)
         configuration.emittedRunTimeout = .seconds(20)
         if world.retains {
             configuration.retention = RetentionPolicy(maximumEventsPerThread: 24)
-            configuration.retentionSeconds = 5
+            configuration.retentionInterval = .seconds(5)
         }
         var sink = DurableSink(world.sink, startingFrom: .beginning)
         sink.savedEventCount = 7

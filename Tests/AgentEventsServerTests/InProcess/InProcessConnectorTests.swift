@@ -23,7 +23,7 @@ struct InProcessConnectorTests {
         let hub = AgentEventsHub(runtime: AgentRuntime(log: log), configuration: configuration, logger: logger)
         let principal = Principal(user: "u_1", scopes: [.read, .emit])
         var client = ClientConfiguration()
-        client.backoff.firstSeconds = 0.01
+        client.backoff.firstPause = .milliseconds(10)
         let services = ServiceGroup(services: [hub], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
@@ -101,7 +101,7 @@ struct InProcessConnectorTests {
         try await Self.withHub { hub, _, _ in
             let principal = Principal(user: "u_1", scopes: [.read, .emit])
             var configuration = ClientConfiguration()
-            configuration.backoff.firstSeconds = 0.01
+            configuration.backoff.firstPause = .milliseconds(10)
             // Each connection takes ten messages.
             let connector = BreakingConnector(InProcessConnector(hub, as: principal), messageCount: 10)
             let client = StreamClient(connector: connector, configuration: configuration)
@@ -186,7 +186,7 @@ private actor BreakingLink: StreamLink {
         try await connection.send(json)
     }
 
-    nonisolated func limitSilence(toSeconds seconds: Double) {}
+    nonisolated func limitSilence(to time: Duration) {}
 
     nonisolated func close() async {}
 }
