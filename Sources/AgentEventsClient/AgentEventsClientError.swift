@@ -26,7 +26,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         /// Somebody follows the thread over the same stream already.
         public static let alreadyFollowing = Code("client.already_following")
         /// An event was acknowledged that its reader was not given.
-        public static let notGiven = Code("client.not_given")
+        public static let cursorNotDelivered = Code("client.not_given")
         /// The history of a thread that is consumed is void; see ``AgentEventsClientError/resetReason``.
         public static let reset = Code("client.reset")
         /// The cursor is malformed, or of another thread.

@@ -188,7 +188,7 @@ import Testing
                     let error = #expect(throws: AgentEventsClientError.self) {
                         try events.acknowledge(Self.cursor(6))
                     }
-                    #expect(error?.code == .notGiven)
+                    #expect(error?.code == .cursorNotDelivered)
                     try await clock.waitForSleep(of: .seconds(0.2))
                     #expect(!service.hasAcknowledgement)
                     clock.advance(by: .seconds(0.2))

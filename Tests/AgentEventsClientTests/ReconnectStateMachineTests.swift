@@ -66,7 +66,7 @@ import Testing
                 switch input {
                 case "connect": "\(machine.connect())"
                 case "welcome": "\(machine.welcome())"
-                case "about": "\(machine.aboutThread())"
+                case "about": "\(machine.validateThreadMessage())"
                 case "lost": Self.text(machine.disconnected(isRetryable: true, random: 1))
                 case "lostForGood": Self.text(machine.disconnected(isRetryable: false, random: 1))
                 default: "\(machine.close())"

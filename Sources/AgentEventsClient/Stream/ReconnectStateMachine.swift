@@ -69,7 +69,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     }
 
     /// A message about a thread. Nothing about threads comes before the greeting.
-    package func aboutThread() -> MessageAction {
+    package func validateThreadMessage() -> MessageAction {
         switch phase {
         case .connecting: .reject
         case .open: .proceed

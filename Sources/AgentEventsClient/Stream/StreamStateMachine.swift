@@ -132,7 +132,7 @@ package struct StreamStateMachine: Sendable {
     }
 
     private mutating func acknowledgeAll(of thread: ThreadID) {
-        followed.update(thread) { $0.acknowledgement.makeDue() }
+        followed.update(thread) { $0.acknowledgement.becomeDue() }
         sendAcknowledgement(of: thread)
     }
 
@@ -199,7 +199,7 @@ package struct StreamStateMachine: Sendable {
         _ actions: inout StreamActions,
         _ input: (inout FollowerStateMachine) -> FollowerStateMachine.ReceiveAction
     ) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: return
         case .reject:
             actions.leave = Self.misplaced("message about thread \(thread)")
@@ -240,7 +240,7 @@ package struct StreamStateMachine: Sendable {
 
     /// An `unsubscribe` was answered.
     mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: break
         case .reject: actions.leave = Self.misplaced("message about thread \(thread)")
         case .proceed:
@@ -356,8 +356,8 @@ package struct StreamStateMachine: Sendable {
         let taken = followed.update(thread) { followed -> (FollowedElement, isDrained: Bool)? in
             guard let element = followed.inbox.popFirst() else { return nil }
             switch element {
-            case .event(let event): followed.acknowledgement.gave(event.cursor, from: event.firstSequence)
-            case .reset: followed.acknowledgement.gaveReset()
+            case .event(let event): followed.acknowledgement.didDeliver(event.cursor, from: event.firstSequence)
+            case .reset: followed.acknowledgement.didDeliverReset()
             case .live, .interrupted: break
             }
             return (element, followed.inbox.hasRoom && followed.subscription.drained())
@@ -392,7 +392,8 @@ package struct StreamStateMachine: Sendable {
             return false
         case .reject?:
             throw AgentEventsClientError(
-                .notGiven, "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
+                .cursorNotDelivered,
+                "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
             )
         }
     }

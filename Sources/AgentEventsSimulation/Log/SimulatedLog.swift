@@ -88,7 +88,7 @@ final class SimulatedLog {
             }
         }
         for thread in affected.sorted() {
-            if let violation = threads[thread].judgeAnew() { throw violation }
+            if let violation = threads[thread].revalidate() { throw violation }
         }
         return (eventCount, affected.sorted())
     }

@@ -114,7 +114,7 @@ final class RealProcess {
         hub = AgentEventsHub(
             runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
-            metrics: NOOPMetricsHandler.instance, logger: logger, onStuckAgents: { _ in })
+            metrics: NOOPMetricsHandler.instance, logger: logger, onUnresponsiveAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
         let task = Task(executorPreference: executor) { await parts.run() }

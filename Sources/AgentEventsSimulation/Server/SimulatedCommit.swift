@@ -14,14 +14,14 @@ struct SimulatedCommit: InboxElement {
         self.batch = batch
     }
 
-    private init(newsOf commit: SimulatedCommit) {
+    private init(noticeOf commit: SimulatedCommit) {
         thread = commit.thread
         lastID = commit.lastID
         batch = nil
     }
 
     var byteCount: Int { batch?.byteCount ?? 0 }
-    var withoutEvents: SimulatedCommit { SimulatedCommit(newsOf: self) }
+    var notice: SimulatedCommit { SimulatedCommit(noticeOf: self) }
 
     func adjoins(_ next: SimulatedCommit) -> Bool {
         guard let batch, let following = next.batch else { return false }

@@ -40,14 +40,14 @@ final class SimulatedPages {
         var isExact = false
         while true {
             switch sharing.join(stored.owner.thread, after: cursor, isExact: isExact, waiter: nil, now: now) {
-            case .take(let page):
+            case .use(let page):
                 return Found(page: page, reachesEnd: false, isShared: true)
             case .wait:
                 preconditionFailure("a read is one step")
             case .read(let start):
                 let read = stored.page(after: start, byteCount: pageByteCount)
                 let page = read.events.isEmpty ? nil : SimulatedPage(read.events)
-                _ = sharing.landed(
+                _ = sharing.didRead(
                     stored.owner.thread, after: start,
                     page: page.map { ($0, $0.sequences, $0.byteCount) }, now: now)
                 if let page, page.sequences.upperBound > cursor {

@@ -51,7 +51,7 @@ final class SimulatedSubscription {
 
     func didRead(_ page: PageLookUp.Page) {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
-            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
+            if let cursor = trim.cursor { sent.insert(cursor, from: cursor.sequence) }
             session.subscription(self, isTrimmedUpTo: trim)
         }
         guard var cursor = machine.cursor else { return }
@@ -59,7 +59,7 @@ final class SimulatedSubscription {
         if let batch = page.batch, batch.lastSequence > cursor {
             session.write(batch, from: 0)
             for frame in batch.frames where frame.event.id.sequence > cursor {
-                sent.gave(frame.event.id, from: max(frame.firstSequence, cursor + 1))
+                sent.insert(frame.event.id, from: max(frame.firstSequence, cursor + 1))
             }
             cursor = batch.lastSequence
         }
@@ -70,7 +70,7 @@ final class SimulatedSubscription {
             for batch in recent {
                 if let frame = batch.firstFrame(after: cursor) { session.write(batch, from: frame) }
             }
-            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
+            if let head = loopThread.headID { sent.insert(head, from: cursor + 1) }
             cursor = loopThread.head
             reachesEnd = true
         }
@@ -102,7 +102,7 @@ final class SimulatedSubscription {
         case .none: break
         case .write(let after):
             guard let batch = commit.batch, let frame = batch.firstFrame(after: after) else { return }
-            sent.gave(commit.lastID, from: after + 1)
+            sent.insert(commit.lastID, from: after + 1)
             session.write(batch, from: frame)
             session.markWritten(&written)
         case .fallBehind:

@@ -202,7 +202,7 @@ struct ServeCommand: AsyncParsableCommand {
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger,
             onListening: greet,
-            onStuckAgents: { _ in Task { await Self.leave(closing: close, logger) } })
+            onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         try await run(ServiceGroup(services: [service], logger: logger))
         try await close()
     }

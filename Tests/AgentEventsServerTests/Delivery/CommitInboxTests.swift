@@ -14,7 +14,7 @@ struct CommitInboxTests {
         func adjoins(_ next: Element) -> Bool { hasEvents && next.hasEvents && last + 1 == next.last }
         static func joining(_ run: ArraySlice<Element>) -> Element { run[run.endIndex - 1] }
 
-        var withoutEvents: Element { Element(thread: thread, last: last, byteCount: 0, hasEvents: false) }
+        var notice: Element { Element(thread: thread, last: last, byteCount: 0, hasEvents: false) }
     }
 
     /// In words: thread, last sequence, position; with a question mark when the events are in the log only.

@@ -46,7 +46,7 @@ struct FramedEventsTests {
     }
 
     @Test func noticesAreJoinedWithNothing() {
-        let commits = [Self.committed(1...1), Self.committed(2...2), Self.committed(3...3).withoutEvents]
+        let commits = [Self.committed(1...1), Self.committed(2...2), Self.committed(3...3).notice]
         #expect(Self.ranges(CommittedEvents.joined(commits, maximumByteCount: 10_000)) == ["1...2", "...3"])
     }
 }

@@ -38,7 +38,7 @@ struct RecentCommitsTests {
     @Test func nothingIsKeptFromBeforeNews() throws {
         var recent = RecentCommits()
         recent.append(try Self.commit(4...4))
-        recent.append(try Self.commit(5...5).withoutEvents)
+        recent.append(try Self.commit(5...5).notice)
         #expect(recent.isEmpty && recent.frames(after: 3) == nil)
         recent.append(try Self.commit(6...6))
         #expect(recent.frames(after: 4) == nil)

@@ -17,7 +17,7 @@ struct PageSharingStateMachineTests {
         now: Int64 = 0
     ) -> String {
         switch machine.join("t", after: cursor, isExact: isExact, waiter: waiter, now: now) {
-        case .take(let page): page
+        case .use(let page): page
         case .read(let start): "read \(start)"
         case .wait: "wait"
         }
@@ -27,7 +27,7 @@ struct PageSharingStateMachineTests {
     private static func machine(_ limits: Machine.Limits = Machine.Limits()) -> Machine {
         var machine = Machine(limits: limits)
         _ = machine.join("t", after: 64, isExact: true, waiter: nil, now: 0)
-        _ = machine.landed("t", after: 64, page: ("65-100", 65...100, 1000), now: 0)
+        _ = machine.didRead("t", after: 64, page: ("65-100", 65...100, 1000), now: 0)
         return machine
     }
 
@@ -53,7 +53,7 @@ struct PageSharingStateMachineTests {
         var machine = Self.machine()
         #expect(Self.join(&machine, after: 101) == "read 96")
         #expect(Self.join(&machine, after: cursor, isExact: isExact, waiter: "w") == expected)
-        let waiters = machine.landed("t", after: 96, page: ("97-120", 97...120, 1000), now: 0)
+        let waiters = machine.didRead("t", after: 96, page: ("97-120", 97...120, 1000), now: 0)
         #expect(waiters == (expected == "wait" ? ["w"] : []))
         #expect(Self.join(&machine, after: 101) == "97-120")
     }
@@ -62,7 +62,7 @@ struct PageSharingStateMachineTests {
         var machine = Self.machine()
         #expect(Self.join(&machine, after: 101) == "read 96")
         #expect(Self.join(&machine, after: 101) == "wait")
-        let waiters = machine.landed("t", after: 96, page: nil, now: 0)
+        let waiters = machine.didRead("t", after: 96, page: nil, now: 0)
         #expect(waiters == [])
         #expect(Self.join(&machine, after: 101) == "read 96")
     }
@@ -87,10 +87,10 @@ struct PageSharingStateMachineTests {
         let cost = machine.byteCount
         _ = Self.join(&machine, after: 101)
         _ = Self.join(&machine, after: 63, isExact: true)
-        _ = machine.landed("t", after: 63, page: ("64-130", 64...130, 2000), now: 10)
+        _ = machine.didRead("t", after: 63, page: ("64-130", 64...130, 2000), now: 10)
         #expect(machine.byteCount == cost + 1000)
         #expect(Self.join(&machine, after: 70, now: 10) == "64-130")
-        _ = machine.landed("t", after: 96, page: nil, now: 10)
+        _ = machine.didRead("t", after: 96, page: nil, now: 10)
         // The first one is gone, and what it cost; the second one goes in its turn.
         #expect(Self.join(&machine, after: 70, now: 2005) == "64-130")
         #expect(Self.join(&machine, after: 70, now: 2010) == "read 64")
@@ -105,14 +105,14 @@ struct PageSharingStateMachineTests {
         for number in 0..<1000 as Range<UInt64> {
             let start = number * 32
             #expect(Self.join(&machine, after: start) == "read \(start)")
-            _ = machine.landed("t", after: start, page: ("page \(start)", (start + 1)...(start + 32), 20), now: 0)
+            _ = machine.didRead("t", after: start, page: ("page \(start)", (start + 1)...(start + 32), 20), now: 0)
             #expect(machine.byteCount <= 100)
         }
         #expect(machine.byteCount == 90)
         #expect(Self.join(&machine, after: 997 * 32 + 7) == "page \(997 * 32)")
         #expect(Self.join(&machine, after: 996 * 32 + 7) == "read \(996 * 32)")
         // One that is larger than all of it is not kept, and drives nothing out.
-        _ = machine.landed("t", after: 996 * 32, page: ("large", 31_873...31_880, 91), now: 0)
+        _ = machine.didRead("t", after: 996 * 32, page: ("large", 31_873...31_880, 91), now: 0)
         #expect(Self.join(&machine, after: 999 * 32) == "page \(999 * 32)")
         machine.removeAll()
         #expect(machine.byteCount == 0)
@@ -127,38 +127,38 @@ struct PageSharingStateMachineTests {
         var limits = PageSharingStateMachine<ThreadID, ClosedRange<UInt64>, Int>.Limits()
         limits.maximumByteCount = 60_000
         var machine = PageSharingStateMachine<ThreadID, ClosedRange<UInt64>, Int>(limits: limits)
-        var flights: [(thread: ThreadID, start: UInt64)] = []
+        var readings: [(thread: ThreadID, start: UInt64)] = []
         var waiting: Set<Int> = []
         var now: Int64 = 0
         let threads: [ThreadID] = ["t_1", "t_2", "t_3"]
         for number in 0..<2000 {
             now += .random(in: 0...20, using: &generator)
-            if flights.isEmpty || .random(using: &generator) {
+            if readings.isEmpty || .random(using: &generator) {
                 let thread = threads[Int.random(in: 0..<3, using: &generator)]
                 let cursor = UInt64.random(in: 0...300, using: &generator)
                 let isExact = Int.random(in: 0..<4, using: &generator) == 0
                 switch machine.join(thread, after: cursor, isExact: isExact, waiter: number, now: now) {
-                case .take(let sequences): #expect(sequences.contains(cursor + 1), "seed \(seed)")
+                case .use(let sequences): #expect(sequences.contains(cursor + 1), "seed \(seed)")
                 case .read(let start):
                     #expect(start == cursor || !isExact && start < cursor && cursor - start < 32, "seed \(seed)")
-                    #expect(!flights.contains { $0.thread == thread && $0.start == start }, "seed \(seed)")
-                    flights.append((thread, start))
+                    #expect(!readings.contains { $0.thread == thread && $0.start == start }, "seed \(seed)")
+                    readings.append((thread, start))
                 case .wait: waiting.insert(number)
                 }
             } else {
-                let landing = flights.remove(at: .random(in: 0..<flights.count, using: &generator))
-                let end = landing.start + .random(in: 1...100, using: &generator)
-                let sequences = (landing.start + 1)...end
+                let reading = readings.remove(at: .random(in: 0..<readings.count, using: &generator))
+                let end = reading.start + .random(in: 1...100, using: &generator)
+                let sequences = (reading.start + 1)...end
                 let isEmpty = Int.random(in: 0..<8, using: &generator) == 0
-                let told = machine.landed(
-                    landing.thread, after: landing.start,
+                let told = machine.didRead(
+                    reading.thread, after: reading.start,
                     page: isEmpty ? nil : (sequences, sequences, sequences.count * 100), now: now)
                 for waiter in told { #expect(waiting.remove(waiter) != nil, "seed \(seed)") }
             }
             #expect(machine.byteCount <= limits.maximumByteCount, "seed \(seed)")
         }
-        for flight in flights {
-            for waiter in machine.landed(flight.thread, after: flight.start, page: nil, now: now) {
+        for reading in readings {
+            for waiter in machine.didRead(reading.thread, after: reading.start, page: nil, now: now) {
                 #expect(waiting.remove(waiter) != nil, "seed \(seed)")
             }
         }

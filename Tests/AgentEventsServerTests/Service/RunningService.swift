@@ -46,7 +46,7 @@ func withRunningService<Result: Sendable>(
             found.yield(port)
             found.finish()
         },
-        onStuckAgents: { stuckAgents?.yield($0) })
+        onUnresponsiveAgents: { stuckAgents?.yield($0) })
     let services = ServiceGroup(services: [service], logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

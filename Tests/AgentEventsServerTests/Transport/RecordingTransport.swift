@@ -73,7 +73,7 @@ struct RecordedSession: Sendable {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log), agents: [], authenticator: NoAuthentication(),
             configuration: HubConfiguration(), limits: limits, metrics: NOOPMetricsHandler.instance,
-            logger: Logger(label: "test"), onStuckAgents: { _ in })
+            logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         // Not one of the loops of the process.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
