@@ -5,6 +5,17 @@ import Testing
 @testable import AgentEventsHub
 @testable import AgentEventsServer
 
+extension StreamFraming {
+    /// Heads of two sizes, as those of WebSocket frames have.
+    static let varying = StreamFraming("varying", maximumOverheadByteCount: 4) { message, buffer in
+        if message.byteCount < 126 {
+            buffer.writeInteger(UInt16(message.byteCount))
+        } else {
+            buffer.writeInteger(UInt32(message.byteCount))
+        }
+    }
+}
+
 struct FramedEventsTests {
     /// A commit of events whose sizes differ, so that their frames do.
     private static func commit(_ range: ClosedRange<UInt64>) -> FramedEvents {
@@ -13,7 +24,7 @@ struct FramedEventsTests {
                 thread: "t", id: EventID(generation: 1, sequence: sequence),
                 bytes: Array(repeating: UInt8(sequence), count: Int(sequence) * 30))
         }
-        return FramedEvents(events, thread: "t", framing: .webSocket)
+        return FramedEvents(events, thread: "t", framing: .varying)
     }
 
     private static func committed(_ range: ClosedRange<UInt64>) -> CommittedEvents {

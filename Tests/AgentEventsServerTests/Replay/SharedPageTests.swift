@@ -32,7 +32,7 @@ struct SharedPageTests {
         var generator = SeededGenerator(seed: seed)
         let first = UInt64.random(in: 1...100, using: &generator)
         let events = try Self.events(from: first, &generator)
-        let page = SharedPage(events, thread: "t", framing: .webSocket)
+        let page = SharedPage(events, thread: "t", framing: .varying)
         #expect(page.firstID == events.first?.id && page.lastID == events.last?.id)
         for sequence in (first - 1)..<(first + UInt64(events.count)) {
             let rest = events.filter { $0.id.sequence > sequence }
@@ -47,7 +47,7 @@ struct SharedPageTests {
 
     private static func frames(_ payloads: [[UInt8]]) -> [UInt8] {
         var buffer = ByteBuffer()
-        for payload in payloads { WebSocketFraming.appendText(payload, to: &buffer) }
+        for payload in payloads { StreamFraming.varying.append(payload, event: nil, to: &buffer) }
         return Array(buffer.readableBytesView)
     }
 
@@ -57,7 +57,7 @@ struct SharedPageTests {
             StoredEvent(
                 thread: "t", id: EventID(generation: 1, sequence: sequence), bytes: [UInt8](repeating: 32, count: 500))
         }
-        let page = SharedPage(events, thread: "t", framing: .webSocket)
+        let page = SharedPage(events, thread: "t", framing: .varying)
         let small = try #require(page.frames(after: 95, merges: false).first)
         #expect(small.storageCapacity < 4 * small.readableBytes)
         let large = try #require(page.frames(after: 5, merges: false).first)

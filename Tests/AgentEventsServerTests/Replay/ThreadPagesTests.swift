@@ -36,7 +36,7 @@ struct ThreadPagesTests {
         var sequences: [UInt64] = []
         var cursor = cursor
         while cursor < eventCount {
-            let found = try await pages.read("t_7", after: cursor, framing: .webSocket)
+            let found = try await pages.read("t_7", after: cursor, framing: .lengthPrefixed)
             let page = try #require(found.page)
             #expect(found.trim == nil)
             sequences += (cursor + 1)...page.lastID.sequence
@@ -78,9 +78,9 @@ struct ThreadPagesTests {
 
     @Test func whoHasEverythingIsToldSo() async throws {
         try await Self.withPages { log, pages in
-            let found = try await pages.read("t_7", after: Self.eventCount, framing: .webSocket)
+            let found = try await pages.read("t_7", after: Self.eventCount, framing: .lengthPrefixed)
             #expect(found.page == nil && found.reachesEnd && found.trim == nil)
-            let other = try await pages.read("t_8", after: 0, framing: .webSocket)
+            let other = try await pages.read("t_8", after: 0, framing: .lengthPrefixed)
             #expect(other.page == nil && other.reachesEnd && other.trim == nil)
             #expect(log.takeCallCounts().pages == 2)
         }
@@ -93,7 +93,7 @@ struct ThreadPagesTests {
                 for _ in 0..<100 {
                     group.addTask {
                         await #expect(throws: EventLogError.self) {
-                            try await pages.read("t_7", after: 0, framing: .webSocket)
+                            try await pages.read("t_7", after: 0, framing: .lengthPrefixed)
                         }
                         await #expect(throws: EventLogError.self) { try await pages.record(of: "t_7") }
                     }

@@ -90,12 +90,18 @@ import Testing
         return SinkWatch(runtime: runtime, interval: .seconds(3600), factory: factory, logger: logger)
     }
 
+    private struct Answer: AnsweredSinkError {
+        let reportedCode: String
+        let message: String
+        let status: Int?
+    }
+
     @Test func whatHappensToASinkIsALineAtItsLevel() throws {
         let (lines, factory) = (LineRecord<Line>(), TestMetrics())
         let watch = watch(lines, factory)
-        let refused = WebhookError(.refused, "the receiver answered with 404", status: 404)
-        let gone = WebhookError(.gone, "gone", status: 410, advice: .stop)
-        let silent = WebhookError(.unreachable, "the receiver did not answer")
+        let refused = Answer(reportedCode: "test.refused", message: "the receiver answered with 404", status: 404)
+        let gone = Answer(reportedCode: "test.gone", message: "gone", status: 410)
+        let silent = Answer(reportedCode: "test.silent", message: "the receiver did not answer", status: nil)
         watch.note(SinkNotice(sink: "webhook", kind: .refused(failures: 1, refused, pause: .milliseconds(50))))
         watch.note(SinkNotice(sink: "webhook", kind: .refused(failures: 3, silent, pause: .seconds(7))))
         watch.note(SinkNotice(sink: "webhook", kind: .recovered(failures: 3)))
@@ -111,13 +117,13 @@ import Testing
         #expect(found.map(\.level) == [.warning, .debug, .notice, .error, .error, .error])
         #expect(
             found[0].metadata == [
-                "sink.name": "webhook", "error.code": "webhook.refused",
+                "sink.name": "webhook", "error.code": "test.refused",
                 "error.message": "the receiver answered with 404", "http.status": "404", "sink.failures": "1",
                 "sink.next_try_seconds": "0.05",
             ])
         #expect(found[3].metadata["event.id"] == "1-4")
         #expect(found[3].metadata["thread.id"] == "t_1")
-        #expect(found[4].metadata["error.code"] == "webhook.gone")
+        #expect(found[4].metadata["error.code"] == "test.gone")
         #expect(found[5].metadata["error.code"] == "sink.offset_unknown")
         func count(_ answer: String) throws -> Int64 {
             try factory.expectCounter("agent_events_sink_refused", [("sink", "webhook"), ("answer", answer)]).totalValue

@@ -1,17 +1,19 @@
-import AgentEvents
+package import AgentEvents
 import AgentEventsTesting
 import Synchronization
 
 /// A log that counts what is read from it, and can be trimmed at a moment of the test's choice.
-final class CountingLog: EventLog, StateStore {
+package final class CountingLog: EventLog, StateStore {
     private let log = InMemoryEventLog(generations: .counting)
     private let count = Mutex(0)
     private let isFailing = Mutex(false)
     private let calls = Mutex((pages: 0, records: 0))
     private let nextTrim = Mutex<(trim: ThreadTrim, reads: Int)?>(nil)
 
+    package init() {}
+
     /// How many pages and records were read since the last call.
-    func takeCallCounts() -> (pages: Int, records: Int) {
+    package func takeCallCounts() -> (pages: Int, records: Int) {
         calls.withLock { calls in
             defer { calls = (0, 0) }
             return calls
@@ -19,20 +21,20 @@ final class CountingLog: EventLog, StateStore {
     }
 
     /// How many events were read since the last call.
-    func takeReadCount() -> Int {
+    package func takeReadCount() -> Int {
         count.withLock { count in
             defer { count = 0 }
             return count
         }
     }
 
-    func close() { log.close() }
+    package func close() { log.close() }
 
     /// From now on nothing can be read.
-    func failReads() { isFailing.withLock { $0 = true } }
+    package func failReads() { isFailing.withLock { $0 = true } }
 
     /// As the retention does: the state is saved, and its events go.
-    func trim(_ trim: ThreadTrim) async throws(EventLogError) {
+    package func trim(_ trim: ThreadTrim) async throws(EventLogError) {
         var state = ThreadState()
         let page = try await log.read(LogRead(.thread(trim.thread, after: 0)))
         do throws(WireError) {
@@ -49,7 +51,7 @@ final class CountingLog: EventLog, StateStore {
     }
 
     /// Trims just before a page is read; 1 for the next one.
-    func trim(_ trim: ThreadTrim, beforeRead number: Int) { nextTrim.withLock { $0 = (trim, number) } }
+    package func trim(_ trim: ThreadTrim, beforeRead number: Int) { nextTrim.withLock { $0 = (trim, number) } }
 
     private func trimIfDue() async throws(EventLogError) {
         let due: ThreadTrim? = nextTrim.withLock { next in
@@ -64,10 +66,10 @@ final class CountingLog: EventLog, StateStore {
         if isFailing.withLock({ $0 }) { throw EventLogError(.failed, "the disk is gone") }
     }
 
-    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
-    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
+    package func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    package func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
 
-    func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
+    package func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
         calls.withLock { $0.pages += 1 }
         // As one that has to look somewhere: whoever asks in the meantime is there before the answer.
         await Task.yield()
@@ -78,28 +80,29 @@ final class CountingLog: EventLog, StateStore {
         return page
     }
 
-    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
+    package func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         calls.withLock { $0.records += 1 }
         await Task.yield()
         try checkReads()
         return try await log.thread(thread)
     }
 
-    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+    package func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
         try await log.startedRuns(among: runs, in: thread)
     }
 
-    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+    package func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
         try await log.recall(key, in: thread)
     }
 
-    func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
+    package func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]?
+    {
         try await log.load(kind, thread: thread, name: name)
     }
 
-    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
+    package func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
         try await log.loadAll(kind, thread: thread)
     }
 
-    func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
+    package func save(_ values: [StoredValue]) async throws(EventLogError) { try await log.save(values) }
 }

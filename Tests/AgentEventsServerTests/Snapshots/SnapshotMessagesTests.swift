@@ -70,7 +70,7 @@ import Testing
         let states = [ThreadState(), Self.state([.agentStarted(AgentStarted()), try Self.call(1, ["q": "x"])])]
         for state in states {
             #expect(SnapshotMessages.messages(state, of: Self.thread) == [Self.whole(state)])
-            let messages = SnapshotMessages(state, of: Self.thread, framing: .webSocket)
+            let messages = SnapshotMessages(state, of: Self.thread, framing: .lengthPrefixed)
             #expect(messages.cursor == state.cursor && messages.frames.count == 1)
         }
     }
