@@ -266,7 +266,7 @@ final class RealWorld {
         let witness = witness
         process.start { intake in
             do throws(ProtocolError) {
-                _ = try await intake.take(request, key: key, in: owner.thread, from: principal)
+                _ = try await intake.submit(request, key: key, in: owner.thread, from: principal)
             } catch {
                 if error.code == .agentsBusy { witness.count(.agentRefusedBusy) }
             }
