@@ -1,4 +1,4 @@
-/// How long it is since it was started, on any clock.
+/// The time since it was started, on any clock.
 struct Stopwatch: Sendable {
     private let read: @Sendable () -> Duration
 
