@@ -1,6 +1,6 @@
 public import AgentEvents
 
-/// Whose acknowledgements the service stores: a browser tab, a device, a worker.
+/// The name of a reader whose acknowledgements the service stores: a browser tab, a device, a worker.
 public struct ConsumerName: Identifier {
     public static var kind: String { "consumer name" }
     public let text: IdentifierText

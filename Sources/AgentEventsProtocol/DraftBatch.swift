@@ -5,7 +5,7 @@ package struct DraftBatch {
     private let maximumCount: Int
     private let root: DraftRoot
     private let thread: ThreadID
-    /// What was read so far.
+    /// The drafts that were read so far.
     package private(set) var drafts: [EventDraft] = []
 
     /// - Parameters:

@@ -10,7 +10,7 @@ package struct SubscribeRequest: Hashable, Sendable {
     package var consumer: ConsumerName?
     /// When the subscriber gets the state of the thread in the place of the events before.
     package var snapshot: SnapshotUse
-    /// Whether fragments may be merged while the subscriber is behind.
+    /// Whether fragments may be merged while the subscriber catches up.
     package var merges: Bool
 
     /// When a subscriber gets the state of the thread in the place of the events before.

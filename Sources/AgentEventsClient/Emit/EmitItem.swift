@@ -1,6 +1,6 @@
 package import AgentEvents
 
-/// One event that is to be emitted, and the line it comes from.
+/// One event to emit, and the line it comes from.
 package struct EmitItem: Hashable, Sendable {
     /// From 1; rises from item to item. The idempotency key of a request is made of it.
     package let line: Int

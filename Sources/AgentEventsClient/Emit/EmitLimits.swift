@@ -1,6 +1,6 @@
 internal import AgentEventsProtocol
 
-/// How much a service takes in one request, as its welcome says.
+/// The limits of one request, as the service's welcome states them.
 package struct EmitLimits: Hashable, Sendable {
     /// Default: 1000, as long as the service has not said otherwise.
     package var maximumBatchEvents = 1000
@@ -9,7 +9,7 @@ package struct EmitLimits: Hashable, Sendable {
 
     package init() {}
 
-    /// What a welcome does not say stays at the default.
+    /// A limit that the welcome does not state stays at its default.
     init(_ limits: WelcomeLimits) {
         if let count = limits.maximumBatchEvents { maximumBatchEvents = count }
         if let count = limits.maximumMessageByteCount { maximumMessageByteCount = count }

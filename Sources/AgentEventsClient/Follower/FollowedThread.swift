@@ -1,7 +1,7 @@
 internal import AgentEvents
 internal import AgentEventsProtocol
 
-/// Everything a stream keeps of one thread that somebody follows.
+/// The state that a stream keeps of one thread that has a follower.
 struct FollowedThread: Sendable {
     /// Tells this follower from earlier ones of the same thread.
     let number: Int
@@ -13,6 +13,6 @@ struct FollowedThread: Sendable {
     var acknowledgement = FollowerAcknowledgementStateMachine()
     /// The mark of the last `subscribe`.
     var subscribeRequest: Int64?
-    /// Why it is over; the reader gets it behind what is in the inbox.
+    /// The reason why it is over; the reader gets it after the elements in the inbox.
     var error: AgentEventsClientError?
 }

@@ -1,14 +1,14 @@
-/// How a stream stands.
+/// The state of a stream.
 @nonexhaustive
 public enum ClientState: Sendable {
     /// A connection is being opened.
     case connecting
-    /// Connected; of at least one thread, not all is there yet that was there before.
+    /// Connected; the history of at least one thread is still arriving.
     case catchingUp
-    /// Connected; what happens in the threads arrives as it happens.
+    /// Connected; events arrive as they happen.
     case live
     /// The connection ended for this reason; it is opened again after a pause.
     case waiting(pause: Duration, AgentEventsClientError)
-    /// The service will not have this client; every sequence of events throws this error.
+    /// The service refused this client for good; every sequence of events throws this error.
     case refused(AgentEventsClientError)
 }

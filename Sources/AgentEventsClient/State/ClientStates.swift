@@ -1,4 +1,4 @@
-/// How a stream stands, and each change: ``EventStream/states``.
+/// The state of a stream, and each change: ``EventStream/states``.
 ///
 /// It begins with the present state. A reader that is slow sees the latest state and not those in between, so nothing
 /// piles up. It ends with the stream. Any number of tasks may iterate, each on its own.

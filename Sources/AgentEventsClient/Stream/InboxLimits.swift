@@ -1,4 +1,4 @@
-/// How much may wait for the reader of one thread. One event more than either limit is never held.
+/// The limits on what waits for the reader of one thread. An event beyond either limit is never held.
 public struct InboxLimits: Hashable, Sendable {
     /// Default: 1024. At least 1.
     public var eventCount = 1024
