@@ -18,7 +18,7 @@ public struct EventExpectation: Sendable {
         self.policy = policy
     }
 
-    /// What is wrong with the events of a thread, for people: that they do not match the pattern, and that they are not
+    /// The faults of a thread's events, in words for people: that they do not match the pattern, and that they are not
     /// well-formed (I2, I3).
     ///
     /// - Returns: nothing when all is right; else one text for each of the two.

@@ -1,4 +1,4 @@
-/// What a call throws that was made to fail.
+/// The error of a call that was made to fail.
 public struct InjectedFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// Which call, from 1.
     public var call: Int

@@ -1,4 +1,4 @@
-/// What came of reading a file that matched.
+/// The outcome of reading a file that matched.
 package struct FileReading: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
         case excerpt(Excerpt)

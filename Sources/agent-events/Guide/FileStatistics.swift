@@ -1,12 +1,12 @@
-/// How often, and where, the terms of a question stand in a file.
+/// The number of times that the terms of a question occur in a file, and the places.
 package struct FileStatistics: Hashable, Sendable {
     /// Relative to the folder.
     package let path: String
-    /// How often each term stands in the text.
+    /// The number of times that each term occurs in the text.
     package let counts: [Int]
     /// Whether each term stands in the path.
     package let inPath: [Bool]
-    /// How many words the text has.
+    /// The number of words in the text.
     package let wordCount: Int
     /// The line with the most different terms, the first of them, from 1; 1 when the text has none.
     package let bestLine: Int
