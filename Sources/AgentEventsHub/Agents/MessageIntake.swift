@@ -11,7 +11,7 @@ package struct MessageIntake: Sendable {
         self.dispatcher = dispatcher
     }
 
-    /// What became of a message.
+    /// The outcome of a message.
     package struct Answer: Hashable, Sendable {
         package var thread: ThreadID
         package var message: MessageID
@@ -39,11 +39,11 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// Returns when `user_message` is committed; the run goes on by itself.
+    /// Returns when `user_message` is committed; the run continues by itself.
     ///
-    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
-    /// is started if it was not, because the process ended in between. Another message, or one for another agent, is
-    /// refused with `key.conflict`.
+    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its
+    /// run is started if it was not, because the process ended in between. Another message, or one for another agent,
+    /// is refused with `key.conflict`.
     ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
     package func submit(
@@ -102,7 +102,7 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// Whose thread it is: the one who opened it, or the author when nobody has.
+    /// The owner of a thread: the user who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
         try checkScope(of: principal, in: thread)
         let record = try await record(of: thread)

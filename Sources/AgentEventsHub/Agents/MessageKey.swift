@@ -1,11 +1,11 @@
 import AgentEvents
 
-/// What makes a user's message the same when it is sent again: one key of one author in one thread.
+/// The identity of a user's message that may be sent again: one key of one author in one thread.
 ///
-/// The ids of such a message come from the key, so that whoever sends it again is answered with the same ones: the
-/// message's from the key itself, the run's from the id of the event, which is never given twice.
+/// The ids of such a message come from the key, so that a repetition is answered with the same ones: the message's id
+/// from the key itself, the run's from the id of the event, which is never given twice.
 struct MessageKey: Hashable, Sendable {
-    /// The key of the event in the log; it is none of those that clients give to events.
+    /// The key of the event in the log; clients cannot give events such a key.
     let key: IdempotencyKey
     /// As the author gave it.
     let given: IdempotencyKey

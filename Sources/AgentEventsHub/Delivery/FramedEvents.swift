@@ -26,7 +26,7 @@ struct FramedEvents: Sendable {
         self.init(framer, thread: thread)
     }
 
-    /// For a reader that is behind: fragments have become one event, and get one frame.
+    /// For a reader that catches up: merged fragments are one event, and get one frame.
     ///
     /// - Parameter merged: at least one, each starting where the one before ended, plus one.
     init(_ merged: [MergedEvent], thread: ThreadID, framing: StreamFraming) {

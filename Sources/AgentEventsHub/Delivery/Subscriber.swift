@@ -7,7 +7,7 @@ package struct Subscriber: Hashable, Sendable {
     package enum State: String, Hashable, Sendable, CaseIterable {
         /// Its place in the log is being looked up.
         case opening
-        /// It is behind, and reads the log.
+        /// It catches up, and reads the log.
         case replaying
         /// It gets each event as it is committed.
         case live

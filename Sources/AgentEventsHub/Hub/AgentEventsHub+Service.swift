@@ -137,7 +137,7 @@ extension AgentEventsHub: Service {
             group.cancelAll()
         case .finish:
             group.cancelAll()
-        case .reportStuckAgents:
+        case .reportUnresponsiveAgents:
             let count = dispatcher.runningCount
             logger.error("agents ignore their cancellation", metadata: ["agents.count": "\(count)"])
             onUnresponsiveAgents(count)

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The error that is to be thrown once everything else has ended.
+/// The error to throw once everything else has ended.
 final class FirstFailure: Sendable {
     private let first = Mutex<(any Error)?>(nil)
 

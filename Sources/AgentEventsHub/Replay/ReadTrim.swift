@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// Events that a reader has not seen, and that are not to be had any more.
+/// Events that a reader has not seen, and that are no longer available.
 struct ReadTrim: Sendable {
     /// The last of them.
     var sequence: UInt64

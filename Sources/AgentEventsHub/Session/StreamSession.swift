@@ -5,17 +5,17 @@ public import NIOCore
 
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
 ///
-/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from the client,
-/// by the public methods.
+/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from
+/// the client, by the public methods.
 ///
-/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading the
-/// log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of emissions, one
-/// message. So a connection costs its outbound watermark and one page, whatever it asks for.
+/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading
+/// the log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of
+/// emissions, one message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
-/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
-/// with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
-/// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
-/// returns, another one gets.
+/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts
+/// (``SubscriptionStateMachine`` with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call
+/// ``SessionOutput``, and that the transport. What a part has to say to the session is what it returns. The file is
+/// long because this is where all parts meet: what one of them returns, another one gets.
 public final class StreamSession {
     let identity: SessionIdentity
     let services: SessionServices
@@ -122,8 +122,8 @@ public final class StreamSession {
         if output.close(code, reason: reason) { end() }
     }
 
-    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its time for
-    /// that (``HubConfiguration/shutdownGrace``) is over.
+    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its
+    /// time for that (``HubConfiguration/shutdownGrace``) is over.
     public func beginLeaving() {
         guard !isEnded else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
@@ -347,8 +347,8 @@ public final class StreamSession {
         }
     }
 
-    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop has a
-    /// turn for it: then nothing else is to be done before the first event.
+    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop
+    /// has a turn for it: then nothing else stands before the first event.
     ///
     /// - Returns: whether it is looked up; not when nothing is any longer.
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
@@ -586,7 +586,7 @@ public final class StreamSession {
         output.flush()
     }
 
-    /// Everything that a commit brought is written: flushes it, and reads for subscriptions that fell behind.
+    /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
         output.clearWritten()
         readNext()
