@@ -1,4 +1,4 @@
-package import AgentEvents
+public import AgentEvents
 
 /// A request for a thread's events.
 package struct SubscribeRequest: Hashable, Sendable {
@@ -76,4 +76,11 @@ extension SubscribeRequest {
             ("merge", merges ? nil : false),
         ]
     }
+}
+
+/// The name of a reader whose acknowledgements the service stores: a browser tab, a device, a worker.
+public struct ConsumerName: Identifier {
+    public static var kind: String { "consumer name" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
 }

@@ -108,3 +108,10 @@ extension WelcomeLimits {
         .object(JSONObject(present: Self.names.map { ($0.name, self[keyPath: $0.limit].map { .integer($0) }) }))
     }
 }
+
+/// One connection to the service, as logs and `welcome` name it.
+package struct ConnectionID: Identifier {
+    package static var kind: String { "connection id" }
+    package let text: IdentifierText
+    package init(text: IdentifierText) { self.text = text }
+}

@@ -90,3 +90,14 @@ final class Emissions {
         if hasEmitted { services.outsideEmitters.didEndEmitting() }
     }
 }
+
+/// A request about a thread, as it waits to be carried out.
+struct ReceivedRequest {
+    let message: ClientMessage
+    /// The size of the message.
+    let byteCount: Int
+    /// Whether it came while the connection took emissions: then it is carried out, however long it waits.
+    let isInTime: Bool
+}
+
+typealias RequestOrder = RequestOrderStateMachine<ReceivedRequest>

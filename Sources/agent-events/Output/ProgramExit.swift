@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 
 /// The ends of the program that are not good ones: the error goes to standard error, then the code is returned.
 enum ProgramExit {
@@ -14,5 +15,13 @@ enum ProgramExit {
     private static func say(_ message: String, _ code: ExitCode) -> ExitCode {
         StandardError.write("error: \(message)")
         return code
+    }
+}
+
+/// One line at a time for the person at the terminal, apart from the program's results.
+enum StandardError {
+    static func write(_ line: String) {
+        // There is nobody left to tell when this fails.
+        try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
     }
 }
