@@ -3,8 +3,8 @@ public import AgentEvents
 /// A request for a thread's events.
 package struct SubscribeRequest: Hashable, Sendable {
     package var thread: ThreadID
-    /// Where to begin. `nil`: after what the consumer has acknowledged, or at the start when it has not yet; without a
-    /// consumer, with what comes next. Not looked at when the state comes first.
+    /// The place to begin. `nil`: after what the consumer has acknowledged, or at the start when it has not yet;
+    /// without a consumer, with what comes next. Not looked at when the state comes first.
     package var start: StartPosition?
     /// Under which name acknowledgements are stored; `nil` for nowhere.
     package var consumer: ConsumerName?

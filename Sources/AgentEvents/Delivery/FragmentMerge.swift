@@ -100,7 +100,7 @@ private struct FragmentRun {
     }
 }
 
-/// Where the parts of a fragment stand in its bytes, when they are in the form of ``EventEncoder``:
+/// The places of the parts of a fragment in its bytes, when they are in the form of ``EventEncoder``:
 /// `{"type":…,"id":…,"seq":…,"thread_id":…,"run_id":…,"agent":…,"time":…,"data":{"message_id":…,"text":…}}`.
 private struct FragmentLayout {
     static var fromSequence: StaticString { #","from_seq":"# }

@@ -40,8 +40,8 @@ struct SinkPlaceCheck: Sendable {
         return mark.id.generation <= oldest?.generation ?? 0
     }
 
-    /// Behind the last event of a generation or an earlier one: what a later one wrote took the place of what was lost.
-    /// No event of this opening was given to the sink before, whatever its generation.
+    /// The place after the last event of a generation or an earlier one: the events of later ones took the place of
+    /// lost ones. No event of this opening was given to the sink before, whatever its generation.
     private func end(ofGeneration generation: UInt64) async throws -> SinkOffset {
         var place = SinkOffset(0)
         while true {

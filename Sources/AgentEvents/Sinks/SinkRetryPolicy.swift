@@ -15,7 +15,8 @@ public struct SinkRetryPolicy: Sendable {
     public var firstPause: Duration = .milliseconds(50)
     /// The largest bound of a pause. Default: 5 seconds.
     public var longestPause: Duration = .seconds(5)
-    /// Which part of its bound a pause takes, from 0 to 1; asked for each pause. `nil`: evenly random. Default: `nil`.
+    /// The part of its bound that a pause takes, from 0 to 1; asked for each pause. `nil`: evenly random. Default:
+    /// `nil`.
     public var jitter: (@Sendable () -> Double)?
 
     public init() {}

@@ -9,7 +9,7 @@ struct FollowedThreads: Sendable {
 
     subscript(thread: ThreadID) -> FollowedThread? { threads[thread] }
 
-    /// Where the follower of a thread stands.
+    /// The phase of a thread's follower.
     func phase(of thread: ThreadID) -> FollowerStateMachine.Phase? { threads[thread]?.subscription.phase }
 
     /// In the order in which they were followed.

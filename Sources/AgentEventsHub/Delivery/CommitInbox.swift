@@ -18,7 +18,7 @@ package struct CommitInbox<Element: InboxElement> {
     private var batch = Batch()
     private var byteCount = 0
     private var isFull = false
-    /// Where the notices are, once it is full.
+    /// The places of the notices in the batch, once it is full.
     private var notices: [Element.Thread: Int] = [:]
     /// Whether the loop is about to take the batch.
     private var isScheduled = false

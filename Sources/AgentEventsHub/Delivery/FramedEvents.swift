@@ -9,9 +9,9 @@ struct FramedEvents: Sendable {
     let lastID: EventID
     /// All frames, one after the other.
     private let buffer: ByteBuffer
-    /// Where each frame but the first one begins.
+    /// The starts of all frames but the first.
     private let offsets: [Int]
-    /// Where the bytes of each event are, for pages; empty for commits.
+    /// The places of the bytes of each event, for pages; empty for commits.
     private let payloads: [Range<Int>]
 
     var lastSequence: UInt64 { lastID.sequence }

@@ -33,7 +33,7 @@ package struct SubscriptionStateMachine: Equatable {
 
     package var isLive: Bool { if case .live = state { true } else { false } }
 
-    /// Where the subscription stands, for others; `nil` after its end.
+    /// The state of the subscription as others see it; `nil` after its end.
     package var subscriberState: Subscriber.State? {
         switch state {
         case .opening: .opening

@@ -22,7 +22,7 @@ public final class StreamSession {
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
-    /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
+    /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
     private let loop: LoopDelivery

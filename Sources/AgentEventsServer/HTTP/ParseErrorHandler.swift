@@ -48,8 +48,8 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Whether the next answer is the one to what is no HTTP: all before it are given, and it has not begun. Behind a
-    /// request that is whole there is none.
+    /// Whether the next answer is the one to input that is not HTTP: all before it are given, and it has not begun.
+    /// After a request that is whole there is none.
     private var mayRefuse: Bool { !isAnswering && unansweredCount == (isReceiving ? 1 : 0) }
 
     private func refuse(_ context: ChannelHandlerContext) {

@@ -116,7 +116,7 @@ package struct RequestBodyStateMachine: Equatable {
         return body == nil ? .close : .drain
     }
 
-    /// Whether what comes is read and dropped.
+    /// Whether input is read and dropped.
     package var isDraining: Bool { closing == .draining }
 
     /// The client has had its time.

@@ -18,7 +18,7 @@ public enum Fault: Hashable, Sendable {
 
 /// The error of a call that was made to fail.
 public struct InjectedFault: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Which call, from 1.
+    /// The number of the call, from 1.
     public var call: Int
     public var fault: Fault
 

@@ -1,5 +1,5 @@
-/// Which calls go wrong, and how: by their numbers, or by a rate and a seed. The same plan with the same seed does the
-/// same every time.
+/// A plan of the calls that fail, and how: by their numbers, or by a rate and a seed. The same plan with the same seed
+/// does the same every time.
 ///
 /// ```swift
 /// FaultPlan().on(3, .fail).on(5, .failAfterwards)

@@ -43,7 +43,7 @@ package struct FileStatistics: Hashable, Sendable {
     package func has(term index: Int) -> Bool { counts[index] > 0 || inPath[index] }
 }
 
-/// Which words of a text count for a term.
+/// The rule that decides which words of a text count for a term.
 package enum WordMatching: String, Encodable, Sendable {
     /// The term itself.
     case words

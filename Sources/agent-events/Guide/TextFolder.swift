@@ -82,7 +82,7 @@ package struct TextFolder: Sendable {
         return beginning?.contains(0) ?? false
     }
 
-    /// Where a file really is.
+    /// The real path of a file.
     private func location(of path: String) throws -> String {
         let manager = FileManager.default
         let resolved = URL(fileURLWithPath: "\(root)/\(path)").resolvingSymlinksInPath().path

@@ -52,7 +52,7 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Where clients connect to, on 127.0.0.1.
+    /// The port that clients connect to, on 127.0.0.1.
     public let port: Int
     /// The plan of the faults. Print it when a test fails.
     public let plan: SocketFaultPlan

@@ -80,7 +80,7 @@ public enum SocketCut: Hashable, Sendable, CaseIterable {
 
 /// A fault that befell a connection.
 public struct InjectedSocketFault: Hashable, Sendable, CustomStringConvertible {
-    /// Which connection, from 1.
+    /// The number of the connection, from 1.
     public var connection: Int
     public var fault: SocketFault
 

@@ -1,5 +1,5 @@
-/// Which connections go wrong, and how: by their numbers, or by a rate and a seed. The same plan with the same seed
-/// does the same every time.
+/// A plan of the connections that fail, and how: by their numbers, or by a rate and a seed. The same plan with the same
+/// seed does the same every time.
 ///
 /// ```swift
 /// SocketFaultPlan().on(1, .cut(.reset, afterBytes: 700)).on(2, .refuse)
