@@ -11,14 +11,14 @@ package struct CommitInbox<Element: InboxElement> {
         package var position: UInt64 = 0
     }
 
-    /// What an element costs beside its bytes.
+    /// The cost of an element in addition to its bytes.
     private static var elementOverhead: Int { 256 }
 
     private let maximumByteCount: Int
     private var batch = Batch()
     private var byteCount = 0
     private var isFull = false
-    /// Where the notices are, once it is full.
+    /// The places of the notices in the batch, once it is full.
     private var notices: [Element.Thread: Int] = [:]
     /// Whether the loop is about to take the batch.
     private var isScheduled = false
@@ -27,7 +27,7 @@ package struct CommitInbox<Element: InboxElement> {
 
     /// A commit is durable. Commits come in the order of their positions.
     ///
-    /// - Returns: whether the loop is to be told that there is something to take.
+    /// - Returns: whether to tell the loop that there is something to take.
     package mutating func post(_ elements: [Element], upTo position: UInt64) -> Bool {
         batch.position = max(batch.position, position)
         for element in elements { post(element, upTo: position) }

@@ -1,4 +1,4 @@
-/// What a commit holds of one thread, on its way to an event loop.
+/// The part of a commit that belongs to one thread, on its way to an event loop.
 package protocol InboxElement {
     associatedtype Thread: Hashable
 
