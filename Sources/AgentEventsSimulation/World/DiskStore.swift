@@ -148,7 +148,8 @@ final class DiskStore: WorldStore {
             let are = due.indices.map { heads[$0]?.description ?? "none" }
             return witness.fail(
                 InvariantViolation(
-                    .acknowledgedIsKept, "the log has \(are) where \(due) was acknowledged, at \(configuration.durability)"))
+                    .acknowledgedIsKept,
+                    "the log has \(are) where \(due) was acknowledged, at \(configuration.durability)"))
         }
         settleCommits(found)
         try await check.trims(log, state.withLock { $0.uncertainTrims })
