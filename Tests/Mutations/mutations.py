@@ -102,12 +102,27 @@ def copy_to(folder):
 
 
 def run(program, name, arguments):
+    """Runs the simulation up to the first violation, which it prints at once on a terminal; making it smaller takes long."""
     environment = dict(os.environ, MUTATION=name)
     environment.pop("SWIFT_DETERMINISTIC_HASHING", None)
     start = time.monotonic()
-    done = subprocess.run(
-        [program, *arguments], env=environment, capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout + done.stderr, time.monotonic() - start
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([program, *arguments], env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    output = ""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # The other end is closed.
+            break
+        if not part:
+            break
+        output += part.decode(errors="replace").replace("\r", "")
+        if re.search(r"^violated: .*\n", output, flags=re.M):
+            process.kill()
+            break
+    os.close(ours)
+    return process.wait(), output, time.monotonic() - start
 
 
 def run_tests(folder, name, filter):
