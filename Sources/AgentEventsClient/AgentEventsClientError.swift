@@ -26,7 +26,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         /// Somebody follows the thread over the same stream already.
         public static let alreadyFollowing = Code("client.already_following")
         /// An event was acknowledged that its reader was not given.
-        public static let notGiven = Code("client.not_given")
+        public static let cursorNotDelivered = Code("client.not_given")
         /// The history of a thread that is consumed is void; see ``AgentEventsClientError/resetReason``.
         public static let reset = Code("client.reset")
         /// The cursor is malformed, or of another thread.
@@ -48,8 +48,8 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var closeCode: Int?
     /// What the service said, when it refused a request.
     public var refusal: ProtocolError?
-    /// How long the service asks to be left alone, in seconds.
-    public var retryAfterSeconds: Double?
+    /// The time for which the service asks to be left alone.
+    public var retryAfter: Duration?
     /// Why the history is void, with `client.reset`.
     public var resetReason: ResetReason?
     /// The error underneath, if there is one.
@@ -73,7 +73,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: ProtocolError) {
         self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
-        retryAfterSeconds = refusal.retryAfterMilliseconds.map { Double($0) / 1000 }
+        retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
     }
 
     /// What the service sent is no message of the protocol.

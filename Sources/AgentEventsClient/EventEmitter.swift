@@ -58,6 +58,6 @@ public final class EventEmitter {
 
     private func limitSilence(_ heartbeatMilliseconds: Int64) {
         connection.limitSilence(
-            toSeconds: 2 * Double(heartbeatMilliseconds) / 1000 + configuration.silenceSlackSeconds)
+            to: Duration.milliseconds(heartbeatMilliseconds) * 2 + configuration.heartbeatTolerance)
     }
 }

@@ -56,7 +56,7 @@ public struct StreamClient: Sendable {
 
     /// Follows threads for the length of a scope, over one connection at a time and as many as it takes.
     ///
-    /// In the end, what was acknowledged is sent, for at most ``ClientConfiguration/goodbyeSeconds``.
+    /// In the end, what was acknowledged is sent, for at most ``ClientConfiguration/closeTimeout``.
     ///
     /// - Throws: what the scope throws. Whether the service can be reached is not waited for; ``EventStream/states`` and
     ///   the sequences of events tell.
@@ -75,7 +75,7 @@ public struct StreamClient: Sendable {
             }
             if core.close() {
                 // The pump ends when it has said goodbye, or the limit is over.
-                group.addTask { try await configuration.clock.sleep(for: .seconds(configuration.goodbyeSeconds)) }
+                group.addTask { try await configuration.clock.sleep(for: configuration.closeTimeout) }
                 _ = await group.nextResult()
             }
             group.cancelAll()

@@ -10,7 +10,7 @@ import Synchronization
 /// As a ``DurableSink`` it goes on after a restart. Events that come again then are recognised by the last 4 MiB of the
 /// file and are not written twice. When more than that comes again, or a new file was started just before the crash, they
 /// are: a reader who must be sure looks at (`thread_id`, `seq`). How much can come again is a matter of
-/// ``DurableSink/savedEventCount`` and ``DurableSink/savedSeconds``.
+/// ``DurableSink/savedEventCount`` and ``DurableSink/savedInterval``.
 public final class FileSink: EventSink {
     /// What a batch survives once it is taken.
     @nonexhaustive

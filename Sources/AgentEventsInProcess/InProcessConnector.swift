@@ -61,7 +61,7 @@ private struct InProcessLink: StreamLink {
     }
 
     /// Within one process nothing gets lost in silence.
-    func limitSilence(toSeconds seconds: Double) {}
+    func limitSilence(to time: Duration) {}
 
     func close() async { connection.close() }
 

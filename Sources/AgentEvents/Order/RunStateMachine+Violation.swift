@@ -53,7 +53,7 @@ extension RunStateMachine {
     }
 
     /// Why an event of this type cannot name a run at all.
-    func notOfARun(_ payload: EventPayload) -> String {
+    func problemForUnknownRun(_ payload: EventPayload) -> String {
         if case .unknown(let event) = payload {
             return "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
         }

@@ -79,7 +79,7 @@ package struct RunStateMachine: Hashable, Sendable {
     ) -> CheckAction {
         switch payload {
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         case .agentStarted:
             // Whatever agent it names, a second start is a second start.
             guard state == .notStarted else { return rejectSecondStart(payload) }
@@ -163,7 +163,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case .agentStarted:
             return rejectSecondStart(payload)
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         }
     }
 
@@ -183,7 +183,7 @@ package struct RunStateMachine: Hashable, Sendable {
             .approvalRequested, .agentPaused, .agentCompleted, .custom:
             return reject(payload, .paused, "the run is paused and takes no \(payload.typeName) until it is resumed")
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         }
     }
 

@@ -220,7 +220,7 @@ public final class AgentRuntime: Sendable {
     private func giveBackIdleContexts() async {
         while !Task.isCancelled {
             // Cancelled at the end of the runtime; then there is nothing left to give back.
-            try? await environment.sleep(.seconds(configuration.idleContextSeconds))
+            try? await environment.sleep(configuration.idleContextTimeout)
             let committed = commit.committedPosition
             registry.withLock { $0.rotate(committed: committed) }
         }
@@ -241,7 +241,7 @@ public final class AgentRuntime: Sendable {
         if let running = try lifecycle.services() {
             services = running
         } else {
-            services = try await lifecycle.services(within: configuration.startSeconds, sleep: environment.sleep)
+            services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
         return try await context(user: user, thread: thread, services)
     }

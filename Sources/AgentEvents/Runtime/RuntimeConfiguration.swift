@@ -11,18 +11,18 @@ public struct RuntimeConfiguration: Sendable {
     /// How many idle execution contexts are kept in memory; further ones are rebuilt from the log when they are needed.
     /// Default: 10 000.
     public var maximumIdleContexts = 10_000
-    /// How long an idle context is kept at least, in seconds, while there is room; at most twice as long. Default: 60.
-    public var idleContextSeconds: Double = 60
-    /// How long a call waits for ``AgentRuntime/run()`` to start before it fails with `runtime.not_running`, in seconds.
-    /// Default: 10.
-    public var startSeconds: Double = 10
+    /// The time for which an idle context is kept at least, while there is room; at most twice as long. Default: 60 seconds.
+    public var idleContextTimeout: Duration = .seconds(60)
+    /// The longest time that a call waits for ``AgentRuntime/run()`` to start before it fails with `runtime.not_running`.
+    /// Default: 10 seconds.
+    public var startTimeout: Duration = .seconds(10)
     /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
     /// A ``DurableSink`` has a policy of its own.
     public var sinkRetry = SinkRetryPolicy()
     /// Which events the log keeps; a log that is to be trimmed is a ``TrimmableLog``. Default: all.
     public var retention = RetentionPolicy()
-    /// How often the log is trimmed, in seconds. Default: 60.
-    public var retentionSeconds: Double = 60
+    /// The time between two sweeps that trim the log. Default: 60 seconds.
+    public var retentionInterval: Duration = .seconds(60)
     /// How long a run without a parent may take when its caller sets no deadline; `nil` for as long as it likes. At its end
     /// the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
     public var runDeadline: Duration?

@@ -111,7 +111,7 @@ package struct ThreadHead: Sendable {
         case .accept(let acceptance):
             do throws(AgentEventsError) {
                 for closing in acceptance.closing {
-                    // Made of what was accepted once, perhaps under a higher limit.
+                    // Closing events repeat accepted content, so the current size limit does not apply.
                     batch.append(
                         try encode(
                             closing.payload, run: closing.run, agent: closing.agent, isLimited: false,

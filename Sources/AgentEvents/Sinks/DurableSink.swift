@@ -45,10 +45,10 @@ public struct DurableSink: EventSink {
     public var passesOverRefused = false
     /// How often, and how patiently, a batch is given again.
     public var retry = SinkRetryPolicy.patient
-    /// The offset is saved at the latest after so many events. Default: 1000.
+    /// The offset is saved at the latest after this number of events. Default: 1000.
     public var savedEventCount = 1000
-    /// The offset is saved at the latest so many seconds after an event was taken. Default: 1.
-    public var savedSeconds: Double = 1
+    /// The offset is saved at the latest this long after an event was taken. Default: 1 second.
+    public var savedInterval: Duration = .seconds(1)
 
     /// - Parameters:
     ///   - sink: takes the events.

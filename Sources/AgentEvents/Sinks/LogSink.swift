@@ -43,7 +43,7 @@ public final class LogSink: EventSink {
         line += " \(event.typeName)"
         for member in Self.data(of: event) {
             let value =
-                CredentialRedaction.isTelling(member.key)
+                CredentialRedaction.looksLikeCredential(member.key)
                 ? CredentialRedaction.replacement : CredentialRedaction.redacted(member.value)
             line += " \(member.key)=\(shortened(String(decoding: value.encoded(), as: UTF8.self)))"
         }

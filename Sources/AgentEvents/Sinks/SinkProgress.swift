@@ -100,7 +100,7 @@ final class SinkProgress: Sendable {
     }
 
     /// The log lost events that the sink has.
-    func didGoBack() {
+    func didDiverge() {
         state.withLock { $0.divergedCount += 1 }
     }
 

@@ -241,7 +241,7 @@ struct SinkPumpStateMachine: Sendable {
     private func isPatienceOver(_ refusedFor: Duration, _ isStopping: Bool) -> Bool {
         // While the runtime stops nothing pauses: what is left is the count.
         attempts >= settings.retry.maximumAttempts
-            && (isStopping || refusedFor >= .seconds(settings.retry.minimumSeconds))
+            && (isStopping || refusedFor >= settings.retry.minimumRefusalTime)
     }
 
     private mutating func pause() -> Action {

@@ -11,21 +11,21 @@ package struct EmitConfiguration: Sendable {
     package var maximumBatchCount = 100
     /// From how many bytes that wait to be sent nothing further is taken. Default: 1 MiB.
     package var readAheadByteCount = 1024 * 1024
-    /// How long events may wait without a service that takes them before the feed gives up, in seconds. Default: 600.
-    package var giveUpSeconds: Double = 600
+    /// The longest time that events wait without a service that takes them before the feed gives up. Default: 10 minutes.
+    package var giveUpTimeout: Duration = .seconds(600)
     /// Whether that time is also given to the first connection. Default: `false`, so that a wrong address is told at once.
     package var waitsForFirstConnection = false
-    /// How long input is still taken after an interruption, in seconds: an agent that was interrupted together with the
-    /// feed has its last events to say. Default: 1.
-    package var interruptedInputSeconds: Double = 1
-    /// How long the feed stays without a connection after an interruption, in seconds. Default: 5.
-    package var interruptedSeconds: Double = 5
+    /// The time for which input is still taken after an interruption: an agent that was interrupted together with the feed
+    /// has its last events to say. Default: 1 second.
+    package var interruptedInputTimeout: Duration = .seconds(1)
+    /// The time for which the feed stays without a connection after an interruption. Default: 5 seconds.
+    package var interruptedTimeout: Duration = .seconds(5)
     package var backoff: ReconnectBackoff
 
     package init(keyPrefix: String) {
         self.keyPrefix = keyPrefix
         backoff = ReconnectBackoff()
         // A live agent waits.
-        backoff.longestSeconds = 5
+        backoff.longestPause = .seconds(5)
     }
 }

@@ -10,8 +10,8 @@ package enum EmitFailure: Error, Sendable {
     case tooLarge(line: Int, byteCount: Int, maximum: Int)
     /// There is no service, or none that takes the events.
     ///
-    /// - Parameter afterSeconds: for how long that was so; `nil` when trying again is of no use.
-    case unavailable(AgentEventsClientError, afterSeconds: Double?)
+    /// - Parameter after: for how long that was so; `nil` when trying again is of no use.
+    case unavailable(AgentEventsClientError, after: Duration?)
 }
 
 /// How far a feed has come.

@@ -42,17 +42,18 @@ package struct EmitStateMachine: Sendable {
     /// Attempts in a row with no commit in between that ended badly.
     private var failures = 0
     /// Since when events wait for a service; `nil` while none do, or commits are made.
-    private var waitingSince: Double?
+    private var waitingSince: Duration?
     /// The next connection is not opened before.
-    private var notBefore: Double = 0
-    private var drainSeconds: Double?
-    private var giveUpSeconds: Double
+    private var notBefore: Duration = .zero
+    /// The pause that a draining service asked for.
+    private var drainPause: Duration?
+    private var giveUpTimeout: Duration
     /// Whether somebody wanted to leave.
     package private(set) var isInterrupted = false
 
     package init(_ configuration: EmitConfiguration) {
         self.configuration = configuration
-        giveUpSeconds = configuration.giveUpSeconds
+        giveUpTimeout = configuration.giveUpTimeout
     }
 
     // MARK: Input
@@ -66,8 +67,8 @@ package struct EmitStateMachine: Sendable {
 
     /// There is an event to emit. At the end of a feed it is dropped.
     ///
-    /// - Parameter now: the time in seconds, of a clock that never goes back.
-    package mutating func offer(_ item: EmitItem, now: Double) {
+    /// - Parameter now: the time on a clock that never goes back.
+    package mutating func offer(_ item: EmitItem, now: Duration) {
         guard phase != .over, !hasInputEnded else { return }
         waiting.append(item)
         waitingByteCount += item.bytes.count
@@ -81,10 +82,10 @@ package struct EmitStateMachine: Sendable {
     }
 
     /// Somebody wants to leave: without a connection the feed stays only for a moment from now on.
-    package mutating func interrupt(now: Double) {
+    package mutating func interrupt(now: Duration) {
         isInterrupted = true
-        let waited = waitingSince.map { now - $0 } ?? 0
-        giveUpSeconds = min(giveUpSeconds, waited + configuration.interruptedSeconds)
+        let waited = waitingSince.map { now - $0 } ?? .zero
+        giveUpTimeout = min(giveUpTimeout, waited + configuration.interruptedTimeout)
     }
 
     private mutating func endIfDone() {
@@ -97,7 +98,7 @@ package struct EmitStateMachine: Sendable {
         /// Open a connection; ``welcome(_:)`` or ``disconnected(_:now:random:)`` comes next.
         case connect
         /// Ask again after this time, or when something was put in.
-        case pause(seconds: Double)
+        case pause(Duration)
         /// Ask again when something was put in.
         case rest
         /// There is nothing more to do.
@@ -105,7 +106,7 @@ package struct EmitStateMachine: Sendable {
     }
 
     /// Asked while there is no connection.
-    package mutating func next(now: Double) -> NextAction {
+    package mutating func next(now: Duration) -> NextAction {
         endIfDone()
         switch phase {
         case .over:
@@ -119,8 +120,8 @@ package struct EmitStateMachine: Sendable {
             guard isOutstanding || !hasConnected else { return .rest }
         }
         // The last attempt is made when the time is over, also when the service asked for a longer pause.
-        let due = min(notBefore, waitingSince.map { $0 + giveUpSeconds } ?? .infinity)
-        if due > now { return .pause(seconds: due - now) }
+        let due = waitingSince.map { min(notBefore, $0 + giveUpTimeout) } ?? notBefore
+        if due > now { return .pause(due - now) }
         phase = .connecting
         return .connect
     }
@@ -137,10 +138,10 @@ package struct EmitStateMachine: Sendable {
 
     /// The service will close the connection soon.
     ///
-    /// - Parameter seconds: how long to stay away after that.
-    package mutating func drain(seconds: Double) {
+    /// - Parameter time: how long to stay away after that.
+    package mutating func drain(for time: Duration) {
         switch phase {
-        case .connecting, .open: drainSeconds = max(0, seconds)
+        case .connecting, .open: drainPause = max(.zero, time)
         case .idle, .apart, .over: break
         }
     }
@@ -159,7 +160,7 @@ package struct EmitStateMachine: Sendable {
     /// - Parameter random: 0 up to, not including, 1.
     package mutating func disconnected(
         _ error: AgentEventsClientError,
-        now: Double,
+        now: Duration,
         random: Double
     ) -> DisconnectAction {
         switch phase {
@@ -172,17 +173,17 @@ package struct EmitStateMachine: Sendable {
         failures += 1
         if isOutstanding || !hasConnected, waitingSince == nil { waitingSince = now }
         guard isWorthRetrying(error), hasConnected || configuration.waitsForFirstConnection else {
-            fail(.unavailable(error, afterSeconds: nil))
+            fail(.unavailable(error, after: nil))
             return .stop
         }
-        if let waitingSince, now - waitingSince >= giveUpSeconds {
-            fail(.unavailable(error, afterSeconds: now - waitingSince))
+        if let waitingSince, now - waitingSince >= giveUpTimeout {
+            fail(.unavailable(error, after: now - waitingSince))
             return .stop
         }
         // The service spreads its clients itself: what it said is kept to the letter.
-        let pause = drainSeconds ?? configuration.backoff.pauseSeconds(afterFailures: failures, random: random)
-        drainSeconds = nil
-        notBefore = now + max(pause, error.retryAfterSeconds ?? 0)
+        let pause = drainPause ?? configuration.backoff.pause(afterFailures: failures, random: random)
+        drainPause = nil
+        notBefore = now + max(pause, error.retryAfter ?? .zero)
         return .retry(isNews: failures == 1)
     }
 
@@ -253,7 +254,7 @@ package struct EmitStateMachine: Sendable {
                     AgentEventsClientError(
                         .protocolViolation,
                         "the service answered with the ids of \(cursors.count) of \(answered.items.count) events"),
-                    afterSeconds: nil))
+                    after: nil))
             return .proceed
         }
         batch = nil

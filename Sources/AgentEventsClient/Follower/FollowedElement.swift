@@ -11,5 +11,5 @@ public enum FollowedElement: Sendable {
     /// What was given of the thread so far is to be dropped: the next event is the first one of a new history.
     case reset(ResetReason)
     /// The connection ended for this reason, and is opened again after a pause. No event is lost or repeated.
-    case interrupted(AgentEventsClientError, pauseSeconds: Double)
+    case interrupted(AgentEventsClientError, pause: Duration)
 }

@@ -7,8 +7,8 @@ public enum ClientState: Sendable {
     case catchingUp
     /// Connected; what happens in the threads arrives as it happens.
     case live
-    /// The connection ended for this reason; it is opened again after so many seconds.
-    case waiting(seconds: Double, AgentEventsClientError)
+    /// The connection ended for this reason; it is opened again after a pause.
+    case waiting(pause: Duration, AgentEventsClientError)
     /// The service will not have this client; every sequence of events throws this error.
     case refused(AgentEventsClientError)
 }

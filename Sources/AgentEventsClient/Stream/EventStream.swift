@@ -5,7 +5,7 @@ public import AgentEventsProtocol
 /// ``StreamClient/withStream(_:)``.
 ///
 /// Of a thread whose reader is slow, so much is held as ``ClientConfiguration/inbox`` says. When that is full, the connection
-/// waits for the reader for ``ClientConfiguration/patienceSeconds`` and then goes on without the thread: it is unsubscribed
+/// waits for the reader for ``ClientConfiguration/fullInboxTimeout`` and then goes on without the thread: it is unsubscribed
 /// from until half of what is held was read, and asked for again behind the last event held. So a reader that has stopped
 /// holds up the other threads once and for that moment, and loses nothing.
 public final class EventStream: Sendable {
@@ -45,7 +45,7 @@ public final class EventStream: Sendable {
     /// Handles the events of a thread one after the other, and acknowledges each when its handler has returned.
     ///
     /// It goes on until the handler throws, the task is cancelled or the service refuses. Acknowledgements are sent
-    /// together, after 100 events or ``ClientConfiguration/acknowledgementSeconds``, and in the end. A consumer that comes
+    /// together, after 100 events or ``ClientConfiguration/acknowledgementInterval``, and in the end. A consumer that comes
     /// back, in another process too, begins behind the last event that the service knows to be acknowledged: each event is
     /// handled at least once, and more than once when the process or the connection ended in between.
     ///

@@ -11,7 +11,7 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     /// The last event that the reader has acknowledged and the service was not told of.
     private var pending: Cursor?
     /// The last event that the service was told of.
-    private var told: Cursor?
+    private var lastSent: Cursor?
     private var isDue = false
     /// Whether the reader has yet to learn that its history is void.
     private var isVoid = false
@@ -21,8 +21,8 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     /// The reader was given an event.
     ///
     /// - Parameter first: the first sequence that it stands for; `nil` for its own.
-    package mutating func gave(_ cursor: Cursor, from first: UInt64? = nil) {
-        given.gave(cursor, from: first ?? cursor.sequence)
+    package mutating func didDeliver(_ cursor: Cursor, from first: UInt64? = nil) {
+        given.insert(cursor, from: first ?? cursor.sequence)
     }
 
     package enum AcknowledgeAction: Hashable, Sendable {
@@ -40,30 +40,30 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     package mutating func acknowledge(_ cursor: Cursor) -> AcknowledgeAction {
         guard !isVoid else { return .ignore }
         guard given.mayInclude(cursor) else { return .reject }
-        guard cursor.sequence > max(pending?.sequence ?? 0, told?.sequence ?? 0) else { return .ignore }
+        guard cursor.sequence > max(pending?.sequence ?? 0, lastSent?.sequence ?? 0) else { return .ignore }
         pending = cursor
-        if cursor.sequence - (told?.sequence ?? 0) >= Self.batchCount { isDue = true }
+        if cursor.sequence - (lastSent?.sequence ?? 0) >= Self.batchCount { isDue = true }
         return isDue ? .tell : .wait
     }
 
     package var isPending: Bool { pending != nil }
 
     /// Time went by, or there is a subscription again: whatever is pending is due.
-    package mutating func makeDue() { isDue = pending != nil }
+    package mutating func becomeDue() { isDue = pending != nil }
 
     /// - Returns: what the service is to be told now; `nil` for nothing.
     package mutating func takeDue() -> Cursor? {
         guard isDue, let cursor = pending else { return nil }
         pending = nil
-        told = cursor
+        lastSent = cursor
         isDue = false
         return cursor
     }
 
     /// What the service was told last it could not take just now, or it may not have reached it: it is told again.
     package mutating func refused() {
-        pending = pending ?? told
-        told = nil
+        pending = pending ?? lastSent
+        lastSent = nil
     }
 
     /// The history is void: what is acknowledged of it is of no interest any more.
@@ -73,5 +73,5 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     }
 
     /// The reader knows that its history is void.
-    package mutating func gaveReset() { self = Self() }
+    package mutating func didDeliverReset() { self = Self() }
 }

@@ -14,8 +14,8 @@ package struct FollowerStateMachine: Hashable, Sendable {
         case following(isLive: Bool)
         /// Its reader holds as much as it may; to be asked for again when there is room.
         case paused
-        /// Refused for now; to be asked for again after so many seconds.
-        case waiting(seconds: Double)
+        /// Refused for now; to be asked for again after this time.
+        case waiting(Duration)
         /// Refused for good, or of no interest any more.
         case over
     }
@@ -131,7 +131,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
         // The first one in a row is not paused for.
         phase =
             failures == 1
-            ? .idle : .waiting(seconds: backoff.pauseSeconds(afterFailures: failures - 1, random: random))
+            ? .idle : .waiting(backoff.pause(afterFailures: failures - 1, random: random))
         return .restart(reason)
     }
 
@@ -153,21 +153,21 @@ package struct FollowerStateMachine: Hashable, Sendable {
             return .fail
         }
         failures += 1
-        let pause = backoff.pauseSeconds(afterFailures: failures, random: random)
-        phase = .waiting(seconds: max(pause, Double(refusal.retryAfterMilliseconds ?? 0) / 1000))
+        let pause = backoff.pause(afterFailures: failures, random: random)
+        phase = .waiting(max(pause, .milliseconds(refusal.retryAfterMilliseconds ?? 0)))
         return .wait
     }
 
     /// Time went by.
     ///
     /// - Returns: whether the pause is over, and the thread to be asked for.
-    package mutating func passed(seconds: Double) -> Bool {
+    package mutating func advance(by time: Duration) -> Bool {
         guard case .waiting(let rest) = phase else { return false }
-        guard rest > seconds else {
+        guard rest > time else {
             phase = .idle
             return true
         }
-        phase = .waiting(seconds: rest - seconds)
+        phase = .waiting(rest - time)
         return false
     }
 

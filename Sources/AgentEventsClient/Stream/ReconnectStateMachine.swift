@@ -18,19 +18,19 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     }
 
     /// However long the service asks to be left alone, it is looked for again after an hour.
-    static let longestPauseSeconds: Double = 3600
+    static let longestPause: Duration = .seconds(3600)
 
     private let backoff: ReconnectBackoff
     package private(set) var phase = Phase.idle
     /// Ends in a row with no event in between.
     private var failures = 0
-    /// The pause that a draining service asked for, in seconds.
-    private var drainSeconds: Double?
+    /// The pause that a draining service asked for.
+    private var drainPause: Duration?
 
     package init(backoff: ReconnectBackoff = ReconnectBackoff()) { self.backoff = backoff }
 
     package enum ConnectAction: Hashable, Sendable {
-        /// Open a connection; ``welcome()`` or ``disconnected(isRetryable:leastSeconds:random:)`` comes next.
+        /// Open a connection; ``welcome()`` or ``disconnected(isRetryable:minimumPause:random:)`` comes next.
         case connect
         /// There is nothing more to do.
         case stop
@@ -69,7 +69,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     }
 
     /// A message about a thread. Nothing about threads comes before the greeting.
-    package func aboutThread() -> MessageAction {
+    package func validateThreadMessage() -> MessageAction {
         switch phase {
         case .connecting: .reject
         case .open: .proceed
@@ -82,17 +82,17 @@ package struct ReconnectStateMachine: Hashable, Sendable {
 
     /// The service will close the connection soon.
     ///
-    /// - Parameter seconds: how long to stay away after that.
-    package mutating func drain(seconds: Double) {
+    /// - Parameter time: how long to stay away after that.
+    package mutating func drain(for time: Duration) {
         switch phase {
-        case .connecting, .open: drainSeconds = max(0, seconds)
+        case .connecting, .open: drainPause = max(.zero, time)
         case .idle, .waiting, .refused, .closed: break
         }
     }
 
     package enum DisconnectAction: Hashable, Sendable {
-        /// Connect again after so many seconds.
-        case pause(seconds: Double)
+        /// Connect again after this time.
+        case pause(Duration)
         /// The error will not go away by itself.
         case refuse
         /// Nobody needs the stream any more.
@@ -103,11 +103,11 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - isRetryable: whether another attempt may succeed.
-    ///   - leastSeconds: the shortest pause, as the service asked for.
+    ///   - minimumPause: the shortest pause, as the service asked for.
     ///   - random: 0 up to, not including, 1.
     package mutating func disconnected(
         isRetryable: Bool,
-        leastSeconds: Double = 0,
+        minimumPause: Duration = .zero,
         random: Double
     ) -> DisconnectAction {
         switch phase {
@@ -123,9 +123,9 @@ package struct ReconnectStateMachine: Hashable, Sendable {
             phase = .waiting
             failures += 1
             // The service spreads its clients itself: what it said is kept to the letter.
-            let pause = drainSeconds ?? backoff.pauseSeconds(afterFailures: failures, random: random)
-            drainSeconds = nil
-            return .pause(seconds: min(max(pause, leastSeconds), Self.longestPauseSeconds))
+            let pause = drainPause ?? backoff.pause(afterFailures: failures, random: random)
+            drainPause = nil
+            return .pause(min(max(pause, minimumPause), Self.longestPause))
         }
     }
 

@@ -85,9 +85,9 @@ final class StreamCore: Sendable {
     }
 
     /// - Returns: whether time still counts.
-    func passed(seconds: Double) -> Bool {
+    func advance(by time: Duration) -> Bool {
         input { machine in
-            machine.passed(seconds: seconds)
+            machine.advance(by: time)
             return (machine.needsTime, StreamActions())
         }.0
     }

@@ -12,8 +12,8 @@ struct StreamPump: Sendable {
         case goodbye
     }
 
-    /// The longest silence that is waited for, in seconds, whatever the service says about its heartbeat.
-    private static let longestSilenceSeconds: Double = 24 * 3600
+    /// The longest silence that is waited for, whatever the service says about its heartbeat.
+    private static let longestSilence: Duration = .seconds(24 * 3600)
 
     let client: StreamClient
     let core: StreamCore
@@ -26,8 +26,8 @@ struct StreamPump: Sendable {
             switch core.disconnected(fault) {
             case .refuse, .stop:
                 return
-            case .pause(let seconds):
-                do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
+            case .pause(let time):
+                do { try await client.configuration.clock.sleep(for: time) } catch { return }
             }
         }
     }
@@ -63,10 +63,9 @@ struct StreamPump: Sendable {
     private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
         for try await bytes in connection.messages {
             let actions = core.receive(try ServerMessage(received: bytes))
-            if let seconds = actions.silenceSeconds {
+            if let silence = actions.silence {
                 connection.limitSilence(
-                    toSeconds: min(max(0, seconds), Self.longestSilenceSeconds)
-                        + client.configuration.silenceSlackSeconds)
+                    to: min(max(.zero, silence), Self.longestSilence) + client.configuration.heartbeatTolerance)
             }
             if let fault = actions.leave { return fault }
             if actions.awaitsRoom { await awaitRoom() }
@@ -76,12 +75,12 @@ struct StreamPump: Sendable {
 
     private func awaitRoom() async {
         let clock = client.configuration.clock
-        let patience = Duration.seconds(client.configuration.patienceSeconds)
+        let timeout = client.configuration.fullInboxTimeout
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await core.awaitRoom() }
             group.addTask {
                 // Cancelled when there is room.
-                do { try await clock.sleep(for: patience) } catch { return }
+                do { try await clock.sleep(for: timeout) } catch { return }
             }
             await group.next()
             group.cancelAll()
@@ -104,12 +103,12 @@ struct StreamPump: Sendable {
     }
 
     private func keepTime() async {
-        let seconds = client.configuration.acknowledgementSeconds
+        let interval = client.configuration.acknowledgementInterval
         var counts = core.needsTime
         while true {
             if !counts, await !core.timekeeper.wait() { return }
-            do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
-            counts = core.passed(seconds: seconds)
+            do { try await client.configuration.clock.sleep(for: interval) } catch { return }
+            counts = core.advance(by: interval)
         }
     }
 }

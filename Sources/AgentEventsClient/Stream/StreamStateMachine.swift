@@ -22,7 +22,7 @@ package struct StreamStateMachine: Sendable {
     private var lastRequest: Int64 = 0
     private var lastNumber = 0
     private var refusal: AgentEventsClientError?
-    private var pause: (seconds: Double, AgentEventsClientError)?
+    private var pause: (Duration, AgentEventsClientError)?
     /// Counts the inputs, so that what is told of a state can be put in order.
     package private(set) var version = 0
 
@@ -34,7 +34,7 @@ package struct StreamStateMachine: Sendable {
 
     package var state: ClientState {
         if let refusal { return .refused(refusal) }
-        if let pause { return .waiting(seconds: pause.seconds, pause.1) }
+        if let pause { return .waiting(pause: pause.0, pause.1) }
         guard reconnect.phase == .open else { return .connecting }
         return followed.unsettledCount == 0 ? .live : .catchingUp
     }
@@ -61,14 +61,14 @@ package struct StreamStateMachine: Sendable {
         leaving = [:]
         crowded = nil
         let action = reconnect.disconnected(
-            isRetryable: error.isRetryable, leastSeconds: error.retryAfterSeconds ?? 0, random: random)
+            isRetryable: error.isRetryable, minimumPause: error.retryAfter ?? .zero, random: random)
         for thread in followed.inOrder {
             switch action {
-            case .pause(let seconds):
+            case .pause(let pause):
                 followed.update(thread) { followed in
                     followed.subscription.disconnected()
                     followed.acknowledgement.refused()
-                    if followed.error == nil { followed.inbox.append(.interrupted(error, pauseSeconds: seconds)) }
+                    if followed.error == nil { followed.inbox.append(.interrupted(error, pause: pause)) }
                 }
             case .refuse:
                 fail(thread, error)
@@ -78,7 +78,7 @@ package struct StreamStateMachine: Sendable {
             wake(thread, &actions)
         }
         switch action {
-        case .pause(let seconds): pause = (seconds, error)
+        case .pause(let time): pause = (time, error)
         case .refuse: refusal = error
         case .stop: break
         }
@@ -132,7 +132,7 @@ package struct StreamStateMachine: Sendable {
     }
 
     private mutating func acknowledgeAll(of thread: ThreadID) {
-        followed.update(thread) { $0.acknowledgement.makeDue() }
+        followed.update(thread) { $0.acknowledgement.becomeDue() }
         sendAcknowledgement(of: thread)
     }
 
@@ -159,14 +159,14 @@ package struct StreamStateMachine: Sendable {
             case .ignore: break
             case .reject: actions.leave = Self.misplaced("welcome")
             case .proceed:
-                actions.silenceSeconds = welcome.heartbeatMilliseconds.map { 2 * Double($0) / 1000 }
+                actions.silence = welcome.heartbeatMilliseconds.map { Duration.milliseconds($0) * 2 }
                 for thread in followed.inOrder { subscribe(to: thread) }
             }
         case .ping:
             let pong = ClientMessage(.pong)
             if !outgoing.contains(pong) { outgoing.append(pong) }
         case .drain(let milliseconds):
-            reconnect.drain(seconds: Double(milliseconds) / 1000)
+            reconnect.drain(for: .milliseconds(milliseconds))
         case .error(let error):
             refused(error, random: random, &actions)
         case .event(let event):
@@ -199,7 +199,7 @@ package struct StreamStateMachine: Sendable {
         _ actions: inout StreamActions,
         _ input: (inout FollowerStateMachine) -> FollowerStateMachine.ReceiveAction
     ) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: return
         case .reject:
             actions.leave = Self.misplaced("message about thread \(thread)")
@@ -240,7 +240,7 @@ package struct StreamStateMachine: Sendable {
 
     /// An `unsubscribe` was answered.
     mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: break
         case .reject: actions.leave = Self.misplaced("message about thread \(thread)")
         case .proceed:
@@ -258,7 +258,7 @@ package struct StreamStateMachine: Sendable {
 
     // MARK: Time
 
-    /// Whether ``passed(seconds:)`` is to be called.
+    /// Whether ``advance(by:)`` is to be called.
     package var needsTime: Bool {
         guard reconnect.phase == .open else { return false }
         return followed.contains { followed in
@@ -270,11 +270,11 @@ package struct StreamStateMachine: Sendable {
         }
     }
 
-    /// So much time went by.
-    package mutating func passed(seconds: Double) {
+    /// This much time went by.
+    package mutating func advance(by time: Duration) {
         version += 1
         for thread in followed.inOrder {
-            if followed.update(thread, { $0.subscription.passed(seconds: seconds) }) == true { subscribe(to: thread) }
+            if followed.update(thread, { $0.subscription.advance(by: time) }) == true { subscribe(to: thread) }
             if case .following? = followed.phase(of: thread) { acknowledgeAll(of: thread) }
         }
     }
@@ -356,8 +356,8 @@ package struct StreamStateMachine: Sendable {
         let taken = followed.update(thread) { followed -> (FollowedElement, isDrained: Bool)? in
             guard let element = followed.inbox.popFirst() else { return nil }
             switch element {
-            case .event(let event): followed.acknowledgement.gave(event.cursor, from: event.firstSequence)
-            case .reset: followed.acknowledgement.gaveReset()
+            case .event(let event): followed.acknowledgement.didDeliver(event.cursor, from: event.firstSequence)
+            case .reset: followed.acknowledgement.didDeliverReset()
             case .live, .interrupted: break
             }
             return (element, followed.inbox.hasRoom && followed.subscription.drained())
@@ -392,7 +392,8 @@ package struct StreamStateMachine: Sendable {
             return false
         case .reject?:
             throw AgentEventsClientError(
-                .notGiven, "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
+                .cursorNotDelivered,
+                "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
             )
         }
     }

@@ -166,10 +166,10 @@ final class LogRetention: Sendable {
             try indexWriter.update(before: pass.segment.end)
         else { return false }
         let gone = connection.removed.withLock { removed in
-            removed.joined(
+            removed.merging(
                 RemovedBlocks(start: pass.segment.start, through: pass.offset),
-                keptBefore: index == 0 ? 0 : segments[index - 1].end,
-                keptBehind: segments[index + 1].start
+                between: index == 0 ? 0 : segments[index - 1].end,
+                and: segments[index + 1].start
             )
         }
         try connection.index.transaction("removing blocks of") { database in

@@ -7,10 +7,12 @@ struct RemovedBlocks: Hashable, Sendable {
 }
 
 extension [RemovedBlocks] {
-    /// What stands for them and others together, where nothing is kept in between.
+    /// One value for blocks that go now and those removed before, where nothing is kept in between.
     ///
-    /// - Parameter previous: the end of the last file before these blocks that is kept; 0 for none.
-    func joined(_ blocks: RemovedBlocks, keptBefore previous: Int64, keptBehind next: Int64) -> RemovedBlocks {
+    /// - Parameters:
+    ///   - previous: the end of the last file before these blocks that is kept; 0 for none.
+    ///   - next: the start of the first file after them that is kept.
+    func merging(_ blocks: RemovedBlocks, between previous: Int64, and next: Int64) -> RemovedBlocks {
         var joined = blocks
         for other in self where other.start >= previous && other.start < next {
             joined.start = Swift.min(joined.start, other.start)

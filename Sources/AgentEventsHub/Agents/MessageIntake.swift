@@ -46,7 +46,7 @@ package struct MessageIntake: Sendable {
     /// refused with `key.conflict`.
     ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
-    package func take(
+    package func submit(
         _ request: MessageRequest,
         key: IdempotencyKey? = nil,
         in thread: ThreadID,

@@ -1,7 +1,7 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Whose place in which thread. Users who share a thread do not share consumers, whatever they call them.
+/// Identifies a consumer's acknowledged position in a thread. Users who share a thread do not share consumers, whatever they call them.
 package struct ConsumerKey: Hashable, Sendable {
     package let thread: ThreadID
     package let user: UserID

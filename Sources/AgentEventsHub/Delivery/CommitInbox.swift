@@ -1,11 +1,11 @@
-/// Decides what of the commits waits for an event loop that is busy. The loop takes all of it at once.
+/// Decides which part of the commits waits for an event loop that is busy. The loop takes all of it at once.
 ///
-/// It is bounded: with so many bytes waiting, the loop is told of further events, and they are in the log. Of these there
-/// is one element for each thread.
+/// It is bounded: once that many bytes wait, further events are left in the log, and the loop gets one notice for each
+/// thread.
 package struct CommitInbox<Element: InboxElement> {
     /// Everything that waited.
     package struct Batch {
-        /// In the order of the commits, each with its commit's position. Of one thread, news without events are last.
+        /// In the order of the commits, each with its commit's position. Of one thread, a notice comes last.
         package var elements: [(element: Element, position: UInt64)] = []
         /// Everything accepted up to there is committed.
         package var position: UInt64 = 0
@@ -18,8 +18,8 @@ package struct CommitInbox<Element: InboxElement> {
     private var batch = Batch()
     private var byteCount = 0
     private var isFull = false
-    /// Where the news without events are, once it is full.
-    private var news: [Element.Thread: Int] = [:]
+    /// Where the notices are, once it is full.
+    private var notices: [Element.Thread: Int] = [:]
     /// Whether the loop is about to take the batch.
     private var isScheduled = false
 
@@ -42,13 +42,13 @@ package struct CommitInbox<Element: InboxElement> {
             batch.elements.append((element, position))
             return
         }
-        // From here on, so that no events come behind news of later ones.
+        // From here on, so that no events come after a notice of later ones.
         isFull = true
-        if let index = news[element.thread] {
-            batch.elements[index] = (element.withoutEvents, position)
+        if let index = notices[element.thread] {
+            batch.elements[index] = (element.notice, position)
         } else {
-            news[element.thread] = batch.elements.count
-            batch.elements.append((element.withoutEvents, position))
+            notices[element.thread] = batch.elements.count
+            batch.elements.append((element.notice, position))
         }
     }
 
@@ -61,7 +61,7 @@ package struct CommitInbox<Element: InboxElement> {
         isScheduled = false
         if isFull {
             isFull = false
-            news = [:]
+            notices = [:]
         }
         return taken
     }

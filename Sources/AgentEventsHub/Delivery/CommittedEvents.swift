@@ -32,7 +32,7 @@ struct CommittedEvents: Sendable {
 
 extension CommittedEvents: InboxElement {
     var byteCount: Int { events?.byteCount ?? 0 }
-    var withoutEvents: CommittedEvents { CommittedEvents(noticeOf: self) }
+    var notice: CommittedEvents { CommittedEvents(noticeOf: self) }
 
     func adjoins(_ next: CommittedEvents) -> Bool {
         guard let events, let following = next.events else { return false }

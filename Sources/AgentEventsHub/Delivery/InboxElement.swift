@@ -4,8 +4,8 @@ package protocol InboxElement {
 
     var thread: Thread { get }
     var byteCount: Int { get }
-    /// The news of the events without the events.
-    var withoutEvents: Self { get }
+    /// The notice that the thread has moved: the events are to be read from the log.
+    var notice: Self { get }
     /// Whether both have events, and those of the other one follow without a gap.
     func adjoins(_ next: Self) -> Bool
     /// One in the place of several.

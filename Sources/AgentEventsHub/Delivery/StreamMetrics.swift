@@ -52,16 +52,16 @@ struct StreamMetrics: Sendable {
     }
 
     /// A connection is closed because nothing was read from it.
-    func closesSlowReader() { slowReaders.increment() }
+    func recordSlowReaderClosed() { slowReaders.increment() }
 
     /// A connection is closed because nothing came from it.
-    func missesHeartbeat() { missedHeartbeats.increment() }
+    func recordMissedHeartbeat() { missedHeartbeats.increment() }
 
     /// A page is read from the log for those who are behind.
-    func readsLog() { logReads.increment() }
+    func recordLogRead() { logReads.increment() }
 
     /// Somebody who is behind gets a page that was read for another.
-    func sharesPage() { sharedPages.increment() }
+    func recordSharedPage() { sharedPages.increment() }
 
     func resets(_ reason: ResetReason) {
         switch reason {

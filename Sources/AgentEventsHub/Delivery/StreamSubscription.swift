@@ -77,7 +77,7 @@ final class StreamSubscription {
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
-            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
+            if let cursor = trim.cursor { sent.insert(cursor, from: cursor.sequence) }
             output.metrics.resets(.trimmed)
             output.send(.reset(thread, .trimmed, oldest: trim.oldest))
             if let snapshot = page.snapshot {
@@ -97,7 +97,7 @@ final class StreamSubscription {
             for frames in page.frames { output.write(frames) }
             if page.snapshot == nil {
                 for part in page.parts where part.last.sequence > cursor {
-                    sent.gave(part.last, from: max(part.first, cursor + 1))
+                    sent.insert(part.last, from: max(part.first, cursor + 1))
                 }
             } else {
                 // A state is no event.
@@ -111,7 +111,7 @@ final class StreamSubscription {
         {
             for frames in recent { output.write(frames) }
             // What the loop has seen was accepted in this process, and so is of one generation.
-            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
+            if let head = loopThread.headID { sent.insert(head, from: cursor + 1) }
             cursor = loopThread.head
             reachesEnd = true
         }
@@ -143,7 +143,7 @@ final class StreamSubscription {
         case .none: return
         case .write(let after):
             guard let events = committed.events, let frames = events.frames(after: after) else { return }
-            sent.gave(committed.lastID, from: after + 1)
+            sent.insert(committed.lastID, from: after + 1)
             output.write(frames)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:

@@ -140,7 +140,7 @@ extension AgentEventsHub: Service {
         case .reportStuckAgents:
             let count = dispatcher.runningCount
             logger.error("agents ignore their cancellation", metadata: ["agents.count": "\(count)"])
-            onStuckAgents(count)
+            onUnresponsiveAgents(count)
         }
     }
 

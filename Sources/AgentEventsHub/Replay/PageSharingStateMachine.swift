@@ -27,14 +27,14 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         let readAt: Int64
     }
 
-    private struct Flight {
+    private struct Reading {
         let start: UInt64
         var waiters: [Waiter] = []
     }
 
     private let limits: Limits
     private var kept: [Thread: [Kept]] = [:]
-    private var flights: [Thread: [Flight]] = [:]
+    private var readings: [Thread: [Reading]] = [:]
     /// In the order of their reading; some may be gone.
     private var order = Deque<(thread: Thread, number: UInt64)>()
     private var nextNumber: UInt64 = 0
@@ -45,7 +45,7 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
 
     package enum JoinAction {
         /// The page has the event behind the cursor.
-        case take(Page)
+        case use(Page)
         /// The caller reads a page behind this sequence, and then says so.
         case read(after: UInt64)
         /// The caller waits for a page that is being read.
@@ -66,15 +66,15 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     ) -> JoinAction {
         expire(now: now)
         let pages = kept[thread] ?? []
-        if let page = pages.last(where: { $0.sequences.contains(cursor + 1) }) { return .take(page.page) }
+        if let page = pages.last(where: { $0.sequences.contains(cursor + 1) }) { return .use(page.page) }
         let isContinuation = isExact || pages.contains { $0.sequences.upperBound == cursor }
         let start = isContinuation ? cursor : cursor - cursor % limits.alignment
-        let underWay = flights[thread] ?? []
+        let underWay = readings[thread] ?? []
         if let index = underWay.firstIndex(where: { start...cursor ~= $0.start }) {
-            if let waiter { flights[thread]?[index].waiters.append(waiter) }
+            if let waiter { readings[thread]?[index].waiters.append(waiter) }
             return .wait
         }
-        flights[thread, default: []].append(Flight(start: start))
+        readings[thread, default: []].append(Reading(start: start))
         return .read(after: start)
     }
 
@@ -82,18 +82,18 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     ///
     /// - Parameter page: `nil` when there was nothing to read; else what it has and what it costs.
     /// - Returns: those who wait for it.
-    package mutating func landed(
+    package mutating func didRead(
         _ thread: Thread,
         after start: UInt64,
         page: (page: Page, sequences: ClosedRange<UInt64>, byteCount: Int)?,
         now: Int64
     ) -> [Waiter] {
-        guard let index = flights[thread]?.firstIndex(where: { $0.start == start }),
-            let flight = flights[thread]?.remove(at: index)
-        else { preconditionFailure("only what is under way lands") }
-        if flights[thread]?.isEmpty == true { flights[thread] = nil }
+        guard let index = readings[thread]?.firstIndex(where: { $0.start == start }),
+            let reading = readings[thread]?.remove(at: index)
+        else { preconditionFailure("only what is being read was read") }
+        if readings[thread]?.isEmpty == true { readings[thread] = nil }
         if let page { keep(page.page, page.sequences, page.byteCount + limits.pageByteCount, of: thread, now: now) }
-        return flight.waiters
+        return reading.waiters
     }
 
     private mutating func keep(

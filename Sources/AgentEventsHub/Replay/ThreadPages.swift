@@ -15,13 +15,13 @@ final class ThreadPages: Sendable {
     }
 
     /// What a read of the log brought.
-    private struct Landed: Sendable {
+    private struct ReadPage: Sendable {
         var page: SharedPage?
         var reachesEnd: Bool
         var skipsTrimmed: Bool
     }
 
-    private typealias Outcome = Result<Landed, EventLogError>
+    private typealias Outcome = Result<ReadPage, EventLogError>
 
     /// A thread as it is framed for readers.
     private struct Place: Hashable, Sendable {
@@ -30,9 +30,9 @@ final class ThreadPages: Sendable {
     }
 
     private enum Turn: Sendable {
-        case take(SharedPage)
+        case use(SharedPage)
         case read(after: UInt64)
-        case landed(Outcome)
+        case didRead(Outcome)
     }
 
     private let log: any EventLog
@@ -40,7 +40,7 @@ final class ThreadPages: Sendable {
     private let metrics: StreamMetrics
     private let environment: Environment
     private let sharing = Mutex(PageSharingStateMachine<Place, SharedPage, CheckedContinuation<Turn, Never>>())
-    private let records = SharedTurns<ThreadRecord?>()
+    private let records = SharedComputations<ThreadRecord?>()
 
     /// - Parameter pageByteCount: how many bytes of events are read at a time.
     init(log: any EventLog, pageByteCount: Int, metrics: StreamMetrics, environment: Environment) {
@@ -65,22 +65,22 @@ final class ThreadPages: Sendable {
         var isExact = false
         while true {
             switch await join(place, after: cursor, isExact: isExact) {
-            case .take(let page):
-                metrics.sharesPage()
+            case .use(let page):
+                metrics.recordSharedPage()
                 return Found(page: page, reachesEnd: false)
-            case .landed(let outcome):
-                let landed = try outcome.get()
-                guard let page = landed.page, page.lastID.sequence > cursor else { break }
-                metrics.sharesPage()
+            case .didRead(let outcome):
+                let read = try outcome.get()
+                guard let page = read.page, page.lastID.sequence > cursor else { break }
+                metrics.recordSharedPage()
                 return Found(page: page, reachesEnd: false, trim: Self.trim(behind: cursor, page))
             case .read(let start):
-                let landed = try await read(place, from: start)
-                if let page = landed.page, page.lastID.sequence > cursor {
+                let read = try await read(place, from: start)
+                if let page = read.page, page.lastID.sequence > cursor {
                     return Found(
-                        page: page, reachesEnd: landed.reachesEnd, trim: Self.trim(behind: cursor, page))
+                        page: page, reachesEnd: read.reachesEnd, trim: Self.trim(behind: cursor, page))
                 }
-                guard landed.reachesEnd else { break }
-                let trim = landed.skipsTrimmed ? try await trim(thread, behind: cursor) : nil
+                guard read.reachesEnd else { break }
+                let trim = read.skipsTrimmed ? try await trim(thread, behind: cursor) : nil
                 return Found(reachesEnd: true, trim: trim)
             }
             // Big events, or a page that was read too early.
@@ -93,7 +93,7 @@ final class ThreadPages: Sendable {
             $0.join(place, after: cursor, isExact: isExact, waiter: nil, now: now)
         }
         switch action {
-        case .take(let page): return .take(page)
+        case .use(let page): return .use(page)
         case .read(let start): return .read(after: start)
         case .wait: break
         }
@@ -102,20 +102,20 @@ final class ThreadPages: Sendable {
                 $0.join(place, after: cursor, isExact: isExact, waiter: continuation, now: now)
             }
             switch action {
-            case .take(let page): continuation.resume(returning: .take(page))
+            case .use(let page): continuation.resume(returning: .use(page))
             case .read(let start): continuation.resume(returning: .read(after: start))
             case .wait: break
             }
         }
     }
 
-    private func read(_ place: Place, from start: UInt64) async throws(EventLogError) -> Landed {
-        metrics.readsLog()
+    private func read(_ place: Place, from start: UInt64) async throws(EventLogError) -> ReadPage {
+        metrics.recordLogRead()
         let outcome: Outcome
         do throws(EventLogError) {
             let read = try await log.read(LogRead(.thread(place.thread, after: start), maximumByteCount: pageByteCount))
             outcome = .success(
-                Landed(
+                ReadPage(
                     page: read.events.isEmpty
                         ? nil : SharedPage(read.events, thread: place.thread, framing: place.framing),
                     reachesEnd: read.reachesEnd, skipsTrimmed: read.skipsTrimmed))
@@ -123,8 +123,8 @@ final class ThreadPages: Sendable {
             outcome = .failure(error)
         }
         let page = (try? outcome.get())?.page.map { (page: $0, sequences: $0.sequences, byteCount: $0.byteCount) }
-        let waiters = sharing.withLock { $0.landed(place, after: start, page: page, now: now) }
-        for waiter in waiters { waiter.resume(returning: .landed(outcome)) }
+        let waiters = sharing.withLock { $0.didRead(place, after: start, page: page, now: now) }
+        for waiter in waiters { waiter.resume(returning: .didRead(outcome)) }
         return try outcome.get()
     }
 

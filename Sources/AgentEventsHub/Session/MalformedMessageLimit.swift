@@ -1,4 +1,4 @@
-/// Counts messages that are none of the protocol's: more than 100 within 10 seconds are too many.
+/// Counts malformed messages: more than 100 within 10 seconds are too many.
 struct MalformedMessageLimit {
     static let maximumCount = 100
     static let windowMilliseconds: Int64 = 10_000

@@ -150,7 +150,7 @@ final class SessionOutput {
         switch progress.sweep(elapsed: milliseconds, writtenByteCount: writtenByteCount, pendingByteCount: pending) {
         case .none: break
         case .close:
-            services.metrics.closesSlowReader()
+            services.metrics.recordSlowReaderClosed()
             let seconds = Double(services.limits.stallMilliseconds) / 1000
             return close(
                 .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
@@ -162,7 +162,7 @@ final class SessionOutput {
             sendPings(ping: ping, message: message)
             return false
         case .close:
-            services.metrics.missesHeartbeat()
+            services.metrics.recordMissedHeartbeat()
             return close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
         }
     }

@@ -10,7 +10,7 @@ final class ThreadSnapshots: Sendable {
     private let eventsPerStoredState: Int
     private let maximumFolds: Int
     private let logger: Logger
-    private let turns = SharedTurns<ThreadState>()
+    private let turns = SharedComputations<ThreadState>()
     /// The latest folds, the last used at the end.
     private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
     /// The latest messages, as long as some client has yet to get them.

@@ -42,7 +42,7 @@ public struct WebhookSink: EventSink {
     ///   - url: where events go, `https` or `http`.
     ///   - secret: known to the receiver, who checks the signature with it; at least 16 bytes.
     ///   - headers: sent with each request, such as `Authorization`.
-    ///   - timeoutSeconds: how long a request may take in all. Default: 10.
+    ///   - timeout: the longest time that a request takes in all. Default: 10 seconds.
     ///   - client: makes the requests, and is shut down by whoever made it. Default: the shared one.
     ///   - clock: tells the time that is signed.
     /// - Throws: ``WebhookError``: `webhook.url_invalid`, `webhook.secret_too_short`.
@@ -51,7 +51,7 @@ public struct WebhookSink: EventSink {
         url: String,
         secret: [UInt8],
         headers: [String: String] = [:],
-        timeoutSeconds: Double = 10,
+        timeout: Duration = .seconds(10),
         client: HTTPClient = .shared,
         clock: WallClock = .system
     ) throws(WebhookError) {
@@ -73,7 +73,7 @@ public struct WebhookSink: EventSink {
         self.url = url
         self.secret = secret
         self.headers = HTTPHeaders(headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-        timeLimit = .nanoseconds(Int64(timeoutSeconds * 1_000_000_000))
+        timeLimit = TimeAmount(timeout)
         self.client = client
         self.clock = clock
     }

@@ -69,7 +69,7 @@ final class Application: Sendable {
                 backgroundExecutor: world.executor))
         configuration.inbox = plan.inbox
         configuration.clock = PatienceClock(base: world.time.clock, witness: world.witness)
-        configuration.patienceSeconds = PatienceClock.patience / .seconds(1)
+        configuration.fullInboxTimeout = PatienceClock.patience
         self.configuration = configuration
         state = Mutex(
             State(

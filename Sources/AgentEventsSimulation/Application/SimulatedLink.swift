@@ -186,8 +186,8 @@ final class SimulatedLink: StreamLink {
         }
     }
 
-    func limitSilence(toSeconds seconds: Double) {
-        let nanoseconds = SimulatedTime.Nanoseconds(seconds * 1e9)
+    func limitSilence(to limit: Duration) {
+        let nanoseconds = SimulatedTime.Nanoseconds(limit / .nanoseconds(1))
         state.withLock { $0.silenceLimit = nanoseconds }
         look(after: nanoseconds)
     }

@@ -91,7 +91,7 @@ final class LogWitness: Sendable {
             }
             for (number, count) in counts {
                 state.threads[number].lose(count, keys: keys[number] ?? [])
-                state.note(state.threads[number].judgeAnew())
+                state.note(state.threads[number].revalidate())
             }
         }
     }

@@ -99,11 +99,11 @@ final class RealProcess {
         var configuration = RuntimeConfiguration(environment: environment)
         configuration.highWaterByteCount = 4096
         configuration.maximumIdleContexts = 2
-        configuration.idleContextSeconds = 3
+        configuration.idleContextTimeout = .seconds(3)
         configuration.emittedRunTimeout = .seconds(20)
         if world.retains {
             configuration.retention = world.retention
-            configuration.retentionSeconds = 5
+            configuration.retentionInterval = .seconds(5)
         }
         var sink = DurableSink(world.sink, startingFrom: .beginning)
         sink.savedEventCount = 7
@@ -116,7 +116,7 @@ final class RealProcess {
         hub = AgentEventsHub(
             runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
-            metrics: ServiceMetrics(witness: world.witness), logger: logger, onStuckAgents: { _ in })
+            metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
         let task = Task(executorPreference: executor) { await parts.run() }

@@ -290,7 +290,7 @@ final class RealWorld {
         let witness = witness
         process.start { hub in
             do throws(ProtocolError) {
-                _ = try await hub.intake.take(request, key: key, in: owner.thread, from: principal)
+                _ = try await hub.intake.submit(request, key: key, in: owner.thread, from: principal)
             } catch {
                 if error.code == .agentsBusy { witness.count(.agentRefusedBusy) }
             }

@@ -155,7 +155,7 @@ struct SimulatedThread {
     }
 
     /// After a loss the order is judged from the oldest run on that is open.
-    mutating func judgeAnew() -> InvariantViolation? {
+    mutating func revalidate() -> InvariantViolation? {
         check = EventSequenceCheck()
         for event in events.dropFirst(Int(rebuiltAfter)) {
             if let violation = judge(event.bytes, event.id) { return violation }

@@ -55,7 +55,7 @@ struct FeedOptions: ParsableArguments {
         configuration.user = user
         configuration.maximumBatchCount = keyPrefix == nil ? batch : 1
         if let giveUp {
-            configuration.giveUpSeconds = giveUp
+            configuration.giveUpTimeout = .seconds(giveUp)
             configuration.waitsForFirstConnection = true
         }
         return configuration

@@ -63,7 +63,8 @@ struct FeedRun {
             return ProgramExit.wrong(
                 "line \(line): the event has \(byteCount) bytes, and the message that it is sent in may have \(maximum)"
                     + soFar)
-        case .unavailable(let error, let seconds?):
+        case .unavailable(let error, let duration?):
+            let seconds = duration / .seconds(1)
             let rounded = seconds.rounded()
             let time =
                 abs(seconds - rounded) < 0.1 || seconds > 10 ? "\(Int(rounded))" : "\((seconds * 10).rounded() / 10)"

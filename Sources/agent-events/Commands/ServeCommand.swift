@@ -189,10 +189,10 @@ struct ServeCommand: AsyncParsableCommand {
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }
-        configuration.heartbeatSeconds = heartbeat
-        configuration.stallSeconds = maxStall
+        configuration.heartbeatInterval = .seconds(heartbeat)
+        configuration.slowReaderTimeout = .seconds(maxStall)
         configuration.outboundWatermarkByteCount = maxOutbound
-        configuration.shutdownGraceSeconds = drainTimeout
+        configuration.shutdownGrace = .seconds(drainTimeout)
         configuration.allowedOrigins = Set(allowedOrigins)
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
@@ -202,7 +202,7 @@ struct ServeCommand: AsyncParsableCommand {
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger,
             onListening: greet,
-            onStuckAgents: { _ in Task { await Self.leave(closing: close, logger) } })
+            onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         try await run(ServiceGroup(services: [service], logger: logger))
         try await close()
     }
