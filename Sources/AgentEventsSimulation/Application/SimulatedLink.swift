@@ -33,6 +33,7 @@ final class SimulatedLink: StreamLink {
     private let time: SimulatedTime
     private let state: Mutex<State>
     private let arrivals = WakeSignal()
+    private static let firstSilenceSeconds: Double = 60
     private let maximumBatchEvents = 1000
 
     init(_ transport: SimulatedTransport.Handle, witness: LogWitness, time: SimulatedTime) {
@@ -40,6 +41,8 @@ final class SimulatedLink: StreamLink {
         self.witness = witness
         self.time = time
         state = Mutex(State(check: WireCheck(witness: witness)))
+        // As long as the service has not said how often it is heard.
+        limitSilence(toSeconds: Self.firstSilenceSeconds)
     }
 
     // MARK: The schedule's side
