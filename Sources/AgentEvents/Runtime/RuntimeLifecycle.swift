@@ -1,6 +1,11 @@
 import Synchronization
 
-/// Where a runtime stands between its creation and its end, and who waits for it to start.
+/// Where a runtime stands between its creation and its end, and the tasks that wait for it to start.
+///
+/// ```
+/// created ── start ──> running ── stop ──> stopped
+///    └───────────────── stop ────────────────^
+/// ```
 final class RuntimeLifecycle: Sendable {
     private enum Phase {
         case created

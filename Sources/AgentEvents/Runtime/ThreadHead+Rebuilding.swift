@@ -11,16 +11,22 @@ extension ThreadHead {
 
     /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only from
     /// its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
+    ///
+    /// - Parameter hosted: of a log that others write too, the open runs that this process hosts. All others are hosted
+    ///   outside: they survive this process, and end when nothing comes for them.
     init(
         _ record: ThreadRecord,
         _ owner: ThreadOwner,
-        _ services: RuntimeServices
+        _ services: RuntimeServices,
+        hosted: Set<RunID> = []
     ) async throws(EventLogError) {
         let empty = ThreadHead(owner, services)
         var machine = empty.machine
         var lastTime = empty.lastTime
         var hosts: [RunID: RunHost] = [:]
-        for open in record.openRuns { hosts[open.run] = open.host }
+        for open in record.openRuns {
+            hosts[open.run] = services.isContended && !hosted.contains(open.run) ? .outside : open.host
+        }
         var after = (record.firstOpenSequence ?? record.head.sequence) - 1
         while after < record.head.sequence {
             let page = try await services.log.read(LogRead(.thread(owner.thread, after: after)))
