@@ -36,7 +36,8 @@ extension ThreadHead {
                 throw EventLogError(
                     .corrupt, "thread \(owner.thread) ends at \(after) and should end at \(record.head)")
             }
-            for stored in page.events {
+            // Another writer may have appended since the record was read.
+            for stored in page.events where stored.id.sequence <= record.head.sequence {
                 do throws(WireError) {
                     let event = try EventDecoder.decode(stored.bytes)
                     // Of a run that has ended it does not matter.
