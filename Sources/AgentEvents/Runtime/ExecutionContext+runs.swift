@@ -13,7 +13,7 @@ extension ExecutionContext {
         usage: RunUsage
     ) async throws(AgentEventsError) {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
-        let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
+        let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
         let accepted = try await settled { () async throws(AgentEventsError) in
             try await acceptBatch([draft], emission).accepted
         }
@@ -28,7 +28,7 @@ extension ExecutionContext {
     func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
         let spoken = spokenMessages[run]
         let message = message ?? spoken ?? services.configuration.identifiers.messageID()
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
         let isSpoken = spoken == nil || spoken == message
         let accepted: Accepted
         if isSpoken, !services.isContended, let now = try path.accept(draft) {
@@ -46,7 +46,7 @@ extension ExecutionContext {
 
     /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
     func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
         let accepted = try await settled { () async throws(AgentEventsError) in
             try await acceptBatch(completionOfSpokenMessage(of: run) + [draft], Emission()).accepted
         }
@@ -59,7 +59,7 @@ extension ExecutionContext {
         guard let message = spokenMessages[run], let text = path.machine.openMessageText(message, in: run) else {
             return []
         }
-        return [EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))]
+        return [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
     }
 
     /// - Returns: the whole text of the message.
@@ -68,8 +68,8 @@ extension ExecutionContext {
         var text = ""
         let accepted = try await settled { () async throws(AgentEventsError) in
             text = path.machine.openMessageText(message, in: run) ?? ""
-            let completed = MessageCompleted(message: message, role: .assistant, text: text)
-            return try await acceptBatch([EventDraft(run: run, .messageCompleted(completed))], Emission()).accepted
+            let completed = MessageCompleted(messageID: message, role: .assistant, text: text)
+            return try await acceptBatch([EventDraft(runID: run, .messageCompleted(completed))], Emission()).accepted
         }
         if accepted.isFull { await services.commit.waitForCapacity() }
         return text
@@ -88,7 +88,7 @@ extension ExecutionContext {
         _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
             guard let text = path.machine.openMessageText(message, in: run) else { return nil }
-            let completed = EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))
+            let completed = EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))
             do throws(AgentEventsError) {
                 return try acceptOfOpenRuns([completed], at: time)
             } catch  where error.violation != nil {
@@ -154,7 +154,7 @@ extension ExecutionContext {
     func endTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) -> Bool {
         let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
-            guard path.machine.openedTime(ofCall: completed.call, in: run) != nil else { return nil }
+            guard path.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return nil }
             return try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
         }
         return accepted != nil

@@ -9,15 +9,15 @@ import Testing
     }
 
     private static func start(_ run: RunID) -> EventDraft {
-        EventDraft(run: run, agent: "guide", .agentStarted(AgentStarted()))
+        EventDraft(runID: run, agent: "guide", .agentStarted(AgentStarted()))
     }
 
     private static func think(_ run: RunID, _ text: String) -> EventDraft {
-        EventDraft(run: run, .agentThinking(AgentThinking(thought: "th_1", text: text)))
+        EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_1", text: text)))
     }
 
     private static func end(_ run: RunID) -> EventDraft {
-        EventDraft(run: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
+        EventDraft(runID: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
     }
 
     private static func events(_ log: any EventLog, _ thread: ThreadID = "t_1") async throws -> [AgentEvent] {
@@ -79,7 +79,7 @@ import Testing
                     let theirs = try await second.context(user: "u_1", thread: "t_1")
                     _ = try await theirs.emit([
                         EventDraft(
-                            run: run.id,
+                            runID: run.id,
                             .agentCancelled(AgentCancelled(reason: "elsewhere", durationMilliseconds: 1)))
                     ])
                     try await run.say(".")
@@ -220,7 +220,7 @@ import Testing
         var machine = ThreadStateMachine(policy: .standard)
         var started: Set<RunID> = []
         for event in events {
-            let draft = EventDraft(run: event.run, agent: event.agent, event.payload)
+            let draft = EventDraft(runID: event.run, agent: event.agent, event.payload)
             let lookedUp = event.run.map { [$0: started.contains($0)] } ?? [:]
             guard case .accept(let acceptance) = machine.check(draft, at: event.time, lookedUp: lookedUp) else {
                 Issue.record("\(event.id) is not in order")
