@@ -48,7 +48,7 @@ test: .build/setup/checks
 	@$(step) build swift build --build-tests
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000
-	@$(step) 'simulation, bugs' $(as_usual) $(simulation) --bug all
+	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --check
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'

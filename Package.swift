@@ -143,8 +143,8 @@ let package = Package(
         .target(
             name: "AgentEventsSimulation",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
-                "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsClient",
+                "AgentEventsFileLog", "AgentEventsFiles", "AgentEventsSimulatedFiles",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),

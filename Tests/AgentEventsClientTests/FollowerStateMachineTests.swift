@@ -127,7 +127,7 @@ import Testing
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 3, sequence: sequence) }
 
     private static func event(_ sequence: UInt64, from first: UInt64? = nil) -> StreamEvent {
-        StreamEvent(cursor: cursor(sequence), firstSequence: first, thread: "t_7", bytes: [])
+        StreamEvent(cursor: cursor(sequence), firstSequence: first, threadID: "t_7", bytes: [])
     }
 
     // MARK: Where it resumes

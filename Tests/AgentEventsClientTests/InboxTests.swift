@@ -8,7 +8,7 @@ import Testing
     private static func event(_ sequence: UInt64, byteCount: Int = 1) -> FollowedElement {
         .event(
             StreamEvent(
-                cursor: Cursor(generation: 1, sequence: sequence), thread: "t_7",
+                cursor: Cursor(generation: 1, sequence: sequence), threadID: "t_7",
                 bytes: [UInt8](repeating: 0x78, count: byteCount)))
     }
 

@@ -55,7 +55,7 @@ import Testing
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 1, sequence: sequence) }
 
     private static func event(_ sequence: UInt64, thread: ThreadID = "t_1") -> ServerMessage {
-        .event(StreamEvent(cursor: cursor(sequence), thread: thread, bytes: []))
+        .event(StreamEvent(cursor: cursor(sequence), threadID: thread, bytes: []))
     }
 
     private static func refusal(
@@ -63,7 +63,7 @@ import Testing
         after milliseconds: Int64? = nil, thread: ThreadID? = nil
     ) -> ServerMessage {
         var error = ProtocolError(
-            code, "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, thread: thread)
+            code, "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, threadID: thread)
         error.tag = tag
         return .error(error)
     }

@@ -97,7 +97,7 @@ def run(program, name, arguments):
     environment.pop("SWIFT_DETERMINISTIC_HASHING", None)
     start = time.monotonic()
     done = subprocess.run(
-        [program, "--world", "real", *arguments], env=environment, capture_output=True, text=True, timeout=600)
+        [program, *arguments], env=environment, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout + done.stderr, time.monotonic() - start
 
 

@@ -68,16 +68,16 @@ struct ClosingSequence {
         case .call(let call, let open):
             .toolCompleted(
                 ToolCompleted(
-                    call: call,
+                    callID: call,
                     tool: open.tool,
                     status: .cancelled,
                     durationMilliseconds: time.milliseconds(since: open.time)
                 )
             )
         case .message(let message, let text):
-            .messageCompleted(MessageCompleted(message: message, text: text))
+            .messageCompleted(MessageCompleted(messageID: message, text: text))
         case .approval(let approval, call: _):
-            .approvalResolved(ApprovalResolved(approval: approval, decision: .expired))
+            .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired))
         case .child:
             nil
         }

@@ -13,11 +13,11 @@ extension OpenRuns {
         case .messageDelta(let delta):
             // Nearly every fragment comes from a sender that cuts between characters: no look-up for those.
             guard hasHeldHalves || draft.halves != nil else { return nil }
-            let waiting = message(delta.message, at: place)?.half
+            let waiting = message(delta.messageID, at: place)?.half
             return joined(delta, draft.halves, waiting: waiting).map { .payload(.messageDelta($0)) }
         case .toolCompleted(var completed):
             guard draft.isDurationMeasured else { return nil }
-            completed.durationMilliseconds = time.milliseconds(since: call(completed.call, at: place)?.time ?? time)
+            completed.durationMilliseconds = time.milliseconds(since: call(completed.callID, at: place)?.time ?? time)
             return .payload(.toolCompleted(completed))
         case .agentCompleted(var completed):
             guard draft.isDurationMeasured else { return nil }

@@ -147,8 +147,8 @@ extension OpenRuns {
         _ child: RunStateMachine,
         _ payload: EventPayload
     ) -> OrderViolation? {
-        guard let parentRun = started.parentRun else {
-            guard let call = started.parentCall else { return nil }
+        guard let parentRun = started.parentRunID else {
+            guard let call = started.parentCallID else { return nil }
             let problem = "the parent's call \(call) is named, but no parent run"
             return child.violation(payload, .parentNotOpen, problem)
         }
@@ -157,7 +157,7 @@ extension OpenRuns {
         }
         switch parent.state {
         case .running:
-            guard let call = started.parentCall, !parent.work.calls.isOpen(call) else { return nil }
+            guard let call = started.parentCallID, !parent.work.calls.isOpen(call) else { return nil }
             return child.violation(payload, .callNotOpen, "call \(call) is not open in the parent run \(parentRun)")
         case .paused:
             let problem = "the parent run \(parentRun) is paused, no child starts under it until it is resumed"

@@ -118,18 +118,18 @@ struct OpenWork: Hashable, Sendable {
 
     mutating func openApproval(_ requested: ApprovalRequested) -> Undo {
         approvals.open(
-            requested.approval, as: OpenApproval(call: requested.call, expiresAt: requested.expiresAt),
+            requested.approvalID, as: OpenApproval(call: requested.callID, expiresAt: requested.expiresAt),
             ordinal: takeOrdinal())
-        return .openedApproval(requested.approval)
+        return .openedApproval(requested.approvalID)
     }
 
     mutating func closeApproval(_ resolved: ApprovalResolved) -> Undo {
-        let closing = approvals.close(resolved.approval)
+        let closing = approvals.close(resolved.approvalID)
         if resolved.decision == .expired, let time = closing.entry?.item.expiresAt {
-            expirations[resolved.approval] = time
+            expirations[resolved.approvalID] = time
         }
         let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
-        return .closedApproval(resolved.approval, closing, forgottenExpiration: forgotten)
+        return .closedApproval(resolved.approvalID, closing, forgottenExpiration: forgotten)
     }
 
     mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }

@@ -12,7 +12,7 @@ extension RunStateMachine {
         OrderViolation(
             rule: rule,
             eventType: payload.typeName,
-            run: run,
+            runID: run,
             state: stateInWords,
             problem: problem,
             legal: EventType.allCases.filter(accepts).map(\.rawValue)

@@ -87,7 +87,7 @@ extension ThreadStateMachine {
         OrderViolation(
             rule: rule,
             eventType: payload.typeName,
-            run: nil,
+            runID: nil,
             state: "no run is named",
             problem: problem,
             legal: [EventType.userMessage, .stateUpdated, .custom].map(\.rawValue)

@@ -60,7 +60,7 @@ package struct ThreadStateMachine: Sendable {
         at time: Timestamp,
         lookedUp: [RunID: Bool] = [:]
     ) -> CheckAction {
-        guard let run = draft.run else { return checkOfThread(draft, host, time) }
+        guard let run = draft.runID else { return checkOfThread(draft, host, time) }
         // One look-up, and the run is looked at in its place: this is the path of nearly every event.
         guard let place = runs.place(of: run) else {
             return checkOfNewRun(run, draft, host, time, lookedUp: lookedUp)
@@ -137,12 +137,12 @@ package struct ThreadStateMachine: Sendable {
         case .nothing:
             break
         case .start:
-            guard let run = draft.run, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
+            guard let run = draft.runID, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
             else { preconditionFailure("the draft is the one that was accepted") }
             start(run, agent, started, acceptance.host, at: acceptance.time)
             journal.append(.started(run))
         case .event(let place, let half, let byteCount):
-            guard let run = draft.run else { preconditionFailure("the draft is the one that was accepted") }
+            guard let run = draft.runID else { preconditionFailure("the draft is the one that was accepted") }
             if case .payload(let payload)? = acceptance.resolved {
                 apply(payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time, &journal)
             } else {
@@ -150,7 +150,7 @@ package struct ThreadStateMachine: Sendable {
             }
         case .end(let place):
             let root = runs.remove(at: place)
-            precondition(root.machine.run == draft.run, "nothing was applied since the check")
+            precondition(root.machine.run == draft.runID, "nothing was applied since the check")
             var tree = Journal.EndedTree(entries: [root])
             for closing in acceptance.closing {
                 guard case .agentCancelled = closing.payload, let place = runs.place(of: closing.run) else { continue }
@@ -193,8 +193,8 @@ package struct ThreadStateMachine: Sendable {
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount
         )
-        machine.start(agent: agent, parent: started.parentRun, at: time)
-        let parent = started.parentRun.flatMap { runs.place(of: $0) }
+        machine.start(agent: agent, parent: started.parentRunID, at: time)
+        let parent = started.parentRunID.flatMap { runs.place(of: $0) }
         if let parent { runs.change(at: parent) { $0.machine.startChild(run) } }
         // A tree of runs is as patient as its root.
         let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
@@ -271,7 +271,7 @@ package struct ThreadStateMachine: Sendable {
     ///
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
-        guard let run = event.run else { return }
+        guard let run = event.runID else { return }
         guard let place = runs.place(of: run) else {
             guard case .agentStarted(let started) = event.payload, let agent = event.agent else { return }
             return start(run, agent, started, host, at: event.time)
@@ -317,7 +317,7 @@ package struct ThreadStateMachine: Sendable {
     /// The runs that some events name and of which only the log can tell whether they were there.
     package func unknownRuns(in drafts: some Sequence<EventDraft>) -> Set<RunID> {
         var unknown: Set<RunID> = []
-        for case let run? in drafts.lazy.map(\.run) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
+        for case let run? in drafts.lazy.map(\.runID) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
         return unknown
     }
 }

@@ -52,7 +52,7 @@ public struct AgentRun: Sendable {
     public func think(_ text: String, continuing thought: ThoughtID? = nil) async throws(AgentEventsError) -> ThoughtID
     {
         let thought = thought ?? identifiers.thoughtID()
-        try await emit(.agentThinking(AgentThinking(thought: thought, text: text)))
+        try await emit(.agentThinking(AgentThinking(thoughtID: thought, text: text)))
         return thought
     }
 
@@ -215,7 +215,7 @@ public struct AgentRun: Sendable {
     /// - Returns: the event's id.
     @discardableResult
     public func emit(_ payload: EventPayload) async throws(AgentEventsError) -> EventID {
-        try await context.emit(EventDraft(run: id, agent: agent, payload))
+        try await context.emit(EventDraft(runID: id, agent: agent, payload))
     }
 
     /// Returns when everything that the run has emitted is committed.

@@ -195,7 +195,7 @@ public actor ExecutionContext {
         usage: RunUsage
     ) async throws(AgentEventsError) {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
-        let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
+        let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
         let accepted = try await accept(draft, emission)
         usages[run] = usage
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
@@ -208,7 +208,7 @@ public actor ExecutionContext {
     func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
         let spoken = spokenMessages[run]
         let message = message ?? spoken ?? services.configuration.identifiers.messageID()
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
         let accepted: Accepted
         if spoken == nil || spoken == message {
             accepted = try await accept(draft, Emission())
@@ -221,7 +221,7 @@ public actor ExecutionContext {
 
     /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
     func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
         let accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
         spokenMessages[run] = nil
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
@@ -232,7 +232,7 @@ public actor ExecutionContext {
         guard let message = spokenMessages[run], let text = head.machine.openMessageText(message, in: run) else {
             return []
         }
-        return [EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))]
+        return [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
     }
 
     /// - Returns: the whole text of the message.
@@ -240,7 +240,8 @@ public actor ExecutionContext {
     func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
         let text = head.machine.openMessageText(message, in: run) ?? ""
         try await emit(
-            EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, role: .assistant, text: text))))
+            EventDraft(
+                runID: run, .messageCompleted(MessageCompleted(messageID: message, role: .assistant, text: text))))
         return text
     }
 
@@ -256,7 +257,7 @@ public actor ExecutionContext {
     func endMessage(_ message: MessageID, run: RunID) throws(AgentEventsError) {
         let time = try beginSection()
         guard let text = head.machine.openMessageText(message, in: run) else { return }
-        let completed = EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))
+        let completed = EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))
         do throws(AgentEventsError) {
             _ = try acceptOfOpenRuns([completed], at: time)
         } catch  where error.violation != nil {
@@ -320,7 +321,7 @@ public actor ExecutionContext {
     /// - Returns: `false` when it has ended before.
     func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
         let time = try beginSection()
-        guard head.machine.openedTime(ofCall: completed.call, in: run) != nil else { return false }
+        guard head.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return false }
         _ = try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
         return true
     }

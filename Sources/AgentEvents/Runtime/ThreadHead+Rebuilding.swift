@@ -34,7 +34,7 @@ extension ThreadHead {
                 do throws(WireError) {
                     let event = try EventDecoder.decode(stored.bytes)
                     // Of a run that has ended it does not matter.
-                    machine.restore(event, host: event.run.flatMap { hosts[$0] } ?? .process)
+                    machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
                     lastTime = event.time
                 } catch {
                     throw EventLogError(

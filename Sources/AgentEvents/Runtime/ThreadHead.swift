@@ -118,16 +118,16 @@ package struct ThreadHead: Sendable {
                             usage: usages[closing.run]?.logged, in: batch),
                         isClosing: true)
                 }
-                let usage = acceptance.endsRun ? draft.run.flatMap { usages[$0]?.logged } : nil
+                let usage = acceptance.endsRun ? draft.runID.flatMap { usages[$0]?.logged } : nil
                 if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
-                            payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
                             usage: usage, in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
-                            draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
                             usage: usage, in: batch), isClosing: false)
                 }
             } catch {
@@ -225,7 +225,8 @@ extension ThreadHead {
         machine.takeOverdue(at: time).map { overdue in
             switch overdue {
             case .approval(let approval, let run):
-                return EventDraft(run: run, .approvalResolved(ApprovalResolved(approval: approval, decision: .expired)))
+                return EventDraft(
+                    runID: run, .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired)))
             case .idle(let root, let milliseconds):
                 return .measured(
                     root, .agentFailed(AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: 0)))
@@ -248,7 +249,7 @@ extension ThreadHead {
 extension EventDraft {
     /// An event of a run that has its duration measured when it is accepted.
     static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
-        var draft = EventDraft(run: run, payload)
+        var draft = EventDraft(runID: run, payload)
         draft.isDurationMeasured = true
         return draft
     }

@@ -29,7 +29,7 @@ public final class InMemorySink: EventSink {
 
     /// The events of one thread that were received, in order.
     public func events(in thread: ThreadID) -> [AgentEvent] {
-        stored.withLock { $0.filter { $0.thread == thread } }
+        stored.withLock { $0.filter { $0.threadID == thread } }
     }
 }
 

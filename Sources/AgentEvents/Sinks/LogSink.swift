@@ -37,8 +37,8 @@ public final class LogSink: EventSink {
 
     /// Time, thread, id, run, agent and type, then the members of `data` as `name=value`.
     func line(for event: AgentEvent) -> String {
-        var line = "\(event.time.rfc3339) \(event.thread) \(event.id)"
-        if let run = event.run { line += " \(run)" }
+        var line = "\(event.time.rfc3339) \(event.threadID) \(event.id)"
+        if let run = event.runID { line += " \(run)" }
         if let agent = event.agent { line += " \(shortened(agent.rawValue.debugDescription))" }
         line += " \(event.typeName)"
         for member in Self.data(of: event) {

@@ -10,7 +10,7 @@ public enum EventEncoder {
     ///   none where there must be one, and for a first sequence above the own, or of an event that is no fragment.
     public static func encode(_ event: AgentEvent) throws(WireError) -> [UInt8] {
         try encode(
-            event.payload, id: event.id, thread: event.thread, run: event.run, agent: event.agent, time: event.time,
+            event.payload, id: event.id, thread: event.threadID, run: event.runID, agent: event.agent, time: event.time,
             fromSequence: event.fromSequence)
     }
 
@@ -63,7 +63,7 @@ public enum EventEncoder {
         var writer = JSONWriter(capacity: 256 + draft.payload.textByteCount)
         writer.raw(#"{"type":""#)
         writer.plain(type.rawValue)
-        if let run = draft.run {
+        if let run = draft.runID {
             writer.raw(#"","run_id":""#)
             writer.plain(run.rawValue)
         }

@@ -32,8 +32,8 @@ package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     init(_ fault: SequenceFault, place: String?) {
         rule = fault.rule
         self.place = place
-        thread = fault.thread
-        event = fault.event
+        thread = fault.threadID
+        event = fault.eventID
         message = fault.message
     }
 

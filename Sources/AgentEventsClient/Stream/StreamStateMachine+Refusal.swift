@@ -21,7 +21,7 @@ extension StreamStateMachine {
                 refusedAcknowledgement(thread, refusal, &actions)
             }
             // Anything else answers a request that no longer matters.
-        } else if let thread = refusal.thread {
+        } else if let thread = refusal.threadID {
             guard leaving[thread] == nil else { return }
             refusedThread(thread, refusal, random: random, &actions)
         } else {

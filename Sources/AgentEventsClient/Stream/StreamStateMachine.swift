@@ -178,7 +178,7 @@ package struct StreamStateMachine: Sendable {
         case .error(let error):
             refused(error, random: random, &actions)
         case .event(let event):
-            about(event.thread, random: random, &actions) { $0.received(event) }
+            about(event.threadID, random: random, &actions) { $0.received(event) }
         case .subscribed(_, let thread, let after, _):
             let position = followed[thread]?.subscription.position
             about(thread, random: random, &actions) { $0.subscribed(after: after) }

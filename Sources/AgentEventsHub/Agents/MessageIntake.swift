@@ -35,7 +35,7 @@ package struct MessageIntake: Sendable {
     private func checkScope(of principal: Principal, in thread: ThreadID) throws(ProtocolError) {
         guard principal.scopes.contains(.command) else {
             throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
+                .scopeMissing, "these credentials do not allow to send messages to agents", threadID: thread)
         }
     }
 
@@ -74,7 +74,7 @@ package struct MessageIntake: Sendable {
         } else {
             // Of two that start at the same time, the second one is refused by the order of runs.
             let prompt = UserPrompt(
-                text: request.text, data: request.data, message: logged.message, author: principal.user)
+                text: request.text, data: request.data, messageID: logged.message, author: principal.user)
             dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
         }
         return Answer(thread: thread, message: logged.message, run: run)
@@ -90,7 +90,7 @@ package struct MessageIntake: Sendable {
         do throws(EventLogError) {
             return try await !runtime.log.startedRuns(among: [run], in: thread).isEmpty
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
@@ -98,7 +98,7 @@ package struct MessageIntake: Sendable {
         do throws(EventLogError) {
             return try await runtime.log.thread(thread)
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
@@ -107,7 +107,7 @@ package struct MessageIntake: Sendable {
         try checkScope(of: principal, in: thread)
         let record = try await record(of: thread)
         guard principal.mayCommand(thread, owner: record?.user) else {
-            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", thread: thread)
+            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", threadID: thread)
         }
         return record?.user ?? principal.user
     }
@@ -130,7 +130,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Logged {
         let message = key?.message ?? runtime.configuration.identifiers.messageID()
         let draft = EventDraft(
-            .userMessage(UserMessage(message: message, user: author, text: request.text, data: request.data)))
+            .userMessage(UserMessage(messageID: message, userID: author, text: request.text, data: request.data)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
             let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }
@@ -141,7 +141,7 @@ package struct MessageIntake: Sendable {
                 message: message, run: MessageKey.run(answering: event),
                 repeatedEvent: receipt.isRepeated ? event : nil)
         } catch {
-            var failure = ProtocolError(error, thread: thread)
+            var failure = ProtocolError(error, threadID: thread)
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil
             failure.path = nil

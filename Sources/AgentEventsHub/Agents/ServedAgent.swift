@@ -23,14 +23,14 @@ public struct UserPrompt: Hashable, Sendable {
     /// Further data of the message, such as attachments; any JSON value. `nil` for none.
     public var data: JSONValue?
     /// The `user_message` that holds it.
-    public var message: MessageID
+    public var messageID: MessageID
     /// The user who wrote it.
     public var author: UserID
 
-    public init(text: String, data: JSONValue? = nil, message: MessageID, author: UserID) {
+    public init(text: String, data: JSONValue? = nil, messageID: MessageID, author: UserID) {
         self.text = text
         self.data = data
-        self.message = message
+        self.messageID = messageID
         self.author = author
     }
 }

@@ -27,7 +27,7 @@ package struct EventIngest: Sendable {
         guard principal.mayEmit(in: thread, as: user) else {
             throw ProtocolError(
                 .scopeMissing, "these credentials do not allow to log events of user \(user) in this thread",
-                thread: thread)
+                threadID: thread)
         }
         return user
     }
@@ -50,10 +50,10 @@ package struct EventIngest: Sendable {
         do throws(EventLogError) {
             record = try await runtime.log.thread(thread)
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
         if let record, record.user != user {
-            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", thread: thread)
+            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", threadID: thread)
         }
     }
 
@@ -76,7 +76,7 @@ package struct EventIngest: Sendable {
             try await runtime.waitForCommit(of: receipt)
             return receipt.ids
         } catch {
-            throw ProtocolError(error, thread: request.thread, root: root)
+            throw ProtocolError(error, threadID: request.thread, root: root)
         }
     }
 

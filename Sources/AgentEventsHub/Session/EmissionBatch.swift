@@ -23,7 +23,7 @@ struct EmissionBatch: Sendable {
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))
         } catch {
-            return EmissionReply(refusing: request, tag, ProtocolError(error, thread: request.thread))
+            return EmissionReply(refusing: request, tag, ProtocolError(error, threadID: request.thread))
         }
     }
 }

@@ -61,7 +61,7 @@ struct EmissionQueue {
         let failed = replies.map { reply in
             guard reply.position > committed else { return reply }
             var reply = reply
-            reply.message = .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+            reply.message = .error(ProtocolError(error, threadID: reply.thread).answering(reply.tag))
             return reply
         }
         replies.removeAll()

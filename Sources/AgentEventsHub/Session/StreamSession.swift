@@ -394,7 +394,7 @@ public final class StreamSession {
             didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
         case .failure(let error):
             subscriptions.remove(subscription)
-            output.send(.error(ProtocolError(error, thread: subscription.thread).answering(tag)))
+            output.send(.error(ProtocolError(error, threadID: subscription.thread).answering(tag)))
             if takesSnapshot { order.snapshotEnded() }
         }
         order.lookedUp(subscription.thread, isFollowed: subscriptions.contains(subscription))

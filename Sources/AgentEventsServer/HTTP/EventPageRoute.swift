@@ -32,7 +32,7 @@ struct EventPageRoute: Sendable {
                 status: .ok,
                 json: try await page(of: thread, start: start ?? .start, limit: limit, for: principal))
         } catch let error as EventLogError {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
@@ -53,7 +53,7 @@ struct EventPageRoute: Sendable {
         let log = runtime.log
         guard let record = try await log.thread(thread), principal.mayRead(thread, owner: record.user) else {
             // The same answer for a thread of somebody else.
-            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
         }
         let after: UInt64
         switch try await log.resolve(start, in: thread, record: record, generation: runtime.generation) {
@@ -63,13 +63,13 @@ struct EventPageRoute: Sendable {
             throw ProtocolError(
                 .cursorDiverged,
                 "the cursor is of another history of this thread than the log has: read again from the start",
-                thread: thread)
+                threadID: thread)
         case .trimmed:
             throw Self.trimmed(thread)
         case .unknown:
             throw ProtocolError(
                 .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
-                thread: thread)
+                threadID: thread)
         }
         let page = try await log.read(
             LogRead(
@@ -82,7 +82,7 @@ struct EventPageRoute: Sendable {
     private static func trimmed(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(
             .cursorTrimmed, "the event of the cursor, and maybe later ones, were trimmed: read again from the start",
-            thread: thread)
+            threadID: thread)
     }
 
     /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.

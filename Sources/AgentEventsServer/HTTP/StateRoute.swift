@@ -17,14 +17,14 @@ struct StateRoute: Sendable {
             guard let record = try await hub.runtime.log.thread(thread), principal.mayRead(thread, owner: record.user)
             else {
                 // The same answer for a thread of somebody else.
-                throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+                throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
             }
             let state = try await hub.state(of: thread)
             return Response(
                 status: .ok,
                 json: ["thread_id": thread.json, "cursor": state.cursor.json, "state": state.json])
         } catch let error as EventLogError {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 }

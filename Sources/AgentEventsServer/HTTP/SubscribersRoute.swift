@@ -17,11 +17,11 @@ struct SubscribersRoute: Sendable {
         do throws(EventLogError) {
             record = try await hub.runtime.log.thread(thread)
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
         guard let record, principal.mayRead(thread, owner: record.user) else {
             // The same answer for a thread of somebody else.
-            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
         }
         // Some may have subscribed before the thread was opened for somebody else; they do not count as its
         // subscribers.

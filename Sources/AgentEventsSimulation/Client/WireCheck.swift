@@ -15,7 +15,7 @@ protocol WireRecording: AnyObject {
     func answer(_ number: Int64, of thread: ThreadID) -> Bool
 }
 
-extension SimulatedConnection: WireRecording {}
+
 
 /// What is seen on the wire, whatever the client makes of it.
 enum WireCheck {
@@ -45,7 +45,8 @@ enum WireCheck {
             thread = about
         case .error(let refusal):
             // Of acknowledgements only the refused ones are answered.
-            guard let number, let about = refusal.thread, connection.unanswered[about]?.contains(number) == true else {
+            guard let number, let about = refusal.threadID, connection.unanswered[about]?.contains(number) == true
+            else {
                 return nil
             }
             thread = about
@@ -69,13 +70,13 @@ enum WireCheck {
         on connection: some WireRecording,
         _ log: SimulatedThread
     ) -> InvariantViolation? {
-        guard let next = connection.nextSequences.updateValue(event.cursor.sequence + 1, forKey: event.thread) else {
-            return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.thread) before its subscription")
+        guard let next = connection.nextSequences.updateValue(event.cursor.sequence + 1, forKey: event.threadID) else {
+            return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.threadID) before its subscription")
         }
         // From the start, the oldest event kept comes first; more may have been trimmed since it was sent.
         guard next == 0 ? event.firstSequence > log.firstKept : event.firstSequence != next else { return nil }
         return InvariantViolation(
-            .denseOrder, "\(event.thread): \(event.firstSequence)-\(event.cursor) was sent where \(next) was due")
+            .denseOrder, "\(event.threadID): \(event.firstSequence)-\(event.cursor) was sent where \(next) was due")
     }
 
     /// Whether a message is the same after it was written by the service and read by the client.

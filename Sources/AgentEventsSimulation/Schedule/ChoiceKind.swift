@@ -48,10 +48,6 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     case logFailure
     /// The service stops as it should, and another one starts.
     case drain
-    /// Old events are taken away.
-    case trim
-    /// A thread's context is given back, and will be rebuilt from the log.
-    case giveBack
 
     var isFault: Bool { rawValue >= ChoiceKind.cut.rawValue }
 
@@ -79,8 +75,6 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
         case .powerLoss: "P"
         case .logFailure: "F"
         case .drain: "D"
-        case .trim: "T"
-        case .giveBack: "G"
         }
     }
 

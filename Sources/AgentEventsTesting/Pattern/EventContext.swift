@@ -12,13 +12,13 @@ struct EventContext: Sendable {
     init(_ events: [AgentEvent]) {
         for event in events {
             guard case .agentThinking(let thinking) = event.payload else { continue }
-            thoughts[Key(run: event.run, thought: thinking.thought), default: ""] += thinking.text
+            thoughts[Key(run: event.runID, thought: thinking.thoughtID), default: ""] += thinking.text
         }
     }
 
     /// The whole of the thought that the event is a fragment of.
     func thought(of event: AgentEvent) -> String? {
         guard case .agentThinking(let thinking) = event.payload else { return nil }
-        return thoughts[Key(run: event.run, thought: thinking.thought)]
+        return thoughts[Key(run: event.runID, thought: thinking.thoughtID)]
     }
 }

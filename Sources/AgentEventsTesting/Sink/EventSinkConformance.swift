@@ -135,8 +135,8 @@ public struct EventSinkConformance: ConformanceSuite {
         guard let received = subject.received else { return }
         var ids: [ThreadID: [EventID]] = [:]
         var known: Set<Place> = []
-        for event in try await received() where known.insert(Place(thread: event.thread, id: event.id)).inserted {
-            ids[event.thread, default: []].append(event.id)
+        for event in try await received() where known.insert(Place(thread: event.threadID, id: event.id)).inserted {
+            ids[event.threadID, default: []].append(event.id)
         }
         for (thread, events) in Dictionary(grouping: given, by: \.thread) {
             let found = ids[thread] ?? []

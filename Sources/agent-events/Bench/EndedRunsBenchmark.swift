@@ -50,9 +50,9 @@ struct EndedRunsBenchmark {
         for number in numbers {
             let run = try RunID("r_\(number)")
             let drafts = [
-                EventDraft(run: run, agent: "bench", .agentStarted(AgentStarted())),
-                EventDraft(run: run, .agentThinking(AgentThinking(thought: "th_bench", text: "Which files?"))),
-                EventDraft(run: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1))),
+                EventDraft(runID: run, agent: "bench", .agentStarted(AgentStarted())),
+                EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_bench", text: "Which files?"))),
+                EventDraft(runID: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1))),
             ]
             for draft in drafts {
                 let receipt = try await context.emit([draft], host: .outside)

@@ -16,9 +16,9 @@ struct RemoteBenchmark {
         return try await withAgentRuntime(log: DiscardingLog(), configuration: configuration) { runtime in
             let context = try await runtime.context(user: "u_bench", thread: "t_bench")
             _ = try await context.emit(
-                [EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted()))], host: .outside)
-            let delta = MessageDelta(message: "m_bench", text: String(repeating: "x", count: Self.fragmentByteCount))
-            let draft = EventDraft(run: "r_bench", .messageDelta(delta))
+                [EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted()))], host: .outside)
+            let delta = MessageDelta(messageID: "m_bench", text: String(repeating: "x", count: Self.fragmentByteCount))
+            let draft = EventDraft(runID: "r_bench", .messageDelta(delta))
             let count = byteCount / Self.fragmentByteCount / Self.partCount
             var costs: [Double] = []
             for _ in 0..<Self.partCount {

@@ -20,7 +20,7 @@ import Testing
             do {
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 for number in 0..<3 {
-                    let message = UserMessage(message: "m", user: "u_1", text: "\(number)")
+                    let message = UserMessage(messageID: "m", userID: "u_1", text: "\(number)")
                     _ = try await context.emit(EventDraft(.userMessage(message)))
                     try await runtime.flushSinks()
                 }
@@ -57,7 +57,7 @@ import Testing
             group.addTask { await watch.run() }
             do {
                 try await clock.waitForSleep(of: .seconds(5))
-                let message = UserMessage(message: "m", user: "u_1", text: "1")
+                let message = UserMessage(messageID: "m", userID: "u_1", text: "1")
                 _ = try await runtime.context(user: "u_1", thread: "t_1").emit(EventDraft(.userMessage(message)))
                 try await runtime.flushSinks()
                 #expect(try received() == 0)

@@ -16,10 +16,10 @@ struct SharedPageTests {
             let payload: EventPayload =
                 Int.random(in: 0..<8, using: &generator) == 0
                 ? .custom(CustomEvent(name: "n", value: .string(text)))
-                : .messageDelta(MessageDelta(message: try MessageID("m_\(message)"), text: text))
+                : .messageDelta(MessageDelta(messageID: try MessageID("m_\(message)"), text: text))
             let id = EventID(generation: 3, sequence: first + index)
             let event = AgentEvent(
-                id: id, thread: "t", run: "r", agent: "guide", time: Timestamp(milliseconds: 0), payload: payload)
+                id: id, threadID: "t", runID: "r", agent: "guide", time: Timestamp(milliseconds: 0), payload: payload)
             return StoredEvent(thread: "t", id: id, bytes: try EventEncoder.encode(event))
         }
     }

@@ -18,7 +18,7 @@ struct ThreadPagesTests {
             let context = try await runtime.context(user: "u_1", thread: "t_7")
             let text = String(repeating: "x", count: textByteCount)
             let drafts = (0..<eventCount).map { _ in
-                EventDraft(.userMessage(UserMessage(message: "m", user: "u_1", text: text)))
+                EventDraft(.userMessage(UserMessage(messageID: "m", userID: "u_1", text: text)))
             }
             _ = try await context.emit(drafts)
             try await context.flush()

@@ -21,8 +21,8 @@ import Testing
                 }
             state.apply(
                 AgentEvent(
-                    id: EventID(generation: 1_795_230_600, sequence: UInt64(index + 1)), thread: thread,
-                    run: isOfThread ? nil : "r_1", agent: isOfThread ? nil : "guide",
+                    id: EventID(generation: 1_795_230_600, sequence: UInt64(index + 1)), threadID: thread,
+                    runID: isOfThread ? nil : "r_1", agent: isOfThread ? nil : "guide",
                     time: Timestamp(milliseconds: 1_795_230_600_000), payload: payload))
         }
         return state
@@ -62,7 +62,7 @@ import Testing
     }
 
     private static func call(_ number: Int, _ arguments: JSONValue) throws -> EventPayload {
-        .toolExecuting(ToolExecuting(call: try CallID("c_\(number)"), tool: "search", arguments: arguments))
+        .toolExecuting(ToolExecuting(callID: try CallID("c_\(number)"), tool: "search", arguments: arguments))
     }
 
     @Test func aSmallStateIsOneMessageAsEver() throws {
@@ -120,25 +120,25 @@ import Testing
             // Open calls, with arguments, purposes and progress.
             try (1...2).map { try call($0, .string(text)) }
                 + [
-                    .toolExecuting(ToolExecuting(call: "c_5", tool: "search", arguments: [:], purpose: text)),
-                    .toolProgress(ToolProgress(call: "c_5", message: text)),
+                    .toolExecuting(ToolExecuting(callID: "c_5", tool: "search", arguments: [:], purpose: text)),
+                    .toolProgress(ToolProgress(callID: "c_5", message: text)),
                 ],
             // Open messages.
-            try (1...2).map { .messageDelta(MessageDelta(message: try MessageID("m_\($0)"), text: text)) },
+            try (1...2).map { .messageDelta(MessageDelta(messageID: try MessageID("m_\($0)"), text: text)) },
             // Complete messages: the newest is kept whatever its size.
             try (1...count).map {
                 .messageCompleted(
-                    MessageCompleted(message: try MessageID("w_\($0)"), text: String(repeating: "\n", count: 5000)))
-            } + [.messageCompleted(MessageCompleted(message: "w_last", text: text))],
-            [.userMessage(UserMessage(message: "u_last", user: "u_1", text: "x", data: .string(text)))],
+                    MessageCompleted(messageID: try MessageID("w_\($0)"), text: String(repeating: "\n", count: 5000)))
+            } + [.messageCompleted(MessageCompleted(messageID: "w_last", text: text))],
+            [.userMessage(UserMessage(messageID: "u_last", userID: "u_1", text: "x", data: .string(text)))],
             // Thoughts and progress of an open run.
-            (1...2).map { _ in .agentThinking(AgentThinking(thought: "th_1", text: text)) }
+            (1...2).map { _ in .agentThinking(AgentThinking(thoughtID: "th_1", text: text)) }
                 + [.agentProgress(AgentProgress(message: text, step: 1, total: 2))],
             // Requests for approval.
             try (1...2).map {
                 .approvalRequested(
                     ApprovalRequested(
-                        approval: try ApprovalID("a_\($0)"), prompt: text, schema: ["title": .string(text)]))
+                        approvalID: try ApprovalID("a_\($0)"), prompt: text, schema: ["title": .string(text)]))
             },
             // The shared state.
             (1...count).map {

@@ -19,7 +19,7 @@ struct ThreadSnapshotsTests {
 
     private static func emit(_ count: Int, from first: Int = 0, in context: ExecutionContext) async throws {
         let drafts = (first..<first + count).map { index in
-            EventDraft(.userMessage(UserMessage(message: "m", user: "u_1", text: "\(index)")))
+            EventDraft(.userMessage(UserMessage(messageID: "m", userID: "u_1", text: "\(index)")))
         }
         _ = try await context.emit(drafts)
         try await context.flush()

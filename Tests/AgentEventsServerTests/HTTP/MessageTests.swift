@@ -12,7 +12,7 @@ struct MessageTests {
         var events: [AgentEvent] = []
         for try await event in try await service.runtime.events(user: "local", thread: "t_7") {
             events.append(event)
-            if event.run == run, event.type?.endsRun == true { break }
+            if event.runID == run, event.type?.endsRun == true { break }
         }
         return events
     }
@@ -28,7 +28,7 @@ struct MessageTests {
             #expect(try answer.json["thread_id"] == "t_7")
             let message = try MessageID(try #require(answer.json["message_id"]?.stringValue))
             expectEvents(in: try await events(of: service, until: try run(answer))) {
-                .userMessage(containing: "Hello", .equals(\.message, message), .equals(\.user, "local"))
+                .userMessage(containing: "Hello", .equals(\.messageID, message), .equals(\.userID, "local"))
                     .agentStarted(agent: "echo", input: "Hello")
                     .agentThinking()
                     .messageDelta(containing: "Hello")

@@ -57,7 +57,8 @@ struct TrimmedSubscriptionTests {
         let context = try await service.runtime.context(user: "local", thread: "t_1")
         let text = String(repeating: "x", count: byteCount)
         for _ in 0..<count {
-            _ = try await context.emit(EventDraft(.userMessage(UserMessage(message: "m", user: "local", text: text))))
+            _ = try await context.emit(
+                EventDraft(.userMessage(UserMessage(messageID: "m", userID: "local", text: text))))
         }
         try await service.runtime.flush()
     }

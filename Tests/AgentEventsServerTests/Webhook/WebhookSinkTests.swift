@@ -87,7 +87,7 @@ struct WebhookSinkTests {
         #expect(clock.sleeps.count == 3)
     }
 
-    private var started: EventDraft { EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())) }
+    private var started: EventDraft { EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())) }
 
     @Test(arguments: [429, 503])
     func aReceiverThatAsksForTimeGetsIt(status: Int) async throws {
@@ -120,7 +120,7 @@ struct WebhookSinkTests {
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 let texts = ["a", "b", "poison", "c"]
                 let thoughts = texts.map {
-                    EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: $0)))
+                    EventDraft(runID: "r_1", .agentThinking(AgentThinking(thoughtID: "th_1", text: $0)))
                 }
                 _ = try await context.emit([started] + thoughts)
                 try await runtime.flushSinks()

@@ -6,7 +6,7 @@ import Testing
     private static func batch(_ steps: [Step] = [.start, .think(), .complete]) throws -> SinkBatch {
         SinkBatch(
             events: try steps.events().map {
-                StoredEvent(thread: $0.thread, id: $0.id, bytes: try EventEncoder.encode($0))
+                StoredEvent(thread: $0.threadID, id: $0.id, bytes: try EventEncoder.encode($0))
             })
     }
 

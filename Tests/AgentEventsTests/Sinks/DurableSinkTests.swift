@@ -123,10 +123,10 @@ struct DurableSinkTests {
             durable.retry.jitter = { 1 }
             try await withAgentRuntime(log: log, sinks: [durable], configuration: configuration) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
-                var drafts = [EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted()))]
+                var drafts = [EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted()))]
                 for number in 0..<7 {
                     drafts.append(
-                        EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: "\(number)"))))
+                        EventDraft(runID: "r_1", .agentThinking(AgentThinking(thoughtID: "th_1", text: "\(number)"))))
                 }
                 _ = try await context.emit(drafts)
                 try await runtime.flushSinks()

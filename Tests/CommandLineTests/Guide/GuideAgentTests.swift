@@ -21,7 +21,7 @@ import agent_events
             let sink = InMemorySink()
             _ = try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name, input: question) { run in
-                    try await guide.respond(to: UserPrompt(text: question, message: "m_1", author: "u_1"), run: run)
+                    try await guide.respond(to: UserPrompt(text: question, messageID: "m_1", author: "u_1"), run: run)
                 }
             }
             return sink.events

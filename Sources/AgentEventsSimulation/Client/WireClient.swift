@@ -205,7 +205,6 @@ final class WireClient: WireRecording {
                 let owner = world.witness.thread(world.witness.number(of: thread) ?? 0).owner
                 let draft = EventDraft(.custom(CustomEvent(name: "beside", value: .integer(number))))
                 send(number, .emit(EmitRequest(thread: thread, user: owner.user, drafts: [draft])))
-            case .pongFrame, .closeFrame, .end: break
             }
         }
         return !items.isEmpty
@@ -329,13 +328,13 @@ final class WireClient: WireRecording {
     }
 
     private func receive(_ event: StreamEvent) throws(InvariantViolation) {
-        guard let number = world.witness.number(of: event.thread) else {
-            throw InvariantViolation(.isolation, "an event of \(event.thread), which is nobody's")
+        guard let number = world.witness.number(of: event.threadID) else {
+            throw InvariantViolation(.isolation, "an event of \(event.threadID), which is nobody's")
         }
         let log = world.witness.thread(number)
         guard log.owner.user == principal.user else {
             throw InvariantViolation(
-                .isolation, "client \(self.number) of \(principal.user) gets \(event.cursor) of \(event.thread)")
+                .isolation, "client \(self.number) of \(principal.user) gets \(event.cursor) of \(event.threadID)")
         }
         world.mix(event.cursor.sequence)
         world.witness.count(.eventDelivered)
@@ -347,7 +346,7 @@ final class WireClient: WireRecording {
             if let violation { throw violation }
             if isMine { return }
         }
-        guard let index = index(of: event.thread) else { return }
+        guard let index = index(of: event.threadID) else { return }
         if let violation = readers[index].receive(event, log) { throw violation }
     }
 

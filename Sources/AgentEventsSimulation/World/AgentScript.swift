@@ -57,7 +57,7 @@ struct AgentScript {
         isForbidden = false
         guard let run else { return start(&random) }
         switch random.below(24) {
-        case 0..<3: return [draft(.agentThinking(AgentThinking(thought: ThoughtID(text: identifier()), text: "so")))]
+        case 0..<3: return [draft(.agentThinking(AgentThinking(thoughtID: ThoughtID(text: identifier()), text: "so")))]
         case 3..<12: return say()
         case 12: return closeMessage()
         case 13..<15: return call()
@@ -74,14 +74,14 @@ struct AgentScript {
 
     private static let failure = RunFailure(code: "agent.failed", message: "it did not work", retryable: false)
 
-    private func draft(_ payload: EventPayload) -> EventDraft { EventDraft(run: run, payload) }
+    private func draft(_ payload: EventPayload) -> EventDraft { EventDraft(runID: run, payload) }
 
     private mutating func start(_ random: inout SimulationRandom) -> [EventDraft] {
         let run = RunID(text: identifier())
         self.run = run
-        let started = EventDraft(run: run, agent: Self.agents[0], .agentStarted(AgentStarted()))
+        let started = EventDraft(runID: run, agent: Self.agents[0], .agentStarted(AgentStarted()))
         guard random.once(in: 2) else { return [started] }
-        let asked = UserMessage(message: MessageID(text: identifier()), user: "u_1", text: "Where is it?")
+        let asked = UserMessage(messageID: MessageID(text: identifier()), userID: "u_1", text: "Where is it?")
         return [EventDraft(.userMessage(asked)), started]
     }
 
@@ -90,7 +90,7 @@ struct AgentScript {
         self.message = message
         let word = "word\(last % 7) "
         text += word
-        return [draft(.messageDelta(MessageDelta(message: message, text: word)))]
+        return [draft(.messageDelta(MessageDelta(messageID: message, text: word)))]
     }
 
     private mutating func closeMessage() -> [EventDraft] {
@@ -99,7 +99,7 @@ struct AgentScript {
             self.message = nil
             text = ""
         }
-        return [draft(.messageCompleted(MessageCompleted(message: message, text: text)))]
+        return [draft(.messageCompleted(MessageCompleted(messageID: message, text: text)))]
     }
 
     private mutating func call() -> [EventDraft] {
@@ -107,7 +107,7 @@ struct AgentScript {
         let call = CallID(text: identifier())
         calls.append(call)
         let tool = Self.tools[0]
-        return [draft(.toolExecuting(ToolExecuting(call: call, tool: tool, arguments: ["query": "parser"])))]
+        return [draft(.toolExecuting(ToolExecuting(callID: call, tool: tool, arguments: ["query": "parser"])))]
     }
 
     private mutating func returnCall() -> [EventDraft] {
@@ -118,17 +118,18 @@ struct AgentScript {
     private func completed(_ call: CallID) -> EventDraft {
         draft(
             .toolCompleted(
-                ToolCompleted(call: call, tool: Self.tools[0], status: .succeeded, result: 1, durationMilliseconds: 1)))
+                ToolCompleted(callID: call, tool: Self.tools[0], status: .succeeded, result: 1, durationMilliseconds: 1)
+            ))
     }
 
     private mutating func startOrEndChild() -> [EventDraft] {
         if let child {
             self.child = nil
-            return [EventDraft(run: child, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))]
+            return [EventDraft(runID: child, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))]
         }
         let child = RunID(text: identifier())
         self.child = child
-        return [EventDraft(run: child, agent: Self.agents[1], .agentStarted(AgentStarted(parentRun: run)))]
+        return [EventDraft(runID: child, agent: Self.agents[1], .agentStarted(AgentStarted(parentRunID: run)))]
     }
 
     /// Something that is to be refused.
@@ -137,7 +138,7 @@ struct AgentScript {
         switch random.below(4) {
         case 0: return [completed(CallID(text: identifier()))]
         case 1 where restartsRuns:
-            return [EventDraft(run: run, agent: Self.agents[0], .agentStarted(AgentStarted()))]
+            return [EventDraft(runID: run, agent: Self.agents[0], .agentStarted(AgentStarted()))]
         case 1, 2: return [draft(.agentResumed(AgentResumed()))]
         default:
             // All or nothing: the first of them alone would be fine.
@@ -148,13 +149,15 @@ struct AgentScript {
     /// Ends the run whatever is open.
     private mutating func end(_ run: RunID, _ payload: EventPayload) -> [EventDraft] {
         forget()
-        return [EventDraft(run: run, payload)]
+        return [EventDraft(runID: run, payload)]
     }
 
     private mutating func complete(_ run: RunID) -> [EventDraft] {
         var drafts = calls.map(completed)
         if message != nil { drafts += closeMessage() }
-        if let child { drafts.append(EventDraft(run: child, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))) }
+        if let child {
+            drafts.append(EventDraft(runID: child, .agentCompleted(AgentCompleted(durationMilliseconds: 1))))
+        }
         drafts.append(draft(.agentCompleted(AgentCompleted(result: "done", durationMilliseconds: 1))))
         forget()
         return drafts

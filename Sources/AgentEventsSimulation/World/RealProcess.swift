@@ -101,7 +101,7 @@ final class RealProcess {
         configuration.idleContextTimeout = .seconds(3)
         configuration.emittedRunTimeout = .seconds(20)
         if world.retains {
-            configuration.retention = RetentionPolicy(maximumEventsPerThread: 24)
+            configuration.retention = world.retention
             configuration.retentionInterval = .seconds(5)
         }
         var sink = DurableSink(world.sink, startingFrom: .beginning)
@@ -231,7 +231,6 @@ final class RealProcess {
         for transport in transports { transport.wire.end() }
         log.sever(isStored: false)
         for loop in loops { loop.close() }
-        log.close()
         transports = []
     }
 
@@ -247,8 +246,8 @@ final class RealProcess {
     }
 }
 
-/// Random numbers for the tasks of a process.
-private final class RandomNumbers: Sendable {
+/// Random numbers for those who are called from tasks.
+final class RandomNumbers: Sendable {
     private let random: Mutex<SimulationRandom>
 
     init(seed: UInt64) { random = Mutex(SimulationRandom(seed: seed)) }

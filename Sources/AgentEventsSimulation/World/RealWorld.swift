@@ -11,10 +11,11 @@ final class RealWorld {
     let size: WorldSize
     let time = SimulatedTime()
     let witness: LogWitness
-    let store: DurableStore
+    let store: any WorldStore
     let sink: WatchingSink
     /// Whether old events are trimmed.
     let retains: Bool
+    private(set) var retention = RetentionPolicy()
     let crewOwners: [ThreadOwner]
     private let owners: [ThreadOwner]
     var producers: [RemoteProducer]
@@ -41,11 +42,20 @@ final class RealWorld {
                 user: UserID(text: IdentifierText(unchecked: "u_\(thread % 2)")))
         }
         witness = LogWitness(owners: owners)
-        store = DurableStore(witness: witness, time: time, seed: seed ^ 3)
+        var storing = random(5, 0)
+        store =
+            storing.once(in: 2)
+            ? DiskStore(witness: witness, time: time, seed: seed ^ 3)
+            : DurableStore(witness: witness, time: time, seed: seed ^ 3)
         sink = WatchingSink(witness: witness, seed: seed ^ 4)
         var retaining = random(4, 0)
         let retains = retaining.once(in: 2)
         self.retains = retains
+        switch retaining.below(4) {
+        case 0: retention.maximumByteCount = 16_384
+        case 1: retention.maximumAge = .seconds(40)
+        default: retention.maximumEventsPerThread = 24
+        }
         producers = owners.indices.map { RemoteProducer(thread: $0, retains: retains) }
         crewOwners = owners.enumerated().filter { index, _ in
             var random = random(1, index)
@@ -151,7 +161,11 @@ final class RealWorld {
             happened = true
         }
         guard happened else { return false }
-        if process?.hasEnded == true { processEnded() }
+        if process?.hasEnded == true { processEnded(&random) }
+        if process != nil, store.isStopped {
+            witness.count(.killed)
+            kill(isStored: false, &random)
+        }
         mix(UInt64(choice.kind.rawValue) << 32 | UInt64(choice.entity))
         mix(UInt64(bitPattern: time.now))
         mix(UInt64(process?.executor.enqueuedCount ?? 0))
@@ -183,7 +197,7 @@ final class RealWorld {
         case .deliver, .request, .send, .connect, .cut, .halfOpen, .stall, .crash:
             guard choice.entity < clients.count else { return false }
             return try perform(choice.kind, by: clients[choice.entity], &random)
-        case .work, .take, .expire, .trim, .giveBack:
+        case .work, .take, .expire:
             return false
         }
         return true
@@ -268,10 +282,22 @@ final class RealWorld {
         if isSettling { process?.crew.settle() }
     }
 
-    private func processEnded() {
+    private func processEnded(_ random: inout SimulationRandom) {
         if let violation = process?.foreign { witness.fail(violation) }
         process?.close()
         process = nil
+        endProcess(isOrderly: true, &random)
+    }
+
+    private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
+        store.endProcess(isOrderly: isOrderly, &random)
+        giveUpLost()
+    }
+
+    /// Producers whose last events may be gone do not go on with them.
+    private func giveUpLost() {
+        guard store.takeLoss() else { return }
+        for index in producers.indices { producers[index].giveUp() }
     }
 
     private func kill(isStored: Bool, _ random: inout SimulationRandom) {
@@ -280,6 +306,7 @@ final class RealWorld {
         if let violation = process.kill(isStored: isStored, keeping: random.below(6), &random) {
             witness.fail(violation)
         }
+        endProcess(isOrderly: false, &random)
     }
 
     private func disturb(_ kind: ChoiceKind, _ random: inout SimulationRandom) throws(InvariantViolation) -> Bool {
@@ -291,8 +318,10 @@ final class RealWorld {
         case .powerLoss:
             witness.count(.powerLost)
             kill(isStored: false, &random)
-            lose(1 + random.below(3), &random)
+            store.losePower(&random)
+            giveUpLost()
         case .logFailure:
+            if store.failLater(&random) { return true }
             guard process.log.failAppend(isStored: random.once(in: 2)) else { return false }
             witness.count(.logFailed)
         case .drain:
@@ -302,21 +331,6 @@ final class RealWorld {
             return false
         }
         return true
-    }
-
-    private func lose(_ count: Int, _ random: inout SimulationRandom) {
-        let executor = SimulatedExecutor()
-        let store = store
-        Task(executorPreference: executor) {
-            do throws(EventLogError) {
-                store.witness.count(.eventsLost, try await store.lose(count))
-            } catch {
-                store.witness.fail(
-                    InvariantViolation(.acknowledgedIsKept, "what is kept cannot be written: \(error)"))
-            }
-        }
-        executor.runUntilIdle(&random)
-        for index in producers.indices { producers[index].giveUp() }
     }
 
     // MARK: Coming to rest
@@ -330,6 +344,7 @@ final class RealWorld {
         sink.settle()
         for client in clients { client.isStalled = false }
         kill(isStored: true, &random)
+        store.settle()
         var steps = 0
         var timers = 0
         while violation == nil, timers < 3000, steps < 3_000_000 {
