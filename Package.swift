@@ -216,7 +216,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsSimulationTests",
-            dependencies: ["AgentEventsSimulation"],
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsSimulation",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -24,9 +24,15 @@ package final class GroupCommit: Sendable {
         var isFull: Bool
     }
 
-    /// Enqueues one event behind everything offered before.
-    func offer(_ entry: LogEntry) throws(EventLogError) -> Offer {
-        try carryOut(machine.withLock { $0.offer(entry) })
+    /// Enqueues one event after everything offered before.
+    func offer(_ entry: consuming LogEntry) throws(EventLogError) -> Offer {
+        // Moved into the lock: a copy of the entry would be made and given back for each event.
+        var handedOver: LogEntry? = entry
+        return try carryOut(
+            machine.withLock { machine in
+                guard let entry = handedOver.take() else { preconditionFailure("the body runs once") }
+                return machine.offer(entry)
+            })
     }
 
     /// Enqueues events that are committed together.
@@ -39,7 +45,7 @@ package final class GroupCommit: Sendable {
         case .enqueued(let position, let isFull, let wake):
             switch wake {
             case .nobody: break
-            case .writer(let writer): writer.resume()
+            case .writer: machine.withLock { $0.takeWriter() }?.resume()
             case .gatheringWriter: gathered.signal()
             }
             return Offer(position: position, isFull: isFull)

@@ -18,6 +18,8 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var taken: UInt64 = 0
     private var committed: UInt64 = 0
     private var writer: Waiter?
+    /// Whether the writer sleeps and nobody was told to wake it.
+    private var isWriterAsleep = false
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
     /// How many entries were pending when the last commit ended.
@@ -51,9 +53,11 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         case reject(EventLogError)
     }
 
-    package enum Wake {
+    package enum Wake: Hashable {
         case nobody
-        case writer(Waiter)
+        /// The writer sleeps: it is taken by ``takeWriter()`` and resumed. (It is not a part of the answer, because nearly
+        /// every offer wakes nobody, and a task that may be there makes each answer dearer.)
+        case writer
         /// The writer waits for so much, see ``beginGathering(_:)``.
         case gatheringWriter
     }
@@ -61,11 +65,11 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
     private static var entryOverhead: Int { 128 }
 
-    package mutating func offer(_ entry: LogEntry) -> OfferAction {
+    package mutating func offer(_ entry: consuming LogEntry) -> OfferAction {
         switch phase {
         case .accepting:
-            entries.append(entry)
             pendingByteCount += entry.bytes.count + Self.entryOverhead
+            entries.append(entry)
             offered += 1
             return .enqueued(position: offered, isFull: isFull, wake: takeWake())
         case .closing:
@@ -95,9 +99,13 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
             gatherTarget = nil
             return .gatheringWriter
         }
-        guard !entries.isEmpty, let writer = writer.take() else { return .nobody }
-        return .writer(writer)
+        guard isWriterAsleep, !entries.isEmpty else { return .nobody }
+        isWriterAsleep = false
+        return .writer
     }
+
+    /// The writer that is to be woken; `nil` when somebody else has done so.
+    package mutating func takeWriter() -> Waiter? { writer.take() }
 
     package enum WaitAction {
         case proceed
@@ -190,8 +198,9 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     package mutating func suspendWriter(_ waiter: Waiter) -> Bool {
         switch phase {
         case .accepting where entries.isEmpty:
-            precondition(writer == nil, "there is one writer")
+            precondition(!isWriterAsleep, "there is one writer")
             writer = waiter
+            isWriterAsleep = true
             return true
         case .accepting, .closing, .finished:
             return false
@@ -240,12 +249,14 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         phase = .closing
         var resumed = capacityWaiters
         capacityWaiters = []
+        isWriterAsleep = false
         if let writer = writer.take() { resumed.append(writer) }
         return resumed
     }
 
     private mutating func takeWaiters() -> [Waiter] {
         var waiters = commitWaiters.map(\.waiter) + capacityWaiters
+        isWriterAsleep = false
         if let writer = writer.take() { waiters.append(writer) }
         commitWaiters = []
         capacityWaiters = []

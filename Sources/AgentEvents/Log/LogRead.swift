@@ -7,7 +7,9 @@ public struct LogRead: Sendable {
         /// trimmed.
         case thread(ThreadID, after: UInt64)
         /// The events of all threads behind a log offset (0 for all), in the order of their commits. An offset means
-        /// nothing but what ``LogPage/nextOffset`` of the same log gave.
+        /// nothing but what ``LogPage/nextOffset`` of the same log gave. It stands for one event for good: when a crash
+        /// takes the last events, what is committed later is at higher offsets than they were, so that a sink that had
+        /// them is given all of it.
         case all(afterOffset: UInt64)
     }
 

@@ -19,7 +19,16 @@ struct OpenRuns: Sendable {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    func place(of run: RunID) -> Int? { places[run] }
+    func place(of run: RunID) -> Int? {
+        // In most threads one run is open, and a comparison costs a tenth of a hash.
+        let entries = entries.span
+        guard entries.count <= Self.comparedCount else { return places[run] }
+        for place in entries.indices where entries[place].machine.run == run { return place }
+        return nil
+    }
+
+    /// Up to this many open runs are compared one by one.
+    private static let comparedCount = 4
 
     // MARK: Looking
 
@@ -49,7 +58,7 @@ struct OpenRuns: Sendable {
     }
 
     /// The run as a whole: a copy.
-    func machine(_ run: RunID) -> RunStateMachine? { places[run].map { entries[$0].machine } }
+    func machine(_ run: RunID) -> RunStateMachine? { place(of: run).map { entries[$0].machine } }
 
     /// Whether an open message waits with half of a character.
     var holdsHalf: Bool {

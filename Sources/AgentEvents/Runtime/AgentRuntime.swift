@@ -23,10 +23,9 @@ public final class AgentRuntime: Sendable {
     /// Tells observers in this package of each commit.
     package let hub = CommitHub()
 
-    private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
     private let commit: GroupCommit
     private let lifecycle = RuntimeLifecycle()
-    private let registry: Mutex<Registry>
+    private let contexts: ThreadContexts
     private let watchers = ThreadWatchers()
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
@@ -47,7 +46,7 @@ public final class AgentRuntime: Sendable {
         environment.wallClock = configuration.clock
         self.environment = environment
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
-        registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
+        contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)
         pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
@@ -121,7 +120,7 @@ public final class AgentRuntime: Sendable {
                     guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
-                        group.addTask { await self.giveBackIdleContexts() }
+                        group.addTask { await self.contexts.giveBackIdle(services) }
                         group.addTask { await self.sweepDeadlines(services) }
                     }
                 }
@@ -159,7 +158,7 @@ public final class AgentRuntime: Sendable {
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
         do throws(AgentEventsError) {
-            try await closeLostRuns(in: opening.threadsWithOpenRuns, services)
+            try await LostRuns(contexts: contexts, services: services).end(in: opening.threadsWithOpenRuns)
             return true
         } catch {
             guard commit.refusal == nil else { return false }
@@ -168,61 +167,10 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// This many threads are read at a time when lost runs are closed.
-    private static let repairedThreadCount = 8
-
-    /// Runs that the last process hosted, and that were open when it died, are ended as `agent_failed`, code `run.lost`
-    /// (I7). Those hosted outside go on; that nothing came for one of them is looked at once events are taken.
-    private func closeLostRuns(
-        in threads: [ThreadID],
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) {
-        var rest = threads[...]
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for thread in rest.prefix(Self.repairedThreadCount) {
-                    group.addTask { try await self.closeLostRuns(in: thread, services) }
-                }
-                rest = rest.dropFirst(Self.repairedThreadCount)
-                while try await group.next() != nil {
-                    guard let thread = rest.popFirst() else { continue }
-                    group.addTask { try await self.closeLostRuns(in: thread, services) }
-                }
-            }
-        } catch {
-            guard let error = error as? AgentEventsError else { preconditionFailure("the tasks throw no other error") }
-            throw error
-        }
-    }
-
-    private func closeLostRuns(in thread: ThreadID, _ services: RuntimeServices) async throws(AgentEventsError) {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else { return }
-        let lost = record.openRuns.filter { $0.host == .process }
-        guard !lost.isEmpty else {
-            deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
-            return
-        }
-        let context = try await context(user: record.user, thread: thread, services)
-        // In the order of their starts: a child that ended with its parent is not open any longer.
-        for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
-        // However many threads there are, no more than the buffer of the log holds waits for it.
-        await commit.waitForCapacity()
-    }
-
     /// Ends what is overdue in threads in which nothing else happens.
     private func sweepDeadlines(_ services: RuntimeServices) async {
         await deadlines.run(configuration) { owner async throws(AgentEventsError) in
-            try await self.context(user: owner.user, thread: owner.thread, services).sweep()
-        }
-    }
-
-    private func giveBackIdleContexts() async {
-        while !Task.isCancelled {
-            // Cancelled at the end of the runtime; then there is nothing left to give back.
-            try? await environment.sleep(configuration.idleContextTimeout)
-            let committed = commit.committedPosition
-            registry.withLock { $0.rotate(committed: committed) }
+            try await self.contexts.context(user: owner.user, thread: owner.thread, services).sweep()
         }
     }
 
@@ -243,59 +191,7 @@ public final class AgentRuntime: Sendable {
         } else {
             services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
-        return try await context(user: user, thread: thread, services)
-    }
-
-    private func context(
-        user: UserID,
-        thread: ThreadID,
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) -> ExecutionContext {
-        while true {
-            switch registry.withLock({ $0.find(thread) }) {
-            case .found(let context):
-                guard context.user == user else { throw Self.forbidden(thread) }
-                return context
-            case .wait:
-                await withCheckedContinuation { continuation in
-                    let action = registry.withLock { $0.find(thread, waiter: continuation) }
-                    if case .wait = action { return }
-                    continuation.resume()
-                }
-            case .open(let position):
-                let context: ExecutionContext
-                do throws(AgentEventsError) {
-                    context = try await open(user: user, thread: thread, after: position, services)
-                } catch {
-                    for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
-                    throw error
-                }
-                let committed = commit.committedPosition
-                for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
-                return context
-            }
-        }
-    }
-
-    private func open(
-        user: UserID,
-        thread: ThreadID,
-        after position: UInt64,
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) -> ExecutionContext {
-        try await waitForCommit(at: position)
-        let owner = ThreadOwner(thread: thread, user: user)
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
-        guard record.user == user else { throw Self.forbidden(thread) }
-        let head = try await thrownByLog { () async throws(EventLogError) in
-            try await ThreadHead(record, owner, services)
-        }
-        return ExecutionContext(head: head, services: services)
-    }
-
-    private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
-        AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
+        return try await contexts.context(user: user, thread: thread, services)
     }
 
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns when
@@ -303,7 +199,7 @@ public final class AgentRuntime: Sendable {
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
     package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
-        for context in registry.withLock({ $0.contexts }) { try await context.cancelHostedRuns(reason: reason) }
+        for context in contexts.all { try await context.cancelHostedRuns(reason: reason) }
         try await flush()
     }
 
@@ -320,7 +216,7 @@ public final class AgentRuntime: Sendable {
         let silence = Int64(clamping: silence.wholeMilliseconds)
         while mayEmit(), !Task.isCancelled {
             // Each thread with a run that is hosted outside is to be looked at some day.
-            let contexts = deadlines.owners.compactMap { owner in registry.withLock { $0.context(of: owner.thread) } }
+            let contexts = deadlines.owners.compactMap { self.contexts.context(of: $0.thread) }
             var isEmittedTo = false
             for context in contexts where !isEmittedTo {
                 // As long as the same one is in the middle of a run, it alone is looked at.
@@ -372,7 +268,7 @@ public final class AgentRuntime: Sendable {
         upTo end: EndPosition? = nil
     ) async throws(AgentEventsError) -> StoredThreadEvents {
         let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        if let record, record.user != user { throw Self.forbidden(thread) }
+        if let record, record.user != user { throw .forbidden(thread) }
         let resolved = try await thrownByLog { () async throws(EventLogError) in
             try await log.resolve(start, in: thread, record: record, generation: generation)
         }
@@ -418,7 +314,7 @@ public final class AgentRuntime: Sendable {
     public func state(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> ThreadState {
         let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
         guard let record else { return ThreadState() }
-        guard record.user == user else { throw Self.forbidden(thread) }
+        guard record.user == user else { throw .forbidden(thread) }
         return try await thrownByLog { () async throws(EventLogError) in
             let store = log as? any StateStore
             var fold = try await ThreadFold(loading: thread, from: log, store)

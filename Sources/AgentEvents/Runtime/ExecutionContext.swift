@@ -14,31 +14,19 @@ public actor ExecutionContext {
     nonisolated let services: RuntimeServices
     /// Up to where this context has offered events.
     nonisolated let offeredPosition = OfferedPosition()
-    private var head: ThreadHead
-    /// Whether the log has refused an emission. It refuses everything from then on, and so does this context, before it looks
-    /// at its state: the same request is always told the same reason. Nothing depends on it but the answer; what was refused
-    /// was rolled back (I4).
-    private var isRefused = false
-    /// When the thread is to be looked at because something may be overdue.
-    private var sweptAt = ThreadStateMachine.never
+    /// The synchronous section, and the state of the thread.
+    private var path: AcceptPath
     /// Itself, while a message waits with half of a character, which the log does not have: given back, the context would
     /// forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
-    /// What the open runs of scopes have used.
-    private var usages: [RunID: RunUsage] = [:]
     private var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
 
     init(head: ThreadHead, services: RuntimeServices) {
         self.owner = head.owner
         self.services = services
-        self.head = head
-        let deadline = head.machine.deadline
-        if deadline < sweptAt {
-            sweptAt = deadline
-            services.deadlines.set(owner, at: deadline)
-        }
+        self.path = AcceptPath(head, services, offeredPosition)
     }
 
     // MARK: Raw events
@@ -53,14 +41,13 @@ public actor ExecutionContext {
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        // Not by way of `accept`, which is asynchronous: this is the path of nearly every event.
-        let accepted: Accepted
-        if let now = try accept(draft, Emission(), at: try beginSection()) {
-            accepted = now
-        } else {
-            accepted = try await acceptAfterLookUp([draft], Emission())
+        guard let accepted = try path.accept(draft) else {
+            let looked = try await acceptAfterLookUp([draft], Emission()).accepted
+            if looked.isFull { await services.commit.waitForCapacity() }
+            return looked.lastID
         }
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        if accepted.hasHeldHalves { keepForHalves() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
         return accepted.lastID
     }
 
@@ -129,15 +116,16 @@ public actor ExecutionContext {
 
     /// Several events, as they are asked for.
     private func emit(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> EmitReceipt {
-        let accepted = try await accept(drafts, emission)
-        let receipt = EmitReceipt(ids: accepted.ids, isRepeated: false, position: accepted.offer.position)
+        let batch = try await acceptBatch(drafts, emission)
+        let accepted = batch.accepted
+        let receipt = EmitReceipt(ids: batch.ids, isRepeated: false, position: accepted.position)
         if let request = emission.request {
             // The log knows the key once it is committed; until then it is known here.
             let waiters = keyedEmissions.finish(
                 request.key, accepted: receipt, request.digest, committedThrough: services.commit.committedPosition)
             for waiter in waiters { waiter.resume() }
         }
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
         return receipt
     }
 
@@ -169,7 +157,7 @@ public actor ExecutionContext {
     package var waitingEmissionCount: Int { keyedEmissions.waiterCount }
 
     /// How many runs that have ended are remembered.
-    package var rememberedRunCount: Int { head.machine.endedRuns.count }
+    package var rememberedRunCount: Int { path.machine.endedRuns.count }
 
     /// Returns when everything accepted so far is committed; not sensitive to cancellation.
     public func flush() async throws(AgentEventsError) {
@@ -197,8 +185,8 @@ public actor ExecutionContext {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
         let accepted = try await accept(draft, emission)
-        usages[run] = usage
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        path.setUsage(usage, of: run)
+        if accepted.isFull { await services.commit.waitForCapacity() }
     }
 
     /// Appends to the run's spoken message, opening one if there is none.
@@ -210,26 +198,29 @@ public actor ExecutionContext {
         let message = message ?? spoken ?? services.configuration.identifiers.messageID()
         let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
         let accepted: Accepted
-        if spoken == nil || spoken == message {
-            accepted = try await accept(draft, Emission())
+        if spoken == nil || spoken == message, let now = try path.accept(draft) {
+            accepted = now
+            if now.hasHeldHalves { keepForHalves() }
+        } else if spoken == nil || spoken == message {
+            accepted = try await acceptAfterLookUp([draft], Emission()).accepted
         } else {
-            accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
+            accepted = try await accept(completionOfSpokenMessage(of: run) + [draft])
         }
         spokenMessages[run] = message
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
     }
 
     /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
     func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
         let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
-        let accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
+        let accepted = try await accept(completionOfSpokenMessage(of: run) + [draft])
         spokenMessages[run] = nil
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
     }
 
     /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.
     private func completionOfSpokenMessage(of run: RunID) -> [EventDraft] {
-        guard let message = spokenMessages[run], let text = head.machine.openMessageText(message, in: run) else {
+        guard let message = spokenMessages[run], let text = path.machine.openMessageText(message, in: run) else {
             return []
         }
         return [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
@@ -238,7 +229,7 @@ public actor ExecutionContext {
     /// - Returns: the whole text of the message.
     @discardableResult
     func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
-        let text = head.machine.openMessageText(message, in: run) ?? ""
+        let text = path.machine.openMessageText(message, in: run) ?? ""
         try await emit(
             EventDraft(
                 runID: run, .messageCompleted(MessageCompleted(messageID: message, role: .assistant, text: text))))
@@ -247,7 +238,7 @@ public actor ExecutionContext {
 
     /// The text of an open message so far; `nil` when it is not open.
     package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        head.machine.openMessageText(message, in: run)
+        path.machine.openMessageText(message, in: run)
     }
 
     /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is paused,
@@ -255,11 +246,11 @@ public actor ExecutionContext {
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     func endMessage(_ message: MessageID, run: RunID) throws(AgentEventsError) {
-        let time = try beginSection()
-        guard let text = head.machine.openMessageText(message, in: run) else { return }
+        let time = try path.begin()
+        guard let text = path.machine.openMessageText(message, in: run) else { return }
         let completed = EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))
         do throws(AgentEventsError) {
-            _ = try acceptOfOpenRuns([completed], at: time)
+            try acceptOfOpenRuns([completed], at: time)
         } catch  where error.violation != nil {
             return
         }
@@ -274,9 +265,9 @@ public actor ExecutionContext {
         var drafts = completionOfSpokenMessage(of: run)
         let completed = AgentCompleted(result: result, durationMilliseconds: 0)
         drafts.append(.measured(run, .agentCompleted(completed)))
-        let accepted = try await accept(drafts, Emission())
+        let accepted = try await accept(drafts)
         forget(run)
-        return accepted.offer.position
+        return accepted.position
     }
 
     /// Ends a run as failed.
@@ -295,34 +286,34 @@ public actor ExecutionContext {
 
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
-        let time = try beginSection()
-        guard head.machine.isOpen(run) else {
+        let time = try path.begin()
+        guard path.machine.isOpen(run) else {
             forget(run)
             return nil
         }
         let accepted = try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
         forget(run)
-        return accepted.offer.position
+        return accepted.position
     }
 
-    /// What is kept for a run that has ended.
+    /// Forgets a run that has ended.
     private func forget(_ run: RunID) {
         spokenMessages[run] = nil
-        usages[run] = nil
+        path.setUsage(nil, of: run)
     }
 
     /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
     func cancelHostedRuns(reason: String) throws(AgentEventsError) {
-        for run in head.machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
+        for run in path.machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
 
     /// Ends a tool call without a result.
     ///
     /// - Returns: `false` when it has ended before.
     func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
-        let time = try beginSection()
-        guard head.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return false }
-        _ = try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
+        let time = try path.begin()
+        guard path.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return false }
+        try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
         return true
     }
 
@@ -330,83 +321,41 @@ public actor ExecutionContext {
 
     /// Ends what is overdue, and has the thread looked at when something else may be.
     func sweep() throws(AgentEventsError) {
-        // The table has the thread no longer.
-        sweptAt = ThreadStateMachine.never
-        _ = try beginSection()
-        setSweep()
+        try path.sweep()
+        keepForHalves()
     }
 
     /// Whether something came for a run that is hosted outside since a time, and more is to be expected.
-    func isEmittedTo(since time: Timestamp) -> Bool { head.machine.isEmittedTo(since: time) }
+    func isEmittedTo(since time: Timestamp) -> Bool { path.machine.isEmittedTo(since: time) }
 
-    /// The time of the next event: now, but never before the last one's.
-    private func time() -> Timestamp { max(services.environment.wallClock.now(), head.lastTime) }
-
-    /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
-    /// nothing.
-    private func endOverdue(at time: Timestamp) throws(AgentEventsError) {
-        guard head.machine.deadline <= time else { return }
-        let drafts = head.takeOverdue(at: time)
-        guard !drafts.isEmpty else { return }
-        do throws(AgentEventsError) {
-            _ = try acceptOfOpenRuns(drafts, at: time, isLimited: false)
-        } catch {
-            // It is still to be ended.
-            head.lookAgain(at: time)
-            throw error
-        }
+    /// A half of a character that waits is not forgotten.
+    private func keepForHalves() {
+        guard path.machine.hasHeldHalves else { return }
+        keptForHalves = path.machine.holdsHalf ? self : nil
     }
 
-    /// The sweep comes no later than something is overdue, and a half of a character that waits is not forgotten.
-    private func setSweep() {
-        if head.machine.hasHeldHalves { keptForHalves = head.machine.holdsHalf ? self : nil }
-        let deadline = head.machine.deadline
-        if deadline < sweptAt {
-            sweptAt = deadline
-            services.deadlines.set(owner, at: sweptAt)
-        } else if deadline == ThreadStateMachine.never, sweptAt != ThreadStateMachine.never {
-            sweptAt = ThreadStateMachine.never
-            services.deadlines.remove(thread)
-        }
-    }
+    // MARK: Accepting
 
-    // MARK: The synchronous section
-
-    /// What an emission asks for besides its events.
-    private struct Emission {
-        var host = RunHost.process
-        var request: KeyedRequest?
-        /// Whether it is one of several events: an error says which is at fault, and all ids are told.
-        var isIndexed = false
-        /// Whether the events are refused when they are too large.
-        var isLimited = true
-        /// Of runs that are not open, whether the log had one of that id.
-        var lookedUp: [RunID: Bool] = [:]
-    }
-
-    private struct KeyedRequest {
-        var key: IdempotencyKey
-        var digest: RequestDigest
-    }
-
-    private struct Accepted {
-        var lastID: EventID
-        /// All of them, where they are asked for.
-        var ids: [EventID]
-        var offer: GroupCommit.Offer
-    }
-
-    /// Accepts one event. It goes the way of many, but for the array.
+    /// Accepts one event.
     private func accept(_ draft: EventDraft, _ emission: Emission) async throws(AgentEventsError) -> Accepted {
-        if let accepted = try accept(draft, emission, at: try beginSection()) { return accepted }
-        return try await acceptAfterLookUp([draft], emission)
+        try await acceptBatch([draft], emission).accepted
     }
 
-    /// Accepts the events of an emission, all or none.
-    private func accept(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> Accepted {
+    /// Accepts several events, all or none.
+    private func accept(_ drafts: [EventDraft]) async throws(AgentEventsError) -> Accepted {
+        try await acceptBatch(drafts, Emission()).accepted
+    }
+
+    private func acceptBatch(
+        _ drafts: [EventDraft],
+        _ emission: Emission
+    ) async throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        if let accepted = try accept(drafts, emission, at: try beginSection()) { return accepted }
-        return try await acceptAfterLookUp(drafts, emission)
+        guard let batch = try path.accept(drafts, emission) else {
+            return try await acceptAfterLookUp(drafts, emission)
+        }
+        keepForHalves()
+        return batch
     }
 
     /// Asks the log about runs of which only it knows whether they were there before, and decides everything again: other
@@ -414,126 +363,33 @@ public actor ExecutionContext {
     private func acceptAfterLookUp(
         _ drafts: [EventDraft],
         _ emission: Emission
-    ) async throws(AgentEventsError) -> Accepted {
+    ) async throws(AgentEventsError) -> AcceptedBatch {
         while true {
-            let unknown = head.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
-            // A run that ends from here on is remembered until a look-up is sure to find it.
-            let position = services.commit.committedPosition
-            head.beginLookUp(committedThrough: position)
-            defer { head.endLookUp(committedThrough: position) }
+            let unknown = path.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
+            let position = path.beginLookUp()
+            defer { path.endLookUp(committedThrough: position) }
             let started = try await thrownByLog { () async throws(EventLogError) in
                 try await services.log.startedRuns(among: unknown, in: thread)
             }
             // Of an earlier look-up nothing is used again: it may be out of date.
             var answered = emission
             for run in unknown { answered.lookedUp[run] = started.contains(run) }
-            if let accepted = try accept(drafts, answered, at: try beginSection()) { return accepted }
+            if let batch = try path.accept(drafts, answered) {
+                keepForHalves()
+                return batch
+            }
         }
     }
 
-    /// What comes before every decision.
-    ///
-    /// - Returns: the time of the events; nothing is overdue then.
-    private func beginSection() throws(AgentEventsError) -> Timestamp {
-        try throwIfLogRefuses()
-        let time = time()
-        try endOverdue(at: time)
-        return time
-    }
-
-    /// Events that end something which is open, and so name no run that has to be looked up.
+    /// Events that end something which is open.
+    @discardableResult
     private func acceptOfOpenRuns(
         _ drafts: [EventDraft],
         at time: Timestamp,
         isLimited: Bool = true
     ) throws(AgentEventsError) -> Accepted {
-        guard let accepted = try accept(drafts, Emission(isLimited: isLimited), at: time) else {
-            preconditionFailure("a run that is open is not looked up")
-        }
+        let accepted = try path.acceptOfOpenRuns(drafts, at: time, isLimited: isLimited)
+        keepForHalves()
         return accepted
-    }
-
-    /// The synchronous section, of one event: check, number, encode, apply, enqueue.
-    ///
-    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    private func accept(
-        _ draft: EventDraft,
-        _ emission: Emission,
-        at time: Timestamp
-    ) throws(AgentEventsError) -> Accepted? {
-        var batch = head.begin(at: time)
-        guard try append(draft, index: 0, emission, to: &batch) else { return nil }
-        return try offer(&batch, emission)
-    }
-
-    /// The synchronous section: check, number, encode and apply each event, and enqueue them all.
-    ///
-    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    private func accept(
-        _ drafts: [EventDraft],
-        _ emission: Emission,
-        at time: Timestamp
-    ) throws(AgentEventsError) -> Accepted? {
-        var batch = head.begin(at: time)
-        let drafts = drafts.span
-        for index in drafts.indices {
-            guard try append(drafts[index], index: index, emission, to: &batch) else { return nil }
-        }
-        return try offer(&batch, emission)
-    }
-
-    /// - Returns: whether the event is in the batch; if not, or when it throws, everything is as it was before the batch.
-    private func append(
-        _ draft: EventDraft,
-        index: Int,
-        _ emission: Emission,
-        to batch: inout ThreadHead.Batch
-    ) throws(AgentEventsError) -> Bool {
-        do throws(ThreadHead.Refusal) {
-            try head.accept(
-                draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, usages: usages,
-                in: &batch)
-            return true
-        } catch {
-            head.rollBack(batch)
-            switch error {
-            case .needsLookUp:
-                return false
-            case .refused(var error):
-                if emission.isIndexed { error.index = index }
-                throw error
-            }
-        }
-    }
-
-    /// Hands a batch over to the log; or, when that takes nothing any longer, takes it back.
-    private func offer(
-        _ batch: inout ThreadHead.Batch,
-        _ emission: Emission
-    ) throws(AgentEventsError) -> Accepted {
-        let ids = emission.isIndexed ? batch.ids : []
-        let offer: GroupCommit.Offer
-        do throws(EventLogError) {
-            if let request = emission.request {
-                let keyed = KeyedEvents(key: request.key, thread: thread, ids: ids, digest: request.digest)
-                offer = try services.commit.offer(batch.entries, key: keyed)
-            } else if batch.entries.count == 1 {
-                offer = try services.commit.offer(batch.takeOnlyEntry())
-            } else {
-                offer = try services.commit.offer(batch.entries, key: nil)
-            }
-        } catch {
-            head.rollBack(batch)
-            isRefused = true
-            throw AgentEventsError(error)
-        }
-        offeredPosition.didOffer(upTo: offer.position)
-        head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
-        setSweep()
-        return Accepted(lastID: head.lastID, ids: ids, offer: offer)
-    }
-
-    private func throwIfLogRefuses() throws(AgentEventsError) {
-        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
     }
 }

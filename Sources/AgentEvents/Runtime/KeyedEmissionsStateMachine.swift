@@ -20,9 +20,8 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
 
     private var lookingUp: [IdempotencyKey: [Waiter]] = [:]
     private var accepted: [IdempotencyKey: Accepted] = [:]
-    /// The keys of ``accepted`` in the order of their positions; those before ``start`` are forgotten.
-    private var order: [(key: IdempotencyKey, position: UInt64)] = []
-    private var start = 0
+    /// The keys of ``accepted`` in the order of their positions.
+    private var order = Deque<(key: IdempotencyKey, position: UInt64)>()
 
     package init() {}
 
@@ -84,12 +83,9 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
     }
 
     private mutating func forget(committedThrough position: UInt64) {
-        while start < order.count, order[start].position <= position {
-            accepted[order[start].key] = nil
-            start += 1
+        while let first = order.first, first.position <= position {
+            _ = order.popFirst()
+            accepted[first.key] = nil
         }
-        guard start * 2 >= order.count else { return }
-        order.removeFirst(start)
-        start = 0
     }
 }

@@ -1,5 +1,5 @@
-/// What the contexts of a running runtime share.
-struct RuntimeServices: Sendable {
+/// The parts of a running runtime that its contexts share. A reference: an idle context has one word of it.
+final class RuntimeServices: Sendable {
     let log: any EventLog
     let commit: GroupCommit
     let generation: UInt64
@@ -7,4 +7,20 @@ struct RuntimeServices: Sendable {
     let environment: Environment
     /// Looks at threads when something in them may be overdue.
     let deadlines: DeadlineSweep
+
+    init(
+        log: any EventLog,
+        commit: GroupCommit,
+        generation: UInt64,
+        configuration: RuntimeConfiguration,
+        environment: Environment,
+        deadlines: DeadlineSweep
+    ) {
+        self.log = log
+        self.commit = commit
+        self.generation = generation
+        self.configuration = configuration
+        self.environment = environment
+        self.deadlines = deadlines
+    }
 }

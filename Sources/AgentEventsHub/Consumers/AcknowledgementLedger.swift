@@ -6,6 +6,8 @@ package struct AcknowledgementLedger: Equatable {
     private struct Place: Equatable {
         var cursor: Cursor?
         var readerCount = 0
+        /// Whether the store was asked, or need not be.
+        var isKnown: Bool
     }
 
     private let maximumCount: Int
@@ -22,14 +24,29 @@ package struct AcknowledgementLedger: Equatable {
     /// The cursor of a consumer, as far as it is known without the store.
     package func cursor(of key: ConsumerKey) -> Cursor? { places[key]?.cursor ?? waiting[key] ?? saving[key] }
 
-    /// Somebody follows the thread as the consumer.
+    /// Somebody follows the thread as the consumer from now on. What is acknowledged while the store is asked is remembered.
+    ///
+    /// - Returns: the latest that was acknowledged, as far as that is known without the store; if it is `nil`, the store is
+    ///   asked, and ``finishAttaching(_:stored:)`` follows.
+    package mutating func beginAttaching(_ key: ConsumerKey) -> Cursor? {
+        let known = cursor(of: key)
+        var place = places[key] ?? Place(cursor: known, isKnown: known != nil)
+        place.readerCount += 1
+        places[key] = place
+        return place.cursor
+    }
+
+    /// The store was asked for the place of a consumer.
     ///
     /// - Parameter stored: what the store has.
     /// - Returns: the latest that was acknowledged.
-    package mutating func attach(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
-        var place = places[key] ?? Place(cursor: cursor(of: key) ?? stored)
-        place.readerCount += 1
-        places[key] = place
+    package mutating func finishAttaching(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
+        guard var place = places[key] else { return stored }
+        if !place.isKnown {
+            place.cursor = place.cursor ?? stored
+            place.isKnown = true
+            places[key] = place
+        }
         return place.cursor
     }
 

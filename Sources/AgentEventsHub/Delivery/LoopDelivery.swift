@@ -10,7 +10,7 @@ final class LoopDelivery: Sendable {
     let number: Int
     private let bound: NIOLoopBoundBox<LoopState>
     private let counts: LoopState.Counts
-    private let inbox: Mutex<CommitInbox<CommittedEvents>>
+    private let inbox: Mutex<CommitInbox>
     private let sweepInterval: TimeAmount
     private let pages: ThreadPages
     private let metrics: StreamMetrics
@@ -80,7 +80,7 @@ final class LoopDelivery: Sendable {
 
     /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
     /// flushed once.
-    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch, _ state: LoopState) {
+    private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {
         state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
         for (committed, position) in batch.elements {

@@ -12,7 +12,7 @@ extension AgentEventsHub: Service {
 
     /// Runs the hub until it is shut down gracefully, or its task is cancelled. Call it once.
     ///
-    /// - Throws: `AgentEventsError` when the log cannot be opened or fails.
+    /// - Throws: `AgentEventsError` when the log cannot be opened or fails, or the hub is run already.
     public func run() async throws {
         try await run {
             try await self.runtime.waitForStart()
@@ -31,6 +31,7 @@ extension AgentEventsHub: Service {
         serving server: @escaping @Sendable () async throws -> Void,
         until shutdown: @escaping @Sendable () async throws -> Void = { try await gracefulShutdown() }
     ) async throws {
+        try life.begin()
         do {
             try await runParts(server, shutdown)
         } catch {

@@ -36,6 +36,7 @@ final class SessionOutput {
     // MARK: Writing
 
     func send(_ message: ServerMessage) {
+        guard connection.mayWrite else { return }
         let frame = framing.frame(message.encoded())
         countBacklog(frame.readableBytes)
         write(frame)

@@ -6,7 +6,8 @@ public import NIOCore
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
 ///
 /// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from
-/// the client, by the public methods.
+/// the client, by the public methods. They are called on the event loop of the transport; anywhere else they stop the
+/// process.
 ///
 /// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading
 /// the log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of
@@ -99,6 +100,7 @@ public final class StreamSession {
     ///
     /// May be called several times.
     public func closed() {
+        checkLoop()
         output.lost()
         end()
     }
@@ -119,12 +121,14 @@ public final class StreamSession {
 
     /// Closes the connection, because the client broke a rule or something failed.
     public func close(_ code: StreamCloseCode, reason: String) {
+        checkLoop()
         if output.close(code, reason: reason) { end() }
     }
 
     /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its
     /// time for that (``HubConfiguration/shutdownGrace``) is over.
     public func beginLeaving() {
+        checkLoop()
         guard !isEnded else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .milliseconds(services.limits.leaveMilliseconds)) {
@@ -155,10 +159,15 @@ public final class StreamSession {
 
     // MARK: The client
 
-    /// A whole message of the client.
+    /// A whole message of the client. One that is over ``HubConfiguration/maximumMessageByteCount`` ends the connection (1009).
     public func receive(_ message: ByteBuffer) {
+        checkLoop()
         guard !isEnded else { return }
         output.didHear()
+        let maximum = services.limits.maximumMessageByteCount
+        guard message.readableBytes <= maximum else {
+            return close(.tooBig, reason: "a message has at most \(maximum) bytes")
+        }
         parsing.receive(
             ReceivedMessage(bytes: message, isInTime: output.takesEmissions),
             isLarge: message.readableBytes > services.limits.maximumInlineByteCount)
@@ -166,28 +175,44 @@ public final class StreamSession {
     }
 
     /// Something has come that is not a message: a pong, a part of a message.
-    public func didHear() { output.didHear() }
+    public func didHear() {
+        checkLoop()
+        output.didHear()
+    }
 
     /// The transport has written something to the client by itself, such as the answer to a ping.
     ///
     /// - Parameter byteCount: its size.
     public func didWriteControl(byteCount: Int) {
+        checkLoop()
         guard !isEnded else { return }
         output.didWriteControl(byteCount: byteCount)
         updateReading()
     }
 
     /// For now nothing more comes from the client.
-    public func readComplete() { output.flush() }
+    public func readComplete() {
+        checkLoop()
+        output.flush()
+    }
 
     /// The transport can take more, or less.
     public func writabilityChanged() {
+        checkLoop()
+        guard !isEnded else { return }
         output.writabilityChanged()
-        guard !isEnded, output.isWritable else { return }
+        guard output.isWritable else { return }
         writeSnapshots()
         carryOutNext()
         readNext()
         output.flush()
+    }
+
+    /// Nothing here is locked: a call from elsewhere would spoil it without a trace.
+    private func checkLoop() {
+        precondition(
+            loop.eventLoop.inEventLoop,
+            "a session is used on the event loop that its transport was adopted on: eventLoop.execute { … }")
     }
 
     private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parsing.isIdle) }

@@ -19,7 +19,7 @@ package enum UpgradeDecision: Hashable, Sendable {
             return .decline(
                 UpgradeRefusal(
                     status: 404,
-                    ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(StreamProtocol.path)")))
+                    ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(path)")))
         }
         guard request.method == "GET" else {
             return .decline(

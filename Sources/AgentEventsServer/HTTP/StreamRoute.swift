@@ -13,7 +13,9 @@ struct StreamRoute: Sendable {
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         guard request.headers[.secWebSocketKey] != nil || request.headers[.secWebSocketVersion] != nil else {
-            return Self.upgradeRequired()
+            return Self.upgradeRequired(
+                "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
+                    + "with the subprotocol \(StreamProtocol.subprotocol) or with none")
         }
         let upgrade = UpgradeRequest(request)
         switch UpgradeDecision.decide(upgrade, path: upgrade.path, origins: origins) {
@@ -29,18 +31,15 @@ struct StreamRoute: Sendable {
                 throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true)
             }
             _ = try await access.principal(of: request, subprotocols: upgrade.subprotocols)
-            return Self.upgradeRequired()
+            return Self.upgradeRequired(
+                "this upgrade was not carried out: it has to be the first request of its connection, without a body, with "
+                    + "Connection: Upgrade and Upgrade: websocket; and a server that mounts the hub has to open its "
+                    + "WebSockets at \(upgrade.path) (http1(agentEvents:path:))")
         }
     }
 
-    private static func upgradeRequired() -> Response {
-        var response = Response(
-            ProtocolError(
-                .upgradeRequired,
-                "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
-                    + "with the subprotocol \(StreamProtocol.subprotocol) or with none"
-            )
-        )
+    private static func upgradeRequired(_ message: String) -> Response {
+        var response = Response(ProtocolError(.upgradeRequired, message))
         response.headers[.upgrade] = "websocket"
         response.headers[.connection] = "upgrade"
         return response

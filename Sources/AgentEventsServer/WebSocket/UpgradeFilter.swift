@@ -45,7 +45,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         readiness: Readiness,
         path: String = StreamProtocol.path
     ) {
-        self.path = path
+        // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
+        self.path = path.hasPrefix("/") ? path : "/" + path
         self.readiness = readiness
         self.authenticator = authenticator
         self.origins = origins

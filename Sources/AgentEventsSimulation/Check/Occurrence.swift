@@ -1,8 +1,18 @@
 /// What happened in a simulation, counted: one in which nothing goes wrong proves nothing.
 package enum Occurrence: Int, CaseIterable, Sendable {
-    case eventCommitted, commitMade, runFailedAsLost, emissionAcknowledged, agentRefusedBusy, eventDelivered
-    case eventMerged, acknowledgementStored, subscribed, resumed, wentLive, recentServed, resetDiverged, resetTrimmed
-    case subscriptionRefused, connectionMade, drained, cut, halfOpened, stalled, crashed, killed, powerLost, eventsLost
-    case logFailed, trimmed
+    // The log and its producers.
+    case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
+    case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, visited, stateRead, seenReplaying
+    // Those who follow.
+    case eventDelivered, eventMerged, eventTaken, snapshotGiven
+    case acknowledgementTaken, acknowledgementStored, acknowledgementRefused
+    case subscribed, resumed, wentLive, streamLive, pageRead, pageShared
+    case resetDiverged, resetTrimmed, trimmedInMidReplay
+    case requestPipelined, requestAnswered, subscriptionRefused, inboxFull, threadPaused, wireChecked
+    // Connections and time.
+    case connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost, lateEventsOfOldConnection
+    case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained
+    // Faults.
+    case cut, halfOpened, stalled, crashed, restarted, expired, killed, powerLost, eventsLost, logFailed, trimmed
     case fileLogOpened, uncertainKept, uncertainLost, blockFileRemoved
 }

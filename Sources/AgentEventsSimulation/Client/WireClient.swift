@@ -6,7 +6,7 @@ import NIOCore
 
 /// A client as the service sees it: messages over a connection that may break, be slow or be half gone. It checks everything
 /// that comes.
-final class WireClient: WireRecording {
+final class WireClient {
     private enum Following: Equatable {
         case none
         case asked(Int64)
@@ -32,8 +32,7 @@ final class WireClient: WireRecording {
     private var hasAskedForForeign = false
     private var emissions: [Int64: Int] = [:]
     var isStalled = false
-    var nextSequences: [ThreadID: UInt64] = [:]
-    private(set) var unanswered: [ThreadID: [Int64]] = [:]
+    private var check: WireCheck
 
     init(
         number: Int,
@@ -53,6 +52,7 @@ final class WireClient: WireRecording {
         pipelined = pipelinedThread.map { PipelinedRequests(thread: $0) }
         merges = random.once(in: 2)
         takesSnapshots = random.once(in: 4)
+        check = WireCheck(witness: world.witness)
     }
 
     // MARK: The connection
@@ -67,12 +67,15 @@ final class WireClient: WireRecording {
     func connected(_ transport: SimulatedTransport.Handle) {
         self.transport = transport
         isStalled = false
+        check = WireCheck(witness: world.witness)
         pipelined?.connected()
     }
 
     /// - Parameter tellsService: whether the service learns of it.
     func disconnect(tellsService: Bool, keeping count: Int) {
         guard let transport else { return }
+        world.witness.count(.connectionLost)
+        if transport.wire.hasBytes { world.witness.count(.frameLost) }
         transport.wire.leave(keeping: count)
         if tellsService { transport.lose() }
         forgetConnection()
@@ -84,8 +87,7 @@ final class WireClient: WireRecording {
         isStalled = false
         hasAskedForForeign = false
         followings = readers.map { _ in .none }
-        nextSequences = [:]
-        unanswered = [:]
+        check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
         emissions = [:]
     }
@@ -96,32 +98,21 @@ final class WireClient: WireRecording {
         isForgetful = true
     }
 
-    func answer(_ number: Int64, of thread: ThreadID) -> Bool {
-        guard unanswered[thread]?.first == number else { return false }
-        unanswered[thread]?.removeFirst()
-        if unanswered[thread]?.isEmpty == true { unanswered[thread] = nil }
-        return true
-    }
-
     // MARK: Sending
 
-    private func send(_ text: [UInt8]) { transport?.wire.send(text) }
+    private func send(_ text: [UInt8]) { transport?.wire.send(.message(text)) }
 
     private func send(_ message: ClientMessage) {
         var message = message
         switch message.operation {
         case .subscribe(var request):
-            if let number = message.tag?.number { unanswered[request.thread, default: []].append(number) }
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe(let thread):
-            if let number = message.tag?.number { unanswered[thread, default: []].append(number) }
-        case .emit(let request):
-            if let number = message.tag?.number { unanswered[request.thread, default: []].append(number) }
-        case .acknowledge, .ping, .pong:
+        case .unsubscribe, .emit, .acknowledge, .ping, .pong:
             break
         }
+        check.sent(message)
         do throws(WireError) {
             send(try message.encoded())
         } catch {
@@ -195,6 +186,10 @@ final class WireClient: WireRecording {
         if random.once(in: 12), let index = readers.indices.first {
             return overreach(index)
         }
+        if random.once(in: 12) {
+            send(HostileMessages.next(&random))
+            return true
+        }
         guard var requests = pipelined else { return false }
         let items = requests.next(&random)
         pipelined = requests
@@ -252,13 +247,12 @@ final class WireClient: WireRecording {
             throw InvariantViolation(.protocolKept, "\(error)")
         }
         world.mix(UInt64(bytes.count))
-        if case .event(let event) = message { return try receive(event) }
-        let request = Self.request(of: message)
-        world.tell("client \(number) gets \(String(decoding: bytes.prefix(300), as: UTF8.self))")
-        WireCheck.note(message, on: self)
-        if let violation = WireCheck.answer(message, to: request, on: self) {
-            throw violation
+        if let violation = check.received(message) {
+            throw InvariantViolation(violation.rule, "client \(number): \(violation.message)")
         }
+        if case .event(let event) = message { return try receive(event) }
+        let request = message.answeredRequest
+        world.tell("client \(number) gets \(String(decoding: bytes.prefix(300), as: UTF8.self))")
         if var requests = pipelined {
             let (isMine, violation) = requests.received(message, request)
             pipelined = requests
@@ -270,56 +264,42 @@ final class WireClient: WireRecording {
             isWelcomed = true
             world.witness.count(.connectionMade)
         case .ping:
-            send(Array(#"{"op":"pong"}"#.utf8))
-        case .drain:
-            world.witness.count(.drained)
+            send(ClientMessage(.pong))
         case .snapshot(let thread, let cursor, let state):
             try receive(state, of: thread, at: cursor)
         case .emitted(_, _, let cursors):
             guard let request, let thread = emissions.removeValue(forKey: request) else {
                 throw InvariantViolation(.requestsAnswered, "an emission was answered that was not sent")
             }
-            world.witness.count(.emissionAcknowledged)
-            if let violation = world.producers[thread].emitted(request, cursors, world.witness.thread(thread)) {
+            if let violation = world.producers[thread].emitted(request, cursors, world.witness) {
                 throw violation
             }
         case .error(let refusal):
-            world.witness.count(.subscriptionRefused)
             guard let request else { return }
+            if refusal.code == .acknowledgementNotSent { world.witness.count(.acknowledgementRefused) }
             if let thread = emissions.removeValue(forKey: request) {
+                world.witness.count(.eventRejected)
                 world.producers[thread].refused(request, refusal.code.rawValue)
             } else if let index = followings.firstIndex(of: .asked(request)) {
+                world.witness.count(.subscriptionRefused)
                 followings[index] = .none
+            } else {
+                world.witness.count(.subscriptionRefused)
             }
-        case .subscribed(_, let thread, let after, _):
+        case .subscribed(_, let thread, _, _):
             guard let index = index(of: thread) else { return }
             followings[index] = .following
-            world.witness.count(after == nil ? .subscribed : .resumed)
         case .unsubscribed(_, let thread):
             guard let index = index(of: thread) else { return }
             followings[index] = .none
         case .live(let thread, let cursor):
             guard let index = index(of: thread) else { return }
-            world.witness.count(.wentLive)
             if let violation = readers[index].isLive(at: cursor) { throw violation }
-        case .reset(let thread, let reason, _):
-            world.witness.count(reason == .diverged ? .resetDiverged : .resetTrimmed)
+        case .reset(let thread, _, _):
             guard let index = index(of: thread) else { return }
             readers[index].reset()
-        case .snapshotPart, .pong, .event:
+        case .snapshotPart, .pong, .drain, .event, .other:
             break
-        case .other:
-            throw InvariantViolation(.protocolKept, "a message with an op that there is not")
-        }
-    }
-
-    /// The request that a message answers.
-    private static func request(of message: ServerMessage) -> Int64? {
-        switch message {
-        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _), .pong(let tag):
-            tag?.number
-        case .error(let error): error.tag?.number
-        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .other: nil
         }
     }
 
@@ -337,9 +317,6 @@ final class WireClient: WireRecording {
                 .isolation, "client \(self.number) of \(principal.user) gets \(event.cursor) of \(event.threadID)")
         }
         world.mix(event.cursor.sequence)
-        world.witness.count(.eventDelivered)
-        if event.firstSequence < event.cursor.sequence { world.witness.count(.eventMerged) }
-        if let violation = WireCheck.order(event, on: self, log) { throw violation }
         if var requests = pipelined {
             let (isMine, violation) = requests.received(.event(event), nil)
             pipelined = requests
@@ -360,20 +337,8 @@ final class WireClient: WireRecording {
         guard log.owner.user == principal.user else {
             throw InvariantViolation(.isolation, "client \(self.number) gets the state of \(thread)")
         }
-        if log.lost.isEmpty, cursor.sequence <= 200 {
-            var fold = ThreadState()
-            for sequence in 1...max(1, cursor.sequence) {
-                guard let stored = log.event(sequence), let event = try? EventDecoder.decode(stored.bytes) else {
-                    break
-                }
-                fold.apply(event)
-            }
-            guard state == fold.json else {
-                throw InvariantViolation(.sameBytes, "\(thread): the state at \(cursor) is not the fold of its events")
-            }
-        }
-        world.witness.count(.recentServed)
-        nextSequences[thread] = cursor.sequence + 1
+        if let violation = log.difference(from: state, at: cursor) { throw violation }
+        world.witness.count(.snapshotGiven)
         guard let index = index(of: thread) else { return }
         readers[index].received(snapshotAt: cursor)
     }
@@ -383,8 +348,8 @@ final class WireClient: WireRecording {
     /// What keeps the client from being at rest; `nil` when nothing does.
     var restlessness: InvariantViolation? {
         guard isWelcomed, !isStalled else { return InvariantViolation(.liveness, "client \(number) is not connected") }
-        if let (thread, numbers) = unanswered.first(where: { !$0.value.isEmpty }) {
-            return InvariantViolation(.requestsAnswered, "client \(number): \(thread) \(numbers) have no answer")
+        if let missing = check.missing {
+            return InvariantViolation(missing.rule, "client \(number): \(missing.message)")
         }
         for (index, reader) in readers.enumerated() {
             guard followings[index] == .following else {

@@ -6,9 +6,7 @@ import Synchronization
 /// The agents that work in a process: each goes on when the schedule says so.
 final class AgentCrew: Sendable {
     private struct State {
-        var waiting: [CheckedContinuation<Bool, Never>] = []
         var random: SimulationRandom
-        var isStopped = false
         var isSettling = false
     }
 
@@ -29,25 +27,10 @@ final class AgentCrew: Sendable {
 
     // MARK: The schedule's side
 
-    var waitingCount: Int { state.withLock { $0.waiting.count } }
+    let pauses = Pauses()
 
-    func resume(_ choice: UInt64) {
-        let waiting: CheckedContinuation<Bool, Never>? = state.withLock { state in
-            guard !state.waiting.isEmpty else { return nil }
-            return state.waiting.remove(at: Int(choice % UInt64(state.waiting.count)))
-        }
-        waiting?.resume(returning: true)
-    }
-
-    /// No agent goes on any more.
-    func stop() {
-        let waiting = state.withLock { state in
-            state.isStopped = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for item in waiting { item.resume(returning: false) }
-    }
+    /// No agent goes on any longer.
+    func stop() { pauses.stop() }
 
     /// No run begins any more.
     func settle() { state.withLock { $0.isSettling = true } }
@@ -55,18 +38,9 @@ final class AgentCrew: Sendable {
     // MARK: Work
 
     /// - Returns: whether to go on.
-    func pause() async -> Bool {
-        if isStopped { return false }
-        return await withCheckedContinuation { continuation in
-            let isStopped = state.withLock { state in
-                if !state.isStopped { state.waiting.append(continuation) }
-                return state.isStopped
-            }
-            if isStopped { continuation.resume(returning: false) }
-        }
-    }
+    func pause() async -> Bool { await pauses.pause() }
 
-    private var isStopped: Bool { state.withLock { $0.isStopped } }
+    private var isStopped: Bool { pauses.isStopped }
 
     private func below(_ bound: Int) -> Int { state.withLock { $0.random.below(bound) } }
 

@@ -20,8 +20,8 @@ struct AgentScript {
     /// Whether the events made last are to be refused.
     private(set) var isForbidden = false
 
-    init(thread: Int, restartsRuns: Bool = true) {
-        prefix = "\(thread)_"
+    init(prefix: String, restartsRuns: Bool = true) {
+        self.prefix = prefix
         self.restartsRuns = restartsRuns
     }
 

@@ -72,7 +72,9 @@ struct DiskAccount {
     ) -> Found? {
         if let uncertain {
             var expected = all
-            for entry in uncertain.entries { if let thread = number(entry.owner.thread) { expected[thread] = entry.id } }
+            for entry in uncertain.entries {
+                if let thread = number(entry.owner.thread) { expected[thread] = entry.id }
+            }
             if heads == expected { return Found(kept: uncertain) }
         }
         var expected = all

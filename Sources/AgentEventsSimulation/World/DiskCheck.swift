@@ -74,7 +74,8 @@ struct DiskCheck: Sendable {
     ) async throws(EventLogError) {
         let page = try await log.read(
             LogRead(
-                .thread(thread.owner.thread, after: sequence), maximumCount: Self.lookedAtCount, maximumByteCount: .max))
+                .thread(thread.owner.thread, after: sequence), maximumCount: Self.lookedAtCount, maximumByteCount: .max)
+        )
         let end = min(thread.head, sequence + UInt64(Self.lookedAtCount))
         let due = (sequence..<max(end, sequence)).compactMap { thread.event($0 + 1) }
         if page.events != due {

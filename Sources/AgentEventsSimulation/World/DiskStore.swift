@@ -21,6 +21,8 @@ final class DiskStore: WorldStore {
         /// The keys of the last commits.
         var keys: [KeyedEvents] = []
         var lastOpening: LogOpening?
+        /// Whether the log is open; closing one that is not does nothing.
+        var isOpen = false
         /// Whether an append failed since the last opening.
         var hasFailed = false
         /// Whether a synchronization was made to fail: what it gave up is only in the memory of the system. A kill would
@@ -112,6 +114,7 @@ final class DiskStore: WorldStore {
         }
         do throws(EventLogError) {
             let opening = try await log.open()
+            state.withLock { $0.isOpen = true }
             try await takeOver(log, opening)
             return opening
         } catch {
@@ -145,7 +148,8 @@ final class DiskStore: WorldStore {
             let are = due.indices.map { heads[$0]?.description ?? "none" }
             return witness.fail(
                 InvariantViolation(
-                    .acknowledgedIsKept, "the log has \(are) where \(due) was acknowledged, at \(configuration.durability)"))
+                    .acknowledgedIsKept,
+                    "the log has \(are) where \(due) was acknowledged, at \(configuration.durability)"))
         }
         settleCommits(found)
         try await check.trims(log, state.withLock { $0.uncertainTrims })
@@ -311,14 +315,14 @@ final class DiskStore: WorldStore {
             state.queue = ManualWorkQueue()
             if losesPower { losePower(&state) } else { disk.endProcess() }
             if state.isSettling || random.once(in: 2) { disk.setFreeByteCount(nil) }
-            (state.hasFailed, state.mayHaveFailedFlush) = (false, false)
+            (state.isOpen, state.hasFailed, state.mayHaveFailedFlush) = (false, false, false)
             (state.losesPower, state.mustEnd) = (false, false)
         }
     }
 
     /// The log is closed as it should be.
     private func close(_ random: inout SimulationRandom) {
-        guard let log = state.withLock({ $0.log }) else { return }
+        guard let log = state.withLock({ $0.isOpen ? $0.log : nil }) else { return }
         let executor = SimulatedExecutor()
         Task(executorPreference: executor) { [self] in
             guard (try? await log.close()) != nil else { return }

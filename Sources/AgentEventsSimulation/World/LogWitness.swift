@@ -29,6 +29,9 @@ final class LogWitness: Sendable {
 
     func number(of thread: ThreadID) -> Int? { numbers[thread] }
 
+    /// The number of the oldest event of a thread that can be read.
+    func firstKept(_ number: Int) -> UInt64 { state.withLock { $0.threads[number].firstKept } }
+
     func thread(_ number: Int) -> SimulatedThread { state.withLock { $0.threads[number] } }
 
     var threads: [SimulatedThread] { state.withLock { $0.threads } }
@@ -56,7 +59,7 @@ final class LogWitness: Sendable {
                     state.note(InvariantViolation(.isolation, "\(entry.id) is committed for \(entry.owner.user)"))
                 }
                 state.note(state.threads[number].append(entry))
-                if entry.type == .agentFailed, entry.bytes.contains(lost) { state.counts[.runFailedAsLost] += 1 }
+                if let occurrence = Self.occurrence(entry) { state.counts[occurrence] += 1 }
             }
             for keyed in commit.keys {
                 guard let number = numbers[keyed.thread] else { continue }
@@ -133,5 +136,20 @@ final class LogWitness: Sendable {
         }
     }
 
-    private var lost: [UInt8] { Array(#""code":"run.lost""#.utf8) }
+    /// What the service does by itself.
+    private static func occurrence(_ entry: LogEntry) -> Occurrence? {
+        switch entry.type {
+        case .agentFailed:
+            if entry.bytes.contains(lost) { return .runFailedAsLost }
+            return entry.bytes.contains(overdue) ? .runEndedAsIdle : nil
+        case .toolCompleted:
+            return entry.bytes.contains(cancelled) ? .workClosedByEnd : nil
+        default:
+            return nil
+        }
+    }
+
+    private static let lost = Array(#""code":"run.lost""#.utf8)
+    private static let overdue = Array(#""code":"run.deadline""#.utf8)
+    private static let cancelled = Array(#""status":"cancelled""#.utf8)
 }

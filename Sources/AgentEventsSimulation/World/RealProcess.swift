@@ -76,6 +76,7 @@ final class RealProcess {
     private let preemption: Preemption
     private let life = Life()
     private let watermark: Int
+    private let witness: LogWitness
     private var transports: [SimulatedTransport.Handle] = []
     private var connectionCount = 0
     private var tasks: [Task<Void, Never>] = []
@@ -110,11 +111,12 @@ final class RealProcess {
         crew = AgentCrew(owners: world.crewOwners, witness: world.witness, seed: seed ^ 2)
         maximumRuns = max(1, size.threadCount / 2)
         watermark = size.watermarkByteCount
+        witness = world.witness
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
             runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
-            metrics: NOOPMetricsHandler.instance, logger: logger, onUnresponsiveAgents: { _ in })
+            metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
         let task = Task(executorPreference: executor) { await parts.run() }
@@ -139,6 +141,8 @@ final class RealProcess {
         limits.pageByteCount = 2048
         limits.maximumPages = 2
         limits.maximumInlineByteCount = 512
+        limits.maximumQueuedRequests = 6
+        limits.maximumBacklogByteCount = 2048
         limits.heartbeatMilliseconds = 5000
         limits.stallMilliseconds = 12_000
         limits.leaveMilliseconds = 2000
@@ -160,9 +164,9 @@ final class RealProcess {
     func beginStep(_ value: UInt64) { preemption.begin(value) }
 
     /// Does something in a task of the process.
-    func start(_ body: @escaping @Sendable (MessageIntake) async -> Void) {
-        let intake = hub.intake
-        let task = Task(executorPreference: executor) { await body(intake) }
+    func start(_ body: @escaping @Sendable (AgentEventsHub) async -> Void) {
+        let hub = hub
+        let task = Task(executorPreference: executor) { await body(hub) }
         tasks.append(task)
     }
 
@@ -200,7 +204,10 @@ final class RealProcess {
     func kill(isStored: Bool, keeping kept: Int, _ random: inout SimulationRandom) -> InvariantViolation? {
         preemption.set([], nil)
         crew.stop()
-        for transport in transports { transport.wire.end(keeping: kept) }
+        for transport in transports {
+            transport.wire.end(keeping: kept)
+            if transport.wire.hasBytes { witness.count(.lateEventsOfOldConnection) }
+        }
         log.sever(isStored: isStored)
         for transport in transports { transport.lose() }
         for task in tasks { task.cancel() }

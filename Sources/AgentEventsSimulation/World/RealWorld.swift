@@ -17,14 +17,19 @@ final class RealWorld {
     let retains: Bool
     private(set) var retention = RetentionPolicy()
     let crewOwners: [ThreadOwner]
-    private let owners: [ThreadOwner]
+    let owners: [ThreadOwner]
     var producers: [RemoteProducer]
-    private var clients: [WireClient] = []
-    private var process: RealProcess?
+    private(set) var clients: [WireClient] = []
+    private(set) var applications: [Application] = []
+    /// Runs the tasks of the applications.
+    let applicationExecutor = SimulatedExecutor()
+    private(set) var process: RealProcess?
     private var processCount = 0
-    private(set) var isSettling = false
+    var isSettling = false
     /// How many messages people wrote since; a few, so that their slots are looked at in the end.
-    private var settlingWriteCount = 0
+    private(set) var settlingWriteCount = 0
+    /// They write no more than this then.
+    static let settlingWrites = 24
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     private let narrator: ((String) -> Void)?
 
@@ -56,7 +61,7 @@ final class RealWorld {
         case 1: retention.maximumAge = .seconds(40)
         default: retention.maximumEventsPerThread = 24
         }
-        producers = owners.indices.map { RemoteProducer(thread: $0, retains: retains) }
+        producers = owners.indices.map { RemoteProducer(thread: $0, name: "\($0)", retains: retains) }
         crewOwners = owners.enumerated().filter { index, _ in
             var random = random(1, index)
             return random.once(in: 2)
@@ -64,6 +69,10 @@ final class RealWorld {
         for number in 0..<size.clientCount {
             var random = random(3, number)
             clients.append(makeClient(number, &random))
+        }
+        for number in 0..<size.applicationCount {
+            var random = random(6, number)
+            applications.append(makeApplication(number, &random))
         }
         startProcess()
     }
@@ -102,12 +111,12 @@ final class RealWorld {
     // MARK: Choices
 
     private static let weights: [(kind: ChoiceKind, weight: Int)] = [
-        (.job, 30), (.loop, 24), (.commit, 8), (.deliver, 16), (.request, 10), (.send, 5), (.connect, 2), (.offer, 5),
-        (.agent, 4), (.timer, 1),
+        (.job, 30), (.loop, 24), (.commit, 8), (.work, 20), (.take, 8), (.deliver, 16), (.request, 10), (.send, 5),
+        (.connect, 3), (.offer, 5), (.agent, 4), (.timer, 1),
     ]
     private static let weight = weights.reduce(0) { $0 + $1.weight }
     private static let faults: [(kind: ChoiceKind, weight: Int)] = [
-        (.cut, 24), (.halfOpen, 6), (.stall, 20), (.crash, 8), (.kill, 3), (.powerLoss, 3), (.logFailure, 3),
+        (.cut, 24), (.halfOpen, 6), (.stall, 20), (.crash, 8), (.expire, 6), (.kill, 3), (.powerLoss, 3), (.logFailure, 3),
         (.drain, 3), (.timer, 12),
     ]
     private static let faultWeight = faults.reduce(0) { $0 + $1.weight }
@@ -126,25 +135,32 @@ final class RealWorld {
 
     private func entity(for kind: ChoiceKind, _ random: inout SimulationRandom) -> Int {
         switch kind {
-        case .job, .commit, .agent, .timer, .kill, .powerLoss, .logFailure, .drain: return 0
+        case .job, .work, .commit, .agent, .timer, .kill, .powerLoss, .logFailure, .drain: return 0
         case .loop: return random.below(size.loopCount)
         case .offer: return random.below(size.threadCount)
         default:
-            let start = random.below(clients.count)
-            for offset in clients.indices {
-                let number = (start + offset) % clients.count
-                if isReady(clients[number], for: kind) { return number }
+            let count = clients.count + applications.count
+            let start = random.below(count)
+            for offset in 0..<count {
+                let number = (start + offset) % count
+                if isReady(number, for: kind) { return number }
             }
             return start
         }
     }
 
-    private func isReady(_ client: WireClient, for kind: ChoiceKind) -> Bool {
+    private func isReady(_ number: Int, for kind: ChoiceKind) -> Bool {
+        if number < clients.count { return isReady(clients[number], for: kind) }
+        return isReady(applications[number - clients.count], for: kind)
+    }
+
+    func isReady(_ client: WireClient, for kind: ChoiceKind) -> Bool {
         switch kind {
         case .deliver: client.isReadyToReceive
         case .request: client.transport?.isReadyToRead ?? false
         case .connect: !client.isConnected
         case .send: client.mayEmit
+        case .take: false
         default: client.isConnected
         }
     }
@@ -169,6 +185,7 @@ final class RealWorld {
         mix(UInt64(choice.kind.rawValue) << 32 | UInt64(choice.entity))
         mix(UInt64(bitPattern: time.now))
         mix(UInt64(process?.executor.enqueuedCount ?? 0))
+        mix(UInt64(applicationExecutor.enqueuedCount))
         tell("\(choice): \(choice.kind) \(choice.entity)")
         return true
     }
@@ -176,6 +193,7 @@ final class RealWorld {
     private func perform(_ choice: Choice, _ random: inout SimulationRandom) throws(InvariantViolation) -> Bool {
         switch choice.kind {
         case .job: return process?.executor.runNext(random.next()) ?? false
+        case .work: return applicationExecutor.runNext(random.next())
         case .loop:
             guard let process, choice.entity < process.loops.count else { return false }
             return process.loops[choice.entity].runNext()
@@ -183,8 +201,8 @@ final class RealWorld {
             guard let process, process.log.waitingCount > 0 else { return false }
             process.log.release(random.next())
         case .agent:
-            guard let process, process.crew.waitingCount > 0 else { return false }
-            process.crew.resume(random.next())
+            guard let process, process.crew.pauses.waitingCount > 0 else { return false }
+            process.crew.pauses.resume(random.next())
         case .timer:
             return time.fireNext()
         case .offer:
@@ -194,11 +212,12 @@ final class RealWorld {
         case .connect where process == nil:
             // The next process.
             startProcess()
-        case .deliver, .request, .send, .connect, .cut, .halfOpen, .stall, .crash:
-            guard choice.entity < clients.count else { return false }
-            return try perform(choice.kind, by: clients[choice.entity], &random)
-        case .work, .take, .expire:
-            return false
+        case .deliver, .take, .request, .send, .connect, .cut, .halfOpen, .stall, .crash, .expire:
+            if choice.entity < clients.count {
+                return try perform(choice.kind, by: clients[choice.entity], &random)
+            }
+            let number = choice.entity - clients.count
+            return number < applications.count && perform(choice.kind, by: applications[number], &random)
         }
         return true
     }
@@ -228,6 +247,9 @@ final class RealWorld {
         case .crash:
             witness.count(.crashed)
             client.crash()
+        case .expire:
+            witness.count(.expired)
+            client.transport?.expire()
         default:
             return false
         }
@@ -238,7 +260,9 @@ final class RealWorld {
 
     /// The producer of a thread sends what it has, over any connection; or a person writes to an agent.
     private func offer(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
-        if random.once(in: 6), !isSettling || settlingWriteCount < 24 { return write(to: thread, &random) }
+        if random.once(in: 6), !isSettling || settlingWriteCount < Self.settlingWrites {
+            return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
+        }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -264,13 +288,21 @@ final class RealWorld {
         let key = retains ? nil : IdempotencyKey(text: IdentifierText(unchecked: "w\(random.below(8))"))
         let request = MessageRequest(text: "question \(random.below(2))")
         let witness = witness
-        process.start { intake in
+        process.start { hub in
             do throws(ProtocolError) {
-                _ = try await intake.submit(request, key: key, in: owner.thread, from: principal)
+                _ = try await hub.intake.submit(request, key: key, in: owner.thread, from: principal)
             } catch {
                 if error.code == .agentsBusy { witness.count(.agentRefusedBusy) }
             }
         }
+        return true
+    }
+
+    /// Somebody asks for something past the streams.
+    private func visit(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
+        guard let process, process.takesConnections else { return false }
+        let visit = Visit(owners[thread], witness, &random)
+        process.start { await visit.run($0) }
         return true
     }
 
@@ -300,7 +332,7 @@ final class RealWorld {
         for index in producers.indices { producers[index].giveUp() }
     }
 
-    private func kill(isStored: Bool, _ random: inout SimulationRandom) {
+    func kill(isStored: Bool, _ random: inout SimulationRandom) {
         guard let process else { return }
         self.process = nil
         if let violation = process.kill(isStored: isStored, keeping: random.below(6), &random) {
@@ -331,90 +363,5 @@ final class RealWorld {
             return false
         }
         return true
-    }
-
-    // MARK: Coming to rest
-
-    /// Nothing goes wrong any more, after one more end of the process: everybody has to reach the head.
-    ///
-    /// - Returns: how many steps that took.
-    func settle() -> Int {
-        isSettling = true
-        var random = SimulationRandom(seed: seed ^ 0x0DDB_A11)
-        sink.settle()
-        for client in clients { client.isStalled = false }
-        kill(isStored: true, &random)
-        store.settle()
-        var steps = 0
-        var timers = 0
-        while violation == nil, timers < 3000, steps < 3_000_000 {
-            steps += 1
-            if !isQuiet {
-                _ = perform(propose(&random))
-                continue
-            }
-            guard let problem = restlessness else { return steps + checkRest() }
-            timers += 1
-            _ = perform(Choice(.timer, value: UInt32(truncatingIfNeeded: random.next())))
-            if timers == 3000 { witness.fail(problem) }
-        }
-        if violation == nil { witness.fail(InvariantViolation(.liveness, "the world does not come to rest")) }
-        return steps
-    }
-
-    /// Whether nothing can happen but that time goes on.
-    private var isQuiet: Bool {
-        guard let process, process.takesConnections else { return process != nil && process?.isReady == false }
-        guard !process.isReady, process.crew.waitingCount == 0 else { return false }
-        for client in clients {
-            if isReady(client, for: .deliver) || isReady(client, for: .request) || isReady(client, for: .connect)
-                || client.hasToSend
-            {
-                return false
-            }
-        }
-        // There is always somebody who writes a few messages.
-        guard settlingWriteCount >= 24 else { return false }
-        return !producers.contains { !$0.isIdle && $0.inFlight.isEmpty } || !clients.contains(where: \.mayEmit)
-    }
-
-    private var restlessness: InvariantViolation? {
-        guard let process, process.takesConnections else {
-            return InvariantViolation(.liveness, "the service does not start")
-        }
-        for producer in producers where !producer.isIdle {
-            return InvariantViolation(.requestsAnswered, "an emission in \(threadID(producer.thread)) has no answer")
-        }
-        for thread in witness.threads where thread.hasOpenRuns {
-            return InvariantViolation(.runsEnd, "thread \(thread.owner.thread) has an open run")
-        }
-        for client in clients {
-            if let violation = client.restlessness { return violation }
-        }
-        for thread in witness.threads {
-            let last = sink.last(of: thread.owner.thread)
-            // What was lost is not given back, and nothing came in its place.
-            let head = thread.event(thread.head)?.id
-            let isBehind = last.map { thread.lost.contains($0) && head?.generation ?? 0 <= $0.generation } != true
-            if thread.head > 0, last != head, isBehind, thread.firstKept <= thread.head {
-                return InvariantViolation(.liveness, "the sink is at \(last?.description ?? "0") of \(thread.head)")
-            }
-        }
-        return nil
-    }
-
-    /// Ends what still runs.
-    func close() {
-        guard process != nil else { return }
-        var random = SimulationRandom(seed: seed ^ 0xC105E)
-        kill(isStored: true, &random)
-    }
-
-    private func checkRest() -> Int {
-        for thread in witness.threads {
-            if let violation = thread.unended { witness.fail(violation) }
-        }
-        if let violation = process?.slotViolation { witness.fail(violation) }
-        return 0
     }
 }

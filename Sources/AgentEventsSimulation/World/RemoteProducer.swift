@@ -21,10 +21,15 @@ struct RemoteProducer {
     private var answers: [IdempotencyKey: [Cursor]] = [:]
     private var keys: [Int64: IdempotencyKey] = [:]
 
-    /// - Parameter retains: whether the log trims old runs.
-    init(thread: Int, retains: Bool) {
+    private let name: String
+
+    /// - Parameters:
+    ///   - name: no other producer has it.
+    ///   - retains: whether the log trims old runs.
+    init(thread: Int, name: String, retains: Bool) {
         self.thread = thread
-        script = AgentScript(thread: thread, restartsRuns: !retains)
+        self.name = name
+        script = AgentScript(prefix: "\(name)_", restartsRuns: !retains)
     }
 
     var isIdle: Bool { request == nil && inFlight.isEmpty }
@@ -39,7 +44,7 @@ struct RemoteProducer {
             script.passOver(next)
             lastKey += 1
             sent = Request(
-                key: IdempotencyKey(text: IdentifierText(unchecked: "k\(thread)_\(lastKey)")), drafts: drafts,
+                key: IdempotencyKey(text: IdentifierText(unchecked: "\(name)_\(lastKey)")), drafts: drafts,
                 script: next, isForbidden: next.isForbidden)
             request = sent
         }
@@ -49,9 +54,12 @@ struct RemoteProducer {
     }
 
     /// - Returns: what is wrong with the answer.
-    mutating func emitted(_ number: Int64, _ cursors: [Cursor], _ log: SimulatedThread) -> InvariantViolation? {
+    mutating func emitted(_ number: Int64, _ cursors: [Cursor], _ witness: LogWitness) -> InvariantViolation? {
+        let log = witness.thread(thread)
         inFlight.remove(number)
         guard let key = keys.removeValue(forKey: number) else { return nil }
+        witness.count(.emissionAcknowledged)
+        if answers[key] != nil { witness.count(.emissionRepeated) }
         for cursor in cursors where log.event(cursor.sequence)?.id != cursor && !log.lost.contains(cursor) {
             return InvariantViolation(
                 .acknowledgedIsKept, "\(log.owner.thread): \(cursor) is acknowledged and not in the log")
@@ -61,6 +69,10 @@ struct RemoteProducer {
         }
         answers[key] = cursors
         guard let request, request.key == key else { return nil }
+        guard cursors.count == request.drafts.count else {
+            return InvariantViolation(
+                .acknowledgedIsKept, "\(request.drafts.count) events were emitted, and \(cursors) are acknowledged")
+        }
         if request.isForbidden {
             return InvariantViolation(.wellFormedRuns, "\(log.owner.thread): what the order forbids was taken")
         }

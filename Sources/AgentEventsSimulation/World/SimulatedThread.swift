@@ -23,6 +23,11 @@ struct SimulatedThread {
     /// In the order of their starts.
     private(set) var openRuns: [OpenRun] = []
     private var check = EventSequenceCheck()
+    /// Where the values are that are to be logged once.
+    private var once: [String: UInt64] = [:]
+
+    /// Events of this name have a value that is logged once.
+    static let onceName = "once"
 
     init(owner: ThreadOwner) { self.owner = owner }
 
@@ -70,7 +75,14 @@ struct SimulatedThread {
 
     private mutating func judge(_ bytes: [UInt8], _ id: EventID) -> InvariantViolation? {
         do throws(WireError) {
-            let faults = check.receive(try EventDecoder.decode(bytes), at: Int(id.sequence))
+            let event = try EventDecoder.decode(bytes)
+            let faults = check.receive(event, at: Int(id.sequence))
+            if case .custom(let custom) = event.payload, custom.name == Self.onceName,
+                let value = custom.value.stringValue, let known = once.updateValue(id.sequence, forKey: value),
+                known != id.sequence
+            {
+                return InvariantViolation(.acknowledgedIsKept, "\(value) is logged as \(known) and as \(id)")
+            }
             return faults.first.map { InvariantViolation(.wellFormedRuns, "\(id): \($0.message)") }
         } catch {
             return InvariantViolation(.sameBytes, "\(id) cannot be decoded: \(error.message)")
@@ -88,21 +100,18 @@ struct SimulatedThread {
     /// Behind which event a context reads to be rebuilt.
     var rebuiltAfter: UInt64 { (openRuns.first?.sequence ?? head) - min(1, head) }
 
-    // MARK: Reading
-
-    /// Mirrors what `InMemoryEventLog` reads.
-    func page(after: UInt64, byteCount: Int) -> LogPage {
-        let start = max(after, firstKept - 1)
-        var end = Int(start)
-        var bytes = 0
-        while end < events.count, end == Int(start) || bytes < byteCount {
-            bytes += events[end].bytes.count
-            end += 1
+    /// A state has to be the fold of everything up to its cursor.
+    ///
+    /// - Returns: what is wrong; nothing is known where events were lost, or are many.
+    func difference(from state: JSONValue, at cursor: Cursor?) -> InvariantViolation? {
+        guard let cursor, lost.isEmpty, cursor.sequence <= 200 else { return nil }
+        var fold = ThreadState()
+        for event in events.prefix(Int(cursor.sequence)) {
+            guard let decoded = try? EventDecoder.decode(event.bytes) else { break }
+            fold.apply(decoded)
         }
-        let first = min(Int(start), events.count)
-        var page = LogPage(events: Array(events[first..<max(first, end)]), reachesEnd: end >= events.count)
-        page.skipsTrimmed = after < firstKept - 1
-        return page
+        guard state != fold.json else { return nil }
+        return InvariantViolation(.sameBytes, "\(owner.thread): the state at \(cursor) is not the fold of its events")
     }
 
     // MARK: What goes
@@ -133,6 +142,8 @@ struct SimulatedThread {
         events.removeLast(count)
         marks.removeLast(count)
         for key in lostKeys { keys[key] = nil }
+        let end = head
+        once = once.filter { $0.value <= end }
         runs = []
         openRuns = []
         for (index, mark) in marks.enumerated() {

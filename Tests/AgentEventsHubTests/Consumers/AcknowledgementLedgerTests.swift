@@ -60,6 +60,21 @@ struct AcknowledgementLedgerTests {
         #expect(ledger.cursor(of: Self.phone) == nil)
     }
 
+    /// Two ask the store; one of them has its answer, acknowledges and leaves before the other one has it.
+    @Test func aLateAnswerOfTheStoreUndoesNothing() {
+        var ledger = AcknowledgementLedger(maximumCount: 10)
+        let known = [ledger.beginAttaching(Self.phone), ledger.beginAttaching(Self.phone)]
+        #expect(known == [nil, nil])
+        let first = ledger.finishAttaching(Self.phone, stored: Self.cursor(1))
+        #expect(first == Self.cursor(1))
+        _ = ledger.acknowledge(Self.phone, Self.cursor(5))
+        _ = ledger.takeWaiting()
+        ledger.saved()
+        ledger.detach(Self.phone)
+        let second = ledger.finishAttaching(Self.phone, stored: Self.cursor(1))
+        #expect(second == Self.cursor(5))
+    }
+
     @Test func whatCouldNotBeSavedWaitsAgainUnlessSomethingNewerDoes() {
         var ledger = AcknowledgementLedger(maximumCount: 10)
         _ = ledger.acknowledge(Self.phone, Self.cursor(5))
@@ -105,5 +120,12 @@ struct AcknowledgementLedgerTests {
         let before = ledger
         ledger.restart(Self.phone, from: Self.cursor(57))
         #expect(ledger == before)
+    }
+}
+
+extension AcknowledgementLedger {
+    /// Somebody follows, and the store is asked if it has to be.
+    fileprivate mutating func attach(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
+        beginAttaching(key) ?? finishAttaching(key, stored: stored)
     }
 }

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsTesting
 import Logging
+import Synchronization
 import Testing
 
 @testable import AgentEventsHub
@@ -12,7 +13,7 @@ import Testing
 
     /// A store that takes nothing while its log is closed.
     private func with(
-        _ log: InMemoryEventLog,
+        _ log: some StateStore,
         _ body: @Sendable (ConsumerAcknowledgements) async throws -> Void
     ) async throws {
         var logger = Logger(label: "test")
@@ -66,6 +67,49 @@ import Testing
             #expect(try await saved(log) == cursors[2])
         }
     }
+
+    /// Another connection acknowledges, and is gone again, between the answer of the store and its arrival.
+    @Test func whatIsAcknowledgedWhileTheStoreIsAskedCounts() async throws {
+        let log = InMemoryEventLog()
+        _ = try await log.open()
+        let store = SlowStore(store: log)
+        try await with(store) { consumers in
+            #expect(try await consumers.attach(key) == nil)
+            store.holdsLoads.withLock { $0 = true }
+            async let late = consumers.attach(key)
+            while store.waiting.withLock({ $0 == nil }) { await Task.yield() }
+            #expect(consumers.acknowledge(key, cursors[2]))
+            try await clock.waitForSleep(of: .milliseconds(200))
+            clock.advance(by: .milliseconds(200))
+            try await waitForSave(log)
+            consumers.detach(key)
+            store.waiting.withLock { $0.take() }?.resume()
+            #expect(try await late == cursors[2])
+        }
+    }
+}
+
+/// A store whose answers are on their way until the test lets them arrive.
+private final class SlowStore: StateStore {
+    let store: InMemoryEventLog
+    let holdsLoads = Mutex(false)
+    let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+
+    init(store: InMemoryEventLog) { self.store = store }
+
+    func load(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) async throws(EventLogError) -> [UInt8]? {
+        let answer = try await store.load(kind, thread: thread, name: name)
+        if holdsLoads.withLock({ $0 }) {
+            await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
+        }
+        return answer
+    }
+
+    func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
+        try await store.loadAll(kind, thread: thread)
+    }
+
+    func save(_ values: [StoredValue]) async throws(EventLogError) { try await store.save(values) }
 }
 
 extension Result where Failure == any Error {
