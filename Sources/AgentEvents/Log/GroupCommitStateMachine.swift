@@ -1,7 +1,12 @@
 /// Decides what happens between the contexts that offer events and the one writer that commits them.
 ///
 /// A position counts the entries offered so far, so `committed >= position` says that an offer is durable. The machine
-/// is generic over what a waiting task is, so that it can be tested without tasks.
+/// is generic over the kind of waiter, so that it can be tested without tasks.
+///
+///     accepting ── close ──> closing ── everything offered is committed ──> finished
+///         └──────────────────── the log fails ─────┴───────────────────────────^
+///
+///     an entry:   offered ── nextCommit ──> taken ── didCommit ──> committed
 package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private enum Phase {
         case accepting
@@ -22,13 +27,13 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var isWriterAsleep = false
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
-    /// How many entries were pending when the last commit ended.
+    /// The number of entries that were pending when the last commit ended.
     private var pendingAfterCommit = 0
-    /// So many pending entries end the writer's wait for more; a full buffer does, too.
+    /// The number of pending entries that ends the writer's wait for more; a full buffer ends it, too.
     private var gatherTarget: Int?
     private let highWaterByteCount: Int
 
-    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    /// - Parameter highWaterByteCount: the number of bytes offered and not yet committed at which producers wait.
     package init(highWaterByteCount: Int) { self.highWaterByteCount = highWaterByteCount }
 
     package var offeredPosition: UInt64 { offered }
@@ -48,21 +53,21 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     // MARK: Producers
 
     package enum OfferAction {
-        /// `isFull`: the producer waits for capacity before it goes on.
+        /// `isFull`: the producer waits for capacity before it continues.
         case enqueued(position: UInt64, isFull: Bool, wake: Wake)
         case reject(EventLogError)
     }
 
     package enum Wake: Hashable {
         case nobody
-        /// The writer sleeps: it is taken by ``takeWriter()`` and resumed. (It is not a part of the answer, because nearly
-        /// every offer wakes nobody, and a task that may be there makes each answer dearer.)
+        /// The writer sleeps: it is taken by ``takeWriter()`` and resumed. (It is not a part of the answer, because
+        /// nearly every offer wakes nobody, and a task that may be there makes each answer dearer.)
         case writer
         /// The writer waits for so much, see ``beginGathering(_:)``.
         case gatheringWriter
     }
 
-    /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
+    /// The cost of one entry in addition to its bytes; counted, so that many tiny events are bounded too.
     private static var entryOverhead: Int { 128 }
 
     package mutating func offer(_ entry: consuming LogEntry) -> OfferAction {
@@ -104,7 +109,7 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         return .writer
     }
 
-    /// The writer that is to be woken; `nil` when somebody else has done so.
+    /// The writer to wake; `nil` when somebody else has done so.
     package mutating func takeWriter() -> Waiter? { writer.take() }
 
     package enum WaitAction {
@@ -137,7 +142,7 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    /// How the wait for a position ended, once the waiter was resumed.
+    /// The outcome of the wait for a position, once the waiter was resumed.
     package func outcome(of position: UInt64) throws(EventLogError) {
         if committed >= position { return }
         switch phase {
@@ -176,7 +181,7 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    /// The writer waits until so many entries were offered since the last commit ended.
+    /// The writer waits until this number of entries were offered since the last commit ended.
     ///
     /// - Returns: whether it has to: not when they were, when the buffer is full, or when nothing more is accepted.
     package mutating func beginGathering(_ count: Int) -> Bool {

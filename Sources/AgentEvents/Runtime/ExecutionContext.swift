@@ -1,8 +1,8 @@
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
-/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the log,
-/// all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes events go
-/// through it. There is at most one context for a thread; it is had from
+/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
+/// log, all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes
+/// events go through it. There is at most one context for a thread; obtain it with
 /// ``AgentRuntime/context(user:thread:)``.
 public actor ExecutionContext {
     /// The user the thread belongs to.
@@ -16,8 +16,8 @@ public actor ExecutionContext {
     nonisolated let offeredPosition = OfferedPosition()
     /// The synchronous section, and the state of the thread.
     private var path: AcceptPath
-    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context would
-    /// forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
+    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
+    /// would forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     private var spokenMessages: [RunID: MessageID] = [:]
@@ -34,8 +34,8 @@ public actor ExecutionContext {
     /// Accepts one event: checks, numbers, encodes and enqueues it.
     ///
     /// Returns when the event is accepted and in its place, before it is committed; suspends while more than
-    /// ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look up in the log whether a run that is not open
-    /// was there before. Not sensitive to cancellation.
+    /// ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look up in the log whether a run that is
+    /// not open was there before. Not sensitive to cancellation.
     ///
     /// - Returns: the event's id.
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
@@ -55,8 +55,8 @@ public actor ExecutionContext {
     ///
     /// - Parameters:
     ///   - drafts: at least one.
-    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart. With
-    ///     other events it is refused with `key.conflict`.
+    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    ///     With other events it is refused with `key.conflict`.
     ///   - host: who hosts the runs that these events start. One that a program outside emits is
     ///     ``RunHost/outside``: it survives this process, and ends when nothing comes for it
     ///     (``RuntimeConfiguration/emittedRunTimeout``).
@@ -131,13 +131,13 @@ public actor ExecutionContext {
 
     /// The emission that the log has under a key.
     ///
-    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an earlier
-    ///   version, stands for any.
+    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an
+    ///   earlier version, stands for any.
     private func recall(
         _ key: IdempotencyKey,
         _ digest: RequestDigest
     ) async throws(AgentEventsError) -> EmitReceipt? {
-        let known = try await thrownByLog { () async throws(EventLogError) in
+        let known = try await mapLogError { () async throws(EventLogError) in
             try await services.log.recall(key, in: thread)
         }
         guard let known else { return nil }
@@ -153,10 +153,10 @@ public actor ExecutionContext {
                 + "send this one with a key of its own")
     }
 
-    /// How many emissions wait for another one with their key.
+    /// The number of emissions that wait for another one with their key.
     package var waitingEmissionCount: Int { keyedEmissions.waiterCount }
 
-    /// How many runs that have ended are remembered.
+    /// The number of ended runs that are remembered.
     package var rememberedRunCount: Int { path.machine.endedRuns.count }
 
     /// Returns when everything accepted so far is committed; not sensitive to cancellation.
@@ -165,7 +165,7 @@ public actor ExecutionContext {
     }
 
     func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        try await thrownByLog { () async throws(EventLogError) in
+        try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitForCommit(of: position)
         }
     }
@@ -191,8 +191,8 @@ public actor ExecutionContext {
 
     /// Appends to the run's spoken message, opening one if there is none.
     ///
-    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one takes
-    ///   its place.
+    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
+    ///   takes its place.
     func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
         let spoken = spokenMessages[run]
         let message = message ?? spoken ?? services.configuration.identifiers.messageID()
@@ -241,8 +241,8 @@ public actor ExecutionContext {
         path.machine.openMessageText(message, in: run)
     }
 
-    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is paused,
-    /// is left as it is: the end of the run completes it.
+    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is
+    /// paused, is left as it is: the end of the run completes it.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     func endMessage(_ message: MessageID, run: RunID) throws(AgentEventsError) {
@@ -302,7 +302,8 @@ public actor ExecutionContext {
         path.setUsage(nil, of: run)
     }
 
-    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
+    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay
+    /// open.
     func cancelHostedRuns(reason: String) throws(AgentEventsError) {
         for run in path.machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
     }
@@ -325,7 +326,7 @@ public actor ExecutionContext {
         keepForHalves()
     }
 
-    /// Whether something came for a run that is hosted outside since a time, and more is to be expected.
+    /// Whether something came for a run that is hosted outside since a time, and more can be expected.
     func isEmittedTo(since time: Timestamp) -> Bool { path.machine.isEmittedTo(since: time) }
 
     /// A half of a character that waits is not forgotten.
@@ -358,8 +359,8 @@ public actor ExecutionContext {
         return batch
     }
 
-    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again: other
-    /// events may have come meanwhile.
+    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again:
+    /// other events may have come meanwhile.
     private func acceptAfterLookUp(
         _ drafts: [EventDraft],
         _ emission: Emission
@@ -368,7 +369,7 @@ public actor ExecutionContext {
             let unknown = path.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
             let position = path.beginLookUp()
             defer { path.endLookUp(committedThrough: position) }
-            let started = try await thrownByLog { () async throws(EventLogError) in
+            let started = try await mapLogError { () async throws(EventLogError) in
                 try await services.log.startedRuns(among: unknown, in: thread)
             }
             // Of an earlier look-up nothing is used again: it may be out of date.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Where a runtime stands between its creation and its end, and who waits for it to start.
+/// The phase of a runtime between its creation and its end, and the callers that wait for its start.
 final class RuntimeLifecycle: Sendable {
     private enum Phase {
         case created
@@ -39,7 +39,7 @@ final class RuntimeLifecycle: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// What the contexts share, or `nil` while the runtime has not started.
+    /// The services that the contexts share, or `nil` while the runtime has not started.
     func services() throws(AgentEventsError) -> RuntimeServices? {
         switch state.withLock({ $0.phase }) {
         case .created: nil

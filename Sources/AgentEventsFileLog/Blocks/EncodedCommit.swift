@@ -1,4 +1,4 @@
-/// A commit as it is written: its blocks, one behind the other.
+/// A commit as it is written: its blocks, one after the other.
 struct EncodedCommit {
     /// Where a block is, and how many entries of the commit are in it.
     struct Block {

@@ -11,7 +11,7 @@ enum RetentionDatabase {
         let head: UInt64
     }
 
-    /// Threads behind a number, in order.
+    /// Threads after a number, in order.
     static func threads(after number: UInt64, limit: Int, in database: Database) throws -> [Row] {
         let sql =
             "SELECT number, oldest_sequence, (SELECT max(last_sequence) FROM chunk WHERE chunk.thread = thread.number) "

@@ -18,7 +18,7 @@ struct SegmentList: Sendable {
     var first: Segment? { segments.first }
     var last: Segment? { segments.last }
 
-    /// The segment that has a position, or the first behind it.
+    /// The segment that has a position, or the first after it.
     func segment(at position: Int64) -> Segment? {
         let index = segments.partitioningIndex { $0.end > position }
         return index < segments.count ? segments[index] : nil
