@@ -32,7 +32,7 @@ extension FileEventLog {
         package var readerCount = 4
         /// The largest page, in events, that is read on the caller's thread.
         package var inlineReadCount = 16
-        /// The folder of the blocks and the lock.
+        /// The file system of the blocks and the lock.
         package var files: any FileSystem = RealFileSystem()
         /// The place of the index.
         package var index = IndexPlace.file
@@ -67,7 +67,7 @@ package enum Workers: Sendable {
     /// On the caller's thread, with the work beside it on a queue: for simulations.
     case caller(background: any WorkQueue)
 
-    /// The place where the index is written.
+    /// The queue on which the index is written.
     func makeIndexQueue() -> any WorkQueue {
         switch self {
         case .threads: BlockingExecutor(label: "agent-events.log.index")

@@ -33,7 +33,7 @@ final class SimulatedLink: StreamLink {
     private let time: SimulatedTime
     private let state: Mutex<State>
     private let arrivals = WakeSignal()
-    private static let firstSilenceSeconds: Double = 60
+    private static let firstSilence: Duration = .seconds(60)
     private let maximumBatchEvents = 1000
 
     init(_ transport: SimulatedTransport.Handle, witness: LogWitness, time: SimulatedTime) {
@@ -42,7 +42,7 @@ final class SimulatedLink: StreamLink {
         self.time = time
         state = Mutex(State(check: WireCheck(witness: witness)))
         // As long as the service has not said how often it is heard.
-        limitSilence(toSeconds: Self.firstSilenceSeconds)
+        limitSilence(to: Self.firstSilence)
     }
 
     // MARK: The schedule's side
