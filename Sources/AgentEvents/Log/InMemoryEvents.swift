@@ -9,7 +9,7 @@ struct InMemoryEvents: Sendable {
         let time: Timestamp
     }
 
-    /// Where a sweep over what is due is.
+    /// The place of a sweep over due events.
     private struct Sweep: Sendable {
         /// Events before it were looked at.
         var offset: UInt64 = 0

@@ -17,7 +17,7 @@ extension ThreadStateMachine {
         struct Parent: Sendable {
             var run: RunID
             var lastTime: Timestamp
-            /// Where the child was among what is open in it.
+            /// The place of the child among the open items.
             var place: Int?
         }
 

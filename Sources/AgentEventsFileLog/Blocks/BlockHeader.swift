@@ -64,7 +64,7 @@ struct BlockHeader: Hashable, Sendable {
         return found
     }
 
-    /// Where the first header could begin.
+    /// The first position at which a header could begin.
     static func firstOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
         guard bytes.count >= byteCount else { return nil }
         return (0...bytes.count - byteCount).first { isReadable(magic: number(bytes, $0, as: UInt32.self)) }

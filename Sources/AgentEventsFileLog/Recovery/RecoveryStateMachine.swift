@@ -39,7 +39,7 @@ struct RecoveryStateMachine {
         var indexedThrough: Int64
         /// The number of the last opening; 0 when that is not known, or there was none.
         var generation: Int64
-        /// Where the blocks of the last opening begin, if it wrote any; 0 when that is not known.
+        /// The position at which the blocks of the last opening begin, if it wrote any; 0 when that is not known.
         var lastStart: Int64
         /// The blocks that were removed on purpose.
         var removed: [RemovedBlocks]

@@ -182,7 +182,7 @@ final class LogRetention: Sendable {
 
     // MARK: Threads
 
-    /// Where threads begin and end; of those without a row or an event nothing.
+    /// The beginnings and ends of threads, without those that have no row or no event.
     private func bounds(of numbers: [UInt64]) throws(EventLogError) -> [UInt64: ThreadBounds] {
         // The memory first, the file second: what leaves the one is in the other before.
         var found: [UInt64: ThreadBounds] = [:]

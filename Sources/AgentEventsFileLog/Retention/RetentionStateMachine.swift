@@ -94,7 +94,7 @@ struct RetentionStateMachine: Sendable {
     private var dueThrough: Int64 = 0
     /// Why files stay, by their positions.
     private var blockers: [Int64: SegmentPass.Blocker] = [:]
-    /// Where to look next for a file that has become free.
+    /// The place of the next search for a file that has become free.
     private var freePosition: Int64 = 0
     /// The files, as they were known last.
     private var segments: [Segment] = []

@@ -7,11 +7,11 @@ struct SegmentPass: Sendable {
     }
 
     let segment: Segment
-    /// Where blocks from there on are not looked at.
+    /// The position at which the pass ends.
     let end: Int64
     /// The first time through is 1.
     let round: Int
-    /// Where the next part begins.
+    /// The position at which the next part begins.
     var position: Int64
     /// Whether nothing that was met can be read any longer.
     var isClean = true

@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsFiles
 
-/// Which segments there are, in order, and which of their files are open.
+/// The segments, in order, and their open files.
 struct SegmentList: Sendable {
     private(set) var segments: [Segment] = []
     /// Whether the last segment gets no further commit.

@@ -107,7 +107,7 @@ final class SegmentStore: Sendable {
         folder.prepare()
     }
 
-    /// Where there are too many open files, does something once more without those that need not be open: all that end
+    /// When there are too many open files, tries again without those that need not be open: all that end
     /// before what is not on the disk for certain, readers' and finished ones of the writer alike, but not the last.
     private func withDescriptors<Result>(
         _ doing: String,

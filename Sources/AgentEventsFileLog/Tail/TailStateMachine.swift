@@ -143,7 +143,7 @@ struct TailStateMachine: Sendable {
         byNumber[number].map { planning[$0].sequence }
     }
 
-    /// Where a thread in memory begins and ends, by its number; `nil` when it is not in memory or has no event.
+    /// The beginning and the end of a thread in memory, by its number; `nil` when it is not in memory or has no event.
     func bounds(number: UInt64) -> ThreadBounds? {
         guard let slot = byNumber[number].flatMap({ slots[$0] }), let oldest = slot.oldest, let head = slot.head
         else { return nil }
