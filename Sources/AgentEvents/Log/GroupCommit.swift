@@ -77,6 +77,15 @@ package final class GroupCommit: Sendable {
         try machine.withLock { (machine) throws(EventLogError) in try machine.outcome(of: position) }
     }
 
+    /// Returns when the events that a thread has offered up to a position are committed, or were refused by a
+    /// ``ContendedLog``. For a thread that has nothing else on its way.
+    ///
+    /// - Returns: whether they were taken; otherwise somebody else has appended to the thread first.
+    func waitUntilSettled(_ position: UInt64, of thread: ThreadID) async throws(EventLogError) -> Bool {
+        try await waitForCommit(of: position)
+        return machine.withLock { !$0.takeRefusal(of: thread) }
+    }
+
     /// The position of the last offer.
     package var offeredPosition: UInt64 { machine.withLock { $0.offeredPosition } }
 
@@ -93,13 +102,14 @@ package final class GroupCommit: Sendable {
 
     /// The writer: commits what was offered, again and again, until ``close()`` or an error of the log.
     ///
-    /// - Parameter committed: called after each commit, before the tasks that wait for it continue.
+    /// - Parameter committed: called after each commit and before those who wait for it continue, with what was taken.
     func run(
         log: any EventLog,
         environment: Environment,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
         var gathering = CommitGathering()
+        let contended = log as? any ContendedLog
         // The threads that all tasks share must not be blocked.
         let hasThread = log.executor != nil
         while true {
@@ -115,18 +125,24 @@ package final class GroupCommit: Sendable {
             case .commit(let entries, let keys, let position):
                 let commit = LogCommit(entries: entries, keys: keys, time: environment.wallClock.now())
                 let start = environment.monotonicNow()
+                var refused: Set<ThreadID> = []
                 do throws(EventLogError) {
-                    try await log.append(commit)
+                    if let contended {
+                        refused = try await contended.appendByThread(commit).refusedThreads
+                    } else {
+                        try await log.append(commit)
+                    }
                 } catch {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
                 gathering.committed(entries.count, in: environment.monotonicNow() - start)
-                committed(commit, position)
+                committed(commit.without(refused), position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
-                for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
-                    waiter.resume()
+                let waiters = machine.withLock {
+                    $0.didCommit(byteCount: byteCount, count: entries.count, refused: refused)
                 }
+                for waiter in waiters { waiter.resume() }
             }
         }
     }

@@ -1,12 +1,18 @@
 /// Decides what happens between the contexts that offer events and the one writer that commits them.
 ///
 /// A position counts the entries offered so far, so `committed >= position` says that an offer is durable. The machine
-/// is generic over the kind of waiter, so that it can be tested without tasks.
+/// is generic over what a waiting task is, so that it can be tested without tasks.
 ///
-///     accepting ── close ──> closing ── everything offered is committed ──> finished
-///         └──────────────────── the log fails ─────┴───────────────────────────^
+/// ```
+/// accepting ── close ──> closing ── everything is committed ──> finished
+///     │                     │                                     ^
+///     └─────────────────────┴──── the log fails ──────────────────┘
 ///
-///     an entry:   offered ── nextCommit ──> taken ── didCommit ──> committed
+/// an entry:  offered ── nextCommit ──> under way ──┬── didCommit ──> committed, or its thread was refused (ContendedLog)
+///                                                  └── didFail ────> not committed, and nothing later is
+///
+/// the writer:  sleeping ── offer ──> gathering ── enough, full or too long ──> committing ── nothing pending ──> sleeping
+/// ```
 package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private enum Phase {
         case accepting
@@ -27,9 +33,12 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var isWriterAsleep = false
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
+    /// The threads of which the log has refused what they offered last, until they ask. Each of them has nothing else
+    /// on its way, so there are no more than there are emissions under way.
+    private var refusedThreads: Set<ThreadID> = []
     /// The number of entries that were pending when the last commit ended.
     private var pendingAfterCommit = 0
-    /// The number of pending entries that ends the writer's wait for more; a full buffer ends it, too.
+    /// So many pending entries end the writer's wait for more; a full buffer does, too.
     private var gatherTarget: Int?
     private let highWaterByteCount: Int
 
@@ -212,10 +221,13 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    /// The batch taken last is durable.
+    /// The batch taken last is durable, but for what was refused: that has come to its end as well.
+    ///
+    /// - Parameter refused: the threads of which a ``ContendedLog`` has taken nothing.
     /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
-    package mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
+    package mutating func didCommit(byteCount: Int, count: Int, refused: Set<ThreadID> = []) -> [Waiter] {
         committed = taken
+        if !refused.isEmpty { refusedThreads.formUnion(refused) }
         pendingAfterCommit = entries.count
         pendingByteCount -= byteCount + count * Self.entryOverhead
         var resumed: [Waiter] = []
@@ -236,6 +248,9 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
         return resumed
     }
+
+    /// Whether the log has refused what a thread offered last, which has come to its end. Asked once.
+    package mutating func takeRefusal(of thread: ThreadID) -> Bool { refusedThreads.remove(thread) != nil }
 
     /// The log failed: nothing of what is pending is committed, nothing more is accepted.
     /// - Returns: the tasks to resume with the error.

@@ -64,6 +64,20 @@ struct InMemoryEvents: Sendable {
         }
     }
 
+    /// The threads of a commit whose events do not follow the last ones here.
+    func threadsNotFollowed(by commit: LogCommit) -> Set<ThreadID> {
+        var heads: [ThreadID: UInt64] = [:]
+        var refused: Set<ThreadID> = []
+        for entry in commit.entries {
+            let thread = entry.owner.thread
+            let head = heads[thread] ?? threads[thread]?.head?.sequence ?? 0
+            let isForeign = threads[thread].map { $0.user != entry.owner.user } ?? false
+            if isForeign || entry.id.sequence != head + 1 { refused.insert(thread) }
+            heads[thread] = entry.id.sequence
+        }
+        return refused
+    }
+
     // MARK: Reading
 
     func page(_ request: LogRead) -> LogPage {

@@ -16,8 +16,14 @@ final class OfferedPosition: Sendable {
     }
 }
 
-/// The contexts that are in memory. At most one lives for each thread: its holders keep it, and the registry itself
-/// keeps those used lately, in two generations, so that giving one back costs nothing per use.
+/// The contexts that are in memory. At most one lives for each thread: whoever holds it keeps it, and the registry
+/// itself keeps those used lately, in two generations, so that giving one back costs nothing per use.
+///
+/// ```
+/// a thread:  unknown ── find ──> opening ──┬── didOpen ──> young ── rotate ──> old ── rotate ──> held by others, or gone
+///               ^                          │                ^                   │                        │
+///               └───── didFailToOpen ──────┘                └────── find ───────┴────────────────────────┘
+/// ```
 struct ContextRegistry<Waiter> {
     private struct Entry {
         weak var context: ExecutionContext?

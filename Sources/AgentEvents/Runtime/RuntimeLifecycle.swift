@@ -1,6 +1,11 @@
 import Synchronization
 
-/// The phase of a runtime between its creation and its end, and the callers that wait for its start.
+/// Where a runtime stands between its creation and its end, and the tasks that wait for it to start.
+///
+/// ```
+/// created ── start ──> running ── stop ──> stopped
+///    └───────────────── stop ────────────────^
+/// ```
 final class RuntimeLifecycle: Sendable {
     private enum Phase {
         case created
