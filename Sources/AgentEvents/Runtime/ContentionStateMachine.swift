@@ -2,7 +2,7 @@
 enum ContentionDecision: Hashable, CaseIterable {
     /// Events were offered to the log.
     case offered
-    /// Nothing is to be logged, by what is known of the thread: its order refuses the emission, or what it ends has
+    /// Nothing to log, by what is known of the thread: its order refuses the emission, or what it ends has
     /// ended.
     case nothing
     /// Nothing to log, and appends of others change nothing about that.

@@ -16,7 +16,7 @@ final class OfferedPosition: Sendable {
     }
 }
 
-/// The contexts that are in memory. At most one lives for each thread: whoever holds it keeps it, and the registry
+/// The contexts that are in memory. At most one lives for each thread: its holders keep it, and the registry
 /// itself keeps those used lately, in two generations, so that giving one back costs nothing per use.
 ///
 /// ```
