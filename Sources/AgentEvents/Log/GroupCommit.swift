@@ -3,20 +3,20 @@ import Synchronization
 
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
 ///
-/// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one writer,
-/// ``run(log:environment:committed:)``.
+/// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one
+/// writer, ``run(log:environment:committed:)``.
 package final class GroupCommit: Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
     private let machine: Mutex<GroupCommitStateMachine<Waiter>>
     /// Signalled when as much is pending as the writer waits for.
     private let gathered = DispatchSemaphore(value: 0)
 
-    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    /// - Parameter highWaterByteCount: the number of bytes offered and not yet committed at which producers wait.
     package init(highWaterByteCount: Int) {
         machine = Mutex(GroupCommitStateMachine(highWaterByteCount: highWaterByteCount))
     }
 
-    /// Where an offer stands.
+    /// The place of an offer.
     struct Offer {
         /// The position to wait for.
         var position: UInt64
@@ -147,8 +147,8 @@ package final class GroupCommit: Sendable {
         }
     }
 
-    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer than
-    /// a fraction of the commit it may save.
+    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer
+    /// than a fraction of the commit it may save.
     private func gather(_ wait: CommitGathering.Wait, _ gathering: inout CommitGathering) {
         guard machine.withLock({ $0.beginGathering(wait.count) }) else {
             return gathering.waited(for: wait.count, wait)
@@ -165,7 +165,7 @@ package final class GroupCommit: Sendable {
         }
     }
 
-    /// The log could not even be opened: nothing is accepted any more.
+    /// The log could not even be opened: nothing is accepted from now on.
     func fail(_ error: EventLogError) {
         for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
     }

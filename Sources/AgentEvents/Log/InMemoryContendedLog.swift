@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A writer of a log in memory that has other writers: for tests of what happens when two runtimes append to one thread.
+/// A writer of a log in memory that has other writers: for tests of what happens when two runtimes append to one
+/// thread.
 ///
 /// ```swift
 /// let log = InMemoryContendedLog()
@@ -8,8 +9,8 @@ import Synchronization
 /// let second = AgentRuntime(log: log.anotherWriter())
 /// ```
 ///
-/// All writers of one log share everything but whether they have it open. It is bounded: an append beyond its capacity fails
-/// with `log.full`.
+/// All writers of one log share everything but whether they have it open. It is bounded: an append beyond its capacity
+/// fails with `log.full`.
 public final class InMemoryContendedLog: ContendedLog {
     private struct State {
         var generation: UInt64 = 0
@@ -54,8 +55,8 @@ public final class InMemoryContendedLog: ContendedLog {
     /// Another writer of the same log. It is opened and closed by itself.
     public func anotherWriter() -> InMemoryContendedLog { InMemoryContendedLog(storage) }
 
-    /// Opens the log for this writer; may be called again after ``close()``. The first of several that have it open begins a
-    /// new generation.
+    /// Opens the log for this writer; may be called again after ``close()``. The first of several that have it open
+    /// begins a new generation.
     public func open() async throws(EventLogError) -> LogOpening {
         let wasOpen = isOpen.withLock { isOpen in
             defer { isOpen = true }

@@ -4,7 +4,7 @@
 ///                ┌── the log refuses everything: throw
 /// accept ── begin┤
 ///                └── take the time, end what is overdue ──> ThreadHead: check, number, encode, offer, apply ──┬── Accepted
-///                                                             │ a run is to be looked up                      │
+///                                                             │ look a run up in the log                      │
 ///                                                             └── nil: nothing changed                        └── sweep set
 /// ```
 ///
@@ -14,13 +14,13 @@ struct AcceptPath {
     private(set) var head: ThreadHead
     private let services: RuntimeServices
     private let offered: OfferedPosition
-    /// Whether the log has refused an emission. It refuses everything from then on, and so does this thread, before it looks
-    /// at its state: the same request is always told the same reason. Nothing depends on it but the answer; what was refused
-    /// was rolled back (I4).
+    /// Whether the log has refused an emission. It refuses everything from then on, and so does this thread, before it
+    /// looks at its state: the same request is always told the same reason. Nothing depends on it but the answer; what
+    /// was refused was rolled back (I4).
     private var isRefused = false
-    /// When the thread is to be looked at because something may be overdue.
+    /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
-    /// What the open runs of scopes have used; their ends say it.
+    /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
 
     /// - Parameter offered: is told how far events were offered.
@@ -221,7 +221,7 @@ struct AcceptPath {
         }
     }
 
-    /// What a run will have used, when it ends.
+    /// Sets the usage of a run, for the event that ends it.
     mutating func setUsage(_ usage: RunUsage?, of run: RunID) { usages[run] = usage }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
@@ -236,7 +236,7 @@ struct AcceptPath {
     mutating func endLookUp(committedThrough position: UInt64) { head.endLookUp(committedThrough: position) }
 }
 
-/// What an emission asks for besides its events.
+/// The further parameters of an emission.
 struct Emission {
     var host = RunHost.process
     var request: KeyedRequest?

@@ -1,14 +1,15 @@
-/// What a decision on an emission has come to.
+/// The outcome of a decision on an emission.
 enum ContentionDecision: Hashable, CaseIterable {
     /// Events were offered to the log.
     case offered
-    /// Nothing is to be logged, by what is known of the thread: its order refuses the emission, or what it ends has ended.
+    /// Nothing to log, by what is known of the thread: its order refuses the emission, or what it ends has
+    /// ended.
     case nothing
-    /// Nothing is to be logged, and what others append changes nothing about that.
+    /// Nothing to log, and appends of others change nothing about that.
     case final
 }
 
-/// What an emission into a ``ContendedLog`` does next.
+/// The next step of an emission into a ``ContendedLog``.
 enum ContentionAction: Hashable {
     /// Wait for the commit, and say how it ended: ``ContentionStateMachine/settled(isTaken:)``.
     case waitForCommit
@@ -18,8 +19,8 @@ enum ContentionAction: Hashable {
     case answer
 }
 
-/// Decides how an emission into a thread of a ``ContendedLog`` proceeds until it is committed, or refused for a reason that
-/// does not lie in another writer.
+/// Decides how an emission into a thread of a ``ContendedLog`` proceeds until it is committed, or refused for a reason
+/// that does not lie in another writer.
 ///
 /// ```
 ///        begin              decided: offered            settled: taken
@@ -33,9 +34,10 @@ enum ContentionAction: Hashable {
 ///                     └──────────────────────────────────────────────────> answered, free
 /// ```
 ///
-/// One emission of a thread is on its way at a time; the others wait for their turn, in their order. Everything that would be
-/// decided on top of an event that is not committed yet would have to be taken back when that event is refused, and the
-/// emitters would have been given ids that other events have. So what an emission answers is true: its events are in the log.
+/// One emission of a thread is on its way at a time; the others wait for their turn, in their order. Everything that
+/// would be decided on top of an event that is not committed yet would have to be taken back when that event is
+/// refused, and the emitters would have been given ids that other events have. So what an emission answers is true: its
+/// events are in the log.
 ///
 /// A turn has no limit of attempts: each one that fails means that another writer has appended.
 struct ContentionStateMachine<Waiter>: ~Copyable {
@@ -52,7 +54,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
 
     init() {}
 
-    /// How many emissions wait for their turn.
+    /// The number of emissions that wait for their turn.
     var waiterCount: Int { waiters.count }
 
     /// An emission begins.

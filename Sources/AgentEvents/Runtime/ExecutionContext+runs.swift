@@ -1,5 +1,5 @@
-// The operations of `AgentRun` and its scopes in their thread. Each is decided in one piece, by what the thread is at that
-// moment.
+// The operations of `AgentRun` and its scopes in their thread. Each is decided in one piece, by what the thread is at
+// that moment.
 
 extension ExecutionContext {
     /// - Parameters:
@@ -23,8 +23,8 @@ extension ExecutionContext {
 
     /// Appends to the run's spoken message, opening one if there is none.
     ///
-    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one takes
-    ///   its place.
+    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
+    ///   takes its place.
     func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
         let spoken = spokenMessages[run]
         let message = message ?? spoken ?? services.configuration.identifiers.messageID()
@@ -80,8 +80,8 @@ extension ExecutionContext {
         path.machine.openMessageText(message, in: run)
     }
 
-    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is paused,
-    /// is left as it is: the end of the run completes it.
+    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is
+    /// paused, is left as it is: the end of the run completes it.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     func endMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) {
@@ -143,7 +143,8 @@ extension ExecutionContext {
         path.setUsage(nil, of: run)
     }
 
-    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
+    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay
+    /// open.
     func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
         for run in path.machine.openHostedRuns { _ = try await cancel(run, reason: reason, by: nil) }
     }

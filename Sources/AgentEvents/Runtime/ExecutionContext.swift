@@ -1,13 +1,14 @@
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
-/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the log,
-/// all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes events go
-/// through it. There is at most one context for a thread in a process; ``AgentRuntime/context(user:thread:)`` gives it.
+/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
+/// log, all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes
+/// events go through it. There is at most one context for a thread in a process; ``AgentRuntime/context(user:thread:)``
+/// gives it.
 ///
-/// Where other processes write the log too (``ContendedLog``), an emission is decided on what is known of the thread, and
-/// decided again on what the log has when somebody else was first. Then everything that makes events returns after its
-/// commit, not before: the ids that it gives are those in the log, and a refusal is one by the order of the whole thread.
-/// Half of a character that waits for the other one is lost when another writer appends in between.
+/// Where other processes write the log too (``ContendedLog``), an emission is decided on what is known of the thread,
+/// and decided again on what the log has when somebody else was first. Then everything that makes events returns after
+/// its commit, not before: the ids that it gives are those in the log, and a refusal is one by the order of the whole
+/// thread. Half of a character that waits for the other one is lost when another writer appends in between.
 public actor ExecutionContext {
     /// The user the thread belongs to.
     public nonisolated var user: UserID { owner.user }
@@ -20,8 +21,8 @@ public actor ExecutionContext {
     nonisolated let offeredPosition = OfferedPosition()
     /// The synchronous section, and the state of the thread.
     var path: AcceptPath
-    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context would
-    /// forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
+    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
+    /// would forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     var spokenMessages: [RunID: MessageID] = [:]
@@ -39,9 +40,8 @@ public actor ExecutionContext {
     /// Accepts one event: checks, numbers, encodes and enqueues it.
     ///
     /// Returns when the event is accepted and in its place, before it is committed (with a ``ContendedLog``: when it is
-    /// committed); suspends while more than
-    /// ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look up in the log whether a run that is not open
-    /// was there before. Not sensitive to cancellation.
+    /// committed); suspends while more than ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look
+    /// up in the log whether a run that is not open was there before. Not sensitive to cancellation.
     ///
     /// - Returns: the event's id.
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
@@ -63,8 +63,8 @@ public actor ExecutionContext {
     ///
     /// - Parameters:
     ///   - drafts: at least one.
-    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart. With
-    ///     other events it is refused with `key.conflict`.
+    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    ///     With other events it is refused with `key.conflict`.
     ///   - host: who hosts the runs that these events start. One that a program outside emits is
     ///     ``RunHost/outside``: it survives this process, and ends when nothing comes for it
     ///     (``RuntimeConfiguration/emittedRunTimeout``).
@@ -157,13 +157,13 @@ public actor ExecutionContext {
 
     /// The emission that the log has under a key.
     ///
-    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an earlier
-    ///   version, stands for any.
+    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an
+    ///   earlier version, stands for any.
     private func recall(
         _ key: IdempotencyKey,
         _ digest: RequestDigest
     ) async throws(AgentEventsError) -> EmitReceipt? {
-        let known = try await thrownByLog { () async throws(EventLogError) in
+        let known = try await mapLogError { () async throws(EventLogError) in
             try await services.log.recall(key, in: thread)
         }
         guard let known else { return nil }
@@ -179,10 +179,10 @@ public actor ExecutionContext {
                 + "send this one with a key of its own")
     }
 
-    /// How many emissions wait for another one with their key.
+    /// The number of emissions that wait for another one with their key.
     package var waitingEmissionCount: Int { keyedEmissions.waiterCount }
 
-    /// How many runs that have ended are remembered.
+    /// The number of ended runs that are remembered.
     package var rememberedRunCount: Int { path.machine.endedRuns.count }
 
     /// Returns when everything accepted so far is committed; not sensitive to cancellation.
@@ -191,7 +191,7 @@ public actor ExecutionContext {
     }
 
     func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        try await thrownByLog { () async throws(EventLogError) in
+        try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitForCommit(of: position)
         }
     }
@@ -208,7 +208,7 @@ public actor ExecutionContext {
         keepForHalves()
     }
 
-    /// Whether something came for a run that is hosted outside since a time, and more is to be expected.
+    /// Whether something came for a run that is hosted outside since a time, and more can be expected.
     func isEmittedTo(since time: Timestamp) -> Bool { path.machine.isEmittedTo(since: time) }
 
     /// A half of a character that waits is not forgotten.
@@ -232,8 +232,8 @@ public actor ExecutionContext {
         return batch
     }
 
-    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again: other
-    /// events may have come meanwhile.
+    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again:
+    /// other events may have come meanwhile.
     private func acceptAfterLookUp(
         _ drafts: [EventDraft],
         _ emission: Emission
@@ -242,7 +242,7 @@ public actor ExecutionContext {
             let unknown = path.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
             let position = path.beginLookUp()
             defer { path.endLookUp(committedThrough: position) }
-            let started = try await thrownByLog { () async throws(EventLogError) in
+            let started = try await mapLogError { () async throws(EventLogError) in
                 try await services.log.startedRuns(among: unknown, in: thread)
             }
             // Of an earlier look-up nothing is used again: it may be out of date.
@@ -300,7 +300,7 @@ public actor ExecutionContext {
 
     /// Waits until what was offered is committed, or refused.
     private func settle(_ position: UInt64) async throws(AgentEventsError) -> ContentionAction {
-        let isTaken = try await thrownByLog { () async throws(EventLogError) in
+        let isTaken = try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitUntilSettled(position, of: thread)
         }
         return contention.settled(isTaken: isTaken)
@@ -311,7 +311,7 @@ public actor ExecutionContext {
     /// - Throws: `thread.forbidden` when somebody else has opened the thread meanwhile, for another user.
     private func catchUp() async throws(AgentEventsError) {
         let hosted = Set(path.machine.openHostedRuns)
-        let head = try await thrownByLog { () async throws(EventLogError) -> ThreadHead? in
+        let head = try await mapLogError { () async throws(EventLogError) -> ThreadHead? in
             guard let record = try await services.log.thread(thread) else { return ThreadHead(owner, services) }
             guard record.user == user else { return nil }
             return try await ThreadHead(record, owner, services, hosted: hosted)

@@ -44,7 +44,7 @@ final class RuntimeLifecycle: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// What the contexts share, or `nil` while the runtime has not started.
+    /// The services that the contexts share, or `nil` while the runtime has not started.
     func services() throws(AgentEventsError) -> RuntimeServices? {
         switch state.withLock({ $0.phase }) {
         case .created: nil

@@ -9,8 +9,8 @@ extension ThreadHead {
                 idleMilliseconds: configuration.emittedRunTimeoutMilliseconds))
     }
 
-    /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only from
-    /// its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
+    /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only
+    /// from its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
     ///
     /// - Parameter hosted: of a log that others write too, the open runs that this process hosts. All others are hosted
     ///   outside: they survive this process, and end when nothing comes for them.

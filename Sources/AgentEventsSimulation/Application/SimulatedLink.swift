@@ -5,8 +5,8 @@ import AgentEventsProtocol
 import NIOCore
 import Synchronization
 
-/// The Swift client's end of a connection in a simulation: what arrives is handed over when the schedule says so, one write of
-/// the service at a time and only while the client waits for it. Everything that passes is checked.
+/// The Swift client's end of a connection in a simulation: what arrives is handed over when the schedule says so, one
+/// write of the service at a time and only while the client waits for it. Everything that passes is checked.
 ///
 /// ```
 /// open ──fail──> ended (what has arrived is taken, then the error is thrown)

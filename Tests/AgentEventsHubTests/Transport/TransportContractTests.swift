@@ -80,7 +80,7 @@ struct TransportContractTests {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: [],
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
-            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onStuckAgents: { _ in })
+            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }

@@ -142,8 +142,8 @@ import Testing
         case refused(AgentEventsError)
     }
 
-    /// Both runtimes emit into the same threads and the same runs, from several tasks each. Then each thread is dense and in
-    /// order, what was accepted is in it once under the ids that were given, and what was refused is not.
+    /// Both runtimes emit into the same threads and the same runs, from several tasks each. Then each thread is dense
+    /// and in order, what was accepted is in it once under the ids that were given, and what was refused is not.
     @Test(arguments: [(1, 1), (2, 1), (3, 4), (4, 4), (5, 16)] as [(UInt64, Int)])
     func manyEmissionsOfTwoRuntimesAreEachInTheLogOnceOrRefused(_ seed: UInt64, _ threadCount: Int) async throws {
         let taskCount = 4
