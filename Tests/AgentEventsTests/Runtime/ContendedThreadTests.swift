@@ -220,15 +220,15 @@ import Testing
         var machine = ThreadStateMachine(policy: .standard)
         var started: Set<RunID> = []
         for event in events {
-            let draft = EventDraft(runID: event.run, agent: event.agent, event.payload)
-            let lookedUp = event.run.map { [$0: started.contains($0)] } ?? [:]
+            let draft = EventDraft(runID: event.runID, agent: event.agent, event.payload)
+            let lookedUp = event.runID.map { [$0: started.contains($0)] } ?? [:]
             guard case .accept(let acceptance) = machine.check(draft, at: event.time, lookedUp: lookedUp) else {
                 Issue.record("\(event.id) is not in order")
                 return
             }
             var journal = machine.journal
             machine.apply(acceptance, of: draft, &journal)
-            if let run = event.run { started.insert(run) }
+            if let run = event.runID { started.insert(run) }
         }
     }
 }
