@@ -3,9 +3,9 @@
 /// An event is made of some thirty pieces of a few bytes each. They are copied into room that is there already, because an
 /// array that grows with each piece costs twice as much.
 package struct JSONWriter: Sendable {
-    /// What was written, and zeros after it.
+    /// The bytes that were written, and zeros after them.
     private var room: [UInt8]
-    /// How many bytes were written.
+    /// The number of bytes that were written.
     private var count = 0
 
     /// The bytes written so far.

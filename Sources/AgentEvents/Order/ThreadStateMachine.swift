@@ -1,8 +1,9 @@
 /// The order of a thread's events: the runs that are open, and how they hang together.
 ///
 /// An event goes through in three steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
-/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as the
-/// journal is there: where a later event of the same emission is refused, the thread is as it was before the first (I4).
+/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as
+/// the journal is there: where a later event of the same emission is refused, the thread is as it was before the first
+/// (I4).
 ///
 /// ```
 ///                  ┌── reject
@@ -11,8 +12,8 @@
 ///                                                    └── refused later: rollBack
 /// ```
 ///
-/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it. There
-/// is no clock here, no ids made up, no input or output.
+/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it.
+/// There is no clock here, no ids made up, no input or output.
 package struct ThreadStateMachine: Sendable {
     private let policy: OrderPolicy
     private let maximumMessageByteCount: Int
@@ -29,10 +30,10 @@ package struct ThreadStateMachine: Sendable {
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
-    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
-    ///     in JSON.
-    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of its
-    ///     own; `nil` when no run is ended because nothing comes.
+    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it
+    ///     stands in JSON.
+    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of
+    ///     its own; `nil` when no run is ended because nothing comes.
     package init(
         policy: OrderPolicy,
         maximumMessageByteCount: Int = 960 * 1024,
@@ -210,7 +211,7 @@ package struct ThreadStateMachine: Sendable {
         due.noteIdle(idleMilliseconds, at: time)
     }
 
-    /// How long nothing may come for a root run.
+    /// The longest time without an event for a root run.
     private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted) -> Int64? {
         guard host == .outside, let idleMilliseconds else { return nil }
         return started.idleTimeoutMilliseconds ?? idleMilliseconds
@@ -297,7 +298,7 @@ package struct ThreadStateMachine: Sendable {
     /// The runs that have ended here and that the log might not give.
     package var endedRuns: Set<RunID> { ended.runs }
 
-    /// What was applied is on its way into the log, and will be committed at a position.
+    /// The applied events are on their way into the log, and will be committed at a position.
     package mutating func didOffer(at position: UInt64) { ended.didOffer(at: position) }
 
     /// Forgets ended runs that the log gives.
@@ -366,7 +367,7 @@ extension ThreadStateMachine {
 // MARK: Time
 
 extension ThreadStateMachine {
-    /// What is overdue, approvals first. The caller logs its end at once, and asks no second time.
+    /// Takes what is overdue, approvals first. The caller logs its end at once, and asks no second time.
     package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
         guard deadline <= time else { return [] }
         let (overdue, next) = runs.overdue(at: time)
@@ -374,10 +375,10 @@ extension ThreadStateMachine {
         return overdue
     }
 
-    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { due.lookAgain(at: time) }
 
-    /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
+    /// Whether something came for a run that is hosted outside at a time or later, and more can be expected.
     package func isEmittedTo(since time: Timestamp) -> Bool {
         runs.trees.contains { !$0.waits && $0.lastTime >= time }
     }

@@ -4,7 +4,7 @@
 ///                ┌── the log refuses everything: throw
 /// accept ── begin┤
 ///                └── take the time, end what is overdue ──> ThreadHead: check, number, encode, offer, apply ──┬── Accepted
-///                                                             │ a run is to be looked up                      │
+///                                                             │ look a run up in the log                      │
 ///                                                             └── nil: nothing changed                        └── sweep set
 /// ```
 ///
@@ -14,13 +14,13 @@ struct AcceptPath {
     private(set) var head: ThreadHead
     private let services: RuntimeServices
     private let offered: OfferedPosition
-    /// Whether the log has refused an emission. It refuses everything from then on, and so does this thread, before it looks
-    /// at its state: the same request is always told the same reason. Nothing depends on it but the answer; what was refused
-    /// was rolled back (I4).
+    /// Whether the log has refused an emission. It refuses everything from then on, and so does this thread, before it
+    /// looks at its state: the same request is always told the same reason. Nothing depends on it but the answer; what
+    /// was refused was rolled back (I4).
     private var isRefused = false
-    /// When the thread is to be looked at because something may be overdue.
+    /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
-    /// What the open runs of scopes have used; their ends say it.
+    /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
 
     /// - Parameter offered: is told how far events were offered.
@@ -64,17 +64,33 @@ struct AcceptPath {
     mutating func begin() throws(AgentEventsError) -> Timestamp {
         if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
         let time = max(services.environment.wallClock.now(), head.lastTime)
-        if head.machine.deadline <= time { try endOverdue(at: time) }
+        // Where others write too, what is overdue has come to its end before: one offer is on its way at a time.
+        if head.machine.deadline <= time, !services.isContended { try endOverdue(at: time) }
         return time
+    }
+
+    /// Logs the end of what is overdue now, and nothing else; see ``ContentionStateMachine``.
+    ///
+    /// - Returns: `nil` when nothing is.
+    mutating func endOverdue() throws(AgentEventsError) -> Accepted? {
+        let time = try begin()
+        return head.machine.deadline <= time ? try endOverdue(at: time) : nil
+    }
+
+    /// The thread as the log has it. What was accepted and is not in the log was refused there.
+    mutating func rebuild(_ head: ThreadHead) {
+        self.head = head
+        setSweep()
     }
 
     /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
     /// nothing.
-    private mutating func endOverdue(at time: Timestamp) throws(AgentEventsError) {
+    @discardableResult
+    private mutating func endOverdue(at time: Timestamp) throws(AgentEventsError) -> Accepted? {
         let drafts = head.takeOverdue(at: time)
-        guard !drafts.isEmpty else { return }
+        guard !drafts.isEmpty else { return nil }
         do throws(AgentEventsError) {
-            try acceptOfOpenRuns(drafts, at: time, isLimited: false)
+            return try acceptOfOpenRuns(drafts, at: time, isLimited: false)
         } catch {
             // It is still to be ended.
             head.lookAgain(at: time)
@@ -205,7 +221,7 @@ struct AcceptPath {
         }
     }
 
-    /// What a run will have used, when it ends.
+    /// Sets the usage of a run, for the event that ends it.
     mutating func setUsage(_ usage: RunUsage?, of run: RunID) { usages[run] = usage }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
@@ -220,7 +236,7 @@ struct AcceptPath {
     mutating func endLookUp(committedThrough position: UInt64) { head.endLookUp(committedThrough: position) }
 }
 
-/// What an emission asks for besides its events.
+/// The further parameters of an emission.
 struct Emission {
     var host = RunHost.process
     var request: KeyedRequest?
@@ -238,7 +254,7 @@ struct KeyedRequest {
 }
 
 /// An emission is on its way into the log.
-struct Accepted {
+struct Accepted: Hashable {
     /// The id of its last event.
     var lastID: EventID
     /// The position to wait for.
@@ -253,4 +269,28 @@ struct AcceptedBatch {
     /// The ids of the drafts' events, where they are asked for.
     var ids: [EventID]
     var accepted: Accepted
+
+    var receipt: EmitReceipt { EmitReceipt(ids: ids, isRepeated: false, position: accepted.position) }
+}
+
+/// The outcome of a decision, as far as other writers of the log may change it.
+protocol Decided {
+    var decision: ContentionDecision { get }
+    /// The position of what was offered; `nil` when nothing was.
+    var offeredPosition: UInt64? { get }
+}
+
+extension Accepted: Decided {
+    var decision: ContentionDecision { .offered }
+    var offeredPosition: UInt64? { position }
+}
+
+extension AcceptedBatch: Decided {
+    var decision: ContentionDecision { .offered }
+    var offeredPosition: UInt64? { accepted.position }
+}
+
+extension Accepted?: Decided {
+    var decision: ContentionDecision { self == nil ? .nothing : .offered }
+    var offeredPosition: UInt64? { self?.position }
 }

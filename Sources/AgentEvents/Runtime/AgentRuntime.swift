@@ -16,9 +16,9 @@ import Synchronization
 public final class AgentRuntime: Sendable {
     /// The log; read it directly for whole pages of events. The runtime is its only writer.
     public let log: any EventLog
-    /// How the runtime works.
+    /// The settings of the runtime.
     public let configuration: RuntimeConfiguration
-    /// Where everything in this package that works for the runtime takes its time, chance and threads from.
+    /// The source of time, chance and threads for everything in this package that works for the runtime.
     package let environment: Environment
     /// Tells observers in this package of each commit.
     package let hub = CommitHub()
@@ -55,12 +55,12 @@ public final class AgentRuntime: Sendable {
 
     // MARK: Running
 
-    /// Opens the log, ends the runs that a process which hosted them left open, and commits and delivers events until the task is cancelled
-    /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
-    /// method returns. Call it once.
+    /// Opens the log, ends the runs that a process which hosted them left open, and commits and delivers events until
+    /// the task is cancelled or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was
+    /// committed, and the method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot be
-    ///   ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot
+    ///   be ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
@@ -149,7 +149,8 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would never start.
+    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would
+    /// never start.
     ///
     /// - Returns: whether events may be taken; not when the runtime was stopped meanwhile, which leaves the rest to the
     ///   next start.
@@ -182,8 +183,8 @@ public final class AgentRuntime: Sendable {
     /// The execution context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from
     /// the log when it is not in memory.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `runtime.not_running`,
-    ///   or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user,
+    ///   `runtime.not_running`, or an error of the log.
     public func context(user: UserID, thread: ThreadID) async throws(AgentEventsError) -> ExecutionContext {
         let services: RuntimeServices
         if let running = try lifecycle.services() {
@@ -194,8 +195,8 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
-    /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns when
-    /// that is committed. Runs hosted outside go on.
+    /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns
+    /// when that is committed. Runs hosted outside continue.
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
     package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
@@ -203,8 +204,8 @@ public final class AgentRuntime: Sendable {
         try await flush()
     }
 
-    /// Returns when no program outside is in the middle of a run: each such run has ended, waits for a person, or nothing
-    /// came for it for a while. Or when the task is cancelled.
+    /// Returns when no program outside is in the middle of a run: each such run has ended, waits for a person, or
+    /// nothing came for it for a while. Or when the task is cancelled.
     ///
     /// - Parameters:
     ///   - silence: for how long nothing came for a run that is not waited for any longer.
@@ -215,7 +216,7 @@ public final class AgentRuntime: Sendable {
     ) async {
         let silence = Int64(clamping: silence.wholeMilliseconds)
         while mayEmit(), !Task.isCancelled {
-            // Each thread with a run that is hosted outside is to be looked at some day.
+            // Each thread with a run that is hosted outside has to be checked some day.
             let contexts = deadlines.owners.compactMap { self.contexts.context(of: $0.thread) }
             var isEmittedTo = false
             for context in contexts where !isEmittedTo {
@@ -236,7 +237,8 @@ public final class AgentRuntime: Sendable {
 
     // MARK: Reading
 
-    /// The events of a thread from a position on, as an asynchronous sequence that goes on with what is committed later.
+    /// The events of a thread from a position on, as an asynchronous sequence that continues with the events committed
+    /// later.
     ///
     /// A thread without events is not an error: the sequence waits for the first one.
     ///
@@ -254,8 +256,8 @@ public final class AgentRuntime: Sendable {
         ThreadEvents(stored: try await storedEvents(user: user, thread: thread, from: start, upTo: end))
     }
 
-    /// The same events in the bytes in which the log holds them, with a marker at the place at which the reader has caught
-    /// up.
+    /// The same events in the bytes in which the log holds them, with a marker at the place at which the reader has
+    /// caught up.
     ///
     /// - Parameters:
     ///   - start: where the sequence begins.
@@ -267,9 +269,9 @@ public final class AgentRuntime: Sendable {
         from start: StartPosition = .start,
         upTo end: EndPosition? = nil
     ) async throws(AgentEventsError) -> StoredThreadEvents {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
         if let record, record.user != user { throw .forbidden(thread) }
-        let resolved = try await thrownByLog { () async throws(EventLogError) in
+        let resolved = try await mapLogError { () async throws(EventLogError) in
             try await log.resolve(start, in: thread, record: record, generation: generation)
         }
         let after: UInt64
@@ -307,15 +309,16 @@ public final class AgentRuntime: Sendable {
     /// for try await event in try await runtime.events(user: "u_1", thread: "t_7", from: start) { state.apply(event) }
     /// ```
     ///
-    /// It is folded from the newest state that the log has stored (``StateStore``), or from the oldest event that is kept.
-    /// A thread without events has an empty state, without a cursor.
+    /// It is folded from the newest state that the log has stored (``StateStore``), or from the oldest event that is
+    /// kept. A thread without events has an empty state, without a cursor.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, or an error of the
+    ///   log.
     public func state(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> ThreadState {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
         guard let record else { return ThreadState() }
         guard record.user == user else { throw .forbidden(thread) }
-        return try await thrownByLog { () async throws(EventLogError) in
+        return try await mapLogError { () async throws(EventLogError) in
             let store = log as? any StateStore
             var fold = try await ThreadFold(loading: thread, from: log, store)
             // The retention has overtaken it; each time again takes another trim.
@@ -337,7 +340,7 @@ public final class AgentRuntime: Sendable {
     }
 
     package func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        try await thrownByLog { () async throws(EventLogError) in try await commit.waitForCommit(of: position) }
+        try await mapLogError { () async throws(EventLogError) in try await commit.waitForCommit(of: position) }
     }
 
     /// Up to where events were accepted, in the positions of ``EmitReceipt``.
@@ -346,8 +349,8 @@ public final class AgentRuntime: Sendable {
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
 
-    /// Returns when every sink has been given everything accepted so far, has failed or is stopped. That a sink has taken an
-    /// event does not say that the offset of a durable one is saved.
+    /// Returns when every sink has been given everything accepted so far, has failed or is stopped. That a sink has
+    /// taken an event does not say that the offset of a durable one is saved.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func flushSinks() async throws(AgentEventsError) {
@@ -355,7 +358,7 @@ public final class AgentRuntime: Sendable {
         for pump in pumps { await pump.catchUp() }
     }
 
-    /// How each sink is doing, in the order in which the sinks were given.
+    /// The state of each sink, in the order in which the sinks were given.
     public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
 
     /// Tells somebody what happens to the sinks, beside ``sinkStates``. Called before ``run()``.
@@ -363,6 +366,6 @@ public final class AgentRuntime: Sendable {
         for pump in pumps { pump.setObserver(observer) }
     }
 
-    /// How the trimming of the log is doing; `nil` when everything is kept.
+    /// The state of the trimming of the log; `nil` when everything is kept.
     public var retentionState: RetentionState? { retention.withLock { $0 }?.retentionState }
 }

@@ -7,8 +7,8 @@ struct LostRuns {
     let contexts: ThreadContexts
     let services: RuntimeServices
 
-    /// Ends them in some threads. Runs hosted outside go on; that nothing came for one of them is looked at once events are
-    /// taken.
+    /// Ends them in some threads. Runs hosted outside continue; whether nothing came for one of them is checked once
+    /// events are taken.
     func end(in threads: [ThreadID]) async throws(AgentEventsError) {
         var rest = threads[...]
         do {
@@ -29,7 +29,7 @@ struct LostRuns {
     }
 
     private func end(in thread: ThreadID) async throws(AgentEventsError) {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await services.log.thread(thread) }
+        let record = try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread) }
         guard let record else { return }
         let lost = record.openRuns.filter { $0.host == .process }
         guard !lost.isEmpty else {

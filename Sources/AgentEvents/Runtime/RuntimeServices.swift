@@ -1,6 +1,8 @@
 /// The parts of a running runtime that its contexts share. A reference: an idle context has one word of it.
 final class RuntimeServices: Sendable {
     let log: any EventLog
+    /// Whether others write the log at the same time; see ``ContendedLog``.
+    let isContended: Bool
     let commit: GroupCommit
     let generation: UInt64
     let configuration: RuntimeConfiguration
@@ -17,6 +19,7 @@ final class RuntimeServices: Sendable {
         deadlines: DeadlineSweep
     ) {
         self.log = log
+        isContended = log is any ContendedLog
         self.commit = commit
         self.generation = generation
         self.configuration = configuration

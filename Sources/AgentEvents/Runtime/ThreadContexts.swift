@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The execution contexts of a runtime: finds those in memory, and opens the others from the log, one opening at a time for
-/// each thread.
+/// The execution contexts of a runtime: finds those in memory, and opens the others from the log, one opening at a time
+/// for each thread.
 final class ThreadContexts: Sendable {
     private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
     private let registry: Mutex<Registry>
@@ -9,8 +9,8 @@ final class ThreadContexts: Sendable {
     /// - Parameter maximumIdleCount: how many that nobody holds are kept.
     init(maximumIdleCount: Int) { registry = Mutex(Registry(maximumIdleContexts: maximumIdleCount)) }
 
-    /// The context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from the log when it
-    /// is not in memory.
+    /// The context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from the log
+    /// when it is not in memory.
     ///
     /// - Throws: `thread.forbidden` when the thread belongs to another user, or an error of the log.
     func context(
@@ -51,13 +51,13 @@ final class ThreadContexts: Sendable {
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> ExecutionContext {
         let owner = ThreadOwner(thread: thread, user: user)
-        let record = try await thrownByLog { () async throws(EventLogError) in
+        let record = try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitForCommit(of: position)
             return try await services.log.thread(thread)
         }
         guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
         guard record.user == user else { throw .forbidden(thread) }
-        let head = try await thrownByLog { () async throws(EventLogError) in
+        let head = try await mapLogError { () async throws(EventLogError) in
             try await ThreadHead(record, owner, services)
         }
         return ExecutionContext(head: head, services: services)

@@ -1,8 +1,8 @@
-/// Where the next event of a thread goes: the order of its runs, the last number and the last time.
+/// The state that the next event of a thread meets: the order of its runs, the last number and the last time.
 ///
-/// It takes events through the synchronous section: check, number, encode, apply. Nearly every emission is one event, which
-/// is offered to the log before it is applied, so that nothing has to be taken back; those of several events are applied
-/// one by one, with a journal.
+/// It takes events through the synchronous section: check, number, encode, apply. Nearly every emission is one event,
+/// which is offered to the log before it is applied, so that nothing has to be taken back; those of several events are
+/// applied one by one, with a journal.
 ///
 /// ```
 /// one event:  check ──> encode ──> offer ──> apply
@@ -46,7 +46,7 @@ package struct ThreadHead: Sendable {
     /// Why an emission is not accepted as it is.
     package enum Refusal: Error {
         case refused(AgentEventsError)
-        /// The log is to be asked whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
+        /// Ask the log whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
         case needsLookUp
         /// The log takes nothing any longer.
         case notTaken(EventLogError)
@@ -56,11 +56,11 @@ package struct ThreadHead: Sendable {
     package struct Batch: Sendable {
         /// The time that all of them carry.
         package let time: Timestamp
-        /// What is to be logged.
+        /// The entries to log.
         package private(set) var entries: [LogEntry] = []
         /// The places in ``entries`` of events that close what is open.
         private var closings: [Int] = []
-        /// How many entries it was given.
+        /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
         fileprivate var journal: ThreadStateMachine.Journal
@@ -101,8 +101,8 @@ package struct ThreadHead: Sendable {
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
     ///   - offer: hands the entry over to the log.
-    /// - Returns: where it is in the commits; `nil` when the event ends a run. Then nothing has changed, and it is to be
-    ///   accepted as one of several, since others may come before it.
+    /// - Returns: where it is in the commits; `nil` when the event ends a run. Then nothing has changed, and it is to
+    ///   be accepted as one of several, since others may come before it.
     /// - Throws: why it is not accepted. Then nothing has changed.
     mutating func acceptOne(
         _ draft: EventDraft,
@@ -241,8 +241,8 @@ package struct ThreadHead: Sendable {
 
     // MARK: Encoding
 
-    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
-    ///   end well: such an end is not refused (I7).
+    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does
+    ///   not end well: such an end is not refused (I7).
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
@@ -303,7 +303,8 @@ package struct ThreadHead: Sendable {
 // MARK: Time and runs
 
 extension ThreadHead {
-    /// What is overdue at a time, as the events that end it. The caller emits them at once, or calls ``lookAgain(at:)``.
+    /// Takes what is overdue at a time, as the events that end it. The caller emits them at once, or calls
+    /// ``lookAgain(at:)``.
     package mutating func takeOverdue(at time: Timestamp) -> [EventDraft] {
         machine.takeOverdue(at: time).map { overdue in
             switch overdue {
@@ -317,7 +318,7 @@ extension ThreadHead {
         }
     }
 
-    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
 
     package mutating func beginLookUp(committedThrough position: UInt64) {

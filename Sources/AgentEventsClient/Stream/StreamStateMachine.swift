@@ -17,6 +17,8 @@ package import AgentEventsProtocol
 ///       └─ pause over ─ waiting
 ///
 ///     refused: the service refused the client for good
+///
+/// The file is long because all inputs meet in one private state; the treatment of refusals has a file of its own.
 package struct StreamStateMachine: Sendable {
     private let backoff: ReconnectBackoff
     private let limits: InboxLimits

@@ -143,7 +143,7 @@ final class StreamDelivery: CommitObserver {
             loop.post(events, upTo: position)
         }
         committedPosition.store(position, ordering: .sequentiallyConsistent)
-        // Who began to wait in between either finds the position or is found here, also on a loop that is new.
+        // A loop that began to wait in between either finds the position or is found here, also when the loop is new.
         for loop in loops where !told.contains(loop.number) && loop.awaitsCommits { loop.post([], upTo: position) }
     }
 

@@ -138,7 +138,11 @@ final class StreamSubscription {
             guard machine.isLive, identity.principal.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
+        // Events of another writer of the log that lie before these are in the log, and nowhere else.
+        let isWritable =
+            committed.events.map {
+                $0.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: $0.byteCount)
+            } ?? false
         switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
         case .none: return
         case .write(let after):

@@ -53,19 +53,11 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var mayRefuse: Bool { !isAnswering && unansweredCount == (isReceiving ? 1 : 0) }
 
     private func refuse(_ context: ChannelHandlerContext) {
-        let body = ByteBuffer(bytes: failure.body.encoded())
-        var headers = HTTPHeaders([
-            ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
-        ])
         // Of a head that cannot be read the origin is not known.
-        for header in origins.answerHeaders(to: isReceiving ? origin : nil) {
-            headers.add(name: header.name, value: header.value)
-        }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: failure.status.code), headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        let headers = origins.answerHeaders(to: isReceiving ? origin : nil)
+        let answer = ClosingAnswer(
+            status: failure.status.code, error: failure, headers: headers.map { (name: $0.name, value: $0.value) })
+        for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
         close(context)
     }
 

@@ -17,6 +17,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     let hub: AgentEventsHub
     /// The path of the WebSocket.
     let path: String
+    /// Whether a declined upgrade is answered before the handlers of HTTP; they have a route for it otherwise.
+    let answersRefusals: Bool
     let decoderLimits: NIOHTTPDecoderLimitConfiguration
     /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
@@ -29,7 +31,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds))
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
-            authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path)
+            authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
+            answersRefusals: answersRefusals)
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(

@@ -30,11 +30,11 @@ enum BenchEvent {
 
     static func thinking(run: RunID, thread: ThreadID) -> EventDraft {
         let empty = AgentEvent(
-            id: EventID(generation: 1, sequence: 1000), thread: thread, run: run, agent: "bench",
-            time: WallClock.system.now(), payload: .agentThinking(AgentThinking(thought: "th_bench", text: "")))
+            id: EventID(generation: 1, sequence: 1000), threadID: thread, runID: run, agent: "bench",
+            time: WallClock.system.now(), payload: .agentThinking(AgentThinking(thoughtID: "th_bench", text: "")))
         let base = (try? EventEncoder.encode(empty).count) ?? 0
         let text = String(repeating: "thinking ", count: 30).prefix(max(0, byteCount - base))
         return EventDraft(
-            run: run, agent: "bench", .agentThinking(AgentThinking(thought: "th_bench", text: String(text))))
+            runID: run, agent: "bench", .agentThinking(AgentThinking(thoughtID: "th_bench", text: String(text))))
     }
 }

@@ -87,36 +87,24 @@ struct InProcessConnectionTests {
     /// What it does not take stays in the log, and not in memory; then it gets all of it.
     @Test func aClientThatDoesNotReadCostsAWatermarkAndAPage() async throws {
         try await Self.withHub { hub, eventLoops in
-            let eventLoop = eventLoops.next()
-            let pipe = InProcessPipe(watermarkByteCount: hub.limits.outboundWatermarkByteCount)
-            let session = try await eventLoop.submit {
-                let session = hub.adopt(InProcessTransport(pipe), as: Self.principal, on: eventLoop)
-                session.receive(ByteBuffer(string: #"{"op":"subscribe","thread_id":"t","after":"start"}"#))
-                session.readComplete()
-                return NIOLoopBound(session, eventLoop: eventLoop)
-            }.get()
+            let connection = try await InProcessConnection.open(
+                to: hub, as: Self.principal, on: eventLoops.next())
+            try await connection.send(Self.message(#"{"op":"subscribe","thread_id":"t","after":"start"}"#))
             while try await hub.subscribers(of: "t").first?.state != .live { await Task.yield() }
             let context = try await hub.runtime.context(user: "u_1", thread: "t")
             let value = JSONValue.string(String(repeating: "x", count: 10_000))
             for _ in 0..<1000 { _ = try await context.emit(EventDraft(.custom(CustomEvent(name: "n", value: value)))) }
             try await context.flush()
             while try await hub.subscribers(of: "t").first?.state != .replaying { await Task.yield() }
-            let pending = pipe.withMachine { $0.pendingByteCount }
+            let pending = connection.pipe.withMachine { $0.pendingByteCount }
             #expect(pending < hub.limits.outboundWatermarkByteCount + hub.limits.maximumWriteByteCount)
-            var count = 0
-            while count < 1000 {
-                switch pipe.withMachine({ $0.take() }) {
-                case .message(let message, let becameWritable):
-                    if becameWritable { eventLoop.execute { session.value.writabilityChanged() } }
-                    if try JSONValue(parsing: Array(message.readableBytesView))["seq"] != nil { count += 1 }
-                case .wait:
-                    #expect(await pipe.arrivals.wait())
-                case .ended(let end):
-                    Issue.record("ended: \(end)")
-                    return
-                }
+            var sequence: Int64 = 0
+            while sequence < 1000, let json = try await Self.next(of: connection) {
+                guard let next = json["seq"]?.integerValue else { continue }
+                #expect(next == sequence + 1)
+                sequence = next
             }
-            try await eventLoop.submit { session.value.closed() }.get()
+            connection.close()
         }
     }
 

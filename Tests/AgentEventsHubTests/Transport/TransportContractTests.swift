@@ -13,84 +13,6 @@ import Testing
 /// What a session and its transport owe each other, with transports that owe much.
 @Suite(.timeLimit(.minutes(10)))
 struct TransportContractTests {
-    /// A hub that runs, and event loops for transports.
-    private struct Stage: Sendable {
-        let hub: AgentEventsHub
-        let group: MultiThreadedEventLoopGroup
-
-        func log(_ count: Int, textByteCount: Int = 1) async throws {
-            let context = try await hub.runtime.context(user: "u_1", thread: "t_1")
-            let value = JSONValue.string(String(repeating: "x", count: textByteCount))
-            for _ in 0..<count { _ = try await context.emit(EventDraft(.custom(CustomEvent(name: "n", value: value)))) }
-            try await context.flush()
-        }
-
-        /// A session over a transport, for as long as the caller keeps it.
-        func adopt(
-            on eventLoop: any EventLoop,
-            _ make: @escaping @Sendable () -> HostileTransport = { HostileTransport() }
-        ) async throws -> Ends {
-            try await eventLoop.submit {
-                let transport = make()
-                let session = hub.adopt(
-                    transport, as: Principal(user: "u_1", scopes: [.read, .emit]), on: eventLoop)
-                return Ends(eventLoop, NIOLoopBoundBox((transport: transport, session: session), eventLoop: eventLoop))
-            }.get()
-        }
-    }
-
-    private struct Ends: Sendable {
-        let eventLoop: any EventLoop
-        private let box: NIOLoopBoundBox<(transport: HostileTransport, session: StreamSession)>
-
-        init(_ eventLoop: any EventLoop, _ box: NIOLoopBoundBox<(transport: HostileTransport, session: StreamSession)>)
-        {
-            self.eventLoop = eventLoop
-            self.box = box
-        }
-
-        @discardableResult
-        func onLoop<Result: Sendable>(
-            _ body: @escaping @Sendable (HostileTransport, StreamSession) -> Result
-        ) async throws -> Result {
-            try await eventLoop.submit { body(box.value.transport, box.value.session) }.get()
-        }
-
-        func send(_ text: String) async throws {
-            try await onLoop { _, session in
-                session.receive(ByteBuffer(string: text))
-                session.readComplete()
-            }
-        }
-
-        /// Turns of the loop go by until it is so.
-        func wait(until condition: @escaping @Sendable (HostileTransport) -> Bool) async throws {
-            while try await !onLoop({ transport, _ in condition(transport) }) {
-                try Task.checkCancellation()
-                await Task.yield()
-            }
-        }
-    }
-
-    private static func withStage(
-        limits: StreamLimits = StreamLimits(),
-        loopCount: Int = 1,
-        _ body: @Sendable (Stage) async throws -> Void
-    ) async throws {
-        let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: [],
-            authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
-            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onStuckAgents: { _ in })
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await hub.run() }
-            try await hub.runtime.waitForStart()
-            try await body(Stage(hub: hub, group: group))
-            tasks.cancelAll()
-        }
-        try await group.shutdownGracefully()
-    }
-
     private static let subscribe = #"{"op":"subscribe","thread_id":"t_1","after":"start"}"#
 
     private static func emit(_ request: Int) -> String {
@@ -106,7 +28,7 @@ struct TransportContractTests {
     /// Whatever comes late: the transport is gone, and is not asked for anything.
     @Test(arguments: End.allCases)
     func nothingIsAskedOfATransportAfterItsEnd(end: End) async throws {
-        try await Self.withStage { stage in
+        try await TransportStage.with { stage in
             let ends = try await stage.adopt(on: stage.group.next())
             try await ends.send(Self.subscribe)
             try await ends.wait { $0.operations.contains("live") }
@@ -149,7 +71,7 @@ struct TransportContractTests {
     // MARK: Messages
 
     @Test func messagesOfEverySizeAreAnsweredUpToTheLargest() async throws {
-        try await Self.withStage { stage in
+        try await TransportStage.with { stage in
             let ends = try await stage.adopt(on: stage.group.next())
             try await ends.send("")
             try await ends.wait { $0.operations == ["welcome", "error"] }
@@ -170,7 +92,7 @@ struct TransportContractTests {
 
     /// It gets its answers, and then is not read from; events wait in the log.
     @Test func aTransportThatIsNeverWritableGetsNoEventsAndIsNotReadFromForLong() async throws {
-        try await Self.withStage { stage in
+        try await TransportStage.with { stage in
             try await stage.log(10)
             let ends = try await stage.adopt(on: stage.group.next())
             try await ends.onLoop { transport, _ in transport.writable = { false } }
@@ -201,7 +123,7 @@ struct TransportContractTests {
     @Test func aTransportThatTakesOneWriteAtATimeMissesNothing() async throws {
         var limits = StreamLimits()
         limits.pageByteCount = 2000
-        try await Self.withStage(limits: limits) { stage in
+        try await TransportStage.with(limits: limits) { stage in
             try await stage.log(100, textByteCount: 500)
             let eventLoop = stage.group.next()
             let ends = try await stage.adopt(on: eventLoop)
@@ -229,7 +151,7 @@ struct TransportContractTests {
 
     /// Another answer each time that it is asked.
     @Test func aTransportThatCannotMakeUpItsMindMissesNothing() async throws {
-        try await Self.withStage { stage in
+        try await TransportStage.with { stage in
             let ends = try await stage.adopt(on: stage.group.next())
             try await ends.onLoop { transport, _ in
                 var random = SeededGenerator(seed: 7)
@@ -258,7 +180,7 @@ struct TransportContractTests {
     /// It may not, but spoils nothing but its own connection.
     @Test(arguments: Call.allCases)
     func aTransportThatCallsBackWithinAWriteHarmsNobodyElse(call: Call) async throws {
-        try await Self.withStage { stage in
+        try await TransportStage.with { stage in
             let eventLoop = stage.group.next()
             let other = try await stage.adopt(on: eventLoop)
             try await other.send(Self.subscribe)
@@ -309,8 +231,8 @@ struct TransportContractTests {
     /// However many connections on however many loops: an event is framed once for each framing.
     @Test func framesAreBuiltOncePerCommitAndFraming() async throws {
         let counts = [FrameCount(), FrameCount()]
-        try await Self.withStage(loopCount: 3) { stage in
-            var all: [Ends] = []
+        try await TransportStage.with(loopCount: 3) { stage in
+            var all: [TransportEnds] = []
             for index in 0..<12 {
                 let framing = counts[index % 2].framing("counted \(index % 2)")
                 let ends = try await stage.adopt(on: stage.group.next()) { HostileTransport(framing: framing) }
@@ -324,13 +246,66 @@ struct TransportContractTests {
         #expect(counts.map(\.value) == [50, 50])
     }
 
+    // MARK: Several on one loop
+
+    /// What ends for one of them goes on for the others.
+    @Test(arguments: [true, false])
+    func whoLeavesAThreadTakesItFromNobody(closes: Bool) async throws {
+        try await TransportStage.with { stage in
+            let eventLoop = stage.group.next()
+            let stays = try await stage.adopt(on: eventLoop)
+            let leaves = try await stage.adopt(on: eventLoop)
+            for ends in [stays, leaves] {
+                try await ends.send(Self.subscribe)
+                try await ends.wait { $0.operations.contains("live") }
+            }
+            if closes {
+                try await leaves.onLoop { _, session in session.closed() }
+            } else {
+                try await leaves.send(#"{"op":"unsubscribe","thread_id":"t_1"}"#)
+                try await leaves.wait { $0.operations.contains("unsubscribed") }
+            }
+            try await stage.log(3)
+            try await stays.wait { $0.sequences == [1, 2, 3] }
+            try await leaves.onLoop { transport, _ in #expect(transport.sequences.isEmpty) }
+            // The last one goes, and another one comes.
+            try await stays.onLoop { _, session in session.closed() }
+            try await stage.log(1)
+            let comes = try await stage.adopt(on: eventLoop)
+            try await comes.send(Self.subscribe)
+            try await comes.wait { $0.operations.contains("live") }
+            try await stage.log(1)
+            try await comes.wait { $0.sequences == [1, 2, 3, 4, 5] }
+        }
+    }
+
+    /// It was nobody's when they came, and then somebody else's.
+    @Test func aThreadThatSomebodyElseOpensStaysSilent() async throws {
+        try await TransportStage.with { stage in
+            let eventLoop = stage.group.next()
+            let owner = try await stage.adopt(on: eventLoop)
+            let stranger = try await stage.adopt(on: eventLoop, as: "u_2")
+            for ends in [stranger, owner] {
+                try await ends.send(Self.subscribe)
+                try await ends.wait { $0.operations.contains("live") }
+            }
+            try await stage.log(3)
+            try await owner.wait { $0.sequences == [1, 2, 3] }
+            try await stranger.onLoop { transport, session in
+                session.writabilityChanged()
+                #expect(transport.sequences.isEmpty)
+            }
+            #expect(try await stage.hub.subscribers(of: "t_1").map(\.user) == ["u_1"])
+        }
+    }
+
     // MARK: Signs of life
 
     /// A ping of the transport is never answered, and nothing else comes.
     @Test func aTransportThatNeverAnswersItsPingsIsClosed() async throws {
         var limits = StreamLimits()
         limits.heartbeatMilliseconds = 20
-        try await Self.withStage(limits: limits) { stage in
+        try await TransportStage.with(limits: limits) { stage in
             let ends = try await stage.adopt(on: stage.group.next())
             try await ends.wait { $0.close != nil }
             try await ends.onLoop { transport, _ in
