@@ -47,7 +47,8 @@ package struct Shrinking {
             while step > 0, clock.now < deadline {
                 smaller = schedule
                 smaller.size[keyPath: member] -= step
-                guard smaller.size[keyPath: member] >= (member == \.applicationCount ? 0 : 1), await take(smaller) else {
+                guard smaller.size[keyPath: member] >= (member == \.applicationCount ? 0 : 1), await take(smaller)
+                else {
                     step /= 2
                     continue
                 }

@@ -78,7 +78,9 @@ struct WireCheck {
             return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.threadID) before its subscription")
         }
         // From the start, the oldest event kept comes first; more may have been trimmed since it was sent.
-        guard next == 0 ? event.firstSequence > witness.firstKept(number) : event.firstSequence != next else { return nil }
+        guard next == 0 ? event.firstSequence > witness.firstKept(number) : event.firstSequence != next else {
+            return nil
+        }
         return InvariantViolation(
             .denseOrder, "\(event.threadID): \(event.firstSequence)-\(event.cursor) was sent where \(next) was due")
     }
@@ -92,7 +94,9 @@ struct WireCheck {
             thread = about
         case .error(let refusal):
             // Of acknowledgements only the refused ones are answered.
-            guard let number, let about = refusal.threadID, unanswered[about]?.contains(number) == true else { return nil }
+            guard let number, let about = refusal.threadID, unanswered[about]?.contains(number) == true else {
+                return nil
+            }
             thread = about
         case .emitted:
             guard let about = unanswered.first(where: { $0.value.contains(number ?? 0) })?.key else {

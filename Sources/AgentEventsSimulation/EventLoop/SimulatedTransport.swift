@@ -67,6 +67,8 @@ final class SimulatedTransport: StreamTransport {
         didSet { handle.visible.withLock { $0.byteCount = pendingByteCount } }
     }
     private let highWater: Int
+    private let maximumPendingByteCount: Int
+    private let exceeded: (Int) -> Void
     private var session: StreamSession?
     private var written = SimulatedQueue<ByteBuffer>()
     /// Those written first are flushed.
@@ -76,10 +78,21 @@ final class SimulatedTransport: StreamTransport {
 
     /// Called on the loop.
     ///
-    /// - Parameter highWater: from so many bytes on that the wire has not taken the transport is not writable, until half of
-    ///   them are taken.
-    init(wire: SimulatedWire, loop: SimulatedEventLoop, highWater: Int) {
+    /// - Parameters:
+    ///   - highWater: with more bytes than this that the wire has not taken the transport is not writable, until half of them
+    ///     are taken.
+    ///   - maximumPendingByteCount: no more than this may ever wait for the wire (I6).
+    ///   - exceeded: told when it is more.
+    init(
+        wire: SimulatedWire,
+        loop: SimulatedEventLoop,
+        highWater: Int,
+        maximumPendingByteCount: Int,
+        exceeded: @escaping (Int) -> Void
+    ) {
         self.highWater = highWater
+        self.maximumPendingByteCount = maximumPendingByteCount
+        self.exceeded = exceeded
         handle = Handle(wire: wire, loop: loop)
         handle.bound.value = self
     }
@@ -116,6 +129,7 @@ final class SimulatedTransport: StreamTransport {
         guard handle.isOpen, !isClosing else { return }
         written.append(messages)
         pendingByteCount += messages.readableBytes
+        if pendingByteCount > maximumPendingByteCount { exceeded(pendingByteCount) }
         guard pendingByteCount > highWater, isWritable else { return }
         isWritable = false
         tellWritability()

@@ -140,8 +140,8 @@ final class LogWitness: Sendable {
     private static func occurrence(_ entry: LogEntry) -> Occurrence? {
         switch entry.type {
         case .agentFailed:
-            if entry.bytes.contains(lost) { return .runFailedAsLost }
-            return entry.bytes.contains(overdue) ? .runEndedAsIdle : nil
+            if entry.bytes.contains(overdue) { return .runEndedAsIdle }
+            return entry.bytes.contains(lost) ? .runFailedAsLost : nil
         case .toolCompleted:
             return entry.bytes.contains(cancelled) ? .workClosedByEnd : nil
         default:
@@ -150,6 +150,6 @@ final class LogWitness: Sendable {
     }
 
     private static let lost = Array(#""code":"run.lost""#.utf8)
-    private static let overdue = Array(#""code":"run.deadline""#.utf8)
+    private static let overdue = Array(#"nothing came from the program"#.utf8)
     private static let cancelled = Array(#""status":"cancelled""#.utf8)
 }

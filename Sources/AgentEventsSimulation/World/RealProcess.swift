@@ -149,6 +149,16 @@ final class RealProcess {
         return limits
     }
 
+    /// The watermark, and all that may be written at once when it is not reached: a commit and a page, or a part of a state;
+    /// and the answers that are written in any case until nothing further is read.
+    private static func maximumPendingByteCount(_ watermark: Int) -> Int {
+        let limits = limits(watermark)
+        let largestEventByteCount = 1024
+        let answers =
+            limits.maximumBacklogByteCount + (limits.maximumQueuedRequests + limits.maximumSubscriptions) * 1024
+        return watermark + limits.maximumWriteByteCount + limits.pageByteCount + largestEventByteCount + answers
+    }
+
     /// The hub stops as it should.
     func stop() {
         guard !life.isStopping else { return }
@@ -182,7 +192,12 @@ final class RealProcess {
         let wire = SimulatedWire(capacity: max(256, watermark / 2))
         var made: SimulatedTransport.Handle?
         loop.run {
-            let transport = SimulatedTransport(wire: wire, loop: loop, highWater: watermark)
+            let transport = SimulatedTransport(
+                wire: wire, loop: loop, highWater: watermark,
+                maximumPendingByteCount: Self.maximumPendingByteCount(watermark)
+            ) { [witness] byteCount in
+                witness.fail(InvariantViolation(.boundedMemory, "\(byteCount) bytes wait for a client"))
+            }
             made = transport.handle
             transport.begin(hub.adopt(transport, as: principal, on: loop))
         }

@@ -19,7 +19,7 @@ extension RealWorld {
         let feeds = random.once(in: 3)
         var inbox = InboxLimits()
         inbox.eventCount = size.inboxEventCount
-        let plan = Application.Plan(
+        let plan = ApplicationProgram.Plan(
             readers: readers, consumes: random.once(in: 2),
             producer: emits
                 ? RemoteProducer(thread: own[random.below(own.count)], name: "a\(number)", retains: retains) : nil,

@@ -116,7 +116,8 @@ final class RealWorld {
     ]
     private static let weight = weights.reduce(0) { $0 + $1.weight }
     private static let faults: [(kind: ChoiceKind, weight: Int)] = [
-        (.cut, 24), (.halfOpen, 6), (.stall, 20), (.crash, 8), (.expire, 6), (.kill, 3), (.powerLoss, 3), (.logFailure, 3),
+        (.cut, 24), (.halfOpen, 6), (.stall, 20), (.crash, 8), (.expire, 6), (.kill, 3), (.powerLoss, 3),
+        (.logFailure, 3),
         (.drain, 3), (.timer, 12),
     ]
     private static let faultWeight = faults.reduce(0) { $0 + $1.weight }
@@ -330,6 +331,7 @@ final class RealWorld {
     private func giveUpLost() {
         guard store.takeLoss() else { return }
         for index in producers.indices { producers[index].giveUp() }
+        for application in applications { application.giveUp() }
     }
 
     func kill(isStored: Bool, _ random: inout SimulationRandom) {

@@ -52,7 +52,9 @@ struct Visit: Sendable {
     /// The state is the fold of everything up to its cursor.
     private func check(_ state: ThreadState) {
         guard let number = witness.number(of: owner.thread) else { return }
-        if let violation = witness.thread(number).difference(from: state.json, at: state.cursor) { witness.fail(violation) }
+        if let violation = witness.thread(number).difference(from: state.json, at: state.cursor) {
+            witness.fail(violation)
+        }
         witness.count(.stateRead)
     }
 

@@ -1,31 +1,36 @@
+import AgentEvents
 import Testing
 
 @testable import AgentEventsHub
 
 /// What waits for an event loop, and what goes by the log because too much waits.
 struct CommitInboxTests {
-    private struct Element: InboxElement, Equatable {
-        let thread: String
-        let last: Int
-        var byteCount = 100
-        var hasEvents = true
+    /// An event whose frame has 100 bytes, unless said otherwise.
+    private static func element(_ thread: ThreadID, _ last: UInt64, byteCount: Int = 100) -> CommittedEvents {
+        let head = FramedEvents([event(thread, last, byteCount: 0)], thread: thread, framing: .lengthPrefixed).byteCount
+        let events = [event(thread, last, byteCount: byteCount - head)]
+        let framed = FramedEvents(events, thread: thread, framing: .lengthPrefixed)
+        return CommittedEvents(framed, framing: 0, owner: "u")
+    }
 
-        func adjoins(_ next: Element) -> Bool { hasEvents && next.hasEvents && last + 1 == next.last }
-        static func joining(_ run: ArraySlice<Element>) -> Element { run[run.endIndex - 1] }
-
-        var notice: Element { Element(thread: thread, last: last, byteCount: 0, hasEvents: false) }
+    private static func event(_ thread: ThreadID, _ last: UInt64, byteCount: Int) -> StoredEvent {
+        StoredEvent(
+            thread: thread, id: EventID(generation: 1, sequence: last),
+            bytes: [UInt8](repeating: UInt8(ascii: "x"), count: max(0, byteCount)))
     }
 
     /// In words: thread, last sequence, position; with a question mark when the events are in the log only.
-    private static func words(_ batch: CommitInbox<Element>.Batch) -> [String] {
-        batch.elements.map { "\($0.element.thread)\($0.element.last)\($0.element.hasEvents ? "" : "?")@\($0.position)" }
+    private static func words(_ batch: CommitInbox.Batch) -> [String] {
+        batch.elements.map { element, position in
+            "\(element.thread.thread.rawValue)\(element.lastID.sequence)\(element.events == nil ? "?" : "")@\(position)"
+        }
     }
 
     @Test func theLoopIsToldOnceAndTakesEverything() {
-        var inbox = CommitInbox<Element>(maximumByteCount: 10_000)
+        var inbox = CommitInbox(maximumByteCount: 10_000)
         let told = [
-            inbox.post([Element(thread: "a", last: 1), Element(thread: "b", last: 1)], upTo: 2),
-            inbox.post([Element(thread: "a", last: 2)], upTo: 3),
+            inbox.post([Self.element("a", 1), Self.element("b", 1)], upTo: 2),
+            inbox.post([Self.element("a", 2)], upTo: 3),
             inbox.post([], upTo: 5),
         ]
         #expect(told == [true, false, false])
@@ -43,24 +48,24 @@ struct CommitInboxTests {
 
     @Test func whatGoesBeyondTheLimitIsNewsOnlyOneForEachThread() {
         // Each element costs 356 bytes.
-        var inbox = CommitInbox<Element>(maximumByteCount: 800)
+        var inbox = CommitInbox(maximumByteCount: 800)
         for position in UInt64(1)...6 {
-            let thread = position % 2 == 0 ? "b" : "a"
-            _ = inbox.post([Element(thread: thread, last: Int(position + 1) / 2)], upTo: position)
+            let thread: ThreadID = position % 2 == 0 ? "b" : "a"
+            _ = inbox.post([Self.element(thread, (position + 1) / 2)], upTo: position)
         }
         let full = inbox.take()
         #expect(Self.words(full) == ["a1@1", "b1@2", "a3?@5", "b3?@6"])
-        _ = inbox.post([Element(thread: "a", last: 4)], upTo: 7)
+        _ = inbox.post([Self.element("a", 4)], upTo: 7)
         let next = inbox.take()
         #expect(Self.words(next) == ["a4@7"])
     }
 
     /// Else a loop would go back to an event before the news.
     @Test func nothingFitsBehindNews() {
-        var inbox = CommitInbox<Element>(maximumByteCount: 800)
-        _ = inbox.post([Element(thread: "a", last: 1)], upTo: 1)
-        _ = inbox.post([Element(thread: "a", last: 2, byteCount: 1000)], upTo: 2)
-        _ = inbox.post([Element(thread: "a", last: 3, byteCount: 1)], upTo: 3)
+        var inbox = CommitInbox(maximumByteCount: 800)
+        _ = inbox.post([Self.element("a", 1)], upTo: 1)
+        _ = inbox.post([Self.element("a", 2, byteCount: 1000)], upTo: 2)
+        _ = inbox.post([Self.element("a", 3, byteCount: 1)], upTo: 3)
         let batch = inbox.take()
         #expect(Self.words(batch) == ["a1@1", "a3?@3"])
     }
