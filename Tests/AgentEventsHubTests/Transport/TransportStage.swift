@@ -23,7 +23,7 @@ struct TransportStage: Sendable {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log), agents: [],
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
-            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onStuckAgents: { _ in })
+            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
