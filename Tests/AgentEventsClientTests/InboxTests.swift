@@ -19,7 +19,8 @@ import Testing
         return limits
     }
 
-    private static let interrupted = FollowedElement.interrupted(AgentEventsClientError(.closed, "x"), pauseSeconds: 1)
+    private static let interrupted = FollowedElement.interrupted(
+        AgentEventsClientError(.closed, "x"), pause: .seconds(1))
 
     private static func text(_ element: FollowedElement) -> String {
         switch element {

@@ -43,7 +43,7 @@ public final class LogSink: EventSink {
         line += " \(event.typeName)"
         for member in Self.data(of: event) {
             let value =
-                CredentialRedaction.isTelling(member.key)
+                CredentialRedaction.looksLikeCredential(member.key)
                 ? CredentialRedaction.replacement : CredentialRedaction.redacted(member.value)
             line += " \(member.key)=\(shortened(String(decoding: value.encoded(), as: UTF8.self)))"
         }
@@ -64,7 +64,7 @@ public final class LogSink: EventSink {
     }
 }
 
-/// A text output behind a lock.
+/// A text output under a lock.
 private final class TextOutput: Sendable {
     private let output: Mutex<any TextOutputStream & Sendable>
 

@@ -1,6 +1,7 @@
 import AgentEvents
 import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// The life of a hub: ``HubStateMachine`` decides the order in which its parts stop.
 extension AgentEventsHub: Service {
@@ -138,10 +139,10 @@ extension AgentEventsHub: Service {
             group.cancelAll()
         case .finish:
             group.cancelAll()
-        case .reportStuckAgents:
+        case .reportUnresponsiveAgents:
             let count = dispatcher.runningCount
             logger.error("agents ignore their cancellation", metadata: ["agents.count": "\(count)"])
-            onStuckAgents(count)
+            onUnresponsiveAgents(count)
         }
     }
 
@@ -167,5 +168,16 @@ extension AgentEventsHub: Service {
             try? await self.runtime.environment.sleep(grace)
             return .deadlinePassed
         }
+    }
+}
+
+/// The error to throw once everything else has ended.
+final class FirstFailure: Sendable {
+    private let first = Mutex<(any Error)?>(nil)
+
+    var error: (any Error)? { first.withLock { $0 } }
+
+    func note(_ error: any Error) {
+        first.withLock { $0 = $0 ?? error }
     }
 }

@@ -27,14 +27,14 @@ public final class AgentEventsHub: Sendable {
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
     package let dispatcher: AgentDispatcher
-    let onStuckAgents: @Sendable (_ count: Int) -> Void
+    let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
     let services: SessionServices
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
     ///   - agents: those that people can ask; the first one answers when none is named.
     ///   - authenticator: authenticates requests, over every transport that has credentials.
-    ///   - onStuckAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
+    ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
     public convenience init(
@@ -43,12 +43,12 @@ public final class AgentEventsHub: Sendable {
         authenticator: any Authenticator = NoAuthentication(),
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
-        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         self.init(
             runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration,
             limits: configuration.streamLimits, metrics: MetricsSystem.factory, logger: logger,
-            onStuckAgents: onStuckAgents)
+            onUnresponsiveAgents: onUnresponsiveAgents)
     }
 
     package init(
@@ -59,13 +59,13 @@ public final class AgentEventsHub: Sendable {
         limits: StreamLimits,
         metrics: any MetricsFactory,
         logger: Logger,
-        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void
     ) {
         self.runtime = runtime
         self.authenticator = authenticator
         self.configuration = configuration
         self.logger = logger
-        self.onStuckAgents = onStuckAgents
+        self.onUnresponsiveAgents = onUnresponsiveAgents
         dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
         services = SessionServices(

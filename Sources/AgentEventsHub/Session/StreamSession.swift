@@ -5,24 +5,25 @@ public import NIOCore
 
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
 ///
-/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from the client,
-/// by the public methods. They are called on the event loop of the transport; anywhere else they stop the process.
+/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from
+/// the client, by the public methods. They are called on the event loop of the transport; anywhere else they stop the
+/// process.
 ///
-/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading the
-/// log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of emissions, one
-/// message. So a connection costs its outbound watermark and one page, whatever it asks for.
+/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading
+/// the log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of
+/// emissions, one message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
-/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
-/// with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
-/// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
-/// returns, another one gets.
+/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts
+/// (``SubscriptionStateMachine`` with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call
+/// ``SessionOutput``, and that the transport. What a part has to say to the session is what it returns. The file is
+/// long because this is where all parts meet: what one of them returns, another one gets.
 public final class StreamSession {
     let identity: SessionIdentity
     let services: SessionServices
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
-    /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
+    /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
     private let loop: LoopDelivery
@@ -124,8 +125,8 @@ public final class StreamSession {
         if output.close(code, reason: reason) { end() }
     }
 
-    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its time for
-    /// that (``HubConfiguration/shutdownGrace``) is over.
+    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its
+    /// time for that (``HubConfiguration/shutdownGrace``) is over.
     public func beginLeaving() {
         checkLoop()
         guard !isEnded else { return }
@@ -371,8 +372,8 @@ public final class StreamSession {
         }
     }
 
-    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop has a
-    /// turn for it: then nothing else is to be done before the first event.
+    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop
+    /// has a turn for it: then nothing else stands before the first event.
     ///
     /// - Returns: whether it is looked up; not when nothing is any longer.
     private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
@@ -610,7 +611,7 @@ public final class StreamSession {
         output.flush()
     }
 
-    /// Everything that a commit brought is written: flushes it, and reads for subscriptions that fell behind.
+    /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
         output.clearWritten()
         readNext()

@@ -64,7 +64,7 @@ package enum UpgradeDecision: Hashable, Sendable {
     }
 }
 
-/// How an upgrade is declined.
+/// The answer that declines an upgrade.
 package struct UpgradeRefusal: Hashable, Sendable {
     /// The HTTP status.
     package var status: Int

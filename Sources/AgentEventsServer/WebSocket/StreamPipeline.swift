@@ -8,7 +8,7 @@ import NIOWebSocket
 ///
 /// A WebSocket lives on its event loop alone; no task is kept for it.
 struct StreamPipeline<HTTP: Sendable>: Sendable {
-    /// What a connection has become.
+    /// The outcome of the negotiation of a connection.
     enum Negotiated: Sendable {
         case http(HTTP)
         case webSocket
@@ -20,7 +20,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     /// Whether a declined upgrade is answered before the handlers of HTTP; they have a route for it otherwise.
     let answersRefusals: Bool
     let decoderLimits: NIOHTTPDecoderLimitConfiguration
-    /// Adds the handlers behind those of HTTP/1.1; called when the connection is not a WebSocket.
+    /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
 
     /// Called on the event loop of the channel.
@@ -50,7 +50,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 }
             )
         )
-        // Requests are answered one after the other by the handler behind; what is no request by ours.
+        // The next handler answers requests, one after the other; ours answers input that is not a request.
         configuration.enablePipelining = false
         configuration.enableErrorHandling = false
         configuration.enableResponseHeaderValidation = false

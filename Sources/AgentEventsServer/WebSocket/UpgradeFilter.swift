@@ -3,19 +3,19 @@ import AgentEventsProtocol
 import NIOCore
 import NIOHTTP1
 
-/// Decides about the first request of a connection before the upgrade handler sees it. A request that is not to be upgraded loses
-/// its header `Upgrade`, so that it is answered as plain HTTP, or is answered here: the upgrade handler of SwiftNIO loses the
-/// head of a request that it declines, and the client would wait in vain.
+/// Decides about the first request of a connection before the upgrade handler sees it. A request that is not to be
+/// upgraded loses its header `Upgrade`, so that it is answered as plain HTTP, or is answered here: the upgrade handler
+/// of SwiftNIO loses the head of a request that it declines, and the client would wait in vain.
 final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// A request that is to be upgraded.
+    /// A request to upgrade.
     struct Admission {
         var principal: Principal
-        /// What to answer in `Sec-WebSocket-Protocol`; `nil` for nothing.
+        /// The value of `Sec-WebSocket-Protocol` in the answer; `nil` for none.
         var subprotocol: String?
     }
 
@@ -37,7 +37,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let path: String
     private let answersRefusals: Bool
     private var state = State.waiting
-    /// What came with the head, in the bytes that were read by then.
+    /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
     private var hasPendingRead = false
 
@@ -62,7 +62,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
         case .decided:
-            // Not unwrapped: behind an upgrade these are bytes.
+            // Not unwrapped: after an upgrade these are bytes.
             context.fireChannelRead(data)
         case .authenticating:
             heldParts.append(data)
@@ -161,7 +161,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Passes the head and what came behind it, and leaves.
+    /// Passes on the head and the parts after it, and leaves the pipeline.
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {
         let earlier = state
         state = .decided

@@ -1,6 +1,13 @@
 import AgentEvents
 import AgentEventsProtocol
 
+/// A request that a client sends beside its readers.
+enum RequestItem {
+    case request(ClientMessage)
+    /// One event of no run, over the stream.
+    case emit(request: Int64, ThreadID)
+}
+
 /// Requests that an application sends about a thread without waiting for an answer: a page that is mounted twice, or left
 /// before it has begun, and a backend that subscribes and emits at once. The stream is told nothing of them.
 struct PipelinedRequests {

@@ -2,7 +2,6 @@ import AgentEvents
 import AgentEventsClient
 import AgentEventsHub
 import AgentEventsProtocol
-import AgentEventsServer
 
 /// The application's side of a followed thread: what it was given, and what it may be given next (I2).
 struct ThreadReader {

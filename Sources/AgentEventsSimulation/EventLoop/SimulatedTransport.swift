@@ -49,6 +49,13 @@ final class SimulatedTransport: StreamTransport {
         /// The client has taken something.
         func wireHasRoom() { loop.execute { [self] in bound.value?.wireHasRoom() } }
 
+        /// The credentials of the connection have expired: whoever carries it ends it.
+        func expire() {
+            loop.execute { [self] in
+                bound.value?.session?.close(.notAuthenticated, reason: "the token has expired")
+            }
+        }
+
         /// The connection is broken.
         func lose() { loop.execute { [self] in bound.value?.end() } }
     }
@@ -65,6 +72,7 @@ final class SimulatedTransport: StreamTransport {
     /// Those written first are flushed.
     private var flushedCount = 0
     private var isClosing = false
+    private var code: StreamCloseCode?
 
     /// Called on the loop.
     ///
@@ -80,11 +88,10 @@ final class SimulatedTransport: StreamTransport {
 
     private func readNext() {
         guard let session, let message = handle.wire.takeRequest() else { return }
-        if message.isEmpty {
-            // A sign of life that is not a message.
-            session.didHear()
-        } else {
-            session.receive(ByteBuffer(bytes: message))
+        switch message {
+        case .message(let bytes): session.receive(ByteBuffer(bytes: bytes))
+        case .sign: session.didHear()
+        case .end: return end()
         }
         session.readComplete()
     }
@@ -94,7 +101,7 @@ final class SimulatedTransport: StreamTransport {
     private func end() {
         guard handle.isOpen else { return }
         handle.visible.withLock { $0 = Handle.Visible(isOpen: false, reads: false) }
-        handle.wire.end()
+        handle.wire.end(code: code)
         written = SimulatedQueue()
         flushedCount = 0
         isWritable = false
@@ -146,6 +153,7 @@ final class SimulatedTransport: StreamTransport {
     func close(_ code: StreamCloseCode, reason: String) {
         guard handle.isOpen, !isClosing else { return }
         isClosing = true
+        self.code = code
         flushedCount = written.count
         _ = writeFlushed()
         // A client that takes nothing is not waited for.

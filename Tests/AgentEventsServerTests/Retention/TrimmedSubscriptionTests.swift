@@ -35,7 +35,7 @@ struct TrimmedSubscriptionTests {
         var configuration = RuntimeConfiguration()
         configuration.clock = hours.clock
         configuration.retention = RetentionPolicy(maximumAge: .seconds(3600))
-        configuration.retentionSeconds = 0.02
+        configuration.retentionInterval = .milliseconds(20)
         let folder = FileManager.default.temporaryDirectory.appending(path: "agent-events-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -238,7 +238,7 @@ struct WebhookSinkTests {
 
     @Test func aReceiverThatIsNotThereIsUnreachable() async throws {
         // A port that only the superuser could listen on, for a service that nobody runs.
-        let sink = try WebhookSink(url: "http://127.0.0.1:1/", secret: secret, timeoutSeconds: 1)
+        let sink = try WebhookSink(url: "http://127.0.0.1:1/", secret: secret, timeout: .seconds(1))
         let event = StoredEvent(thread: "t_1", id: EventID(generation: 1, sequence: 1), bytes: Array("{}".utf8))
         let error = await #expect(throws: WebhookError.self) { try await sink.receive(SinkBatch(events: [event])) }
         #expect(error?.code == .unreachable)

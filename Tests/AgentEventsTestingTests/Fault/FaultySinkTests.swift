@@ -115,8 +115,8 @@ import Testing
         let sink = FaultySink(memory, plan: plan)
         var configuration = RuntimeConfiguration.deterministic()
         configuration.sinkRetry.maximumAttempts = 100
-        configuration.sinkRetry.firstPauseSeconds = 0
-        configuration.sinkRetry.longestPauseSeconds = 0
+        configuration.sinkRetry.firstPause = .zero
+        configuration.sinkRetry.longestPause = .zero
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 for number in 0..<50 {

@@ -9,7 +9,7 @@ struct RetentionSweepTests {
     private func configuration(_ policy: RetentionPolicy) -> RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.retention = policy
-        configuration.retentionSeconds = 0.001
+        configuration.retentionInterval = .milliseconds(1)
         return configuration
     }
 
@@ -159,7 +159,7 @@ struct RetentionSweepTests {
         try await log.append(LogCommit(entries: entries, keys: [], time: Timestamp(milliseconds: 0)))
         log.close()
         var configuration = configuration(RetentionPolicy(maximumEventsPerThread: 1))
-        configuration.retentionSeconds = 3600
+        configuration.retentionInterval = .seconds(3600)
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             try await wait(for: "the sweep") { runtime.retentionState?.sweepCount == 1 }
             let state = try #require(runtime.retentionState)

@@ -228,12 +228,13 @@ struct AgentRuntimeTests {
 
     @Test func withoutRunTheCallsFailInsteadOfHanging() async throws {
         var configuration = RuntimeConfiguration()
-        configuration.startSeconds = 0.01
+        configuration.startTimeout = .milliseconds(10)
         let runtime = AgentRuntime(log: InMemoryEventLog(), configuration: configuration)
         let error = await #expect(throws: AgentEventsError.self) {
             try await runtime.context(user: "u_1", thread: "t_1")
         }
         #expect(error?.code == .notRunning)
+        #expect(error?.message.contains("did not start within 0.01 seconds: call run()") == true)
     }
 
     @Test func aFailingLogFailsRunsAndShowsNothingUncommitted() async throws {

@@ -32,7 +32,7 @@ import Testing
     @Test func anIdleContextIsGivenBackAfterItsTime() async throws {
         let clock = ManualClock()
         var configuration = RuntimeConfiguration(environment: .manual(clock))
-        configuration.idleContextSeconds = 30
+        configuration.idleContextTimeout = .seconds(30)
         try await withRuntime(configuration) { runtime in
             try await clock.waitForSleep(of: .seconds(30))
             let opened = try await Self.open("t_1", runtime)
@@ -48,7 +48,7 @@ import Testing
     @Test func aCallWaitsForTheStartOnlySoLong() async throws {
         let clock = ManualClock()
         var configuration = RuntimeConfiguration(environment: .manual(clock))
-        configuration.startSeconds = 7
+        configuration.startTimeout = .seconds(7)
         let runtime = AgentRuntime(log: InMemoryEventLog(), configuration: configuration)
         async let context = runtime.context(user: "u_1", thread: "t_1")
         try await clock.waitForSleep(of: .seconds(7))

@@ -16,7 +16,7 @@ import Testing
         configuration.durationClock = clock
         configuration.emittedRunTimeout = .seconds(60)
         configuration.retention = policy
-        configuration.retentionSeconds = 0.01
+        configuration.retentionInterval = .milliseconds(10)
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             try await body(runtime, try await runtime.context(user: "u_1", thread: "t_1"))
         }

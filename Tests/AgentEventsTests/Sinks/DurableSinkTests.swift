@@ -119,7 +119,7 @@ struct DurableSinkTests {
             let path = folder + "/refused.ndjson"
             var durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
             durable.retry.maximumAttempts = 3
-            durable.retry.minimumSeconds = 3600
+            durable.retry.minimumRefusalTime = .seconds(3600)
             durable.retry.jitter = { 1 }
             try await withAgentRuntime(log: log, sinks: [durable], configuration: configuration) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
@@ -172,7 +172,7 @@ struct DurableSinkTests {
                 sink, startingFrom: .beginning, deadLetters: isKept ? DeadLetterFile(path: path) : nil)
             durable.passesOverRefused = !isKept
             durable.retry.maximumAttempts = 3
-            durable.retry.minimumSeconds = 3600
+            durable.retry.minimumRefusalTime = .seconds(3600)
             // Before the sink is there.
             try await withAgentRuntime(log: log) { runtime in
                 try await emit(1, runtime)

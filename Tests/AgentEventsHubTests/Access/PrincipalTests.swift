@@ -1,0 +1,61 @@
+import AgentEvents
+import AgentEventsHub
+import Testing
+
+struct PrincipalTests {
+    private static let own = Principal(user: "u_1", scopes: [.read, .command])
+    private static let listed = Principal(
+        user: "u_1", scopes: [.read, .command], threads: .listed([ThreadPattern("t_2"), ThreadPattern("p-*")]))
+
+    @Test(
+        arguments: [
+            (own, "t_1", nil, true), (own, "t_1", "u_1", true), (own, "t_1", "u_2", false),
+            (listed, "t_1", "u_1", true), (listed, "t_1", "u_2", false), (listed, "t_2", "u_2", true),
+            (listed, "p-9", "u_2", true), (listed, "p", "u_2", false), (listed, "t_22", "u_2", false),
+            (Principal(user: "u_1", threads: .all), "t_1", "u_2", true),
+            (Principal(user: "u_1", scopes: [], threads: .all), "t_1", "u_1", false),
+        ] as [(Principal, ThreadID, UserID?, Bool)])
+    func readingAndCommandingTakeTheOwnerOrAGrant(
+        _ principal: Principal, _ thread: ThreadID, _ owner: UserID?, _ isAllowed: Bool
+    ) {
+        #expect(principal.mayRead(thread, owner: owner) == isAllowed)
+        #expect(principal.mayCommand(thread, owner: owner) == isAllowed)
+    }
+
+    @Test(
+        arguments: [
+            (own, "t_1", "u_1", false), (listed, "t_2", "u_1", false),
+            (Principal(user: "u_1", scopes: [.emit]), "t_1", "u_2", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_2", false),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_2", "u_2", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_1", true),
+            (Principal(user: "u_1", scopes: [.emit], threads: .all), "t_1", "u_2", true),
+        ] as [(Principal, ThreadID, UserID, Bool)])
+    func emittingTakesTheScope(_ principal: Principal, _ thread: ThreadID, _ user: UserID, _ isAllowed: Bool) {
+        #expect(principal.mayEmit(in: thread, as: user) == isAllowed)
+    }
+
+    @Test func credentialsExpire() {
+        let principal = Principal(user: "u_1", expiresAt: Timestamp(milliseconds: 1000))
+        #expect(principal.isValid(at: Timestamp(milliseconds: 999)))
+        #expect(!principal.isValid(at: Timestamp(milliseconds: 1000)))
+        #expect(Principal(user: "u_1").isValid(at: Timestamp(milliseconds: .max)))
+    }
+
+    @Test func withoutAuthenticationEverybodyIsTheLocalUser() async throws {
+        let principal = try await NoAuthentication().authenticate(Credentials(token: nil, path: "/"))
+        #expect(principal.user == "local")
+        #expect(principal.mayRead("t", owner: "u_9"))
+        #expect(principal.mayEmit(in: "t", as: "u_9"))
+        #expect(principal.mayCommand("t", owner: "u_9"))
+    }
+
+    @Test(
+        arguments: [
+            (nil, [], nil), ("Bearer abc", [], "abc"), ("bearer abc", ["bearer.def"], "abc"),
+            ("Basic abc", [], nil), ("Bearer", [], nil), (nil, ["agent-events.v1", "bearer.d.e.f"], "d.e.f"),
+        ] as [(String?, [String], String?)])
+    func tokensAreFound(_ header: String?, _ subprotocols: [String], _ token: String?) {
+        #expect(Credentials(authorization: header, subprotocols: subprotocols, path: "/").token == token)
+    }
+}
