@@ -82,8 +82,8 @@ public struct ContendedLogConformance: ConformanceSuite {
         check(try await first.recall("k_2", in: "t_2") == nil, "the key of a thread that was refused is free")
         // The refused writer goes on after what the other one has appended.
         let again = theirs.entry("t_2", text: "ours")
-        let second = try await appendByThread(LogCommit(entries: [again], time: .wallClock), to: first)
-        check(second.refusedThreads.isEmpty, "what follows the events of another writer is taken")
+        let continued = try await appendByThread(LogCommit(entries: [again], time: .wallClock), to: first)
+        check(continued.refusedThreads.isEmpty, "what follows the events of another writer is taken")
     }
 
     /// A thread belongs to the user that opened it first, whichever writer that was.
@@ -127,7 +127,7 @@ public struct ContendedLogConformance: ConformanceSuite {
             for text in ["first", "second"] {
                 let numbers = events.compactMap { event -> Int? in
                     let line = String(decoding: event.bytes, as: UTF8.self)
-                    guard let mark = line.range(of: "\"x\":\"\(text) ") else { return nil }
+                    guard let mark = line.firstRange(of: "\"x\":\"\(text) ") else { return nil }
                     return Int(line[mark.upperBound...].prefix { $0 != "\"" })
                 }
                 check(

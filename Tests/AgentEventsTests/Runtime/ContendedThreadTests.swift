@@ -169,7 +169,7 @@ import Testing
                                 default: [Self.custom(.string(mark)), Self.custom("more")]
                                 }
                             let context = try await runtime.context(user: "u_1", thread: thread)
-                            do {
+                            do throws(AgentEventsError) {
                                 let receipt = try await context.emit(drafts)
                                 answers.append((mark, thread, .accepted(receipt.ids)))
                             } catch {
