@@ -47,6 +47,30 @@ struct FirstPageTests {
         }
     }
 
+    /// A page that nobody waits for any longer cannot end the connection by its failure.
+    @Test func thePageOfASubscriptionThatHasEndedMayFail() async throws {
+        let log = HeldReadsLog()
+        try await TransportStage.with(log: log) { stage in
+            try await Self.fill("t_1", of: stage.hub)
+            let ends = try await stage.adopt(on: stage.group.next())
+            try await ends.onLoop { transport, _ in transport.writable = { false } }
+            try await ends.send(Self.subscribe("t_1"))
+            try await ends.wait { $0.operations.contains("subscribed") }
+            log.hold()
+            try await ends.onLoop { transport, session in
+                transport.writable = { true }
+                session.writabilityChanged()
+            }
+            await log.waitForRead()
+            try await ends.send(#"{"op":"unsubscribe","thread_id":"t_1"}"#)
+            try await ends.wait { $0.operations.contains("unsubscribed") }
+            log.letGo(failing: true)
+            try await ends.send(Self.subscribe("t_1"))
+            try await ends.wait { $0.sequences == [1, 2, 3] || $0.close != nil }
+            try await ends.onLoop { transport, _ in #expect(transport.close == nil) }
+        }
+    }
+
     /// A page of a connection that is gone gives its turn to the next one.
     @Test func theTurnOfAConnectionThatIsGoneIsGivenOn() async throws {
         let log = HeldReadsLog()
@@ -74,7 +98,7 @@ private final class HeldReadsLog: EventLog {
     private struct State {
         var holds = false
         var count = 0
-        var held: [CheckedContinuation<Void, Never>] = []
+        var held: [CheckedContinuation<Bool, Never>] = []
         var watcher: CheckedContinuation<Void, Never>?
     }
 
@@ -97,25 +121,27 @@ private final class HeldReadsLog: EventLog {
         }
     }
 
-    func letGo() {
+    /// - Parameter failing: whether what waits cannot be read.
+    func letGo(failing: Bool = false) {
         let held = state.withLock { state in
             state.holds = false
             defer { state.held = [] }
             return state.held
         }
-        for read in held { read.resume() }
+        for read in held { read.resume(returning: !failing) }
     }
 
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
-        await withCheckedContinuation { read in
+        let isReadable: Bool = await withCheckedContinuation { read in
             let (holds, watcher) = state.withLock { state in
                 state.count += 1
                 guard state.holds else { return (false, nil as CheckedContinuation<Void, Never>?) }
                 state.held.append(read)
                 return (true, state.watcher.take())
             }
-            if holds { watcher?.resume() } else { read.resume() }
+            if holds { watcher?.resume() } else { read.resume(returning: true) }
         }
+        guard isReadable else { throw EventLogError(.failed, "failed by the test") }
         return try await log.read(request)
     }
 
