@@ -156,8 +156,8 @@ struct ThreadSequenceCheck {
     }
 }
 
-/// Where a thread's sequence stands: every next event has the next number, or stands for a range that begins with it; the
-/// same generation or a later one; and the same time or a later one (I2).
+/// The state of a thread's sequence: every next event has the next number, or stands for a range that begins with it;
+/// the same generation or a later one; and the same time or a later one (I2).
 private struct SequencePlace: Hashable {
     private(set) var firstSequence: UInt64?
     private(set) var last: EventID?

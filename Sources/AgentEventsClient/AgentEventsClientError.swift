@@ -3,7 +3,8 @@ public import AgentEventsProtocol
 
 /// Why a client could not do what it was asked.
 public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
-    /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`, `order.already_ended`.
+    /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`,
+    /// `order.already_ended`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code as it stands on the wire.
         public let rawValue: String
@@ -46,7 +47,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var status: Int?
     /// The WebSocket close code; 1006 when the connection ended without one.
     public var closeCode: Int?
-    /// What the service said, when it refused a request.
+    /// The service's error, when it refused a request.
     public var refusal: ProtocolError?
     /// The time for which the service asks to be left alone.
     public var retryAfter: Duration?
@@ -76,11 +77,12 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
     }
 
-    /// What the service sent is no message of the protocol.
+    /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
         self.init(
             .protocolViolation,
-            "the service sent what is no message of \(StreamProtocol.subprotocol): \(error.message)", cause: error)
+            "the service sent a message that is not one of \(StreamProtocol.subprotocol): \(error.message)",
+            cause: error)
     }
 
     /// The history of a thread is void.

@@ -2,15 +2,16 @@ package import AgentEvents
 public import NIOCore
 internal import NIOPosix
 
-/// How a client connects. Every value has a default that suits a service on the same network.
+/// The settings of a client. Every value has a default that suits a service on the same network.
 public struct ClientConfiguration: Sendable {
     /// The longest time that connecting may take, and then the upgrade. Default: 10 seconds.
     public var connectTimeout: Duration = .seconds(10)
-    /// The time beyond two heartbeats in which nothing may be heard before the connection counts as dead. Default: 5 seconds.
+    /// The time beyond two heartbeats in which nothing may be heard before the connection counts as dead. Default: 5
+    /// seconds.
     public var heartbeatTolerance: Duration = .seconds(5)
     /// The largest message taken, in bytes. Default: 4 MiB.
     public var maximumMessageByteCount = 4 * 1024 * 1024
-    /// How much is held of each thread for its reader.
+    /// The limits on what is held of each thread for its reader.
     public var inbox = InboxLimits()
     /// The time that a connection waits for the reader of a thread whose inbox is full before it continues without that
     /// thread. Default: 50 milliseconds.
@@ -23,12 +24,12 @@ public struct ClientConfiguration: Sendable {
     public var backoff = ReconnectBackoff()
     /// The event loops of the connections. Default: those of the process.
     public var eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
-    /// What pauses are measured with. Default: the continuous clock.
+    /// The clock that measures pauses. Default: the continuous clock.
     public var clock: any Clock<Duration>
     /// Numbers from 0 up to, not including, 1, for the jitter of the pauses.
     public var random: @Sendable () -> Double
 
-    /// What everything else takes its time and chance from.
+    /// The source of time and chance for everything else.
     package var environment: Environment
 
     public init() { self.init(environment: .system) }

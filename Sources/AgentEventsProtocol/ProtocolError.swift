@@ -8,7 +8,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     public var message: String
     /// Whether the same request may succeed later.
     public var isRetryable: Bool
-    /// How long to wait before that, in milliseconds, where it is known.
+    /// The time to wait before that, in milliseconds, where it is known.
     public var retryAfterMilliseconds: Int64?
     /// The mark of the request, where it could be read.
     package var tag: RequestTag?
@@ -51,7 +51,8 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
 // MARK: On the wire
 
 extension ProtocolError {
-    /// Reads the members of an `error` message, or of the `error` in an HTTP body. Whatever is not as expected, is passed over.
+    /// Reads the members of an `error` message, or of the `error` in an HTTP body. Whatever is not as expected, is
+    /// passed over.
     ///
     /// - Returns: `nil` without a code.
     package init?(_ members: JSONObject) {
@@ -68,8 +69,8 @@ extension ProtocolError {
             threadID: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
     }
 
-    /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what the
-    /// client sent, or list what is open in a run, and both may be long.
+    /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what
+    /// the client sent, or list what is open in a run, and both may be long.
     package static var maximumTextByteCount: Int { 8192 }
 
     private static func bounded(_ text: String) -> String {

@@ -7,7 +7,7 @@ package final class ManualWorkQueue: WorkQueue {
 
     package init() {}
 
-    /// How much work waits to be done.
+    /// The number of work items that wait.
     package var count: Int { pending.withLock { $0.count } }
 
     package func start(_ work: @escaping @Sendable () -> Void) { pending.withLock { $0.append(work) } }

@@ -27,7 +27,7 @@ import Testing
         AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authenticator: NoAuthentication(),
             configuration: HubConfiguration(), limits: StreamLimits(), metrics: NOOPMetricsHandler.instance,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onStuckAgents: { _ in })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onUnresponsiveAgents: { _ in })
     }
 
     private static var commit: LogCommit {

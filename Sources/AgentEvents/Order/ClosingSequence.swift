@@ -5,9 +5,9 @@ struct ClosingSequence {
     /// A run on the way from the one that ends to the innermost open item.
     private struct Level {
         let machine: RunStateMachine
-        /// What is still open in it; the first element is closed next.
+        /// The items that are still open in it; the first element is closed next.
         var open: ArraySlice<OpenItem>
-        /// What `agent_cancelled` says of its child runs.
+        /// The reason in `agent_cancelled` of its child runs.
         var reasonOfChildren: String
     }
 

@@ -1,9 +1,9 @@
 // What a draft leaves to the service.
 
 extension OpenRuns {
-    /// The payload of a draft as it is to be logged, where that differs: a duration that it leaves out is measured, from the start of its call or
-    /// run, and half of a character at the start of a fragment is joined with the half that the message waits with. A half
-    /// that finds no other becomes U+FFFD, in its place.
+    /// The payload of a draft as it will be logged, where that differs: a duration that it leaves out is measured, from
+    /// the start of its call or run, and half of a character at the start of a fragment is joined with the half that
+    /// the message waits with. A half that finds no other becomes U+FFFD, in its place.
     ///
     /// - Parameter hasHeldHalves: whether a message may wait with half of a character.
     func resolved(_ draft: EventDraft, at place: Int, time: Timestamp, hasHeldHalves: Bool) -> ThreadStateMachine

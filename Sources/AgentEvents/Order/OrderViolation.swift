@@ -8,7 +8,7 @@ public struct OrderViolation: Error, Hashable, Sendable, CustomStringConvertible
     public var runID: RunID?
     /// The run's state in words: `running, open: call c_1 (search_files), message m_1`.
     public var state: String
-    /// What was wrong, in one sentence.
+    /// The problem, in one sentence.
     public var problem: String
     /// The types of event that would have been legal, by their names on the wire, in the order of the catalogue.
     public var legal: [String]

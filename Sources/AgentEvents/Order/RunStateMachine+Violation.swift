@@ -1,7 +1,7 @@
 // What a rejected event is told. None of this runs for an event that is accepted.
 
 extension RunStateMachine {
-    /// At most so many open items are listed by name.
+    /// The largest number of open items that are listed by name.
     private static let maximumListedItems = 20
 
     func reject(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> CheckAction {

@@ -9,9 +9,9 @@
 ///                   agent_completed, agent_failed, agent_cancelled
 /// ```
 ///
-/// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event is
-/// checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is applied,
-/// it can be undone.
+/// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event
+/// is checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is
+/// applied, it can be undone.
 package struct RunStateMachine: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case notStarted
@@ -31,7 +31,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case reject(OrderViolation)
     }
 
-    /// How a change is taken back.
+    /// The reversal of a change.
     enum Undo: Sendable {
         case nothing
         case thought
@@ -221,13 +221,13 @@ package struct RunStateMachine: Hashable, Sendable {
         return .end(open: [])
     }
 
-    /// What is open, innermost first.
+    /// The open items, innermost first.
     var openFromTheTop: [OpenItem] { work.isEmpty ? [] : work.items.reversed() }
 
     // MARK: Applying
 
-    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is checked,
-    /// nothing can fail.
+    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is
+    /// checked, nothing can fail.
     ///
     /// - Parameters:
     ///   - half: the first half of a character, with which a `message_delta` ended.

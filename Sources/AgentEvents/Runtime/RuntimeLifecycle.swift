@@ -1,6 +1,11 @@
 import Synchronization
 
-/// Where a runtime stands between its creation and its end, and who waits for it to start.
+/// Where a runtime stands between its creation and its end, and the tasks that wait for it to start.
+///
+/// ```
+/// created ── start ──> running ── stop ──> stopped
+///    └───────────────── stop ────────────────^
+/// ```
 final class RuntimeLifecycle: Sendable {
     private enum Phase {
         case created
@@ -39,7 +44,7 @@ final class RuntimeLifecycle: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// What the contexts share, or `nil` while the runtime has not started.
+    /// The services that the contexts share, or `nil` while the runtime has not started.
     func services() throws(AgentEventsError) -> RuntimeServices? {
         switch state.withLock({ $0.phase }) {
         case .created: nil

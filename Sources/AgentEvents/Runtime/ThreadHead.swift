@@ -1,11 +1,17 @@
-/// Where the next event of a thread goes: the order of its runs, the last number and the last time.
+/// The state that the next event of a thread meets: the order of its runs, the last number and the last time.
 ///
-/// It takes events through the synchronous section: check, number, encode, apply. One event and many go the same way.
+/// It takes events through the synchronous section: check, number, encode, apply. Nearly every emission is one event,
+/// which is offered to the log before it is applied, so that nothing has to be taken back; those of several events are
+/// applied one by one, with a journal.
 ///
 /// ```
-/// begin ──> accept, for each draft ──┬──> keep: the entries are on their way into the log
-///                 │ refused          │ not taken by the log
-///                 └──────────────────┴──> rollBack: everything is as it was (I4)
+/// one event:  check ──> encode ──> offer ──> apply
+///               │ refused │          │ not taken by the log
+///               └─────────┴──────────┴──> nothing has changed (I4)
+///
+/// several:    begin ──> accept (check, encode, apply), for each ──> offer ──> keep
+///                         │ refused                                   │ not taken by the log
+///                         └───────────────────────────────────────────┴──> rollBack: everything is as it was (I4)
 /// ```
 package struct ThreadHead: Sendable {
     package let owner: ThreadOwner
@@ -40,19 +46,21 @@ package struct ThreadHead: Sendable {
     /// Why an emission is not accepted as it is.
     package enum Refusal: Error {
         case refused(AgentEventsError)
-        /// The log is to be asked whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
+        /// Ask the log whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
         case needsLookUp
+        /// The log takes nothing any longer.
+        case notTaken(EventLogError)
     }
 
     /// The events of one emission, all or none.
     package struct Batch: Sendable {
         /// The time that all of them carry.
         package let time: Timestamp
-        /// What is to be logged.
+        /// The entries to log.
         package private(set) var entries: [LogEntry] = []
         /// The places in ``entries`` of events that close what is open.
         private var closings: [Int] = []
-        /// How many entries it was given.
+        /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
         fileprivate var journal: ThreadStateMachine.Journal
@@ -68,9 +76,6 @@ package struct ThreadHead: Sendable {
             count += 1
         }
 
-        /// The entry of a batch that has one, moved out of it: the log keeps it, and a copy is not free.
-        mutating func takeOnlyEntry() -> LogEntry { entries.removeLast() }
-
         /// The ids of the drafts' events; those of events that close open work are not among them.
         package var ids: [EventID] {
             guard !closings.isEmpty else { return entries.map(\.id) }
@@ -85,6 +90,77 @@ package struct ThreadHead: Sendable {
 
     /// The id of the last event that is on its way into the log.
     var lastID: EventID { EventID(generation: generation, sequence: lastSequence) }
+
+    // MARK: One event
+
+    /// Accepts an emission of one event, and offers it to the log.
+    ///
+    /// - Parameters:
+    ///   - time: not before ``lastTime``.
+    ///   - host: who hosts the run that the event starts.
+    ///   - isLimited: whether the event is refused when it is too large.
+    ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - offer: hands the entry over to the log.
+    /// - Returns: where it is in the commits; `nil` when the event ends a run. Then nothing has changed, and it is to
+    ///   be accepted as one of several, since others may come before it.
+    /// - Throws: why it is not accepted. Then nothing has changed.
+    mutating func acceptOne(
+        _ draft: EventDraft,
+        at time: Timestamp,
+        host: RunHost,
+        isLimited: Bool,
+        lookedUp: [RunID: Bool],
+        offer: (consuming LogEntry) throws(EventLogError) -> GroupCommit.Offer
+    ) throws(Refusal) -> GroupCommit.Offer? {
+        switch machine.check(draft, host: host, at: time, lookedUp: lookedUp) {
+        case .accept(let acceptance):
+            guard !acceptance.endsRun else { return nil }
+            let offered = try offerOnly(
+                try entry(of: draft, acceptance, at: time, host: host, isLimited: isLimited), offer)
+            machine.apply(acceptance, of: draft)
+            lastSequence += 1
+            lastTime = time
+            return offered
+        case .reject(let violation):
+            throw .refused(AgentEventsError(violation))
+        case .lookUp:
+            throw .needsLookUp
+        }
+    }
+
+    private func entry(
+        of draft: EventDraft,
+        _ acceptance: ThreadStateMachine.Acceptance,
+        at time: Timestamp,
+        host: RunHost,
+        isLimited: Bool
+    ) throws(Refusal) -> LogEntry {
+        do throws(AgentEventsError) {
+            if case .payload(let payload)? = acceptance.resolved {
+                return try encode(
+                    payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
+                    number: lastSequence + 1, at: time)
+            }
+            return try encode(
+                draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
+                number: lastSequence + 1, at: time)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    private func offerOnly(
+        _ entry: consuming LogEntry,
+        _ offer: (consuming LogEntry) throws(EventLogError) -> GroupCommit.Offer
+    ) throws(Refusal) -> GroupCommit.Offer {
+        do throws(EventLogError) {
+            return try offer(entry)
+        } catch {
+            throw .notTaken(error)
+        }
+    }
+
+    // MARK: Several events
 
     /// An emission without events yet.
     ///
@@ -163,8 +239,10 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
-    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
-    ///   end well: such an end is not refused (I7).
+    // MARK: Encoding
+
+    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does
+    ///   not end well: such an end is not refused (I7).
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
@@ -174,14 +252,17 @@ package struct ThreadHead: Sendable {
         usage: TokenUsage?,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
+        let number = lastSequence + UInt64(batch.count) + 1
         if let told = usage.flatMap({ payload.with($0) }) {
             do throws(AgentEventsError) {
-                return try encode(told, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+                return try encode(
+                    told, run: run, agent: agent, host: host, isLimited: isLimited, number: number, at: batch.time)
             } catch {
                 guard payload.isForcedEnd else { throw error }
             }
         }
-        return try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+        return try encode(
+            payload, run: run, agent: agent, host: host, isLimited: isLimited, number: number, at: batch.time)
     }
 
     private func encode(
@@ -190,13 +271,14 @@ package struct ThreadHead: Sendable {
         agent: AgentName?,
         host: RunHost,
         isLimited: Bool,
-        in batch: borrowing Batch
+        number: UInt64,
+        at time: Timestamp
     ) throws(AgentEventsError) -> LogEntry {
-        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count) + 1)
+        let id = EventID(generation: generation, sequence: number)
         let bytes: [UInt8]
         do throws(WireError) {
             bytes = try EventEncoder.encode(
-                payload, id: id, thread: owner.thread, run: run, agent: agent, time: batch.time)
+                payload, id: id, thread: owner.thread, run: run, agent: agent, time: time)
         } catch {
             throw AgentEventsError(error)
         }
@@ -204,7 +286,8 @@ package struct ThreadHead: Sendable {
         guard !isLimited || excess <= 0 else {
             // An end is not refused for the length of its texts (I7).
             if let shorter = payload.withShorterTexts(byteCount: excess) {
-                return try encode(shorter, run: run, agent: agent, host: host, isLimited: true, in: batch)
+                return try encode(
+                    shorter, run: run, agent: agent, host: host, isLimited: true, number: number, at: time)
             }
             throw AgentEventsError(
                 .tooLarge,
@@ -220,7 +303,8 @@ package struct ThreadHead: Sendable {
 // MARK: Time and runs
 
 extension ThreadHead {
-    /// What is overdue at a time, as the events that end it. The caller emits them at once, or calls ``lookAgain(at:)``.
+    /// Takes what is overdue at a time, as the events that end it. The caller emits them at once, or calls
+    /// ``lookAgain(at:)``.
     package mutating func takeOverdue(at time: Timestamp) -> [EventDraft] {
         machine.takeOverdue(at: time).map { overdue in
             switch overdue {
@@ -234,7 +318,7 @@ extension ThreadHead {
         }
     }
 
-    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
 
     package mutating func beginLookUp(committedThrough position: UInt64) {

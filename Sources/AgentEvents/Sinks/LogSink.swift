@@ -64,7 +64,7 @@ public final class LogSink: EventSink {
     }
 }
 
-/// A text output behind a lock.
+/// A text output under a lock.
 private final class TextOutput: Sendable {
     private let output: Mutex<any TextOutputStream & Sendable>
 

@@ -332,3 +332,15 @@ extension SinkPumpStateMachine.Settings {
         )
     }
 }
+
+/// The time since it was started, on any clock.
+struct Stopwatch: Sendable {
+    private let read: @Sendable () -> Duration
+
+    init(_ clock: some Clock<Duration>) {
+        let start = clock.now
+        read = { start.duration(to: clock.now) }
+    }
+
+    var elapsed: Duration { read() }
+}

@@ -1,7 +1,7 @@
 /// A thread's state on its way to the end of the log.
 package struct ThreadFold: Sendable {
     package private(set) var state = ThreadState()
-    /// How many events were read since the state was stored.
+    /// The number of events that were read since the state was stored.
     package private(set) var unstoredCount = 0
     /// The last event that the state stands for, or the last one that nothing is known of.
     private var position: UInt64 = 0
@@ -12,7 +12,7 @@ package struct ThreadFold: Sendable {
         case overtaken
     }
 
-    /// - Parameter position: the fold begins behind this event, and says nothing of those up to it; 0 for all events.
+    /// - Parameter position: the fold begins after this event, and says nothing of those up to it; 0 for all events.
     package init(after position: UInt64 = 0) { self.position = position }
 
     /// - Parameter stored: a state that was read from the store.
@@ -41,7 +41,7 @@ package struct ThreadFold: Sendable {
         }
     }
 
-    /// Takes in what the log has behind the state.
+    /// Takes in the events that the log has after the state.
     package mutating func advance(_ thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> Progress {
         while true {
             let page = try await log.read(LogRead(.thread(thread, after: position)))

@@ -202,7 +202,7 @@ struct RecordedPart {
     }
 
     let kind: Kind
-    /// Where its first event stands in the thread, and its last.
+    /// The places of its first and its last event in the thread.
     let span: ClosedRange<Int>
     /// Of the thread, not of a run.
     var isOfThread = false

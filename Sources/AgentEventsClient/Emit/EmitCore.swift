@@ -2,7 +2,8 @@ internal import AgentEvents
 internal import AgentEventsProtocol
 internal import Synchronization
 
-/// What the tasks of a feed share: ``EmitStateMachine`` under a lock, and the signals for the tasks that wait.
+/// The state that the tasks of a feed share: ``EmitStateMachine`` under a lock, and the signals for the tasks that
+/// wait.
 final class EmitCore: Sendable {
     private let machine: Mutex<EmitStateMachine>
     private let random: @Sendable () -> Double

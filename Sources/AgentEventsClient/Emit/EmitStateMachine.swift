@@ -1,13 +1,13 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Decides how a feed of events gets into the log, each once and in order, whatever becomes of the connections.
+/// Decides how a feed of events gets into the log, each event once and in order, whatever happens to the connections.
 ///
 ///     idle -> connecting -> open -> apart -> connecting …     (`over` from anywhere)
 ///
-/// One request is on its way at a time, so that nothing is logged after what was refused. A request without an answer is
-/// kept, and sent again on the next connection under the same key with the same events. Between two connections the feed
-/// rests while there is nothing to send, and the time until it gives up counts only while there is.
+/// One request is on its way at a time, so that nothing is logged after what was refused. A request without an answer
+/// is kept, and sent again on the next connection under the same key with the same events. Between two connections the
+/// feed rests while there is nothing to send, and the time until it gives up counts only while there is.
 package struct EmitStateMachine: Sendable {
     package enum Phase: Hashable, Sendable, CaseIterable {
         /// No connection was tried.
@@ -25,7 +25,7 @@ package struct EmitStateMachine: Sendable {
     private let configuration: EmitConfiguration
     package private(set) var phase = Phase.idle
     package private(set) var progress = EmitProgress()
-    /// Why it ended, once it is over; `nil` when everything is committed.
+    /// The reason of the end, once it is over; `nil` when everything is committed.
     package private(set) var failure: EmitFailure?
     private var limits = EmitLimits()
     /// Taken, and in no request yet.
@@ -34,14 +34,14 @@ package struct EmitStateMachine: Sendable {
     private var batch: EmitBatch?
     /// Whether cursors were handed out that are not reported yet. Nothing else happens before.
     private var isReporting = false
-    /// What was refused behind the batch: reported when that is committed.
+    /// The refusal of an event after the batch: reported once the batch is committed.
     private var refusedNext: EmitFailure?
     private var hasInputEnded = false
     private var hasConnected = false
     private var lastRequest: Int64 = 0
     /// Attempts in a row with no commit in between that ended badly.
     private var failures = 0
-    /// Since when events wait for a service; `nil` while none do, or commits are made.
+    /// The time since which events wait for a service; `nil` while none do, or commits are made.
     private var waitingSince: Duration?
     /// The next connection is not opened before.
     private var notBefore: Duration = .zero
@@ -58,7 +58,7 @@ package struct EmitStateMachine: Sendable {
 
     // MARK: Input
 
-    /// Whether nothing further is to be offered.
+    /// Whether no further event may be offered.
     package var isFull: Bool {
         waiting.count >= max(1, configuration.maximumBatchCount) || waitingByteCount >= configuration.readAheadByteCount
     }
@@ -180,15 +180,15 @@ package struct EmitStateMachine: Sendable {
             fail(.unavailable(error, after: now - waitingSince))
             return .stop
         }
-        // The service spreads its clients itself: what it said is kept to the letter.
+        // The service spreads its clients itself, so its pause is kept exactly.
         let pause = drainPause ?? configuration.backoff.pause(afterFailures: failures, random: random)
         drainPause = nil
         notBefore = now + max(pause, error.retryAfter ?? .zero)
         return .retry(isNews: failures == 1)
     }
 
-    /// A service that was there and is being replaced is declined for by what stands in front of it, in whatever words;
-    /// only what is said about this client is final.
+    /// While a service is being replaced, the proxy in front of it declines for it, with whatever status. Only a status
+    /// that is about this client is final.
     private func isWorthRetrying(_ error: AgentEventsClientError) -> Bool {
         if error.isRetryable { return true }
         guard hasConnected, let status = error.status else { return false }
@@ -266,7 +266,7 @@ package struct EmitStateMachine: Sendable {
         return .report(cursors)
     }
 
-    /// What was committed last is reported.
+    /// The last commit has been reported.
     package mutating func reported() {
         isReporting = false
         if let refusedNext { fail(refusedNext) } else { endIfDone() }

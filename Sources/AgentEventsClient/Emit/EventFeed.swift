@@ -1,8 +1,8 @@
 package import AgentEvents
 internal import AgentEventsProtocol
 
-/// Emits events one after the other as they come, over as many connections as it takes: each is logged once, in order, also
-/// when the service is killed between a commit and its answer. Carries out what ``EmitStateMachine`` decides.
+/// Emits events one after the other as they come, over as many connections as it takes: each is logged once, in order,
+/// also when the service is killed between a commit and its answer. Carries out what ``EmitStateMachine`` decides.
 package struct EventFeed: Sendable {
     /// The program could not report what is committed.
     private struct ReportError: Error {
@@ -28,7 +28,7 @@ package struct EventFeed: Sendable {
         core = EmitCore(configuration, client: client.configuration)
     }
 
-    /// How far it has come.
+    /// The progress so far.
     package var progress: EmitProgress { core.progress }
 
     package var isInterrupted: Bool { core.isInterrupted }

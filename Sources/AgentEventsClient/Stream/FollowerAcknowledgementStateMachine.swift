@@ -1,16 +1,21 @@
 package import AgentEvents
 
-/// Keeps what the reader of one thread has acknowledged, and decides when the service is told (I10). Cumulative: only the
-/// last one counts, so it needs no queue.
+/// Keeps the last event that the reader of one thread has acknowledged, and decides when the service is told (I10).
+/// Acknowledgements are cumulative: only the last one counts, so there is no queue.
+///
+///     settled ── acknowledge ──> pending ── becomeDue, or enough events ──> due ── takeDue ──> settled
+///        └── refused: the last one that was sent is pending again ──> pending
+///
+///     void ── didDeliverReset ──> settled        (void follows any state, by `reset`)
 package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
-    /// After so many acknowledged events the service is told without delay.
+    /// After this number of acknowledged events the service is told without delay.
     package static let batchCount: UInt64 = 100
 
-    /// The events that the reader was given, and may know of from before.
+    /// The events that the reader was given, or may know from before.
     private var given = GivenEvents(reachingBack: true)
-    /// The last event that the reader has acknowledged and the service was not told of.
+    /// The last event that the reader has acknowledged and that has not been sent to the service.
     private var pending: Cursor?
-    /// The last event that the service was told of.
+    /// The last event that was sent to the service.
     private var lastSent: Cursor?
     private var isDue = false
     /// Whether the reader has yet to learn that its history is void.
@@ -26,11 +31,11 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
     }
 
     package enum AcknowledgeAction: Hashable, Sendable {
-        /// Known already, or void.
+        /// Acknowledged already, or of a void history.
         case ignore
-        /// The service is to be told, soon.
+        /// Send it soon.
         case wait
-        /// The service is to be told.
+        /// Send it now.
         case tell
         /// The reader was not given this event.
         case reject
@@ -48,10 +53,10 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
 
     package var isPending: Bool { pending != nil }
 
-    /// Time went by, or there is a subscription again: whatever is pending is due.
+    /// Time went by, or there is a subscription again: a pending acknowledgement is due.
     package mutating func becomeDue() { isDue = pending != nil }
 
-    /// - Returns: what the service is to be told now; `nil` for nothing.
+    /// - Returns: the acknowledgement to send now; `nil` for none.
     package mutating func takeDue() -> Cursor? {
         guard isDue, let cursor = pending else { return nil }
         pending = nil
@@ -60,13 +65,13 @@ package struct FollowerAcknowledgementStateMachine: Hashable, Sendable {
         return cursor
     }
 
-    /// What the service was told last it could not take just now, or it may not have reached it: it is told again.
+    /// The service could not take the last acknowledgement just now, or it may not have arrived: it is sent again.
     package mutating func refused() {
         pending = pending ?? lastSent
         lastSent = nil
     }
 
-    /// The history is void: what is acknowledged of it is of no interest any more.
+    /// The history is void, and so is every acknowledgement of it.
     package mutating func reset() {
         self = Self()
         isVoid = true

@@ -1,6 +1,12 @@
-/// Decides when a stream connects, how long it stays away after an end, and when it gives up.
+/// Decides when a stream connects, how long it pauses after a connection has ended, and when it gives up.
 ///
-///     idle -> connecting -> open -> waiting -> connecting …     (`refused` from connecting and open, `closed` from anywhere)
+///     idle ──> connecting ── welcome ──> open
+///               ^    │                     │
+///               │    └─────────┬───────────┘
+///               │              v lost
+///               └ pause over ─ waiting
+///
+/// `refused` follows connecting and open, `closed` any phase but `refused`.
 package struct ReconnectStateMachine: Hashable, Sendable {
     package enum Phase: Hashable, Sendable, CaseIterable {
         /// Not begun.
@@ -11,13 +17,13 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case open
         /// Between two attempts.
         case waiting
-        /// The service will not have this client; the end.
+        /// The service refused this client for good; the end.
         case refused
-        /// Nobody needs the stream any more; the end.
+        /// The stream was closed by its user; the end.
         case closed
     }
 
-    /// However long the service asks to be left alone, it is looked for again after an hour.
+    /// The longest pause, even if the service asks for a longer one.
     static let longestPause: Duration = .seconds(3600)
 
     private let backoff: ReconnectBackoff
@@ -53,7 +59,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case proceed
         /// The message does not belong here: leave the connection.
         case reject
-        /// Nobody is interested any more.
+        /// The stream has no connection, or has ended.
         case ignore
     }
 
@@ -68,7 +74,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         }
     }
 
-    /// A message about a thread. Nothing about threads comes before the greeting.
+    /// Says whether a message about a thread may come now. None comes before the greeting.
     package func validateThreadMessage() -> MessageAction {
         switch phase {
         case .connecting: .reject
@@ -95,7 +101,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case pause(Duration)
         /// The error will not go away by itself.
         case refuse
-        /// Nobody needs the stream any more.
+        /// The user of the stream is done with it.
         case stop
     }
 
@@ -122,14 +128,14 @@ package struct ReconnectStateMachine: Hashable, Sendable {
             }
             phase = .waiting
             failures += 1
-            // The service spreads its clients itself: what it said is kept to the letter.
+            // The service spreads its clients itself, so its pause is kept exactly.
             let pause = drainPause ?? backoff.pause(afterFailures: failures, random: random)
             drainPause = nil
             return .pause(min(max(pause, minimumPause), Self.longestPause))
         }
     }
 
-    /// Nobody needs the stream any more.
+    /// The user of the stream is done with it.
     ///
     /// - Returns: whether there is a connection to say goodbye on.
     package mutating func close() -> Bool {

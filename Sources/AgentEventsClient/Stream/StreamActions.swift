@@ -1,4 +1,4 @@
-/// What is to be done after an input to ``StreamStateMachine``.
+/// The actions to carry out after an input to ``StreamStateMachine``.
 package struct StreamActions: Sendable {
     /// Leave the connection for this reason.
     package var leave: AgentEventsClientError?
@@ -9,7 +9,7 @@ package struct StreamActions: Sendable {
     /// The followers that have something to read, by their numbers.
     package var readers: [Int] = []
 
-    /// Time counts now: ``StreamStateMachine/advance(by:)`` is to be called.
+    /// Time counts now: call ``StreamStateMachine/advance(by:)``.
     package var needsTime = false
 
     package init() {}

@@ -4,15 +4,15 @@ internal import AgentEventsProtocol
 /// Carries out what ``StreamStateMachine`` decides: one connection after the other, and on each a task that reads, one
 /// that writes, and one for what is due after a while.
 struct StreamPump: Sendable {
-    /// How a connection was left.
+    /// The end of a connection.
     private enum Ending: Sendable {
-        /// For a reason, that may pass.
+        /// By a fault, which may pass.
         case fault(AgentEventsClientError)
-        /// Nobody needs the stream any more, and everything is sent.
+        /// The stream is closed, and everything is sent.
         case goodbye
     }
 
-    /// The longest silence that is waited for, whatever the service says about its heartbeat.
+    /// The longest silence that is tolerated, whatever the service says about its heartbeat.
     private static let longestSilence: Duration = .seconds(24 * 3600)
 
     let client: StreamClient
@@ -59,7 +59,7 @@ struct StreamPump: Sendable {
         }
     }
 
-    /// - Returns: why the connection is to be left.
+    /// - Returns: the fault for which the connection must be left.
     private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
         for try await bytes in connection.messages {
             let actions = core.receive(try ServerMessage(received: bytes))
@@ -88,7 +88,7 @@ struct StreamPump: Sendable {
         core.stopAwaitingRoom()
     }
 
-    /// - Returns: whether everything was sent that there will ever be.
+    /// - Returns: whether the last message was sent.
     private func write(_ connection: StreamConnection) async throws -> Bool {
         repeat {
             let (requests, isLast) = core.takeOutgoing()

@@ -2,7 +2,7 @@
 struct RemovedBlocks: Hashable, Sendable {
     /// The position of the first.
     var start: Int64
-    /// The log offset behind their last event.
+    /// The log offset after their last event.
     var through: UInt64
 }
 
@@ -26,12 +26,12 @@ extension [RemovedBlocks] {
         append(joined)
     }
 
-    /// Whether events that come behind an offset, and before a position, are gone.
+    /// Whether events after an offset, and before a position, are gone.
     func includes(behind offset: UInt64, before position: Int64) -> Bool {
         contains { $0.through > offset && $0.start < position }
     }
 
-    /// The offset behind everything that is gone before a position.
+    /// The offset after everything that is gone before a position.
     func end(before position: Int64) -> UInt64 {
         reduce(0) { $1.start < position ? Swift.max($0, $1.through) : $0 }
     }

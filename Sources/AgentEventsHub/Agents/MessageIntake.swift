@@ -11,7 +11,7 @@ package struct MessageIntake: Sendable {
         self.dispatcher = dispatcher
     }
 
-    /// What became of a message.
+    /// The outcome of a message.
     package struct Answer: Hashable, Sendable {
         package var thread: ThreadID
         package var message: MessageID
@@ -39,11 +39,11 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// Returns when `user_message` is committed; the run goes on by itself.
+    /// Returns when `user_message` is committed; the run continues by itself.
     ///
-    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
-    /// is started if it was not, because the process ended in between. Another message, or one for another agent, is
-    /// refused with `key.conflict`.
+    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its
+    /// run is started if it was not, because the process ended in between. Another message, or one for another agent,
+    /// is refused with `key.conflict`.
     ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
     package func submit(
@@ -102,7 +102,7 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// Whose thread it is: the one who opened it, or the author when nobody has.
+    /// The owner of a thread: the user who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
         try checkScope(of: principal, in: thread)
         let record = try await record(of: thread)
@@ -151,6 +151,38 @@ package struct MessageIntake: Sendable {
                     "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"
             }
             throw failure
+        }
+    }
+}
+
+/// The identity of a user's message that may be sent again: one key of one author in one thread.
+///
+/// The ids of such a message come from the key, so that a repetition is answered with the same ones: the message's id
+/// from the key itself, the run's from the id of the event, which is never given twice.
+struct MessageKey: Hashable, Sendable {
+    /// The key of the event in the log; clients cannot give events such a key.
+    let key: IdempotencyKey
+    /// As the author gave it.
+    let given: IdempotencyKey
+    let message: MessageID
+
+    init(_ key: IdempotencyKey, author: UserID, thread: ThreadID) {
+        given = key
+        // An id has no space in it.
+        let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
+        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(text.utf8)).prefix(16))
+        self.key = Self.identifier("message~\(digits)")
+        message = Self.identifier("m_\(digits)")
+    }
+
+    /// The run that answers the message, whose event has this id.
+    static func run(answering event: EventID) -> RunID { identifier("r_\(event)") }
+
+    private static func identifier<Kind: Identifier>(_ text: String) -> Kind {
+        do throws(IdentifierError) {
+            return try Kind(text)
+        } catch {
+            preconditionFailure("letters and digits are an id")
         }
     }
 }

@@ -1,7 +1,7 @@
 package import AgentEvents
 
-/// What consumers have acknowledged, on its way into the store: for each the latest, as long as it is not saved or
-/// somebody follows the thread as that consumer.
+/// The acknowledgements of consumers on their way into the store: the latest of each consumer, as long as it is not
+/// saved or somebody follows the thread as that consumer.
 package struct AcknowledgementLedger: Equatable {
     private struct Place: Equatable {
         var cursor: Cursor?
@@ -21,7 +21,7 @@ package struct AcknowledgementLedger: Equatable {
     /// - Parameter maximumCount: how many may wait to be saved.
     package init(maximumCount: Int) { self.maximumCount = maximumCount }
 
-    /// What is known of a consumer without the store.
+    /// The cursor of a consumer, as far as it is known without the store.
     package func cursor(of key: ConsumerKey) -> Cursor? { places[key]?.cursor ?? waiting[key] ?? saving[key] }
 
     /// Somebody follows the thread as the consumer from now on. What is acknowledged while the store is asked is remembered.
@@ -50,7 +50,7 @@ package struct AcknowledgementLedger: Equatable {
         return place.cursor
     }
 
-    /// The latest that was acknowledged is none of the thread's events: the consumer begins anew.
+    /// The latest cursor that was acknowledged is not of the thread's history: the consumer begins again.
     ///
     /// - Parameter cursor: that latest one; what was acknowledged since, by another connection, counts.
     package mutating func restart(_ key: ConsumerKey, from cursor: Cursor) {
@@ -72,7 +72,8 @@ package struct AcknowledgementLedger: Equatable {
         case reject
     }
 
-    /// Everything up to a cursor is acknowledged. Only forward: what is not newer than the latest changes nothing.
+    /// Everything up to a cursor is acknowledged. Only forward: a cursor that is not newer than the latest changes
+    /// nothing.
     package mutating func acknowledge(_ key: ConsumerKey, _ cursor: Cursor) -> AcknowledgeAction {
         if let latest = self.cursor(of: key), !cursor.isNewer(than: latest) { return .none }
         guard waiting[key] != nil || waiting.count < maximumCount else { return .reject }
@@ -91,7 +92,7 @@ package struct AcknowledgementLedger: Equatable {
 
     package mutating func saved() { saving = [:] }
 
-    /// What was to be saved waits again, unless something newer does.
+    /// The save failed: its cursors wait again, unless newer ones do.
     package mutating func failed() {
         waiting.merge(saving) { newer, _ in newer }
         saving = [:]
@@ -99,8 +100,8 @@ package struct AcknowledgementLedger: Equatable {
 }
 
 extension Cursor {
-    /// Whether the event was accepted later. A later generation is, whatever its number: the numbers of a tail that a crash
-    /// took are used again.
+    /// Whether the event was accepted later. A later generation is, whatever its number: the numbers of a tail that a
+    /// crash took are used again.
     package func isNewer(than other: Cursor) -> Bool {
         (generation, sequence) > (other.generation, other.sequence)
     }

@@ -3,7 +3,8 @@ import Logging
 import Synchronization
 
 /// Keeps what consumers have acknowledged, beside the log, a little later than they did: acknowledging costs nobody a
-/// write, and a crash costs a consumer at most what it acknowledged in the last moment, so that it gets those events again.
+/// write, and a crash costs a consumer at most what it acknowledged in the last moment, so that it gets those events
+/// again.
 final class ConsumerAcknowledgements: Sendable {
     private let store: any StateStore
     private let delay: Duration
@@ -50,7 +51,7 @@ final class ConsumerAcknowledgements: Sendable {
         return ledger.withLock { $0.finishAttaching(key, stored: stored) }
     }
 
-    /// The latest that was acknowledged is none of the thread's events.
+    /// The latest cursor that was acknowledged is not of the thread's history.
     func restart(_ key: ConsumerKey, from cursor: Cursor) { ledger.withLock { $0.restart(key, from: cursor) } }
 
     func detach(_ key: ConsumerKey) { ledger.withLock { $0.detach(key) } }

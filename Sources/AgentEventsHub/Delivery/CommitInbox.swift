@@ -2,40 +2,40 @@
 ///
 /// It is bounded: once that many bytes wait, further events are left in the log, and the loop gets one notice for each
 /// thread.
-package struct CommitInbox<Element: InboxElement> {
+struct CommitInbox {
     /// Everything that waited.
-    package struct Batch {
+    struct Batch {
         /// In the order of the commits, each with its commit's position. Of one thread, a notice comes last.
-        package var elements: [(element: Element, position: UInt64)] = []
+        var elements: [(element: CommittedEvents, position: UInt64)] = []
         /// Everything accepted up to there is committed.
-        package var position: UInt64 = 0
+        var position: UInt64 = 0
     }
 
-    /// What an element costs beside its bytes.
+    /// The cost of an element in addition to its bytes.
     private static var elementOverhead: Int { 256 }
 
     private let maximumByteCount: Int
     private var batch = Batch()
     private var byteCount = 0
     private var isFull = false
-    /// Where the notices are, once it is full.
-    private var notices: [Element.Thread: Int] = [:]
+    /// The places of the notices in the batch, once it is full.
+    private var notices: [ThreadFeed: Int] = [:]
     /// Whether the loop is about to take the batch.
     private var isScheduled = false
 
-    package init(maximumByteCount: Int) { self.maximumByteCount = maximumByteCount }
+    init(maximumByteCount: Int) { self.maximumByteCount = maximumByteCount }
 
     /// A commit is durable. Commits come in the order of their positions.
     ///
-    /// - Returns: whether the loop is to be told that there is something to take.
-    package mutating func post(_ elements: [Element], upTo position: UInt64) -> Bool {
+    /// - Returns: whether to tell the loop that there is something to take.
+    mutating func post(_ elements: [CommittedEvents], upTo position: UInt64) -> Bool {
         batch.position = max(batch.position, position)
         for element in elements { post(element, upTo: position) }
         defer { isScheduled = true }
         return !isScheduled
     }
 
-    private mutating func post(_ element: Element, upTo position: UInt64) {
+    private mutating func post(_ element: CommittedEvents, upTo position: UInt64) {
         let count = element.byteCount + Self.elementOverhead
         if !isFull, byteCount + count <= maximumByteCount {
             byteCount += count
@@ -53,7 +53,7 @@ package struct CommitInbox<Element: InboxElement> {
     }
 
     /// Takes everything that waits.
-    package mutating func take() -> Batch {
+    mutating func take() -> Batch {
         var taken = Batch()
         taken.position = batch.position
         swap(&taken, &batch)

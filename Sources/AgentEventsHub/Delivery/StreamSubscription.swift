@@ -11,7 +11,7 @@ final class StreamSubscription {
     let feed: ThreadFeed
     let loopThread: LoopThread
     let consumer: ConsumerName?
-    /// Whether fragments may be merged while the subscriber is behind.
+    /// Whether fragments may be merged while the subscriber catches up.
     let merges: Bool
     /// Whether the subscriber gets the state in the place of events that are not kept any longer.
     let takesSnapshots: Bool
@@ -73,7 +73,7 @@ final class StreamSubscription {
 
     /// A page was read: writes it, and what was committed meanwhile.
     ///
-    /// - Returns: a snapshot that is to be written before the rest, which ``write(_:)`` writes.
+    /// - Returns: a snapshot to write before the rest, which ``write(_:)`` writes.
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
@@ -138,7 +138,11 @@ final class StreamSubscription {
             guard machine.isLive, identity.principal.mayRead(thread, owner: committed.owner) else { return }
             isCleared = true
         }
-        let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
+        // Events of another writer of the log that lie before these are in the log, and nowhere else.
+        let isWritable =
+            committed.events.map {
+                $0.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: $0.byteCount)
+            } ?? false
         switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
         case .none: return
         case .write(let after):
@@ -167,7 +171,8 @@ final class StreamSubscription {
         return action
     }
 
-    /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
+    /// The sequence number that the next acknowledgement exceeds: the latest one's, or that where the subscription
+    /// began.
     var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
 
     /// The place that is kept in the thread; `nil` without a consumer.
@@ -203,6 +208,6 @@ struct OpenedSubscription: Sendable {
     var end: UInt64
     /// Whether the thread has an event and the subscriber may read it.
     var isCleared: Bool
-    /// What the consumer had acknowledged before; `nil` for nothing.
+    /// The event that the consumer had acknowledged before; `nil` for none.
     var acknowledged: EventID?
 }

@@ -23,6 +23,7 @@ public final class AgentEventsHub: Sendable {
     package let configuration: HubConfiguration
     package let logger: Logger
     package let readiness = Readiness()
+    let life = HubLife()
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
     package let dispatcher: AgentDispatcher
@@ -84,7 +85,9 @@ public final class AgentEventsHub: Sendable {
         as principal: Principal,
         on eventLoop: any EventLoop
     ) -> StreamSession {
-        eventLoop.preconditionInEventLoop()
+        precondition(
+            eventLoop.inEventLoop, "a transport is adopted on its event loop: eventLoop.execute { hub.adopt(…) }")
+        noteUse()
         let loop = services.delivery.loop(of: eventLoop)
         let session = StreamSession(
             transport, ConnectionID(text: runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
@@ -94,6 +97,12 @@ public final class AgentEventsHub: Sendable {
     }
 
     // MARK: For transports and routes of this package
+
+    /// Somebody wants something of the hub. Says once that it is not run, when it is not: they wait for that, in silence.
+    package func noteUse() {
+        guard life.isUsedTooEarly() else { return }
+        logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
+    }
 
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.

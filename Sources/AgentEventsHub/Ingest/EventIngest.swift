@@ -12,7 +12,7 @@ package struct EventIngest: Sendable {
         self.outsideEmitters = outsideEmitters
     }
 
-    /// Whether the principal may log events of a user in a thread, whoever the thread belongs to.
+    /// Checks whether the principal may log events of a user in a thread, without a look at the owner of the thread.
     ///
     /// - Parameter user: the user whose thread it is; `nil` for the principal's own.
     /// - Returns: the user.

@@ -1,17 +1,24 @@
 import AgentEvents
 
-/// Decides who reads a page of a thread from the log, who waits for it, and who gets one that was read a moment ago.
+/// Decides which readers read a page of a thread from the log, which wait for it, and which get one that was read a
+/// moment ago.
 ///
-/// Readers that are behind at different places of a thread share pages: one that begins cold reads from a fixed boundary
-/// at or before its place on, and one that reads on does so where the page before ended. Pages are kept for a moment,
-/// and only so many bytes of them.
+/// Readers that catch up at different places of a thread share pages: a reader that begins reads from a fixed boundary
+/// at or before its place, and one that continues reads from the end of its last page. Pages are kept for a moment, up
+/// to a limit of bytes.
+///
+///     a page of a place:   unknown ── join: read ──> being read ── didRead ──> kept ── too old, too many bytes ──> unknown
+///                                                      │    └── didRead with nothing ──> unknown
+///     a reader:            join ── kept: use ──> served
+///                            ├── being read: wait ── didRead ──> served
+///                            └── unknown: read ── didRead ──> served
 package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     package struct Limits: Hashable, Sendable {
-        /// How many bytes of pages are kept.
+        /// The number of bytes of pages that are kept.
         package var maximumByteCount = 8 * 1024 * 1024
-        /// What a page costs besides its own bytes.
+        /// The cost of a page in addition to its own bytes.
         package var pageByteCount = 4096
-        /// How long a page is kept, in milliseconds: what is trimmed is not shown for longer than this.
+        /// The time for which a page is kept, in milliseconds: trimmed events are not shown for longer than this.
         package var maximumAge: Int64 = 2000
         /// Cold readers begin at multiples of this sequence number.
         package var alignment: UInt64 = 32
@@ -38,24 +45,24 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     /// In the order of their reading; some may be gone.
     private var order = Deque<(thread: Thread, number: UInt64)>()
     private var nextNumber: UInt64 = 0
-    /// What the pages kept cost.
+    /// The cost of the pages that are kept.
     package private(set) var byteCount = 0
 
     package init(limits: Limits = Limits()) { self.limits = limits }
 
     package enum JoinAction {
-        /// The page has the event behind the cursor.
+        /// The page has the event after the cursor.
         case use(Page)
-        /// The caller reads a page behind this sequence, and then says so.
+        /// The caller reads a page after this sequence, and then calls `didRead`.
         case read(after: UInt64)
         /// The caller waits for a page that is being read.
         case wait
     }
 
-    /// Somebody wants a page with the event behind a cursor.
+    /// A reader wants a page with the event after a cursor.
     ///
     /// - Parameters:
-    ///   - isExact: whether a page is to begin there, because one from a boundary before does not reach so far.
+    ///   - isExact: whether the page must begin there, because one from a boundary before does not reach that far.
     ///   - waiter: kept when the answer is `wait`; without one nothing changes then.
     package mutating func join(
         _ thread: Thread,
@@ -80,8 +87,8 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
 
     /// A page was read, or could not be.
     ///
-    /// - Parameter page: `nil` when there was nothing to read; else what it has and what it costs.
-    /// - Returns: those who wait for it.
+    /// - Parameter page: the page, its events and its cost; `nil` when there was nothing to read.
+    /// - Returns: the readers that wait for it.
     package mutating func didRead(
         _ thread: Thread,
         after start: UInt64,
@@ -130,7 +137,7 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         if kept[thread]?.isEmpty == true { kept[thread] = nil }
     }
 
-    /// Drops what is too old.
+    /// Drops the pages that are too old.
     package mutating func expire(now: Int64) {
         while let (thread, number) = order.first {
             if let oldest = kept[thread]?.first, oldest.number == number, now - oldest.readAt < limits.maximumAge {
@@ -140,7 +147,7 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         }
     }
 
-    /// Drops all pages; what is under way goes on.
+    /// Drops all pages; reads that are under way continue.
     package mutating func removeAll() {
         kept = [:]
         order.removeAll()

@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// Finds out where a subscription begins. Runs on a worker.
+/// Looks up the place where a subscription begins. Runs on a worker.
 struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
@@ -9,7 +9,7 @@ struct SubscriptionLookUp: Sendable {
     let framing: StreamFraming
     /// Whether the first page is read as well, for a subscription that begins before the end of its thread.
     let readsPage: Bool
-    /// Where to look the consumer's place up; `nil` when there is no consumer.
+    /// The places of consumers; `nil` when there is no consumer.
     let consumers: ConsumerAcknowledgements?
     let snapshots: ThreadSnapshots
     /// The log's, of this opening.
@@ -19,7 +19,7 @@ struct SubscriptionLookUp: Sendable {
         var opened: OpenedSubscription
         /// The thread's last event, as far as the subscriber may know.
         var head: EventID?
-        /// Why the subscriber does not begin behind the cursor that it asked for; `nil` when it does.
+        /// The reason why the subscriber does not begin after the cursor that it asked for; `nil` when it does.
         var reset: ResetReason?
         /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
@@ -40,8 +40,8 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
-    /// A consumer begins behind what it has acknowledged, unless it asks for another place; a new one, which has handled
-    /// nothing, with the first event.
+    /// A consumer begins after the event that it has acknowledged, unless it asks for another place; a new one, which
+    /// has handled nothing, with the first event.
     private func find(
         as key: ConsumerKey,
         in consumers: ConsumerAcknowledgements
@@ -53,7 +53,7 @@ struct SubscriptionLookUp: Sendable {
             guard let acknowledged else { return found }
             let isLookedUp = request.start == nil && request.snapshot != .atStart
             let reset = isLookedUp ? found.reset : try await reset(of: acknowledged)
-            // What it acknowledged is not the thread's (any more), so it does not count against what comes now.
+            // The acknowledged event is not, or is no longer, the thread's: it does not count against what comes now.
             if reset == .diverged || reset == .unknown {
                 consumers.restart(key, from: acknowledged)
             } else {
@@ -66,7 +66,7 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
-    /// What the thread has to say to a reader with a cursor; `nil` when it leads on from there.
+    /// The reason why a reader with a cursor must begin again; `nil` when the thread continues from there.
     private func reset(of cursor: Cursor) async throws(EventLogError) -> ResetReason? {
         let start = StartPosition.after(cursor)
         let record = try await pages.record(of: request.thread)

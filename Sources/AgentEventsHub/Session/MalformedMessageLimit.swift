@@ -7,7 +7,7 @@ struct MalformedMessageLimit {
     private var count = 0
 
     /// - Parameter now: milliseconds of a clock that does not go backwards.
-    /// - Returns: whether the connection may go on.
+    /// - Returns: whether the connection may continue.
     mutating func record(at now: Int64) -> Bool {
         if let start = windowStart, now - start < Self.windowMilliseconds {
             count += 1

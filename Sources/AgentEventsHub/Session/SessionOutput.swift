@@ -1,8 +1,8 @@
 import AgentEventsProtocol
 import NIOCore
 
-/// The way from a session to its client: the transport, what is known of the connection, and whether the client lives and
-/// takes what it is sent. Confined to the event loop.
+/// The way from a session to its client: the transport, what is known of the connection, and whether the client lives
+/// and takes what it is sent. Confined to the event loop.
 final class SessionOutput {
     let framing: StreamFraming
     private let transport: any StreamTransport
@@ -36,6 +36,7 @@ final class SessionOutput {
     // MARK: Writing
 
     func send(_ message: ServerMessage) {
+        guard connection.mayWrite else { return }
         let frame = framing.frame(message.encoded())
         countBacklog(frame.readableBytes)
         write(frame)
@@ -67,7 +68,7 @@ final class SessionOutput {
         if connection.mayWrite { transport.flush() }
     }
 
-    /// Something was written, or is to be read, that ``StreamSession/flushWritten()`` sees to.
+    /// Something was written, or has to be read; ``StreamSession/flushWritten()`` attends to it.
     ///
     /// - Returns: whether it is the first since then.
     func markWritten() -> Bool {
@@ -168,7 +169,8 @@ final class SessionOutput {
     }
 
     private func sendPings(ping: Bool, message: Bool) {
-        // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as before.
+        // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as
+        // before.
         if ping, let pinging { writtenByteCount += UInt64(pinging.ping()) }
         // Where there is no other ping, the client answers the message.
         if message || ping && pinging == nil { send(.ping) }

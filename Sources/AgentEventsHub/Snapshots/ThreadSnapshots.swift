@@ -57,7 +57,7 @@ final class ThreadSnapshots: Sendable {
             while try await fold.advance(thread, in: log) == .overtaken {
                 fold = try await ThreadFold(loading: thread, from: log, store)
             }
-            // Before others go on, so that the next turn neither reads nor stores the same again.
+            // Before others continue, so that the next computation neither reads nor stores the same again.
             keep(await stored(fold, of: thread), of: thread)
             return fold.state
         }

@@ -23,7 +23,8 @@ struct SubscribersRoute: Sendable {
             // The same answer for a thread of somebody else.
             throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
         }
-        // Some may have subscribed before the thread was opened, for somebody else; they are none of its subscribers.
+        // Some may have subscribed before the thread was opened for somebody else; they do not count as its
+        // subscribers.
         let subscribers = try await hub.subscribers(of: thread)
             .sorted { $0.connection.rawValue < $1.connection.rawValue }
         return Response(status: .ok, json: ["subscribers": .array(subscribers.map(\.json))])

@@ -5,8 +5,8 @@ import AgentEventsProtocol
 import NIOCore
 import Synchronization
 
-/// The Swift client's end of a connection in a simulation: what arrives is handed over when the schedule says so, one write of
-/// the service at a time and only while the client waits for it. Everything that passes is checked.
+/// The Swift client's end of a connection in a simulation: what arrives is handed over when the schedule says so, one
+/// write of the service at a time and only while the client waits for it. Everything that passes is checked.
 ///
 /// ```
 /// open ──fail──> ended (what has arrived is taken, then the error is thrown)
@@ -33,6 +33,7 @@ final class SimulatedLink: StreamLink {
     private let time: SimulatedTime
     private let state: Mutex<State>
     private let arrivals = WakeSignal()
+    private static let firstSilence = Duration.seconds(60)
     private let maximumBatchEvents = 1000
 
     init(_ transport: SimulatedTransport.Handle, witness: LogWitness, time: SimulatedTime) {
@@ -40,6 +41,8 @@ final class SimulatedLink: StreamLink {
         self.witness = witness
         self.time = time
         state = Mutex(State(check: WireCheck(witness: witness)))
+        // As long as the service has not said how often it is heard.
+        limitSilence(to: Self.firstSilence)
     }
 
     // MARK: The schedule's side

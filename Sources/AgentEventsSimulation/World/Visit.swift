@@ -57,11 +57,17 @@ struct Visit: Sendable {
     }
 
     private func log(_ request: EmitRequest, _ hub: AgentEventsHub) async {
-        let user: UserID = isForeign ? "u_stranger" : owner.user
-        let principal = Principal(user: user, scopes: [.emit])
         do throws(ProtocolError) {
+            if isForeign {
+                // Takes the thread for his own, and then writes for its owner without being allowed to.
+                let stranger = Principal(user: "u_stranger", scopes: [.emit])
+                try? await hub.ingest.checkAccess(to: owner.thread, of: nil, as: stranger, looksUp: true)
+                let reader = Principal(user: owner.user, scopes: [.read])
+                let cursors = try await hub.ingest.log(request, as: reader, root: .document)
+                return fail(.isolation, "a reader logs \(cursors)")
+            }
+            let principal = Principal(user: owner.user, scopes: [.emit])
             let cursors = try await hub.ingest.log(request, as: principal, root: .document)
-            guard !isForeign else { return fail(.isolation, "a stranger logs \(cursors)") }
             guard let number = witness.number(of: owner.thread) else { return }
             let thread = witness.thread(number)
             for cursor in cursors where thread.event(cursor.sequence)?.id != cursor && !thread.lost.contains(cursor) {
@@ -69,7 +75,7 @@ struct Visit: Sendable {
             }
             witness.count(.visited)
         } catch {
-            // Refused as a stranger's, or because the process ends.
+            // Refused, or the process ends.
         }
     }
 }

@@ -2,7 +2,7 @@ import AgentEvents
 
 /// A pattern with its matchers numbered, ready to take events.
 struct CompiledPattern: Sendable {
-    /// What remains after an event, and the matcher that took it; `nil` for an event that was passed over.
+    /// The remainder after an event, and the matcher that took it; `nil` for an event that was skipped.
     struct Step: Hashable, Sendable {
         var remainder: PatternRemainder
         var matcher: Int?
@@ -48,7 +48,7 @@ struct CompiledPattern: Sendable {
 
     // MARK: Taking an event
 
-    /// What may remain when an event is taken; nothing when it cannot be.
+    /// The possible remainders when an event is taken; none when it cannot be.
     func taking(_ event: AgentEvent, from remainder: PatternRemainder, _ context: EventContext) -> [Step] {
         switch remainder {
         case .event(let matcher, let scope):

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What a matcher can look up beyond one event: the whole texts of thoughts, which come in fragments.
+/// The facts that a matcher can look up beyond one event: the whole texts of thoughts, which come in fragments.
 struct EventContext: Sendable {
     private struct Key: Hashable {
         let run: RunID?

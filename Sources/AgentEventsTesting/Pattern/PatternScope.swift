@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What an event must belong to, because an earlier event of the same pattern did.
+/// The run or item that an event must belong to, because an earlier event of the same pattern did.
 struct PatternScope: Hashable, Sendable {
     var run: RunID?
     var call: CallID?

@@ -8,7 +8,7 @@ struct ComparisonTable {
         var actual: String
     }
 
-    /// So many rows are shown before the difference, and behind it.
+    /// The number of rows that are shown before the difference, and after it.
     private static let contextCount = 12
     private static let widestPattern = 72
 
@@ -43,7 +43,7 @@ struct ComparisonTable {
         return rows + rowsBehind
     }
 
-    /// The difference, and what was expected behind it beside what came.
+    /// The difference, and after it the expected events beside those that came.
     private var rowsBehind: [Row] {
         let expected = PatternOutline(matchers: pattern.matchers).lines(of: reading.remainder)
         let actual = events[index...].map { self.actual($0) }

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// How many events one task makes in a second: state machine, number, encoding, hand-over to the log.
+/// Measures the rate at which one task makes events: state machine, number, encoding, hand-over to the log.
 struct EmitBenchmark {
     let seconds: Double
 

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsFileLog
 import Foundation
 
-/// What a run of a program elsewhere costs in a thread that had many, and how much memory such a thread takes.
+/// Measures the cost of a run of another program in a thread that had many, and the memory of such a thread.
 struct EndedRunsBenchmark {
     static let few = 10
     static let many = 100_000

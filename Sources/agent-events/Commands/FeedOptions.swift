@@ -2,7 +2,7 @@ internal import AgentEvents
 internal import AgentEventsClient
 internal import ArgumentParser
 
-/// How the commands that emit events do it.
+/// The options of the commands that emit events.
 struct FeedOptions: ParsableArguments {
     /// Idempotency keys are kept for a day: a request that is sent again later could be logged twice.
     private static let longestGiveUpSeconds: Double = 23 * 3600

@@ -8,7 +8,7 @@ internal import UnixSignals
 /// Runs a feed for a command: prints the ids of what is committed, leaves on a signal, and says how it ended.
 struct FeedRun {
     let feed: EventFeed
-    /// What the input is called in messages.
+    /// The name of the input in messages.
     let inputName: String
 
     /// - Parameter produce: offers the events of the input.
@@ -82,7 +82,7 @@ struct FeedRun {
         return "\(events) committed, up to line \(line)"
     }
 
-    /// What is in the log, and what may be.
+    /// A clause that says how many events are in the log, and how many may be.
     private var soFar: String {
         var text = "; \(committed ?? "no event is committed")"
         if let unanswered = feed.progress.unanswered {

@@ -207,8 +207,8 @@ struct ServeCommand: AsyncParsableCommand {
         try await close()
     }
 
-    /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to wait
-    /// for. Exit handlers are not called, they would take from these agents what they work with.
+    /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to
+    /// wait for. Exit handlers are not called, they would take from these agents what they work with.
     private static func leave(closing close: @Sendable () async throws -> Void, _ logger: Logger) async {
         do {
             try await close()
@@ -269,7 +269,7 @@ struct ServeCommand: AsyncParsableCommand {
                 watch it:       agent-events tail t_1 --after start\(url)
                 """
         }
-        // Whoever started the service need not listen.
+        // Nobody may be reading this output; the service runs all the same.
         try? StandardOutput.write(text)
     }
 }

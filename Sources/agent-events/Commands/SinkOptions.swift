@@ -4,7 +4,7 @@ internal import AgentEventsServer
 internal import ArgumentParser
 internal import Foundation
 
-/// Where else a service sends its events.
+/// The further destinations of a service's events.
 struct SinkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -44,14 +44,14 @@ struct HubStateMachineTests {
             steps: [
                 (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]),
                 (.runsEnded, [.closeConnections]), (.ended(.server), [.stopRuntime]), (.ended(.runtime), []),
-                (.deadlinePassed, [.cancelParts, .reportStuckAgents]), (.ended(.agents), [.finish]),
+                (.deadlinePassed, [.cancelParts, .reportUnresponsiveAgents]), (.ended(.agents), [.finish]),
             ]),
         Walk(
             testDescription: "agents and connections that ignore everything",
             steps: [
                 (.shutdownRequested, [.beginDrain]), (.agentsDeadlinePassed, [.endRuns]),
                 (.deadlinePassed, [.cancelParts]), (.runsEnded, []), (.ended(.server), []),
-                (.ended(.runtime), [.reportStuckAgents]), (.deadlinePassed, []), (.ended(.agents), [.finish]),
+                (.ended(.runtime), [.reportUnresponsiveAgents]), (.deadlinePassed, []), (.ended(.agents), [.finish]),
             ]),
         Walk(
             testDescription: "connections that do not close in time",

@@ -19,6 +19,23 @@ struct ReplayTurnsStateMachineTests {
         #expect(free == [true, true, false])
     }
 
+    /// Who takes a turn only when one is free counts like everybody else, and overtakes nobody.
+    @Test func aTurnThatIsFreeIsTakenAndNoneIsWaitedFor() {
+        var turns = ReplayTurnsStateMachine<String>(maximumCount: 2)
+        let taken = [turns.requestIfFree(), turns.requestIfFree(), turns.requestIfFree()]
+        #expect(taken == [true, true, false])
+        let asked = turns.request("a")
+        #expect(!asked)
+        let next = turns.finish()
+        #expect(next == "a")
+        let whileTaken = turns.requestIfFree()
+        #expect(!whileTaken)
+        let none = [turns.finish(), turns.finish()]
+        #expect(none == [nil, nil])
+        let free = turns.requestIfFree()
+        #expect(free)
+    }
+
     /// Against a plain queue: nobody is left out, and never are more at it than may be.
     @Test(arguments: 0..<50 as Range<UInt64>)
     func everybodyHasATurn(seed: UInt64) {

@@ -33,19 +33,24 @@ struct StreamSessionTests {
 
     /// A client that takes nothing gets the place, and its page when it takes something.
     @Test func aPageIsNotWrittenToAClientThatTakesNothing() async throws {
-        try await RecordedSession.with { session in
-            try await Self.log(2, in: session.hub)
-            try await session.onLoop { transport, session in
+        try await TransportStage.with { stage in
+            try await stage.log(2)
+            let ends = try await stage.adopt(on: stage.group.next())
+            try await ends.onLoop { transport, session in
                 session.receive(Self.message(#"{"op":"subscribe","thread_id":"t_1","after":"start"}"#))
-                transport.isWritable = false
+                transport.writable = { false }
             }
-            _ = try await session.calls(until: "subscribed")
-            try await session.onLoop { transport, session in
-                transport.isWritable = true
+            try await ends.wait { $0.operations.contains("subscribed") }
+            try await ends.onLoop { transport, session in
+                #expect(transport.sequences.isEmpty)
+                transport.writable = { true }
                 session.writabilityChanged()
             }
-            let calls = try await session.calls(until: "live")
-            #expect(calls.filter { $0 != "flush" } == ["welcome", "subscribed", "custom", "custom", "live"])
+            try await ends.wait { $0.operations.last == "live" }
+            try await ends.onLoop { transport, _ in
+                #expect(transport.sequences == [1, 2])
+                #expect(transport.operations == ["welcome", "subscribed", "live"])
+            }
         }
     }
 
