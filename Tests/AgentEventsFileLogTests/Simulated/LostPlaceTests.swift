@@ -55,8 +55,10 @@ import Testing
 
         log = try await open()
         try await withAgentRuntime(log: log, sinks: [DurableSink(sink)]) { runtime in try await runtime.flushSinks() }
-        let given = sink.taken.withLock { $0 }
-        #expect(given.filter { $0.generation == first }.map(\.sequence) == Array(kept + 9...kept + 12))
+        let given = sink.taken.withLock { $0 }.filter { $0.generation == first }.map(\.sequence)
+        // Of what was trimmed, the files may still have some.
+        #expect(given.suffix(4) == Array(kept + 9...kept + 12)[...])
+        #expect(zip(given, given.dropFirst()).allSatisfy { $0 + 1 == $1 })
     }
 }
 

@@ -56,10 +56,13 @@ struct EmissionReplyTests {
         }
     }
 
-    @Test func everyEmissionIsAnsweredWhenTheLogFails() async throws {
+    /// - Parameter isFull: whether those who have emitted wait for room; else they wait for the commit alone.
+    @Test(arguments: [true, false])
+    func everyEmissionIsAnsweredWhenTheLogFails(isFull: Bool) async throws {
         let log = HeldLog()
         await #expect(throws: AgentEventsError.self) {
-            try await withRunningService(log: log, runtime: Self.fullAtOnce) { service in
+            let runtime = isFull ? Self.fullAtOnce : RuntimeConfiguration()
+            try await withRunningService(log: log, runtime: runtime) { service in
                 try await service.withWebSocket { socket in
                     _ = try await socket.message()
                     log.holdAppends()
