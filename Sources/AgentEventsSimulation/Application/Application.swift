@@ -40,7 +40,7 @@ final class Application: Sendable {
                 backgroundExecutor: world.executor))
         configuration.inbox = plan.inbox
         configuration.clock = PatienceClock(base: world.time.clock, witness: world.witness)
-        configuration.patienceSeconds = PatienceClock.patience / .seconds(1)
+        configuration.fullInboxTimeout = PatienceClock.patience
         program = ApplicationProgram(
             number: number, user: user, plan: plan,
             client: StreamClient(connector: network, configuration: configuration), world: world, seed: seed ^ 1)
