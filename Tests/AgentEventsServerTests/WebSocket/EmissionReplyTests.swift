@@ -56,13 +56,10 @@ struct EmissionReplyTests {
         }
     }
 
-    /// - Parameter isFull: whether those who have emitted wait for room; else they wait for the commit alone.
-    @Test(arguments: [true, false])
-    func everyEmissionIsAnsweredWhenTheLogFails(isFull: Bool) async throws {
+    @Test func everyEmissionIsAnsweredWhenTheLogFails() async throws {
         let log = HeldLog()
         await #expect(throws: AgentEventsError.self) {
-            let runtime = isFull ? Self.fullAtOnce : RuntimeConfiguration()
-            try await withRunningService(log: log, runtime: runtime) { service in
+            try await withRunningService(log: log, runtime: Self.fullAtOnce) { service in
                 try await service.withWebSocket { socket in
                     _ = try await socket.message()
                     log.holdAppends()
