@@ -1,5 +1,6 @@
 import AgentEvents
 import NIOCore
+import NIOPosix
 import Testing
 
 @testable import AgentEventsHub
