@@ -150,14 +150,14 @@ import Testing
 }
 
 /// Lines in the order in which they came.
-final class LineRecord<Line: Sendable>: Sendable {
+private final class LineRecord<Line: Sendable>: Sendable {
     private let lines = Mutex<[Line]>([])
 
     func append(_ line: Line) { lines.withLock { $0.append(line) } }
     var all: [Line] { lines.withLock { $0 } }
 }
 
-struct RecordingLogHandler: LogHandler {
+private struct RecordingLogHandler: LogHandler {
     let record: @Sendable (Logger.Level, String, [String: String]) -> Void
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.trace

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsTesting
 import NIOCore
+import NIOPosix
 import Synchronization
 import Testing
 
