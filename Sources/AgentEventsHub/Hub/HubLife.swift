@@ -23,7 +23,8 @@ final class HubLife: Sendable {
         }
         guard isFirst else {
             throw AgentEventsError(
-                .notRunning, "the hub is run already: run() is called once, by the application that has it as a service")
+                .notRunning, "the hub is run already: run() is called once, by the application that has it as a service"
+            )
         }
     }
 
