@@ -127,6 +127,8 @@ struct SimulatedContext {
                     throw InvariantViolation(.sameBytes, "an event cannot be encoded: \(error.message)")
                 }
                 return .rejected(violation)
+            case .notTaken:
+                return .unavailable
             }
         }
         guard let offer = surroundings.offer(batch) else {
