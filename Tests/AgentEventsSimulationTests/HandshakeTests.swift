@@ -49,7 +49,8 @@ import Testing
         let adopted = Mutex<NIOLoopBound<StreamSession>?>(nil)
         waiting.run {
             let transport = SimulatedTransport(
-                wire: SimulatedWire(capacity: 4096), loop: waiting, highWater: 4096)
+                wire: SimulatedWire(capacity: 4096), loop: waiting, highWater: 4096, maximumPendingByteCount: .max,
+                exceeded: { _ in })
             let session = hub.adopt(transport, as: Principal(user: "u_1", scopes: [.emit]), on: waiting)
             adopted.withLock { $0 = NIOLoopBound(session, eventLoop: waiting) }
         }
