@@ -217,7 +217,7 @@ let package = Package(
         .testTarget(
             name: "AgentEventsSimulationTests",
             dependencies: [
-                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsSimulation",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsSimulation",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),

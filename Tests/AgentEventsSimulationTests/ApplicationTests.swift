@@ -5,7 +5,7 @@ import Testing
 @testable import AgentEventsSimulation
 
 /// The Swift client in the world: what it does there is seen.
-@Suite(.serialized) struct ApplicationTests {
+@Suite(.serialized, .ownThread) struct ApplicationTests {
     private static func size(faultInterval: Int) -> WorldSize? { WorldSize("2x1x3x1x2x\(faultInterval)x2048x2") }
 
     @Test(arguments: 1...6 as ClosedRange<UInt64>)

@@ -12,7 +12,7 @@ import Testing
 /// Where the log's writer and an event loop meet without a lock: `StreamDelivery.didCommit` and those who begin to wait for
 /// a commit meanwhile. What another thread does between two lines of the writer is done here where it hands a commit to
 /// another loop.
-@Suite struct HandshakeTests {
+@Suite(.ownThread) struct HandshakeTests {
     /// Does something once, where it is told to.
     private final class Moment: Sendable {
         private let body = Mutex<(@Sendable () -> Void)?>(nil)

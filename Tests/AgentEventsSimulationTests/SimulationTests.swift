@@ -4,7 +4,7 @@ import Testing
 
 /// The simulation itself: what it says can be relied on. One test at a time, and in short worlds: what does not suspend for
 /// long holds up all other tests.
-@Suite(.serialized) struct SimulationTests {
+@Suite(.serialized, .ownThread) struct SimulationTests {
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func theSameSeedGivesTheSameWorld(seed: UInt64) {
         let one = Simulation.run(seed: seed, stepCount: 1000)

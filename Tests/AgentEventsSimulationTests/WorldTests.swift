@@ -2,7 +2,7 @@ import Testing
 
 @testable import AgentEventsSimulation
 
-@Suite struct WorldTests {
+@Suite(.ownThread) struct WorldTests {
     @Test(arguments: 1...12 as ClosedRange<UInt64>)
     func nothingIsViolated(seed: UInt64) {
         let outcome = Simulation.run(seed: seed, stepCount: 3000)

@@ -3,7 +3,7 @@ import AgentEventsSimulation
 import Synchronization
 import Testing
 
-@Suite struct SimulatedExecutorTests {
+@Suite(.ownThread) struct SimulatedExecutorTests {
     /// What is seen of where jobs run, and in which order.
     private final class Record: Sendable {
         private let state = Mutex((thread: CurrentThread.number, elsewhere: 0, trace: [String]()))
