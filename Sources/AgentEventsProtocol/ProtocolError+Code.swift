@@ -52,7 +52,6 @@ extension ProtocolError {
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
             case toolTimedOut = "tool.timed_out"
-            case mismatch = "event.mismatch"
             case retentionUnsupported = "retention.unsupported"
         }
 
@@ -192,8 +191,6 @@ extension ProtocolError {
         public static let runDeadline = Code(name: .runDeadline)
         /// The tool call was ended at its time limit.
         public static let toolTimedOut = Code(name: .toolTimedOut)
-        /// The event names another agent, or another thread, than its run has.
-        public static let mismatch = Code(name: .mismatch)
         /// The log cannot trim.
         public static let retentionUnsupported = Code(name: .retentionUnsupported)
 
@@ -213,7 +210,6 @@ extension ProtocolError {
                 case .cursorUnknown: .cursorUnknown
                 case .retentionUnsupported: .retentionUnsupported
                 case .notRunning: .notRunning
-                case .mismatch: .mismatch
                 case .runDeadline: .runDeadline
                 case .toolTimedOut: .toolTimedOut
                 case .emptyBatch: .emptyBatch

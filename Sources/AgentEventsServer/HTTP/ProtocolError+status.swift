@@ -20,7 +20,7 @@ extension ProtocolError.Code.Name {
     fileprivate var status: HTTPResponse.Status {
         switch self {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
-            .mismatch, .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
+            .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .runDeadline, .toolTimedOut, .retentionUnsupported:
             .badRequest
