@@ -186,19 +186,20 @@ public actor ExecutionContext {
 
     /// - Parameters:
     ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
-    ///   - usage: what the run will have used. Whichever way it ends, its end says it.
+    ///   - usage: what the run will have used. Whichever way it ends, its end says it, and the end of its parent adds it up.
     func start(
         _ run: RunID,
         isNew: Bool,
         agent: AgentName,
         _ started: AgentStarted,
         usage: RunUsage
-    ) async throws(AgentEventsError) {
+    ) async throws(AgentEventsError) -> RunStart {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
         let accepted = try await accept(draft, emission)
         usages[run] = usage
         if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        return RunStart(id: accepted.lastID, position: accepted.offer.position)
     }
 
     /// Appends to the run's spoken message, opening one if there is none.

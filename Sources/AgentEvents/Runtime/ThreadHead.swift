@@ -55,6 +55,8 @@ package struct ThreadHead: Sendable {
         /// How many entries it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
+        /// What children of a run have used that end with this emission, by the run.
+        private var usagesOfChildren: [RunID: (usage: RunUsage, tokens: TokenUsage)] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
 
         fileprivate init(time: Timestamp, journal: ThreadStateMachine.Journal) {
@@ -66,6 +68,28 @@ package struct ThreadHead: Sendable {
             if isClosing { closings.append(entries.count) }
             entries.append(entry)
             count += 1
+        }
+
+        /// A child of a run has ended.
+        ///
+        /// - Parameters:
+        ///   - tokens: what its end says.
+        ///   - usage: that of the run.
+        fileprivate mutating func add(_ tokens: TokenUsage, ofChildrenOf run: RunID, _ usage: RunUsage) {
+            usagesOfChildren[run, default: (usage, TokenUsage())].tokens += tokens
+        }
+
+        /// What the end of a run is to say; `nil` when nothing was told.
+        fileprivate func usage(of run: RunID, _ usages: [RunID: RunUsage]) -> TokenUsage? {
+            guard let usage = usages[run] else { return nil }
+            var total = usage.total
+            if let more = usagesOfChildren[run] { total += more.tokens }
+            return total == TokenUsage() ? nil : total
+        }
+
+        /// The children have ended.
+        fileprivate func keepUsages() {
+            for (usage, tokens) in usagesOfChildren.values { usage.add(ofChildren: tokens) }
         }
 
         /// The entry of a batch that has one, moved out of it: the log keeps it, and a copy is not free.
@@ -97,7 +121,7 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
-    ///   - usages: what runs have used; their ends say it.
+    ///   - usages: what runs have used; their ends say it, with what their children have used.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
         _ draft: EventDraft,
@@ -112,23 +136,31 @@ package struct ThreadHead: Sendable {
             do throws(AgentEventsError) {
                 for closing in acceptance.closing {
                     // Made of what was accepted once, perhaps under a higher limit.
-                    batch.append(
-                        try encode(
-                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false,
-                            usage: usages[closing.run]?.logged, in: batch),
-                        isClosing: true)
+                    if closing.payload.isForcedEnd {
+                        try appendEnd(
+                            closing.payload, of: closing.run, agent: closing.agent, isLimited: false, isClosing: true,
+                            usages, to: &batch)
+                    } else {
+                        batch.append(
+                            try encode(
+                                closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                            isClosing: true)
+                    }
                 }
-                let usage = acceptance.endsRun ? draft.run.flatMap { usages[$0]?.logged } : nil
-                if case .payload(let payload)? = acceptance.resolved {
+                if acceptance.endsRun, let run = draft.run {
+                    try appendEnd(
+                        acceptance.payload(of: draft), of: run, agent: acceptance.agent, host: host,
+                        isLimited: isLimited, isClosing: false, usages, to: &batch)
+                } else if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
                             payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            usage: usage, in: batch), isClosing: false)
+                            in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
                             draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            usage: usage, in: batch), isClosing: false)
+                            in: batch), isClosing: false)
                 }
             } catch {
                 throw .refused(error)
@@ -151,6 +183,7 @@ package struct ThreadHead: Sendable {
         lastSequence += UInt64(batch.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
+        batch.keepUsages()
         machine.didOffer(at: position)
         if machine.endedRuns.count >= Self.endedRunsWorthForgetting {
             machine.forgetEndedRuns(committedThrough: committed())
@@ -163,32 +196,38 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
-    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does not
-    ///   end well: such an end is not refused (I7).
-    private func encode(
+    /// The end of a run, with what the run and its children have used; and that, for the end of its parent. Without it when
+    /// it cannot be encoded, and the run does not end well: such an end is not refused (I7).
+    private func appendEnd(
         _ payload: EventPayload,
-        run: RunID?,
+        of run: RunID,
         agent: AgentName?,
         host: RunHost = .process,
         isLimited: Bool,
-        usage: TokenUsage?,
-        in batch: borrowing Batch
-    ) throws(AgentEventsError) -> LogEntry {
-        if let told = usage.flatMap({ payload.with($0) }) {
-            do throws(AgentEventsError) {
-                return try encode(told, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
-            } catch {
-                guard payload.isForcedEnd else { throw error }
-            }
+        isClosing: Bool,
+        _ usages: [RunID: RunUsage],
+        to batch: inout Batch
+    ) throws(AgentEventsError) {
+        var ended = batch.usage(of: run, usages).flatMap { payload.with($0) } ?? payload
+        let entry: LogEntry
+        do throws(AgentEventsError) {
+            entry = try encode(ended, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+        } catch {
+            guard payload.isForcedEnd, ended.usage != payload.usage else { throw error }
+            ended = payload
+            entry = try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
         }
-        return try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+        batch.append(entry, isClosing: isClosing)
+        if let tokens = ended.usage, let parent = machine.parent(of: run), let usage = usages[parent] {
+            batch.add(tokens, ofChildrenOf: parent, usage)
+        }
     }
 
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
         agent: AgentName?,
-        host: RunHost,
+        host: RunHost = .process,
         isLimited: Bool,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
