@@ -294,6 +294,17 @@ public final class AgentRuntime: Sendable {
         return ExecutionContext(head: head, services: services)
     }
 
+    /// The user that a thread belongs to, as far as that is known in memory.
+    package func knownOwner(of thread: ThreadID) -> UserID? {
+        registry.withLock { $0.context(of: thread) }?.user
+    }
+
+    /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
+    package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
+        if let owner = knownOwner(of: thread) { return owner }
+        return try await log.thread(thread)?.user
+    }
+
     private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
         AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
     }

@@ -36,13 +36,15 @@ final class Emissions {
             services.outsideEmitters.didBeginEmitting()
         }
         queue.enqueue(
-            EmissionQueue.Item(request: request, tag: received.message.tag, refusal: refusal),
+            EmissionQueue.Item(
+                request: request, tag: received.message.tag, refusal: refusal, rights: try? received.rights?.get()),
             byteCount: received.byteCount)
     }
 
     private func refusal(of request: EmitRequest, _ received: ReceivedRequest) -> ProtocolError? {
         do throws(ProtocolError) {
-            try EventIngest.checkScope(of: identity.principal, in: request.thread, of: request.user)
+            try ThreadAccess.checkScope(of: identity.principal, for: .emit, in: request.thread)
+            _ = try received.rights?.get()
         } catch {
             return error
         }
@@ -51,7 +53,7 @@ final class Emissions {
 
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)`` follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, runtime: services.runtime) }
+        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, ingest: services.ingest) }
     }
 
     func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }

@@ -7,6 +7,8 @@ struct ReceivedRequest {
     let byteCount: Int
     /// Whether it came while the connection took emissions: then it is carried out, however long it waits.
     let isInTime: Bool
+    /// What the authorizer said, when it was asked about this request; `nil` before that.
+    var rights: Result<RightsAnswer, ProtocolError>?
 }
 
 typealias RequestOrder = RequestOrderStateMachine<ReceivedRequest>

@@ -13,7 +13,7 @@ public import NIOCore
 /// message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
 /// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
-/// with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
+/// with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``Clearances``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
 /// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
 /// returns, another one gets.
 public final class StreamSession {
@@ -22,6 +22,8 @@ public final class StreamSession {
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
+    /// Those whose rights are to be asked for.
+    let clearances = Clearances()
     /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
@@ -29,7 +31,7 @@ public final class StreamSession {
     private let state: LoopState
     private let framing: Int
     private let subscriptions: SessionSubscriptions
-    private var parsing = ParsingStateMachine<ReceivedMessage>()
+    private let parser: MessageParser
     private var malformed = MalformedMessageLimit()
     /// Requests that wait, and for what.
     private var order: RequestOrder
@@ -37,13 +39,6 @@ public final class StreamSession {
     /// On their way to the client, part by part.
     private let snapshots: SnapshotWriter
     private var isEnded = false
-
-    /// A message before it is parsed.
-    private struct ReceivedMessage {
-        let bytes: ByteBuffer
-        /// Whether it came while the connection took emissions.
-        let isInTime: Bool
-    }
 
     init(
         _ transport: any StreamTransport,
@@ -61,6 +56,7 @@ public final class StreamSession {
         subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
         emissions = Emissions(identity, services: services, output: output)
         snapshots = SnapshotWriter(output)
+        parser = MessageParser(services)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
     }
 
@@ -109,9 +105,10 @@ public final class StreamSession {
         services.metrics.disconnected()
         subscriptions.removeAll()
         replays.removeAll()
+        clearances.removeAll()
         snapshots.removeAll()
         order.end()
-        parsing.end()
+        parser.end()
         state.remove(self)
         emissions.end()
         services.delivery.sessions.didEnd()
@@ -150,7 +147,9 @@ public final class StreamSession {
     }
 
     func sweep(elapsed milliseconds: UInt32) {
-        if output.sweep(elapsed: milliseconds) { end() }
+        if output.sweep(elapsed: milliseconds) { return end() }
+        for subscription in clearances.takeFailed() { subscription.askAgain() }
+        askForClearances()
     }
 
     // MARK: The client
@@ -159,9 +158,7 @@ public final class StreamSession {
     public func receive(_ message: ByteBuffer) {
         guard !isEnded else { return }
         output.didHear()
-        parsing.receive(
-            ReceivedMessage(bytes: message, isInTime: output.takesEmissions),
-            isLarge: message.readableBytes > services.limits.maximumInlineByteCount)
+        parser.receive(message, isInTime: output.takesEmissions)
         parseNext()
     }
 
@@ -190,7 +187,7 @@ public final class StreamSession {
         output.flush()
     }
 
-    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parsing.isIdle) }
+    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parser.isIdle) }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
     private var isOverloaded: Bool {
@@ -199,67 +196,35 @@ public final class StreamSession {
     }
 
     /// Everything that the client asked for is answered.
-    private var isIdle: Bool { order.isIdle && parsing.isIdle }
+    private var isIdle: Bool { order.isIdle && parser.isIdle }
 
     // MARK: Parsing
 
     private func parseNext() {
-        while !isEnded {
-            switch parsing.next() {
-            case .none:
-                return updateReading()
-            case .parse(let message):
-                didParse(Self.parse(message.bytes, services.limits), message)
-            case .parseElsewhere(let message):
-                parseElsewhere(message)
-            }
-        }
-    }
-
-    private static func parse(_ bytes: ByteBuffer, _ limits: StreamLimits) -> Result<ClientMessage, ProtocolError> {
-        bytes.withUnsafeReadableBytes { bytes in
-            do throws(ProtocolError) {
-                return .success(try ClientMessage.decode(bytes, maximumBatchEvents: limits.maximumBatchEvents))
-            } catch {
-                return .failure(error)
-            }
-        }
-    }
-
-    private func parseElsewhere(_ message: ReceivedMessage) {
-        let bytes = message.bytes
-        let isInTime = message.isInTime
-        let limits = services.limits
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        let isAccepted = services.readers.submit {
-            let result = Self.parse(bytes, limits)
-            eventLoop.execute {
-                session.value.didParseElsewhere(result, ReceivedMessage(bytes: bytes, isInTime: isInTime))
+        while !isEnded {
+            let message = parser.next { message in
+                eventLoop.execute { session.value.didParseElsewhere(message) }
             }
+            guard let message else { return updateReading() }
+            didParse(message)
         }
-        // At the very end there are no workers any longer.
-        if !isAccepted { didParseElsewhere(Self.parse(bytes, limits), message, continues: false) }
     }
 
-    private func didParseElsewhere(
-        _ result: Result<ClientMessage, ProtocolError>,
-        _ message: ReceivedMessage,
-        continues: Bool = true
-    ) {
+    private func didParseElsewhere(_ message: ParsedMessage) {
         guard !isEnded else { return }
-        parsing.parsedElsewhere()
-        didParse(result, message)
-        guard continues else { return }
+        parser.parsedElsewhere()
+        didParse(message)
         parseNext()
         carryOutNext()
         output.flush()
     }
 
-    private func didParse(_ result: Result<ClientMessage, ProtocolError>, _ message: ReceivedMessage) {
-        switch result {
+    private func didParse(_ message: ParsedMessage) {
+        switch message.result {
         case .success(let parsed):
-            receive(parsed, byteCount: message.bytes.readableBytes, isInTime: message.isInTime)
+            receive(parsed, byteCount: message.byteCount, isInTime: message.isInTime)
         case .failure(let error):
             output.send(.error(error))
             if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
@@ -311,14 +276,17 @@ public final class StreamSession {
     }
 
     private func carryOut(_ start: RequestOrder.Start) {
+        if let use = rightsToAsk(for: start) { return ask(for: start, use) }
         let tag = start.request.message.tag
         do throws(ProtocolError) {
             switch start.request.message.operation {
             case .subscribe(let request):
-                try subscribe(request, tag, exceedsLimit: start.exceedsLimit)
+                try subscribe(request, tag, exceedsLimit: start.exceedsLimit, rights: start.request.rights?.get())
             case .unsubscribe(let thread):
                 try unsubscribe(from: thread, tag)
             case .acknowledge(let thread, let cursor):
+                if let answer = start.request.rights { subscriptions.find(thread)?.answered(answer) }
+                _ = try start.request.rights?.get()
                 try subscriptions.acknowledge(thread, cursor)
             case .emit(let request):
                 try emit(request, start.request)
@@ -331,17 +299,82 @@ public final class StreamSession {
         }
     }
 
+    // MARK: Rights
+
+    /// What an authorizer is to be asked before a request is carried out; `nil` for nothing.
+    private func rightsToAsk(for start: RequestOrder.Start) -> ThreadUse? {
+        guard !services.access.isConstant, start.request.rights == nil, !start.exceedsLimit else { return nil }
+        switch start.request.message.operation {
+        case .subscribe(let request):
+            let isRefused = !output.takesSubscriptions || subscriptions.find(request.thread) != nil
+            return !isRefused && identity.principal.scopes.contains(.read) ? .read : nil
+        case .acknowledge(let thread, _):
+            return subscriptions.find(thread)?.isInDoubt == true ? .read : nil
+        case .emit(let request):
+            let isKnown = services.ingest.knownRights(for: request, of: identity.principal) != nil
+            return !isKnown && identity.principal.scopes.contains(.emit) ? .emit : nil
+        case .unsubscribe, .ping, .pong:
+            return nil
+        }
+    }
+
+    /// Asks what a request takes. It is carried out when that is known, and nothing else of its thread before.
+    private func ask(for start: RequestOrder.Start, _ use: ThreadUse) {
+        order.ask(start, byteCount: start.request.byteCount)
+        let thread = start.thread
+        ask(use, of: thread) { session, answer in
+            session.order.answered(rightsIn: thread) { $0.rights = answer }
+            session.carryOutNext()
+        }
+    }
+
+    private func askForClearances() {
+        for subscription in clearances.takeWaiting() where subscriptions.contains(subscription) {
+            let bound = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
+            ask(.read, of: subscription.thread) { session, answer in
+                guard session.subscriptions.contains(bound.value) else { return }
+                bound.value.answered(answer)
+                session.readNext()
+            }
+        }
+    }
+
+    /// - Parameter then: what is done with the answer, on the loop; not when the connection has ended.
+    private func ask(
+        _ use: ThreadUse,
+        of thread: ThreadID,
+        _ then: @escaping @Sendable (StreamSession, Result<RightsAnswer, ProtocolError>) -> Void
+    ) {
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        RightsQuestion(thread: thread, principal: identity.principal, use: use, services: services)
+            .ask(on: loop.eventLoop) { answer in
+                guard !session.value.isEnded else { return }
+                then(session.value, answer)
+                session.value.output.flush()
+            }
+    }
+
+    /// Rights have changed.
+    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
+        guard !isEnded, !services.access.isConstant, user.map({ $0 == identity.principal.user }) ?? true else { return }
+        for subscription in subscriptions.all where thread.map({ $0 == subscription.thread }) ?? true {
+            subscription.askAgain()
+        }
+        askForClearances()
+    }
+
     // MARK: Subscriptions
 
     private func subscribe(
         _ request: SubscribeRequest,
         _ tag: RequestTag?,
-        exceedsLimit: Bool
+        exceedsLimit: Bool,
+        rights: RightsAnswer?
     ) throws(ProtocolError) {
         try subscriptions.check(request, isTaken: output.takesSubscriptions, exceedsLimit: exceedsLimit)
         let feed = ThreadFeed(thread: request.thread, framing: framing)
         let subscription = subscriptions.add(request, feed, of: self)
-        guard lookUp(subscription, request, tag) else {
+        guard lookUp(subscription, request, tag, rights) else {
             subscriptions.remove(subscription)
             throw .stopsSubscriptions(to: request.thread)
         }
@@ -351,13 +384,19 @@ public final class StreamSession {
     /// turn for it: then nothing else is to be done before the first event.
     ///
     /// - Returns: whether it is looked up; not when nothing is any longer.
-    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
+    private func lookUp(
+        _ subscription: StreamSubscription,
+        _ request: SubscribeRequest,
+        _ tag: RequestTag?,
+        _ rights: RightsAnswer?
+    ) -> Bool {
         let takesSnapshot = request.snapshot != .never
         let readsPage =
             request.readsBack && !takesSnapshot && mayRead && replays.turn == .none && state.turns.requestIfFree()
         let job = SubscriptionLookUp(
-            request: request, principal: identity.principal, pages: services.pages, framing: output.framing,
-            readsPage: readsPage, consumers: services.consumers, snapshots: services.snapshots,
+            request: request, principal: identity.principal, access: services.access, rights: rights,
+            pages: services.pages, framing: output.framing, readsPage: readsPage, consumers: services.consumers,
+            snapshots: services.snapshots,
             generation: services.runtime.generation)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
@@ -378,7 +417,7 @@ public final class StreamSession {
 
     private func didLookUp(
         _ subscription: StreamSubscription,
-        _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
+        _ outcome: Result<SubscriptionLookUp.Found, ProtocolError>,
         _ tag: RequestTag?,
         takesSnapshot: Bool,
         hasTurn: Bool
@@ -394,7 +433,7 @@ public final class StreamSession {
             didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
         case .failure(let error):
             subscriptions.remove(subscription)
-            output.send(.error(ProtocolError(error, thread: subscription.thread).answering(tag)))
+            output.send(.error(error.answering(tag)))
             if takesSnapshot { order.snapshotEnded() }
         }
         order.lookedUp(subscription.thread, isFollowed: subscriptions.contains(subscription))
@@ -428,6 +467,7 @@ public final class StreamSession {
     private func unsubscribe(from thread: ThreadID, _ tag: RequestTag?) throws(ProtocolError) {
         guard let subscription = subscriptions.find(thread) else { throw SessionSubscriptions.unknown(thread) }
         replays.remove(subscription)
+        clearances.remove(subscription)
         if snapshots.drop(subscription) { order.snapshotEnded() }
         subscriptions.remove(subscription)
         output.send(.unsubscribed(tag, thread))
@@ -460,6 +500,7 @@ public final class StreamSession {
     private var mayRead: Bool { !isEnded && output.isWritable && snapshots.isEmpty }
 
     private func readNext() {
+        askForClearances()
         guard replays.turn == .none, mayRead, !replays.isEmpty else { return }
         guard state.turns.request(self) else {
             replays.turn = .waiting

@@ -37,7 +37,7 @@ extension ProtocolError.Code.Name {
         case .tooManySubscriptions: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .internalFailure: .internalServerError
-        case .agentsBusy, .stopping, .notRunning: .serviceUnavailable
+        case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable
         }
     }
 }

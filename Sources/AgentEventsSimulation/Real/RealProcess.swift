@@ -112,7 +112,8 @@ final class RealProcess {
         watermark = size.watermarkByteCount
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
-            runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
+            runtime: runtime, agents: [CrewAgent(crew: crew)], authorizer: OwnershipAuthorizer(),
+            authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
             metrics: NOOPMetricsHandler.instance, logger: logger, onStuckAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)

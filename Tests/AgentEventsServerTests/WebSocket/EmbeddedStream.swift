@@ -22,8 +22,9 @@ final class EmbeddedStream {
         loop = EmbeddedEventLoop()
         channel = EmbeddedChannel(loop: loop)
         hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authenticator: NoAuthentication(),
-            configuration: HubConfiguration(), limits: limits, metrics: factory, logger: Logger(label: "test"),
+            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
+            authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits, metrics: factory,
+            logger: Logger(label: "test"),
             onStuckAgents: { _ in })
         try channel.pipeline.syncOperations.addHandler(readCounter)
         try channel.pipeline.syncOperations.addHandler(handler())

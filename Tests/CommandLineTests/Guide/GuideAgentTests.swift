@@ -77,7 +77,8 @@ import agent_events
             try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 for (message, text) in [("m_1", "Where are roses?"), ("m_2", "Where is it?")] as [(MessageID, String)] {
-                    try await context.emit(EventDraft(.userMessage(UserMessage(message: message, user: "u_1", text: text))))
+                    try await context.emit(
+                        EventDraft(.userMessage(UserMessage(message: message, user: "u_1", text: text))))
                 }
                 let prompt = UserPrompt(text: "Where is it?", message: "m_2", author: "u_1")
                 _ = try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name) { run in
