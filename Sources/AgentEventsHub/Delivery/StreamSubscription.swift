@@ -18,7 +18,7 @@ final class StreamSubscription {
     private let identity: SessionIdentity
     private let output: SessionOutput
     private let replays: Replays
-    private let clearances: Clearances
+    private let rights: SessionRights
     /// Only handed over, to those who flush it.
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
@@ -43,7 +43,7 @@ final class StreamSubscription {
         identity = session.identity
         output = session.output
         replays = session.replays
-        clearances = session.clearances
+        rights = session.rights
     }
 
     var thread: ThreadID { feed.thread }
@@ -51,7 +51,7 @@ final class StreamSubscription {
 
     /// The place in the log was looked up. Events come from ``begin()`` on.
     func located(_ opened: OpenedSubscription) {
-        if let rights = opened.rights, access.counts(rights) { take(rights) }
+        if let answer = opened.rights, access.counts(answer) { take(answer) }
         sent = GivenEvents(after: opened.cursor)
         startSequence = opened.after
         knownEnd = opened.end
@@ -146,7 +146,7 @@ final class StreamSubscription {
             guard machine.cursor != nil else { return }
             guard mayBeGiven(owner: committed.owner) else {
                 // What is to be asked is asked when the loop comes to flush.
-                if clearances.hasWaiting, output.markWritten() { written.append(session) }
+                if rights.hasWaiting, output.markWritten() { written.append(session) }
                 return
             }
         }
@@ -222,7 +222,7 @@ final class StreamSubscription {
             take(known)
             return clearance.isGranted
         }
-        clearances.append(self)
+        rights.append(self)
         return false
     }
 
@@ -254,13 +254,13 @@ final class StreamSubscription {
         case .success, .failure:
             // Nobody could say it, or the credentials have come to their end.
             clearance.failed()
-            clearances.appendFailed(self)
+            rights.appendFailed(self)
         }
     }
 
     /// There was no answer, or rights have changed: it is asked, unless the answer can be no other.
     func askAgain() {
-        if machine.cursor != nil, clearance.askAgain() { clearances.append(self) }
+        if machine.cursor != nil, clearance.askAgain() { rights.append(self) }
     }
 
     func end() { machine.end() }

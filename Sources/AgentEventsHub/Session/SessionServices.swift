@@ -54,6 +54,21 @@ final class SessionServices: Sendable {
     /// Logs the events of requests.
     var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
 
+    /// What a client is told first.
+    func welcome(_ identity: SessionIdentity) -> Welcome {
+        Welcome(
+            connection: identity.connection,
+            user: identity.principal.user,
+            heartbeatMilliseconds: Int64(limits.heartbeatMilliseconds),
+            limits: WelcomeLimits(
+                maximumMessageByteCount: limits.maximumMessageByteCount,
+                maximumEventByteCount: runtime.configuration.maximumEventByteCount,
+                maximumBatchEvents: limits.maximumBatchEvents,
+                maximumSubscriptions: limits.maximumSubscriptions,
+                maximumTextByteCount: runtime.configuration.maximumMessageByteCount),
+            expiresAt: identity.principal.expiresAt)
+    }
+
     /// Works for the sessions until ``finish()``.
     func run() async {
         await withDiscardingTaskGroup { group in

@@ -13,7 +13,7 @@ public import NIOCore
 /// message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
 /// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
-/// with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``Clearances``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
+/// with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``SessionRights``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
 /// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
 /// returns, another one gets.
 public final class StreamSession {
@@ -22,8 +22,8 @@ public final class StreamSession {
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
-    /// Those whose rights are to be asked for.
-    let clearances = Clearances()
+    /// Asks for what requests and subscriptions take.
+    let rights: SessionRights
     /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
@@ -54,6 +54,7 @@ public final class StreamSession {
         output = SessionOutput(transport, services: services)
         framing = services.delivery.number(of: output.framing)
         subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
+        rights = SessionRights(identity, services: services)
         emissions = Emissions(identity, services: services, output: output)
         snapshots = SnapshotWriter(output)
         parser = MessageParser(services)
@@ -66,7 +67,7 @@ public final class StreamSession {
         services.metrics.connected()
         services.delivery.sessions.didBegin()
         output.welcomed()
-        output.send(.welcome(welcome))
+        output.send(.welcome(services.welcome(identity)))
         output.flush()
         // It came at the last moment.
         if let spread = services.delivery.spread {
@@ -75,20 +76,6 @@ public final class StreamSession {
                     0, of: 1, fraction: services.runtime.environment.randomFraction()))
         }
         if services.delivery.isClosing { goAway(waitsForAnswers: true) }
-    }
-
-    private var welcome: Welcome {
-        Welcome(
-            connection: identity.connection,
-            user: identity.principal.user,
-            heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
-            limits: WelcomeLimits(
-                maximumMessageByteCount: services.limits.maximumMessageByteCount,
-                maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
-                maximumBatchEvents: services.limits.maximumBatchEvents,
-                maximumSubscriptions: services.limits.maximumSubscriptions,
-                maximumTextByteCount: services.runtime.configuration.maximumMessageByteCount),
-            expiresAt: identity.principal.expiresAt)
     }
 
     /// The connection is gone, or its client has said goodbye. Work under way finishes and finds nobody to tell.
@@ -105,7 +92,7 @@ public final class StreamSession {
         services.metrics.disconnected()
         subscriptions.removeAll()
         replays.removeAll()
-        clearances.removeAll()
+        rights.removeAll()
         snapshots.removeAll()
         order.end()
         parser.end()
@@ -148,7 +135,7 @@ public final class StreamSession {
 
     func sweep(elapsed milliseconds: UInt32) {
         if output.sweep(elapsed: milliseconds) { return end() }
-        for subscription in clearances.takeFailed() { subscription.askAgain() }
+        rights.retry()
         askForClearances()
     }
 
@@ -276,7 +263,12 @@ public final class StreamSession {
     }
 
     private func carryOut(_ start: RequestOrder.Start) {
-        if let use = rightsToAsk(for: start) { return ask(for: start, use) }
+        if rights.isAsked,
+            let use = rights.use(
+                askedFor: start, subscriptions.find(start.thread), takesSubscriptions: output.takesSubscriptions)
+        {
+            return ask(for: start, use)
+        }
         let tag = start.request.message.tag
         do throws(ProtocolError) {
             switch start.request.message.operation {
@@ -301,23 +293,6 @@ public final class StreamSession {
 
     // MARK: Rights
 
-    /// What an authorizer is to be asked before a request is carried out; `nil` for nothing.
-    private func rightsToAsk(for start: RequestOrder.Start) -> ThreadUse? {
-        guard !services.access.isConstant, start.request.rights == nil, !start.exceedsLimit else { return nil }
-        switch start.request.message.operation {
-        case .subscribe(let request):
-            let isRefused = !output.takesSubscriptions || subscriptions.find(request.thread) != nil
-            return !isRefused && identity.principal.scopes.contains(.read) ? .read : nil
-        case .acknowledge(let thread, _):
-            return subscriptions.find(thread)?.isInDoubt == true ? .read : nil
-        case .emit(let request):
-            let isKnown = services.ingest.knownRights(for: request, of: identity.principal) != nil
-            return !isKnown && identity.principal.scopes.contains(.emit) ? .emit : nil
-        case .unsubscribe, .ping, .pong:
-            return nil
-        }
-    }
-
     /// Asks what a request takes. It is carried out when that is known, and nothing else of its thread before.
     private func ask(for start: RequestOrder.Start, _ use: ThreadUse) {
         order.ask(start, byteCount: start.request.byteCount)
@@ -329,7 +304,7 @@ public final class StreamSession {
     }
 
     private func askForClearances() {
-        for subscription in clearances.takeWaiting() where subscriptions.contains(subscription) {
+        for subscription in rights.takeWaiting() where subscriptions.contains(subscription) {
             let bound = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
             ask(.read, of: subscription.thread) { session, answer in
                 guard session.subscriptions.contains(bound.value) else { return }
@@ -346,17 +321,16 @@ public final class StreamSession {
         _ then: @escaping @Sendable (StreamSession, Result<RightsAnswer, ProtocolError>) -> Void
     ) {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        RightsQuestion(thread: thread, principal: identity.principal, use: use, services: services)
-            .ask(on: loop.eventLoop) { answer in
-                guard !session.value.isEnded else { return }
-                then(session.value, answer)
-                session.value.output.flush()
-            }
+        rights.ask(use, of: thread, on: loop.eventLoop) { answer in
+            guard !session.value.isEnded else { return }
+            then(session.value, answer)
+            session.value.output.flush()
+        }
     }
 
     /// Rights have changed.
     func rightsChanged(of user: UserID?, in thread: ThreadID?) {
-        guard !isEnded, !services.access.isConstant, user.map({ $0 == identity.principal.user }) ?? true else { return }
+        guard !isEnded, rights.mayConcern(user) else { return }
         for subscription in subscriptions.all where thread.map({ $0 == subscription.thread }) ?? true {
             subscription.askAgain()
         }
@@ -467,7 +441,7 @@ public final class StreamSession {
     private func unsubscribe(from thread: ThreadID, _ tag: RequestTag?) throws(ProtocolError) {
         guard let subscription = subscriptions.find(thread) else { throw SessionSubscriptions.unknown(thread) }
         replays.remove(subscription)
-        clearances.remove(subscription)
+        rights.remove(subscription)
         if snapshots.drop(subscription) { order.snapshotEnded() }
         subscriptions.remove(subscription)
         output.send(.unsubscribed(tag, thread))

@@ -30,7 +30,7 @@ struct SessionRightsTests {
     /// In words: the op with its `req`, the code of an error, or the number of an event.
     private static func words(_ session: RecordedSession) async throws -> [String] {
         try await session.texts().map { text in
-            let json = try JSONValue(parsing: text)
+            let json = try JSONValue(parsing: Array(text.utf8))
             if let op = json["op"]?.stringValue {
                 let req = json["req"]?.integerValue.map { " \($0)" } ?? ""
                 return (json["code"]?.stringValue ?? op) + req
@@ -75,8 +75,7 @@ struct SessionRightsTests {
     func aForbiddenThreadIsAnUnknownOne(_ start: String) async throws {
         func transcript(_ count: Int) async throws -> [String] {
             let authorizer = ScriptedAuthorizer { _ in [] }
-            var texts: [String] = []
-            try await RecordedSession.with(authorizer: authorizer) { session in
+            return try await RecordedSession.with(authorizer: authorizer) { session in
                 if count > 0 { try await Self.log(count, session.hub) }
                 try await session.send(Self.subscribe("t_1", start))
                 try await session.send(#"{"op":"ack","thread_id":"t_1","cursor":"1-1"}"#)
@@ -87,9 +86,8 @@ struct SessionRightsTests {
                 try await AgentEventsServerTests.wait(for: "the last answer") {
                     try await session.texts().contains { $0.contains("unsubscribed") }
                 }
-                texts = try await session.texts()
+                return try await session.texts()
             }
-            return texts
         }
         let forbidden = try await transcript(3)
         let unknown = try await transcript(0)

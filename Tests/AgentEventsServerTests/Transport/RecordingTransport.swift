@@ -68,14 +68,15 @@ struct RecordedSession: Sendable {
     let eventLoop: any EventLoop
     private let ends: NIOLoopBoundBox<(transport: RecordingTransport, session: StreamSession)>
 
-    static func with(
+    @discardableResult
+    static func with<Result: Sendable>(
         limits: StreamLimits = StreamLimits(),
         log: InMemoryEventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
         principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
-        _ body: @Sendable (RecordedSession) async throws -> Void
-    ) async throws {
+        _ body: @Sendable (RecordedSession) async throws -> Result
+    ) async throws -> Result {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: configuration), agents: [], authorizer: authorizer,
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
@@ -83,7 +84,7 @@ struct RecordedSession: Sendable {
             logger: Logger(label: "test"), onStuckAgents: { _ in })
         // Not one of the loops of the process.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
+        let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
             let eventLoop = group.next()
             let ends = try await eventLoop.submit {
@@ -91,10 +92,12 @@ struct RecordedSession: Sendable {
                 let session = hub.adopt(transport, as: principal, on: eventLoop)
                 return NIOLoopBoundBox((transport: transport, session: session), eventLoop: eventLoop)
             }.get()
-            try await body(RecordedSession(hub: hub, eventLoop: eventLoop, ends: ends))
+            let result = try await body(RecordedSession(hub: hub, eventLoop: eventLoop, ends: ends))
             tasks.cancelAll()
+            return result
         }
         try await group.shutdownGracefully()
+        return result
     }
 
     /// Does something on the loop.
