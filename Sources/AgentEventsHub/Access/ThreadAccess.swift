@@ -155,21 +155,24 @@ package final class ThreadAccess: Sendable {
 
     /// Asks, and waits no longer than it may take; the task ends when the authorizer has returned.
     private func put(_ request: RightsRequest, _ reply: Reply) async {
-        await withTaskGroup(of: Void.self) { group in
+        await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 do {
                     reply.give(.answered(try await self.authorizer.rights(request)))
                 } catch {
                     reply.give(.failed(error))
                 }
+                return true
             }
             group.addTask {
                 // Cancelled when there is an answer, or the hub stops.
                 try? await self.environment.sleep(Self.patience)
                 reply.give(.late)
+                return false
             }
-            await group.next()
+            let isAnswered = await group.next() ?? false
             group.cancelAll()
+            guard !isAnswered else { return }
             self.abandonedCount.add(1, ordering: .relaxed)
             await group.waitForAll()
             self.abandonedCount.subtract(1, ordering: .relaxed)

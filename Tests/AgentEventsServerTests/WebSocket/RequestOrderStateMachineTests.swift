@@ -157,7 +157,9 @@ struct RequestOrderStateMachineTests {
         let start: Order.Start
         switch order.receive(kind, of: "t", byteCount: 10, 1) {
         case .start(let begun): start = begun
-        case .wait: start = try #require(order.next(startsSnapshots: true))
+        case .wait:
+            let next = order.next(startsSnapshots: true)
+            start = try #require(next)
         }
         order.ask(start, byteCount: 10)
         #expect(order.waitingCount == 1 && order.waitingByteCount == 10 && !order.isIdle)
