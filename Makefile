@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test soak bench lint format docs clean
+.PHONY: help run test soak simulate-coverage bench lint format docs clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -25,6 +25,8 @@ help:
 	@echo 'make test     set up, lint, build, and run every check there is'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
 	@echo '              load: twenty minutes at most'
+	@echo 'make simulate-coverage'
+	@echo '              build the simulation with counters, and print how much of the product it runs'
 	@echo 'make bench    build for speed and measure'
 	@echo 'make lint     check the format of the Swift files'
 	@echo 'make format   format the Swift files'
@@ -48,7 +50,7 @@ test: .build/setup/checks
 	@$(step) build swift build --build-tests
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000
-	@$(step) 'simulation, bugs' $(as_usual) $(simulation) --bug all
+	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
@@ -79,11 +81,15 @@ soak: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600
+	@$(step) 'simulation, bugs' $(as_usual) $(python) Tests/Mutations/mutations.py --copy .build/mutations
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 120 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \
 	done
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
+
+simulate-coverage: .build/setup/build
+	@.ci/coverage $(arguments)
 
 bench: .build/setup/build
 	@swift build -c release --product agent-events

@@ -143,8 +143,8 @@ let package = Package(
         .target(
             name: "AgentEventsSimulation",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer",
-                "AgentEventsClient",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsClient",
+                "AgentEventsFileLog", "AgentEventsFiles", "AgentEventsSimulatedFiles",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
@@ -216,7 +216,12 @@ let package = Package(
         ),
         .testTarget(
             name: "AgentEventsSimulationTests",
-            dependencies: ["AgentEventsSimulation"],
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsSimulation",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -237,12 +242,36 @@ let package = Package(
             dependencies: ["AgentEvents", "AgentEventsProtocol"],
             swiftSettings: settings
         ),
+        // What tests of several targets use.
+        .target(
+            name: "AgentEventsTestSupport",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsTesting",
+                .product(name: "Logging", package: "swift-log", condition: server),
+            ],
+            path: "Tests/AgentEventsTestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsHubTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
+                "AgentEventsTesting", "AgentEventsTestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "AgentEventsServerTests",
             dependencies: [
                 "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
                 "AgentEventsServer",
-                "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting",
+                "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsTesting", "AgentEventsTestSupport",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),

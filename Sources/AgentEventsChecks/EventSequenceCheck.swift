@@ -31,7 +31,7 @@ package struct EventSequenceCheck: Sendable {
     /// - Parameter position: where it is, for the faults: a line, an index.
     /// - Returns: the faults of the event.
     package mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
-        check(event.thread) { $0.receive(event, at: position) }
+        check(event.threadID) { $0.receive(event, at: position) }
     }
 
     /// Checks the next event of a sequence that will be emitted, and has no ids, numbers and times yet.

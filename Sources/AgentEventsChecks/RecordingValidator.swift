@@ -1,9 +1,9 @@
 package import AgentEvents
 
-/// Checks a recording, or events that are to be emitted, line by line: whether each can be read, and the order.
+/// Checks a recording, or events before they are emitted, line by line: whether each can be read, and the order.
 ///
-/// A recording of all that a WebSocket carried may have other messages between the events; they are skipped and counted.
-/// At a `reset`, and at a `subscribed` that begins elsewhere, the thread is judged from there on.
+/// A recording of all that a WebSocket carried may have other messages between the events; they are skipped and
+/// counted. At a `reset`, and at a `subscribed` that begins elsewhere, the thread is judged from there on.
 package struct RecordingValidator: Sendable {
     private var sequence: EventSequenceCheck
     /// The number of events that could be read.
@@ -82,8 +82,8 @@ package struct RecordingValidator: Sendable {
         return sequence.receive(draft, in: thread, at: line)
     }
 
-    /// - Returns: a fault for each run without an end, or one for the whole recording when it has no event: then nothing was
-    ///   checked.
+    /// - Returns: a fault for each run without an end, or one for the whole recording when it has no event: then
+    ///   nothing was checked.
     package func finish() -> [SequenceFault] {
         guard eventCount == 0, !hasFaults else { return sequence.finish() }
         return [

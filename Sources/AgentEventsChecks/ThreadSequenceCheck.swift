@@ -30,19 +30,19 @@ struct ThreadSequenceCheck {
     /// A committed event, with its place in the thread.
     mutating func receive(_ event: AgentEvent, at position: Int) -> [SequenceFault] {
         var faults = place.receive(event).map {
-            SequenceFault(position: position, rule: $0.rule, message: $0.message, thread: thread, event: event.id)
+            SequenceFault(position: position, rule: $0.rule, message: $0.message, threadID: thread, eventID: event.id)
         }
         if case .unknown = event.payload { return faults }
         if isBeyondJudgement(event) {
-            if case .agentStarted = event.payload, let run = event.run {
+            if case .agentStarted = event.payload, let run = event.runID {
                 starts[run] = Start(position: position, event: event.id)
             }
-            if let run = event.run { met.insert(run) }
+            if let run = event.runID { met.insert(run) }
             machine.restore(event)
             return faults
         }
-        let draft = EventDraft(run: event.run, agent: event.agent, event.payload)
-        if let run = event.run, closesWork(event.payload) {
+        let draft = EventDraft(runID: event.runID, agent: event.agent, event.payload)
+        if let run = event.runID, closesWork(event.payload) {
             if case .reject(let violation) = check(draft, at: event.time), violation.rule == .paused {
                 suspected[run, default: []].append(fault(violation, position, event.id))
                 machine.restore(event)
@@ -56,15 +56,15 @@ struct ThreadSequenceCheck {
     /// An event to be emitted, which has no place yet.
     mutating func receive(_ draft: EventDraft, at position: Int) -> [SequenceFault] {
         receive(
-            EventDraft(run: draft.run, agent: draft.agent, draft.payload), time: Timestamp(milliseconds: 0),
+            EventDraft(runID: draft.runID, agent: draft.agent, draft.payload), time: Timestamp(milliseconds: 0),
             at: position, id: nil)
     }
 
     /// Whether the event is of a run, or the child of one, that may have begun before the first event seen.
     private func isBeyondJudgement(_ event: AgentEvent) -> Bool {
-        guard !place.isWhole, let run = event.run else { return false }
+        guard !place.isWhole, let run = event.runID else { return false }
         guard case .agentStarted(let started) = event.payload else { return starts[run] == nil }
-        guard let parent = started.parentRun else { return false }
+        guard let parent = started.parentRunID else { return false }
         return starts[run] == nil && starts[parent] == nil
     }
 
@@ -75,7 +75,7 @@ struct ThreadSequenceCheck {
         id: EventID?
     ) -> [SequenceFault] {
         var faults: [SequenceFault] = []
-        let (run, payload) = (draft.run, draft.payload)
+        let (run, payload) = (draft.runID, draft.payload)
         switch check(draft, at: time) {
         case .lookUp:
             preconditionFailure("a run that was not met is told to the machine as such")
@@ -91,8 +91,8 @@ struct ThreadSequenceCheck {
                     "the run ends with work open (run \(first.run)); legal before it: \(names.joined(separator: ", "))"
                 faults.append(
                     SequenceFault(
-                        position: position, rule: OrderRule.workOpen.rawValue, message: message, thread: thread,
-                        event: id, legal: names))
+                        position: position, rule: OrderRule.workOpen.rawValue, message: message, threadID: thread,
+                        eventID: id, legal: names))
             }
         }
         if let run, let held = suspected[run], !continuesClosing(payload) {
@@ -112,7 +112,7 @@ struct ThreadSequenceCheck {
                 SequenceFault(
                     position: start.position, rule: "run.unended",
                     message: "the run \(run) starts here and has no end; legal: \(ends.joined(separator: ", "))",
-                    thread: thread, event: start.event, legal: ends))
+                    threadID: thread, eventID: start.event, legal: ends))
         }
         return faults
     }
@@ -139,7 +139,7 @@ struct ThreadSequenceCheck {
     }
 
     private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance, of draft: EventDraft) {
-        if case .agentStarted = draft.payload, let run = draft.run { met.insert(run) }
+        if case .agentStarted = draft.payload, let run = draft.runID { met.insert(run) }
         var journal = machine.journal
         machine.apply(acceptance, of: draft, &journal)
         guard acceptance.endsRun else { return }
@@ -150,13 +150,14 @@ struct ThreadSequenceCheck {
 
     private func fault(_ violation: OrderViolation, _ position: Int, _ id: EventID?) -> SequenceFault {
         SequenceFault(
-            position: position, rule: violation.rule.rawValue, message: violation.message, thread: thread, event: id,
+            position: position, rule: violation.rule.rawValue, message: violation.message, threadID: thread,
+            eventID: id,
             legal: violation.legal)
     }
 }
 
-/// Where a thread's sequence stands: every next event has the next number, or stands for a range that begins with it; the
-/// same generation or a later one; and the same time or a later one (I2).
+/// The state of a thread's sequence: every next event has the next number, or stands for a range that begins with it;
+/// the same generation or a later one; and the same time or a later one (I2).
 private struct SequencePlace: Hashable {
     private(set) var firstSequence: UInt64?
     private(set) var last: EventID?

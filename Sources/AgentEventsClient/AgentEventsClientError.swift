@@ -3,7 +3,8 @@ public import AgentEventsProtocol
 
 /// Why a client could not do what it was asked.
 public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
-    /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`, `order.already_ended`.
+    /// Dotted and stable. What the service refused has the service's own code: `thread.forbidden`,
+    /// `order.already_ended`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         /// The code as it stands on the wire.
         public let rawValue: String
@@ -26,7 +27,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         /// Somebody follows the thread over the same stream already.
         public static let alreadyFollowing = Code("client.already_following")
         /// An event was acknowledged that its reader was not given.
-        public static let notGiven = Code("client.not_given")
+        public static let cursorNotDelivered = Code("client.not_given")
         /// The history of a thread that is consumed is void; see ``AgentEventsClientError/resetReason``.
         public static let reset = Code("client.reset")
         /// The cursor is malformed, or of another thread.
@@ -46,10 +47,10 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var status: Int?
     /// The WebSocket close code; 1006 when the connection ended without one.
     public var closeCode: Int?
-    /// What the service said, when it refused a request.
+    /// The service's error, when it refused a request.
     public var refusal: ProtocolError?
-    /// How long the service asks to be left alone, in seconds.
-    public var retryAfterSeconds: Double?
+    /// The time for which the service asks to be left alone.
+    public var retryAfter: Duration?
     /// Why the history is void, with `client.reset`.
     public var resetReason: ResetReason?
     /// The error underneath, if there is one.
@@ -73,14 +74,15 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: ProtocolError) {
         self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
-        retryAfterSeconds = refusal.retryAfterMilliseconds.map { Double($0) / 1000 }
+        retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
     }
 
-    /// What the service sent is no message of the protocol.
+    /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
         self.init(
             .protocolViolation,
-            "the service sent what is no message of \(StreamProtocol.subprotocol): \(error.message)", cause: error)
+            "the service sent a message that is not one of \(StreamProtocol.subprotocol): \(error.message)",
+            cause: error)
     }
 
     /// The history of a thread is void.

@@ -16,17 +16,17 @@ public final class EventEmitter {
 
     /// Emits events into a thread, all or none, and returns when they are committed.
     ///
-    /// When the connection ends before the answer, it is not known whether the events were logged; the same request with
-    /// the same key on another connection finds out, without logging them twice.
+    /// When the connection ends before the answer, it is not known whether the events were logged; the same request
+    /// with the same key on another connection finds out, without logging them twice.
     ///
     /// - Parameters:
-    ///   - events: what is to be logged, in this order.
-    ///   - user: whose thread it is; `nil` for the token's user.
+    ///   - events: the events to log, in this order.
+    ///   - user: the user whose thread it is; `nil` for the token's user.
     ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
     ///     is refused with `key.conflict`.
     /// - Returns: the events' cursors, in their order.
-    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``. `WireError`
-    ///   with the path to the fault for a draft that cannot be written; nothing was sent then.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``.
+    ///   `WireError` with the path to the fault for a draft that cannot be written; nothing was sent then.
     public func emit(
         _ events: [EventDraft],
         thread: ThreadID,
@@ -58,6 +58,6 @@ public final class EventEmitter {
 
     private func limitSilence(_ heartbeatMilliseconds: Int64) {
         connection.limitSilence(
-            toSeconds: 2 * Double(heartbeatMilliseconds) / 1000 + configuration.silenceSlackSeconds)
+            to: Duration.milliseconds(heartbeatMilliseconds) * 2 + configuration.heartbeatTolerance)
     }
 }

@@ -13,11 +13,11 @@ import NIOCore
 /// }
 /// ```
 public struct StreamClient: Sendable {
-    /// Where the service is; `nil` for a client with a connector of its own.
+    /// The address of the service; `nil` for a client with a connector of its own.
     public let url: StreamURL?
-    /// What the client shows the service as `Authorization: Bearer`; `nil` for a service without authentication.
+    /// The token that the client shows as `Authorization: Bearer`; `nil` for a service without authentication.
     public let token: String?
-    /// How the client connects.
+    /// The settings of the client.
     public let configuration: ClientConfiguration
     private let connector: any StreamConnector
 
@@ -37,7 +37,7 @@ public struct StreamClient: Sendable {
     ///
     /// - Parameters:
     ///   - connector: opens the connections.
-    ///   - configuration: what it says of connecting and of event loops, a connector may know better.
+    ///   - configuration: a connector may ignore its settings of connecting and of event loops.
     public init(connector: any StreamConnector, configuration: ClientConfiguration = ClientConfiguration()) {
         url = nil
         token = nil
@@ -54,12 +54,13 @@ public struct StreamClient: Sendable {
         try await connector.withConnection(body)
     }
 
-    /// Follows threads for the length of a scope, over one connection at a time and as many as it takes.
+    /// Follows threads for the length of a scope, over one connection at a time, opened again as often as it takes.
     ///
-    /// In the end, what was acknowledged is sent, for at most ``ClientConfiguration/goodbyeSeconds``.
+    /// When the scope has ended, outstanding acknowledgements are sent, for at most
+    /// ``ClientConfiguration/closeTimeout``.
     ///
-    /// - Throws: what the scope throws. Whether the service can be reached is not waited for; ``EventStream/states`` and
-    ///   the sequences of events tell.
+    /// - Throws: what the scope throws. The scope begins without waiting for a connection; ``EventStream/states`` and
+    ///   the sequences of events tell whether there is one.
     public func withStream<Result: Sendable>(
         _ body: (EventStream) async throws -> Result
     ) async throws -> Result {
@@ -75,7 +76,7 @@ public struct StreamClient: Sendable {
             }
             if core.close() {
                 // The pump ends when it has said goodbye, or the limit is over.
-                group.addTask { try await configuration.clock.sleep(for: .seconds(configuration.goodbyeSeconds)) }
+                group.addTask { try await configuration.clock.sleep(for: configuration.closeTimeout) }
                 _ = await group.nextResult()
             }
             group.cancelAll()
@@ -87,8 +88,8 @@ public struct StreamClient: Sendable {
     ///
     /// - Parameters:
     ///   - thread: it need not exist yet.
-    ///   - start: where to begin. Default: behind what the consumer has acknowledged; without a consumer, now.
-    ///   - consumer: in whose name events are acknowledged.
+    ///   - start: where to begin. Default: after what the consumer has acknowledged; without a consumer, now.
+    ///   - consumer: the name under which events are acknowledged.
     /// - Throws: what the scope throws.
     public func withEvents<Result: Sendable>(
         of thread: ThreadID,
@@ -109,13 +110,13 @@ public struct StreamClient: Sendable {
     /// Emits events into a thread, all or none, and returns when they are committed.
     ///
     /// - Parameters:
-    ///   - events: what is to be logged, in this order.
-    ///   - user: whose thread it is; `nil` for the token's user.
+    ///   - events: the events to log, in this order.
+    ///   - user: the user whose thread it is; `nil` for the token's user.
     ///   - key: the same key again within 24 hours answers with the same cursors and logs nothing; with other events it
     ///     is refused with `key.conflict`.
     /// - Returns: the events' cursors, in their order.
-    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``. `WireError`
-    ///   with the path to the fault for a draft that cannot be written.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``.
+    ///   `WireError` with the path to the fault for a draft that cannot be written.
     public func emit(
         _ events: [EventDraft],
         thread: ThreadID,

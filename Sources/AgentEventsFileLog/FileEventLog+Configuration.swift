@@ -2,7 +2,7 @@ package import AgentEvents
 package import AgentEventsFiles
 
 extension FileEventLog {
-    /// What a commit survives once it is acknowledged.
+    /// The failures that a commit survives once it is acknowledged.
     @nonexhaustive
     public enum Durability: String, CaseIterable, Sendable {
         /// The end of the process, `kill -9` included.
@@ -11,34 +11,34 @@ extension FileEventLog {
         case disk
     }
 
-    /// How a log in files works.
+    /// The settings of a log in files.
     public struct Configuration: Sendable {
-        /// What a commit survives once it is acknowledged. Default: ``Durability/process``.
+        /// The failures that a commit survives once it is acknowledged. Default: ``Durability/process``.
         public var durability: Durability = .process
 
-        /// A thread's blocks are listed in an index row once it has so many that are not.
+        /// The number of unlisted blocks of a thread at which they are listed in an index row.
         package var chunkReferenceCount = 128
-        /// … or once so many events were logged after the first of them. The next opening reads about so many.
+        /// … or the number of events logged after the first of them. The next opening reads about this number.
         package var tailEventCount = 1_000_000
         /// … or once more threads than this are held in memory.
         package var threadsInMemory = 65_536
         /// So many full rows and keys are written together.
         package var indexUpdateCount = 64
-        /// A file of blocks that has so many bytes gets no further commit.
+        /// The number of bytes at which a file of blocks gets no further commit.
         package var segmentByteCount: Int64 = 64 << 20
         /// With ``Durability/disk``: by how many bytes a file grows at a time.
         package var allocationByteCount = 4 << 20
         /// Reads that leave the caller's thread, at a time.
         package var readerCount = 4
-        /// A page of at most so many events is read on the caller's thread.
+        /// The largest page, in events, that is read on the caller's thread.
         package var inlineReadCount = 16
-        /// Where the blocks and the lock are.
+        /// The file system of the blocks and the lock.
         package var files: any FileSystem = RealFileSystem()
-        /// Where the index is.
+        /// The place of the index.
         package var index = IndexPlace.file
-        /// Where the log's work runs.
+        /// The threads on which the log's work runs.
         package var workers = Workers.threads
-        /// Where the generation of each opening comes from.
+        /// The source of the generation of each opening.
         package var generations = GenerationSource.system
         /// The time since an arbitrary moment.
         package var monotonicNow = Environment.system.monotonicNow
@@ -60,14 +60,14 @@ extension FileEventLog {
     }
 }
 
-/// Where a log's work runs.
+/// The threads on which a log's work runs.
 package enum Workers: Sendable {
     /// On threads of the log's own.
     case threads
-    /// On the caller's thread, and what goes on beside it on a queue: for simulations.
+    /// On the caller's thread, with the work beside it on a queue: for simulations.
     case caller(background: any WorkQueue)
 
-    /// Where the index is written.
+    /// The queue on which the index is written.
     func makeIndexQueue() -> any WorkQueue {
         switch self {
         case .threads: BlockingExecutor(label: "agent-events.log.index")

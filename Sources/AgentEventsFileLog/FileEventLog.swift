@@ -5,10 +5,11 @@ import Synchronization
 /// An event log in files: the durable log for one machine.
 ///
 /// The events are in append-only files of blocks in the folder `<path>-blocks`, each block with a checksum; SQLite, in
-/// the file at `path`, has the index of them, written in bulk and always behind them. So a commit is one write. As long as
-/// nothing was trimmed, an index that was lost is made again out of the blocks; afterwards only it knows where threads
-/// begin. The values of the ``StateStore`` are in it alone. An opening cuts off what a crash left half-written, and nothing
-/// else: it refuses blocks that are damaged, of another version of this program, or of which it cannot tell.
+/// the file at `path`, has the index of them, written in bulk and always after them. So a commit is one write. As long
+/// as nothing was trimmed, an index that was lost is rebuilt from the blocks; afterwards only the index knows where
+/// threads begin. The values of the ``StateStore`` are in it alone. An opening cuts off what a crash left half-written,
+/// and nothing else: it refuses blocks that are damaged, of another version of this program, or of which it cannot
+/// tell.
 ///
 /// One instance at a time has the files, guarded by a lock beside them (`<path>.lock`). ``append(_:)`` and ``open()``
 /// block their thread; they are meant to be called on ``executor``. Reads wait for no append, and leave the caller's

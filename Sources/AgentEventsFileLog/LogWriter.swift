@@ -6,7 +6,7 @@ struct LogWriter: Sendable {
     let connection: LogConnection
     private let indexWriter: IndexWriter
     private let durability: FileEventLog.Durability
-    /// Where the next block goes.
+    /// The position of the next block.
     private(set) var position: Int64
     private var nextThread: UInt64
     /// Whether nothing was written since the log was opened.

@@ -42,7 +42,7 @@ struct ThreadCollector: ~Copyable {
             || events.count >= request.maximumCount
     }
 
-    /// Begins behind a sequence; nothing was gathered yet.
+    /// Begins after a sequence; nothing was gathered yet.
     mutating func begin(after sequence: UInt64) { next = sequence + 1 }
 
     /// Whether the next event is before all of these references.

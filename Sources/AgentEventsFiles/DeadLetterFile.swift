@@ -8,7 +8,7 @@ public import AgentEvents
 ///
 /// Several sinks, and several processes, may share a file: each opens it for the time of a letter.
 public final class DeadLetterFile: DeadLetterStore {
-    /// Where the file is.
+    /// The path of the file.
     public let path: String
     private let files: any FileSystem
     private let executor = BlockingExecutor(label: "agent-events.dead-letters")

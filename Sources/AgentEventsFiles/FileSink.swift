@@ -3,16 +3,16 @@ import Synchronization
 
 /// Appends events to a file, one a line in the exact bytes of the log (NDJSON), and starts a new file when it is large.
 ///
-/// `events.ndjson` becomes `events.ndjson.1`, that `events.ndjson.2`, and so on; the oldest one goes. Files are readable
-/// by their owner only, and hold whole lines: when it is opened, a file that a crash left with a torn last line is cut
-/// back to the last whole one.
+/// `events.ndjson` becomes `events.ndjson.1`, that `events.ndjson.2`, and so on; the oldest one goes. Files are
+/// readable by their owner only, and hold whole lines: when it is opened, a file that a crash left with a torn last
+/// line is cut back to the last whole one.
 ///
-/// As a ``DurableSink`` it goes on after a restart. Events that come again then are recognised by the last 4 MiB of the
-/// file and are not written twice. When more than that comes again, or a new file was started just before the crash, they
-/// are: a reader who must be sure looks at (`thread_id`, `seq`). How much can come again is a matter of
-/// ``DurableSink/savedEventCount`` and ``DurableSink/savedSeconds``.
+/// As a ``DurableSink`` it continues after a restart. Events that come again then are recognised by the last 4 MiB of
+/// the file and are not written twice. When more than that comes again, or a new file was started just before the
+/// crash, they are: a reader who must be sure looks at (`thread_id`, `seq`). How much can come again is a matter of
+/// ``DurableSink/savedEventCount`` and ``DurableSink/savedInterval``.
 public final class FileSink: EventSink {
-    /// What a batch survives once it is taken.
+    /// The failures that a batch survives once it is taken.
     @nonexhaustive
     public enum Durability: Hashable, Sendable {
         /// The end of the process.
@@ -27,11 +27,11 @@ public final class FileSink: EventSink {
         var written: Set<[UInt8]>?
     }
 
-    /// How much of a file's end is looked at for events that come again, in bytes.
+    /// The size of the part at a file's end that is searched for events that come again, in bytes.
     private static let comparedByteCount = 4 * 1024 * 1024
 
     public let name: String
-    /// Where the current file is.
+    /// The path of the current file.
     public let path: String
     private let maximumFileByteCount: Int
     private let keptFileCount: Int
@@ -44,7 +44,8 @@ public final class FileSink: EventSink {
     ///
     /// - Parameters:
     ///   - path: where the current file is; its folder exists. No other sink or process writes to it.
-    ///   - maximumFileByteCount: a new file is started before one would grow larger; a single event may. Default: 64 MiB.
+    ///   - maximumFileByteCount: a new file is started before one would grow larger; a single event may. Default: 64
+    ///     MiB.
     ///   - keptFileCount: how many files are kept beside the current one, at least 0. Default: 10.
     ///   - durability: what a batch survives once it is taken. Default: the end of the process.
     public convenience init(

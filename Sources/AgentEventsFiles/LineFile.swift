@@ -57,7 +57,7 @@ struct LineFile: ~Copyable {
         if end < size { try truncate(to: end) }
     }
 
-    /// The last lines, without their ends, of about so many bytes.
+    /// The last lines, without their ends, of about this number of bytes.
     func lastLines(byteCount: Int) throws(SinkError) -> [[UInt8]] {
         let start = max(0, size - byteCount)
         let lines = try read(from: start, count: size - start).split(separator: Self.newline)
@@ -107,8 +107,8 @@ struct LineFile: ~Copyable {
 enum FileRotation {
     /// - Parameters:
     ///   - keptCount: how many moved files there are at most; the oldest is overwritten.
-    ///   - synchronizing: whether each new name is on the disk before the next file gets the old one. Otherwise a loss of
-    ///     power may keep the second step without the first, and a file that was overwritten by it is gone.
+    ///   - synchronizing: whether each new name is on the disk before the next file gets the old one. Otherwise a loss
+    ///     of power may keep the second step without the first, and a file that was overwritten by it is gone.
     static func rotate(
         _ path: String,
         keptCount: Int,

@@ -11,8 +11,8 @@ public import NIOPosix
 /// try await client.withEvents(of: "t_7", from: .start) { events in … }
 /// ```
 ///
-/// For tests of code that emits events or follows them, and for parts of one program that are to be as separate as if they
-/// were several. The hub is run as ever; a client that comes before is welcomed, and answered once the log is open.
+/// For tests of code that emits events or follows them, and for parts of one program that should be as separate as
+/// several programs. The hub is run as ever; a client that comes before is welcomed, and answered once the log is open.
 public struct InProcessConnector: StreamConnector {
     private let hub: AgentEventsHub
     private let principal: Principal
@@ -61,7 +61,7 @@ private struct InProcessLink: StreamLink {
     }
 
     /// Within one process nothing gets lost in silence.
-    func limitSilence(toSeconds seconds: Double) {}
+    func limitSilence(to time: Duration) {}
 
     func close() async { connection.close() }
 

@@ -84,7 +84,7 @@ extension ClientMessage {
             return try operation(known, &members, maximumBatchEvents: maximumBatchEvents)
         } catch {
             var error = error
-            error.thread = object["thread_id"]?.stringValue.flatMap { try? ThreadID($0) }
+            error.threadID = object["thread_id"]?.stringValue.flatMap { try? ThreadID($0) }
             throw error
         }
     }

@@ -5,7 +5,7 @@ package struct DraftBatch {
     private let maximumCount: Int
     private let root: DraftRoot
     private let thread: ThreadID
-    /// What was read so far.
+    /// The drafts that were read so far.
     package private(set) var drafts: [EventDraft] = []
 
     /// - Parameters:
@@ -47,7 +47,7 @@ package struct DraftBatch {
     }
 }
 
-/// Where the events of a request stand, for the paths in errors.
+/// The place of the events in a request, for the paths in errors.
 package enum DraftRoot: Sendable {
     /// In the member `events` of a message: `$.events[3]`.
     case messageMember

@@ -8,7 +8,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     public var message: String
     /// Whether the same request may succeed later.
     public var isRetryable: Bool
-    /// How long to wait before that, in milliseconds, where it is known.
+    /// The time to wait before that, in milliseconds, where it is known.
     public var retryAfterMilliseconds: Int64?
     /// The mark of the request, where it could be read.
     package var tag: RequestTag?
@@ -21,7 +21,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The state of the run whose order was broken, in words.
     public var state: String?
     /// The thread that the request was about.
-    public var thread: ThreadID?
+    public var threadID: ThreadID?
 
     public init(
         _ code: Code,
@@ -32,7 +32,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         path: String? = nil,
         legal: [String]? = nil,
         state: String? = nil,
-        thread: ThreadID? = nil
+        threadID: ThreadID? = nil
     ) {
         self.code = code
         self.message = message
@@ -42,7 +42,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         self.path = path
         self.legal = legal
         self.state = state
-        self.thread = thread
+        self.threadID = threadID
     }
 
     public var description: String { "\(code): \(message)" }
@@ -51,7 +51,8 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
 // MARK: On the wire
 
 extension ProtocolError {
-    /// Reads the members of an `error` message, or of the `error` in an HTTP body. Whatever is not as expected, is passed over.
+    /// Reads the members of an `error` message, or of the `error` in an HTTP body. Whatever is not as expected, is
+    /// passed over.
     ///
     /// - Returns: `nil` without a code.
     package init?(_ members: JSONObject) {
@@ -65,11 +66,11 @@ extension ProtocolError {
             path: members["path"]?.stringValue,
             legal: members["legal"]?.arrayValue?.compactMap(\.stringValue),
             state: members["state"]?.stringValue,
-            thread: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
+            threadID: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
     }
 
-    /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what the
-    /// client sent, or list what is open in a run, and both may be long.
+    /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what
+    /// the client sent, or list what is open in a run, and both may be long.
     package static var maximumTextByteCount: Int { 8192 }
 
     private static func bounded(_ text: String) -> String {
@@ -95,7 +96,7 @@ extension ProtocolError {
             ("path", path.map { .string(Self.bounded($0)) }),
             ("legal", legal.map { .array($0.map { .string($0) }) }),
             ("state", state.map { .string(Self.bounded($0)) }),
-            ("thread_id", thread?.json),
+            ("thread_id", threadID?.json),
         ]
     }
 }
@@ -128,7 +129,7 @@ extension ProtocolError {
     }
 
     /// - Parameter root: where the events stand in the request that failed.
-    package init(_ error: AgentEventsError, thread: ThreadID?, root: DraftRoot = .messageMember) {
+    package init(_ error: AgentEventsError, threadID: ThreadID?, root: DraftRoot = .messageMember) {
         if let violation = error.violation {
             self.init(violation, index: error.index, root: root)
         } else {
@@ -140,10 +141,10 @@ extension ProtocolError {
                 path = root.path(of: index) + rest
             }
         }
-        self.thread = thread
+        self.threadID = threadID
     }
 
-    package init(_ error: EventLogError, thread: ThreadID?) {
-        self.init(.log(error.code), error.message, isRetryable: true, thread: thread)
+    package init(_ error: EventLogError, threadID: ThreadID?) {
+        self.init(.log(error.code), error.message, isRetryable: true, threadID: threadID)
     }
 }

@@ -8,7 +8,7 @@ package struct RequestTag: Hashable, Sendable {
     /// The longest that is taken, in bytes of JSON: the reply, which repeats it, must not be too large.
     package static var maximumByteCount: Int { 65_536 }
 
-    /// How many bytes it takes in JSON.
+    /// Its size in JSON, in bytes.
     package var byteCount: Int { json.encoded().count }
 
     /// - Returns: `nil` when the value is neither a string nor a number.

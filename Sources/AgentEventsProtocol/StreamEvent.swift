@@ -7,14 +7,14 @@ public struct StreamEvent: Hashable, Sendable {
     /// The first sequence number that the event stands for; below the cursor's for a merged event.
     public let firstSequence: UInt64
     /// The thread.
-    public let thread: ThreadID
+    public let threadID: ThreadID
     /// One JSON object in UTF-8.
     public let bytes: [UInt8]
 
-    package init(cursor: Cursor, firstSequence: UInt64? = nil, thread: ThreadID, bytes: [UInt8]) {
+    package init(cursor: Cursor, firstSequence: UInt64? = nil, threadID: ThreadID, bytes: [UInt8]) {
         self.cursor = cursor
         self.firstSequence = firstSequence ?? cursor.sequence
-        self.thread = thread
+        self.threadID = threadID
         self.bytes = bytes
     }
 
@@ -33,6 +33,6 @@ public struct StreamEvent: Hashable, Sendable {
         if let first, first >= cursor.sequence {
             throw members.invalid("from_seq", "from_seq must be below the number in id, \(cursor.sequence)")
         }
-        self.init(cursor: cursor, firstSequence: first, thread: thread, bytes: bytes)
+        self.init(cursor: cursor, firstSequence: first, threadID: thread, bytes: bytes)
     }
 }

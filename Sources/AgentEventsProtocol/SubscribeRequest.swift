@@ -1,16 +1,16 @@
-package import AgentEvents
+public import AgentEvents
 
 /// A request for a thread's events.
 package struct SubscribeRequest: Hashable, Sendable {
     package var thread: ThreadID
-    /// Where to begin. `nil`: after what the consumer has acknowledged, or at the start when it has not yet; without a
-    /// consumer, with what comes next. Not looked at when the state comes first.
+    /// The place to begin. `nil`: after what the consumer has acknowledged, or at the start when it has not yet;
+    /// without a consumer, with what comes next. Not looked at when the state comes first.
     package var start: StartPosition?
     /// Under which name acknowledgements are stored; `nil` for nowhere.
     package var consumer: ConsumerName?
     /// When the subscriber gets the state of the thread in the place of the events before.
     package var snapshot: SnapshotUse
-    /// Whether fragments may be merged while the subscriber is behind.
+    /// Whether fragments may be merged while the subscriber catches up.
     package var merges: Bool
 
     /// When a subscriber gets the state of the thread in the place of the events before.
@@ -76,4 +76,11 @@ extension SubscribeRequest {
             ("merge", merges ? nil : false),
         ]
     }
+}
+
+/// The name of a reader whose acknowledgements the service stores: a browser tab, a device, a worker.
+public struct ConsumerName: Identifier {
+    public static var kind: String { "consumer name" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
 }

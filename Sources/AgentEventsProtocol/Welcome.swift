@@ -6,7 +6,7 @@ package struct Welcome: Hashable, Sendable {
     package var connection: ConnectionID?
     /// The token's user; `nil` when no token is needed.
     package var user: UserID?
-    /// How often the service pings.
+    /// The time between two pings of the service, in milliseconds.
     package var heartbeatMilliseconds: Int64?
     package var limits: WelcomeLimits
     /// When the token expires; `nil` when it does not.
@@ -49,7 +49,7 @@ extension Welcome {
     }
 }
 
-/// What the service accepts from a connection; `nil` for what it does not say.
+/// The limits of a connection; `nil` where the service states none.
 package struct WelcomeLimits: Hashable, Sendable {
     package var maximumMessageByteCount: Int?
     package var maximumEventByteCount: Int?
@@ -96,7 +96,7 @@ extension WelcomeLimits {
         ("max_depth", \.maximumDepth),
     ]
 
-    /// What is no number from 1 is not said.
+    /// Reads the limits; a member that is not a number from 1 counts as absent.
     init(_ members: JSONObject) {
         for (name, limit) in Self.names {
             guard let number = members[name]?.integerValue, number > 0 else { continue }
@@ -107,4 +107,11 @@ extension WelcomeLimits {
     var json: JSONValue {
         .object(JSONObject(present: Self.names.map { ($0.name, self[keyPath: $0.limit].map { .integer($0) }) }))
     }
+}
+
+/// One connection to the service, as logs and `welcome` name it.
+package struct ConnectionID: Identifier {
+    package static var kind: String { "connection id" }
+    package let text: IdentifierText
+    package init(text: IdentifierText) { self.text = text }
 }

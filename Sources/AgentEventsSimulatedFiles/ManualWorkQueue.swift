@@ -7,6 +7,9 @@ package final class ManualWorkQueue: WorkQueue {
 
     package init() {}
 
+    /// The number of work items that wait.
+    package var count: Int { pending.withLock { $0.count } }
+
     package func start(_ work: @escaping @Sendable () -> Void) { pending.withLock { $0.append(work) } }
 
     package func wait<Result>(_ work: () -> Result) -> Result {

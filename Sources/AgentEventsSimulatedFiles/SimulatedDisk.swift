@@ -4,11 +4,11 @@ import Synchronization
 
 /// A file system in memory that loses what a real one may lose.
 ///
-/// It keeps what was written apart from what was synchronized, for the bytes of files and for the names in folders. When
-/// the power is cut, of what was not synchronized any part is lost: writes are dropped, torn or kept in sectors, and
-/// names that were made, changed or removed may be as before. All chance comes from the seed. It is for one thread.
+/// It keeps what was written apart from what was synchronized, for the bytes of files and for the names in folders.
+/// When the power is cut, of what was not synchronized any part is lost: writes are dropped, torn or kept in sectors,
+/// and names that were made, changed or removed may be as before. All chance comes from the seed. It is for one thread.
 package final class SimulatedDisk: FileSystem {
-    /// What a program does with a disk. Each can be made to fail.
+    /// An operation of a program on a disk. Each can be made to fail.
     package enum Operation: Hashable, Sendable, CaseIterable {
         case open, read, write, truncate, synchronize
         /// A name is made, changed or removed.
@@ -27,7 +27,7 @@ package final class SimulatedDisk: FileSystem {
 
     private struct Failure {
         var operation: Operation
-        /// How many such operations come before it.
+        /// The number of such operations before it.
         var delay: Int
         var kind: FileError.Kind
     }
@@ -38,7 +38,7 @@ package final class SimulatedDisk: FileSystem {
         var files: [Int: File] = [:]
         var fileCount = 0
         var handleCount = 0
-        /// How often the machine was started; what was opened before is gone.
+        /// The number of starts of the machine; files opened before are gone.
         var start = 0
         var isStopped = false
         var operationsBeforeStop: Int?
@@ -54,7 +54,7 @@ package final class SimulatedDisk: FileSystem {
 
     // MARK: Control
 
-    /// How many operations that change something there were.
+    /// The number of operations so far that change something.
     package var operationCount: Int { state.withLock { $0.operationCount } }
 
     /// Whether the machine has stopped, so that each operation fails until it is started again.

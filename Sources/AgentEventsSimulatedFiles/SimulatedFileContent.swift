@@ -27,7 +27,7 @@ struct SimulatedFileContent {
 
     private static let sectorByteCount = 512
 
-    /// What a program sees.
+    /// The bytes that a program sees.
     private(set) var bytes: [UInt8] = []
     private var durable: [UInt8] = []
     private var pending: [Change] = []

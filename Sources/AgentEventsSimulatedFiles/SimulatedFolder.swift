@@ -21,7 +21,7 @@ struct SimulatedFolder {
         }
     }
 
-    /// What a program sees.
+    /// The names that a program sees.
     private(set) var names: [String: Entry] = [:]
     private var durable: [String: Entry] = [:]
     private var pending: [Change] = []

@@ -16,9 +16,9 @@ package struct Campaign: Sendable {
             self.coversAll = coversAll
         }
 
-        func isReached(by summary: Summary, of world: WorldKind = .machines) -> Bool {
+        func isReached(by summary: Summary) -> Bool {
             guard summary.stepCount >= stepCount, summary.duration >= duration else { return false }
-            guard coversAll, world.expected.contains(where: { summary.counts[$0] == 0 }) else { return true }
+            guard coversAll, !summary.counts.missing.isEmpty else { return true }
             return summary.stepCount >= stepCount * Self.coverageFactor
         }
     }
@@ -37,14 +37,8 @@ package struct Campaign: Sendable {
     }
 
     private let seed: UInt64
-    private let world: WorldKind
-    private let bug: SeededBug?
 
-    package init(seed: UInt64, world: WorldKind = .machines, bug: SeededBug? = nil) {
-        self.seed = seed
-        self.world = world
-        self.bug = bug
-    }
+    package init(seed: UInt64) { self.seed = seed }
 
     /// Suspends between two worlds.
     ///
@@ -60,8 +54,7 @@ package struct Campaign: Sendable {
         repeat {
             await Task.yield()
             let stepCount = stepCounts[random.below(stepCounts.count)]
-            let outcome = Simulation.run(
-                seed: random.next(), world: world, stepCount: stepCount, bug: bug)
+            let outcome = Simulation.run(seed: random.next(), stepCount: stepCount)
             summary.worldCount += 1
             summary.clientCount += outcome.schedule.size.clientCount
             summary.stepCount += outcome.stepCount
@@ -71,7 +64,7 @@ package struct Campaign: Sendable {
                 summary.failure = outcome
                 return summary
             }
-        } while !extent.isReached(by: summary, of: world)
+        } while !extent.isReached(by: summary)
         return summary
     }
 }

@@ -1,7 +1,6 @@
 /// Makes a schedule that breaks an invariant smaller, as long as it breaks the same one.
 package struct Shrinking {
     private let kind: String
-    private let bug: SeededBug?
     private let clock = ContinuousClock()
     private let deadline: ContinuousClock.Instant
     package private(set) var schedule: Schedule
@@ -11,10 +10,9 @@ package struct Shrinking {
     /// - Parameters:
     ///   - outcome: of a world in which an invariant was broken.
     ///   - limit: how long to try.
-    package init?(_ outcome: Simulation.Outcome, bug: SeededBug?, limit: Duration = .seconds(20)) {
+    package init?(_ outcome: Simulation.Outcome, limit: Duration = .seconds(20)) {
         guard let violation = outcome.violation else { return nil }
         kind = violation.kind
-        self.bug = bug
         deadline = clock.now + limit
         schedule = outcome.schedule
     }
@@ -36,20 +34,21 @@ package struct Shrinking {
     private mutating func take(_ smaller: Schedule) async -> Bool {
         await Task.yield()
         attemptCount += 1
-        guard Simulation.replay(smaller, bug: bug).violation?.kind == kind else { return false }
+        guard Simulation.replay(smaller).violation?.kind == kind else { return false }
         schedule = smaller
         return true
     }
 
     /// Fewer clients, threads and loops. Choices about those who are gone cannot happen.
     private mutating func shrinkWorld() async {
-        for member in [\WorldSize.clientCount, \.loopCount, \.followedCount] {
+        for member in [\WorldSize.clientCount, \.applicationCount, \.loopCount, \.followedCount] {
             var smaller = schedule
             var step = smaller.size[keyPath: member] / 2
             while step > 0, clock.now < deadline {
                 smaller = schedule
                 smaller.size[keyPath: member] -= step
-                guard smaller.size[keyPath: member] >= 1, await take(smaller) else {
+                guard smaller.size[keyPath: member] >= (member == \.applicationCount ? 0 : 1), await take(smaller)
+                else {
                     step /= 2
                     continue
                 }

@@ -3,18 +3,13 @@ import AgentEventsSimulation
 /// What the program was asked for.
 struct SimulationOptions {
     enum Mode {
-        case campaign(WorldKind, seed: UInt64, Campaign.Extent)
-        /// Each of the bugs is to be found.
-        case bugs([SeededBug], seed: UInt64)
-        case replay(Schedule, SeededBug?)
+        case campaign(seed: UInt64, Campaign.Extent)
+        case replay(Schedule)
     }
 
     static let usage = """
-        agent-events-simulation [--world machines|real] [--steps N] [--seconds N] [--seed S]
-                                                                       simulate; default: machines, 1 000 000 steps, any seed
-        agent-events-simulation --bug NAME|all [--seed S]              find a seeded bug in 60 s
-        agent-events-simulation --replay SCHEDULE|@FILE [--bug NAME]   let a schedule happen again
-        Bugs: \(SeededBug.allCases.map(\.rawValue).joined(separator: ", ")).
+        agent-events-simulation [--steps N] [--seconds N] [--seed S]   simulate; default: 1 000 000 steps, any seed
+        agent-events-simulation --replay SCHEDULE|@FILE                let a schedule happen again
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
         """
 
@@ -23,9 +18,7 @@ struct SimulationOptions {
     init(_ arguments: some Sequence<String>) throws(UsageError) {
         var extent = Campaign.Extent()
         var seed = UInt64.random(in: 0 ... .max)
-        var bugs: [SeededBug] = []
         var schedule: Schedule?
-        var world = WorldKind.machines
         var rest = arguments.makeIterator()
         while let option = rest.next() {
             guard let value = rest.next() else { throw UsageError("\(option) takes a value, or is no option") }
@@ -35,12 +28,6 @@ struct SimulationOptions {
             case "--seed":
                 guard let number = UInt64(value) else { throw UsageError("\(value) is no seed") }
                 seed = number
-            case "--world":
-                guard let kind = WorldKind(rawValue: value) else { throw UsageError("\(value) is no world") }
-                world = kind
-            case "--bug":
-                bugs = value == "all" ? SeededBug.allCases : SeededBug(rawValue: value).map { [$0] } ?? []
-                if bugs.isEmpty { throw UsageError("\(value) is no bug") }
             case "--replay":
                 guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
@@ -48,13 +35,10 @@ struct SimulationOptions {
             }
         }
         if let schedule {
-            guard bugs.count <= 1 else { throw UsageError("a schedule is replayed with one bug, or none") }
-            mode = .replay(schedule, bugs.first)
-        } else if !bugs.isEmpty {
-            mode = .bugs(bugs, seed: seed)
+            mode = .replay(schedule)
         } else {
             if extent.stepCount == 0, extent.duration == .zero { extent.stepCount = 1_000_000 }
-            mode = .campaign(world, seed: seed, extent)
+            mode = .campaign(seed: seed, extent)
         }
     }
 

@@ -8,8 +8,8 @@ import Testing
 
     private static func configuration() -> EmitConfiguration {
         var configuration = EmitConfiguration(keyPrefix: "k")
-        configuration.backoff.firstSeconds = 0.001
-        configuration.interruptedInputSeconds = 0
+        configuration.backoff.firstPause = .milliseconds(1)
+        configuration.interruptedInputTimeout = .zero
         return configuration
     }
 
@@ -107,7 +107,7 @@ import Testing
         } _: { url in
             var configuration = Self.configuration()
             configuration.maximumBatchCount = 2
-            configuration.giveUpSeconds = 0
+            configuration.giveUpTimeout = .zero
             let feed = EventFeed(client: StreamClient(url: url), configuration: configuration)
             await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { [offered] in

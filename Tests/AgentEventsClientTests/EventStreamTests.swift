@@ -16,7 +16,7 @@ import Testing
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
         // For what hangs, and not for what is slow.
-        (configuration.connectSeconds, configuration.goodbyeSeconds) = (300, 60)
+        (configuration.connectTimeout, configuration.closeTimeout) = (.seconds(300), .seconds(60))
         configuration.inbox.eventCount = inboxEventCount
         if let clock { configuration.clock = clock }
         return StreamClient(url: url, configuration: configuration)
@@ -188,7 +188,7 @@ import Testing
                     let error = #expect(throws: AgentEventsClientError.self) {
                         try events.acknowledge(Self.cursor(6))
                     }
-                    #expect(error?.code == .notGiven)
+                    #expect(error?.code == .cursorNotDelivered)
                     try await clock.waitForSleep(of: .seconds(0.2))
                     #expect(!service.hasAcknowledgement)
                     clock.advance(by: .seconds(0.2))
@@ -237,8 +237,8 @@ import Testing
             try await Self.client(url, clock: clock).withStream { stream in
                 var states = stream.states.makeAsyncIterator()
                 while let state = await states.next() {
-                    guard case .waiting(let seconds, let error) = state else { continue }
-                    #expect(seconds == 12)
+                    guard case .waiting(let pause, let error) = state else { continue }
+                    #expect(pause == .seconds(12))
                     #expect(error.closeCode == 1001)
                     break
                 }
@@ -345,7 +345,7 @@ import Testing
         } _: { url in
             var client = Self.client(url)
             var configuration = client.configuration
-            configuration.silenceSlackSeconds = 0.05
+            configuration.heartbeatTolerance = .milliseconds(50)
             client = StreamClient(url: url, configuration: configuration)
             try await client.withEvents(of: "t_1", from: .start) { events in
                 var iterator = events.makeAsyncIterator()

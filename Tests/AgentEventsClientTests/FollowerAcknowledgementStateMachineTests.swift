@@ -10,7 +10,7 @@ import Testing
     @Test func onlyWhatWasGivenCanBeAcknowledged() {
         var machine = FollowerAcknowledgementStateMachine()
         #expect(machine.acknowledge(Self.cursor(1)) == .reject)
-        machine.gave(Self.cursor(5))
+        machine.didDeliver(Self.cursor(5))
         let before = machine
         #expect(machine.acknowledge(Self.cursor(6)) == .reject)
         #expect(machine.acknowledge(Self.cursor(5, 4)) == .reject)
@@ -21,9 +21,9 @@ import Testing
     /// An event of another history may have the number of one that was given.
     @Test func anEventOfAnotherHistoryWasNotGiven() {
         var machine = FollowerAcknowledgementStateMachine()
-        machine.gave(Self.cursor(5))
-        machine.gave(Self.cursor(6))
-        machine.gave(Self.cursor(8, 7), from: 7)
+        machine.didDeliver(Self.cursor(5))
+        machine.didDeliver(Self.cursor(6))
+        machine.didDeliver(Self.cursor(8, 7), from: 7)
         let before = machine
         for (sequence, generation) in [(5, 2), (6, 4), (7, 3), (7, 6), (8, 3), (8, 8), (4, 4)] as [(UInt64, UInt64)] {
             #expect(machine.acknowledge(Self.cursor(sequence, generation)) == .reject, "\(generation)-\(sequence)")
@@ -37,23 +37,23 @@ import Testing
 
     @Test func theLastOneCountsAndItNeverGoesBack() {
         var machine = FollowerAcknowledgementStateMachine()
-        machine.gave(Self.cursor(9))
+        machine.didDeliver(Self.cursor(9))
         #expect(machine.acknowledge(Self.cursor(3)) == .wait)
         #expect(machine.acknowledge(Self.cursor(7)) == .wait)
         #expect(machine.acknowledge(Self.cursor(4)) == .ignore)
         #expect(machine.takeDue() == nil)
-        machine.makeDue()
+        machine.becomeDue()
         #expect(machine.takeDue() == Self.cursor(7))
         #expect(machine.takeDue() == nil)
         #expect(machine.acknowledge(Self.cursor(7)) == .ignore)
         #expect(!machine.isPending)
-        machine.makeDue()
+        machine.becomeDue()
         #expect(machine.takeDue() == nil)
     }
 
     @Test func aFullBatchIsDueAtOnce() {
         var machine = FollowerAcknowledgementStateMachine()
-        machine.gave(Self.cursor(250))
+        machine.didDeliver(Self.cursor(250))
         #expect(machine.acknowledge(Self.cursor(99)) == .wait)
         #expect(machine.acknowledge(Self.cursor(100)) == .tell)
         #expect(machine.takeDue() == Self.cursor(100))
@@ -64,32 +64,32 @@ import Testing
 
     @Test func whatTheServiceCouldNotTakeIsToldAgain() {
         var machine = FollowerAcknowledgementStateMachine()
-        machine.gave(Self.cursor(9))
+        machine.didDeliver(Self.cursor(9))
         _ = machine.acknowledge(Self.cursor(5))
-        machine.makeDue()
+        machine.becomeDue()
         _ = machine.takeDue()
         machine.refused()
-        machine.makeDue()
+        machine.becomeDue()
         #expect(machine.takeDue() == Self.cursor(5))
         _ = machine.acknowledge(Self.cursor(8))
         machine.refused()
-        machine.makeDue()
+        machine.becomeDue()
         #expect(machine.takeDue() == Self.cursor(8))
     }
 
     @Test func aVoidHistoryIsNotAcknowledged() {
         var machine = FollowerAcknowledgementStateMachine()
-        machine.gave(Self.cursor(9))
+        machine.didDeliver(Self.cursor(9))
         _ = machine.acknowledge(Self.cursor(5))
         machine.reset()
-        machine.makeDue()
+        machine.becomeDue()
         #expect(machine.takeDue() == nil)
         // The reader does not know yet.
-        machine.gave(Self.cursor(10))
+        machine.didDeliver(Self.cursor(10))
         #expect(machine.acknowledge(Self.cursor(10)) == .ignore)
-        machine.gaveReset()
+        machine.didDeliverReset()
         #expect(machine.acknowledge(Self.cursor(10)) == .reject)
-        machine.gave(Self.cursor(1, 4))
+        machine.didDeliver(Self.cursor(1, 4))
         #expect(machine.acknowledge(Self.cursor(1, 4)) == .wait)
     }
 }

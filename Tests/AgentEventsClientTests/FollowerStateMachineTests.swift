@@ -63,8 +63,8 @@ import Testing
         case "reset": text(machine.reset(.diverged, random: 1))
         case "refused": text(machine.refused(ProtocolError(.threadForbidden, ""), random: 1))
         case "busy": text(machine.refused(ProtocolError(.log(.failed), "", isRetryable: true), random: 1))
-        case "passed": machine.passed(seconds: 0.1) ? "ask" : "-"
-        case "passed all": machine.passed(seconds: 0.25) ? "ask" : "-"
+        case "passed": machine.advance(by: .milliseconds(100)) ? "ask" : "-"
+        case "passed all": machine.advance(by: .milliseconds(250)) ? "ask" : "-"
         case "filled": machine.filled() ? "leave" : "-"
         case "drained": machine.drained() ? "ask" : "-"
         case "disconnected": nothing(machine.disconnected())
@@ -127,7 +127,7 @@ import Testing
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 3, sequence: sequence) }
 
     private static func event(_ sequence: UInt64, from first: UInt64? = nil) -> StreamEvent {
-        StreamEvent(cursor: cursor(sequence), firstSequence: first, thread: "t_7", bytes: [])
+        StreamEvent(cursor: cursor(sequence), firstSequence: first, threadID: "t_7", bytes: [])
     }
 
     // MARK: Where it resumes
@@ -190,10 +190,10 @@ import Testing
 
     @Test func theFirstResetIsNotPausedForAndLaterOnesAre() {
         var machine = Self.machine(in: "behind")
-        for expected in [.idle, .waiting(seconds: 0.25), .waiting(seconds: 0.5)] as [Machine.Phase] {
+        for expected in [.idle, .waiting(.milliseconds(250)), .waiting(.milliseconds(500))] as [Machine.Phase] {
             _ = machine.reset(.diverged, random: 1)
             #expect(machine.phase == expected)
-            _ = machine.passed(seconds: 10)
+            _ = machine.advance(by: .seconds(10))
             _ = machine.subscribe()
             _ = machine.subscribed(after: nil)
         }
@@ -207,7 +207,7 @@ import Testing
             let refusal = ProtocolError(
                 .agentsBusy, "", isRetryable: true, retryAfterMilliseconds: milliseconds)
             #expect(machine.refused(refusal, random: random) == .wait)
-            #expect(machine.phase == .waiting(seconds: expected))
+            #expect(machine.phase == .waiting(.seconds(expected)))
         }
     }
 }

@@ -92,7 +92,7 @@ final class HistoryService: Sendable {
         case .event(let event):
             let text =
                 #"{"type":"custom","id":"\#(event.cursor)","seq":\#(event.cursor.sequence),"#
-                + #""thread_id":"\#(event.thread)","time":"2026-11-21T02:10:00.123Z","#
+                + #""thread_id":"\#(event.threadID)","time":"2026-11-21T02:10:00.123Z","#
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
             return Array(text.utf8)
         case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .ping, .drain, .pong,

@@ -8,7 +8,7 @@ import Testing
     private static func event(_ sequence: UInt64, byteCount: Int = 1) -> FollowedElement {
         .event(
             StreamEvent(
-                cursor: Cursor(generation: 1, sequence: sequence), thread: "t_7",
+                cursor: Cursor(generation: 1, sequence: sequence), threadID: "t_7",
                 bytes: [UInt8](repeating: 0x78, count: byteCount)))
     }
 
@@ -19,7 +19,8 @@ import Testing
         return limits
     }
 
-    private static let interrupted = FollowedElement.interrupted(AgentEventsClientError(.closed, "x"), pauseSeconds: 1)
+    private static let interrupted = FollowedElement.interrupted(
+        AgentEventsClientError(.closed, "x"), pause: .seconds(1))
 
     private static func text(_ element: FollowedElement) -> String {
         switch element {

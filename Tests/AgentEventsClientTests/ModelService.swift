@@ -109,7 +109,7 @@ struct ModelService {
     }
 
     private mutating func refuse(_ message: ClientMessage, _ thread: ThreadID, _ code: ProtocolError.Code) {
-        var error = ProtocolError(code, code.rawValue, thread: thread)
+        var error = ProtocolError(code, code.rawValue, threadID: thread)
         error.tag = message.tag
         wire.append(.error(error))
     }
@@ -153,6 +153,6 @@ struct ModelService {
         wire.append(
             .event(
                 StreamEvent(
-                    cursor: cursor, firstSequence: subscription.cursor + 1, thread: thread, bytes: [1, 2, 3])))
+                    cursor: cursor, firstSequence: subscription.cursor + 1, threadID: thread, bytes: [1, 2, 3])))
     }
 }

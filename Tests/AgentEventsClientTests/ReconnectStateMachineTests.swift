@@ -66,7 +66,7 @@ import Testing
                 switch input {
                 case "connect": "\(machine.connect())"
                 case "welcome": "\(machine.welcome())"
-                case "about": "\(machine.aboutThread())"
+                case "about": "\(machine.validateThreadMessage())"
                 case "lost": Self.text(machine.disconnected(isRetryable: true, random: 1))
                 case "lostForGood": Self.text(machine.disconnected(isRetryable: false, random: 1))
                 default: "\(machine.close())"
@@ -79,7 +79,7 @@ import Testing
     func aDrainCountsOnlyWhileThereIsAConnection(phase: ReconnectStateMachine.Phase) {
         var machine = Self.machine(in: phase)
         let before = machine
-        machine.drain(seconds: 12)
+        machine.drain(for: .seconds(12))
         #expect((machine != before) == (phase == .connecting || phase == .open))
     }
 
@@ -104,7 +104,7 @@ import Testing
 
     private static func text(_ action: Machine.DisconnectAction) -> String {
         switch action {
-        case .pause(let seconds): "pause \(seconds)"
+        case .pause(let time): "pause \(time / .seconds(1))"
         case .refuse: "refuse"
         case .stop: "stop"
         }
@@ -112,22 +112,22 @@ import Testing
 
     // MARK: Pauses
 
-    private static func pause(_ machine: inout Machine, leastSeconds: Double = 0, random: Double) -> Double? {
+    private static func pause(_ machine: inout Machine, minimumPause: Duration = .zero, random: Double) -> Duration? {
         _ = machine.connect()
         guard
-            case .pause(let seconds) = machine.disconnected(
-                isRetryable: true, leastSeconds: leastSeconds, random: random)
+            case .pause(let time) = machine.disconnected(
+                isRetryable: true, minimumPause: minimumPause, random: random)
         else { return nil }
-        return seconds
+        return time
     }
 
     @Test func pausesDoubleUpToABoundAndBeginAgainAfterProgress() {
         var machine = Machine()
         let pauses = (0..<10).map { _ in Self.pause(&machine, random: 1) }
-        #expect(pauses == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30])
+        #expect(pauses == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30].map { .seconds($0) })
         machine.progressed()
         let pause = Self.pause(&machine, random: 1)
-        #expect(pause == 0.25)
+        #expect(pause == .milliseconds(250))
     }
 
     @Test func aGreetingAloneIsNoProgress() {
@@ -135,30 +135,30 @@ import Testing
         _ = Self.pause(&machine, random: 1)
         _ = machine.connect()
         _ = machine.welcome()
-        #expect(machine.disconnected(isRetryable: true, random: 1) == .pause(seconds: 0.5))
+        #expect(machine.disconnected(isRetryable: true, random: 1) == .pause(.milliseconds(500)))
     }
 
     @Test func jitterIsAnywhereBelowTheBound() {
         var machine = Machine()
         let pauses = [0, 0.5, 0.25].map { Self.pause(&machine, random: $0) }
-        #expect(pauses == [0, 0.25, 0.25])
+        #expect(pauses == [.zero, .milliseconds(250), .milliseconds(250)])
     }
 
     @Test func aDrainingServiceIsTakenAtItsWordOnce() {
         var machine = Machine()
         _ = machine.connect()
         _ = machine.welcome()
-        machine.drain(seconds: 12)
-        #expect(machine.disconnected(isRetryable: true, random: 0) == .pause(seconds: 12))
+        machine.drain(for: .seconds(12))
+        #expect(machine.disconnected(isRetryable: true, random: 0) == .pause(.seconds(12)))
         let pause = Self.pause(&machine, random: 1)
-        #expect(pause == 0.5)
+        #expect(pause == .milliseconds(500))
     }
 
     @Test(arguments: [(1.5, 0.0, 1.5), (0.1, 1.0, 0.25), (-1, 0, 0), (1e15, 0, 3600)])
     func aServiceThatAsksForAPauseGetsAtLeastThat(asked: Double, random: Double, expected: Double) {
         var machine = Machine()
-        let pause = Self.pause(&machine, leastSeconds: asked, random: random)
-        #expect(pause == expected)
+        let pause = Self.pause(&machine, minimumPause: .seconds(asked), random: random)
+        #expect(pause == .seconds(expected))
     }
 
     // MARK: What is worth another attempt

@@ -24,7 +24,7 @@ import Testing
             accepts ? nil : try await ClientBootstrap(group: group).connect(to: #require(server.localAddress)).get()
         var configuration = ClientConfiguration()
         // Longer than this suite may take: whoever waits for it fails.
-        configuration.connectSeconds = 3600
+        configuration.connectTimeout = .seconds(3600)
         let client = StreamClient(
             url: StreamURL(host: "127.0.0.1", port: port), configuration: configuration)
         try await client.withStream { _ in

@@ -46,7 +46,7 @@ import Testing
 
         mutating func cut() {
             let (action, _) = machine.disconnected(AgentEventsClientError(.closed, "cut"), random: 0)
-            #expect(action == .pause(seconds: 0), "seed \(seed)")
+            #expect(action == .pause(.zero), "seed \(seed)")
             connect()
         }
 
@@ -67,7 +67,7 @@ import Testing
                 let late = machine.take(thread, number: reader.number)
                 guard case .end = late else { throw Fault("a follower that has ended was given something") }
                 try follow(thread, from: reader.last.map { .after($0) } ?? .start)
-            case 4..<8: machine.passed(seconds: 1)
+            case 4..<8: machine.advance(by: .seconds(1))
             case 8..<25: service.append(to: thread)
             case 25..<45: try exchange()
             case 45..<70: service.send(thread, merging: 1 + UInt64(random.below(3)))
@@ -134,7 +134,7 @@ import Testing
                 if round == 400 {
                     for thread in Self.threads { service.append(to: thread) }
                 }
-                machine.passed(seconds: 100)
+                machine.advance(by: .seconds(100))
                 if round > 400, cuts > 0, losesAcknowledgement() {
                     cuts -= 1
                     cut()

@@ -46,7 +46,7 @@ import Testing
             case .connecting: "connecting"
             case .catchingUp: "catching up"
             case .live: "live"
-            case .waiting(let seconds, _): "waiting \(seconds)"
+            case .waiting(let pause, _): "waiting \(pause / .seconds(1))"
             case .refused(let error): "refused \(error.code)"
             }
         }
@@ -55,7 +55,7 @@ import Testing
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 1, sequence: sequence) }
 
     private static func event(_ sequence: UInt64, thread: ThreadID = "t_1") -> ServerMessage {
-        .event(StreamEvent(cursor: cursor(sequence), thread: thread, bytes: []))
+        .event(StreamEvent(cursor: cursor(sequence), threadID: thread, bytes: []))
     }
 
     private static func refusal(
@@ -63,7 +63,7 @@ import Testing
         after milliseconds: Int64? = nil, thread: ThreadID? = nil
     ) -> ServerMessage {
         var error = ProtocolError(
-            code, "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, thread: thread)
+            code, "no", isRetryable: isRetryable, retryAfterMilliseconds: milliseconds, threadID: thread)
         error.tag = tag
         return .error(error)
     }
@@ -83,7 +83,7 @@ import Testing
         var stream = try Stream()
         #expect(stream.machine.takeOutgoing() == [])
         let actions = stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
-        #expect(actions.silenceSeconds == 50)
+        #expect(actions.silence == .seconds(50))
         let asked = stream.machine.takeOutgoing()
         #expect(try asked.map { try Self.thread($0) } == ["t_2", "t_1"])
         #expect(Set(asked.map(\.tag)).count == 2)
@@ -131,7 +131,7 @@ import Testing
         #expect(stream.take("t_1") == "1")
         let number = stream.numbers["t_1"] ?? 0
         _ = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: number)
-        stream.machine.passed(seconds: 1)
+        stream.machine.advance(by: .seconds(1))
         let acknowledged = stream.machine.takeOutgoing()
         #expect(acknowledged.map(\.isAcknowledgement) == [true])
         _ = stream.machine.disconnected(AgentEventsClientError(.closed, "cut"), random: 0)
@@ -178,7 +178,7 @@ import Testing
         let error = try #require(actions.leave)
         #expect(error.code.rawValue == "limits.rate")
         let (action, _) = stream.machine.disconnected(error, random: 0)
-        #expect(action == .pause(seconds: 1.5))
+        #expect(action == .pause(.milliseconds(1500)))
         #expect(stream.state == "waiting 1.5")
     }
 
@@ -192,10 +192,10 @@ import Testing
                 .log(.failed), answering: isAnswer ? tag : nil, isRetryable: true, after: 1000, thread: "t_1"))
         #expect(actions.leave == nil)
         #expect(actions.needsTime)
-        stream.machine.passed(seconds: 0.5)
+        stream.machine.advance(by: .milliseconds(500))
         #expect(stream.machine.takeOutgoing() == [])
         #expect(stream.machine.needsTime)
-        stream.machine.passed(seconds: 0.5)
+        stream.machine.advance(by: .milliseconds(500))
         let again = stream.machine.takeOutgoing()
         #expect(try again.map { try Self.thread($0) } == ["t_1"])
         #expect(again.first?.tag != tag)
@@ -218,7 +218,7 @@ import Testing
         #expect(stream.take("t_1") == "1")
         let needsTime = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: stream.numbers["t_1"] ?? 0)
         #expect(needsTime)
-        stream.machine.passed(seconds: 1)
+        stream.machine.advance(by: .seconds(1))
         let tag = stream.machine.takeOutgoing().first?.tag
         stream.receive(Self.refusal(.operationUnsupported, answering: tag, thread: "t_1"))
         #expect(stream.take("t_1") == "op.unsupported")
@@ -231,11 +231,11 @@ import Testing
         stream.receive(Self.event(1))
         #expect(stream.take("t_1") == "1")
         _ = try stream.machine.acknowledge(Self.cursor(1), of: "t_1", number: stream.numbers["t_1"] ?? 0)
-        stream.machine.passed(seconds: 1)
+        stream.machine.advance(by: .seconds(1))
         let sent = stream.machine.takeOutgoing()
         #expect(sent.count == 1)
         stream.receive(Self.refusal(.log(.failed), answering: sent.first?.tag, isRetryable: true))
-        stream.machine.passed(seconds: 1)
+        stream.machine.advance(by: .seconds(1))
         #expect(stream.machine.takeOutgoing() == sent)
     }
 

@@ -18,7 +18,7 @@ import Testing
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
         // For what hangs, and not for what is slow.
-        configuration.connectSeconds = 300
+        configuration.connectTimeout = .seconds(300)
         return StreamClient(url: url, token: "secret", configuration: configuration)
     }
 

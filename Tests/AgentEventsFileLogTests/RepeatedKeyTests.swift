@@ -9,10 +9,10 @@ import Testing
 @Suite struct RepeatedKeyTests {
     /// The end closes a call, with an event that is not the request's.
     private static let drafts = [
-        EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())),
-        EventDraft(run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: [:]))),
+        EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())),
+        EventDraft(runID: "r_1", .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: [:]))),
         EventDraft(
-            run: "r_1",
+            runID: "r_1",
             .agentFailed(
                 AgentFailed(
                     error: RunFailure(code: "test", message: "It is over.", retryable: false),

@@ -87,7 +87,7 @@ struct ClientMessageTests {
         #expect(request.user == "u_1")
         #expect(request.key == "k_1")
         #expect(request.drafts.map(\.payload.typeName) == ["agent_started", "custom"])
-        #expect(request.drafts.map(\.run) == ["r_1", nil])
+        #expect(request.drafts.map(\.runID) == ["r_1", nil])
     }
 
     @Test func nullIsTheAbsenceOfWhatMayBeMissing() throws {
@@ -165,7 +165,7 @@ struct ClientMessageTests {
             failure(#"{"op":"emit","req":"q","thread_id":"t_7","events":[\#(good),\#(event)]}"#))
         #expect(error.index == 1)
         #expect(error.path == path)
-        #expect(error.thread == "t_7")
+        #expect(error.threadID == "t_7")
         #expect(error.tag == RequestTag("q"))
     }
 
@@ -229,7 +229,7 @@ struct ClientMessageTests {
         #expect(error.code == .wire(.unknownField))
         #expect(error.path == (member == "a b" ? #"$["a b"]"# : "$.\(member)"))
         #expect(error.tag == RequestTag(4))
-        #expect(error.thread == (name.members.contains("thread_id") ? "t" : nil))
+        #expect(error.threadID == (name.members.contains("thread_id") ? "t" : nil))
         #expect(error.message.hasSuffix(name.members.joined(separator: ", ")))
     }
 

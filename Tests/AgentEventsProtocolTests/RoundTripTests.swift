@@ -7,9 +7,9 @@ import Testing
 struct RoundTripTests {
     private static let cursor = Cursor(generation: 1_795_230_600, sequence: 42)
     private static let drafts = [
-        EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted(input: ["a": [1e300, nil]]))),
-        EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: "🦩\u{0}\"\\ é"))),
-        EventDraft(run: "r_1", .agentCompleted(AgentCompleted(result: 1, durationMilliseconds: 12))),
+        EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted(input: ["a": [1e300, nil]]))),
+        EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: "🦩\u{0}\"\\ é"))),
+        EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(result: 1, durationMilliseconds: 12))),
         EventDraft(.custom(CustomEvent(name: "n", value: nil))),
     ]
 
@@ -77,7 +77,7 @@ struct RoundTripTests {
     }
 
     @Test func aDraftThatCannotBeReadIsNotWritten() {
-        let wrong = EventDraft(run: "r", .agentProgress(AgentProgress(fraction: 2)))
+        let wrong = EventDraft(runID: "r", .agentProgress(AgentProgress(fraction: 2)))
         let request = EmitRequest(thread: "t", drafts: [Self.drafts[0], wrong])
         let error = #expect(throws: WireError.self) { try ClientMessage(.emit(request)).encoded() }
         #expect(error?.code == .invalidValue)
@@ -89,7 +89,7 @@ struct RoundTripTests {
     static let replies: [ServerMessage] = [
         .event(
             StreamEvent(
-                cursor: cursor, firstSequence: 40, thread: "t_7",
+                cursor: cursor, firstSequence: 40, threadID: "t_7",
                 bytes: Array(
                     (#"{"type":"later","id":"\#(cursor)","seq":42,"from_seq":40,"thread_id":"t_7","#
                         + #""time":"x","data":{"n":1e400}}"#).utf8))),
@@ -115,7 +115,7 @@ struct RoundTripTests {
     private static let whole: ProtocolError = {
         var error = ProtocolError(
             .order(.workOpen), "m", isRetryable: true, retryAfterMilliseconds: 1500, index: 2, path: "$.events[2]",
-            legal: ["custom"], state: "running", thread: "t_7")
+            legal: ["custom"], state: "running", threadID: "t_7")
         error.tag = RequestTag("a")
         return error
     }()
@@ -209,7 +209,7 @@ struct RoundTripTests {
             .wire(.syntax), .log(.full), .sink(.fileFull),
         ]
         for code in codes {
-            let error = ProtocolError(AgentEventsError(code, ""), thread: nil)
+            let error = ProtocolError(AgentEventsError(code, ""), threadID: nil)
             #expect(error.code == ProtocolError.Code(rawValue: code.rawValue))
             #expect(error.code.rawValue == code.rawValue)
         }

@@ -8,7 +8,7 @@ import Testing
     private static let refusal: ProtocolError = {
         var error = ProtocolError(
             .order(.paused), "m", isRetryable: true, retryAfterMilliseconds: 5, index: 2, path: "$.events[2]",
-            legal: ["custom"], state: "paused", thread: "t_7")
+            legal: ["custom"], state: "paused", threadID: "t_7")
         error.tag = RequestTag("a")
         return error
     }()
@@ -64,7 +64,7 @@ import Testing
         #expect(event.bytes == bytes)
         #expect(event.cursor == Self.three)
         #expect(event.firstSequence == 40)
-        #expect(event.thread == "t_7")
+        #expect(event.threadID == "t_7")
     }
 
     @Test(arguments: [

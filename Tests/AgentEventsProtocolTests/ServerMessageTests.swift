@@ -9,12 +9,12 @@ struct ServerMessageTests {
     private static let orderError: ProtocolError = {
         var error = ProtocolError(
             OrderViolation(
-                rule: .callNotOpen, eventType: "tool_completed", run: "r_1",
+                rule: .callNotOpen, eventType: "tool_completed", runID: "r_1",
                 state: "running, open: call c_1 (search_files)", problem: "The call c_9 is not open.",
                 legal: ["agent_thinking", "tool_executing"]),
             index: 2)
         error.tag = RequestTag(3)
-        error.thread = "t_7"
+        error.threadID = "t_7"
         return error
     }()
     private static let rateError: ProtocolError = {
@@ -106,7 +106,7 @@ struct ServerMessageTests {
         let tag = try #require(RequestTag(.string(String(repeating: "\u{1}", count: 10_922))))
         #expect(tag.byteCount <= RequestTag.maximumByteCount)
         let text = String(repeating: "\u{1}🦩", count: 20_000)
-        var error = ProtocolError(.messageInvalid, text, path: text, thread: thread)
+        var error = ProtocolError(.messageInvalid, text, path: text, threadID: thread)
         error.tag = tag
         error.state = text
         error.legal = EventType.allCases.map(\.rawValue)

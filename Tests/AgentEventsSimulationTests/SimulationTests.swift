@@ -40,21 +40,8 @@ import Testing
         }
     }
 
-    @Test(arguments: SeededBug.allCases)
-    func eachSeededBugIsFoundAndItsScheduleShrinks(bug: SeededBug) async throws {
-        let summary = await Campaign(seed: 1, bug: bug).run(
-            Campaign.Extent(stepCount: 500_000), stepCounts: [200, 500, 1000])
-        let failure = try #require(summary.failure, "\(bug) was not found")
-        var shrinking = try #require(Shrinking(failure, bug: bug, limit: .seconds(1)))
-        let schedule = await shrinking.run()
-        #expect(schedule.choices.count <= failure.schedule.choices.count)
-        #expect(Simulation.replay(schedule, bug: bug).violation?.rule == failure.violation?.rule)
-        // Without the bug the same is fine.
-        #expect(Simulation.replay(schedule).violation == nil)
-    }
-
     @Test func aWorldInWhichNothingIsBrokenHasNothingToShrink() {
-        let shrinking = Shrinking(Simulation.run(seed: 1, stepCount: 500), bug: nil)
+        let shrinking = Shrinking(Simulation.run(seed: 1, stepCount: 500))
         #expect(shrinking?.schedule == nil)
     }
 

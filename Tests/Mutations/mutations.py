@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""Seeded bugs of the real code: applied to a copy of the sources, built once, and each found by the simulation.
+"""Seeded bugs of the real code: applied to a copy of the sources, built once, and each found by the simulation or a test.
 
-    mutations.py [--copy FOLDER] [--seconds 60] [--list] [--check] [NAME...]
+    mutations.py [--copy FOLDER] [--seconds 60] [--limit 3600] [--only world|tests] [--list] [--self-test] [NAME...]
 
-A bug is a file in Bugs: what is broken, in words; and for each place the name of a file of Sources, the lines that are
-there, and the lines that take their place, in which MUTATED is true while the bug is to show:
+A bug is a file in Bugs: what is broken, in words; the test that finds it, as a filter of `swift test`, or nothing for the
+simulation; and for each place the name of a file of Sources, the lines that are there, and the lines that take their
+place, in which MUTATED is true while the bug is to show:
 
     # A sentence.
+    # test: nameOfATest
     ---- StreamDelivery.swift
     lines that are there, exactly once
     ++++
     lines that take their place
 
-All bugs are built into one program, which has none of them unless the variable MUTATION names one: the program without
-one has to find nothing. `--check` only looks whether every bug can be applied, which takes no build.
+All bugs are built into one program, which has none of them unless the variable MUTATION names one: without one nothing
+may be found. `--self-test` only looks whether every bug can be applied, which takes no build. What was not tried when the
+limit is reached counts as not found. README.md says which places the bugs are at.
 """
 import argparse
 import os
@@ -27,6 +30,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# After so long a test counts as one that hangs, which is not to be found.
+TEST_SECONDS = 300
 SWITCH = """\
 #if canImport(Glibc)
     import Glibc
@@ -47,7 +52,10 @@ class Bug:
         self.name = path.stem
         text = path.read_text()
         head, *places = re.split(r"^---- (.*)\n", text, flags=re.M)
-        self.summary = head.strip().removeprefix("# ")
+        lines = [line.removeprefix("# ") for line in head.strip().splitlines()]
+        tests = [line.removeprefix("test: ") for line in lines if line.startswith("test: ")]
+        self.summary = " ".join(line for line in lines if not line.startswith("test: "))
+        self.test = tests[0] if tests else None
         self.places = []
         for file, body in zip(places[::2], places[1::2]):
             before, separator, after = body.partition("++++\n")
@@ -73,7 +81,8 @@ def apply(root, bug):
             raise LookupError(f"{name} has its lines {count} times")
         after = after.replace("MUTATED", f'(Mutation.name == "{bug.name}")')
         text = text.replace(before, after)
-        if "Sources/AgentEvents/" not in path.as_posix() and "import AgentEvents\n" not in text:
+        imports = re.search(r"^(\w+ )?import AgentEvents$", text, flags=re.M)
+        if "Sources/AgentEvents/" not in path.as_posix() and not imports:
             text = "import AgentEvents\n" + text
         path.write_text(text)
 
@@ -93,19 +102,51 @@ def copy_to(folder):
 
 
 def run(program, name, arguments):
+    """Runs the simulation up to the first violation, which it prints at once on a terminal; making it smaller takes long."""
     environment = dict(os.environ, MUTATION=name)
     environment.pop("SWIFT_DETERMINISTIC_HASHING", None)
     start = time.monotonic()
-    done = subprocess.run(
-        [program, "--world", "real", *arguments], env=environment, capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout + done.stderr, time.monotonic() - start
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([program, *arguments], env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    output = ""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # The other end is closed.
+            break
+        if not part:
+            break
+        output += part.decode(errors="replace").replace("\r", "")
+        if re.search(r"^violated: .*\n", output, flags=re.M):
+            process.kill()
+            break
+    os.close(ours)
+    return process.wait(), output, time.monotonic() - start
+
+
+def run_tests(folder, name, filter):
+    environment = dict(os.environ, MUTATION=name)
+    start = time.monotonic()
+    command = ["swift", "test", "--skip-build", "--filter", filter]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return 0, f"no end after {TEST_SECONDS} s", time.monotonic() - start
+    output = done.stdout + done.stderr
+    if not re.search(r"[1-9]\d* tests? ", output):
+        return 0, "no such test\n" + output, time.monotonic() - start
+    return done.returncode, output, time.monotonic() - start
 
 
 def found(code, output):
-    """How a bug was found: an invariant that was violated, or a precondition that stopped the program."""
+    """How a bug was found: an invariant or a test that failed, or a precondition that stopped the program."""
     for line in output.splitlines():
         if line.startswith("violated: "):
-            return line
+            return line[:200]
+        if code and "recorded an issue" in line:
+            return re.sub(r"^\W*", "", line)[:200]
         if "Fatal error" in line or "Precondition failed" in line:
             return line.strip()
     return f"the program ended with {code}" if code not in (0, 1, 64) else None
@@ -118,12 +159,16 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, help="how long a bug may hide")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--limit", type=int, default=3600, help="how long all of it may take, without the builds")
+    parser.add_argument("--only", choices=["world", "tests"])
+    parser.add_argument("--self-test", "--check", action="store_true", dest="check")
     parser.add_argument("--configuration", default="release", choices=["debug", "release"])
     options = parser.parse_args()
     bugs = [Bug(path) for path in sorted((HERE / "Bugs").glob("*.txt"))]
     if options.names:
-        bugs = [bug for bug in bugs if bug.name in options.names]
+        unknown = set(options.names) - {bug.name for bug in bugs}
+        if unknown:
+            raise SystemExit(f"no such bug: {', '.join(sorted(unknown))}")
     if options.list:
         for bug in bugs:
             print(f"{bug.name}: {bug.summary}")
@@ -142,31 +187,64 @@ def main():
             print(f"{len(bugs) - len(wrong)} of {len(bugs)} bugs can be applied")
             return 1 if wrong else 0
         (folder / "Sources/AgentEvents/Mutation.swift").write_text(SWITCH)
-        build = ["swift", "build", "-c", options.configuration, "--product", "agent-events-simulation"]
-        subprocess.run(build, cwd=folder, check=True, stdout=sys.stderr)
-        program = str(folder / ".build" / options.configuration / "agent-events-simulation")
-        return judge(program, bugs, options)
+        if options.names:
+            bugs = [bug for bug in bugs if bug.name in options.names]
+        world = [bug for bug in bugs if not bug.test and options.only != "tests"]
+        tests = [bug for bug in bugs if bug.test and options.only != "world"]
+        hidden = []
+        budget = Budget(options.limit)
+        if world:
+            hidden += judge_world(folder, world, options, budget)
+        if tests:
+            hidden += judge_tests(folder, tests, budget)
+        print(f"{len(world) + len(tests) - len(hidden)} of {len(world) + len(tests)} bugs found")
+        if hidden:
+            print(f"not found: {', '.join(hidden)}")
+        return 1 if hidden else 0
     finally:
         if not options.copy:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def judge(program, bugs, options):
+class Budget:
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def judge(self, bug, body):
+        """Whether a bug is found."""
+        if self.seconds <= 0:
+            print(f"{bug.name}: not tried, the time is over", flush=True)
+            return False
+        code, output, seconds = body()
+        self.seconds -= seconds
+        how = found(code, output)
+        print(f"{bug.name}: {f'{seconds:.1f} s, {how}' if how else 'NOT found'}", flush=True)
+        return bool(how)
+
+
+def judge_world(folder, bugs, options, budget):
+    build = ["swift", "build", "-c", options.configuration, "--product", "agent-events-simulation"]
+    subprocess.run(build, cwd=folder, check=True, stdout=sys.stderr)
+    program = str(folder / ".build" / options.configuration / "agent-events-simulation")
     code, output, seconds = run(program, "", ["--steps", "200000", "--seed", str(options.seed)])
     if code != 0:
         print(output[-4000:])
         print("without a bug something is found")
-        return 1
-    print(f"without a bug nothing is found ({seconds:.0f} s)")
-    hidden = []
-    for bug in bugs:
-        code, output, seconds = run(program, bug.name, ["--seconds", str(options.seconds), "--seed", str(options.seed)])
-        how = found(code, output)
-        print(f"{bug.name}: {f'{seconds:.1f} s, {how}' if how else 'NOT found'}", flush=True)
-        if not how:
-            hidden.append(bug.name)
-    print(f"{len(bugs) - len(hidden)} of {len(bugs)} bugs found")
-    return 1 if hidden else 0
+        return [bug.name for bug in bugs]
+    print(f"without a bug the simulation finds nothing ({seconds:.0f} s)")
+    arguments = ["--seconds", str(options.seconds), "--seed", str(options.seed)]
+    return [bug.name for bug in bugs if not budget.judge(bug, lambda: run(program, bug.name, arguments))]
+
+
+def judge_tests(folder, bugs, budget):
+    subprocess.run(["swift", "build", "--build-tests"], cwd=folder, check=True, stdout=sys.stderr)
+    code, output, seconds = run_tests(folder, "", "|".join(sorted({bug.test for bug in bugs})))
+    if code != 0:
+        print(output[-4000:])
+        print("without a bug a test fails")
+        return [bug.name for bug in bugs]
+    print(f"without a bug the tests pass ({seconds:.0f} s)")
+    return [bug.name for bug in bugs if not budget.judge(bug, lambda: run_tests(folder, bug.name, bug.test))]
 
 
 if __name__ == "__main__":

@@ -33,6 +33,19 @@ ROUTES = {
     ],
 }
 
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+# A header that spoils the upgrade, and the status and the code of the answer.
+REFUSALS = [
+    ("Sec-WebSocket-Protocol", "chat", 400, "upgrade.subprotocol"),
+    ("Sec-WebSocket-Version", "8", 426, "upgrade.version"),
+    ("Origin", "https://evil.example", 403, "origin.forbidden"),
+]
+
 
 class Example(Service):
     """One of the examples on a free port."""
@@ -58,6 +71,14 @@ def check_hub_routes(example):
     answer = example.request("POST", "/v1/threads/t_2/messages", '{"text":"Hello"}', {"Content-Type": "application/json"})
     if answer.status != 202:
         raise Fault(f"a message: answered with {answer}")
+
+
+def check_refusals(example):
+    """An upgrade that is declined is answered with the reason, also by a server that has no route for it."""
+    for name, value, status, code in REFUSALS:
+        answer = example.request("GET", "/v1/stream", None, {**UPGRADE, name: value})
+        if answer.status != status or answer.code != code:
+            raise Fault(f"an upgrade with {name}: {value} is answered with {answer}, and not with {status} {code}")
 
 
 async def next_message(socket):
@@ -106,6 +127,7 @@ async def check_goodbye(example, socket):
 
 def check(example, name):
     check_routes(example, ROUTES[name])
+    check_refusals(example)
     if name == "example-hummingbird":
         check_hub_routes(example)
     asyncio.run(check_stream(example))
@@ -174,6 +196,11 @@ def self_test():
                 "messages that nobody takes",
                 "a message",
                 lambda: check_hub_routes(Scripted({("GET", "/v1/threads/t_nobody/events"): (404, unknown)})),
+            ),
+            (
+                "a declined upgrade without a reason",
+                "an upgrade with",
+                lambda: check_refusals(Scripted({("GET", "/v1/stream"): (404, "nothing is here\n")})),
             ),
             ("no drain", "goodbye", lambda: goodbye([], 1001)),
             ("a wrong close code", "goodbye", lambda: goodbye(['{"op":"drain"}'], 1006)),

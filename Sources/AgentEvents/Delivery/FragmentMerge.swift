@@ -1,9 +1,9 @@
-/// Joins fragments for a reader that has fallen behind: the adjacent ones of one message, or of one thought, become one
+/// Joins fragments for a reader that catches up: the adjacent ones of one message, or of one thought, become one
 /// event.
 ///
-/// The merged event is the last one's, `id`, `seq` and `time` included; it has `from_seq`, and the texts of all. Nothing is
-/// decoded: the bytes between the quotation marks are joined as they stand. An event that is not a fragment in the form
-/// of ``EventEncoder``, or is not adjacent, passes with its bytes unchanged.
+/// The merged event is the last one's, `id`, `seq` and `time` included; it has `from_seq`, and the texts of all.
+/// Nothing is decoded: the bytes between the quotation marks are joined as they stand. An event that is not a fragment
+/// in the form of ``EventEncoder``, or is not adjacent, passes with its bytes unchanged.
 package enum FragmentMerge {
     /// The largest merged event, in bytes, unless told otherwise.
     package static var defaultMaximumByteCount: Int { 64 * 1024 }
@@ -11,8 +11,8 @@ package enum FragmentMerge {
     /// - Parameters:
     ///   - events: committed events of one thread, in order.
     ///   - maximumByteCount: the largest merged event, in bytes. An event that was larger before passes unchanged.
-    /// - Returns: events that stand for the same sequences, in order: each starts where the one before ended, plus one, if
-    ///   that is so of those given.
+    /// - Returns: events that stand for the same sequences, in order: each starts where the one before ended, plus one,
+    ///   if that is so of those given.
     package static func merging(
         _ events: some Collection<StoredEvent>, maximumByteCount: Int = defaultMaximumByteCount
     ) -> [MergedEvent] {
@@ -100,7 +100,7 @@ private struct FragmentRun {
     }
 }
 
-/// Where the parts of a fragment stand in its bytes, when they are in the form of ``EventEncoder``:
+/// The places of the parts of a fragment in its bytes, when they are in the form of ``EventEncoder``:
 /// `{"type":…,"id":…,"seq":…,"thread_id":…,"run_id":…,"agent":…,"time":…,"data":{"message_id":…,"text":…}}`.
 private struct FragmentLayout {
     static var fromSequence: StaticString { #","from_seq":"# }
@@ -175,8 +175,8 @@ private struct FragmentLayout {
     }
 }
 
-/// Steps over bytes that should be in the form of ``EventEncoder``. A step that fails leaves the position anywhere up to
-/// the place of the fault, but for the literal ones, which leave it where it was.
+/// Steps over bytes that should be in the form of ``EventEncoder``. A step that fails leaves the position anywhere up
+/// to the place of the fault, but for the literal ones, which leave it where it was.
 private struct FragmentScan {
     private let base: UnsafePointer<UInt8>
     let end: Int
@@ -216,7 +216,8 @@ private struct FragmentScan {
 
     /// Steps over the rest of a string, its closing quotation mark included.
     ///
-    /// A string with an escape of a surrogate does not count: half of a pair must not meet the half of another fragment.
+    /// A string with an escape of a surrogate does not count: half of a pair must not meet the half of another
+    /// fragment.
     mutating func skipString() -> Bool {
         while true {
             position = StringScan.firstSpecial(base, from: position, to: end)

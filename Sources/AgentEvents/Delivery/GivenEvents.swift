@@ -33,7 +33,7 @@ package struct GivenEvents: Hashable, Sendable {
     package init(reachingBack reachesBack: Bool) { self.reachesBack = reachesBack }
 
     /// The reader was given an event, and with it those from an earlier one of the same generation on.
-    package mutating func gave(_ id: EventID, from first: UInt64) {
+    package mutating func insert(_ id: EventID, from first: UInt64) {
         last = id
         guard part?.generation != id.generation else { return }
         if let part { earlier.append(part) }

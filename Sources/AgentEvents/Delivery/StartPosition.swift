@@ -58,8 +58,9 @@ extension StartPosition {
             return .resolved(.position(after: record?.head.sequence ?? 0))
         case .after(let cursor):
             guard let record, cursor.sequence <= record.head.sequence else {
-                // Nobody can have seen an event of this opening that does not exist; one of another opening was in a history
-                // that is not this one: of a log that a crash or a restored backup took the end from, or of another log.
+                // Nobody can have seen an event of this opening that does not exist; one of another opening was in a
+                // history that is not this one: of a log that a crash or a restored backup took the end from, or of
+                // another log.
                 return .resolved(cursor.generation == generation ? .unknown : .diverged)
             }
             // The numbers of a tail that a crash took are used again, with another generation: only the id tells.
@@ -84,12 +85,12 @@ package struct FoundEvent: Hashable, Sendable {
     }
 }
 
-/// Where in a thread's log a reader begins, looked up.
+/// The place in a thread's log where a reader begins, looked up.
 package enum ResolvedStart: Hashable, Sendable {
     /// With the event after this sequence number.
     case position(after: UInt64)
-    /// The cursor is of another history: the log has another event in its place, or none and cannot have had it since it
-    /// was opened. It lost events that the reader has seen, is a restored backup, or is another log.
+    /// The cursor is of another history: the log has another event in its place, or none and cannot have had it since
+    /// it was opened. It lost events that the reader has seen, is a restored backup, or is another log.
     case diverged
     /// The cursor's event is older than what the log keeps; whether it ever was one of the thread, nobody can tell.
     case trimmed
@@ -110,8 +111,8 @@ extension ResolvedStart {
         }
     }
 
-    /// A cursor that is older than the oldest event. Generations rise with the numbers, so one that is higher is of another
-    /// history.
+    /// A cursor that is older than the oldest event. Generations rise with the numbers, so one that is higher is of
+    /// another history.
     fileprivate static func trimmed(_ cursor: Cursor, oldest: EventID) -> ResolvedStart {
         cursor.generation > oldest.generation ? .diverged : .trimmed
     }

@@ -1,15 +1,15 @@
 /// The events of one thread from a position on, in the very bytes that the log holds, and the place at which the reader
 /// has caught up. For bridges to other transports: nothing is decoded, and nothing is encoded again (I8).
 ///
-/// As ``ThreadEvents``, it holds no events: each iterator is a cursor over the log. It ends when the runtime stops, or at
-/// the end that was asked for.
+/// As ``ThreadEvents``, it holds no events: each iterator is a cursor over the log. It ends when the runtime stops, or
+/// at the end that was asked for.
 public struct StoredThreadEvents: AsyncSequence, Sendable {
     @nonexhaustive
     public enum Element: Hashable, Sendable {
         /// An event, in the bytes in which it was committed.
         case event(StoredEvent)
-        /// The reader has caught up: everything that was committed is given, and what follows is new. Given once, and not in
-        /// a reading that has an end. The cursor is the thread's last event; `nil` while there is none.
+        /// The reader has caught up: everything that was committed is given, and what follows is new. Given once, and
+        /// not in a reading that has an end. The cursor is the thread's last event; `nil` while there is none.
         case live(Cursor?)
     }
 
@@ -49,7 +49,8 @@ public struct StoredThreadEvents: AsyncSequence, Sendable {
 
         /// The next event, or the marker; waits for an event to be committed.
         ///
-        /// - Returns: `nil` when the end that was asked for is reached, or the runtime has stopped and all events were given.
+        /// - Returns: `nil` when the end that was asked for is reached, or the runtime has stopped and all events were
+        ///   given.
         /// - Throws: ``AgentEventsError`` `cursor.trimmed` when events that were not given yet were trimmed,
         ///   ``EventLogError`` when the log cannot be read, `CancellationError` when the task is cancelled.
         public mutating func next() async throws -> Element? {
@@ -57,7 +58,7 @@ public struct StoredThreadEvents: AsyncSequence, Sendable {
             while true {
                 if let end = events.end, after >= end { return nil }
                 if let stored = page.popFirst() {
-                    // Whoever reads slower than events are trimmed must not take the rest for all.
+                    // A reader that is slower than the trimming must not take the rest for everything.
                     guard stored.id.sequence == after + 1 else { throw AgentEventsError.trimmed(events.thread) }
                     after = stored.id.sequence
                     cursor = stored.id

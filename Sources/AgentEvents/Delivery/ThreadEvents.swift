@@ -1,8 +1,9 @@
-/// The events of one thread from a position on, committed, in order, each once; it goes on as long as the runtime runs.
+/// The events of one thread from a position on, committed, in order, each once; it continues as long as the runtime
+/// runs.
 ///
 /// The sequence holds no events: each iterator is a cursor over the log and reads the next page when it needs one, so a
-/// slow reader delays nobody. It ends when the runtime stops, and throws `CancellationError` when its task is cancelled,
-/// so that an end never passes for one that is not. With an end position it is finite, and ends there.
+/// slow reader delays nobody. It ends when the runtime stops, and throws `CancellationError` when its task is
+/// cancelled, so that an end never passes for one that is not. With an end position it is finite, and ends there.
 public struct ThreadEvents: AsyncSequence, Sendable {
     public typealias Element = AgentEvent
 
@@ -16,7 +17,8 @@ public struct ThreadEvents: AsyncSequence, Sendable {
 
         /// The next event; waits for it to be committed.
         ///
-        /// - Returns: `nil` when the end that was asked for is reached, or the runtime has stopped and all events were given.
+        /// - Returns: `nil` when the end that was asked for is reached, or the runtime has stopped and all events were
+        ///   given.
         /// - Throws: ``AgentEventsError`` `cursor.trimmed` when events that were not given yet were trimmed,
         ///   ``EventLogError`` when the log cannot be read, ``WireError`` when an event in it cannot be decoded,
         ///   `CancellationError` when the task is cancelled.

@@ -54,7 +54,7 @@ final class ThreadWatchers: CommitObserver {
         for signal in signals { signal.signal() }
     }
 
-    /// The runtime stops: whoever follows a thread comes to the end of its sequence.
+    /// The runtime stops: everyone who follows a thread comes to the end of the sequence.
     func finish() {
         let signals = state.withLock { state in
             state.isFinished = true

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Wakes one task that reads the log behind its cursor. A signal that comes while the task is busy is remembered, so none
-/// is lost; several are one.
+/// Wakes one task that reads the log after its cursor. A signal that comes while the task is busy is remembered, so
+/// none is lost; several count as one.
 package final class WakeSignal: Sendable {
     private enum State {
         case quiet
@@ -30,7 +30,7 @@ package final class WakeSignal: Sendable {
         waiter?.resume(returning: true)
     }
 
-    /// No further signal will come; whoever waits is released.
+    /// No further signal will come; a waiting task is released.
     package func finish() {
         let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
             defer { state = .finished }
@@ -42,7 +42,7 @@ package final class WakeSignal: Sendable {
 
     /// Waits for a signal since the last wait. One task at a time.
     ///
-    /// - Returns: `false` when no signal will come any more, or the task is cancelled.
+    /// - Returns: `false` when no further signal will come, or the task is cancelled.
     package func wait() async -> Bool {
         await withTaskCancellationHandler {
             await wait(isCancelled: { Task.isCancelled })

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Where a runtime reads the time that its events carry. Tests give their own.
+/// The source of the time that a runtime's events carry. Tests give their own.
 ///
 /// The clock may go backwards; the times of a thread's events do not.
 public struct WallClock: Sendable {

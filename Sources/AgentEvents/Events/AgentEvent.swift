@@ -5,9 +5,9 @@ public struct AgentEvent: Hashable, Sendable {
     /// The event's id in its thread, which is also the cursor just after it.
     public var id: EventID
     /// The thread the event belongs to.
-    public var thread: ThreadID
+    public var threadID: ThreadID
     /// The run the event belongs to; `nil` for an event of the thread itself, such as a user's message.
-    public var run: RunID?
+    public var runID: RunID?
     /// The agent whose run it is; `nil` exactly when ``run`` is.
     public var agent: AgentName?
     /// When the context accepted the event. Never goes backwards within a thread.
@@ -29,8 +29,8 @@ public struct AgentEvent: Hashable, Sendable {
 
     public init(
         id: EventID,
-        thread: ThreadID,
-        run: RunID? = nil,
+        threadID: ThreadID,
+        runID: RunID? = nil,
         agent: AgentName? = nil,
         time: Timestamp,
         fromSequence: UInt64? = nil,
@@ -38,8 +38,8 @@ public struct AgentEvent: Hashable, Sendable {
         unrecognized: UnrecognizedMembers? = nil
     ) {
         self.id = id
-        self.thread = thread
-        self.run = run
+        self.threadID = threadID
+        self.runID = runID
         self.agent = agent
         self.time = time
         self.fromSequence = fromSequence
@@ -65,7 +65,7 @@ public struct UnrecognizedMembers: Hashable, Sendable {
 /// the order of the run and gives it those three.
 public struct EventDraft: Hashable, Sendable {
     /// The run the event belongs to; `nil` for an event of the thread itself.
-    public var run: RunID?
+    public var runID: RunID?
     /// The agent. Needed with `agent_started`; with a later event of the run it may be `nil`, and must match if it is not.
     public var agent: AgentName?
     /// The type of the event and its data.
@@ -76,8 +76,8 @@ public struct EventDraft: Hashable, Sendable {
     /// The halves of characters that a `message_delta` begins and ends with.
     package var halves: SplitCharacter?
 
-    public init(run: RunID? = nil, agent: AgentName? = nil, _ payload: EventPayload) {
-        self.run = run
+    public init(runID: RunID? = nil, agent: AgentName? = nil, _ payload: EventPayload) {
+        self.runID = runID
         self.agent = agent
         self.payload = payload
     }

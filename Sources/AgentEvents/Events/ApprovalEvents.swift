@@ -1,9 +1,9 @@
 /// A person is asked for approval. On the wire: `approval_requested`.
 public struct ApprovalRequested: Hashable, Sendable {
     /// New in its run.
-    public var approval: ApprovalID
+    public var approvalID: ApprovalID
     /// The open call that waits for it.
-    public var call: CallID?
+    public var callID: CallID?
     /// The question.
     public var prompt: String
     /// JSON Schema of the data that an answer may carry.
@@ -13,14 +13,14 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var expiresAt: Timestamp?
 
     public init(
-        approval: ApprovalID,
-        call: CallID? = nil,
+        approvalID: ApprovalID,
+        callID: CallID? = nil,
         prompt: String,
         schema: JSONValue? = nil,
         expiresAt: Timestamp? = nil
     ) {
-        self.approval = approval
-        self.call = call
+        self.approvalID = approvalID
+        self.callID = callID
         self.prompt = prompt
         self.schema = schema
         self.expiresAt = expiresAt
@@ -30,7 +30,7 @@ public struct ApprovalRequested: Hashable, Sendable {
 /// A request for approval is answered or lapses. On the wire: `approval_resolved`.
 public struct ApprovalResolved: Hashable, Sendable {
     /// An open request.
-    public var approval: ApprovalID
+    public var approvalID: ApprovalID
     /// The answer.
     public var decision: ApprovalDecision
     /// The user who answered.
@@ -38,8 +38,8 @@ public struct ApprovalResolved: Hashable, Sendable {
     /// Data that the answer carries.
     public var data: JSONValue?
 
-    public init(approval: ApprovalID, decision: ApprovalDecision, by: UserID? = nil, data: JSONValue? = nil) {
-        self.approval = approval
+    public init(approvalID: ApprovalID, decision: ApprovalDecision, by: UserID? = nil, data: JSONValue? = nil) {
+        self.approvalID = approvalID
         self.decision = decision
         self.by = by
         self.data = data

@@ -47,7 +47,7 @@ extension EventType {
     /// Whether an event of this type must name its run.
     package var needsRun: Bool { self != .custom && !belongsToThread }
 
-    /// Whether an event of this type is a piece of a text; adjacent ones merge for a reader that has fallen behind.
+    /// Whether an event of this type is a piece of a text; adjacent ones merge for a reader that catches up.
     package var isFragment: Bool {
         switch self {
         case .agentThinking, .messageDelta: true

@@ -1,12 +1,12 @@
 /// A fragment of a message; the first one opens the message. On the wire: `message_delta`.
 public struct MessageDelta: Hashable, Sendable {
     /// Fragments of one message share it.
-    public var message: MessageID
+    public var messageID: MessageID
     /// The fragment.
     public var text: String
 
-    public init(message: MessageID, text: String) {
-        self.message = message
+    public init(messageID: MessageID, text: String) {
+        self.messageID = messageID
         self.text = text
     }
 }
@@ -14,14 +14,14 @@ public struct MessageDelta: Hashable, Sendable {
 /// A whole message, also for readers that missed its fragments. On the wire: `message_completed`.
 public struct MessageCompleted: Hashable, Sendable {
     /// The message; it is not reopened.
-    public var message: MessageID
+    public var messageID: MessageID
     /// The speaker.
     public var role: MessageRole
     /// The whole text.
     public var text: String
 
-    public init(message: MessageID, role: MessageRole = .assistant, text: String) {
-        self.message = message
+    public init(messageID: MessageID, role: MessageRole = .assistant, text: String) {
+        self.messageID = messageID
         self.role = role
         self.text = text
     }
@@ -39,17 +39,17 @@ public enum MessageRole: String, CaseIterable, Sendable {
 /// A user's message. Belongs to the thread, not to a run. On the wire: `user_message`.
 public struct UserMessage: Hashable, Sendable {
     /// The message.
-    public var message: MessageID
+    public var messageID: MessageID
     /// The user who wrote it.
-    public var user: UserID
+    public var userID: UserID
     /// The text as it was written.
     public var text: String
     /// Further data that came with it.
     public var data: JSONValue?
 
-    public init(message: MessageID, user: UserID, text: String, data: JSONValue? = nil) {
-        self.message = message
-        self.user = user
+    public init(messageID: MessageID, userID: UserID, text: String, data: JSONValue? = nil) {
+        self.messageID = messageID
+        self.userID = userID
         self.text = text
         self.data = data
     }

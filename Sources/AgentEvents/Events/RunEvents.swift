@@ -3,9 +3,9 @@ public struct AgentStarted: Hashable, Sendable {
     /// The request to the agent.
     public var input: JSONValue?
     /// The run that started this one, when it is a child.
-    public var parentRun: RunID?
+    public var parentRunID: RunID?
     /// The open call of the parent that started this run.
-    public var parentCall: CallID?
+    public var parentCallID: CallID?
     /// The longest time without an event of a run that is emitted from outside, in milliseconds, from 1000 (a second) to
     /// 86 400 000 (a day): after it the run ends as `agent_failed`, code `run.lost`. `nil` for
     /// ``RuntimeConfiguration/emittedRunTimeout``. It also counts for the children of this run. For a run with a
@@ -14,13 +14,13 @@ public struct AgentStarted: Hashable, Sendable {
 
     public init(
         input: JSONValue? = nil,
-        parentRun: RunID? = nil,
-        parentCall: CallID? = nil,
+        parentRunID: RunID? = nil,
+        parentCallID: CallID? = nil,
         idleTimeoutMilliseconds: Int64? = nil
     ) {
         self.input = input
-        self.parentRun = parentRun
-        self.parentCall = parentCall
+        self.parentRunID = parentRunID
+        self.parentCallID = parentCallID
         self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
     }
 
@@ -31,12 +31,12 @@ public struct AgentStarted: Hashable, Sendable {
 /// A fragment of a thought. On the wire: `agent_thinking`.
 public struct AgentThinking: Hashable, Sendable {
     /// Fragments of one thought share it.
-    public var thought: ThoughtID
+    public var thoughtID: ThoughtID
     /// The fragment.
     public var text: String
 
-    public init(thought: ThoughtID, text: String) {
-        self.thought = thought
+    public init(thoughtID: ThoughtID, text: String) {
+        self.thoughtID = thoughtID
         self.text = text
     }
 }

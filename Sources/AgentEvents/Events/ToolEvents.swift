@@ -1,7 +1,7 @@
 /// A tool call starts. On the wire: `tool_executing`.
 public struct ToolExecuting: Hashable, Sendable {
     /// Not open in its run. After its end the id may be used again, for another call.
-    public var call: CallID
+    public var callID: CallID
     /// The tool that is called.
     public var tool: ToolName
     /// The arguments of the call.
@@ -9,8 +9,8 @@ public struct ToolExecuting: Hashable, Sendable {
     /// The reason for the call, for people.
     public var purpose: String?
 
-    public init(call: CallID, tool: ToolName, arguments: JSONValue, purpose: String? = nil) {
-        self.call = call
+    public init(callID: CallID, tool: ToolName, arguments: JSONValue, purpose: String? = nil) {
+        self.callID = callID
         self.tool = tool
         self.arguments = arguments
         self.purpose = purpose
@@ -20,14 +20,14 @@ public struct ToolExecuting: Hashable, Sendable {
 /// The progress of a tool call. On the wire: `tool_progress`.
 public struct ToolProgress: Hashable, Sendable {
     /// An open call.
-    public var call: CallID
+    public var callID: CallID
     /// The progress in words.
     public var message: String?
     /// The finished part of the call, from 0 to 1.
     public var fraction: Double?
 
-    public init(call: CallID, message: String? = nil, fraction: Double? = nil) {
-        self.call = call
+    public init(callID: CallID, message: String? = nil, fraction: Double? = nil) {
+        self.callID = callID
         self.message = message
         self.fraction = fraction
     }
@@ -36,7 +36,7 @@ public struct ToolProgress: Hashable, Sendable {
 /// A tool call ends. On the wire: `tool_completed`.
 public struct ToolCompleted: Hashable, Sendable {
     /// An open call.
-    public var call: CallID
+    public var callID: CallID
     /// The same tool as at its start.
     public var tool: ToolName
     /// The outcome.
@@ -49,14 +49,14 @@ public struct ToolCompleted: Hashable, Sendable {
     public var durationMilliseconds: Int64
 
     public init(
-        call: CallID,
+        callID: CallID,
         tool: ToolName,
         status: ToolStatus,
         result: JSONValue? = nil,
         error: ToolFailure? = nil,
         durationMilliseconds: Int64
     ) {
-        self.call = call
+        self.callID = callID
         self.tool = tool
         self.status = status
         self.result = result

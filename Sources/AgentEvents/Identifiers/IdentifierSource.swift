@@ -1,7 +1,7 @@
-/// Where a runtime takes the ids that it makes: of runs, calls, messages and thoughts. Tests give their own.
+/// The source of the ids that a runtime makes: of runs, calls, messages and thoughts. Tests give their own.
 public struct IdentifierSource: Sendable {
     private let make: @Sendable (_ prefix: String) -> IdentifierText
-    /// Whether its ids have so much chance in them that nobody can have used one before: a log is not asked about them.
+    /// Whether its ids are random enough that nobody can have used one before: a log is not asked about them.
     let isUnguessable: Bool
 
     /// - Parameter make: returns an id that was never returned before. The prefix names the kind (`r`, `c`, `m`, `th`,

@@ -148,7 +148,7 @@ extension JSONValue {
 /// The way of JSON values past Foundation, whose coders cannot hold every number and string of JSON: a value inside of
 /// what is converted goes by its coding path, and Foundation sees a null in its place.
 private final class ExactValues: Sendable {
-    /// Where a coder's `userInfo` has the values.
+    /// The key of the values in a coder's `userInfo`.
     static var key: CodingUserInfoKey {
         guard let key = CodingUserInfoKey(rawValue: "agent_events.exact_values") else {
             preconditionFailure("any text is a key")
@@ -189,8 +189,8 @@ private final class ExactValues: Sendable {
 
 /// JSON values by their coding paths, as a tree.
 ///
-/// A step of a path has a name and maybe a number; which of them counts is known only when what it leads into is seen to
-/// be an object or an array.
+/// A step of a path has a name and maybe a number; which of them counts is known only when what it leads into is seen
+/// to be an object or an array.
 private struct KeptValues {
     private struct Node {
         var value: JSONValue?

@@ -1,36 +1,71 @@
 /// Writes JSON into a byte array. It does not check the order: commas and colons are up to the caller.
+///
+/// An event is made of some thirty pieces of a few bytes each. They are copied into room that is there already, because an
+/// array that grows with each piece costs twice as much.
 package struct JSONWriter: Sendable {
+    /// The bytes that were written, and zeros after them.
+    private var room: [UInt8]
+    /// The number of bytes that were written.
+    private var count = 0
+
     /// The bytes written so far.
-    package private(set) var bytes: [UInt8] = []
+    package var bytes: [UInt8] { Array(room[..<count]) }
 
     /// - Parameter capacity: how many bytes to reserve; more than that is fine, only slower.
-    package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+    package init(capacity: Int = 256) { room = [UInt8](repeating: 0, count: capacity) }
+
+    /// Gives out the bytes written, in the room in which they are, without a copy. Nothing is written afterwards.
+    mutating func finish() -> [UInt8] {
+        var written: [UInt8] = []
+        swap(&written, &room)
+        written.removeLast(written.count - count)
+        count = 0
+        return written
+    }
+
+    private mutating func append(_ piece: UnsafeRawBufferPointer) {
+        if piece.count > room.count - count { grow(by: piece.count) }
+        room.withUnsafeMutableBytes { room in
+            UnsafeMutableRawBufferPointer(rebasing: room[count...]).copyMemory(from: piece)
+        }
+        count += piece.count
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        if count == room.count { grow(by: 1) }
+        room[count] = byte
+        count += 1
+    }
+
+    private mutating func grow(by byteCount: Int) {
+        room.append(contentsOf: repeatElement(0, count: Swift.max(byteCount, room.count)))
+    }
 
     /// Appends text that is JSON already.
     package mutating func raw(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Appends bytes that are JSON already.
-    package mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
+    package mutating func raw(_ json: [UInt8]) { json.withUnsafeBytes { append($0) } }
 
     /// Appends bytes that are JSON already.
-    package mutating func raw(_ json: UnsafeRawBufferPointer) { bytes.append(contentsOf: json) }
+    package mutating func raw(_ json: UnsafeRawBufferPointer) { append(json) }
 
     /// Appends one byte that is JSON already.
-    package mutating func byte(_ byte: UInt8) { bytes.append(byte) }
+    package mutating func byte(_ byte: UInt8) { append(byte) }
 
     /// Appends text without quotation marks; it has nothing that needs an escape (an identifier, a number's literal).
     package mutating func plain(_ text: String) {
         var text = text
-        text.withUTF8 { bytes.append(contentsOf: $0) }
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
     /// Appends a string: quotation marks around it, escapes where JSON demands them.
     package mutating func string(_ text: String) {
-        bytes.append(ASCII.quote)
+        append(ASCII.quote)
         escaped(text)
-        bytes.append(ASCII.quote)
+        append(ASCII.quote)
     }
 
     /// Appends the inside of a string, with escapes where JSON demands them.
@@ -41,7 +76,7 @@ package struct JSONWriter: Sendable {
             var start = 0
             while true {
                 let stop = StringScan.firstSpecial(base, from: start, to: buffer.count)
-                bytes.append(contentsOf: UnsafeBufferPointer(start: base + start, count: stop - start))
+                append(UnsafeRawBufferPointer(start: base + start, count: stop - start))
                 guard stop < buffer.count else { return }
                 escape(base[stop])
                 start = stop + 1
@@ -70,7 +105,7 @@ package struct JSONWriter: Sendable {
 
     /// Appends a string of which not all is Unicode text.
     package mutating func string(_ string: UnpairedString) {
-        bytes.append(ASCII.quote)
+        append(ASCII.quote)
         var decoder = UTF16()
         var units = string.codeUnits[...]
         while let first = units.first {
@@ -84,12 +119,12 @@ package struct JSONWriter: Sendable {
             }
             decoder = UTF16()
         }
-        bytes.append(ASCII.quote)
+        append(ASCII.quote)
     }
 
     /// Appends an integer.
     package mutating func integer(_ value: Int64) {
-        if value < 0 { bytes.append(ASCII.minus) }
+        if value < 0 { append(ASCII.minus) }
         integer(value.magnitude)
     }
 
@@ -104,7 +139,7 @@ package struct JSONWriter: Sendable {
                 digits[start] = ASCII.zero &+ UInt8(truncatingIfNeeded: remainder)
                 rest = quotient
             } while rest != 0
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+            append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[start...]))
         }
     }
 
@@ -125,26 +160,26 @@ package struct JSONWriter: Sendable {
         case .unpairedString(let text): string(text)
         case .array(let elements):
             guard depthLimit > 0 else { return false }
-            bytes.append(ASCII.openBracket)
+            append(ASCII.openBracket)
             var isFirst = true
             for element in elements {
-                if !isFirst { bytes.append(ASCII.comma) }
+                if !isFirst { append(ASCII.comma) }
                 isFirst = false
                 guard self.value(element, depthLimit: depthLimit - 1) else { return false }
             }
-            bytes.append(ASCII.closeBracket)
+            append(ASCII.closeBracket)
         case .object(let object):
             guard depthLimit > 0 else { return false }
-            bytes.append(ASCII.openBrace)
+            append(ASCII.openBrace)
             var isFirst = true
             for (key, value) in object {
-                if !isFirst { bytes.append(ASCII.comma) }
+                if !isFirst { append(ASCII.comma) }
                 isFirst = false
                 string(key)
-                bytes.append(ASCII.colon)
+                append(ASCII.colon)
                 guard self.value(value, depthLimit: depthLimit - 1) else { return false }
             }
-            bytes.append(ASCII.closeBrace)
+            append(ASCII.closeBrace)
         }
         return true
     }
@@ -166,7 +201,7 @@ package struct JSONWriter: Sendable {
         raw(#"\u"#)
         for shift in [12, 8, 4, 0] as [UInt16] {
             let digit = UInt8(truncatingIfNeeded: unit >> shift & 0xF)
-            bytes.append(digit < 10 ? ASCII.zero + digit : UInt8(ascii: "a") + digit - 10)
+            append(digit < 10 ? ASCII.zero + digit : UInt8(ascii: "a") + digit - 10)
         }
     }
 }

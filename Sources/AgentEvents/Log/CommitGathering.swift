@@ -4,7 +4,7 @@
 /// wait commits alternate: a small one of the first to be back, and a large one of all others, at the price of two.
 struct CommitGathering {
     struct Wait: Equatable {
-        /// For so many further events.
+        /// For this number of further events.
         var count: Int
         /// No longer than this.
         var nanoseconds: Int
@@ -16,7 +16,7 @@ struct CommitGathering {
 
     /// The wait before the next commit; `nil` for none.
     private(set) var next: Wait?
-    /// How many waits are left out after one in vain; doubles each time.
+    /// The number of waits that are left out after one in vain; doubles each time.
     private var penalty = 0
     private var leftOut = 0
 
@@ -35,7 +35,7 @@ struct CommitGathering {
         next = Wait(count: count, nanoseconds: Int(longest / .nanoseconds(1)))
     }
 
-    /// A wait is over, and so many events have come. It was in vain when it brought less than half.
+    /// A wait is over, and this number of events have come. It was in vain when it brought less than half.
     mutating func waited(for count: Int, _ wait: Wait) {
         next = nil
         penalty = count * 2 < wait.count ? min(max(1, penalty * 2), 64) : 0

@@ -1,8 +1,9 @@
-/// Where a runtime's events are kept: append-only, with a dense sequence per thread.
+/// A store of a runtime's events: append-only, with a dense sequence per thread.
 ///
-/// A runtime has one log and is its only writer. It calls ``open()`` once and first. ``append(_:)`` is called by one task,
-/// one commit after the other; the reading methods are called from any task, at any time, and must not wait for an append.
-/// Everything a log gives out was committed before at its configured durability (I1), in the bytes it was given (I8).
+/// A runtime has one log and is its only writer. It calls ``open()`` once and first. ``append(_:)`` is called by one
+/// task, one commit after the other; the reading methods are called from any task, at any time, and must not wait for
+/// an append. Everything a log gives out was committed before at its configured durability (I1), in the bytes it was
+/// given (I8).
 ///
 /// Every log passes the conformance suite in `AgentEventsTesting`.
 public protocol EventLog: Sendable {
@@ -13,8 +14,8 @@ public protocol EventLog: Sendable {
     /// Opens the log for writing and starts a new generation, durably.
     ///
     /// The generation only rises in one log, and no two histories share one: not a new log and the one whose place it
-    /// takes, nor a restored backup and the log that it was made of. Otherwise a reader of the one would be given the events
-    /// of the other as what follows those that it has. ``GenerationSource`` makes such a generation from the last one.
+    /// takes, nor a restored backup and the log that it was made of. Otherwise a reader of the one would be given
+    /// events of the other as if they followed its own. ``GenerationSource`` makes such a generation from the last one.
     ///
     /// - Returns: the generation, and the threads in which a run was open when the last writer stopped.
     /// - Throws: ``EventLogError``, among others `log.locked` when another writer has the log.
@@ -30,16 +31,16 @@ public protocol EventLog: Sendable {
     /// Reads committed events, in order.
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage
 
-    /// What the log knows of a thread.
+    /// The record of a thread.
     ///
     /// - Returns: `nil` when the thread has no event.
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord?
 
-    /// Which of some runs have started in a thread, as far as the events with which they did can be read.
+    /// Those of some runs that have started in a thread, as far as the events with which they started can be read.
     ///
-    /// A context asks before it accepts the start of a run whose id it was given, and before it refuses an event of a run
-    /// that is not open: it carries the ids of no runs but the open ones. What it costs does not grow with the runs that the
-    /// thread had, or only with their logarithm.
+    /// A context asks before it accepts the start of a run whose id it was given, and before it refuses an event of a
+    /// run that is not open: it carries the ids of no runs but the open ones. What it costs does not grow with the runs
+    /// that the thread had, or only with their logarithm.
     ///
     /// - Parameter runs: a few; those that one request names.
     /// - Returns: those of them that have started, whether they have ended or not. A run whose start was trimmed is not

@@ -19,7 +19,7 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
         public static let closed = Code(value: .closed)
         /// A commit does not follow what the log holds: another writer was there first.
         public static let conflict = Code(value: .conflict)
-        /// What is stored cannot be read as a log.
+        /// The stored bytes cannot be read as a log.
         public static let corrupt = Code(value: .corrupt)
         /// Reading or writing failed.
         public static let failed = Code(value: .failed)

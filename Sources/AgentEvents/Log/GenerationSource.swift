@@ -1,12 +1,13 @@
-/// Where a log takes the number of a new opening from: its generation, which stands in the ids of all events that are
+/// The source of the number of a log's new opening: its generation, which stands in the ids of all events that are
 /// accepted until the next one.
 ///
-/// In one log the generation only rises. No two histories share one: not a new log and the one whose place it takes, not
-/// a backup and the log that it was made of, not two copies that are both written to. So a cursor tells which history it
-/// belongs to. The generation is at least the last one plus one, and at least the time; its low bits are random, so that
-/// it differs even where a clock stands still or goes backwards.
+/// In one log the generation only rises. No two histories share one: not a new log and the one whose place it takes,
+/// not a backup and the log that it was made of, not two copies that are both written to. So a cursor tells which
+/// history it belongs to. The generation is at least the last one plus one, and at least the time; its low bits are
+/// random, so that it differs even where a clock stands still or goes backwards.
 public struct GenerationSource: Sendable {
-    /// How many of the low bits are random; those above are seconds, while the clock is ahead of the last generation.
+    /// The number of low bits that are random; those above are seconds, while the clock is ahead of the last
+    /// generation.
     package static let randomBitCount: UInt64 = 20
     /// Seconds since 1970, up to the year 2242: until then a generation is below 2^53, and a `Double` holds it exactly.
     private static let secondsLimit: Int64 = 1 << 33 - 1

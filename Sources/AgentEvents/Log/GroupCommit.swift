@@ -3,20 +3,20 @@ import Synchronization
 
 /// Takes events from all contexts and commits them in groups: while one commit is under way the next one gathers.
 ///
-/// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one writer,
-/// ``run(log:environment:committed:)``.
+/// Offering is synchronous, so that a context decides and enqueues without a suspension in between. There is one
+/// writer, ``run(log:environment:committed:)``.
 package final class GroupCommit: Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
     private let machine: Mutex<GroupCommitStateMachine<Waiter>>
     /// Signalled when as much is pending as the writer waits for.
     private let gathered = DispatchSemaphore(value: 0)
 
-    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    /// - Parameter highWaterByteCount: the number of bytes offered and not yet committed at which producers wait.
     package init(highWaterByteCount: Int) {
         machine = Mutex(GroupCommitStateMachine(highWaterByteCount: highWaterByteCount))
     }
 
-    /// Where an offer stands.
+    /// The place of an offer.
     struct Offer {
         /// The position to wait for.
         var position: UInt64
@@ -24,9 +24,15 @@ package final class GroupCommit: Sendable {
         var isFull: Bool
     }
 
-    /// Enqueues one event behind everything offered before.
-    func offer(_ entry: LogEntry) throws(EventLogError) -> Offer {
-        try carryOut(machine.withLock { $0.offer(entry) })
+    /// Enqueues one event after everything offered before.
+    func offer(_ entry: consuming LogEntry) throws(EventLogError) -> Offer {
+        // Moved into the lock: a copy of the entry would be made and given back for each event.
+        var handedOver: LogEntry? = entry
+        return try carryOut(
+            machine.withLock { machine in
+                guard let entry = handedOver.take() else { preconditionFailure("the body runs once") }
+                return machine.offer(entry)
+            })
     }
 
     /// Enqueues events that are committed together.
@@ -39,7 +45,7 @@ package final class GroupCommit: Sendable {
         case .enqueued(let position, let isFull, let wake):
             switch wake {
             case .nobody: break
-            case .writer(let writer): writer.resume()
+            case .writer: machine.withLock { $0.takeWriter() }?.resume()
             case .gatheringWriter: gathered.signal()
             }
             return Offer(position: position, isFull: isFull)
@@ -71,6 +77,15 @@ package final class GroupCommit: Sendable {
         try machine.withLock { (machine) throws(EventLogError) in try machine.outcome(of: position) }
     }
 
+    /// Returns when the events that a thread has offered up to a position are committed, or were refused by a
+    /// ``ContendedLog``. For a thread that has nothing else on its way.
+    ///
+    /// - Returns: whether they were taken; otherwise somebody else has appended to the thread first.
+    func waitUntilSettled(_ position: UInt64, of thread: ThreadID) async throws(EventLogError) -> Bool {
+        try await waitForCommit(of: position)
+        return machine.withLock { !$0.takeRefusal(of: thread) }
+    }
+
     /// The position of the last offer.
     package var offeredPosition: UInt64 { machine.withLock { $0.offeredPosition } }
 
@@ -87,13 +102,14 @@ package final class GroupCommit: Sendable {
 
     /// The writer: commits what was offered, again and again, until ``close()`` or an error of the log.
     ///
-    /// - Parameter committed: called after each commit and before those who wait for it go on.
+    /// - Parameter committed: called after each commit and before those who wait for it continue, with what was taken.
     func run(
         log: any EventLog,
         environment: Environment,
         committed: (_ commit: LogCommit, _ position: UInt64) -> Void
     ) async throws(EventLogError) {
         var gathering = CommitGathering()
+        let contended = log as? any ContendedLog
         // The threads that all tasks share must not be blocked.
         let hasThread = log.executor != nil
         while true {
@@ -109,24 +125,30 @@ package final class GroupCommit: Sendable {
             case .commit(let entries, let keys, let position):
                 let commit = LogCommit(entries: entries, keys: keys, time: environment.wallClock.now())
                 let start = environment.monotonicNow()
+                var refused: Set<ThreadID> = []
                 do throws(EventLogError) {
-                    try await log.append(commit)
+                    if let contended {
+                        refused = try await contended.appendByThread(commit).refusedThreads
+                    } else {
+                        try await log.append(commit)
+                    }
                 } catch {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
                 gathering.committed(entries.count, in: environment.monotonicNow() - start)
-                committed(commit, position)
+                committed(commit.without(refused), position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
-                for waiter in machine.withLock({ $0.didCommit(byteCount: byteCount, count: entries.count) }) {
-                    waiter.resume()
+                let waiters = machine.withLock {
+                    $0.didCommit(byteCount: byteCount, count: entries.count, refused: refused)
                 }
+                for waiter in waiters { waiter.resume() }
             }
         }
     }
 
-    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer than
-    /// a fraction of the commit it may save.
+    /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer
+    /// than a fraction of the commit it may save.
     private func gather(_ wait: CommitGathering.Wait, _ gathering: inout CommitGathering) {
         guard machine.withLock({ $0.beginGathering(wait.count) }) else {
             return gathering.waited(for: wait.count, wait)
@@ -143,7 +165,7 @@ package final class GroupCommit: Sendable {
         }
     }
 
-    /// The log could not even be opened: nothing is accepted any more.
+    /// The log could not even be opened: nothing is accepted from now on.
     func fail(_ error: EventLogError) {
         for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
     }

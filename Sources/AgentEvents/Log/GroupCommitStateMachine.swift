@@ -2,6 +2,17 @@
 ///
 /// A position counts the entries offered so far, so `committed >= position` says that an offer is durable. The machine
 /// is generic over what a waiting task is, so that it can be tested without tasks.
+///
+/// ```
+/// accepting ── close ──> closing ── everything is committed ──> finished
+///     │                     │                                     ^
+///     └─────────────────────┴──── the log fails ──────────────────┘
+///
+/// an entry:  offered ── nextCommit ──> under way ──┬── didCommit ──> committed, or its thread was refused (ContendedLog)
+///                                                  └── didFail ────> not committed, and nothing later is
+///
+/// the writer:  sleeping ── offer ──> gathering ── enough, full or too long ──> committing ── nothing pending ──> sleeping
+/// ```
 package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private enum Phase {
         case accepting
@@ -18,15 +29,20 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var taken: UInt64 = 0
     private var committed: UInt64 = 0
     private var writer: Waiter?
+    /// Whether the writer sleeps and nobody was told to wake it.
+    private var isWriterAsleep = false
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
-    /// How many entries were pending when the last commit ended.
+    /// The threads of which the log has refused what they offered last, until they ask. Each of them has nothing else
+    /// on its way, so there are no more than there are emissions under way.
+    private var refusedThreads: Set<ThreadID> = []
+    /// The number of entries that were pending when the last commit ended.
     private var pendingAfterCommit = 0
     /// So many pending entries end the writer's wait for more; a full buffer does, too.
     private var gatherTarget: Int?
     private let highWaterByteCount: Int
 
-    /// - Parameter highWaterByteCount: from so many bytes offered and not yet committed on, producers wait.
+    /// - Parameter highWaterByteCount: the number of bytes offered and not yet committed at which producers wait.
     package init(highWaterByteCount: Int) { self.highWaterByteCount = highWaterByteCount }
 
     package var offeredPosition: UInt64 { offered }
@@ -46,26 +62,28 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     // MARK: Producers
 
     package enum OfferAction {
-        /// `isFull`: the producer waits for capacity before it goes on.
+        /// `isFull`: the producer waits for capacity before it continues.
         case enqueued(position: UInt64, isFull: Bool, wake: Wake)
         case reject(EventLogError)
     }
 
-    package enum Wake {
+    package enum Wake: Hashable {
         case nobody
-        case writer(Waiter)
+        /// The writer sleeps: it is taken by ``takeWriter()`` and resumed. (It is not a part of the answer, because
+        /// nearly every offer wakes nobody, and a task that may be there makes each answer dearer.)
+        case writer
         /// The writer waits for so much, see ``beginGathering(_:)``.
         case gatheringWriter
     }
 
-    /// What one entry costs beside its bytes; counted, so that many tiny events are bounded too.
+    /// The cost of one entry in addition to its bytes; counted, so that many tiny events are bounded too.
     private static var entryOverhead: Int { 128 }
 
-    package mutating func offer(_ entry: LogEntry) -> OfferAction {
+    package mutating func offer(_ entry: consuming LogEntry) -> OfferAction {
         switch phase {
         case .accepting:
-            entries.append(entry)
             pendingByteCount += entry.bytes.count + Self.entryOverhead
+            entries.append(entry)
             offered += 1
             return .enqueued(position: offered, isFull: isFull, wake: takeWake())
         case .closing:
@@ -95,9 +113,13 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
             gatherTarget = nil
             return .gatheringWriter
         }
-        guard !entries.isEmpty, let writer = writer.take() else { return .nobody }
-        return .writer(writer)
+        guard isWriterAsleep, !entries.isEmpty else { return .nobody }
+        isWriterAsleep = false
+        return .writer
     }
+
+    /// The writer to wake; `nil` when somebody else has done so.
+    package mutating func takeWriter() -> Waiter? { writer.take() }
 
     package enum WaitAction {
         case proceed
@@ -129,7 +151,7 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    /// How the wait for a position ended, once the waiter was resumed.
+    /// The outcome of the wait for a position, once the waiter was resumed.
     package func outcome(of position: UInt64) throws(EventLogError) {
         if committed >= position { return }
         switch phase {
@@ -168,7 +190,7 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         }
     }
 
-    /// The writer waits until so many entries were offered since the last commit ended.
+    /// The writer waits until this number of entries were offered since the last commit ended.
     ///
     /// - Returns: whether it has to: not when they were, when the buffer is full, or when nothing more is accepted.
     package mutating func beginGathering(_ count: Int) -> Bool {
@@ -190,18 +212,22 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     package mutating func suspendWriter(_ waiter: Waiter) -> Bool {
         switch phase {
         case .accepting where entries.isEmpty:
-            precondition(writer == nil, "there is one writer")
+            precondition(!isWriterAsleep, "there is one writer")
             writer = waiter
+            isWriterAsleep = true
             return true
         case .accepting, .closing, .finished:
             return false
         }
     }
 
-    /// The batch taken last is durable.
+    /// The batch taken last is durable, but for what was refused: that has come to its end as well.
+    ///
+    /// - Parameter refused: the threads of which a ``ContendedLog`` has taken nothing.
     /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
-    package mutating func didCommit(byteCount: Int, count: Int) -> [Waiter] {
+    package mutating func didCommit(byteCount: Int, count: Int, refused: Set<ThreadID> = []) -> [Waiter] {
         committed = taken
+        if !refused.isEmpty { refusedThreads.formUnion(refused) }
         pendingAfterCommit = entries.count
         pendingByteCount -= byteCount + count * Self.entryOverhead
         var resumed: [Waiter] = []
@@ -223,6 +249,9 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         return resumed
     }
 
+    /// Whether the log has refused what a thread offered last, which has come to its end. Asked once.
+    package mutating func takeRefusal(of thread: ThreadID) -> Bool { refusedThreads.remove(thread) != nil }
+
     /// The log failed: nothing of what is pending is committed, nothing more is accepted.
     /// - Returns: the tasks to resume with the error.
     package mutating func didFail(_ error: EventLogError) -> [Waiter] {
@@ -240,12 +269,14 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         phase = .closing
         var resumed = capacityWaiters
         capacityWaiters = []
+        isWriterAsleep = false
         if let writer = writer.take() { resumed.append(writer) }
         return resumed
     }
 
     private mutating func takeWaiters() -> [Waiter] {
         var waiters = commitWaiters.map(\.waiter) + capacityWaiters
+        isWriterAsleep = false
         if let writer = writer.take() { waiters.append(writer) }
         commitWaiters = []
         capacityWaiters = []

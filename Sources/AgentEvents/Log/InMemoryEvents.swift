@@ -2,14 +2,14 @@
 struct InMemoryEvents: Sendable {
     /// An event's place among all.
     private struct Place: Sendable {
-        /// How many events were committed before.
+        /// The number of events that were committed before.
         let offset: UInt64
         let thread: ThreadID
         let sequence: UInt64
         let time: Timestamp
     }
 
-    /// Where a sweep over what is due is.
+    /// The place of a sweep over due events.
     private struct Sweep: Sendable {
         /// Events before it were looked at.
         var offset: UInt64 = 0
@@ -29,11 +29,11 @@ struct InMemoryEvents: Sendable {
     /// All events in the order of their commits; some of the trimmed ones are still among them.
     private var order: [Place] = []
     private var trimmedInOrder = 0
-    /// How many events were ever committed.
+    /// The number of events that were ever committed.
     private(set) var endOffset: UInt64 = 0
-    /// How many bytes the events kept have.
+    /// The size of the events that are kept, in bytes.
     private(set) var byteCount = 0
-    /// What the next step goes on with; `nil` between two sweeps.
+    /// The sweep that the next step continues; `nil` between two sweeps.
     private var sweep: Sweep?
 
     /// In the order of their first events.
@@ -62,6 +62,20 @@ struct InMemoryEvents: Sendable {
             }
             heads[thread] = entry.id.sequence
         }
+    }
+
+    /// The threads of a commit whose events do not follow the last ones here.
+    func threadsNotFollowed(by commit: LogCommit) -> Set<ThreadID> {
+        var heads: [ThreadID: UInt64] = [:]
+        var refused: Set<ThreadID> = []
+        for entry in commit.entries {
+            let thread = entry.owner.thread
+            let head = heads[thread] ?? threads[thread]?.head?.sequence ?? 0
+            let isForeign = threads[thread].map { $0.user != entry.owner.user } ?? false
+            if isForeign || entry.id.sequence != head + 1 { refused.insert(thread) }
+            heads[thread] = entry.id.sequence
+        }
+        return refused
     }
 
     // MARK: Reading
@@ -116,7 +130,7 @@ struct InMemoryEvents: Sendable {
         return page
     }
 
-    /// Where in the order the first event at or behind an offset is.
+    /// The place in the order of the first event at or after an offset.
     private func index(ofOffset offset: UInt64) -> Int {
         order.partitioningIndex { $0.offset >= offset }
     }

@@ -12,7 +12,7 @@ struct InMemoryKeys: Sendable {
     }
 
     static let lifetimeMilliseconds: Int64 = 24 * 60 * 60 * 1000
-    /// What a key costs beside its text, and what a gap in its ids costs, about.
+    /// The approximate cost of a key in addition to its text, and of a gap in its ids.
     private static let overhead = 128
     private static let gapByteCount = 16
 
@@ -20,7 +20,7 @@ struct InMemoryKeys: Sendable {
     /// In the order in which they came.
     private var order = Deque<(name: Name, time: Timestamp, byteCount: Int)>()
 
-    /// How many bytes are taken for keys, about.
+    /// The number of bytes of keys, approximately.
     private(set) var byteCount = 0
 
     /// - Returns: how many bytes keys take, about.
@@ -50,7 +50,7 @@ struct InMemoryKeys: Sendable {
         self.byteCount += byteCount
     }
 
-    /// Forgets keys that do not count any more.
+    /// Forgets keys that no longer count.
     mutating func forget(at now: Timestamp) {
         while let (name, time, byteCount) = order.first, !Self.isUnexpired(time, at: now) {
             _ = order.popFirst()

@@ -1,7 +1,7 @@
 /// A thread of an in-memory log.
 struct InMemoryThread: Sendable {
     let user: UserID
-    /// What is kept, without a gap.
+    /// The events that are kept, without a gap.
     private(set) var events: [StoredEvent] = []
     /// The last event, also when it was trimmed; `nil` before the first.
     private(set) var head: EventID?
@@ -12,7 +12,7 @@ struct InMemoryThread: Sendable {
 
     init(user: UserID) { self.user = user }
 
-    /// The sequence of the oldest event kept, or one behind the head.
+    /// The sequence of the oldest event kept, or the one after the head's.
     var oldestSequence: UInt64 { events.first?.id.sequence ?? (head?.sequence ?? 0) + 1 }
 
     var record: ThreadRecord? {
@@ -28,7 +28,7 @@ struct InMemoryThread: Sendable {
     /// Whether a run starts in the events kept.
     func hasStarted(_ run: RunID) -> Bool { runs[run] != nil }
 
-    /// The events behind a sequence.
+    /// The events after a sequence.
     func events(after: UInt64) -> ArraySlice<StoredEvent> {
         after < oldestSequence ? events[...] : events.dropFirst(Int(clamping: after - oldestSequence + 1))
     }
@@ -50,7 +50,7 @@ struct InMemoryThread: Sendable {
         }
     }
 
-    /// How far a trim to a sequence goes: not into a run that is open, and not beyond the end.
+    /// The first event that a trim to a sequence keeps: not inside a run that is open, and not beyond the end.
     func firstKept(ofTrimTo sequence: UInt64) -> UInt64 {
         min(sequence, (head?.sequence ?? 0) + 1, openRuns.first?.sequence ?? .max)
     }

@@ -1,20 +1,22 @@
 /// A request for committed events.
 public struct LogRead: Sendable {
-    /// Which events, in which order.
+    /// The events to read, and their order.
     @nonexhaustive
     public enum Selection: Hashable, Sendable {
         /// The events of one thread with a sequence above `after` (0 for all), in order, as far as they were not
         /// trimmed.
         case thread(ThreadID, after: UInt64)
-        /// The events of all threads behind a log offset (0 for all), in the order of their commits. An offset means
-        /// nothing but what ``LogPage/nextOffset`` of the same log gave.
+        /// The events of all threads after a log offset (0 for all), in the order of their commits. An offset is one
+        /// that ``LogPage/nextOffset`` of the same log gave. It stands for one event for good: when a crash takes the
+        /// last events, what is committed later is at higher offsets than they were, so that a sink that had them is
+        /// given all of it.
         case all(afterOffset: UInt64)
     }
 
     public var selection: Selection
-    /// At most so many events; at least 1.
+    /// The largest number of events; at least 1.
     public var maximumCount: Int
-    /// No further event once so many bytes are reached; the first event is given whatever its size.
+    /// The number of bytes at which no further event is given; the first event is given whatever its size.
     public var maximumByteCount: Int
 
     public init(_ selection: Selection, maximumCount: Int = 1000, maximumByteCount: Int = 256 * 1024) {
@@ -31,10 +33,10 @@ public struct LogPage: Sendable {
     public var events: [StoredEvent]
     /// Whether nothing followed the page's last event when it was read.
     public var reachesEnd: Bool
-    /// For a page of all threads: the offset behind its last event. For a page of one thread: 0.
+    /// For a page of all threads: the offset after its last event. For a page of one thread: 0.
     public var nextOffset: UInt64
     /// Whether events between the position asked for and the page's first event, or between two of its events when it
-    /// is of all threads, were trimmed and are not to be had any more.
+    /// is of all threads, were trimmed and are no longer available.
     public var skipsTrimmed = false
 
     public init(events: [StoredEvent], reachesEnd: Bool, nextOffset: UInt64 = 0) {

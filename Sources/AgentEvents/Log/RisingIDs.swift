@@ -4,9 +4,9 @@
 package struct RisingIDs: Hashable, Sendable {
     /// Numbers that other events have.
     package struct Gap: Hashable, Sendable {
-        /// How many of the ids are before it; at least one.
+        /// The number of ids before it; at least one.
         package let position: Int
-        /// How many numbers; at least one.
+        /// The number of missing numbers; at least one.
         package let width: UInt64
 
         package init(position: Int, width: UInt64) {
@@ -34,7 +34,7 @@ package struct RisingIDs: Hashable, Sendable {
         (self.first, count, self.gaps) = (first, ids.count, gaps)
     }
 
-    /// What was stored.
+    /// The ids as they were stored.
     ///
     /// - Returns: `nil` when it cannot have been made of ids.
     package init?(first: EventID, count: Int, gaps: [Gap]) {

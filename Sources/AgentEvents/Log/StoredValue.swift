@@ -1,11 +1,11 @@
 /// A small value in a ``StateStore``: where it belongs, and its bytes.
 public struct StoredValue: Hashable, Sendable {
-    /// What a value is for. Each kind has names of its own.
+    /// The purpose of a value. Each kind has names of its own.
     @nonexhaustive
     public enum Kind: String, Hashable, Sendable, CaseIterable {
-        /// How far a consumer of a thread has acknowledged; the name is the consumer's.
+        /// The cursor that a consumer of a thread has acknowledged; the name is the consumer's.
         case consumer
-        /// How far a sink is; the name is the sink's, and there is no thread.
+        /// The place of a sink in the log; the name is the sink's, and there is no thread.
         case sink
         /// The state of a thread as of an event.
         case snapshot

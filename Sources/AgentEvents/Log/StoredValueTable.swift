@@ -14,7 +14,7 @@ struct StoredValueTable: Sendable {
     }
 
     private var values: [Place: StoredValue] = [:]
-    /// How many bytes the values have, without their names.
+    /// The size of the values, without their names, in bytes.
     private(set) var byteCount = 0
 
     func bytes(_ kind: StoredValue.Kind, thread: ThreadID?, name: String) -> [UInt8]? {
@@ -28,7 +28,7 @@ struct StoredValueTable: Sendable {
             .map(\.value)
     }
 
-    /// How many bytes there would be with these values.
+    /// The size with these values, in bytes.
     func byteCount(storing values: [StoredValue]) -> Int {
         var sizes: [Place: Int] = [:]
         var byteCount = byteCount

@@ -1,11 +1,11 @@
-/// What a log knows of a thread: enough to number its next event and to rebuild the state of its runs.
+/// The record of a thread in a log: enough to number its next event and to rebuild the state of its runs.
 public struct ThreadRecord: Hashable, Sendable {
     /// The user that first opened the thread.
     public var user: UserID
     /// The last event.
     public var head: EventID
-    /// The oldest event that can still be read. When all were trimmed (``RetentionPolicy``), its sequence is one behind
-    /// that of ``head``, and no event has this id (yet).
+    /// The oldest event that can still be read. When all were trimmed (``RetentionPolicy``), its sequence is the one
+    /// after that of ``head``, and no event has this id (yet).
     public var oldest: EventID
     /// The runs without an end, in the order of their first events.
     public var openRuns: [OpenRun]

@@ -5,9 +5,9 @@ struct ClosingSequence {
     /// A run on the way from the one that ends to the innermost open item.
     private struct Level {
         let machine: RunStateMachine
-        /// What is still open in it; the first element is closed next.
+        /// The items that are still open in it; the first element is closed next.
         var open: ArraySlice<OpenItem>
-        /// What `agent_cancelled` says of its child runs.
+        /// The reason in `agent_cancelled` of its child runs.
         var reasonOfChildren: String
     }
 
@@ -68,16 +68,16 @@ struct ClosingSequence {
         case .call(let call, let open):
             .toolCompleted(
                 ToolCompleted(
-                    call: call,
+                    callID: call,
                     tool: open.tool,
                     status: .cancelled,
                     durationMilliseconds: time.milliseconds(since: open.time)
                 )
             )
         case .message(let message, let text):
-            .messageCompleted(MessageCompleted(message: message, text: text))
+            .messageCompleted(MessageCompleted(messageID: message, text: text))
         case .approval(let approval, call: _):
-            .approvalResolved(ApprovalResolved(approval: approval, decision: .expired))
+            .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired))
         case .child:
             nil
         }

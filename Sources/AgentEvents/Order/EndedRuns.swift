@@ -15,9 +15,8 @@ package struct EndedRuns: Sendable {
         var position: UInt64?
     }
 
-    /// In the order in which the runs ended; those before ``start`` are forgotten.
-    private var order: [Element] = []
-    private var start = 0
+    /// In the order in which the runs ended.
+    private var order = Deque<Element>()
     package private(set) var runs: Set<RunID> = []
     /// For each look-up under way, up to where everything was committed when it began.
     private var lookUps: [UInt64] = []
@@ -35,12 +34,15 @@ package struct EndedRuns: Sendable {
 
     /// Takes back the runs that were inserted last, which were not offered.
     package mutating func removeLast(_ count: Int) {
-        for _ in 0..<count { runs.remove(order.removeLast().run) }
+        for _ in 0..<count {
+            guard let last = order.popLast() else { preconditionFailure("they were inserted") }
+            runs.remove(last.run)
+        }
     }
 
     /// The ends of the runs inserted since the last call are on their way into the log.
     package mutating func didOffer(at position: UInt64) {
-        for index in order.indices[start...].reversed() {
+        for index in order.indices.reversed() {
             guard order[index].position == nil else { return }
             order[index].position = position
         }
@@ -61,12 +63,9 @@ package struct EndedRuns: Sendable {
     /// - Parameter position: up to where everything is committed.
     package mutating func forget(committedThrough position: UInt64) {
         let position = min(position, lookUps.min() ?? position)
-        while start < order.count, let offered = order[start].position, offered <= position {
-            runs.remove(order[start].run)
-            start += 1
+        while let first = order.first, let offered = first.position, offered <= position {
+            _ = order.popFirst()
+            runs.remove(first.run)
         }
-        guard start * 2 >= order.count else { return }
-        order.removeFirst(start)
-        start = 0
     }
 }

@@ -6,7 +6,7 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
         var item: Item
     }
 
-    /// What closing an item took away, so that it can be undone.
+    /// The change that closing an item made, so that it can be undone.
     struct Closing: Sendable {
         /// The item, if it was open.
         var entry: Entry?
@@ -22,8 +22,8 @@ struct ItemLedger<ID: Hashable & Sendable, Item: Hashable & Sendable>: Hashable,
     private var order: [ID] = []
     private var oldest = 0
 
-    /// How many closed ids a run remembers of each kind: the latest. An older one may be used again, so that a run that goes
-    /// on for months does not grow without a bound.
+    /// The number of closed ids of each kind that a run remembers: the latest. An older one may be used again, so that
+    /// a run that lasts for months does not grow without a bound.
     static var closedLimit: Int { 16_384 }
 
     var isEmpty: Bool { entries.isEmpty }

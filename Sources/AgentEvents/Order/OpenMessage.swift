@@ -4,10 +4,10 @@ struct OpenMessage: Hashable, Sendable {
     private(set) var text = ""
     /// The first half of a character, with which the last fragment ended; the next one may begin with the other half.
     private(set) var half: UInt16?
-    /// How long the text is in JSON, in bytes.
+    /// The length of the text in JSON, in bytes.
     private var encodedByteCount = 0
 
-    /// What a message was before a fragment came.
+    /// The state of a message before a fragment came.
     struct Mark: Hashable, Sendable {
         fileprivate var byteCount: Int
         fileprivate var half: UInt16?
@@ -21,8 +21,8 @@ struct OpenMessage: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - byteCount: how long the fragment is, in bytes as it stands in JSON.
-    ///   - half: the first half of a character, with which the fragment ends. It counts as what stands for it if nothing
-    ///     follows, so that the event that completes the message can carry the whole of it.
+    ///   - half: the first half of a character, with which the fragment ends. It counts as what stands for it if
+    ///     nothing follows, so that the event that completes the message can carry the whole of it.
     ///   - maximumByteCount: the longest text, in bytes as it stands in JSON.
     func fits(_ byteCount: Int, half: UInt16?, maximumByteCount: Int) -> Bool {
         let reserve = half == nil ? 0 : SplitCharacter.replacement.utf8.count

@@ -1,9 +1,9 @@
 // What a draft leaves to the service.
 
 extension OpenRuns {
-    /// The payload of a draft as it is to be logged, where that differs: a duration that it leaves out is measured, from the start of its call or
-    /// run, and half of a character at the start of a fragment is joined with the half that the message waits with. A half
-    /// that finds no other becomes U+FFFD, in its place.
+    /// The payload of a draft as it will be logged, where that differs: a duration that it leaves out is measured, from
+    /// the start of its call or run, and half of a character at the start of a fragment is joined with the half that
+    /// the message waits with. A half that finds no other becomes U+FFFD, in its place.
     ///
     /// - Parameter hasHeldHalves: whether a message may wait with half of a character.
     func resolved(_ draft: EventDraft, at place: Int, time: Timestamp, hasHeldHalves: Bool) -> ThreadStateMachine
@@ -13,11 +13,11 @@ extension OpenRuns {
         case .messageDelta(let delta):
             // Nearly every fragment comes from a sender that cuts between characters: no look-up for those.
             guard hasHeldHalves || draft.halves != nil else { return nil }
-            let waiting = message(delta.message, at: place)?.half
+            let waiting = message(delta.messageID, at: place)?.half
             return joined(delta, draft.halves, waiting: waiting).map { .payload(.messageDelta($0)) }
         case .toolCompleted(var completed):
             guard draft.isDurationMeasured else { return nil }
-            completed.durationMilliseconds = time.milliseconds(since: call(completed.call, at: place)?.time ?? time)
+            completed.durationMilliseconds = time.milliseconds(since: call(completed.callID, at: place)?.time ?? time)
             return .payload(.toolCompleted(completed))
         case .agentCompleted(var completed):
             guard draft.isDurationMeasured else { return nil }

@@ -1,13 +1,13 @@
 /// The runs of a thread that are open, with what their thread knows of each.
 ///
-/// A run has a place, which is good until a run ends. At its place it is looked at and changed without being copied: a copy
-/// would share what the run has open, and the next change would copy that.
+/// A run has a place, which is good until a run ends. At its place it is looked at and changed without being copied: a
+/// copy would share what the run has open, and the next change would copy that.
 struct OpenRuns: Sendable {
     struct Entry: Hashable, Sendable {
         /// Its place in the order in which runs started.
         var ordinal: Int
         let host: RunHost
-        /// How long nothing may come for the tree of runs that it is in, in milliseconds; `nil` for as long as it likes.
+        /// The longest time without an event for the tree of runs that it is in, in milliseconds; `nil` for no limit.
         let idleMilliseconds: Int64?
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
@@ -19,12 +19,21 @@ struct OpenRuns: Sendable {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    func place(of run: RunID) -> Int? { places[run] }
+    func place(of run: RunID) -> Int? {
+        // In most threads one run is open, and a comparison costs a tenth of a hash.
+        let entries = entries.span
+        guard entries.count <= Self.comparedCount else { return places[run] }
+        for place in entries.indices where entries[place].machine.run == run { return place }
+        return nil
+    }
+
+    /// Up to this many open runs are compared one by one.
+    private static let comparedCount = 4
 
     // MARK: Looking
 
-    /// Decides on an event of a run, and changes nothing. (Mutating, because only so the run is looked at where it is: a value
-    /// that is read out of an array is copied before a method of it is called, at 150 ns an event.)
+    /// Decides on an event of a run, and changes nothing. (Mutating, because only so the run is looked at where it is:
+    /// a value that is read out of an array is copied before a method of it is called, at 150 ns an event.)
     mutating func check(
         _ draft: EventDraft,
         _ resolved: ThreadStateMachine.Resolved?,
@@ -49,7 +58,7 @@ struct OpenRuns: Sendable {
     }
 
     /// The run as a whole: a copy.
-    func machine(_ run: RunID) -> RunStateMachine? { places[run].map { entries[$0].machine } }
+    func machine(_ run: RunID) -> RunStateMachine? { place(of: run).map { entries[$0].machine } }
 
     /// Whether an open message waits with half of a character.
     var holdsHalf: Bool {
@@ -88,7 +97,8 @@ extension OpenRuns {
         var idleMilliseconds: Int64
         /// When the last event of any of its runs was.
         var lastTime: Timestamp
-        /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not run.
+        /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not
+        /// run.
         var waits: Bool
     }
 
@@ -113,7 +123,7 @@ extension OpenRuns {
         return trees
     }
 
-    /// What is overdue, approvals first, and when something else may be.
+    /// The items that are overdue, approvals first, and the time at which others may be.
     func overdue(at time: Timestamp) -> (overdue: [ThreadStateMachine.Overdue], next: Timestamp) {
         var overdue: [ThreadStateMachine.Overdue] = []
         var next = ThreadStateMachine.never
@@ -147,8 +157,8 @@ extension OpenRuns {
         _ child: RunStateMachine,
         _ payload: EventPayload
     ) -> OrderViolation? {
-        guard let parentRun = started.parentRun else {
-            guard let call = started.parentCall else { return nil }
+        guard let parentRun = started.parentRunID else {
+            guard let call = started.parentCallID else { return nil }
             let problem = "the parent's call \(call) is named, but no parent run"
             return child.violation(payload, .parentNotOpen, problem)
         }
@@ -157,7 +167,7 @@ extension OpenRuns {
         }
         switch parent.state {
         case .running:
-            guard let call = started.parentCall, !parent.work.calls.isOpen(call) else { return nil }
+            guard let call = started.parentCallID, !parent.work.calls.isOpen(call) else { return nil }
             return child.violation(payload, .callNotOpen, "call \(call) is not open in the parent run \(parentRun)")
         case .paused:
             let problem = "the parent run \(parentRun) is paused, no child starts under it until it is resumed"

@@ -1,4 +1,4 @@
-/// What is open in a run, and which of the run's ids are used.
+/// The open items of a run, and the ids that the run has used.
 ///
 /// The open items of all kinds form one stack, in the order in which they were opened. They may end in any order; only
 /// the end of the run closes them from the top. Each change says how it is undone, in the reverse order of the changes.
@@ -12,7 +12,7 @@ struct OpenWork: Hashable, Sendable {
     private var children: [RunID: Int] = [:]
     private var nextOrdinal = 0
 
-    /// How a change is taken back.
+    /// The reversal of a change.
     enum Undo: Sendable {
         case nothing
         case openedCall(CallID)
@@ -49,7 +49,7 @@ struct OpenWork: Hashable, Sendable {
 
     // MARK: Fragments
 
-    /// What a message says to a fragment.
+    /// The answer of a message to a fragment.
     enum FragmentCheck {
         /// - Parameter byteCount: how long the fragment is, in bytes as it stands in JSON.
         case fits(byteCount: Int)
@@ -118,18 +118,18 @@ struct OpenWork: Hashable, Sendable {
 
     mutating func openApproval(_ requested: ApprovalRequested) -> Undo {
         approvals.open(
-            requested.approval, as: OpenApproval(call: requested.call, expiresAt: requested.expiresAt),
+            requested.approvalID, as: OpenApproval(call: requested.callID, expiresAt: requested.expiresAt),
             ordinal: takeOrdinal())
-        return .openedApproval(requested.approval)
+        return .openedApproval(requested.approvalID)
     }
 
     mutating func closeApproval(_ resolved: ApprovalResolved) -> Undo {
-        let closing = approvals.close(resolved.approval)
+        let closing = approvals.close(resolved.approvalID)
         if resolved.decision == .expired, let time = closing.entry?.item.expiresAt {
-            expirations[resolved.approval] = time
+            expirations[resolved.approvalID] = time
         }
         let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
-        return .closedApproval(resolved.approval, closing, forgottenExpiration: forgotten)
+        return .closedApproval(resolved.approvalID, closing, forgottenExpiration: forgotten)
     }
 
     mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }

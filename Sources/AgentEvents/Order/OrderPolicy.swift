@@ -1,4 +1,4 @@
-/// How strictly a run's order is checked.
+/// The strictness with which a run's order is checked.
 @nonexhaustive
 public enum OrderPolicy: String, CaseIterable, Sendable {
     /// Thinking and tools are optional.

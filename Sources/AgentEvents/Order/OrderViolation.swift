@@ -5,18 +5,18 @@ public struct OrderViolation: Error, Hashable, Sendable, CustomStringConvertible
     /// The event's type, by its name on the wire.
     public var eventType: String
     /// The run, or `nil` where the event names none.
-    public var run: RunID?
+    public var runID: RunID?
     /// The run's state in words: `running, open: call c_1 (search_files), message m_1`.
     public var state: String
-    /// What was wrong, in one sentence.
+    /// The problem, in one sentence.
     public var problem: String
     /// The types of event that would have been legal, by their names on the wire, in the order of the catalogue.
     public var legal: [String]
 
-    public init(rule: OrderRule, eventType: String, run: RunID?, state: String, problem: String, legal: [String]) {
+    public init(rule: OrderRule, eventType: String, runID: RunID?, state: String, problem: String, legal: [String]) {
         self.rule = rule
         self.eventType = eventType
-        self.run = run
+        self.runID = runID
         self.state = state
         self.problem = problem
         self.legal = legal
@@ -25,7 +25,7 @@ public struct OrderViolation: Error, Hashable, Sendable, CustomStringConvertible
     /// The problem, the state and what was legal, in one line.
     public var message: String {
         let legalNow = legal.isEmpty ? "nothing" : legal.joined(separator: ", ")
-        return "\(problem) (run \(run?.rawValue ?? "none"): \(state); legal now: \(legalNow))"
+        return "\(problem) (run \(runID?.rawValue ?? "none"): \(state); legal now: \(legalNow))"
     }
 
     public var description: String { "\(rule.rawValue): \(message)" }

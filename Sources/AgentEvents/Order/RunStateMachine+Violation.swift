@@ -1,7 +1,7 @@
 // What a rejected event is told. None of this runs for an event that is accepted.
 
 extension RunStateMachine {
-    /// At most so many open items are listed by name.
+    /// The largest number of open items that are listed by name.
     private static let maximumListedItems = 20
 
     func reject(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> CheckAction {
@@ -12,7 +12,7 @@ extension RunStateMachine {
         OrderViolation(
             rule: rule,
             eventType: payload.typeName,
-            run: run,
+            runID: run,
             state: stateInWords,
             problem: problem,
             legal: EventType.allCases.filter(accepts).map(\.rawValue)
@@ -53,7 +53,7 @@ extension RunStateMachine {
     }
 
     /// Why an event of this type cannot name a run at all.
-    func notOfARun(_ payload: EventPayload) -> String {
+    func problemForUnknownRun(_ payload: EventPayload) -> String {
         if case .unknown(let event) = payload {
             return "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
         }

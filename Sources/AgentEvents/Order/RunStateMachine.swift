@@ -9,9 +9,9 @@
 ///                   agent_completed, agent_failed, agent_cancelled
 /// ```
 ///
-/// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event is
-/// checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is applied,
-/// it can be undone.
+/// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event
+/// is checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is
+/// applied, it can be undone.
 package struct RunStateMachine: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case notStarted
@@ -31,7 +31,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case reject(OrderViolation)
     }
 
-    /// How a change is taken back.
+    /// The reversal of a change.
     enum Undo: Sendable {
         case nothing
         case thought
@@ -79,7 +79,7 @@ package struct RunStateMachine: Hashable, Sendable {
     ) -> CheckAction {
         switch payload {
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         case .agentStarted:
             // Whatever agent it names, a second start is a second start.
             guard state == .notStarted else { return rejectSecondStart(payload) }
@@ -120,37 +120,37 @@ package struct RunStateMachine: Hashable, Sendable {
             return accepted
         case .messageDelta(let delta):
             let check = work.check(
-                delta.text, half: half, of: delta.message, maximumByteCount: maximumMessageByteCount)
+                delta.text, half: half, of: delta.messageID, maximumByteCount: maximumMessageByteCount)
             switch check {
             case .fits(let byteCount): return .accept(agent: agent, byteCount: byteCount)
-            case .closed: return rejectClosedMessage(delta.message, payload)
-            case .tooLong: return rejectLongMessage(delta.message, payload)
+            case .closed: return rejectClosedMessage(delta.messageID, payload)
+            case .tooLong: return rejectLongMessage(delta.messageID, payload)
             }
         case .messageCompleted(let completed):
-            guard !work.messages.isClosed(completed.message) else {
-                return rejectClosedMessage(completed.message, payload)
+            guard !work.messages.isClosed(completed.messageID) else {
+                return rejectClosedMessage(completed.messageID, payload)
             }
             return accepted
         case .toolExecuting(let executing):
-            guard !work.calls.isOpen(executing.call) else {
+            guard !work.calls.isOpen(executing.callID) else {
                 return reject(
                     payload, .callReused,
-                    "call \(executing.call) is open already, its id may be used again after its tool_completed")
+                    "call \(executing.callID) is open already, its id may be used again after its tool_completed")
             }
             guard allowsTools else {
                 return reject(payload, .notCanonical, "the run has not thought yet, it thinks before it calls a tool")
             }
             return accepted
         case .toolProgress(let progress):
-            guard work.calls.isOpen(progress.call) else { return rejectCall(progress.call, payload) }
+            guard work.calls.isOpen(progress.callID) else { return rejectCall(progress.callID, payload) }
             return accepted
         case .toolCompleted(let completed):
             return check(completed, payload)
         case .approvalRequested(let requested):
-            guard !work.approvals.isUsed(requested.approval) else {
-                return reject(payload, .approvalReused, "approval \(requested.approval) is not new in its run")
+            guard !work.approvals.isUsed(requested.approvalID) else {
+                return reject(payload, .approvalReused, "approval \(requested.approvalID) is not new in its run")
             }
-            if let call = requested.call, !work.calls.isOpen(call) { return rejectCall(call, payload) }
+            if let call = requested.callID, !work.calls.isOpen(call) { return rejectCall(call, payload) }
             return accepted
         case .approvalResolved(let resolved):
             return check(resolved, payload, at: time)
@@ -163,7 +163,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case .agentStarted:
             return rejectSecondStart(payload)
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         }
     }
 
@@ -183,17 +183,17 @@ package struct RunStateMachine: Hashable, Sendable {
             .approvalRequested, .agentPaused, .agentCompleted, .custom:
             return reject(payload, .paused, "the run is paused and takes no \(payload.typeName) until it is resumed")
         case .userMessage, .stateUpdated, .unknown:
-            return reject(payload, .notStarted, notOfARun(payload))
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
         }
     }
 
     private func check(_ completed: ToolCompleted, _ payload: EventPayload) -> CheckAction {
-        guard let open = work.calls[completed.call] else { return rejectCall(completed.call, payload) }
+        guard let open = work.calls[completed.callID] else { return rejectCall(completed.callID, payload) }
         guard open.tool == completed.tool else {
             return reject(
                 payload,
                 .callNotOpen,
-                "call \(completed.call) is open for the tool \(open.tool), not for \(completed.tool)"
+                "call \(completed.callID) is open for the tool \(open.tool), not for \(completed.tool)"
             )
         }
         return accepted
@@ -201,11 +201,11 @@ package struct RunStateMachine: Hashable, Sendable {
 
     /// An answer counts before the time at which the approval expires, whether that was logged yet or not.
     private func check(_ resolved: ApprovalResolved, _ payload: EventPayload, at time: Timestamp) -> CheckAction {
-        guard let open = work.approvals[resolved.approval] else {
-            return rejectApproval(resolved.approval, expired: work.expirations[resolved.approval], payload)
+        guard let open = work.approvals[resolved.approvalID] else {
+            return rejectApproval(resolved.approvalID, expired: work.expirations[resolved.approvalID], payload)
         }
         if resolved.decision != .expired, let expiresAt = open.expiresAt, expiresAt <= time {
-            return rejectApproval(resolved.approval, expired: expiresAt, payload)
+            return rejectApproval(resolved.approvalID, expired: expiresAt, payload)
         }
         return accepted
     }
@@ -221,13 +221,13 @@ package struct RunStateMachine: Hashable, Sendable {
         return .end(open: [])
     }
 
-    /// What is open, innermost first.
+    /// The open items, innermost first.
     var openFromTheTop: [OpenItem] { work.isEmpty ? [] : work.items.reversed() }
 
     // MARK: Applying
 
-    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is checked,
-    /// nothing can fail.
+    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is
+    /// checked, nothing can fail.
     ///
     /// - Parameters:
     ///   - half: the first half of a character, with which a `message_delta` ended.
@@ -245,13 +245,13 @@ package struct RunStateMachine: Hashable, Sendable {
             return .thought
         case .messageDelta(let delta):
             let byteCount = byteCount ?? JSONWriter.escapedByteCount(of: delta.text)
-            return .work(work.append(delta.text, byteCount: byteCount, half: half, to: delta.message))
+            return .work(work.append(delta.text, byteCount: byteCount, half: half, to: delta.messageID))
         case .messageCompleted(let completed):
-            return .work(work.closeMessage(completed.message))
+            return .work(work.closeMessage(completed.messageID))
         case .toolExecuting(let executing):
-            return .work(work.openCall(executing.call, tool: executing.tool, at: time))
+            return .work(work.openCall(executing.callID, tool: executing.tool, at: time))
         case .toolCompleted(let completed):
-            let undo = Undo.completedCall(work.closeCall(completed.call), hadCompletedCall: hasCompletedCall)
+            let undo = Undo.completedCall(work.closeCall(completed.callID), hadCompletedCall: hasCompletedCall)
             hasCompletedCall = true
             return undo
         case .approvalRequested(let requested):

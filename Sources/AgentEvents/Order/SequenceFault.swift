@@ -7,9 +7,9 @@ public struct SequenceFault: Hashable, Sendable, CustomStringConvertible {
     /// The fault, and what would have been right.
     public var message: String
     /// The event's thread; `nil` for something that is not an event.
-    public var thread: ThreadID?
+    public var threadID: ThreadID?
     /// The event's id; `nil` for an event that has not been accepted yet.
-    public var event: EventID?
+    public var eventID: EventID?
     /// The types of event that would have been legal in the run, by their names on the wire. Empty where the fault is not
     /// of the order.
     public var legal: [String]
@@ -18,15 +18,15 @@ public struct SequenceFault: Hashable, Sendable, CustomStringConvertible {
         position: Int,
         rule: String,
         message: String,
-        thread: ThreadID? = nil,
-        event: EventID? = nil,
+        threadID: ThreadID? = nil,
+        eventID: EventID? = nil,
         legal: [String] = []
     ) {
         self.position = position
         self.rule = rule
         self.message = message
-        self.thread = thread
-        self.event = event
+        self.threadID = threadID
+        self.eventID = eventID
         self.legal = legal
     }
 

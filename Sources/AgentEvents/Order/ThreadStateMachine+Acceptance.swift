@@ -4,18 +4,18 @@ extension ThreadStateMachine {
     package enum CheckAction: Hashable, Sendable {
         case accept(Acceptance)
         case reject(OrderViolation)
-        /// The run that the event names is not open. Whether one of this id was there before is to be looked up in the log;
-        /// then the event is checked again, with the answer.
+        /// The run that the event names is not open. Look up in the log whether one of this id was there before;
+        /// then check the event again, with the answer.
         case lookUp(RunID)
     }
 
-    /// What is to be logged for an event that was accepted, and what it changes. It is good until another is applied.
+    /// The entries to log for an event that was accepted, and its changes. It is valid until another is applied.
     ///
-    /// It leaves in the draft what is there: a payload is large, and one more copy of it would be a tenth of an event's cost.
+    /// It does not repeat the draft: a payload is large, and one more copy of it would be a tenth of an event's cost.
     package struct Acceptance: Hashable, Sendable {
         /// The agent of the run the event belongs to; `nil` for an event of the thread.
         package let agent: AgentName?
-        /// What is to be logged in the place of the draft's payload; `nil` when that stays as it is.
+        /// The payload to log in the place of the draft's; `nil` when that stays as it is.
         let resolved: Resolved?
         /// Events that close what is open, to be logged before the accepted event, in this order: innermost first.
         /// Empty for all types but `agent_failed` and `agent_cancelled`.
@@ -24,7 +24,7 @@ extension ThreadStateMachine {
         let host: RunHost
         let time: Timestamp
 
-        /// What happened, as it is to be logged.
+        /// The payload to log.
         ///
         /// - Parameter draft: the one that was accepted.
         package func payload(of draft: EventDraft) -> EventPayload {
@@ -87,7 +87,7 @@ extension ThreadStateMachine {
         OrderViolation(
             rule: rule,
             eventType: payload.typeName,
-            run: nil,
+            runID: nil,
             state: "no run is named",
             problem: problem,
             legal: [EventType.userMessage, .stateUpdated, .custom].map(\.rawValue)

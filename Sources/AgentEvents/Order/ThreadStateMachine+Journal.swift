@@ -1,6 +1,6 @@
 extension ThreadStateMachine {
-    /// What an emission has changed so far, so that it can be taken back. It grows with the events of the emission, and not
-    /// with what the thread has.
+    /// The changes of an emission so far, so that they can be taken back. It grows with the events of the emission, and
+    /// not with those of the thread.
     package struct Journal: Sendable {
         enum Undo: Sendable {
             case started(RunID)
@@ -17,7 +17,7 @@ extension ThreadStateMachine {
         struct Parent: Sendable {
             var run: RunID
             var lastTime: Timestamp
-            /// Where the child was among what is open in it.
+            /// The place of the child among the open items.
             var place: Int?
         }
 

@@ -1,8 +1,9 @@
 /// The order of a thread's events: the runs that are open, and how they hang together.
 ///
 /// An event goes through in three steps. ``check(_:host:at:lookedUp:)`` decides and changes nothing. What it accepts,
-/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as the
-/// journal is there: where a later event of the same emission is refused, the thread is as it was before the first (I4).
+/// ``apply(_:_:)`` changes in place, and cannot fail. What was applied can be taken back by ``rollBack(_:)`` as long as
+/// the journal is there: where a later event of the same emission is refused, the thread is as it was before the first
+/// (I4).
 ///
 /// ```
 ///                  ┌── reject
@@ -11,8 +12,8 @@
 ///                                                    └── refused later: rollBack
 /// ```
 ///
-/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it. There
-/// is no clock here, no ids made up, no input or output.
+/// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it.
+/// There is no clock here, no ids made up, no input or output.
 package struct ThreadStateMachine: Sendable {
     private let policy: OrderPolicy
     private let maximumMessageByteCount: Int
@@ -22,19 +23,17 @@ package struct ThreadStateMachine: Sendable {
     private var nextOrdinal = 0
     /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
     private(set) var hasHeldHalves = false
-    /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks, so that
-    /// an event costs no search.
-    package private(set) var deadline = Self.never
+    private var due = ThreadDeadline()
 
-    /// A deadline that never comes.
-    package static var never: Timestamp { Timestamp(milliseconds: .max) }
+    /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks.
+    package var deadline: Timestamp { due.time }
 
     /// - Parameters:
     ///   - policy: how strictly the order is checked.
-    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it stands
-    ///     in JSON.
-    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of its
-    ///     own; `nil` when no run is ended because nothing comes.
+    ///   - maximumMessageByteCount: the longest text that the fragments of one message may add up to, in bytes as it
+    ///     stands in JSON.
+    ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of
+    ///     its own; `nil` when no run is ended because nothing comes.
     package init(
         policy: OrderPolicy,
         maximumMessageByteCount: Int = 960 * 1024,
@@ -60,7 +59,7 @@ package struct ThreadStateMachine: Sendable {
         at time: Timestamp,
         lookedUp: [RunID: Bool] = [:]
     ) -> CheckAction {
-        guard let run = draft.run else { return checkOfThread(draft, host, time) }
+        guard let run = draft.runID else { return checkOfThread(draft, host, time) }
         // One look-up, and the run is looked at in its place: this is the path of nearly every event.
         guard let place = runs.place(of: run) else {
             return checkOfNewRun(run, draft, host, time, lookedUp: lookedUp)
@@ -129,28 +128,36 @@ package struct ThreadStateMachine: Sendable {
         Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline)
     }
 
-    /// Makes the change of an event that was accepted last.
+    /// Makes the change of an event that was accepted last, and notes how it is taken back.
     ///
     /// - Parameter draft: the one that was accepted.
     package mutating func apply(_ acceptance: Acceptance, of draft: EventDraft, _ journal: inout Journal) {
+        if let undo = apply(acceptance, of: draft) { journal.append(undo) }
+    }
+
+    /// Makes the change of an event that was accepted last.
+    ///
+    /// - Parameter draft: the one that was accepted.
+    /// - Returns: how it is taken back; `nil` when it has changed nothing.
+    @discardableResult
+    mutating func apply(_ acceptance: Acceptance, of draft: EventDraft) -> Journal.Undo? {
         switch acceptance.change {
         case .nothing:
-            break
+            return nil
         case .start:
-            guard let run = draft.run, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
+            guard let run = draft.runID, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
             else { preconditionFailure("the draft is the one that was accepted") }
             start(run, agent, started, acceptance.host, at: acceptance.time)
-            journal.append(.started(run))
+            return .started(run)
         case .event(let place, let half, let byteCount):
-            guard let run = draft.run else { preconditionFailure("the draft is the one that was accepted") }
+            guard let run = draft.runID else { preconditionFailure("the draft is the one that was accepted") }
             if case .payload(let payload)? = acceptance.resolved {
-                apply(payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time, &journal)
-            } else {
-                apply(draft.payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time, &journal)
+                return apply(payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time)
             }
+            return apply(draft.payload, of: run, at: place, half: half, byteCount: byteCount, acceptance.time)
         case .end(let place):
             let root = runs.remove(at: place)
-            precondition(root.machine.run == draft.run, "nothing was applied since the check")
+            precondition(root.machine.run == draft.runID, "nothing was applied since the check")
             var tree = Journal.EndedTree(entries: [root])
             for closing in acceptance.closing {
                 guard case .agentCancelled = closing.payload, let place = runs.place(of: closing.run) else { continue }
@@ -158,7 +165,7 @@ package struct ThreadStateMachine: Sendable {
             }
             for entry in tree.entries { ended.insert(entry.machine.run) }
             tree.parent = didEnd(root.machine.run, parent: root.machine.parent, at: acceptance.time)
-            journal.append(.ended(tree))
+            return .ended(tree)
         }
     }
 
@@ -168,17 +175,16 @@ package struct ThreadStateMachine: Sendable {
         at place: Int,
         half: UInt16?,
         byteCount: Int,
-        _ time: Timestamp,
-        _ journal: inout Journal
-    ) {
+        _ time: Timestamp
+    ) -> Journal.Undo {
         let (lastTime, undo) = runs.change(at: place) { entry in
             precondition(entry.machine.run == run, "nothing was applied since the check")
             defer { entry.lastTime = time }
             return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
         }
         if half != nil { hasHeldHalves = true }
-        noteDeadline(by: payload, ofRunAt: place, at: time)
-        journal.append(.event(run, lastTime: lastTime, undo))
+        due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
+        return .event(run, lastTime: lastTime, undo)
     }
 
     private mutating func start(
@@ -193,8 +199,8 @@ package struct ThreadStateMachine: Sendable {
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount
         )
-        machine.start(agent: agent, parent: started.parentRun, at: time)
-        let parent = started.parentRun.flatMap { runs.place(of: $0) }
+        machine.start(agent: agent, parent: started.parentRunID, at: time)
+        let parent = started.parentRunID.flatMap { runs.place(of: $0) }
         if let parent { runs.change(at: parent) { $0.machine.startChild(run) } }
         // A tree of runs is as patient as its root.
         let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
@@ -202,10 +208,10 @@ package struct ThreadStateMachine: Sendable {
             OpenRuns.Entry(
                 ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time))
         nextOrdinal += 1
-        noteIdle(idleMilliseconds, at: time)
+        due.noteIdle(idleMilliseconds, at: time)
     }
 
-    /// How long nothing may come for a root run.
+    /// The longest time without an event for a root run.
     private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted) -> Int64? {
         guard host == .outside, let idleMilliseconds else { return nil }
         return started.idleTimeoutMilliseconds ?? idleMilliseconds
@@ -216,7 +222,7 @@ package struct ThreadStateMachine: Sendable {
     /// - Returns: how its parent was before; `nil` when it has none that is open.
     private mutating func didEnd(_ run: RunID, parent: RunID?, at time: Timestamp) -> Journal.Parent? {
         guard let parent, let place = runs.place(of: parent) else {
-            if runs.isEmpty { deadline = Self.never }
+            if runs.isEmpty { due.set(Self.never) }
             return nil
         }
         let before = runs.change(at: place) { entry in
@@ -224,7 +230,7 @@ package struct ThreadStateMachine: Sendable {
             return Journal.Parent(run: parent, lastTime: entry.lastTime, place: entry.machine.endChild(run))
         }
         // What was open in the child may have stopped the clock.
-        noteIdle(runs.idleMilliseconds(at: place), at: time)
+        due.noteIdle(runs.idleMilliseconds(at: place), at: time)
         return before
     }
 
@@ -234,7 +240,7 @@ package struct ThreadStateMachine: Sendable {
         if let first = journal.first { undo(first) }
         nextOrdinal = journal.nextOrdinal
         hasHeldHalves = journal.hasHeldHalves
-        deadline = journal.deadline
+        due.set(journal.deadline)
     }
 
     private mutating func undo(_ undo: Journal.Undo) {
@@ -271,7 +277,7 @@ package struct ThreadStateMachine: Sendable {
     ///
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
-        guard let run = event.run else { return }
+        guard let run = event.runID else { return }
         guard let place = runs.place(of: run) else {
             guard case .agentStarted(let started) = event.payload, let agent = event.agent else { return }
             return start(run, agent, started, host, at: event.time)
@@ -281,7 +287,7 @@ package struct ThreadStateMachine: Sendable {
                 _ = entry.machine.apply(event.payload, at: event.time)
                 entry.lastTime = event.time
             }
-            return noteDeadline(by: event.payload, ofRunAt: place, at: event.time)
+            return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))
         }
         let parent = runs.remove(at: place).machine.parent
         _ = didEnd(run, parent: parent, at: event.time)
@@ -292,7 +298,7 @@ package struct ThreadStateMachine: Sendable {
     /// The runs that have ended here and that the log might not give.
     package var endedRuns: Set<RunID> { ended.runs }
 
-    /// What was applied is on its way into the log, and will be committed at a position.
+    /// The applied events are on their way into the log, and will be committed at a position.
     package mutating func didOffer(at position: UInt64) { ended.didOffer(at: position) }
 
     /// Forgets ended runs that the log gives.
@@ -317,7 +323,7 @@ package struct ThreadStateMachine: Sendable {
     /// The runs that some events name and of which only the log can tell whether they were there.
     package func unknownRuns(in drafts: some Sequence<EventDraft>) -> Set<RunID> {
         var unknown: Set<RunID> = []
-        for case let run? in drafts.lazy.map(\.run) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
+        for case let run? in drafts.lazy.map(\.runID) where !isOpen(run) && !ended.contains(run) { unknown.insert(run) }
         return unknown
     }
 }
@@ -364,47 +370,20 @@ extension ThreadStateMachine {
 // MARK: Time
 
 extension ThreadStateMachine {
-    /// Something that ends because its time is over.
-    package enum Overdue: Hashable, Sendable {
-        /// A request for approval has expired.
-        case approval(ApprovalID, run: RunID)
-        /// For so long, in milliseconds, nothing has come for a tree of runs whose root is hosted outside.
-        case idle(root: RunID, milliseconds: Int64)
-    }
-
-    /// What is overdue, approvals first. The caller logs its end at once, and asks no second time.
+    /// Takes what is overdue, approvals first. The caller logs its end at once, and asks no second time.
     package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
         guard deadline <= time else { return [] }
         let (overdue, next) = runs.overdue(at: time)
-        deadline = next
+        due.set(next)
         return overdue
     }
 
-    /// What was taken as overdue at a time was not ended, and is to be taken again.
-    package mutating func lookAgain(at time: Timestamp) { deadline = min(deadline, time) }
+    /// The items taken as overdue at a time were not ended: they will be taken again.
+    package mutating func lookAgain(at time: Timestamp) { due.lookAgain(at: time) }
 
-    /// Whether something came for a run that is hosted outside at a time or later, and more is to be expected.
+    /// Whether something came for a run that is hosted outside at a time or later, and more can be expected.
     package func isEmittedTo(since time: Timestamp) -> Bool {
         runs.trees.contains { !$0.waits && $0.lastTime >= time }
-    }
-
-    /// Takes into account what an event makes due. Most events make nothing due earlier than it was.
-    private mutating func noteDeadline(by payload: EventPayload, ofRunAt place: Int, at time: Timestamp) {
-        switch payload {
-        case .approvalRequested(let requested):
-            if let expiresAt = requested.expiresAt { deadline = min(deadline, expiresAt) }
-        case .approvalResolved, .agentResumed:
-            noteIdle(runs.idleMilliseconds(at: place), at: time)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
-            .stateUpdated, .custom, .unknown:
-            break
-        }
-    }
-
-    private mutating func noteIdle(_ idleMilliseconds: Int64?, at time: Timestamp) {
-        guard let idleMilliseconds else { return }
-        deadline = min(deadline, time.advanced(byMilliseconds: idleMilliseconds))
     }
 }
 

@@ -30,7 +30,7 @@ final class RetentionSweep: Sendable {
         self.log = trimmable
         store = log as? any StateStore
         policy = configuration.retention
-        interval = .seconds(configuration.retentionSeconds)
+        interval = configuration.retentionInterval
         clock = configuration.durationClock
         wallClock = configuration.clock
     }

@@ -26,11 +26,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let threadForbidden = Code(value: .threadForbidden)
         /// The cursor is of another history: its event was lost in a crash, or is one of another log.
         public static let cursorDiverged = Code(value: .cursorDiverged)
-        /// The events behind the cursor, or some of them, were trimmed (``RetentionPolicy``).
+        /// The events after the cursor, or some of them, were trimmed (``RetentionPolicy``).
         public static let cursorTrimmed = Code(value: .cursorTrimmed)
         /// The cursor is beyond the thread's last event, and nobody can have been given it.
         public static let cursorUnknown = Code(value: .cursorUnknown)
-        /// Something is to be trimmed, and the log cannot do it.
+        /// Events should be trimmed, and the log cannot do it.
         public static let retentionUnsupported = Code(value: .retentionUnsupported)
         /// The runtime is not running: `run()` was not called, or has returned.
         public static let notRunning = Code(value: .notRunning)
@@ -82,7 +82,7 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     public var code: Code
     /// One sentence: what is wrong, and what would have been right.
     public var message: String
-    /// Which event of a batch, from 0; `nil` when the error is not of one event.
+    /// The number of the event in a batch, from 0; `nil` when the error is not of one event.
     public var index: Int?
     /// The rule of order that was broken, with the state and what was legal.
     public var violation: OrderViolation?
@@ -130,8 +130,8 @@ extension AgentEventsError.Code {
     public static func ~= (code: Self, error: any Error) -> Bool { (error as? AgentEventsError)?.code == code }
 }
 
-/// What the log throws, as an error of the runtime.
-func thrownByLog<Result>(
+/// Rethrows an error of the log as one of the runtime.
+func mapLogError<Result>(
     _ body: () async throws(EventLogError) -> Result
 ) async throws(AgentEventsError) -> Result {
     do throws(EventLogError) {

@@ -64,7 +64,7 @@ public struct AgentRun: Sendable {
     public func history(limit: Int = 50) async throws(AgentEventsError) -> ThreadHistory {
         // What came before the run is committed when its first event is.
         try await context.waitForCommit(at: start.position)
-        return try await thrownByLog { () async throws(EventLogError) in
+        return try await mapLogError { () async throws(EventLogError) in
             try await ThreadHistory(
                 of: context.thread, before: start.id.sequence, limit: limit, from: context.services.log)
         }
@@ -82,7 +82,7 @@ public struct AgentRun: Sendable {
     public func think(_ text: String, continuing thought: ThoughtID? = nil) async throws(AgentEventsError) -> ThoughtID
     {
         let thought = thought ?? identifiers.thoughtID()
-        try await emit(.agentThinking(AgentThinking(thought: thought, text: text)))
+        try await emit(.agentThinking(AgentThinking(thoughtID: thought, text: text)))
         return thought
     }
 
@@ -256,7 +256,7 @@ public struct AgentRun: Sendable {
     /// - Returns: the event's id.
     @discardableResult
     public func emit(_ payload: EventPayload) async throws(AgentEventsError) -> EventID {
-        try await context.emit(EventDraft(run: id, agent: agent, payload))
+        try await context.emit(EventDraft(runID: id, agent: agent, payload))
     }
 
     /// Returns when everything that the run has emitted is committed.

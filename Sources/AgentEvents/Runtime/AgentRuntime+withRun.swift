@@ -2,8 +2,9 @@ extension AgentRuntime {
     /// Runs an agent: `agent_started`, the body, and the end — `agent_completed` with what the body returns,
     /// `agent_failed` when it throws, `agent_cancelled` when its task is cancelled.
     ///
-    /// Returns when the end is committed. Under a ``RuntimeConfiguration/runDeadline`` the run is ended at the deadline; the
-    /// body learns of it when it emits. A body that is to be cancelled then is given with a deadline of its own.
+    /// Returns when the end is committed. Under a ``RuntimeConfiguration/runDeadline`` the run is ended at the
+    /// deadline; the body learns of it when it emits. For a body that should be cancelled then, pass a deadline of its
+    /// own.
     ///
     /// - Parameters:
     ///   - user: whose thread it is.

@@ -16,17 +16,16 @@ import Synchronization
 public final class AgentRuntime: Sendable {
     /// The log; read it directly for whole pages of events. The runtime is its only writer.
     public let log: any EventLog
-    /// How the runtime works.
+    /// The settings of the runtime.
     public let configuration: RuntimeConfiguration
-    /// Where everything in this package that works for the runtime takes its time, chance and threads from.
+    /// The source of time, chance and threads for everything in this package that works for the runtime.
     package let environment: Environment
     /// Tells observers in this package of each commit.
     package let hub = CommitHub()
 
-    private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
     private let commit: GroupCommit
     private let lifecycle = RuntimeLifecycle()
-    private let registry: Mutex<Registry>
+    private let contexts: ThreadContexts
     private let watchers = ThreadWatchers()
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
@@ -47,7 +46,7 @@ public final class AgentRuntime: Sendable {
         environment.wallClock = configuration.clock
         self.environment = environment
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
-        registry = Mutex(Registry(maximumIdleContexts: configuration.maximumIdleContexts))
+        contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)
         pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
@@ -56,12 +55,12 @@ public final class AgentRuntime: Sendable {
 
     // MARK: Running
 
-    /// Opens the log, ends the runs that a process which hosted them left open, and commits and delivers events until the task is cancelled
-    /// or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was committed, and the
-    /// method returns. Call it once.
+    /// Opens the log, ends the runs that a process which hosted them left open, and commits and delivers events until
+    /// the task is cancelled or ``shutdown()`` is called. Then everything accepted is committed, the sinks get what was
+    /// committed, and the method returns. Call it once.
     ///
-    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot be
-    ///   ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
+    /// - Throws: ``AgentEventsError`` when the log cannot be opened or fails, when a run that a crash left open cannot
+    ///   be ended, or when the offset of a ``DurableSink`` cannot be kept; from then on every emission fails with it.
     public func run() async throws {
         guard lifecycle.claim() else { throw AgentEventsError(.notRunning, "run() is called once") }
         do {
@@ -121,7 +120,7 @@ public final class AgentRuntime: Sendable {
                     guard try await self.repair(opening, services) else { return }
                     self.lifecycle.start(services)
                     await withDiscardingTaskGroup { group in
-                        group.addTask { await self.giveBackIdleContexts() }
+                        group.addTask { await self.contexts.giveBackIdle(services) }
                         group.addTask { await self.sweepDeadlines(services) }
                     }
                 }
@@ -150,7 +149,8 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would never start.
+    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would
+    /// never start.
     ///
     /// - Returns: whether events may be taken; not when the runtime was stopped meanwhile, which leaves the rest to the
     ///   next start.
@@ -159,7 +159,7 @@ public final class AgentRuntime: Sendable {
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
         do throws(AgentEventsError) {
-            try await closeLostRuns(in: opening.threadsWithOpenRuns, services)
+            try await LostRuns(contexts: contexts, services: services).end(in: opening.threadsWithOpenRuns)
             return true
         } catch {
             guard commit.refusal == nil else { return false }
@@ -168,61 +168,10 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// This many threads are read at a time when lost runs are closed.
-    private static let repairedThreadCount = 8
-
-    /// Runs that the last process hosted, and that were open when it died, are ended as `agent_failed`, code `run.lost`
-    /// (I7). Those hosted outside go on; that nothing came for one of them is looked at once events are taken.
-    private func closeLostRuns(
-        in threads: [ThreadID],
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) {
-        var rest = threads[...]
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for thread in rest.prefix(Self.repairedThreadCount) {
-                    group.addTask { try await self.closeLostRuns(in: thread, services) }
-                }
-                rest = rest.dropFirst(Self.repairedThreadCount)
-                while try await group.next() != nil {
-                    guard let thread = rest.popFirst() else { continue }
-                    group.addTask { try await self.closeLostRuns(in: thread, services) }
-                }
-            }
-        } catch {
-            guard let error = error as? AgentEventsError else { preconditionFailure("the tasks throw no other error") }
-            throw error
-        }
-    }
-
-    private func closeLostRuns(in thread: ThreadID, _ services: RuntimeServices) async throws(AgentEventsError) {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else { return }
-        let lost = record.openRuns.filter { $0.host == .process }
-        guard !lost.isEmpty else {
-            deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
-            return
-        }
-        let context = try await context(user: record.user, thread: thread, services)
-        // In the order of their starts: a child that ended with its parent is not open any longer.
-        for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
-        // However many threads there are, no more than the buffer of the log holds waits for it.
-        await commit.waitForCapacity()
-    }
-
     /// Ends what is overdue in threads in which nothing else happens.
     private func sweepDeadlines(_ services: RuntimeServices) async {
         await deadlines.run(configuration) { owner async throws(AgentEventsError) in
-            try await self.context(user: owner.user, thread: owner.thread, services).sweep()
-        }
-    }
-
-    private func giveBackIdleContexts() async {
-        while !Task.isCancelled {
-            // Cancelled at the end of the runtime; then there is nothing left to give back.
-            try? await environment.sleep(.seconds(configuration.idleContextSeconds))
-            let committed = commit.committedPosition
-            registry.withLock { $0.rotate(committed: committed) }
+            try await self.contexts.context(user: owner.user, thread: owner.thread, services).sweep()
         }
     }
 
@@ -234,70 +183,20 @@ public final class AgentRuntime: Sendable {
     /// The execution context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from
     /// the log when it is not in memory.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, `runtime.not_running`,
-    ///   or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user,
+    ///   `runtime.not_running`, or an error of the log.
     public func context(user: UserID, thread: ThreadID) async throws(AgentEventsError) -> ExecutionContext {
         let services: RuntimeServices
         if let running = try lifecycle.services() {
             services = running
         } else {
-            services = try await lifecycle.services(within: configuration.startSeconds, sleep: environment.sleep)
+            services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
-        return try await context(user: user, thread: thread, services)
-    }
-
-    private func context(
-        user: UserID,
-        thread: ThreadID,
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) -> ExecutionContext {
-        while true {
-            switch registry.withLock({ $0.find(thread) }) {
-            case .found(let context):
-                guard context.user == user else { throw Self.forbidden(thread) }
-                return context
-            case .wait:
-                await withCheckedContinuation { continuation in
-                    let action = registry.withLock { $0.find(thread, waiter: continuation) }
-                    if case .wait = action { return }
-                    continuation.resume()
-                }
-            case .open(let position):
-                let context: ExecutionContext
-                do throws(AgentEventsError) {
-                    context = try await open(user: user, thread: thread, after: position, services)
-                } catch {
-                    for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
-                    throw error
-                }
-                let committed = commit.committedPosition
-                for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
-                return context
-            }
-        }
-    }
-
-    private func open(
-        user: UserID,
-        thread: ThreadID,
-        after position: UInt64,
-        _ services: RuntimeServices
-    ) async throws(AgentEventsError) -> ExecutionContext {
-        try await waitForCommit(at: position)
-        let owner = ThreadOwner(thread: thread, user: user)
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
-        guard record.user == user else { throw Self.forbidden(thread) }
-        let head = try await thrownByLog { () async throws(EventLogError) in
-            try await ThreadHead(record, owner, services)
-        }
-        return ExecutionContext(head: head, services: services)
+        return try await contexts.context(user: user, thread: thread, services)
     }
 
     /// The user that a thread belongs to, as far as that is known in memory.
-    package func knownOwner(of thread: ThreadID) -> UserID? {
-        registry.withLock { $0.context(of: thread) }?.user
-    }
+    package func knownOwner(of thread: ThreadID) -> UserID? { contexts.context(of: thread)?.user }
 
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
@@ -305,21 +204,17 @@ public final class AgentRuntime: Sendable {
         return try await log.thread(thread)?.user
     }
 
-    private static func forbidden(_ thread: ThreadID) -> AgentEventsError {
-        AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
-    }
-
-    /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns when
-    /// that is committed. Runs hosted outside go on.
+    /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns
+    /// when that is committed. Runs hosted outside continue.
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
     package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
-        for context in registry.withLock({ $0.contexts }) { try await context.cancelHostedRuns(reason: reason) }
+        for context in contexts.all { try await context.cancelHostedRuns(reason: reason) }
         try await flush()
     }
 
-    /// Returns when no program outside is in the middle of a run: each such run has ended, waits for a person, or nothing
-    /// came for it for a while. Or when the task is cancelled.
+    /// Returns when no program outside is in the middle of a run: each such run has ended, waits for a person, or
+    /// nothing came for it for a while. Or when the task is cancelled.
     ///
     /// - Parameters:
     ///   - silence: for how long nothing came for a run that is not waited for any longer.
@@ -330,8 +225,8 @@ public final class AgentRuntime: Sendable {
     ) async {
         let silence = Int64(clamping: silence.wholeMilliseconds)
         while mayEmit(), !Task.isCancelled {
-            // Each thread with a run that is hosted outside is to be looked at some day.
-            let contexts = deadlines.owners.compactMap { owner in registry.withLock { $0.context(of: owner.thread) } }
+            // Each thread with a run that is hosted outside has to be checked some day.
+            let contexts = deadlines.owners.compactMap { self.contexts.context(of: $0.thread) }
             var isEmittedTo = false
             for context in contexts where !isEmittedTo {
                 // As long as the same one is in the middle of a run, it alone is looked at.
@@ -351,7 +246,8 @@ public final class AgentRuntime: Sendable {
 
     // MARK: Reading
 
-    /// The events of a thread from a position on, as an asynchronous sequence that goes on with what is committed later.
+    /// The events of a thread from a position on, as an asynchronous sequence that continues with the events committed
+    /// later.
     ///
     /// A thread without events is not an error: the sequence waits for the first one.
     ///
@@ -369,8 +265,8 @@ public final class AgentRuntime: Sendable {
         ThreadEvents(stored: try await storedEvents(user: user, thread: thread, from: start, upTo: end))
     }
 
-    /// The same events in the bytes in which the log holds them, with a marker at the place at which the reader has caught
-    /// up.
+    /// The same events in the bytes in which the log holds them, with a marker at the place at which the reader has
+    /// caught up.
     ///
     /// - Parameters:
     ///   - start: where the sequence begins.
@@ -382,9 +278,9 @@ public final class AgentRuntime: Sendable {
         from start: StartPosition = .start,
         upTo end: EndPosition? = nil
     ) async throws(AgentEventsError) -> StoredThreadEvents {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
-        if let record, record.user != user { throw Self.forbidden(thread) }
-        let resolved = try await thrownByLog { () async throws(EventLogError) in
+        let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
+        if let record, record.user != user { throw .forbidden(thread) }
+        let resolved = try await mapLogError { () async throws(EventLogError) in
             try await log.resolve(start, in: thread, record: record, generation: generation)
         }
         let after: UInt64
@@ -422,15 +318,16 @@ public final class AgentRuntime: Sendable {
     /// for try await event in try await runtime.events(user: "u_1", thread: "t_7", from: start) { state.apply(event) }
     /// ```
     ///
-    /// It is folded from the newest state that the log has stored (``StateStore``), or from the oldest event that is kept.
-    /// A thread without events has an empty state, without a cursor.
+    /// It is folded from the newest state that the log has stored (``StateStore``), or from the oldest event that is
+    /// kept. A thread without events has an empty state, without a cursor.
     ///
-    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, or an error of the log.
+    /// - Throws: ``AgentEventsError``: `thread.forbidden` when the thread belongs to another user, or an error of the
+    ///   log.
     public func state(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> ThreadState {
-        let record = try await thrownByLog { () async throws(EventLogError) in try await log.thread(thread) }
+        let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
         guard let record else { return ThreadState() }
-        guard record.user == user else { throw Self.forbidden(thread) }
-        return try await thrownByLog { () async throws(EventLogError) in
+        guard record.user == user else { throw .forbidden(thread) }
+        return try await mapLogError { () async throws(EventLogError) in
             let store = log as? any StateStore
             var fold = try await ThreadFold(loading: thread, from: log, store)
             // The retention has overtaken it; each time again takes another trim.
@@ -452,7 +349,7 @@ public final class AgentRuntime: Sendable {
     }
 
     package func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        try await thrownByLog { () async throws(EventLogError) in try await commit.waitForCommit(of: position) }
+        try await mapLogError { () async throws(EventLogError) in try await commit.waitForCommit(of: position) }
     }
 
     /// Up to where events were accepted, in the positions of ``EmitReceipt``.
@@ -461,8 +358,8 @@ public final class AgentRuntime: Sendable {
     /// Up to where everything is committed, in the positions of ``EmitReceipt``.
     package var committedPosition: UInt64 { commit.committedPosition }
 
-    /// Returns when every sink has been given everything accepted so far, has failed or is stopped. That a sink has taken an
-    /// event does not say that the offset of a durable one is saved.
+    /// Returns when every sink has been given everything accepted so far, has failed or is stopped. That a sink has
+    /// taken an event does not say that the offset of a durable one is saved.
     ///
     /// - Throws: ``AgentEventsError`` when the log fails.
     public func flushSinks() async throws(AgentEventsError) {
@@ -470,7 +367,7 @@ public final class AgentRuntime: Sendable {
         for pump in pumps { await pump.catchUp() }
     }
 
-    /// How each sink is doing, in the order in which the sinks were given.
+    /// The state of each sink, in the order in which the sinks were given.
     public var sinkStates: [SinkState] { pumps.map(\.sinkState) }
 
     /// Tells somebody what happens to the sinks, beside ``sinkStates``. Called before ``run()``.
@@ -478,6 +375,6 @@ public final class AgentRuntime: Sendable {
         for pump in pumps { pump.setObserver(observer) }
     }
 
-    /// How the trimming of the log is doing; `nil` when everything is kept.
+    /// The state of the trimming of the log; `nil` when everything is kept.
     public var retentionState: RetentionState? { retention.withLock { $0 }?.retentionState }
 }

@@ -1,22 +1,29 @@
 import Synchronization
 
-/// The position of the last event that a context has offered. It outlives the context: whoever opens the thread next reads
-/// the log, and waits until that event is in it.
+/// The position of the last event that a context has offered. It outlives the context: the next context of the thread
+/// reads the log, and waits until that event is in it.
 final class OfferedPosition: Sendable {
     private let position = Atomic<UInt64>(0)
 
     func didOffer(upTo position: UInt64) { self.position.store(position, ordering: .releasing) }
 
-    /// Not behind the last event of a context that was found to be gone. Its store came before the release that ended the
-    /// context; that was seen by a look at a weak reference, which need not order what is read after it: the fence does.
+    /// Not before the last event of a context that was found to be gone. Its store came before the release that ended
+    /// the context; that was seen by a look at a weak reference, which need not order what is read after it: the fence
+    /// does.
     var latest: UInt64 {
         atomicMemoryFence(ordering: .acquiring)
         return position.load(ordering: .acquiring)
     }
 }
 
-/// Which contexts are in memory. At most one lives for each thread: whoever holds it keeps it, and the registry itself
-/// keeps those used lately, in two generations, so that giving one back costs nothing per use.
+/// The contexts that are in memory. At most one lives for each thread: its holders keep it, and the registry
+/// itself keeps those used lately, in two generations, so that giving one back costs nothing per use.
+///
+/// ```
+/// a thread:  unknown ── find ──> opening ──┬── didOpen ──> young ── rotate ──> old ── rotate ──> held by others, or gone
+///               ^                          │                ^                   │                        │
+///               └───── didFailToOpen ──────┘                └────── find ───────┴────────────────────────┘
+/// ```
 struct ContextRegistry<Waiter> {
     private struct Entry {
         weak var context: ExecutionContext?
@@ -35,8 +42,9 @@ struct ContextRegistry<Waiter> {
 
     enum FindAction {
         case found(ExecutionContext)
-        /// The caller waits until everything up to this position is committed, opens the context and then says so. Events
-        /// of a context that was given back may still be on their way into the log; those of other threads do not matter.
+        /// The caller waits until everything up to this position is committed, opens the context and then says so.
+        /// Events of a context that was given back may still be on their way into the log; those of other threads do
+        /// not matter.
         case open(after: UInt64)
         /// Somebody else is opening it; wait, then ask again.
         case wait
@@ -93,7 +101,7 @@ struct ContextRegistry<Waiter> {
         forgetGone(committed: committed)
     }
 
-    /// What is kept of contexts that are gone is bounded: each of them has an event that waits for its commit.
+    /// The records of contexts that are gone are bounded: each of them has an event that waits for its commit.
     private mutating func forgetGone(committed: UInt64) {
         known = known.filter { $0.value.context != nil || $0.value.offered.latest > committed }
     }

@@ -21,13 +21,13 @@ final class DeadlineSweep: Sendable {
     /// Has a thread not looked at.
     func remove(_ thread: ThreadID) { table.withLock { $0.remove(thread) } }
 
-    /// The threads that are to be looked at.
+    /// The threads to check.
     var owners: [ThreadOwner] { table.withLock { $0.owners } }
 
     /// Works until the task is cancelled.
     ///
-    /// - Parameter look: ends what is overdue in a thread, and sets the thread's next time. Called for one thread at a time.
-    ///   When it throws, the thread is looked at again later.
+    /// - Parameter look: ends what is overdue in a thread, and sets the thread's next time. Called for one thread at a
+    ///   time. When it throws, the thread is looked at again later.
     func run(
         _ configuration: RuntimeConfiguration,
         look: (ThreadOwner) async throws(AgentEventsError) -> Void

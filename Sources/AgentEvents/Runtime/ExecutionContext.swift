@@ -1,9 +1,14 @@
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
-/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the log,
-/// all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes events go
-/// through it. There is at most one context for a thread; it is had from
-/// ``AgentRuntime/context(user:thread:)``.
+/// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
+/// log, all in one synchronous section, so nothing can come in between: ``emit(_:)`` and everything else that makes
+/// events go through it. There is at most one context for a thread in a process; ``AgentRuntime/context(user:thread:)``
+/// gives it.
+///
+/// Where other processes write the log too (``ContendedLog``), an emission is decided on what is known of the thread,
+/// and decided again on what the log has when somebody else was first. Then everything that makes events returns after
+/// its commit, not before: the ids that it gives are those in the log, and a refusal is one by the order of the whole
+/// thread. Half of a character that waits for the other one is lost when another writer appends in between.
 public actor ExecutionContext {
     /// The user the thread belongs to.
     public nonisolated var user: UserID { owner.user }
@@ -14,53 +19,43 @@ public actor ExecutionContext {
     nonisolated let services: RuntimeServices
     /// Up to where this context has offered events.
     nonisolated let offeredPosition = OfferedPosition()
-    private var head: ThreadHead
-    /// Whether the log has refused an emission. It refuses everything from then on, and so does this context, before it looks
-    /// at its state: the same request is always told the same reason. Nothing depends on it but the answer; what was refused
-    /// was rolled back (I4).
-    private var isRefused = false
-    /// When the thread is to be looked at because something may be overdue.
-    private var sweptAt = ThreadStateMachine.never
-    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context would
-    /// forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
+    /// The synchronous section, and the state of the thread.
+    var path: AcceptPath
+    /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
+    /// would forget it. The end of the run ends it, and a run that is hosted outside ends when nothing comes for it.
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
-    private var spokenMessages: [RunID: MessageID] = [:]
-    /// What the open runs of scopes have used.
-    private var usages: [RunID: RunUsage] = [:]
+    var spokenMessages: [RunID: MessageID] = [:]
     private var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
+    private var contention = ContentionStateMachine<CheckedContinuation<Void, Never>>()
 
     init(head: ThreadHead, services: RuntimeServices) {
         self.owner = head.owner
         self.services = services
-        self.head = head
-        let deadline = head.machine.deadline
-        if deadline < sweptAt {
-            sweptAt = deadline
-            services.deadlines.set(owner, at: deadline)
-        }
+        self.path = AcceptPath(head, services, offeredPosition)
     }
 
     // MARK: Raw events
 
     /// Accepts one event: checks, numbers, encodes and enqueues it.
     ///
-    /// Returns when the event is accepted and in its place, before it is committed; suspends while more than
-    /// ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look up in the log whether a run that is not open
-    /// was there before. Not sensitive to cancellation.
+    /// Returns when the event is accepted and in its place, before it is committed (with a ``ContendedLog``: when it is
+    /// committed); suspends while more than ``RuntimeConfiguration/highWaterByteCount`` wait for the log, and to look
+    /// up in the log whether a run that is not open was there before. Not sensitive to cancellation.
     ///
     /// - Returns: the event's id.
     /// - Throws: ``AgentEventsError``; then nothing changed (I4).
     @discardableResult
     public func emit(_ draft: EventDraft) async throws(AgentEventsError) -> EventID {
-        // Not by way of `accept`, which is asynchronous: this is the path of nearly every event.
-        let accepted: Accepted
-        if let now = try accept(draft, Emission(), at: try beginSection()) {
-            accepted = now
-        } else {
-            accepted = try await acceptAfterLookUp([draft], Emission())
+        guard !services.isContended, let accepted = try path.accept(draft) else {
+            let settled = try await settled { () async throws(AgentEventsError) in
+                try await acceptBatch([draft], Emission())
+            }
+            if settled.accepted.isFull { await services.commit.waitForCapacity() }
+            return settled.accepted.lastID
         }
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
+        if accepted.hasHeldHalves { keepForHalves() }
+        if accepted.isFull { await services.commit.waitForCapacity() }
         return accepted.lastID
     }
 
@@ -68,8 +63,8 @@ public actor ExecutionContext {
     ///
     /// - Parameters:
     ///   - drafts: at least one.
-    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart. With
-    ///     other events it is refused with `key.conflict`.
+    ///   - key: the same key again within 24 hours answers with the same ids and logs nothing, also after a restart.
+    ///     With other events it is refused with `key.conflict`.
     ///   - host: who hosts the runs that these events start. One that a program outside emits is
     ///     ``RunHost/outside``: it survives this process, and ends when nothing comes for it
     ///     (``RuntimeConfiguration/emittedRunTimeout``).
@@ -108,48 +103,67 @@ public actor ExecutionContext {
                 throw Self.conflict(key, ids)
             }
         }
-        let waiters: [CheckedContinuation<Void, Never>]
-        let result: Result<EmitReceipt, AgentEventsError>
+        let outcome: KeyedOutcome
         do throws(AgentEventsError) {
-            if let known = try await recall(key, digest) {
-                result = .success(known)
-                waiters = keyedEmissions.finish(key)
-            } else {
-                let receipt = try await emit(drafts, emission)
-                result = .success(receipt)
-                waiters = []
+            outcome = try await settled { () async throws(AgentEventsError) in
+                if let known = try await recall(key, digest) { return .known(known) }
+                return .accepted(try await acceptBatch(drafts, emission))
             }
         } catch {
-            result = .failure(error)
-            waiters = keyedEmissions.finish(key)
+            for waiter in keyedEmissions.finish(key) { waiter.resume() }
+            throw error
         }
-        for waiter in waiters { waiter.resume() }
-        return try result.get()
+        switch outcome {
+        case .known(let receipt):
+            for waiter in keyedEmissions.finish(key) { waiter.resume() }
+            return receipt
+        case .accepted(let batch):
+            // The log knows the key once it is committed; until then it is known here.
+            let committed = services.commit.committedPosition
+            for waiter in keyedEmissions.finish(key, accepted: batch.receipt, digest, committedThrough: committed) {
+                waiter.resume()
+            }
+            if batch.accepted.isFull { await services.commit.waitForCapacity() }
+            return batch.receipt
+        }
     }
 
-    /// Several events, as they are asked for.
+    /// Several events without a key.
     private func emit(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> EmitReceipt {
-        let accepted = try await accept(drafts, emission)
-        let receipt = EmitReceipt(ids: accepted.ids, isRepeated: false, position: accepted.offer.position)
-        if let request = emission.request {
-            // The log knows the key once it is committed; until then it is known here.
-            let waiters = keyedEmissions.finish(
-                request.key, accepted: receipt, request.digest, committedThrough: services.commit.committedPosition)
-            for waiter in waiters { waiter.resume() }
+        let batch = try await settled { () async throws(AgentEventsError) in try await acceptBatch(drafts, emission) }
+        if batch.accepted.isFull { await services.commit.waitForCapacity() }
+        return batch.receipt
+    }
+
+    private enum KeyedOutcome: Decided {
+        case accepted(AcceptedBatch)
+        /// It was logged before.
+        case known(EmitReceipt)
+
+        var decision: ContentionDecision {
+            switch self {
+            case .accepted: .offered
+            case .known: .final
+            }
         }
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
-        return receipt
+
+        var offeredPosition: UInt64? {
+            switch self {
+            case .accepted(let batch): batch.offeredPosition
+            case .known: nil
+            }
+        }
     }
 
     /// The emission that the log has under a key.
     ///
-    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an earlier
-    ///   version, stands for any.
+    /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an
+    ///   earlier version, stands for any.
     private func recall(
         _ key: IdempotencyKey,
         _ digest: RequestDigest
     ) async throws(AgentEventsError) -> EmitReceipt? {
-        let known = try await thrownByLog { () async throws(EventLogError) in
+        let known = try await mapLogError { () async throws(EventLogError) in
             try await services.log.recall(key, in: thread)
         }
         guard let known else { return nil }
@@ -165,11 +179,11 @@ public actor ExecutionContext {
                 + "send this one with a key of its own")
     }
 
-    /// How many emissions wait for another one with their key.
+    /// The number of emissions that wait for another one with their key.
     package var waitingEmissionCount: Int { keyedEmissions.waiterCount }
 
-    /// How many runs that have ended are remembered.
-    package var rememberedRunCount: Int { head.machine.endedRuns.count }
+    /// The number of ended runs that are remembered.
+    package var rememberedRunCount: Int { path.machine.endedRuns.count }
 
     /// Returns when everything accepted so far is committed; not sensitive to cancellation.
     public func flush() async throws(AgentEventsError) {
@@ -177,363 +191,134 @@ public actor ExecutionContext {
     }
 
     func waitForCommit(at position: UInt64) async throws(AgentEventsError) {
-        try await thrownByLog { () async throws(EventLogError) in
+        try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitForCommit(of: position)
         }
-    }
-
-    // MARK: What runs do
-
-    /// - Parameters:
-    ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
-    ///   - usage: what the run will have used. Whichever way it ends, its end says it, and the end of its parent adds it up.
-    func start(
-        _ run: RunID,
-        isNew: Bool,
-        agent: AgentName,
-        _ started: AgentStarted,
-        usage: RunUsage
-    ) async throws(AgentEventsError) -> RunStart {
-        let emission = Emission(lookedUp: isNew ? [run: false] : [:])
-        let draft = EventDraft(run: run, agent: agent, .agentStarted(started))
-        let accepted = try await accept(draft, emission)
-        usages[run] = usage
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
-        return RunStart(id: accepted.lastID, position: accepted.offer.position)
-    }
-
-    /// Appends to the run's spoken message, opening one if there is none.
-    ///
-    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one takes
-    ///   its place.
-    func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
-        let spoken = spokenMessages[run]
-        let message = message ?? spoken ?? services.configuration.identifiers.messageID()
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
-        let accepted: Accepted
-        if spoken == nil || spoken == message {
-            accepted = try await accept(draft, Emission())
-        } else {
-            accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
-        }
-        spokenMessages[run] = message
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
-    }
-
-    /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
-    func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
-        let draft = EventDraft(run: run, .messageDelta(MessageDelta(message: message, text: text)))
-        let accepted = try await accept(completionOfSpokenMessage(of: run) + [draft], Emission())
-        spokenMessages[run] = nil
-        if accepted.offer.isFull { await services.commit.waitForCapacity() }
-    }
-
-    /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.
-    private func completionOfSpokenMessage(of run: RunID) -> [EventDraft] {
-        guard let message = spokenMessages[run], let text = head.machine.openMessageText(message, in: run) else {
-            return []
-        }
-        return [EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))]
-    }
-
-    /// - Returns: the whole text of the message.
-    @discardableResult
-    func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
-        let text = head.machine.openMessageText(message, in: run) ?? ""
-        try await emit(
-            EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, role: .assistant, text: text))))
-        return text
-    }
-
-    /// The text of an open message so far; `nil` when it is not open.
-    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        head.machine.openMessageText(message, in: run)
-    }
-
-    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is paused,
-    /// is left as it is: the end of the run completes it.
-    ///
-    /// - Throws: ``AgentEventsError`` when the log fails.
-    func endMessage(_ message: MessageID, run: RunID) throws(AgentEventsError) {
-        let time = try beginSection()
-        guard let text = head.machine.openMessageText(message, in: run) else { return }
-        let completed = EventDraft(run: run, .messageCompleted(MessageCompleted(message: message, text: text)))
-        do throws(AgentEventsError) {
-            _ = try acceptOfOpenRuns([completed], at: time)
-        } catch  where error.violation != nil {
-            return
-        }
-    }
-
-    func completeTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) {
-        try await emit(.measured(run, .toolCompleted(completed)))
-    }
-
-    /// Ends a run well; a message that `say` left open is completed with it.
-    func complete(_ run: RunID, result: JSONValue?) async throws(AgentEventsError) -> UInt64 {
-        var drafts = completionOfSpokenMessage(of: run)
-        let completed = AgentCompleted(result: result, durationMilliseconds: 0)
-        drafts.append(.measured(run, .agentCompleted(completed)))
-        let accepted = try await accept(drafts, Emission())
-        forget(run)
-        return accepted.offer.position
-    }
-
-    /// Ends a run as failed.
-    ///
-    /// - Returns: the position to wait for; `nil` when the run has ended before.
-    func fail(_ run: RunID, _ failure: RunFailure) throws(AgentEventsError) -> UInt64? {
-        try end(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0)))
-    }
-
-    /// Ends a run as cancelled.
-    ///
-    /// - Returns: the position to wait for; `nil` when the run has ended before.
-    func cancel(_ run: RunID, reason: String?, by user: UserID?) throws(AgentEventsError) -> UInt64? {
-        try end(run, .agentCancelled(AgentCancelled(reason: reason, by: user, durationMilliseconds: 0)))
-    }
-
-    /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
-    private func end(_ run: RunID, _ payload: EventPayload) throws(AgentEventsError) -> UInt64? {
-        let time = try beginSection()
-        guard head.machine.isOpen(run) else {
-            forget(run)
-            return nil
-        }
-        let accepted = try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
-        forget(run)
-        return accepted.offer.position
-    }
-
-    /// What is kept for a run that has ended.
-    private func forget(_ run: RunID) {
-        spokenMessages[run] = nil
-        usages[run] = nil
-    }
-
-    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay open.
-    func cancelHostedRuns(reason: String) throws(AgentEventsError) {
-        for run in head.machine.openHostedRuns { _ = try cancel(run, reason: reason, by: nil) }
-    }
-
-    /// Ends a tool call without a result.
-    ///
-    /// - Returns: `false` when it has ended before.
-    func endTool(_ completed: ToolCompleted, run: RunID) throws(AgentEventsError) -> Bool {
-        let time = try beginSection()
-        guard head.machine.openedTime(ofCall: completed.call, in: run) != nil else { return false }
-        _ = try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
-        return true
     }
 
     // MARK: Time
 
     /// Ends what is overdue, and has the thread looked at when something else may be.
-    func sweep() throws(AgentEventsError) {
-        // The table has the thread no longer.
-        sweptAt = ThreadStateMachine.never
-        _ = try beginSection()
-        setSweep()
-    }
-
-    /// Whether something came for a run that is hosted outside since a time, and more is to be expected.
-    func isEmittedTo(since time: Timestamp) -> Bool { head.machine.isEmittedTo(since: time) }
-
-    /// The time of the next event: now, but never before the last one's.
-    private func time() -> Timestamp { max(services.environment.wallClock.now(), head.lastTime) }
-
-    /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
-    /// nothing.
-    private func endOverdue(at time: Timestamp) throws(AgentEventsError) {
-        guard head.machine.deadline <= time else { return }
-        let drafts = head.takeOverdue(at: time)
-        guard !drafts.isEmpty else { return }
-        do throws(AgentEventsError) {
-            _ = try acceptOfOpenRuns(drafts, at: time, isLimited: false)
-        } catch {
-            // It is still to be ended.
-            head.lookAgain(at: time)
-            throw error
+    func sweep() async throws(AgentEventsError) {
+        // Where others write too, what is overdue is ended before any decision, also before this one.
+        _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
+            try path.sweep()
+            return nil
         }
+        keepForHalves()
     }
 
-    /// The sweep comes no later than something is overdue, and a half of a character that waits is not forgotten.
-    private func setSweep() {
-        if head.machine.hasHeldHalves { keptForHalves = head.machine.holdsHalf ? self : nil }
-        let deadline = head.machine.deadline
-        if deadline < sweptAt {
-            sweptAt = deadline
-            services.deadlines.set(owner, at: sweptAt)
-        } else if deadline == ThreadStateMachine.never, sweptAt != ThreadStateMachine.never {
-            sweptAt = ThreadStateMachine.never
-            services.deadlines.remove(thread)
-        }
+    /// Whether something came for a run that is hosted outside since a time, and more can be expected.
+    func isEmittedTo(since time: Timestamp) -> Bool { path.machine.isEmittedTo(since: time) }
+
+    /// A half of a character that waits is not forgotten.
+    func keepForHalves() {
+        guard path.machine.hasHeldHalves else { return }
+        keptForHalves = path.machine.holdsHalf ? self : nil
     }
 
-    // MARK: The synchronous section
-
-    /// What an emission asks for besides its events.
-    private struct Emission {
-        var host = RunHost.process
-        var request: KeyedRequest?
-        /// Whether it is one of several events: an error says which is at fault, and all ids are told.
-        var isIndexed = false
-        /// Whether the events are refused when they are too large.
-        var isLimited = true
-        /// Of runs that are not open, whether the log had one of that id.
-        var lookedUp: [RunID: Bool] = [:]
-    }
-
-    private struct KeyedRequest {
-        var key: IdempotencyKey
-        var digest: RequestDigest
-    }
-
-    private struct Accepted {
-        var lastID: EventID
-        /// All of them, where they are asked for.
-        var ids: [EventID]
-        var offer: GroupCommit.Offer
-    }
-
-    /// Accepts one event. It goes the way of many, but for the array.
-    private func accept(_ draft: EventDraft, _ emission: Emission) async throws(AgentEventsError) -> Accepted {
-        if let accepted = try accept(draft, emission, at: try beginSection()) { return accepted }
-        return try await acceptAfterLookUp([draft], emission)
-    }
+    // MARK: Accepting
 
     /// Accepts the events of an emission, all or none.
-    private func accept(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> Accepted {
+    func acceptBatch(
+        _ drafts: [EventDraft],
+        _ emission: Emission
+    ) async throws(AgentEventsError) -> AcceptedBatch {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        if let accepted = try accept(drafts, emission, at: try beginSection()) { return accepted }
-        return try await acceptAfterLookUp(drafts, emission)
+        guard let batch = try path.accept(drafts, emission) else {
+            return try await acceptAfterLookUp(drafts, emission)
+        }
+        keepForHalves()
+        return batch
     }
 
-    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again: other
-    /// events may have come meanwhile.
+    /// Asks the log about runs of which only it knows whether they were there before, and decides everything again:
+    /// other events may have come meanwhile.
     private func acceptAfterLookUp(
         _ drafts: [EventDraft],
         _ emission: Emission
-    ) async throws(AgentEventsError) -> Accepted {
+    ) async throws(AgentEventsError) -> AcceptedBatch {
         while true {
-            let unknown = head.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
-            // A run that ends from here on is remembered until a look-up is sure to find it.
-            let position = services.commit.committedPosition
-            head.beginLookUp(committedThrough: position)
-            defer { head.endLookUp(committedThrough: position) }
-            let started = try await thrownByLog { () async throws(EventLogError) in
+            let unknown = path.machine.unknownRuns(in: drafts).subtracting(emission.lookedUp.keys)
+            let position = path.beginLookUp()
+            defer { path.endLookUp(committedThrough: position) }
+            let started = try await mapLogError { () async throws(EventLogError) in
                 try await services.log.startedRuns(among: unknown, in: thread)
             }
             // Of an earlier look-up nothing is used again: it may be out of date.
             var answered = emission
             for run in unknown { answered.lookedUp[run] = started.contains(run) }
-            if let accepted = try accept(drafts, answered, at: try beginSection()) { return accepted }
+            if let batch = try path.accept(drafts, answered) {
+                keepForHalves()
+                return batch
+            }
         }
     }
 
-    /// What comes before every decision.
-    ///
-    /// - Returns: the time of the events; nothing is overdue then.
-    private func beginSection() throws(AgentEventsError) -> Timestamp {
-        try throwIfLogRefuses()
-        let time = time()
-        try endOverdue(at: time)
-        return time
-    }
-
-    /// Events that end something which is open, and so name no run that has to be looked up.
-    private func acceptOfOpenRuns(
+    /// Events that end something which is open.
+    func acceptOfOpenRuns(
         _ drafts: [EventDraft],
         at time: Timestamp,
         isLimited: Bool = true
     ) throws(AgentEventsError) -> Accepted {
-        guard let accepted = try accept(drafts, Emission(isLimited: isLimited), at: time) else {
-            preconditionFailure("a run that is open is not looked up")
-        }
+        let accepted = try path.acceptOfOpenRuns(drafts, at: time, isLimited: isLimited)
+        keepForHalves()
         return accepted
     }
 
-    /// The synchronous section, of one event: check, number, encode, apply, enqueue.
+    // MARK: Other writers
+
+    /// Has an emission decided; where others write the log too, until it is committed.
     ///
-    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    private func accept(
-        _ draft: EventDraft,
-        _ emission: Emission,
-        at time: Timestamp
-    ) throws(AgentEventsError) -> Accepted? {
-        var batch = head.begin(at: time)
-        guard try append(draft, index: 0, emission, to: &batch) else { return nil }
-        return try offer(&batch, emission)
+    /// - Parameter decide: decides, and offers at most once. Called again when somebody else has appended first.
+    func settled<Value: Decided>(
+        _ decide: () async throws(AgentEventsError) -> Value
+    ) async throws(AgentEventsError) -> Value {
+        guard services.isContended else { return try await decide() }
+        if !contention.begin() { await withCheckedContinuation { contention.wait($0) } }
+        defer { contention.end()?.resume() }
+        while true {
+            if let ended = try path.endOverdue() {
+                _ = contention.decided(.offered)
+                if try await settle(ended.position) == .catchUp { try await catchUp() }
+                continue
+            }
+            let decided: Value
+            do throws(AgentEventsError) {
+                decided = try await decide()
+            } catch {
+                guard contention.decided(error.violation == nil ? .final : .nothing) == .catchUp else { throw error }
+                try await catchUp()
+                continue
+            }
+            var action = contention.decided(decided.decision)
+            if let position = decided.offeredPosition { action = try await settle(position) }
+            if action == .answer { return decided }
+            try await catchUp()
+        }
     }
 
-    /// The synchronous section: check, number, encode and apply each event, and enqueue them all.
+    /// Waits until what was offered is committed, or refused.
+    private func settle(_ position: UInt64) async throws(AgentEventsError) -> ContentionAction {
+        let isTaken = try await mapLogError { () async throws(EventLogError) in
+            try await services.commit.waitUntilSettled(position, of: thread)
+        }
+        if isTaken { path.didSettle() }
+        return contention.settled(isTaken: isTaken)
+    }
+
+    /// Makes the thread what the log says it is.
     ///
-    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
-    private func accept(
-        _ drafts: [EventDraft],
-        _ emission: Emission,
-        at time: Timestamp
-    ) throws(AgentEventsError) -> Accepted? {
-        var batch = head.begin(at: time)
-        let drafts = drafts.span
-        for index in drafts.indices {
-            guard try append(drafts[index], index: index, emission, to: &batch) else { return nil }
+    /// - Throws: `thread.forbidden` when somebody else has opened the thread meanwhile, for another user.
+    private func catchUp() async throws(AgentEventsError) {
+        let hosted = Set(path.machine.openHostedRuns)
+        let head = try await mapLogError { () async throws(EventLogError) -> ThreadHead? in
+            guard let record = try await services.log.thread(thread) else { return ThreadHead(owner, services) }
+            guard record.user == user else { return nil }
+            return try await ThreadHead(record, owner, services, hosted: hosted)
         }
-        return try offer(&batch, emission)
-    }
-
-    /// - Returns: whether the event is in the batch; if not, or when it throws, everything is as it was before the batch.
-    private func append(
-        _ draft: EventDraft,
-        index: Int,
-        _ emission: Emission,
-        to batch: inout ThreadHead.Batch
-    ) throws(AgentEventsError) -> Bool {
-        do throws(ThreadHead.Refusal) {
-            try head.accept(
-                draft, host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, usages: usages,
-                in: &batch)
-            return true
-        } catch {
-            head.rollBack(batch)
-            switch error {
-            case .needsLookUp:
-                return false
-            case .refused(var error):
-                if emission.isIndexed { error.index = index }
-                throw error
-            }
-        }
-    }
-
-    /// Hands a batch over to the log; or, when that takes nothing any longer, takes it back.
-    private func offer(
-        _ batch: inout ThreadHead.Batch,
-        _ emission: Emission
-    ) throws(AgentEventsError) -> Accepted {
-        let ids = emission.isIndexed ? batch.ids : []
-        let offer: GroupCommit.Offer
-        do throws(EventLogError) {
-            if let request = emission.request {
-                let keyed = KeyedEvents(key: request.key, thread: thread, ids: ids, digest: request.digest)
-                offer = try services.commit.offer(batch.entries, key: keyed)
-            } else if batch.entries.count == 1 {
-                offer = try services.commit.offer(batch.takeOnlyEntry())
-            } else {
-                offer = try services.commit.offer(batch.entries, key: nil)
-            }
-        } catch {
-            head.rollBack(batch)
-            isRefused = true
-            throw AgentEventsError(error)
-        }
-        offeredPosition.didOffer(upTo: offer.position)
-        head.keep(batch, offeredAt: offer.position, committed: { services.commit.committedPosition })
-        setSweep()
-        return Accepted(lastID: head.lastID, ids: ids, offer: offer)
-    }
-
-    private func throwIfLogRefuses() throws(AgentEventsError) {
-        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
+        guard let head else { throw .forbidden(thread) }
+        path.rebuild(head)
+        contention.caughtUp()
     }
 }

@@ -8,8 +8,8 @@
 ///        finish: not accepted
 /// ```
 ///
-/// While a key is looked up and its emission is decided, others with the key wait, and then begin again. An accepted emission is
-/// kept until it is committed; how many there are is bounded by what may wait for the log.
+/// While a key is looked up and its emission is decided, others with the key wait, and then begin again. An accepted
+/// emission is kept until it is committed; how many there are is bounded by what may wait for the log.
 ///
 /// It is generic over what a waiting task is, so that it can be tested without tasks.
 package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
@@ -20,19 +20,19 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
 
     private var lookingUp: [IdempotencyKey: [Waiter]] = [:]
     private var accepted: [IdempotencyKey: Accepted] = [:]
-    /// The keys of ``accepted`` in the order of their positions; those before ``start`` are forgotten.
-    private var order: [(key: IdempotencyKey, position: UInt64)] = []
-    private var start = 0
+    /// The keys of ``accepted`` in the order of their positions.
+    private var order = Deque<(key: IdempotencyKey, position: UInt64)>()
 
     package init() {}
 
-    /// How many accepted emissions are kept.
+    /// The number of accepted emissions that are kept.
     package var acceptedCount: Int { accepted.count }
-    /// How many emissions wait for another one with their key.
+    /// The number of emissions that wait for another one with their key.
     package var waiterCount: Int { lookingUp.values.reduce(0) { $0 + $1.count } }
 
     package enum BeginAction: Equatable {
-        /// Look the key up in the log, emit if it does not know it, and say how that ended: ``finish(_:accepted:digest:)``.
+        /// Look the key up in the log, emit if it does not know it, and say how that ended:
+        /// ``finish(_:accepted:digest:)``.
         case lookUp
         /// Another emission with the key is under way: wait, then begin again.
         case wait
@@ -68,8 +68,8 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
 
     /// The emission with a key was accepted.
     ///
-    /// - Parameter position: up to where everything is committed; what was accepted before is forgotten, because the log
-    ///   knows it.
+    /// - Parameter position: up to where everything is committed; what was accepted before is forgotten, because the
+    ///   log knows it.
     /// - Returns: the emissions that waited.
     package mutating func finish(
         _ key: IdempotencyKey,
@@ -84,12 +84,9 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
     }
 
     private mutating func forget(committedThrough position: UInt64) {
-        while start < order.count, order[start].position <= position {
-            accepted[order[start].key] = nil
-            start += 1
+        while let first = order.first, first.position <= position {
+            _ = order.popFirst()
+            accepted[first.key] = nil
         }
-        guard start * 2 >= order.count else { return }
-        order.removeFirst(start)
-        start = 0
     }
 }

@@ -6,7 +6,7 @@ public struct RunMessage: Sendable {
 
     /// Emits a fragment.
     public func append(_ text: String) async throws(AgentEventsError) {
-        try await run.emit(.messageDelta(MessageDelta(message: id, text: text)))
+        try await run.emit(.messageDelta(MessageDelta(messageID: id, text: text)))
     }
 
     /// Emits the elements of a sequence as fragments and completes the message; see ``AgentRun/say(contentsOf:id:)``.

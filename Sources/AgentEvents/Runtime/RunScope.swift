@@ -60,7 +60,7 @@ struct RunScope: Sendable {
         let input = try input.map { try JSONValue(converting: $0) }
         return try await context.start(
             id, isNew: isNew, agent: agent,
-            AgentStarted(input: input, parentRun: parent?.run, parentCall: parent?.call), usage: usage
+            AgentStarted(input: input, parentRunID: parent?.run, parentCallID: parent?.call), usage: usage
         )
     }
 

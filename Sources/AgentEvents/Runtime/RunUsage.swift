@@ -2,8 +2,8 @@ import Synchronization
 
 /// The tokens that a run has used so far; see ``AgentRun/usage``.
 ///
-/// A handle: all copies of it, and all handles of the run, are about the same tokens. Several tasks may add at once, and
-/// nothing that is added is lost.
+/// A handle: all copies of it, and all handles of the run, are about the same tokens. Several tasks may add at once,
+/// and nothing that is added is lost.
 public struct RunUsage: Sendable {
     private let storage: Storage
 
@@ -53,9 +53,9 @@ public struct RunUsage: Sendable {
 extension TokenUsage {
     /// Adds the tokens of another call of a model.
     ///
-    /// Counts are added, up to the largest that there is; one that only one of the two has stays as it is. Of ``other``,
-    /// members that are integers in both are added, objects member by member; of any other member the newer value counts,
-    /// since what a price or a name adds up to is not known here.
+    /// Counts are added, up to the largest that there is; one that only one of the two has stays as it is. Of
+    /// ``other``, members that are integers in both are added, objects member by member; of any other member the newer
+    /// value counts, since what a price or a name adds up to is not known here.
     public static func += (usage: inout TokenUsage, more: TokenUsage) {
         usage.inputTokens = sum(usage.inputTokens, more.inputTokens)
         usage.outputTokens = sum(usage.outputTokens, more.outputTokens)

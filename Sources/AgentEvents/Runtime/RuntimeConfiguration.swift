@@ -1,47 +1,50 @@
-/// How an ``AgentRuntime`` works. Every value has a default that suits a service.
+/// The settings of an ``AgentRuntime``. Every value has a default that suits a service.
 public struct RuntimeConfiguration: Sendable {
-    /// How strictly the order of runs is checked. Default: ``OrderPolicy/standard``.
+    /// The strictness with which the order of runs is checked. Default: ``OrderPolicy/standard``.
     public var orderPolicy: OrderPolicy = .standard
-    /// The largest event, encoded, in bytes; larger ones are refused with `event.too_large`, but for those with which the
-    /// runtime itself ends a run and what is open in it: these are made of what was accepted. Many WebSocket clients take no
-    /// message of more than 1 MiB, and each event is a message: leave it at that or below for them. Default: 1 MiB.
+    /// The largest event, encoded, in bytes; larger ones are refused with `event.too_large`, but for those with which
+    /// the runtime itself ends a run and what is open in it: these are made of what was accepted. Many WebSocket
+    /// clients take no message of more than 1 MiB, and each event is a message: leave it at that or below for them.
+    /// Default: 1 MiB.
     public var maximumEventByteCount = 1024 * 1024
-    /// From so many bytes accepted and not yet committed on, producers are suspended. Default: 16 MiB.
+    /// The number of bytes accepted and not yet committed at which producers are suspended. Default: 16 MiB.
     public var highWaterByteCount = 16 * 1024 * 1024
-    /// How many idle execution contexts are kept in memory; further ones are rebuilt from the log when they are needed.
-    /// Default: 10 000.
+    /// The number of idle execution contexts that are kept in memory; further ones are rebuilt from the log when they
+    /// are needed. Default: 10 000.
     public var maximumIdleContexts = 10_000
-    /// How long an idle context is kept at least, in seconds, while there is room; at most twice as long. Default: 60.
-    public var idleContextSeconds: Double = 60
-    /// How long a call waits for ``AgentRuntime/run()`` to start before it fails with `runtime.not_running`, in seconds.
-    /// Default: 10.
-    public var startSeconds: Double = 10
-    /// How often, and how patiently, a sink that throws is called again. Default: ten times, up to 5 s apart.
+    /// The time for which an idle context is kept at least, while there is room; at most twice as long. Default: 60
+    /// seconds.
+    public var idleContextTimeout: Duration = .seconds(60)
+    /// The longest time that a call waits for ``AgentRuntime/run()`` to start before it fails with
+    /// `runtime.not_running`. Default: 10 seconds.
+    public var startTimeout: Duration = .seconds(10)
+    /// The policy by which a sink that throws is called again. Default: ten times, up to 5 s apart.
     /// A ``DurableSink`` has a policy of its own.
     public var sinkRetry = SinkRetryPolicy()
-    /// Which events the log keeps; a log that is to be trimmed is a ``TrimmableLog``. Default: all.
+    /// The events that the log keeps; only a ``TrimmableLog`` can be trimmed. Default: all.
     public var retention = RetentionPolicy()
-    /// How often the log is trimmed, in seconds. Default: 60.
-    public var retentionSeconds: Double = 60
-    /// How long a run without a parent may take when its caller sets no deadline; `nil` for as long as it likes. At its end
-    /// the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
+    /// The time between two sweeps that trim the log. Default: 60 seconds.
+    public var retentionInterval: Duration = .seconds(60)
+    /// The longest time that a run without a parent takes when its caller sets no deadline; `nil` for no limit. At its
+    /// end the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
     public var runDeadline: Duration?
-    /// How long a tool call may take when its caller sets no time limit; `nil` for as long as it likes. At its end the call
-    /// completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
+    /// The longest time that a tool call takes when its caller sets no time limit; `nil` for no limit. At its end the
+    /// call completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
     public var toolTimeout: Duration?
-    /// The longest time in which nothing comes for a run that is emitted from outside (``RunHost/outside``) and does not ask
-    /// for a time of its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is closed. Any event of the run or
-    /// of a run below it counts; while one of them is paused, or waits for an approval, the time does not pass. It is
-    /// measured by the times of events, also while no process has the log open. At least a millisecond. Default: 15 minutes.
+    /// The longest time in which nothing comes for a run that is emitted from outside (``RunHost/outside``) and does
+    /// not ask for a time of its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is
+    /// closed. Any event of the run or of a run below it counts; while one of them is paused, or waits for an approval,
+    /// the time does not pass. It is measured by the times of events, also while no process has the log open. At least
+    /// a millisecond. Default: 15 minutes.
     public var emittedRunTimeout: Duration = .seconds(15 * 60)
-    /// Where the times of events come from. Default: the operating system.
+    /// The source of the times of events. Default: the operating system.
     public var clock: WallClock
-    /// What measures pauses and time limits. Default: the continuous clock.
+    /// The clock that measures pauses and time limits. Default: the continuous clock.
     public var durationClock: any Clock<Duration>
-    /// Where new ids come from. Default: time-sorted random ones.
+    /// The source of new ids. Default: time-sorted random ones.
     public var identifiers: IdentifierSource
 
-    /// What everything else takes its time, chance and threads from.
+    /// The source of time, chance and threads for everything else.
     package var environment: Environment
 
     public init() { self.init(environment: .system) }
@@ -54,8 +57,8 @@ public struct RuntimeConfiguration: Sendable {
         identifiers = .timeSorted(in: environment)
     }
 
-    /// How long the text of one message may grow, encoded, in bytes: so long that `message_completed`, which carries the
-    /// whole of it, is within ``maximumEventByteCount``.
+    /// The longest text of one message, encoded, in bytes: `message_completed`, which carries the whole of it, must be
+    /// within ``maximumEventByteCount``.
     package var maximumMessageByteCount: Int { max(0, maximumEventByteCount - Self.envelopeByteCount) }
 
     var emittedRunTimeoutMilliseconds: Int64 { max(1, Int64(clamping: emittedRunTimeout.wholeMilliseconds)) }

@@ -1,6 +1,11 @@
 import Synchronization
 
-/// Where a runtime stands between its creation and its end, and who waits for it to start.
+/// Where a runtime stands between its creation and its end, and the tasks that wait for it to start.
+///
+/// ```
+/// created ── start ──> running ── stop ──> stopped
+///    └───────────────── stop ────────────────^
+/// ```
 final class RuntimeLifecycle: Sendable {
     private enum Phase {
         case created
@@ -39,7 +44,7 @@ final class RuntimeLifecycle: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// What the contexts share, or `nil` while the runtime has not started.
+    /// The services that the contexts share, or `nil` while the runtime has not started.
     func services() throws(AgentEventsError) -> RuntimeServices? {
         switch state.withLock({ $0.phase }) {
         case .created: nil
@@ -53,21 +58,21 @@ final class RuntimeLifecycle: Sendable {
     /// - Parameter sleep: returns when a time is over.
     /// - Throws: ``AgentEventsError`` `runtime.not_running` when the time is over or the task is cancelled.
     func services(
-        within seconds: Double,
+        within timeout: Duration,
         sleep: @escaping @Sendable (Duration) async throws -> Void
     ) async throws(AgentEventsError) -> RuntimeServices {
         if let services = try services() { return services }
         await withTaskGroup { group in
             group.addTask { await self.waitForStart() }
             // A cancelled sleep is the end of the wait as well.
-            group.addTask { try? await sleep(.seconds(seconds)) }
+            group.addTask { try? await sleep(timeout) }
             await group.next()
             group.cancelAll()
         }
         if let services = try services() { return services }
         throw AgentEventsError(
             .notRunning,
-            "the runtime did not start within \(seconds) s: call run() in a task of its own, or use withAgentRuntime"
+            "the runtime did not start within \(timeout): call run() in a task of its own, or use withAgentRuntime"
         )
     }
 

@@ -9,18 +9,24 @@ extension ThreadHead {
                 idleMilliseconds: configuration.emittedRunTimeoutMilliseconds))
     }
 
-    /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only from
-    /// its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
+    /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only
+    /// from its last event when no run is open. A thread whose events were all trimmed continues with its numbers.
+    ///
+    /// - Parameter hosted: of a log that others write too, the open runs that this process hosts. All others are hosted
+    ///   outside: they survive this process, and end when nothing comes for them.
     init(
         _ record: ThreadRecord,
         _ owner: ThreadOwner,
-        _ services: RuntimeServices
+        _ services: RuntimeServices,
+        hosted: Set<RunID> = []
     ) async throws(EventLogError) {
         let empty = ThreadHead(owner, services)
         var machine = empty.machine
         var lastTime = empty.lastTime
         var hosts: [RunID: RunHost] = [:]
-        for open in record.openRuns { hosts[open.run] = open.host }
+        for open in record.openRuns {
+            hosts[open.run] = services.isContended && !hosted.contains(open.run) ? .outside : open.host
+        }
         var after = (record.firstOpenSequence ?? record.head.sequence) - 1
         while after < record.head.sequence {
             let page = try await services.log.read(LogRead(.thread(owner.thread, after: after)))
@@ -30,11 +36,12 @@ extension ThreadHead {
                 throw EventLogError(
                     .corrupt, "thread \(owner.thread) ends at \(after) and should end at \(record.head)")
             }
-            for stored in page.events {
+            // Another writer may have appended since the record was read.
+            for stored in page.events where stored.id.sequence <= record.head.sequence {
                 do throws(WireError) {
                     let event = try EventDecoder.decode(stored.bytes)
                     // Of a run that has ended it does not matter.
-                    machine.restore(event, host: event.run.flatMap { hosts[$0] } ?? .process)
+                    machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
                     lastTime = event.time
                 } catch {
                     throw EventLogError(

@@ -1,11 +1,17 @@
-/// Where the next event of a thread goes: the order of its runs, the last number and the last time.
+/// The state that the next event of a thread meets: the order of its runs, the last number and the last time.
 ///
-/// It takes events through the synchronous section: check, number, encode, apply. One event and many go the same way.
+/// It takes events through the synchronous section: check, number, encode, apply. Nearly every emission is one event,
+/// which is offered to the log before it is applied, so that nothing has to be taken back; those of several events are
+/// applied one by one, with a journal.
 ///
 /// ```
-/// begin ──> accept, for each draft ──┬──> keep: the entries are on their way into the log
-///                 │ refused          │ not taken by the log
-///                 └──────────────────┴──> rollBack: everything is as it was (I4)
+/// one event:  check ──> encode ──> offer ──> apply
+///               │ refused │          │ not taken by the log
+///               └─────────┴──────────┴──> nothing has changed (I4)
+///
+/// several:    begin ──> accept (check, encode, apply), for each ──> offer ──> keep
+///                         │ refused                                   │ not taken by the log
+///                         └───────────────────────────────────────────┴──> rollBack: everything is as it was (I4)
 /// ```
 package struct ThreadHead: Sendable {
     package let owner: ThreadOwner
@@ -40,23 +46,25 @@ package struct ThreadHead: Sendable {
     /// Why an emission is not accepted as it is.
     package enum Refusal: Error {
         case refused(AgentEventsError)
-        /// The log is to be asked whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
+        /// Ask the log whether a run was there before; see ``ThreadStateMachine/CheckAction/lookUp(_:)``.
         case needsLookUp
+        /// The log takes nothing any longer.
+        case notTaken(EventLogError)
     }
 
     /// The events of one emission, all or none.
     package struct Batch: Sendable {
         /// The time that all of them carry.
         package let time: Timestamp
-        /// What is to be logged.
+        /// The entries to log.
         package private(set) var entries: [LogEntry] = []
         /// The places in ``entries`` of events that close what is open.
         private var closings: [Int] = []
-        /// How many entries it was given.
+        /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
-        /// What children of a run have used that end with this emission, by the run.
-        private var usagesOfChildren: [RunID: (usage: RunUsage, tokens: TokenUsage)] = [:]
+        /// The usage of the children of open runs that end with this emission, by the run.
+        private var usagesOfChildren: [RunID: ChildUsage] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
 
         fileprivate init(time: Timestamp, journal: ThreadStateMachine.Journal) {
@@ -73,27 +81,22 @@ package struct ThreadHead: Sendable {
         /// A child of a run has ended.
         ///
         /// - Parameters:
-        ///   - tokens: what its end says.
+        ///   - tokens: the usage in the event that ends it.
         ///   - usage: that of the run.
         fileprivate mutating func add(_ tokens: TokenUsage, ofChildrenOf run: RunID, _ usage: RunUsage) {
-            usagesOfChildren[run, default: (usage, TokenUsage())].tokens += tokens
+            usagesOfChildren[run, default: ChildUsage(usage: usage)].tokens += tokens
         }
 
-        /// What the end of a run is to say; `nil` when nothing was told.
+        /// The usage to add to runs that stay open, once the emission is in the log.
+        var childUsages: some Collection<ChildUsage> { usagesOfChildren.values }
+
+        /// The usage in the event that ends a run; `nil` when none was reported.
         fileprivate func usage(of run: RunID, _ usages: [RunID: RunUsage]) -> TokenUsage? {
             guard let usage = usages[run] else { return nil }
             var total = usage.total
             if let more = usagesOfChildren[run] { total += more.tokens }
             return total == TokenUsage() ? nil : total
         }
-
-        /// The children have ended.
-        fileprivate func keepUsages() {
-            for (usage, tokens) in usagesOfChildren.values { usage.add(ofChildren: tokens) }
-        }
-
-        /// The entry of a batch that has one, moved out of it: the log keeps it, and a copy is not free.
-        mutating func takeOnlyEntry() -> LogEntry { entries.removeLast() }
 
         /// The ids of the drafts' events; those of events that close open work are not among them.
         package var ids: [EventID] {
@@ -109,6 +112,77 @@ package struct ThreadHead: Sendable {
 
     /// The id of the last event that is on its way into the log.
     var lastID: EventID { EventID(generation: generation, sequence: lastSequence) }
+
+    // MARK: One event
+
+    /// Accepts an emission of one event, and offers it to the log.
+    ///
+    /// - Parameters:
+    ///   - time: not before ``lastTime``.
+    ///   - host: who hosts the run that the event starts.
+    ///   - isLimited: whether the event is refused when it is too large.
+    ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - offer: hands the entry over to the log.
+    /// - Returns: where it is in the commits; `nil` when the event ends a run. Then nothing has changed, and it is to
+    ///   be accepted as one of several, since others may come before it.
+    /// - Throws: why it is not accepted. Then nothing has changed.
+    mutating func acceptOne(
+        _ draft: EventDraft,
+        at time: Timestamp,
+        host: RunHost,
+        isLimited: Bool,
+        lookedUp: [RunID: Bool],
+        offer: (consuming LogEntry) throws(EventLogError) -> GroupCommit.Offer
+    ) throws(Refusal) -> GroupCommit.Offer? {
+        switch machine.check(draft, host: host, at: time, lookedUp: lookedUp) {
+        case .accept(let acceptance):
+            guard !acceptance.endsRun else { return nil }
+            let offered = try offerOnly(
+                try entry(of: draft, acceptance, at: time, host: host, isLimited: isLimited), offer)
+            machine.apply(acceptance, of: draft)
+            lastSequence += 1
+            lastTime = time
+            return offered
+        case .reject(let violation):
+            throw .refused(AgentEventsError(violation))
+        case .lookUp:
+            throw .needsLookUp
+        }
+    }
+
+    private func entry(
+        of draft: EventDraft,
+        _ acceptance: ThreadStateMachine.Acceptance,
+        at time: Timestamp,
+        host: RunHost,
+        isLimited: Bool
+    ) throws(Refusal) -> LogEntry {
+        do throws(AgentEventsError) {
+            if case .payload(let payload)? = acceptance.resolved {
+                return try encode(
+                    payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
+                    number: lastSequence + 1, at: time)
+            }
+            return try encode(
+                draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
+                number: lastSequence + 1, at: time)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    private func offerOnly(
+        _ entry: consuming LogEntry,
+        _ offer: (consuming LogEntry) throws(EventLogError) -> GroupCommit.Offer
+    ) throws(Refusal) -> GroupCommit.Offer {
+        do throws(EventLogError) {
+            return try offer(entry)
+        } catch {
+            throw .notTaken(error)
+        }
+    }
+
+    // MARK: Several events
 
     /// An emission without events yet.
     ///
@@ -135,7 +209,7 @@ package struct ThreadHead: Sendable {
         case .accept(let acceptance):
             do throws(AgentEventsError) {
                 for closing in acceptance.closing {
-                    // Made of what was accepted once, perhaps under a higher limit.
+                    // Closing events repeat accepted content, so the current size limit does not apply.
                     if closing.payload.isForcedEnd {
                         try appendEnd(
                             closing.payload, of: closing.run, agent: closing.agent, isLimited: false, isClosing: true,
@@ -147,19 +221,19 @@ package struct ThreadHead: Sendable {
                             isClosing: true)
                     }
                 }
-                if acceptance.endsRun, let run = draft.run {
+                if acceptance.endsRun, let run = draft.runID {
                     try appendEnd(
                         acceptance.payload(of: draft), of: run, agent: acceptance.agent, host: host,
                         isLimited: isLimited, isClosing: false, usages, to: &batch)
                 } else if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
-                            payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
                             in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
-                            draft.payload, run: draft.run, agent: acceptance.agent, host: host, isLimited: isLimited,
+                            draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
                             in: batch), isClosing: false)
                 }
             } catch {
@@ -183,7 +257,6 @@ package struct ThreadHead: Sendable {
         lastSequence += UInt64(batch.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
-        batch.keepUsages()
         machine.didOffer(at: position)
         if machine.endedRuns.count >= Self.endedRunsWorthForgetting {
             machine.forgetEndedRuns(committedThrough: committed())
@@ -196,8 +269,11 @@ package struct ThreadHead: Sendable {
     /// The events of an emission are not accepted.
     package mutating func rollBack(_ batch: borrowing Batch) { machine.rollBack(batch.journal) }
 
-    /// The end of a run, with what the run and its children have used; and that, for the end of its parent. Without it when
-    /// it cannot be encoded, and the run does not end well: such an end is not refused (I7).
+    // MARK: Encoding
+
+    /// Appends the end of a run, with the tokens that the run and its children have used, and keeps these for the end of
+    /// its parent. Without them when they cannot be encoded, and the run does not end well: such an end is not refused
+    /// (I7).
     private func appendEnd(
         _ payload: EventPayload,
         of run: RunID,
@@ -231,11 +307,25 @@ package struct ThreadHead: Sendable {
         isLimited: Bool,
         in batch: borrowing Batch
     ) throws(AgentEventsError) -> LogEntry {
-        let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count) + 1)
+        try encode(
+            payload, run: run, agent: agent, host: host, isLimited: isLimited,
+            number: lastSequence + UInt64(batch.count) + 1, at: batch.time)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost = .process,
+        isLimited: Bool,
+        number: UInt64,
+        at time: Timestamp
+    ) throws(AgentEventsError) -> LogEntry {
+        let id = EventID(generation: generation, sequence: number)
         let bytes: [UInt8]
         do throws(WireError) {
             bytes = try EventEncoder.encode(
-                payload, id: id, thread: owner.thread, run: run, agent: agent, time: batch.time)
+                payload, id: id, thread: owner.thread, run: run, agent: agent, time: time)
         } catch {
             throw AgentEventsError(error)
         }
@@ -243,7 +333,8 @@ package struct ThreadHead: Sendable {
         guard !isLimited || excess <= 0 else {
             // An end is not refused for the length of its texts (I7).
             if let shorter = payload.withShorterTexts(byteCount: excess) {
-                return try encode(shorter, run: run, agent: agent, host: host, isLimited: true, in: batch)
+                return try encode(
+                    shorter, run: run, agent: agent, host: host, isLimited: true, number: number, at: time)
             }
             throw AgentEventsError(
                 .tooLarge,
@@ -259,12 +350,14 @@ package struct ThreadHead: Sendable {
 // MARK: Time and runs
 
 extension ThreadHead {
-    /// What is overdue at a time, as the events that end it. The caller emits them at once, or calls ``lookAgain(at:)``.
+    /// Takes what is overdue at a time, as the events that end it. The caller emits them at once, or calls
+    /// ``lookAgain(at:)``.
     package mutating func takeOverdue(at time: Timestamp) -> [EventDraft] {
         machine.takeOverdue(at: time).map { overdue in
             switch overdue {
             case .approval(let approval, let run):
-                return EventDraft(run: run, .approvalResolved(ApprovalResolved(approval: approval, decision: .expired)))
+                return EventDraft(
+                    runID: run, .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired)))
             case .idle(let root, let milliseconds):
                 return .measured(
                     root, .agentFailed(AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: 0)))
@@ -272,7 +365,7 @@ extension ThreadHead {
         }
     }
 
-    /// What was taken as overdue at a time was not ended, and is to be taken again.
+    /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
 
     package mutating func beginLookUp(committedThrough position: UInt64) {
@@ -284,10 +377,21 @@ extension ThreadHead {
     }
 }
 
+/// The tokens of children of a run that end with one emission.
+struct ChildUsage: Sendable {
+    /// The usage of the run.
+    let usage: RunUsage
+    /// The tokens in the events that end the children.
+    var tokens = TokenUsage()
+
+    /// Adds the tokens to those of the run.
+    func count() { usage.add(ofChildren: tokens) }
+}
+
 extension EventDraft {
     /// An event of a run that has its duration measured when it is accepted.
     static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
-        var draft = EventDraft(run: run, payload)
+        var draft = EventDraft(runID: run, payload)
         draft.isDurationMeasured = true
         return draft
     }

@@ -1,4 +1,4 @@
-/// How long something may take, on a clock.
+/// A limit on the time that something takes, on a clock.
 struct TimeLimit: Sendable {
     let duration: Duration
     let clock: any Clock<Duration>
@@ -11,7 +11,7 @@ struct TimeLimit: Sendable {
 
     /// Runs a body and returns when it does, however long it takes.
     ///
-    /// - Parameter expire: called once, while the body goes on, when its time is over.
+    /// - Parameter expire: called once, while the body continues, when its time is over.
     func run<Result>(
         _ body: () async throws -> Result,
         expire: @escaping @Sendable () async -> Void

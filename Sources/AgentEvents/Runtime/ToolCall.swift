@@ -11,6 +11,6 @@ public struct ToolCall: Sendable {
     ///
     /// - Parameter fraction: 0 to 1.
     public func progress(_ message: String? = nil, fraction: Double? = nil) async throws(AgentEventsError) {
-        try await run.emit(.toolProgress(ToolProgress(call: id, message: message, fraction: fraction)))
+        try await run.emit(.toolProgress(ToolProgress(callID: id, message: message, fraction: fraction)))
     }
 }

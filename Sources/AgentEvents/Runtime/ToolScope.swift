@@ -43,13 +43,13 @@ struct ToolScope: Sendable {
     private func start(_ arguments: some Encodable & Sendable) async throws {
         let arguments = try JSONValue(converting: arguments)
         try await run.emit(
-            .toolExecuting(ToolExecuting(call: call.id, tool: call.tool, arguments: arguments, purpose: purpose)))
+            .toolExecuting(ToolExecuting(callID: call.id, tool: call.tool, arguments: arguments, purpose: purpose)))
     }
 
     private func complete<Result>(
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        var completed = ToolCompleted(call: call.id, tool: call.tool, status: .succeeded, durationMilliseconds: 0)
+        var completed = ToolCompleted(callID: call.id, tool: call.tool, status: .succeeded, durationMilliseconds: 0)
         let result: Result
         do {
             result = try await body(call)
@@ -81,7 +81,7 @@ struct ToolScope: Sendable {
     private func expire(_ limit: TimeLimit) async {
         let failure = ToolFailure(code: AgentEventsError.Code.toolTimedOut.rawValue, message: message(limit))
         let completed = ToolCompleted(
-            call: call.id, tool: call.tool, status: .timedOut, error: failure, durationMilliseconds: 0)
+            callID: call.id, tool: call.tool, status: .timedOut, error: failure, durationMilliseconds: 0)
         // When the end cannot be logged, no other event can: the body's end reports it.
         if (try? await run.context.endTool(completed, run: run.id)) == true { expiry.happen() }
     }

@@ -2,7 +2,7 @@
 struct CredentialRedaction: Sendable {
     static let replacement = JSONValue.string("[redacted]")
 
-    private static let telling = [
+    private static let credentialNames = [
         "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "authorization",
         "credential",
         "cookie", "bearer", "jwt",
@@ -10,9 +10,9 @@ struct CredentialRedaction: Sendable {
 
     /// Whether the value under a key is a credential, going by the key: case, hyphens and underscores do not count.
     /// `token` and what ends in it is one; `input_tokens` and other counts are not.
-    static func isTelling(_ key: String) -> Bool {
+    static func looksLikeCredential(_ key: String) -> Bool {
         let plain = key.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " }
-        return plain.hasSuffix("token") || telling.contains { plain.contains($0) }
+        return plain.hasSuffix("token") || credentialNames.contains { plain.contains($0) }
     }
 
     static func redacted(_ value: JSONValue) -> JSONValue {
@@ -21,7 +21,7 @@ struct CredentialRedaction: Sendable {
             .object(
                 JSONObject(
                     uniqueMembers: object.map { member in
-                        (member.key, isTelling(member.key) ? replacement : redacted(member.value))
+                        (member.key, looksLikeCredential(member.key) ? replacement : redacted(member.value))
                     }))
         case .array(let elements):
             .array(elements.map(redacted))

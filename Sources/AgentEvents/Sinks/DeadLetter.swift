@@ -5,8 +5,8 @@
 public protocol DeadLetterStore: Sendable {
     /// Keeps a letter; returns when it is kept for good. Called by one task of each sink at a time.
     ///
-    /// - Throws: when the letter is not kept for certain. The sink then fails with `sink.set_aside_failed`, and continues
-    ///   with the same event when the runtime is started again.
+    /// - Throws: when the letter is not kept for certain. The sink then fails with `sink.set_aside_failed`, and
+    ///   continues with the same event when the runtime is started again.
     func append(_ letter: DeadLetter) async throws
 }
 
@@ -16,7 +16,7 @@ public struct DeadLetter: Sendable {
     public var sink: String
     /// Why it was refused last.
     public var error: String
-    /// How often it was given.
+    /// The number of times that it was given to the sink.
     public var attempts: Int
     /// When it was refused last.
     public var time: Timestamp

@@ -1,14 +1,14 @@
 /// A destination for committed events in the backend's process.
 ///
-/// A runtime calls ``receive(_:)`` from one task, one batch after the other. Batches hold committed events only (I1), in
-/// the order of their commits, which within a thread is the order of `seq`. A batch whose call throws is given again, so
-/// a sink sees each event at least once; (thread, seq) tells a repetition. Sinks do not wait for each other, and no run
-/// waits for a sink.
+/// A runtime calls ``receive(_:)`` from one task, one batch after the other. Batches hold committed events only (I1),
+/// in the order of their commits, which within a thread is the order of `seq`. A batch whose call throws is given
+/// again, so a sink sees each event at least once; (thread, seq) tells a repetition. Sinks do not wait for each other,
+/// and no run waits for a sink.
 ///
 /// A runtime that stops gives the sinks what was committed before. It may do so in a cancelled task: a sink that reacts
 /// to cancellation misses that.
 ///
-/// A sink starts with what is committed after the runtime's start; ``DurableSink`` makes one that goes on after a
+/// A sink starts with the events that are committed after the runtime's start; a ``DurableSink`` continues after a
 /// restart where it was.
 public protocol EventSink: Sendable {
     /// A name for people and logs.

@@ -27,15 +27,15 @@ public final class InMemorySink: EventSink {
     /// Everything received, in the order of the commits.
     public var events: [AgentEvent] { stored.withLock { $0 } }
 
-    /// What was received of one thread, in order.
+    /// The events of one thread that were received, in order.
     public func events(in thread: ThreadID) -> [AgentEvent] {
-        stored.withLock { $0.filter { $0.thread == thread } }
+        stored.withLock { $0.filter { $0.threadID == thread } }
     }
 }
 
 /// An ``InMemorySink`` has no room for a batch.
 public struct SinkFullError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// How many events the sink takes.
+    /// The number of events that the sink takes.
     public var capacity: Int
 
     public var description: String { "the in-memory sink is full: its capacity is \(capacity)" }

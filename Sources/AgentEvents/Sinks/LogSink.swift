@@ -37,13 +37,13 @@ public final class LogSink: EventSink {
 
     /// Time, thread, id, run, agent and type, then the members of `data` as `name=value`.
     func line(for event: AgentEvent) -> String {
-        var line = "\(event.time.rfc3339) \(event.thread) \(event.id)"
-        if let run = event.run { line += " \(run)" }
+        var line = "\(event.time.rfc3339) \(event.threadID) \(event.id)"
+        if let run = event.runID { line += " \(run)" }
         if let agent = event.agent { line += " \(shortened(agent.rawValue.debugDescription))" }
         line += " \(event.typeName)"
         for member in Self.data(of: event) {
             let value =
-                CredentialRedaction.isTelling(member.key)
+                CredentialRedaction.looksLikeCredential(member.key)
                 ? CredentialRedaction.replacement : CredentialRedaction.redacted(member.value)
             line += " \(member.key)=\(shortened(String(decoding: value.encoded(), as: UTF8.self)))"
         }
@@ -64,7 +64,7 @@ public final class LogSink: EventSink {
     }
 }
 
-/// A text output behind a lock.
+/// A text output under a lock.
 private final class TextOutput: Sendable {
     private let output: Mutex<any TextOutputStream & Sendable>
 

@@ -9,7 +9,7 @@ struct SinkOffset: Hashable, Sendable {
         var id: EventID
     }
 
-    /// Behind the last event that the sink has taken; see ``LogRead/Selection/all(afterOffset:)``.
+    /// The offset after the last event that the sink has taken; see ``LogRead/Selection/all(afterOffset:)``.
     var offset: UInt64
     /// The last event that the sink has taken: a log that lost it, and filled its place again, has another id there.
     /// `nil` when it has taken none yet.

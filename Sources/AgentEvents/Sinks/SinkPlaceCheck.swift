@@ -1,8 +1,8 @@
-/// Finds out whether a durable sink can go on where it was: whether the log still has what the sink has.
+/// Checks whether a durable sink can continue where it was: whether the log still has the events that the sink has.
 ///
-/// A log that survives the end of the process may lose its last events with the power. A sink that had some of them goes
-/// back to the last event that both have. What the log has behind it are other events, in part under the same numbers: an
-/// id tells them apart.
+/// A log that survives the end of the process may lose its last events with the power. A sink that had some of them
+/// goes back to the last event that both have. The events of the log after that one are others, in part under the same
+/// numbers: their ids tell them apart.
 struct SinkPlaceCheck: Sendable {
     /// The sink's name.
     let name: String
@@ -10,7 +10,7 @@ struct SinkPlaceCheck: Sendable {
     let opening: LogOpening
 
     struct Outcome: Hashable, Sendable {
-        /// Where the sink goes on.
+        /// The place where the sink continues.
         var place: SinkOffset
         /// Whether the log lost events that the sink has.
         var isDiverged: Bool
@@ -33,14 +33,15 @@ struct SinkPlaceCheck: Sendable {
     private func isKept(_ mark: SinkOffset.Mark) async throws -> Bool {
         let page = try await log.read(LogRead(.thread(mark.thread, after: mark.id.sequence - 1), maximumCount: 1))
         if !page.skipsTrimmed { return page.events.first?.id == mark.id }
-        // What was trimmed was not lost; but generations rise with the numbers, so one that is higher is of another history.
+        // What was trimmed was not lost; but generations rise with the numbers, so one that is higher is of another
+        // history.
         var oldest = page.events.first?.id
         if oldest == nil { oldest = try await log.thread(mark.thread)?.head }
         return mark.id.generation <= oldest?.generation ?? 0
     }
 
-    /// Behind the last event of a generation or an earlier one: what a later one wrote took the place of what was lost. No
-    /// event of this opening was given to the sink before, whatever its generation.
+    /// The place after the last event of a generation or an earlier one: the events of later ones took the place of
+    /// lost ones. No event of this opening was given to the sink before, whatever its generation.
     private func end(ofGeneration generation: UInt64) async throws -> SinkOffset {
         var place = SinkOffset(0)
         while true {

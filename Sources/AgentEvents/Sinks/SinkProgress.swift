@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How a sink is doing, and who waits for it to have caught up.
+/// The progress of a sink, and the tasks that wait until it has caught up.
 final class SinkProgress: Sendable {
     private struct State {
         var condition = SinkState.Condition.working
@@ -12,7 +12,7 @@ final class SinkProgress: Sendable {
         var attemptCount: UInt64 = 0
         var refusalCount: UInt64 = 0
         var divergedCount: UInt64 = 0
-        /// Commits told of, and how many of them had been when the sink last stood at the log's end.
+        /// The commits announced, and their number when the sink last stood at the log's end.
         var commits: UInt64 = 0
         var caughtUpTo: UInt64 = 0
         var isOver = false
@@ -28,7 +28,7 @@ final class SinkProgress: Sendable {
 
     private let state = Mutex(State())
 
-    /// How many commits were told of.
+    /// The number of commits that were announced.
     var commits: UInt64 { state.withLock { $0.commits } }
 
     func sinkState(name: String) -> SinkState {
@@ -80,7 +80,7 @@ final class SinkProgress: Sendable {
         }
     }
 
-    /// What was refused is given again at a time; `nil` for now.
+    /// The refused batch is given again at a time; `nil` for now.
     func willTry(at time: Timestamp?) {
         state.withLock { $0.nextTry = time }
     }
@@ -100,7 +100,7 @@ final class SinkProgress: Sendable {
     }
 
     /// The log lost events that the sink has.
-    func didGoBack() {
+    func didDiverge() {
         state.withLock { $0.divergedCount += 1 }
     }
 
@@ -116,7 +116,7 @@ final class SinkProgress: Sendable {
         }
     }
 
-    /// The sink has taken what there was after so many commits.
+    /// The sink has taken everything of this number of commits.
     func didCatchUp(to commits: UInt64) {
         let waiters = state.withLock { state in
             state.caughtUpTo = commits

@@ -61,7 +61,7 @@ final class SinkPump: CommitObserver {
     /// what was committed is delivered; a sink that only throws ends the run by its attempts, a durable one by its first.
     func run(_ opening: LogOpening) async {
         do {
-            var (machine, place) = try await beginning(opening)
+            var (machine, place) = try await resolveStart(opening)
             let stop = try await drive(&machine, from: &place)
             progress.end(stop.map { .stopped($0) })
             if let stop { tell(.stopped(stop)) }
@@ -257,7 +257,8 @@ final class SinkPump: CommitObserver {
 
     // MARK: The offset
 
-    private func beginning(_ opening: LogOpening) async throws -> (machine: SinkPumpStateMachine, place: SinkOffset) {
+    private func resolveStart(_ opening: LogOpening) async throws -> (machine: SinkPumpStateMachine, place: SinkOffset)
+    {
         guard let durable, let store else {
             return begin(SinkOffset(opening.endOffset), isSaved: false)
         }
@@ -272,7 +273,7 @@ final class SinkPump: CommitObserver {
         }
         let found = try await SinkPlaceCheck(name: durable.name, log: log, opening: opening)
             .check(try SinkOffset(decoding: stored, name: durable.name))
-        if found.isDiverged { progress.didGoBack() }
+        if found.isDiverged { progress.didDiverge() }
         return begin(found.place, isSaved: !found.isDiverged)
     }
 
@@ -327,7 +328,19 @@ extension SinkPumpStateMachine.Settings {
             isDurable: true,
             setsAside: durable.deadLetters != nil || durable.passesOverRefused,
             savedEventCount: durable.savedEventCount,
-            savedInterval: .seconds(durable.savedSeconds)
+            savedInterval: durable.savedInterval
         )
     }
+}
+
+/// The time since it was started, on any clock.
+struct Stopwatch: Sendable {
+    private let read: @Sendable () -> Duration
+
+    init(_ clock: some Clock<Duration>) {
+        let start = clock.now
+        read = { start.duration(to: clock.now) }
+    }
+
+    var elapsed: Duration { read() }
 }

@@ -1,5 +1,5 @@
-/// What the pump of a sink does next: read, give, pause, look whether the sink takes anything at all, set an event aside,
-/// save the offset, wait.
+/// Decides what the pump of a sink does next: read, give, pause, test whether the sink takes anything at all, set an
+/// event aside, save the offset, wait.
 ///
 /// ```
 ///               ┌────────────── taken, set aside ──────────────┐
@@ -15,9 +15,9 @@
 /// halved with each further one, until its first event stands alone: what is good before a bad event gets through.
 ///
 /// No event of a durable sink is set aside while the sink refuses everything alike: first another event is given (the
-/// probe): the last one that it took, once more, or the next one of another thread, which comes again in its turn. Delivery
-/// at least once, in the order of each thread, allows both. A sink that refuses even that is out of order, and no event is
-/// to blame.
+/// probe): the last one that it took, once more, or the next one of another thread, which comes again in its turn.
+/// Delivery at least once, in the order of each thread, allows both. A sink that refuses even that is out of order, and
+/// no event is to blame.
 struct SinkPumpStateMachine: Sendable {
     struct Settings: Sendable {
         var retry = SinkRetryPolicy()
@@ -95,11 +95,12 @@ struct SinkPumpStateMachine: Sendable {
     private var count = 0
     /// The events of the next batch at most.
     private var limit = SinkPumpStateMachine.maximumBatchCount
-    /// How many of the next events were in a batch that was refused.
+    /// The number of the next events that were in a refused batch.
     private var suspectCount = 0
-    /// How often the first event of the batch was given and refused, but for the refusals that asked for a time.
+    /// The number of times that the first event of the batch was given and refused, without the refusals that asked for
+    /// a time.
     private var attempts = 0
-    /// How often the sink has refused since it last took something.
+    /// The number of refusals since the sink last took something.
     private(set) var failures = 0
     /// Whether a probe was taken since the batch was last refused.
     private var isProbed = false
@@ -241,7 +242,7 @@ struct SinkPumpStateMachine: Sendable {
     private func isPatienceOver(_ refusedFor: Duration, _ isStopping: Bool) -> Bool {
         // While the runtime stops nothing pauses: what is left is the count.
         attempts >= settings.retry.maximumAttempts
-            && (isStopping || refusedFor >= .seconds(settings.retry.minimumSeconds))
+            && (isStopping || refusedFor >= settings.retry.minimumRefusalTime)
     }
 
     private mutating func pause() -> Action {

@@ -1,11 +1,11 @@
-/// An error of a sink that says whether, and when, the batch may be given again. After any other error it is given again
-/// as the ``SinkRetryPolicy`` says.
+/// An error of a sink that says whether, and when, the batch may be given again. After any other error it is given
+/// again as the ``SinkRetryPolicy`` says.
 public protocol SinkRefusal: Error {
-    /// What to do with the batch.
+    /// The advice of the sink for the batch.
     var advice: SinkRetryAdvice { get }
 }
 
-/// What to do with a batch that a sink refused.
+/// The treatment of a batch that a sink refused.
 @nonexhaustive
 public enum SinkRetryAdvice: Hashable, Sendable {
     /// Give it again, as often and as patiently as the policy says.
@@ -13,8 +13,8 @@ public enum SinkRetryAdvice: Hashable, Sendable {
     /// Give it again after this time. It does not count as an attempt: the sink is asking to be left alone for a while.
     /// A time of nothing or less asks for nothing: as ``asUsual``.
     case after(Duration)
-    /// The sink is out of order, whatever it is given: give it again as patiently as the policy says. A durable sink sets
-    /// nothing aside for it, however long it lasts.
+    /// The sink is out of order, whatever it is given: give it again as patiently as the policy says. A durable sink
+    /// sets nothing aside for it, however long it lasts.
     case outage
     /// Giving these events again is of no use, because of something in them. Only for what the sink knows by itself: an
     /// answer of somebody else, who may be out of order, is no reason.

@@ -1,4 +1,4 @@
-/// How a sink is doing.
+/// The state of a sink.
 public struct SinkState: Sendable {
     @nonexhaustive
     public enum Condition: Sendable {
@@ -16,26 +16,27 @@ public struct SinkState: Sendable {
 
     /// The sink's name.
     public var name: String
-    /// How it is doing.
+    /// The condition of the sink.
     public var condition: Condition
     /// When the current batch was first refused; `nil` for a sink that works.
     public var refusedSince: Timestamp?
     /// When the current batch is given again; `nil` for a sink that does not pause.
     public var nextTry: Timestamp?
-    /// How many events it has taken.
+    /// The number of events that it has taken.
     public var receivedCount: UInt64
-    /// How many events it refused for good, and are in its ``DeadLetterStore``.
+    /// The number of events that it refused for good, and that are in its ``DeadLetterStore``.
     public var setAsideCount: UInt64
-    /// How often events were trimmed before they were given to the sink (``RetentionPolicy``): it misses some.
+    /// The number of times that events were trimmed before they were given to the sink (``RetentionPolicy``): it misses
+    /// some.
     public var missedTrimCount: UInt64
-    /// How often it was given a batch, or a part of one.
+    /// The number of times that it was given a batch, or a part of one.
     public var attemptCount: UInt64
-    /// How often it refused what it was given; each was given again, set aside, or made the sink fail.
+    /// The number of refusals; after each, the batch was given again or set aside, or the sink failed.
     public var refusalCount: UInt64
-    /// How often the log was found, at a start, to have lost events that the sink has (with the power, when commits
-    /// survive only the end of the process). The sink then continues after the last event that both have; what comes may
-    /// have the numbers of what it had, under another id.
+    /// The number of starts at which the log had lost events that the sink has (with the power, when commits survive
+    /// only the end of the process). The sink then continues after the last event that both have; the events that
+    /// follow may have the numbers of lost ones, under other ids.
     public var divergedCount: UInt64
-    /// How many commits were made since the sink last stood at the end of the log; 0 for one that has everything.
+    /// The number of commits since the sink last stood at the end of the log; 0 for a sink that has everything.
     public var pendingCommitCount: UInt64
 }

@@ -1,7 +1,7 @@
 /// A thread's state on its way to the end of the log.
 package struct ThreadFold: Sendable {
     package private(set) var state = ThreadState()
-    /// How many events were read since the state was stored.
+    /// The number of events that were read since the state was stored.
     package private(set) var unstoredCount = 0
     /// Whether events of the thread may be missing in the state, because they were trimmed before it was made.
     package private(set) var lacksOldest = false
@@ -14,7 +14,7 @@ package struct ThreadFold: Sendable {
         case overtaken
     }
 
-    /// - Parameter position: the fold begins behind this event, and says nothing of those up to it; 0 for all events.
+    /// - Parameter position: the fold begins after this event, and says nothing of those up to it; 0 for all events.
     package init(after position: UInt64 = 0) { self.position = position }
 
     /// - Parameter stored: a state that was read from the store.
@@ -49,7 +49,7 @@ package struct ThreadFold: Sendable {
         lacksOldest = record.oldest.sequence > 1
     }
 
-    /// Takes in what the log has after the state.
+    /// Takes in the events that the log has after the state.
     ///
     /// - Parameter end: the last event that is taken in.
     package mutating func advance(

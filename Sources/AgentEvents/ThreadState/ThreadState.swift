@@ -1,9 +1,9 @@
-/// The state of a thread after some of its events: the messages with the text they have so far, the runs, the open calls
-/// and requests for approval, and the thread's shared state.
+/// The state of a thread after some of its events: the messages with the text they have so far, the runs, the open
+/// calls and requests for approval, and the thread's shared state.
 ///
 /// A pure fold: `ThreadState(folding:)` over events 1 to n is the same as over 1 to k, and ``apply(_:)`` for k+1 to n,
-/// for any k, also when the state was written as ``json`` and read again in between, and also when fragments came merged
-/// (``AgentEvent/fromSequence``). Snapshots rest on that.
+/// for any k, also when the state was written as ``json`` and read again in between, and also when fragments came
+/// merged (``AgentEvent/fromSequence``). Snapshots rest on that.
 ///
 /// The state is bounded, however long the thread: of what has ended, only the newest is kept, and the rest is counted
 /// (``limits``, ``dropped``). What is open is always kept.
@@ -14,7 +14,8 @@ public struct ThreadState: Hashable, Sendable {
     public internal(set) var cursor: Cursor?
     /// The messages, of agents and of users, in the order in which they were opened.
     public internal(set) var messages: [Message] = []
-    /// The runs: first those that have ended, in the order of their ends, then the open ones, in the order of their starts.
+    /// The runs: first those that have ended, in the order of their ends, then the open ones, in the order of their
+    /// starts.
     public internal(set) var runs: [Run] = []
     /// The open calls, in the order of their starts.
     public internal(set) var calls: [Call] = []
@@ -42,7 +43,8 @@ public struct ThreadState: Hashable, Sendable {
 }
 
 extension ThreadState {
-    /// The limits on what a state keeps of what has ended. What is open is always kept, and so is the newest of each kind.
+    /// The limits on what a state keeps of what has ended. What is open is always kept, and so is the newest of each
+    /// kind.
     ///
     /// The limits are part of the state, so that one that was stored continues with the limits it began with.
     public struct Limits: Hashable, Sendable {
@@ -54,15 +56,16 @@ extension ThreadState {
         public var runCount = 100
         /// The most bytes of the results and errors of ended runs, together.
         public var runByteCount = 256 * 1024
-        /// The most entries of the shared state; at least 1. Removed ones go first, then the one that changed longest ago.
+        /// The most entries of the shared state; at least 1. Removed ones go first, then the one that changed longest
+        /// ago.
         public var entryCount = 256
         /// The most bytes of the entries' keys and values, together.
         public var entryByteCount = 256 * 1024
         /// The most bytes of the text of a run's current thought, of which the end is kept.
         public var thoughtByteCount = 16 * 1024
 
-        /// The deepest nesting of JSON in a state; a value nested deeper (up to 62 levels) is left out. An event has room for
-        /// 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.
+        /// The deepest nesting of JSON in a state; a value nested deeper (up to 62 levels) is left out. An event has
+        /// room for 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.
         public static var valueDepth: Int { 56 }
 
         /// The limits as they stand above.
@@ -94,7 +97,7 @@ extension ThreadState {
             byteCount -= bytes
         }
 
-        /// Whether one has to go. The last one stays, however large it is.
+        /// Whether an entry has to be dropped. The last one stays, however large it is.
         func exceeds(count maximumCount: Int, byteCount maximumByteCount: Int) -> Bool {
             count > 1 && (count > maximumCount || byteCount > maximumByteCount)
         }

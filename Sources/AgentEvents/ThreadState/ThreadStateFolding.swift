@@ -24,8 +24,8 @@ extension ThreadState {
             set(Entry(update))
         case .agentStarted(let started):
             updateRun(of: event) { run in
-                run.parentRun = started.parentRun
-                run.parentCall = started.parentCall
+                run.parentRunID = started.parentRunID
+                run.parentCallID = started.parentCallID
                 run.startedAt = event.time
             }
         case .agentThinking(let thinking):
@@ -63,20 +63,25 @@ extension ThreadState {
     /// Applies an event that opens, moves or closes a call or a request for approval.
     private mutating func applyWork(_ event: AgentEvent) {
         updateRun(of: event) { _ in }
-        guard let run = event.run else { return }
+        guard let run = event.runID else { return }
         switch event.payload {
         case .toolExecuting(let executing):
-            calls.append(Call(executing, run: run, at: event.time))
+            calls.append(Call(executing, runID: run, at: event.time))
         case .toolProgress(let progress):
-            guard let index = calls.lastIndex(where: { $0.call == progress.call && $0.run == run }) else { return }
+            guard let index = calls.lastIndex(where: { $0.callID == progress.callID && $0.runID == run }) else {
+                return
+            }
             calls[index].progress = Progress(progress)
         case .toolCompleted(let completed):
-            guard let index = calls.lastIndex(where: { $0.call == completed.call && $0.run == run }) else { return }
+            guard let index = calls.lastIndex(where: { $0.callID == completed.callID && $0.runID == run }) else {
+                return
+            }
             calls.remove(at: index)
         case .approvalRequested(let requested):
-            approvals.append(Approval(requested, run: run, at: event.time))
+            approvals.append(Approval(requested, runID: run, at: event.time))
         case .approvalResolved(let resolved):
-            guard let index = approvals.lastIndex(where: { $0.approval == resolved.approval && $0.run == run }) else {
+            guard let index = approvals.lastIndex(where: { $0.approvalID == resolved.approvalID && $0.runID == run })
+            else {
                 return
             }
             approvals.remove(at: index)
@@ -92,10 +97,11 @@ extension ThreadState {
     /// Appends a fragment of an open message, or of one that it opens.
     private mutating func append(_ delta: MessageDelta, of event: AgentEvent) {
         updateRun(of: event) { _ in }
-        guard let index = messageIndex(delta.message, run: event.run) else {
+        guard let index = messageIndex(delta.messageID, run: event.runID) else {
             messages.append(
                 Message(
-                    message: delta.message, role: .assistant, text: delta.text, isComplete: false, run: event.run,
+                    messageID: delta.messageID, role: .assistant, text: delta.text, isComplete: false,
+                    runID: event.runID,
                     agent: event.agent, time: event.time))
             return
         }
@@ -108,9 +114,10 @@ extension ThreadState {
     private mutating func complete(_ completed: MessageCompleted, by event: AgentEvent) {
         updateRun(of: event) { _ in }
         let message = Message(
-            message: completed.message, role: completed.role, text: completed.text, isComplete: true, run: event.run,
+            messageID: completed.messageID, role: completed.role, text: completed.text, isComplete: true,
+            runID: event.runID,
             agent: event.agent, time: event.time)
-        guard let index = messageIndex(completed.message, run: event.run) else {
+        guard let index = messageIndex(completed.messageID, run: event.runID) else {
             messages.append(message)
             return closeMessage(at: messages.count - 1)
         }
@@ -122,7 +129,7 @@ extension ThreadState {
     /// Ends the messages of a run that has ended.
     private mutating func closeMessages(of run: RunID) {
         guard messages.count > completeMessages.count else { return }
-        for index in messages.indices.reversed() where messages[index].run == run && !messages[index].isComplete {
+        for index in messages.indices.reversed() where messages[index].runID == run && !messages[index].isComplete {
             messages[index].isComplete = true
             completeMessages.add(messages[index].byteCount)
         }
@@ -145,7 +152,7 @@ extension ThreadState {
 
     /// The newest message of a run with an id.
     private func messageIndex(_ message: MessageID, run: RunID?) -> Int? {
-        messages.lastIndex { $0.message == message && $0.run == run && $0.user == nil }
+        messages.lastIndex { $0.messageID == message && $0.runID == run && $0.userID == nil }
     }
 
     // MARK: Runs
@@ -164,9 +171,9 @@ extension ThreadState {
         run.end(at: event.time)
         runs.insert(run, at: endedRuns.count)
         endedRuns.add(run.byteCount)
-        calls.removeAll { $0.run == run.run }
-        approvals.removeAll { $0.run == run.run }
-        closeMessages(of: run.run)
+        calls.removeAll { $0.runID == run.runID }
+        approvals.removeAll { $0.runID == run.runID }
+        closeMessages(of: run.runID)
         while endedRuns.exceeds(count: limits.runCount, byteCount: limits.runByteCount) {
             endedRuns.subtract(runs.removeFirst().byteCount)
             dropped.runs += 1
@@ -175,10 +182,10 @@ extension ThreadState {
 
     /// The open run of an event, made when there is none; `nil` for an event without a run, or of a run that has ended.
     private mutating func openRunIndex(of event: AgentEvent) -> Int? {
-        guard let run = event.run, let agent = event.agent else { return nil }
-        if let index = openRuns.lastIndex(where: { $0.run == run }) { return index }
-        guard !runs.contains(where: { $0.run == run }) else { return nil }
-        runs.append(Run(run: run, agent: agent))
+        guard let run = event.runID, let agent = event.agent else { return nil }
+        if let index = openRuns.lastIndex(where: { $0.runID == run }) { return index }
+        guard !runs.contains(where: { $0.runID == run }) else { return nil }
+        runs.append(Run(runID: run, agent: agent))
         return runs.count - 1
     }
 

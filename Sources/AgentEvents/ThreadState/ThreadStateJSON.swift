@@ -106,13 +106,13 @@ extension ThreadState.Limits {
 extension ThreadState.Message {
     fileprivate var json: JSONValue {
         var members = StateMembers()
-        members.add("message_id", message)
+        members.add("message_id", messageID)
         members.add("role", role.rawValue)
         members.add("text", text)
         members.add("complete", .bool(isComplete))
-        members.add("run_id", run)
+        members.add("run_id", runID)
         members.add("agent", agent)
-        members.add("user_id", user)
+        members.add("user_id", userID)
         members.add("data", data)
         members.add("time", time)
         return members.json
@@ -120,21 +120,22 @@ extension ThreadState.Message {
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
         self.init(
-            message: try reader.identifier("message_id"), role: try reader.choice("role"),
+            messageID: try reader.identifier("message_id"), role: try reader.choice("role"),
             text: try reader.text("text"), isComplete: try reader.bool("complete"),
-            run: try reader.identifierIfPresent("run_id"), agent: try reader.nameIfPresent("agent"),
-            user: try reader.identifierIfPresent("user_id"), data: reader.take("data"), time: try reader.time("time"))
+            runID: try reader.identifierIfPresent("run_id"), agent: try reader.nameIfPresent("agent"),
+            userID: try reader.identifierIfPresent("user_id"), data: reader.take("data"),
+            time: try reader.time("time"))
     }
 }
 
 extension ThreadState.Run {
     fileprivate var json: JSONValue {
         var members = StateMembers()
-        members.add("run_id", run)
+        members.add("run_id", runID)
         members.add("agent", agent)
         members.add("status", status.rawValue)
-        members.add("parent_run_id", parentRun)
-        members.add("parent_call_id", parentCall)
+        members.add("parent_run_id", parentRunID)
+        members.add("parent_call_id", parentCallID)
         members.add("started_at", startedAt)
         members.add("ended_at", endedAt)
         members.add("progress", progress?.json)
@@ -151,10 +152,10 @@ extension ThreadState.Run {
     }
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
-        self.init(run: try reader.identifier("run_id"), agent: try reader.name("agent"))
+        self.init(runID: try reader.identifier("run_id"), agent: try reader.name("agent"))
         status = try reader.choice("status")
-        parentRun = try reader.identifierIfPresent("parent_run_id")
-        parentCall = try reader.identifierIfPresent("parent_call_id")
+        parentRunID = try reader.identifierIfPresent("parent_run_id")
+        parentCallID = try reader.identifierIfPresent("parent_call_id")
         startedAt = try reader.timeIfPresent("started_at")
         endedAt = try reader.timeIfPresent("ended_at")
         if var progress = try reader.objectIfPresent("progress") {
@@ -177,7 +178,7 @@ extension ThreadState.Run {
 extension ThreadState.Thought {
     fileprivate var json: JSONValue {
         var members = StateMembers()
-        members.add("thought_id", thought)
+        members.add("thought_id", thoughtID)
         members.add("text", text)
         members.add("cut", isCut ? .bool(true) : nil)
         return members.json
@@ -185,7 +186,7 @@ extension ThreadState.Thought {
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
         self.init(
-            thought: try reader.identifier("thought_id"), text: try reader.text("text"),
+            thoughtID: try reader.identifier("thought_id"), text: try reader.text("text"),
             isCut: try reader.boolIfPresent("cut") ?? false)
     }
 }
@@ -211,8 +212,8 @@ extension ThreadState.Progress {
 extension ThreadState.Call {
     fileprivate var json: JSONValue {
         var members = StateMembers()
-        members.add("run_id", run)
-        members.add("call_id", call)
+        members.add("run_id", runID)
+        members.add("call_id", callID)
         members.add("tool", tool)
         members.add("arguments", arguments)
         members.add("purpose", purpose)
@@ -223,8 +224,9 @@ extension ThreadState.Call {
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
         self.init(
-            run: try reader.identifier("run_id"), call: try reader.identifier("call_id"), tool: try reader.name("tool"),
-            arguments: reader.take("arguments"), purpose: try reader.textIfPresent("purpose"),
+            runID: try reader.identifier("run_id"), callID: try reader.identifier("call_id"),
+            tool: try reader.name("tool"), arguments: reader.take("arguments"),
+            purpose: try reader.textIfPresent("purpose"),
             startedAt: try reader.time("started_at"))
         if var progress = try reader.objectIfPresent("progress") {
             self.progress = try ThreadState.Progress(from: &progress)
@@ -235,9 +237,9 @@ extension ThreadState.Call {
 extension ThreadState.Approval {
     fileprivate var json: JSONValue {
         var members = StateMembers()
-        members.add("run_id", run)
-        members.add("approval_id", approval)
-        members.add("call_id", call)
+        members.add("run_id", runID)
+        members.add("approval_id", approvalID)
+        members.add("call_id", callID)
         members.add("prompt", prompt)
         members.add("schema", schema)
         members.add("requested_at", requestedAt)
@@ -247,8 +249,8 @@ extension ThreadState.Approval {
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
         self.init(
-            run: try reader.identifier("run_id"), approval: try reader.identifier("approval_id"),
-            call: try reader.identifierIfPresent("call_id"), prompt: try reader.text("prompt"),
+            runID: try reader.identifier("run_id"), approvalID: try reader.identifier("approval_id"),
+            callID: try reader.identifierIfPresent("call_id"), prompt: try reader.text("prompt"),
             schema: reader.take("schema"), requestedAt: try reader.time("requested_at"),
             expiresAt: try reader.timeIfPresent("expires_at"))
     }

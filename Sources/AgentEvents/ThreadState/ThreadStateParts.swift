@@ -2,7 +2,7 @@ extension ThreadState {
     /// A message of an agent or of a user.
     public struct Message: Hashable, Sendable {
         /// Unique in its run.
-        public internal(set) var message: MessageID
+        public internal(set) var messageID: MessageID
         /// The speaker; `assistant` until the message is complete and names it.
         public internal(set) var role: MessageRole
         /// The text so far.
@@ -10,11 +10,11 @@ extension ThreadState {
         /// Whether the text is whole.
         public internal(set) var isComplete: Bool
         /// The run that it belongs to; `nil` for a user's message.
-        public internal(set) var run: RunID?
+        public internal(set) var runID: RunID?
         /// The agent of that run.
         public internal(set) var agent: AgentName?
         /// The user who wrote it; `nil` for a message of a run.
-        public internal(set) var user: UserID?
+        public internal(set) var userID: UserID?
         /// Further data that came with it; `nil` also when that was nested deeper than ``Limits/valueDepth``.
         public internal(set) var data: JSONValue?
         /// When its last event was accepted.
@@ -28,7 +28,7 @@ extension ThreadState {
 extension ThreadState.Message {
     init(_ message: UserMessage, at time: Timestamp) {
         self.init(
-            message: message.message, role: .user, text: message.text, isComplete: true, user: message.user,
+            messageID: message.messageID, role: .user, text: message.text, isComplete: true, userID: message.userID,
             data: message.data.flatMap(ThreadState.kept), time: time)
     }
 }
@@ -37,15 +37,15 @@ extension ThreadState {
     /// A run of an agent.
     public struct Run: Hashable, Sendable {
         /// Unique in the thread.
-        public let run: RunID
+        public let runID: RunID
         /// The agent whose run it is.
         public let agent: AgentName
         /// The status.
         public internal(set) var status: RunStatus = .running
         /// The run that started this one, when it is a child.
-        public internal(set) var parentRun: RunID?
+        public internal(set) var parentRunID: RunID?
         /// The call of the parent that started this run.
-        public internal(set) var parentCall: CallID?
+        public internal(set) var parentCallID: CallID?
         /// When it started; `nil` when that event was not there to be applied.
         public internal(set) var startedAt: Timestamp?
         /// When it ended.
@@ -63,8 +63,8 @@ extension ThreadState {
         /// The user who cancelled it.
         public internal(set) var by: UserID?
 
-        init(run: RunID, agent: AgentName) {
-            self.run = run
+        init(runID: RunID, agent: AgentName) {
+            self.runID = runID
             self.agent = agent
         }
 
@@ -75,7 +75,7 @@ extension ThreadState {
         }
 
         mutating func think(_ thinking: AgentThinking, maximumByteCount: Int) {
-            if thought?.thought != thinking.thought { thought = Thought(thought: thinking.thought) }
+            if thought?.thoughtID != thinking.thoughtID { thought = Thought(thoughtID: thinking.thoughtID) }
             thought?.append(thinking.text, maximumByteCount: maximumByteCount)
         }
 
@@ -109,14 +109,14 @@ extension ThreadState {
     /// The current thought of a run, or its last one.
     public struct Thought: Hashable, Sendable {
         /// The id that its fragments share.
-        public let thought: ThoughtID
+        public let thoughtID: ThoughtID
         /// The text so far, or the end of it.
         public private(set) var text: String
         /// Whether the beginning of the text was dropped because of ``Limits/thoughtByteCount``.
         public private(set) var isCut: Bool
 
-        init(thought: ThoughtID, text: String = "", isCut: Bool = false) {
-            self.thought = thought
+        init(thoughtID: ThoughtID, text: String = "", isCut: Bool = false) {
+            self.thoughtID = thoughtID
             self.text = text
             self.isCut = isCut
         }
@@ -162,9 +162,9 @@ extension ThreadState {
     /// An open call of a tool.
     public struct Call: Hashable, Sendable {
         /// The run that calls.
-        public let run: RunID
+        public let runID: RunID
         /// Unique among the open calls of its run.
-        public let call: CallID
+        public let callID: CallID
         /// The tool that is called.
         public let tool: ToolName
         /// The arguments of the call; `nil` when that is nested deeper than ``Limits/valueDepth``.
@@ -179,10 +179,10 @@ extension ThreadState {
 }
 
 extension ThreadState.Call {
-    init(_ executing: ToolExecuting, run: RunID, at time: Timestamp) {
+    init(_ executing: ToolExecuting, runID: RunID, at time: Timestamp) {
         self.init(
-            run: run, call: executing.call, tool: executing.tool, arguments: ThreadState.kept(executing.arguments),
-            purpose: executing.purpose, startedAt: time)
+            runID: runID, callID: executing.callID, tool: executing.tool,
+            arguments: ThreadState.kept(executing.arguments), purpose: executing.purpose, startedAt: time)
     }
 }
 
@@ -190,11 +190,11 @@ extension ThreadState {
     /// An open request for a person's approval.
     public struct Approval: Hashable, Sendable {
         /// The run that asks.
-        public let run: RunID
+        public let runID: RunID
         /// Unique in its run.
-        public let approval: ApprovalID
+        public let approvalID: ApprovalID
         /// The open call that waits for it.
-        public let call: CallID?
+        public let callID: CallID?
         /// The question.
         public let prompt: String
         /// JSON Schema of the data that an answer may carry; `nil` also when that is nested deeper than
@@ -208,9 +208,9 @@ extension ThreadState {
 }
 
 extension ThreadState.Approval {
-    init(_ requested: ApprovalRequested, run: RunID, at time: Timestamp) {
+    init(_ requested: ApprovalRequested, runID: RunID, at time: Timestamp) {
         self.init(
-            run: run, approval: requested.approval, call: requested.call, prompt: requested.prompt,
+            runID: runID, approvalID: requested.approvalID, callID: requested.callID, prompt: requested.prompt,
             schema: requested.schema.flatMap(ThreadState.kept), requestedAt: time, expiresAt: requested.expiresAt)
     }
 }

@@ -1,4 +1,4 @@
-/// Which events have a run and an agent, and which may stand for several.
+/// The rules on the envelope of events: which have a run and an agent, and which may stand for several.
 enum EnvelopeRule {
     /// - Parameter type: `nil` for a type that is not in the catalogue; a later version may merge those, too.
     static func check(_ type: EventType?, sequence: UInt64, fromSequence: UInt64?) throws(WireError) {

@@ -39,7 +39,8 @@ public enum EventDecoder {
             payload = .unknown(UnknownEvent(typeName: typeName, bytes: bytes))
         }
         return AgentEvent(
-            id: id, thread: thread, run: run, agent: agent, time: time, fromSequence: fromSequence, payload: payload,
+            id: id, threadID: thread, runID: run, agent: agent, time: time, fromSequence: fromSequence,
+            payload: payload,
             unrecognized: unrecognized.envelope.isEmpty && unrecognized.data.isEmpty ? nil : unrecognized)
     }
 
@@ -87,7 +88,7 @@ public enum EventDecoder {
         if let unknown = data.untaken(known: type.dataMembers).first {
             throw unknownField(unknown, path: "$.data", of: type.rawValue, known: type.dataMembers)
         }
-        var draft = EventDraft(run: run, agent: agent, payload)
+        var draft = EventDraft(runID: run, agent: agent, payload)
         draft.isDurationMeasured = data.leavesDuration
         draft.halves = data.halves
         return draft

@@ -10,7 +10,7 @@ public enum EventEncoder {
     ///   none where there must be one, and for a first sequence above the own, or of an event that is no fragment.
     public static func encode(_ event: AgentEvent) throws(WireError) -> [UInt8] {
         try encode(
-            event.payload, id: event.id, thread: event.thread, run: event.run, agent: event.agent, time: event.time,
+            event.payload, id: event.id, thread: event.threadID, run: event.runID, agent: event.agent, time: event.time,
             fromSequence: event.fromSequence)
     }
 
@@ -26,31 +26,31 @@ public enum EventEncoder {
     ) throws(WireError) -> [UInt8] {
         guard let type = payload.type else { throw unknownType(payload) }
         try check(type, id: id, run: run, agent: agent, time: time, fromSequence: fromSequence)
-        var writer = JSONWriter(capacity: 256 + payload.textByteCount)
-        writer.raw(#"{"type":""#)
-        writer.plain(type.rawValue)
-        writer.raw(#"","id":""#)
-        writer.integer(id.generation)
-        writer.byte(ASCII.minus)
-        writer.integer(id.sequence)
-        writer.raw(#"","seq":"#)
-        writer.integer(id.sequence)
-        if let fromSequence {
-            writer.raw(#","from_seq":"#)
-            writer.integer(fromSequence)
+        var data = MemberWriter(capacity: 256 + payload.textByteCount) { writer in
+            writer.raw(#"{"type":""#)
+            writer.plain(type.rawValue)
+            writer.raw(#"","id":""#)
+            writer.integer(id.generation)
+            writer.byte(ASCII.minus)
+            writer.integer(id.sequence)
+            writer.raw(#"","seq":"#)
+            writer.integer(id.sequence)
+            if let fromSequence {
+                writer.raw(#","from_seq":"#)
+                writer.integer(fromSequence)
+            }
+            writer.raw(#","thread_id":""#)
+            writer.plain(thread.rawValue)
+            if let run, let agent {
+                writer.raw(#"","run_id":""#)
+                writer.plain(run.rawValue)
+                writer.raw(#"","agent":""#)
+                writer.escaped(agent.rawValue)
+            }
+            writer.raw(#"","time":""#)
+            time.write(into: &writer)
+            writer.raw(#"","data":"#)
         }
-        writer.raw(#","thread_id":""#)
-        writer.plain(thread.rawValue)
-        if let run, let agent {
-            writer.raw(#"","run_id":""#)
-            writer.plain(run.rawValue)
-            writer.raw(#"","agent":""#)
-            writer.escaped(agent.rawValue)
-        }
-        writer.raw(#"","time":""#)
-        time.write(into: &writer)
-        writer.raw(#"","data":"#)
-        var data = MemberWriter(consume writer)
         try payload.write(into: &data)
         return data.finish()
     }
@@ -60,19 +60,19 @@ public enum EventEncoder {
     /// - Throws: ``WireError`` for a payload that no event can have.
     static func encode(_ draft: EventDraft) throws(WireError) -> [UInt8] {
         guard let type = draft.payload.type else { throw unknownType(draft.payload) }
-        var writer = JSONWriter(capacity: 256 + draft.payload.textByteCount)
-        writer.raw(#"{"type":""#)
-        writer.plain(type.rawValue)
-        if let run = draft.run {
-            writer.raw(#"","run_id":""#)
-            writer.plain(run.rawValue)
+        var data = MemberWriter(capacity: 256 + draft.payload.textByteCount) { writer in
+            writer.raw(#"{"type":""#)
+            writer.plain(type.rawValue)
+            if let run = draft.runID {
+                writer.raw(#"","run_id":""#)
+                writer.plain(run.rawValue)
+            }
+            if let agent = draft.agent {
+                writer.raw(#"","agent":""#)
+                writer.escaped(agent.rawValue)
+            }
+            writer.raw(#"","data":"#)
         }
-        if let agent = draft.agent {
-            writer.raw(#"","agent":""#)
-            writer.escaped(agent.rawValue)
-        }
-        writer.raw(#"","data":"#)
-        var data = MemberWriter(consume writer)
         try draft.payload.write(into: &data)
         return data.finish()
     }

@@ -27,15 +27,15 @@ extension EventPayload {
 extension AgentStarted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            input: data.json("input"), parentRun: try data.identifierIfPresent("parent_run_id"),
-            parentCall: try data.identifierIfPresent("parent_call_id"),
+            input: data.json("input"), parentRunID: try data.identifierIfPresent("parent_run_id"),
+            parentCallID: try data.identifierIfPresent("parent_call_id"),
             idleTimeoutMilliseconds: try data.integerIfPresent("idle_timeout_ms", in: Self.idleTimeoutMilliseconds))
     }
 }
 
 extension AgentThinking {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
-        self.init(thought: try data.identifier("thought_id"), text: try data.text("text"))
+        self.init(thoughtID: try data.identifier("thought_id"), text: try data.text("text"))
     }
 }
 
@@ -50,21 +50,21 @@ extension AgentProgress {
 
 extension MessageDelta {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
-        self.init(message: try data.identifier("message_id"), text: try data.fragment("text"))
+        self.init(messageID: try data.identifier("message_id"), text: try data.fragment("text"))
     }
 }
 
 extension MessageCompleted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            message: try data.identifier("message_id"), role: try data.choice("role"), text: try data.text("text"))
+            messageID: try data.identifier("message_id"), role: try data.choice("role"), text: try data.text("text"))
     }
 }
 
 extension ToolExecuting {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            call: try data.identifier("call_id"), tool: try data.name("tool"),
+            callID: try data.identifier("call_id"), tool: try data.name("tool"),
             arguments: try data.arguments(), purpose: try data.textIfPresent("purpose"))
     }
 }
@@ -72,7 +72,7 @@ extension ToolExecuting {
 extension ToolProgress {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            call: try data.identifier("call_id"), message: try data.textIfPresent("message"),
+            callID: try data.identifier("call_id"), message: try data.textIfPresent("message"),
             fraction: try data.fractionIfPresent("fraction"))
     }
 }
@@ -80,7 +80,7 @@ extension ToolProgress {
 extension ToolCompleted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            call: try data.identifier("call_id"), tool: try data.name("tool"), status: try data.choice("status"),
+            callID: try data.identifier("call_id"), tool: try data.name("tool"), status: try data.choice("status"),
             result: data.json("result"), error: try ToolFailure(ifPresentIn: &data),
             durationMilliseconds: try data.duration("duration_ms"))
     }
@@ -97,7 +97,7 @@ extension ToolFailure {
 extension ApprovalRequested {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            approval: try data.identifier("approval_id"), call: try data.identifierIfPresent("call_id"),
+            approvalID: try data.identifier("approval_id"), callID: try data.identifierIfPresent("call_id"),
             prompt: try data.text("prompt"), schema: data.json("schema"),
             expiresAt: try data.timeIfPresent("expires_at"))
     }
@@ -106,7 +106,7 @@ extension ApprovalRequested {
 extension ApprovalResolved {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            approval: try data.identifier("approval_id"), decision: try data.choice("decision"),
+            approvalID: try data.identifier("approval_id"), decision: try data.choice("decision"),
             by: try data.identifierIfPresent("by"), data: data.json("data"))
     }
 }
@@ -170,7 +170,7 @@ extension AgentCancelled {
 extension UserMessage {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            message: try data.identifier("message_id"), user: try data.identifier("user_id"),
+            messageID: try data.identifier("message_id"), userID: try data.identifier("user_id"),
             text: try data.text("text"), data: data.json("data"))
     }
 }

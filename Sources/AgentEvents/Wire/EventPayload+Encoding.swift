@@ -42,15 +42,15 @@ extension EventPayload {
 extension AgentStarted {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         try data.json("input", input)
-        data.identifier("parent_run_id", parentRun)
-        data.identifier("parent_call_id", parentCall)
+        data.identifier("parent_run_id", parentRunID)
+        data.identifier("parent_call_id", parentCallID)
         try data.integer("idle_timeout_ms", idleTimeoutMilliseconds, in: Self.idleTimeoutMilliseconds)
     }
 }
 
 extension AgentThinking {
     fileprivate func write(into data: inout MemberWriter) {
-        data.identifier("thought_id", thought)
+        data.identifier("thought_id", thoughtID)
         data.text("text", text)
     }
 }
@@ -66,14 +66,14 @@ extension AgentProgress {
 
 extension MessageDelta {
     fileprivate func write(into data: inout MemberWriter) {
-        data.identifier("message_id", message)
+        data.identifier("message_id", messageID)
         data.text("text", text)
     }
 }
 
 extension MessageCompleted {
     fileprivate func write(into data: inout MemberWriter) {
-        data.identifier("message_id", message)
+        data.identifier("message_id", messageID)
         data.text("role", role.rawValue)
         data.text("text", text)
     }
@@ -81,7 +81,7 @@ extension MessageCompleted {
 
 extension ToolExecuting {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("call_id", call)
+        data.identifier("call_id", callID)
         data.text("tool", tool.rawValue)
         try data.json("arguments", arguments)
         data.text("purpose", purpose)
@@ -90,7 +90,7 @@ extension ToolExecuting {
 
 extension ToolProgress {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("call_id", call)
+        data.identifier("call_id", callID)
         data.text("message", message)
         try data.fraction("fraction", fraction)
     }
@@ -98,7 +98,7 @@ extension ToolProgress {
 
 extension ToolCompleted {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("call_id", call)
+        data.identifier("call_id", callID)
         data.text("tool", tool.rawValue)
         data.text("status", status.rawValue)
         try data.json("result", result)
@@ -114,8 +114,8 @@ extension ToolCompleted {
 
 extension ApprovalRequested {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("approval_id", approval)
-        data.identifier("call_id", call)
+        data.identifier("approval_id", approvalID)
+        data.identifier("call_id", callID)
         data.text("prompt", prompt)
         try data.json("schema", schema)
         try data.time("expires_at", expiresAt)
@@ -124,7 +124,7 @@ extension ApprovalRequested {
 
 extension ApprovalResolved {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("approval_id", approval)
+        data.identifier("approval_id", approvalID)
         data.text("decision", decision.rawValue)
         data.identifier("by", by)
         try data.json("data", self.data)
@@ -186,8 +186,8 @@ extension AgentCancelled {
 
 extension UserMessage {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
-        data.identifier("message_id", message)
-        data.identifier("user_id", user)
+        data.identifier("message_id", messageID)
+        data.identifier("user_id", userID)
         data.text("text", text)
         try data.json("data", self.data)
     }

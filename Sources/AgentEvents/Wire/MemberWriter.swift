@@ -4,16 +4,22 @@ struct MemberWriter {
     private var path = "$.data"
     private var isFirst = true
 
-    /// Opens `data`; the writer stands after its colon.
-    init(_ writer: consuming JSONWriter) {
-        self.writer = writer
-        self.writer.byte(ASCII.openBrace)
+    /// Writes the envelope, and opens `data`.
+    ///
+    /// - Parameters:
+    ///   - capacity: how many bytes to reserve.
+    ///   - envelope: writes the event up to the colon before `data`. It writes here, because a writer that is handed over
+    ///     is copied with its bytes.
+    init(capacity: Int, _ envelope: (inout JSONWriter) -> Void) {
+        writer = JSONWriter(capacity: capacity)
+        envelope(&writer)
+        writer.byte(ASCII.openBrace)
     }
 
-    /// Closes `data` and the event.
-    consuming func finish() -> [UInt8] {
+    /// Closes `data` and the event, and gives out its bytes.
+    mutating func finish() -> [UInt8] {
         writer.raw("}}")
-        return writer.bytes
+        return writer.finish()
     }
 
     // MARK: Members

@@ -63,7 +63,7 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
     public var code: Code
     /// The path to the fault, from the root: `$.events[3].data.call_id`.
     public var path: String
-    /// Where in the bytes, from 0; `nil` when the fault is not of one place.
+    /// The place in the bytes, from 0; `nil` when the fault has no single place.
     public var offset: Int?
     /// One sentence: what is wrong, and what would have been right.
     public var problem: String

@@ -28,8 +28,8 @@ package struct RecordedExpectation {
             return
         case .event(_, let bytes): event = try EventDecoder.decode(bytes)
         }
-        if threads[event.thread] == nil { order.append(event.thread) }
-        threads[event.thread, default: []].append(event)
+        if threads[event.threadID] == nil { order.append(event.threadID) }
+        threads[event.threadID, default: []].append(event)
     }
 
     private mutating func forget(_ thread: ThreadID) {

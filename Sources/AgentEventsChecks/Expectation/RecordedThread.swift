@@ -50,33 +50,33 @@ struct RecordedThread {
 
     private mutating func note(_ index: Int) {
         let event = events[index]
-        if let run = event.run { runs[run] = (runs[run]?.lowerBound ?? index)...index }
+        if let run = event.runID { runs[run] = (runs[run]?.lowerBound ?? index)...index }
         switch event.payload {
         case .agentStarted(let started):
-            guard let run = event.run else { return }
+            guard let run = event.runID else { return }
             starts[run] = started
-            if let parent = started.parentRun, let call = started.parentCall { noteCall(call, of: parent, index) }
+            if let parent = started.parentRunID, let call = started.parentCallID { noteCall(call, of: parent, index) }
         case .agentThinking(let thinking):
-            let key = Key(run: event.run, identifier: thinking.thought)
+            let key = Key(run: event.runID, identifier: thinking.thoughtID)
             let known = thoughts[key]
             thoughts[key] = ((known?.span.lowerBound ?? index)...index, (known?.text ?? "") + thinking.text)
         case .messageDelta(let delta):
-            noteMessage(Key(run: event.run, identifier: delta.message), index, nil)
+            noteMessage(Key(run: event.runID, identifier: delta.messageID), index, nil)
         case .messageCompleted(let completed):
-            noteMessage(Key(run: event.run, identifier: completed.message), index, completed)
+            noteMessage(Key(run: event.runID, identifier: completed.messageID), index, completed)
         case .toolExecuting(let executing):
-            openCalls[Key(run: event.run, identifier: executing.call)] = (CallKey(start: index), executing)
-            noteCall(executing.call, of: event.run, index)
+            openCalls[Key(run: event.runID, identifier: executing.callID)] = (CallKey(start: index), executing)
+            noteCall(executing.callID, of: event.runID, index)
         case .toolProgress(let progress):
-            noteCall(progress.call, of: event.run, index)
+            noteCall(progress.callID, of: event.runID, index)
         case .toolCompleted(let completed):
             noteEnd(event, index, completed)
         case .approvalRequested(let requested):
-            guard let call = requested.call else { return }
-            noteCall(call, of: event.run, index)
-            approvals[Key(run: event.run, identifier: requested.approval)] = callsOfEvents[index]
+            guard let call = requested.callID else { return }
+            noteCall(call, of: event.runID, index)
+            approvals[Key(run: event.runID, identifier: requested.approvalID)] = callsOfEvents[index]
         case .approvalResolved(let resolved):
-            callsOfEvents[index] = approvals[Key(run: event.run, identifier: resolved.approval)]
+            callsOfEvents[index] = approvals[Key(run: event.runID, identifier: resolved.approvalID)]
         case .agentProgress, .agentPaused, .agentResumed, .agentCompleted,
             .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
@@ -92,8 +92,8 @@ struct RecordedThread {
     }
 
     private mutating func noteEnd(_ event: AgentEvent, _ index: Int, _ end: ToolCompleted) {
-        noteCall(end.call, of: event.run, index)
-        guard let open = openCalls.removeValue(forKey: Key(run: event.run, identifier: end.call)) else { return }
+        noteCall(end.callID, of: event.runID, index)
+        guard let open = openCalls.removeValue(forKey: Key(run: event.runID, identifier: end.callID)) else { return }
         calls[open.key] = Call(start: open.start, end: end, span: open.key.start...index)
     }
 
@@ -102,17 +102,17 @@ struct RecordedThread {
     private mutating func add(_ index: Int) {
         let event = events[index]
         let owner = owner(of: event, at: index)
-        if let run = event.run, let span = runs[run], span.lowerBound == index {
+        if let run = event.runID, let span = runs[run], span.lowerBound == index {
             addRun(run, event, span)
             if case .agentStarted = event.payload { return }
         }
         guard let (kind, span) = kind(of: event, at: index) else { return }
-        parts[owner, default: []].append(RecordedPart(kind: kind, span: span, isOfThread: event.run == nil))
+        parts[owner, default: []].append(RecordedPart(kind: kind, span: span, isOfThread: event.runID == nil))
     }
 
     private mutating func addRun(_ run: RunID, _ event: AgentEvent, _ span: ClosedRange<Int>) {
         var owner = Owner.thread
-        if let start = starts[run], let parent = start.parentRun, let outer = runs[parent],
+        if let start = starts[run], let parent = start.parentRunID, let outer = runs[parent],
             outer.lowerBound < span.lowerBound, span.upperBound < outer.upperBound
         {
             // Its first event names the call, if it has the start.
@@ -129,7 +129,7 @@ struct RecordedThread {
     }
 
     private func owner(of event: AgentEvent, at index: Int) -> Owner {
-        guard let run = event.run else { return .thread }
+        guard let run = event.runID else { return .thread }
         switch event.payload {
         case .toolProgress, .approvalRequested, .approvalResolved:
             guard let call = callsOfEvents[index], isInside(index...index, call) else { return .run(run) }
@@ -145,14 +145,14 @@ struct RecordedThread {
     private func kind(of event: AgentEvent, at index: Int) -> (RecordedPart.Kind, ClosedRange<Int>)? {
         switch event.payload {
         case .agentThinking(let thinking):
-            guard let thought = thoughts[Key(run: event.run, identifier: thinking.thought)] else { return nil }
+            guard let thought = thoughts[Key(run: event.runID, identifier: thinking.thoughtID)] else { return nil }
             return thought.span.lowerBound == index ? (.thought(thought.text), thought.span) : nil
         case .messageDelta(let delta):
-            guard let message = messages[Key(run: event.run, identifier: delta.message)] else { return nil }
+            guard let message = messages[Key(run: event.runID, identifier: delta.messageID)] else { return nil }
             guard let completed = message.completed else { return (.event(event), index...index) }
             return message.span.lowerBound == index ? (.message(completed), message.span) : nil
         case .messageCompleted(let completed):
-            guard let message = messages[Key(run: event.run, identifier: completed.message)] else { return nil }
+            guard let message = messages[Key(run: event.runID, identifier: completed.messageID)] else { return nil }
             return message.span.lowerBound == index ? (.message(completed), message.span) : nil
         case .toolExecuting:
             guard let call = call(at: index) else { return (.event(event), index...index) }
@@ -180,7 +180,7 @@ struct RecordedThread {
     /// The owner of the parts that lie in a part.
     private func owner(in part: RecordedPart) -> Owner? {
         switch part.kind {
-        case .run, .restOfRun: events[part.span.lowerBound].run.map { .run($0) }
+        case .run, .restOfRun: events[part.span.lowerBound].runID.map { .run($0) }
         case .call: .call(CallKey(start: part.span.lowerBound))
         case .event, .thought, .message: nil
         }
@@ -202,7 +202,7 @@ struct RecordedPart {
     }
 
     let kind: Kind
-    /// Where its first event stands in the thread, and its last.
+    /// The places of its first and its last event in the thread.
     let span: ClosedRange<Int>
     /// Of the thread, not of a run.
     var isOfThread = false
@@ -221,7 +221,7 @@ struct RecordedPart {
         // … and of no other call.
         case (.call(let start, _), _):
             return !other.isOfThread && other.span.upperBound < span.upperBound
-                && (other.call == nil || other.call == start.call)
+                && (other.call == nil || other.call == start.callID)
         case (.event, _), (.thought, _), (.message, _): return false
         }
     }
@@ -234,11 +234,11 @@ struct RecordedPart {
         case .thought, .message, .call, .restOfRun: return nil
         }
         return switch event.payload {
-        case .agentStarted(let started): started.parentCall
-        case .toolExecuting(let executing): executing.call
-        case .toolProgress(let progress): progress.call
-        case .toolCompleted(let completed): completed.call
-        case .approvalRequested(let requested): requested.call
+        case .agentStarted(let started): started.parentCallID
+        case .toolExecuting(let executing): executing.callID
+        case .toolProgress(let progress): progress.callID
+        case .toolCompleted(let completed): completed.callID
+        case .approvalRequested(let requested): requested.callID
         case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalResolved, .agentPaused,
             .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
             .unknown:

@@ -10,15 +10,15 @@ struct EventContent: Hashable {
 
     /// - Parameter leavingDuration: whether to compare it with what a producer left to the service.
     init(_ event: AgentEvent, leavingDuration: Bool = false) {
-        thread = event.thread
-        run = event.run
+        thread = event.threadID
+        run = event.runID
         payload = leavingDuration ? Self.withoutDuration(event.payload) : event.payload
         leavesDuration = leavingDuration
     }
 
     init(_ thread: ThreadID, _ draft: EventDraft) {
         self.thread = thread
-        run = draft.run
+        run = draft.runID
         payload = draft.payload
         leavesDuration = draft.isDurationMeasured
     }
@@ -73,7 +73,7 @@ struct Fragments: Hashable {
             guard let part = Self.part(of: event) else { return nil }
             let text = (joined?.text ?? "") + part.text
             let next = Fragments(
-                run: event.run, agent: joined?.agent ?? event.agent, type: event.type, id: part.id, text: text)
+                run: event.runID, agent: joined?.agent ?? event.agent, type: event.type, id: part.id, text: text)
             if let joined, joined.run != next.run || joined.type != next.type || joined.id != next.id { return nil }
             joined = next
         }
@@ -82,8 +82,8 @@ struct Fragments: Hashable {
 
     private static func part(of event: AgentEvent) -> (id: IdentifierText, text: String)? {
         switch event.payload {
-        case .messageDelta(let delta): (delta.message.text, delta.text)
-        case .agentThinking(let thinking): (thinking.thought.text, thinking.text)
+        case .messageDelta(let delta): (delta.messageID.text, delta.text)
+        case .agentThinking(let thinking): (thinking.thoughtID.text, thinking.text)
         default: nil
         }
     }

@@ -114,7 +114,7 @@ package struct HistoryCheck: Sendable {
     private mutating func receiveLogged(_ bytes: [UInt8], _ place: String) {
         guard let event = decode(bytes, by: nil, place) else { return }
         for fault in logOrder.receive(event, at: 0) { add(HistoryFault(fault, place: place)) }
-        logged[event.thread, default: [:]][event.sequence] = Seen(event: event, bytes: bytes, place: place)
+        logged[event.threadID, default: [:]][event.sequence] = Seen(event: event, bytes: bytes, place: place)
     }
 
     private mutating func subscribe(
@@ -138,7 +138,7 @@ package struct HistoryCheck: Sendable {
 
     private mutating func receiveSeen(_ bytes: [UInt8], by client: String, _ place: String) {
         guard let event = decode(bytes, by: client, place) else { return }
-        let thread = event.thread
+        let thread = event.threadID
         guard clients[client]?[thread] != nil else {
             add(
                 HistoryFault(

@@ -4,7 +4,7 @@ package import AgentEvents
 package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     /// The code of a ``HistoryRule``, or of the order: `order.work_open`.
     package var rule: String
-    /// Where the record stands, as it was given with it; `nil` for what is missing.
+    /// The place of the record, as it was given with it; `nil` for a missing record.
     package var place: String?
     /// The client that saw it, or should have.
     package var client: String?
@@ -32,8 +32,8 @@ package struct HistoryFault: Hashable, Sendable, CustomStringConvertible {
     init(_ fault: SequenceFault, place: String?) {
         rule = fault.rule
         self.place = place
-        thread = fault.thread
-        event = fault.event
+        thread = fault.threadID
+        event = fault.eventID
         message = fault.message
     }
 

@@ -12,8 +12,8 @@ package enum HistoryRecord: Sendable {
     case acknowledged(attempt: String?, thread: ThreadID, ids: [EventID])
     /// A producer was told that nothing of its attempt was logged, nor will be.
     case refused(attempt: String)
-    /// An event that the log holds at the end, in the log's order within its thread. When there is one of a thread, all of
-    /// the thread's are there.
+    /// An event that the log holds at the end, in the log's order within its thread. When there is one of a thread, all
+    /// of the thread's are there.
     case logged(bytes: [UInt8])
     /// A client subscribed, and the service answered where it begins: after this event, or with the first one (`nil`).
     case subscribed(client: String, user: UserID?, thread: ThreadID, after: EventID?)
@@ -58,7 +58,7 @@ package struct HistoryAttempt: Sendable {
 /// the oldest one that is kept.
 package struct HistoryReset: Hashable, Sendable {
     package var reason: ResetReason
-    /// Where the thread begins now; `nil` when no event is kept.
+    /// The event with which the thread begins now; `nil` when no event is kept.
     package var oldest: EventID?
 
     package init(_ reason: ResetReason, oldest: EventID?) {

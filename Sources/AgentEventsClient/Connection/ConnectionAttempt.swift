@@ -10,7 +10,7 @@ final class ConnectionAttempt: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Throws: `CancellationError` when nobody wants the channel any more.
+    /// - Throws: `CancellationError` when nobody wants the channel any longer.
     func begin(_ channel: any Channel) throws(CancellationError) {
         let isCancelled = state.withLock { state in
             if !state.isCancelled { state.channels.append(channel) }
@@ -19,7 +19,7 @@ final class ConnectionAttempt: Sendable {
         if isCancelled { throw CancellationError() }
     }
 
-    /// Closes the channels, whatever they wait for.
+    /// Closes all channels, whether they are open or still opening.
     func cancel() {
         let channels = state.withLock { state in
             state.isCancelled = true

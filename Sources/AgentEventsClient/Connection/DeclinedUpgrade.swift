@@ -1,12 +1,12 @@
 internal import AgentEvents
 internal import AgentEventsProtocol
 
-/// What a service says when it does not open a stream.
+/// The answer of a service that does not open a stream, as an error.
 enum DeclinedUpgrade {
     static func error(status: Int?, body: [UInt8], url: StreamURL) -> AgentEventsClientError {
         guard let status else {
             return AgentEventsClientError(
-                .protocolViolation, "\(url) answered with something else than a stream", closeCode: 1002)
+                .protocolViolation, "\(url) answered with something other than a stream", closeCode: 1002)
         }
         if let refusal = (try? JSONValue(parsing: body)).flatMap({ $0["error"]?.objectValue }).flatMap(
             ProtocolError.init)

@@ -53,11 +53,11 @@ public struct StreamConnection: Sendable {
     }
 
     /// Says how long nothing may be heard before the connection ends with `client.silent`; a day at most.
-    func limitSilence(toSeconds seconds: Double) {
-        let seconds = min(max(0, seconds), 24 * 3600)
+    func limitSilence(to time: Duration) {
+        let time = min(max(.zero, time), .seconds(24 * 3600))
         switch wayOut {
-        case .channel(let outlet): outlet.limitSilence(toSeconds: seconds)
-        case .link(let link): link.limitSilence(toSeconds: seconds)
+        case .channel(let outlet): outlet.limitSilence(to: time)
+        case .link(let link): link.limitSilence(to: time)
         }
     }
 
@@ -75,8 +75,8 @@ private struct ChannelOutlet: Sendable {
     let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     let channel: any Channel
 
-    func limitSilence(toSeconds seconds: Double) {
-        let limit = SilenceWatchdog.Limit(duration: .nanoseconds(Int64(seconds * 1e9)))
+    func limitSilence(to time: Duration) {
+        let limit = SilenceWatchdog.Limit(duration: TimeAmount(time))
         channel.triggerUserOutboundEvent(limit, promise: nil)
     }
 

@@ -26,7 +26,7 @@ public protocol StreamLink: Sendable {
 
     /// Says how long nothing may be heard before the connection ends with `client.silent`. A connection that cannot fall
     /// silent need not count.
-    func limitSilence(toSeconds seconds: Double)
+    func limitSilence(to time: Duration)
 
     /// Says goodbye. An end of the connection before that is not of interest any longer.
     func close() async

@@ -1,10 +1,10 @@
 package import NIOCore
 package import NIOWebSocket
 
-/// Turns frames into messages: answers pings of both kinds at once, whatever the reader does, echoes the close frame, and
-/// says how the connection ended.
+/// Turns frames into messages: answers pings of both kinds at once, whatever the reader does, echoes the close frame,
+/// and says how the connection ended.
 ///
-/// It stands behind the aggregator, so it sees whole messages only. What is written passes it by.
+/// It comes after the aggregator, so it sees whole messages only. Outbound messages do not pass through it.
 package final class StreamMessageHandler: ChannelInboundHandler {
     package typealias InboundIn = WebSocketFrame
     package typealias InboundOut = ByteBuffer

@@ -78,7 +78,7 @@ struct WebSocketConnector: StreamConnector {
     }
 
     /// For connecting, and for the upgrade.
-    private var limit: TimeAmount { .nanoseconds(Int64(configuration.connectSeconds * 1e9)) }
+    private var limit: TimeAmount { TimeAmount(configuration.connectTimeout) }
 
     private var upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<Outcome> {
         var headers = HTTPHeaders([("Host", url.authority), ("Sec-WebSocket-Protocol", StreamProtocol.subprotocol)])
@@ -122,19 +122,19 @@ struct WebSocketConnector: StreamConnector {
     /// Reads the answer of a service that did not open the stream.
     private func refusal(in channel: AnswerChannel) async -> AgentEventsClientError {
         var status: Int?
-        var retryAfter: Double?
+        var retryAfter: Duration?
         var body: [UInt8] = []
         do {
             (status, retryAfter, body) = try await channel.executeThenClose { inbound in
                 var status: Int?
-                var retryAfter: Double?
+                var retryAfter: Duration?
                 var body: [UInt8] = []
                 reading: for try await part in inbound {
                     switch part {
                     case .head(let head):
                         status = Int(head.status.code)
                         // A number of seconds; a date is passed over.
-                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }.map(Double.init)
+                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }.map { .seconds($0) }
                     case .body(let buffer): body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
                     case .end: break reading
                     }
@@ -146,7 +146,7 @@ struct WebSocketConnector: StreamConnector {
                 .declined, "\(url) did not open the stream, and its answer ended early", status: status, cause: error)
         }
         var error = DeclinedUpgrade.error(status: status, body: body, url: url)
-        error.retryAfterSeconds = error.retryAfterSeconds ?? retryAfter
+        error.retryAfter = error.retryAfter ?? retryAfter
         return error
     }
 

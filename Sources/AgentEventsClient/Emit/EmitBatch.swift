@@ -1,8 +1,8 @@
-internal import AgentEvents
+package import AgentEvents
 internal import AgentEventsProtocol
 
-/// Items of one thread that go into one request. It is sent again as it is until it is answered: the same events under the
-/// same key are logged once.
+/// Items of one thread that go into one request. It is sent again as it is until it is answered: the same events under
+/// the same key are logged once.
 struct EmitBatch: Hashable, Sendable {
     let items: [EmitItem]
     let key: String
@@ -32,7 +32,7 @@ struct EmitBatch: Hashable, Sendable {
             tag: RequestTag(number: request), thread: first.thread, user: user, key: key, events: items.map(\.bytes))
     }
 
-    /// How many of the first items go together into a message: those of one thread, up to both limits.
+    /// Counts the first items that go together into a message: those of one thread, up to both limits.
     ///
     /// - Returns: 0 when not even the first fits into a message.
     static func count(
@@ -55,5 +55,20 @@ struct EmitBatch: Hashable, Sendable {
             count += 1
         }
         return count
+    }
+}
+
+/// One event to emit, and the line it comes from.
+package struct EmitItem: Hashable, Sendable {
+    /// From 1; rises from item to item. The idempotency key of a request is made of it.
+    package let line: Int
+    package let thread: ThreadID
+    /// One JSON object on one line, without `id`, `seq` and `time`.
+    package let bytes: [UInt8]
+
+    package init(line: Int, thread: ThreadID, bytes: [UInt8]) {
+        self.line = line
+        self.thread = thread
+        self.bytes = bytes
     }
 }

@@ -2,7 +2,8 @@ internal import AgentEvents
 internal import AgentEventsProtocol
 internal import Synchronization
 
-/// What the tasks of a feed share: ``EmitStateMachine`` under a lock, and the signals for the tasks that wait.
+/// The state that the tasks of a feed share: ``EmitStateMachine`` under a lock, and the signals for the tasks that
+/// wait.
 final class EmitCore: Sendable {
     private let machine: Mutex<EmitStateMachine>
     private let random: @Sendable () -> Double
@@ -17,9 +18,6 @@ final class EmitCore: Sendable {
         random = client.random
         monotonicNow = client.environment.monotonicNow
     }
-
-    /// In seconds.
-    private var now: Double { monotonicNow() / .seconds(1) }
 
     /// - Parameter wakes: whether the task that waits for ``changes`` is concerned; not by what it asks itself.
     private func input<Result: Sendable>(wakes: Bool = true, _ input: (inout EmitStateMachine) -> Result) -> Result {
@@ -45,7 +43,7 @@ final class EmitCore: Sendable {
             let (isTaken, isOver) = machine.withLock { machine in
                 if machine.phase == .over { return (false, true) }
                 if machine.isFull { return (false, false) }
-                machine.offer(item, now: now)
+                machine.offer(item, now: monotonicNow())
                 return (true, false)
             }
             if isOver { throw CancellationError() }
@@ -55,19 +53,19 @@ final class EmitCore: Sendable {
     }
 
     func endInput() { input { $0.endInput() } }
-    func interrupt() { input { [now] in $0.interrupt(now: now) } }
+    func interrupt() { input { [now = monotonicNow()] in $0.interrupt(now: now) } }
 
-    func next() -> EmitStateMachine.NextAction { input(wakes: false) { [now] in $0.next(now: now) } }
+    func next() -> EmitStateMachine.NextAction { input(wakes: false) { [now = monotonicNow()] in $0.next(now: now) } }
 
     func takeRequest() -> [UInt8]? { input(wakes: false) { $0.takeRequest() } }
 
     func disconnected(_ error: AgentEventsClientError) -> EmitStateMachine.DisconnectAction {
         let number = random()
-        return input(wakes: false) { [now] in $0.disconnected(error, now: now, random: number) }
+        return input(wakes: false) { [now = monotonicNow()] in $0.disconnected(error, now: now, random: number) }
     }
 
     func welcome(_ limits: EmitLimits) { input { $0.welcome(limits) } }
-    func drain(seconds: Double) { input { $0.drain(seconds: seconds) } }
+    func drain(for time: Duration) { input { $0.drain(for: time) } }
 
     func emitted(_ tag: RequestTag?, _ cursors: [Cursor]) -> EmitStateMachine.ReceiveAction {
         input { $0.emitted(tag, cursors) }

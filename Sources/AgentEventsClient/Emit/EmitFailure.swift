@@ -1,6 +1,6 @@
 package import AgentEventsProtocol
 
-/// Why a feed ended before everything was committed. What was committed before stays.
+/// The reason why a feed ended before everything was committed. Events that were committed before stay.
 package enum EmitFailure: Error, Sendable {
     /// The service refused events for good.
     ///
@@ -10,11 +10,11 @@ package enum EmitFailure: Error, Sendable {
     case tooLarge(line: Int, byteCount: Int, maximum: Int)
     /// There is no service, or none that takes the events.
     ///
-    /// - Parameter afterSeconds: for how long that was so; `nil` when trying again is of no use.
-    case unavailable(AgentEventsClientError, afterSeconds: Double?)
+    /// - Parameter after: for how long that was so; `nil` when trying again is of no use.
+    case unavailable(AgentEventsClientError, after: Duration?)
 }
 
-/// How far a feed has come.
+/// The progress of a feed.
 package struct EmitProgress: Hashable, Sendable {
     package var committedCount = 0
     package var lastCommittedLine: Int?

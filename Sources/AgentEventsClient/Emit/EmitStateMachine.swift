@@ -1,13 +1,13 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Decides how a feed of events gets into the log, each once and in order, whatever becomes of the connections.
+/// Decides how a feed of events gets into the log, each event once and in order, whatever happens to the connections.
 ///
 ///     idle -> connecting -> open -> apart -> connecting …     (`over` from anywhere)
 ///
-/// One request is on its way at a time, so that nothing is logged after what was refused. A request without an answer is
-/// kept, and sent again on the next connection under the same key with the same events. Between two connections the feed
-/// rests while there is nothing to send, and the time until it gives up counts only while there is.
+/// One request is on its way at a time, so that nothing is logged after what was refused. A request without an answer
+/// is kept, and sent again on the next connection under the same key with the same events. Between two connections the
+/// feed rests while there is nothing to send, and the time until it gives up counts only while there is.
 package struct EmitStateMachine: Sendable {
     package enum Phase: Hashable, Sendable, CaseIterable {
         /// No connection was tried.
@@ -25,7 +25,7 @@ package struct EmitStateMachine: Sendable {
     private let configuration: EmitConfiguration
     package private(set) var phase = Phase.idle
     package private(set) var progress = EmitProgress()
-    /// Why it ended, once it is over; `nil` when everything is committed.
+    /// The reason of the end, once it is over; `nil` when everything is committed.
     package private(set) var failure: EmitFailure?
     private var limits = EmitLimits()
     /// Taken, and in no request yet.
@@ -34,30 +34,31 @@ package struct EmitStateMachine: Sendable {
     private var batch: EmitBatch?
     /// Whether cursors were handed out that are not reported yet. Nothing else happens before.
     private var isReporting = false
-    /// What was refused behind the batch: reported when that is committed.
+    /// The refusal of an event after the batch: reported once the batch is committed.
     private var refusedNext: EmitFailure?
     private var hasInputEnded = false
     private var hasConnected = false
     private var lastRequest: Int64 = 0
     /// Attempts in a row with no commit in between that ended badly.
     private var failures = 0
-    /// Since when events wait for a service; `nil` while none do, or commits are made.
-    private var waitingSince: Double?
+    /// The time since which events wait for a service; `nil` while none do, or commits are made.
+    private var waitingSince: Duration?
     /// The next connection is not opened before.
-    private var notBefore: Double = 0
-    private var drainSeconds: Double?
-    private var giveUpSeconds: Double
+    private var notBefore: Duration = .zero
+    /// The pause that a draining service asked for.
+    private var drainPause: Duration?
+    private var giveUpTimeout: Duration
     /// Whether somebody wanted to leave.
     package private(set) var isInterrupted = false
 
     package init(_ configuration: EmitConfiguration) {
         self.configuration = configuration
-        giveUpSeconds = configuration.giveUpSeconds
+        giveUpTimeout = configuration.giveUpTimeout
     }
 
     // MARK: Input
 
-    /// Whether nothing further is to be offered.
+    /// Whether no further event may be offered.
     package var isFull: Bool {
         waiting.count >= max(1, configuration.maximumBatchCount) || waitingByteCount >= configuration.readAheadByteCount
     }
@@ -66,8 +67,8 @@ package struct EmitStateMachine: Sendable {
 
     /// There is an event to emit. At the end of a feed it is dropped.
     ///
-    /// - Parameter now: the time in seconds, of a clock that never goes back.
-    package mutating func offer(_ item: EmitItem, now: Double) {
+    /// - Parameter now: the time on a clock that never goes back.
+    package mutating func offer(_ item: EmitItem, now: Duration) {
         guard phase != .over, !hasInputEnded else { return }
         waiting.append(item)
         waitingByteCount += item.bytes.count
@@ -81,10 +82,10 @@ package struct EmitStateMachine: Sendable {
     }
 
     /// Somebody wants to leave: without a connection the feed stays only for a moment from now on.
-    package mutating func interrupt(now: Double) {
+    package mutating func interrupt(now: Duration) {
         isInterrupted = true
-        let waited = waitingSince.map { now - $0 } ?? 0
-        giveUpSeconds = min(giveUpSeconds, waited + configuration.interruptedSeconds)
+        let waited = waitingSince.map { now - $0 } ?? .zero
+        giveUpTimeout = min(giveUpTimeout, waited + configuration.interruptedTimeout)
     }
 
     private mutating func endIfDone() {
@@ -97,7 +98,7 @@ package struct EmitStateMachine: Sendable {
         /// Open a connection; ``welcome(_:)`` or ``disconnected(_:now:random:)`` comes next.
         case connect
         /// Ask again after this time, or when something was put in.
-        case pause(seconds: Double)
+        case pause(Duration)
         /// Ask again when something was put in.
         case rest
         /// There is nothing more to do.
@@ -105,7 +106,7 @@ package struct EmitStateMachine: Sendable {
     }
 
     /// Asked while there is no connection.
-    package mutating func next(now: Double) -> NextAction {
+    package mutating func next(now: Duration) -> NextAction {
         endIfDone()
         switch phase {
         case .over:
@@ -119,8 +120,8 @@ package struct EmitStateMachine: Sendable {
             guard isOutstanding || !hasConnected else { return .rest }
         }
         // The last attempt is made when the time is over, also when the service asked for a longer pause.
-        let due = min(notBefore, waitingSince.map { $0 + giveUpSeconds } ?? .infinity)
-        if due > now { return .pause(seconds: due - now) }
+        let due = waitingSince.map { min(notBefore, $0 + giveUpTimeout) } ?? notBefore
+        if due > now { return .pause(due - now) }
         phase = .connecting
         return .connect
     }
@@ -137,10 +138,10 @@ package struct EmitStateMachine: Sendable {
 
     /// The service will close the connection soon.
     ///
-    /// - Parameter seconds: how long to stay away after that.
-    package mutating func drain(seconds: Double) {
+    /// - Parameter time: how long to stay away after that.
+    package mutating func drain(for time: Duration) {
         switch phase {
-        case .connecting, .open: drainSeconds = max(0, seconds)
+        case .connecting, .open: drainPause = max(.zero, time)
         case .idle, .apart, .over: break
         }
     }
@@ -159,7 +160,7 @@ package struct EmitStateMachine: Sendable {
     /// - Parameter random: 0 up to, not including, 1.
     package mutating func disconnected(
         _ error: AgentEventsClientError,
-        now: Double,
+        now: Duration,
         random: Double
     ) -> DisconnectAction {
         switch phase {
@@ -172,22 +173,22 @@ package struct EmitStateMachine: Sendable {
         failures += 1
         if isOutstanding || !hasConnected, waitingSince == nil { waitingSince = now }
         guard isWorthRetrying(error), hasConnected || configuration.waitsForFirstConnection else {
-            fail(.unavailable(error, afterSeconds: nil))
+            fail(.unavailable(error, after: nil))
             return .stop
         }
-        if let waitingSince, now - waitingSince >= giveUpSeconds {
-            fail(.unavailable(error, afterSeconds: now - waitingSince))
+        if let waitingSince, now - waitingSince >= giveUpTimeout {
+            fail(.unavailable(error, after: now - waitingSince))
             return .stop
         }
-        // The service spreads its clients itself: what it said is kept to the letter.
-        let pause = drainSeconds ?? configuration.backoff.pauseSeconds(afterFailures: failures, random: random)
-        drainSeconds = nil
-        notBefore = now + max(pause, error.retryAfterSeconds ?? 0)
+        // The service spreads its clients itself, so its pause is kept exactly.
+        let pause = drainPause ?? configuration.backoff.pause(afterFailures: failures, random: random)
+        drainPause = nil
+        notBefore = now + max(pause, error.retryAfter ?? .zero)
         return .retry(isNews: failures == 1)
     }
 
-    /// A service that was there and is being replaced is declined for by what stands in front of it, in whatever words;
-    /// only what is said about this client is final.
+    /// While a service is being replaced, the proxy in front of it declines for it, with whatever status. Only a status
+    /// that is about this client is final.
     private func isWorthRetrying(_ error: AgentEventsClientError) -> Bool {
         if error.isRetryable { return true }
         guard hasConnected, let status = error.status else { return false }
@@ -253,7 +254,7 @@ package struct EmitStateMachine: Sendable {
                     AgentEventsClientError(
                         .protocolViolation,
                         "the service answered with the ids of \(cursors.count) of \(answered.items.count) events"),
-                    afterSeconds: nil))
+                    after: nil))
             return .proceed
         }
         batch = nil
@@ -265,7 +266,7 @@ package struct EmitStateMachine: Sendable {
         return .report(cursors)
     }
 
-    /// What was committed last is reported.
+    /// The last commit has been reported.
     package mutating func reported() {
         isReporting = false
         if let refusedNext { fail(refusedNext) } else { endIfDone() }

@@ -1,8 +1,8 @@
 package import AgentEvents
 internal import AgentEventsProtocol
 
-/// Emits events one after the other as they come, over as many connections as it takes: each is logged once, in order, also
-/// when the service is killed between a commit and its answer. Carries out what ``EmitStateMachine`` decides.
+/// Emits events one after the other as they come, over as many connections as it takes: each is logged once, in order,
+/// also when the service is killed between a commit and its answer. Carries out what ``EmitStateMachine`` decides.
 package struct EventFeed: Sendable {
     /// The program could not report what is committed.
     private struct ReportError: Error {
@@ -28,7 +28,7 @@ package struct EventFeed: Sendable {
         core = EmitCore(configuration, client: client.configuration)
     }
 
-    /// How far it has come.
+    /// The progress so far.
     package var progress: EmitProgress { core.progress }
 
     package var isInterrupted: Bool { core.isInterrupted }
@@ -99,7 +99,7 @@ package struct EventFeed: Sendable {
             group.addTask {
                 // Cancelled when the input has ended before.
                 guard await interruption.wait() else { return nil }
-                try? await client.configuration.clock.sleep(for: .seconds(configuration.interruptedInputSeconds))
+                try? await client.configuration.clock.sleep(for: configuration.interruptedInputTimeout)
                 return nil
             }
             let first = await group.next() ?? nil
@@ -121,8 +121,8 @@ package struct EventFeed: Sendable {
                 return
             case .rest:
                 _ = await core.changes.wait()
-            case .pause(let seconds):
-                await pause(seconds)
+            case .pause(let time):
+                await pause(for: time)
             case .connect:
                 guard let error = try await connect(report) else { continue }
                 if case .retry(isNews: true) = core.disconnected(error) { note(error) }
@@ -150,12 +150,12 @@ package struct EventFeed: Sendable {
     }
 
     /// Waits for a time, or until something was put in.
-    private func pause(_ seconds: Double) async {
+    private func pause(for time: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = await core.changes.wait() }
             group.addTask {
                 // Cancelled when something was put in.
-                try? await client.configuration.clock.sleep(for: .seconds(seconds))
+                try? await client.configuration.clock.sleep(for: time)
             }
             await group.next()
             group.cancelAll()
@@ -187,7 +187,7 @@ package struct EventFeed: Sendable {
                 core.welcome(EmitLimits(welcome.limits))
                 continue
             case .drain(let milliseconds):
-                core.drain(seconds: Double(milliseconds) / 1000)
+                core.drain(for: .milliseconds(milliseconds))
                 continue
             case .ping:
                 try await connection.send(ClientMessage(.pong))
@@ -226,6 +226,6 @@ package struct EventFeed: Sendable {
 
     private func limitSilence(of connection: StreamConnection, _ heartbeatMilliseconds: Int64) {
         connection.limitSilence(
-            toSeconds: 2 * Double(heartbeatMilliseconds) / 1000 + client.configuration.silenceSlackSeconds)
+            to: Duration.milliseconds(heartbeatMilliseconds) * 2 + client.configuration.heartbeatTolerance)
     }
 }

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsProtocol
 
 /// The threads that are followed over a stream, and how many of them are not settled.
 struct FollowedThreads: Sendable {
@@ -8,7 +9,7 @@ struct FollowedThreads: Sendable {
 
     subscript(thread: ThreadID) -> FollowedThread? { threads[thread] }
 
-    /// Where the follower of a thread stands.
+    /// The phase of a thread's follower.
     func phase(of thread: ThreadID) -> FollowerStateMachine.Phase? { threads[thread]?.subscription.phase }
 
     /// In the order in which they were followed.
@@ -42,4 +43,20 @@ struct FollowedThreads: Sendable {
         unsettledCount += (wasSettled ? 1 : 0) - (isSettled ? 1 : 0)
         return result
     }
+}
+
+/// The state that a stream keeps of one thread that has a follower.
+struct FollowedThread: Sendable {
+    /// Tells this follower from earlier ones of the same thread.
+    let number: Int
+    let consumer: ConsumerName?
+    /// The mark of this follower's acknowledgements, for errors that answer them.
+    let acknowledgementRequest: Int64
+    var subscription: FollowerStateMachine
+    var inbox: Inbox
+    var acknowledgement = FollowerAcknowledgementStateMachine()
+    /// The mark of the last `subscribe`.
+    var subscribeRequest: Int64?
+    /// The reason why it is over; the reader gets it after the elements in the inbox.
+    var error: AgentEventsClientError?
 }

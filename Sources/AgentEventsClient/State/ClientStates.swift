@@ -1,4 +1,4 @@
-/// How a stream stands, and each change: ``EventStream/states``.
+/// The state of a stream, and each change: ``EventStream/states``.
 ///
 /// It begins with the present state. A reader that is slow sees the latest state and not those in between, so nothing
 /// piles up. It ends with the stream. Any number of tasks may iterate, each on its own.
@@ -28,4 +28,19 @@ public struct ClientStates: AsyncSequence, Sendable {
             return state
         }
     }
+}
+
+/// The state of a stream.
+@nonexhaustive
+public enum ClientState: Sendable {
+    /// A connection is being opened.
+    case connecting
+    /// Connected; the history of at least one thread is still arriving.
+    case catchingUp
+    /// Connected; events arrive as they happen.
+    case live
+    /// The connection ended for this reason; it is opened again after a pause.
+    case waiting(pause: Duration, AgentEventsClientError)
+    /// The service refused this client for good; every sequence of events throws this error.
+    case refused(AgentEventsClientError)
 }

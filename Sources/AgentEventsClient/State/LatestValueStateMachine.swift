@@ -1,5 +1,11 @@
-/// Decides who gets to know a value that changes: each reader gets the latest one it has not seen; those in between are
-/// left out, so nothing piles up.
+/// Decides which readers are told of a value that changes: each gets the latest one it has not seen. Values in between
+/// are left out, so nothing piles up.
+///
+///     the value:   first ── set ──> newer ── set ──> newer … ── finish ──> finished (the latest value stays)
+///
+///     a reader:    next ── a newer version ──> gets it
+///                   ├── none ──> waits ── set, finish or cancel ──> asks again
+///                   └── none, and finished ──> ends
 package struct LatestValueStateMachine<Value, Waiter>: ~Copyable {
     private var value: Value
     private var version = 0
@@ -12,7 +18,7 @@ package struct LatestValueStateMachine<Value, Waiter>: ~Copyable {
     package var latest: Value { value }
 
     /// - Parameter newVersion: rises with each value; an older one than the latest is late, and of no interest.
-    /// - Returns: those who wait for the value.
+    /// - Returns: the readers that wait for the value.
     package mutating func set(_ newValue: Value, version newVersion: Int) -> [Waiter] {
         guard !isFinished, newVersion > version else { return [] }
         value = newValue
@@ -22,7 +28,7 @@ package struct LatestValueStateMachine<Value, Waiter>: ~Copyable {
 
     /// No further value will come.
     ///
-    /// - Returns: those who wait for one.
+    /// - Returns: the readers that wait for one.
     package mutating func finish() -> [Waiter] {
         isFinished = true
         return takeWaiters()
@@ -54,6 +60,6 @@ package struct LatestValueStateMachine<Value, Waiter>: ~Copyable {
     /// A reader waits; to be called directly after ``next(after:)`` said so.
     package mutating func wait(_ waiter: Waiter, name: Int) { waiters[name] = waiter }
 
-    /// A reader does not wait any more.
+    /// A reader has stopped waiting.
     package mutating func cancel(_ name: Int) -> Waiter? { waiters.removeValue(forKey: name) }
 }

@@ -1,22 +1,22 @@
 public import AgentEvents
 public import AgentEventsProtocol
 
-/// One connection to a service, opened anew whenever it ends, over which any number of threads are followed. Had from
-/// ``StreamClient/withStream(_:)``.
+/// One connection to a service, opened again whenever it ends, over which any number of threads are followed. Obtain
+/// one with ``StreamClient/withStream(_:)``.
 ///
-/// Of a thread whose reader is slow, so much is held as ``ClientConfiguration/inbox`` says. When that is full, the connection
-/// waits for the reader for ``ClientConfiguration/patienceSeconds`` and then goes on without the thread: it is unsubscribed
-/// from until half of what is held was read, and asked for again behind the last event held. So a reader that has stopped
-/// holds up the other threads once and for that moment, and loses nothing.
+/// For a slow reader, an inbox holds events up to the limits of ``ClientConfiguration/inbox``. When it is full, the
+/// connection waits for the reader for ``ClientConfiguration/fullInboxTimeout``, and then continues without the thread:
+/// the client unsubscribes, and subscribes again after the last event in the inbox when half of the inbox has been
+/// read. So a reader that has stopped delays the other threads once, for that moment, and loses nothing.
 public final class EventStream: Sendable {
     let core: StreamCore
 
     init(core: StreamCore) { self.core = core }
 
-    /// How the stream stands now.
+    /// The present state of the stream.
     public var state: ClientState { core.states.latest }
 
-    /// How the stream stands, and each change; the latest only for who is slow.
+    /// The state of the stream, and each change; a slow reader gets the latest only.
     public var states: ClientStates { ClientStates(states: core.states) }
 
     /// Follows a thread for the length of a scope.
@@ -26,8 +26,8 @@ public final class EventStream: Sendable {
     ///
     /// - Parameters:
     ///   - thread: it need not exist yet.
-    ///   - start: where to begin. Default: behind what the consumer has acknowledged; without a consumer, now.
-    ///   - consumer: in whose name events are acknowledged.
+    ///   - start: where to begin. Default: after what the consumer has acknowledged; without a consumer, now.
+    ///   - consumer: the name under which events are acknowledged.
     /// - Throws: what the scope throws; `client.already_following` when somebody follows the thread over this stream.
     public func withEvents<Result: Sendable>(
         of thread: ThreadID,
@@ -35,7 +35,7 @@ public final class EventStream: Sendable {
         consumer: ConsumerName? = nil,
         _ body: (ThreadFollower) async throws -> Result
     ) async throws -> Result {
-        // Without a consumer there is nothing stored to begin behind.
+        // Without a consumer, no place to begin is stored.
         let (number, signal) = try core.follow(
             thread, from: start ?? (consumer == nil ? .now : nil), consumer: consumer)
         defer { core.unfollow(thread, number: number) }
@@ -44,18 +44,18 @@ public final class EventStream: Sendable {
 
     /// Handles the events of a thread one after the other, and acknowledges each when its handler has returned.
     ///
-    /// It goes on until the handler throws, the task is cancelled or the service refuses. Acknowledgements are sent
-    /// together, after 100 events or ``ClientConfiguration/acknowledgementSeconds``, and in the end. A consumer that comes
-    /// back, in another process too, begins behind the last event that the service knows to be acknowledged: each event is
-    /// handled at least once, and more than once when the process or the connection ended in between.
+    /// It continues until the handler throws, the task is cancelled or the service refuses. Acknowledgements are sent
+    /// together, after 100 events or ``ClientConfiguration/acknowledgementInterval``, and in the end. A consumer that
+    /// comes back, in another process too, begins after the last event that the service knows to be acknowledged: each
+    /// event is handled at least once, and more than once when the process or the connection ended in between.
     ///
     /// While a slow handler has its thread unsubscribed from (see ``EventStream``), acknowledgements wait until the
     /// thread is asked for again.
     ///
     /// - Parameters:
     ///   - thread: it need not exist yet.
-    ///   - start: where to begin. Default: behind what the consumer has acknowledged.
-    ///   - consumer: in whose name events are acknowledged.
+    ///   - start: where to begin. Default: after what the consumer has acknowledged.
+    ///   - consumer: the name under which events are acknowledged.
     /// - Throws: what the handler throws, whose event is not acknowledged then; `client.reset` when the history of the
     ///   thread is void (``AgentEventsClientError/resetReason``): begin again with `from: .start`;
     ///   ``AgentEventsClientError`` when the service refuses for good; `CancellationError`.

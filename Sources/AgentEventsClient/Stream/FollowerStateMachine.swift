@@ -1,29 +1,37 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Decides about one followed thread: where it resumes, what of it is handed on, and when it is asked for again.
+/// Decides about one followed thread: where it resumes, which events its reader gets, and when it is asked for again.
 ///
-///     idle -> subscribing -> following -> paused | waiting -> idle …     (and `over` from anywhere)
+///     idle ── subscribe ──> subscribing ── subscribed ──> following ── filled ──> paused
+///      ^                         │                            │                     │
+///      │                         └─────────────┬──────────────┘                     │
+///      │                                       v refused for now, a further reset   │
+///      ├── advance, disconnected ────────── waiting                                 │
+///      └── drained ─────────────────────────────────────────────────────────────────┘
+///
+/// The first reset in a row leads to idle at once, and so does the end of the connection, but not from paused. `over`
+/// follows any phase.
 package struct FollowerStateMachine: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
-        /// To be asked for as soon as there is a connection.
+        /// Asked for as soon as there is a connection.
         case idle
         /// Asked for, no answer yet.
         case subscribing
-        /// Its events arrive. `isLive`: all of those that were there before have.
+        /// Its events arrive. `isLive`: its history has arrived.
         case following(isLive: Bool)
-        /// Its reader holds as much as it may; to be asked for again when there is room.
+        /// Its inbox is full; asked for again when there is room.
         case paused
-        /// Refused for now; to be asked for again after so many seconds.
-        case waiting(seconds: Double)
-        /// Refused for good, or of no interest any more.
+        /// Refused for now; asked for again after this time.
+        case waiting(Duration)
+        /// Refused for good, or no longer followed.
         case over
     }
 
     private let thread: ThreadID
     private let backoff: ReconnectBackoff
     package private(set) var phase = Phase.idle
-    /// Where the next subscription begins; `nil` behind what its consumer has acknowledged.
+    /// The place where the next subscription begins; `nil` for after what its consumer has acknowledged.
     package private(set) var position: StartPosition?
     /// The sequence number that the next event begins with; `nil` when any will do.
     private var expected: UInt64?
@@ -69,7 +77,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
     package enum ReceiveAction: Sendable {
         case ignore
         case deliver(FollowedElement)
-        /// Hand on the reset, end this subscription, and ask again when the machine wants to.
+        /// Deliver the reset, end this subscription, and ask again when the machine says so.
         case restart(ResetReason)
         /// The service broke the protocol: leave the connection.
         case reject(AgentEventsClientError)
@@ -107,7 +115,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
                 return violation("event \(event.firstSequence) of thread \(thread) where \(expected) was due")
             }
         }
-        // Advanced before the event is handed on, so that nothing is given twice.
+        // Advanced before the event is delivered, so that nothing is delivered twice.
         position = .after(event.cursor)
         expected = event.cursor.sequence + 1
         failures = 0
@@ -120,7 +128,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
         return .deliver(.live(cursor))
     }
 
-    /// What the reader has is not the thread's history (any more).
+    /// The reader's history is not, or is no longer, the thread's.
     ///
     /// - Parameter random: 0 up to, not including, 1.
     package mutating func reset(_ reason: ResetReason, random: Double) -> ReceiveAction {
@@ -128,16 +136,16 @@ package struct FollowerStateMachine: Hashable, Sendable {
         position = .start
         expected = nil
         failures += 1
-        // The first one in a row is not paused for.
+        // The first reset in a row causes no pause.
         phase =
             failures == 1
-            ? .idle : .waiting(seconds: backoff.pauseSeconds(afterFailures: failures - 1, random: random))
+            ? .idle : .waiting(backoff.pause(afterFailures: failures - 1, random: random))
         return .restart(reason)
     }
 
     package enum RefuseAction: Hashable, Sendable {
         case ignore
-        /// Ask again when the machine wants to.
+        /// Ask again when the machine says so.
         case wait
         /// It is over.
         case fail
@@ -153,21 +161,21 @@ package struct FollowerStateMachine: Hashable, Sendable {
             return .fail
         }
         failures += 1
-        let pause = backoff.pauseSeconds(afterFailures: failures, random: random)
-        phase = .waiting(seconds: max(pause, Double(refusal.retryAfterMilliseconds ?? 0) / 1000))
+        let pause = backoff.pause(afterFailures: failures, random: random)
+        phase = .waiting(max(pause, .milliseconds(refusal.retryAfterMilliseconds ?? 0)))
         return .wait
     }
 
     /// Time went by.
     ///
-    /// - Returns: whether the pause is over, and the thread to be asked for.
-    package mutating func passed(seconds: Double) -> Bool {
+    /// - Returns: whether the pause is over: then ask for the thread.
+    package mutating func advance(by time: Duration) -> Bool {
         guard case .waiting(let rest) = phase else { return false }
-        guard rest > seconds else {
+        guard rest > time else {
             phase = .idle
             return true
         }
-        phase = .waiting(seconds: rest - seconds)
+        phase = .waiting(rest - time)
         return false
     }
 
@@ -182,7 +190,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
 
     /// The reader has room again.
     ///
-    /// - Returns: whether the thread is to be asked for.
+    /// - Returns: whether to ask for the thread.
     package mutating func drained() -> Bool {
         guard case .paused = phase else { return false }
         phase = .idle
@@ -197,7 +205,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
         }
     }
 
-    /// The thread is of no interest any more.
+    /// The thread is no longer followed.
     ///
     /// - Returns: whether to end the subscription on the wire.
     package mutating func end() -> Bool {

@@ -1,8 +1,8 @@
 import AgentEvents
 internal import AgentEventsProtocol
 
-/// What has arrived for the reader of one thread, in order, and bounded: it takes elements until it is full, and says
-/// when it has room again. Marks between two events (live, interrupted, reset) do not pile up.
+/// The elements that have arrived for the reader of one thread, in order. It is bounded: it takes elements until it is
+/// full, and says when it has room again. Marks between two events (live, interrupted, reset) do not pile up.
 package struct Inbox: Sendable {
     private let limits: InboxLimits
     private var elements = Deque<FollowedElement>()
@@ -11,10 +11,10 @@ package struct Inbox: Sendable {
 
     package init(limits: InboxLimits = InboxLimits()) { self.limits = limits }
 
-    /// Whether no further event is to be asked for.
+    /// Whether no further event may be asked for.
     package var isFull: Bool { eventCount >= max(1, limits.eventCount) || byteCount >= max(1, limits.byteCount) }
 
-    /// Whether so much was taken that it is worth asking for more.
+    /// Whether enough was taken that it is worth asking for more.
     package var hasRoom: Bool { eventCount <= limits.eventCount / 2 && byteCount <= limits.byteCount / 2 }
 
     package var isEmpty: Bool { elements.isEmpty }
@@ -25,7 +25,7 @@ package struct Inbox: Sendable {
             eventCount += 1
             byteCount += event.bytes.count
         case .live, .interrupted:
-            // Only how things stand now is news.
+            // Only the latest of these marks matters.
             removeLast { $0.isMomentary }
         case .reset:
             removeLast { $0.isMomentary }
@@ -50,11 +50,21 @@ package struct Inbox: Sendable {
 }
 
 extension FollowedElement {
-    /// Whether it says how things stand, and is void when they stand differently.
+    /// Whether a later mark makes it obsolete.
     fileprivate var isMomentary: Bool {
         switch self {
         case .live, .interrupted: true
         case .event, .reset: false
         }
     }
+}
+
+/// The limits on what waits for the reader of one thread. An event beyond either limit is never held.
+public struct InboxLimits: Hashable, Sendable {
+    /// Default: 1024. At least 1.
+    public var eventCount = 1024
+    /// Default: 1 MiB. At least 1; a single event may be larger.
+    public var byteCount = 1024 * 1024
+
+    public init() {}
 }

@@ -1,6 +1,12 @@
-/// Decides when a stream connects, how long it stays away after an end, and when it gives up.
+/// Decides when a stream connects, how long it pauses after a connection has ended, and when it gives up.
 ///
-///     idle -> connecting -> open -> waiting -> connecting …     (`refused` from connecting and open, `closed` from anywhere)
+///     idle ──> connecting ── welcome ──> open
+///               ^    │                     │
+///               │    └─────────┬───────────┘
+///               │              v lost
+///               └ pause over ─ waiting
+///
+/// `refused` follows connecting and open, `closed` any phase but `refused`.
 package struct ReconnectStateMachine: Hashable, Sendable {
     package enum Phase: Hashable, Sendable, CaseIterable {
         /// Not begun.
@@ -11,26 +17,26 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case open
         /// Between two attempts.
         case waiting
-        /// The service will not have this client; the end.
+        /// The service refused this client for good; the end.
         case refused
-        /// Nobody needs the stream any more; the end.
+        /// The stream was closed by its user; the end.
         case closed
     }
 
-    /// However long the service asks to be left alone, it is looked for again after an hour.
-    static let longestPauseSeconds: Double = 3600
+    /// The longest pause, even if the service asks for a longer one.
+    static let longestPause: Duration = .seconds(3600)
 
     private let backoff: ReconnectBackoff
     package private(set) var phase = Phase.idle
     /// Ends in a row with no event in between.
     private var failures = 0
-    /// The pause that a draining service asked for, in seconds.
-    private var drainSeconds: Double?
+    /// The pause that a draining service asked for.
+    private var drainPause: Duration?
 
     package init(backoff: ReconnectBackoff = ReconnectBackoff()) { self.backoff = backoff }
 
     package enum ConnectAction: Hashable, Sendable {
-        /// Open a connection; ``welcome()`` or ``disconnected(isRetryable:leastSeconds:random:)`` comes next.
+        /// Open a connection; ``welcome()`` or ``disconnected(isRetryable:minimumPause:random:)`` comes next.
         case connect
         /// There is nothing more to do.
         case stop
@@ -53,7 +59,7 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case proceed
         /// The message does not belong here: leave the connection.
         case reject
-        /// Nobody is interested any more.
+        /// The stream has no connection, or has ended.
         case ignore
     }
 
@@ -68,8 +74,8 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         }
     }
 
-    /// A message about a thread. Nothing about threads comes before the greeting.
-    package func aboutThread() -> MessageAction {
+    /// Says whether a message about a thread may come now. None comes before the greeting.
+    package func validateThreadMessage() -> MessageAction {
         switch phase {
         case .connecting: .reject
         case .open: .proceed
@@ -82,20 +88,20 @@ package struct ReconnectStateMachine: Hashable, Sendable {
 
     /// The service will close the connection soon.
     ///
-    /// - Parameter seconds: how long to stay away after that.
-    package mutating func drain(seconds: Double) {
+    /// - Parameter time: how long to stay away after that.
+    package mutating func drain(for time: Duration) {
         switch phase {
-        case .connecting, .open: drainSeconds = max(0, seconds)
+        case .connecting, .open: drainPause = max(.zero, time)
         case .idle, .waiting, .refused, .closed: break
         }
     }
 
     package enum DisconnectAction: Hashable, Sendable {
-        /// Connect again after so many seconds.
-        case pause(seconds: Double)
+        /// Connect again after this time.
+        case pause(Duration)
         /// The error will not go away by itself.
         case refuse
-        /// Nobody needs the stream any more.
+        /// The user of the stream is done with it.
         case stop
     }
 
@@ -103,11 +109,11 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - isRetryable: whether another attempt may succeed.
-    ///   - leastSeconds: the shortest pause, as the service asked for.
+    ///   - minimumPause: the shortest pause, as the service asked for.
     ///   - random: 0 up to, not including, 1.
     package mutating func disconnected(
         isRetryable: Bool,
-        leastSeconds: Double = 0,
+        minimumPause: Duration = .zero,
         random: Double
     ) -> DisconnectAction {
         switch phase {
@@ -122,14 +128,14 @@ package struct ReconnectStateMachine: Hashable, Sendable {
             }
             phase = .waiting
             failures += 1
-            // The service spreads its clients itself: what it said is kept to the letter.
-            let pause = drainSeconds ?? backoff.pauseSeconds(afterFailures: failures, random: random)
-            drainSeconds = nil
-            return .pause(seconds: min(max(pause, leastSeconds), Self.longestPauseSeconds))
+            // The service spreads its clients itself, so its pause is kept exactly.
+            let pause = drainPause ?? backoff.pause(afterFailures: failures, random: random)
+            drainPause = nil
+            return .pause(min(max(pause, minimumPause), Self.longestPause))
         }
     }
 
-    /// Nobody needs the stream any more.
+    /// The user of the stream is done with it.
     ///
     /// - Returns: whether there is a connection to say goodbye on.
     package mutating func close() -> Bool {

@@ -2,14 +2,14 @@ internal import AgentEvents
 internal import AgentEventsProtocol
 internal import Synchronization
 
-/// What the tasks of a stream share: ``StreamStateMachine`` under a lock, and the signals that carry its decisions to the
-/// tasks that wait for them.
+/// The state that the tasks of a stream share: ``StreamStateMachine`` under a lock, and the signals that carry its
+/// decisions to the tasks that wait for them.
 final class StreamCore: Sendable {
     private struct Shared: Sendable {
         var machine: StreamStateMachine
         var readers: [Int: WakeSignal] = [:]
-        /// What ``StreamCore/states`` was told last.
-        var told = ClientState.connecting
+        /// The state that ``StreamCore/states`` was set to last.
+        var lastState = ClientState.connecting
     }
 
     private let shared: Mutex<Shared>
@@ -28,7 +28,7 @@ final class StreamCore: Sendable {
             Shared(machine: StreamStateMachine(backoff: configuration.backoff, limits: configuration.inbox)))
     }
 
-    /// Puts an input into the machine, and wakes whoever is concerned.
+    /// Puts an input into the machine, and wakes the tasks that it concerns.
     private func input<Result: Sendable>(
         _ input: (inout StreamStateMachine) -> (Result, StreamActions)
     ) -> (Result, StreamActions) {
@@ -38,14 +38,14 @@ final class StreamCore: Sendable {
             let signals = actions.readers.compactMap { shared.readers[$0] }
             var news: (ClientState, version: Int)?
             let state = shared.machine.state
-            if !state.isLike(shared.told) {
-                shared.told = state
+            if !state.isLike(shared.lastState) {
+                shared.lastState = state
                 news = (state, shared.machine.version)
             }
             let makesRoom = !hadRoom && shared.machine.hasRoom
             return (result, actions, signals, shared.machine.hasOutgoing, makesRoom, news)
         }
-        // Who is woken finds the state told already.
+        // Set first, so that the tasks that wake find the new state.
         if let news { states.set(news.0, version: news.version) }
         for signal in signals { signal.signal() }
         if hasOutgoing { writer.signal() }
@@ -65,7 +65,8 @@ final class StreamCore: Sendable {
         return input { machine in ((), machine.receive(message, random: number)) }.1
     }
 
-    /// Returns when there is room, or the task is cancelled. A signal from the last wait's end says nothing of this one.
+    /// Returns when there is room, or the task is cancelled. A signal may be left over from the last wait, so it is no
+    /// proof.
     func awaitRoom() async {
         while !shared.withLock({ $0.machine.hasRoom }), await room.wait() {}
     }
@@ -85,9 +86,9 @@ final class StreamCore: Sendable {
     }
 
     /// - Returns: whether time still counts.
-    func passed(seconds: Double) -> Bool {
+    func advance(by time: Duration) -> Bool {
         input { machine in
-            machine.passed(seconds: seconds)
+            machine.advance(by: time)
             return (machine.needsTime, StreamActions())
         }.0
     }
@@ -103,7 +104,7 @@ final class StreamCore: Sendable {
         return isOpen
     }
 
-    /// Nothing will happen any more.
+    /// The stream has ended.
     func finish() {
         states.finish()
         let readers = shared.withLock { $0.readers.sorted { $0.key < $1.key }.map(\.value) }

@@ -4,16 +4,16 @@ internal import AgentEventsProtocol
 /// Carries out what ``StreamStateMachine`` decides: one connection after the other, and on each a task that reads, one
 /// that writes, and one for what is due after a while.
 struct StreamPump: Sendable {
-    /// How a connection was left.
+    /// The end of a connection.
     private enum Ending: Sendable {
-        /// For a reason, that may pass.
+        /// By a fault, which may pass.
         case fault(AgentEventsClientError)
-        /// Nobody needs the stream any more, and everything is sent.
+        /// The stream is closed, and everything is sent.
         case goodbye
     }
 
-    /// The longest silence that is waited for, in seconds, whatever the service says about its heartbeat.
-    private static let longestSilenceSeconds: Double = 24 * 3600
+    /// The longest silence that is tolerated, whatever the service says about its heartbeat.
+    private static let longestSilence: Duration = .seconds(24 * 3600)
 
     let client: StreamClient
     let core: StreamCore
@@ -26,8 +26,8 @@ struct StreamPump: Sendable {
             switch core.disconnected(fault) {
             case .refuse, .stop:
                 return
-            case .pause(let seconds):
-                do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
+            case .pause(let time):
+                do { try await client.configuration.clock.sleep(for: time) } catch { return }
             }
         }
     }
@@ -59,14 +59,13 @@ struct StreamPump: Sendable {
         }
     }
 
-    /// - Returns: why the connection is to be left.
+    /// - Returns: the fault for which the connection must be left.
     private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
         for try await bytes in connection.messages {
             let actions = core.receive(try ServerMessage(received: bytes))
-            if let seconds = actions.silenceSeconds {
+            if let silence = actions.silence {
                 connection.limitSilence(
-                    toSeconds: min(max(0, seconds), Self.longestSilenceSeconds)
-                        + client.configuration.silenceSlackSeconds)
+                    to: min(max(.zero, silence), Self.longestSilence) + client.configuration.heartbeatTolerance)
             }
             if let fault = actions.leave { return fault }
             if actions.awaitsRoom { await awaitRoom() }
@@ -76,12 +75,12 @@ struct StreamPump: Sendable {
 
     private func awaitRoom() async {
         let clock = client.configuration.clock
-        let patience = Duration.seconds(client.configuration.patienceSeconds)
+        let timeout = client.configuration.fullInboxTimeout
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await core.awaitRoom() }
             group.addTask {
                 // Cancelled when there is room.
-                do { try await clock.sleep(for: patience) } catch { return }
+                do { try await clock.sleep(for: timeout) } catch { return }
             }
             await group.next()
             group.cancelAll()
@@ -89,7 +88,7 @@ struct StreamPump: Sendable {
         core.stopAwaitingRoom()
     }
 
-    /// - Returns: whether everything was sent that there will ever be.
+    /// - Returns: whether the last message was sent.
     private func write(_ connection: StreamConnection) async throws -> Bool {
         repeat {
             let (requests, isLast) = core.takeOutgoing()
@@ -104,12 +103,12 @@ struct StreamPump: Sendable {
     }
 
     private func keepTime() async {
-        let seconds = client.configuration.acknowledgementSeconds
+        let interval = client.configuration.acknowledgementInterval
         var counts = core.needsTime
         while true {
             if !counts, await !core.timekeeper.wait() { return }
-            do { try await client.configuration.clock.sleep(for: .seconds(seconds)) } catch { return }
-            counts = core.passed(seconds: seconds)
+            do { try await client.configuration.clock.sleep(for: interval) } catch { return }
+            counts = core.advance(by: interval)
         }
     }
 }

@@ -1,7 +1,8 @@
 internal import AgentEvents
 internal import AgentEventsProtocol
 
-// What a refusal means depends on the request that it answers: a thread, what was acknowledged of one, or the connection.
+// The meaning of a refusal depends on the request that it answers: a thread, what was acknowledged of one, or the
+// connection.
 extension StreamStateMachine {
     /// The service refused a request, or ended something by itself.
     mutating func refused(
@@ -19,8 +20,8 @@ extension StreamStateMachine {
             } else if let thread = followed.first(where: { $0.acknowledgementRequest == request }) {
                 refusedAcknowledgement(thread, refusal, &actions)
             }
-            // Anything else answers a request that is of no interest any more.
-        } else if let thread = refusal.thread {
+            // Anything else answers a request that no longer matters.
+        } else if let thread = refusal.threadID {
             guard leaving[thread] == nil else { return }
             refusedThread(thread, refusal, random: random, &actions)
         } else {
@@ -58,7 +59,7 @@ extension StreamStateMachine {
         wake(thread, &actions)
     }
 
-    /// A thread is over; its reader gets the error behind what was received.
+    /// A thread is over; its reader gets the error after the events that were received.
     mutating func fail(_ thread: ThreadID, _ error: AgentEventsClientError) {
         followed.update(thread) { followed in
             _ = followed.subscription.end()

@@ -1,20 +1,30 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Decides everything about a stream: one connection after the other, the threads that are followed over it, and what is
-/// sent. Where a decision is about the connection or about one thread alone, ``ReconnectStateMachine``,
-/// ``FollowerStateMachine``, ``FollowerAcknowledgementStateMachine`` and ``Inbox`` decide.
+/// Decides everything about a stream: its connections, one after the other, the threads that are followed over it, and
+/// the messages that are sent. Where a decision is about the connection or about one thread alone,
+/// ``ReconnectStateMachine``, ``FollowerStateMachine``, ``FollowerAcknowledgementStateMachine`` and ``Inbox`` decide.
 ///
-/// When the inbox of a thread is full, nothing is read from the connection for a moment. If its reader has not made room
-/// until then, the thread is unsubscribed from, so that it holds up nobody else; it is subscribed to again, behind the last
-/// event in the inbox, when half of the inbox was read. What is still on its way when a subscription ends is passed over:
-/// it comes again.
+/// When the inbox of a thread is full, nothing is read from the connection for a moment. If its reader has not made
+/// room until then, the client unsubscribes from the thread, so that the other threads are not delayed; it subscribes
+/// again, after the last event in the inbox, when half of the inbox was read. Events that are still on their way when a
+/// subscription ends are ignored: they come again.
+///
+///     connecting ── welcome ──> catchingUp <──> live     (live: the history of every thread has arrived)
+///       ^    │                      │            │
+///       │    └─────────────┬────────┴────────────┘
+///       │                  v connection lost
+///       └─ pause over ─ waiting
+///
+///     refused: the service refused the client for good
+///
+/// The file is long because all inputs meet in one private state; the treatment of refusals has a file of its own.
 package struct StreamStateMachine: Sendable {
     private let backoff: ReconnectBackoff
     private let limits: InboxLimits
     var reconnect: ReconnectStateMachine
     var followed = FollowedThreads()
-    /// Threads whose `unsubscribe` has no answer yet, and its mark. What comes of them is of an old subscription.
+    /// Threads whose `unsubscribe` has no answer yet, and its tag. Messages about them belong to an old subscription.
     var leaving: [ThreadID: Int64] = [:]
     /// The thread whose inbox is full, while its reader is waited for.
     private var crowded: ThreadID?
@@ -22,8 +32,8 @@ package struct StreamStateMachine: Sendable {
     private var lastRequest: Int64 = 0
     private var lastNumber = 0
     private var refusal: AgentEventsClientError?
-    private var pause: (seconds: Double, AgentEventsClientError)?
-    /// Counts the inputs, so that what is told of a state can be put in order.
+    private var pause: (Duration, AgentEventsClientError)?
+    /// Counts the inputs, so that the states that readers are told can be put in order.
     package private(set) var version = 0
 
     package init(backoff: ReconnectBackoff = ReconnectBackoff(), limits: InboxLimits = InboxLimits()) {
@@ -34,7 +44,7 @@ package struct StreamStateMachine: Sendable {
 
     package var state: ClientState {
         if let refusal { return .refused(refusal) }
-        if let pause { return .waiting(seconds: pause.seconds, pause.1) }
+        if let pause { return .waiting(pause: pause.0, pause.1) }
         guard reconnect.phase == .open else { return .connecting }
         return followed.unsettledCount == 0 ? .live : .catchingUp
     }
@@ -61,14 +71,14 @@ package struct StreamStateMachine: Sendable {
         leaving = [:]
         crowded = nil
         let action = reconnect.disconnected(
-            isRetryable: error.isRetryable, leastSeconds: error.retryAfterSeconds ?? 0, random: random)
+            isRetryable: error.isRetryable, minimumPause: error.retryAfter ?? .zero, random: random)
         for thread in followed.inOrder {
             switch action {
-            case .pause(let seconds):
+            case .pause(let pause):
                 followed.update(thread) { followed in
                     followed.subscription.disconnected()
                     followed.acknowledgement.refused()
-                    if followed.error == nil { followed.inbox.append(.interrupted(error, pauseSeconds: seconds)) }
+                    if followed.error == nil { followed.inbox.append(.interrupted(error, pause: pause)) }
                 }
             case .refuse:
                 fail(thread, error)
@@ -78,14 +88,14 @@ package struct StreamStateMachine: Sendable {
             wake(thread, &actions)
         }
         switch action {
-        case .pause(let seconds): pause = (seconds, error)
+        case .pause(let time): pause = (time, error)
         case .refuse: refusal = error
         case .stop: break
         }
         return (action, actions)
     }
 
-    /// Nobody needs the stream any more.
+    /// The user of the stream is done with it.
     ///
     /// - Returns: whether there is a connection to say goodbye on: what ``takeOutgoing()`` returns next is the last.
     package mutating func close() -> Bool {
@@ -95,11 +105,11 @@ package struct StreamStateMachine: Sendable {
 
     package var isClosed: Bool { reconnect.phase == .closed }
 
-    // MARK: What is sent
+    // MARK: Messages to the service
 
     package var hasOutgoing: Bool { !outgoing.isEmpty }
 
-    /// What to send, in order.
+    /// Takes the messages to send, in order.
     package mutating func takeOutgoing() -> [ClientMessage] {
         defer { outgoing = [] }
         return outgoing
@@ -116,14 +126,14 @@ package struct StreamStateMachine: Sendable {
         guard followed.update(thread, { $0.subscription.subscribe() }) == true else { return }
         let request = nextRequest()
         followed.update(thread) { $0.subscribeRequest = request }
-        // The bytes of the log, also while this reader is behind.
+        // The bytes of the log, without merged fragments, also while this reader catches up.
         let subscribe = SubscribeRequest(
             thread: thread, start: followed[thread]?.subscription.position, consumer: followed[thread]?.consumer,
             merges: false)
         outgoing.append(ClientMessage(tag: RequestTag(number: request), .subscribe(subscribe)))
     }
 
-    /// Ends a subscription on the wire. What is acknowledged goes first: the service takes it from subscribers only.
+    /// Ends a subscription on the wire. Acknowledgements go first: the service takes them from subscribers only.
     mutating func unsubscribe(from thread: ThreadID, wasFollowing: Bool = true) {
         if wasFollowing { acknowledgeAll(of: thread) }
         let request = nextRequest()
@@ -132,7 +142,7 @@ package struct StreamStateMachine: Sendable {
     }
 
     private mutating func acknowledgeAll(of thread: ThreadID) {
-        followed.update(thread) { $0.acknowledgement.makeDue() }
+        followed.update(thread) { $0.acknowledgement.becomeDue() }
         sendAcknowledgement(of: thread)
     }
 
@@ -147,7 +157,7 @@ package struct StreamStateMachine: Sendable {
         }
     }
 
-    // MARK: What the service says
+    // MARK: Messages from the service
 
     /// - Parameter random: 0 up to, not including, 1.
     package mutating func receive(_ message: ServerMessage, random: Double) -> StreamActions {
@@ -159,23 +169,24 @@ package struct StreamStateMachine: Sendable {
             case .ignore: break
             case .reject: actions.leave = Self.misplaced("welcome")
             case .proceed:
-                actions.silenceSeconds = welcome.heartbeatMilliseconds.map { 2 * Double($0) / 1000 }
+                actions.silence = welcome.heartbeatMilliseconds.map { Duration.milliseconds($0) * 2 }
                 for thread in followed.inOrder { subscribe(to: thread) }
             }
         case .ping:
             let pong = ClientMessage(.pong)
             if !outgoing.contains(pong) { outgoing.append(pong) }
         case .drain(let milliseconds):
-            reconnect.drain(seconds: Double(milliseconds) / 1000)
+            reconnect.drain(for: .milliseconds(milliseconds))
         case .error(let error):
             refused(error, random: random, &actions)
         case .event(let event):
-            about(event.thread, random: random, &actions) { $0.received(event) }
+            about(event.threadID, random: random, &actions) { $0.received(event) }
         case .subscribed(_, let thread, let after, _):
             let position = followed[thread]?.subscription.position
             about(thread, random: random, &actions) { $0.subscribed(after: after) }
             guard actions.leave == nil, leaving[thread] == nil else { break }
-            // Elsewhere than asked for: the reset is on its way, and what is acknowledged of the old history is void.
+            // It begins elsewhere than asked for: a reset is on its way, and acknowledgements of the old history are
+            // void.
             if case .after(let cursor)? = position, after != cursor {
                 followed.update(thread) { $0.acknowledgement.reset() }
             } else {
@@ -199,7 +210,7 @@ package struct StreamStateMachine: Sendable {
         _ actions: inout StreamActions,
         _ input: (inout FollowerStateMachine) -> FollowerStateMachine.ReceiveAction
     ) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: return
         case .reject:
             actions.leave = Self.misplaced("message about thread \(thread)")
@@ -240,7 +251,7 @@ package struct StreamStateMachine: Sendable {
 
     /// An `unsubscribe` was answered.
     mutating func left(_ thread: ThreadID, _ actions: inout StreamActions) {
-        switch reconnect.aboutThread() {
+        switch reconnect.validateThreadMessage() {
         case .ignore: break
         case .reject: actions.leave = Self.misplaced("message about thread \(thread)")
         case .proceed:
@@ -258,7 +269,7 @@ package struct StreamStateMachine: Sendable {
 
     // MARK: Time
 
-    /// Whether ``passed(seconds:)`` is to be called.
+    /// Whether to call ``advance(by:)``.
     package var needsTime: Bool {
         guard reconnect.phase == .open else { return false }
         return followed.contains { followed in
@@ -270,18 +281,18 @@ package struct StreamStateMachine: Sendable {
         }
     }
 
-    /// So much time went by.
-    package mutating func passed(seconds: Double) {
+    /// This much time went by.
+    package mutating func advance(by time: Duration) {
         version += 1
         for thread in followed.inOrder {
-            if followed.update(thread, { $0.subscription.passed(seconds: seconds) }) == true { subscribe(to: thread) }
+            if followed.update(thread, { $0.subscription.advance(by: time) }) == true { subscribe(to: thread) }
             if case .following? = followed.phase(of: thread) { acknowledgeAll(of: thread) }
         }
     }
 
     // MARK: Room
 
-    /// Whether there is no need to wait for a slow reader (any more).
+    /// Whether there is no, or no longer a, slow reader to wait for.
     package var hasRoom: Bool {
         guard let crowded else { return true }
         return followed[crowded]?.inbox.hasRoom ?? true
@@ -325,7 +336,7 @@ package struct StreamStateMachine: Sendable {
         return lastNumber
     }
 
-    /// Nobody follows the thread any more.
+    /// The follower of a thread has ended.
     package mutating func unfollow(_ thread: ThreadID, number: Int) {
         version += 1
         guard followed[thread]?.number == number else { return }
@@ -345,7 +356,7 @@ package struct StreamStateMachine: Sendable {
         /// Nothing there yet.
         case wait
         case fail(AgentEventsClientError)
-        /// Nothing will come any more: this follower has ended.
+        /// This follower has ended: nothing more will come.
         case end
     }
 
@@ -356,8 +367,8 @@ package struct StreamStateMachine: Sendable {
         let taken = followed.update(thread) { followed -> (FollowedElement, isDrained: Bool)? in
             guard let element = followed.inbox.popFirst() else { return nil }
             switch element {
-            case .event(let event): followed.acknowledgement.gave(event.cursor, from: event.firstSequence)
-            case .reset: followed.acknowledgement.gaveReset()
+            case .event(let event): followed.acknowledgement.didDeliver(event.cursor, from: event.firstSequence)
+            case .reset: followed.acknowledgement.didDeliverReset()
             case .live, .interrupted: break
             }
             return (element, followed.inbox.hasRoom && followed.subscription.drained())
@@ -392,7 +403,8 @@ package struct StreamStateMachine: Sendable {
             return false
         case .reject?:
             throw AgentEventsClientError(
-                .notGiven, "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
+                .cursorNotDelivered,
+                "event \(cursor) of thread \(thread) cannot be acknowledged: it was not given to this reader"
             )
         }
     }

@@ -9,7 +9,7 @@ extension [UInt8] {
         append(UInt8(truncatingIfNeeded: rest))
     }
 
-    /// Appends a text behind its size.
+    /// Appends a text after its size.
     mutating func append(text: String) {
         append(number: UInt64(text.utf8.count))
         append(contentsOf: text.utf8)

@@ -1,12 +1,12 @@
-/// What stands before a block's records: 32 bytes, numbers little-endian.
+/// The header before a block's records: 32 bytes, numbers little-endian.
 struct BlockHeader: Hashable, Sendable {
     static let byteCount = 32
-    /// What blocks of this version begin with. It is another one whenever they are written differently in any way.
+    /// The first bytes of blocks of this version. They change whenever blocks are written differently in any way.
     static let version = "AEB3"
-    /// What can be read. In AEB2, keys have no digest, and no run is hosted outside; all else is the same.
+    /// The versions that can be read. In AEB2, keys have no digest, and no run is hosted outside; all else is the same.
     static let readableVersions = ["AEB2", version]
     private static let magic: UInt32 = 0x3342_4541
-    /// What blocks of any version begin with.
+    /// The first bytes of blocks of any version.
     private static let family = "AEB"
 
     /// The size of the records.
@@ -18,7 +18,7 @@ struct BlockHeader: Hashable, Sendable {
     /// Whether the commit ends with this block. The blocks of a commit count only together.
     var endsCommit: Bool
     var checksum: UInt32
-    /// What the block begins with, by which its version is known.
+    /// The first bytes of the block, by which its version is known.
     private var magic = Self.magic
 
     /// The whole block.
@@ -46,8 +46,7 @@ struct BlockHeader: Hashable, Sendable {
         checksum = Self.number(bytes, 28, as: UInt32.self)
     }
 
-    /// What a block of another version begins with, which `bytes` are from its first to its last, or the start of; `nil`
-    /// when they are none.
+    /// The version of a block of another version that begins with `bytes`; `nil` when they do not begin such a block.
     static func otherVersion(_ bytes: UnsafeRawBufferPointer, at position: Int64) -> String? {
         guard bytes.count >= byteCount, bytes.starts(with: family.utf8) else { return nil }
         let found = String(decoding: bytes[..<version.utf8.count], as: UTF8.self)
@@ -65,7 +64,7 @@ struct BlockHeader: Hashable, Sendable {
         return found
     }
 
-    /// Where the first header could begin.
+    /// The first position at which a header could begin.
     static func firstOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
         guard bytes.count >= byteCount else { return nil }
         return (0...bytes.count - byteCount).first { isReadable(magic: number(bytes, $0, as: UInt32.self)) }
@@ -104,7 +103,7 @@ struct BlockHeader: Hashable, Sendable {
         return Checksum.of(content, seed: seed(at: position))
     }
 
-    /// What the checksum depends on besides the content: the version, the place, and the rest of the header.
+    /// The seed of the checksum, which depends on the version, the place, and the rest of the header.
     private func seed(at position: Int64) -> UInt64 {
         var seed = (UInt64(bitPattern: position) ^ UInt64(magic) << 32) &* 0xD6E8_FEB8_6659_FD93 ^ generation
         seed = seed &* 0xA24B_AED4_963E_E407 ^ UInt64(bitPattern: synced)

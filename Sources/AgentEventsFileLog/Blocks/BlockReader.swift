@@ -8,7 +8,7 @@ struct BlockReader {
     let byteCount: Int
     private var reader: ByteReader
 
-    /// - Parameter content: what stands behind the header; its checksum was right.
+    /// - Parameter content: the bytes after the header; their checksum was right.
     init(_ content: UnsafeRawBufferPointer, position: Int64, generation: UInt64) {
         self.position = position
         self.generation = generation
@@ -16,7 +16,7 @@ struct BlockReader {
         reader = ByteReader(content)
     }
 
-    /// The start of the next record; `nil` behind the last. Its rest is to be read next.
+    /// The start of the next record; `nil` after the last. Its rest has to be read next.
     mutating func next() throws(EventLogError) -> BlockRecordHead? {
         guard !reader.isAtEnd else { return nil }
         guard let head = reader.recordHead() else { throw cut }

@@ -3,8 +3,8 @@ import AgentEvents
 /// An entry of a block.
 ///
 /// On disk: size of the content and kind in one number (`size << 3 | kind`), thread number, sequence (0 when it is no
-/// event), for the start of a run its id (size, text), for an end the sequence of the start, the content. The content of
-/// an event is its bytes, so nobody has to parse the JSON.
+/// event), for the start of a run its id (size, text), for an end the sequence of the start, the content. The content
+/// of an event is its bytes, so nobody has to parse the JSON.
 enum BlockRecord {
     static let kindBits: UInt64 = 3
 
@@ -30,7 +30,7 @@ enum BlockRecord {
     case key(PlannedKey)
 }
 
-/// What stands before a record's mark and content.
+/// The head before a record's mark and content.
 struct BlockRecordHead {
     let kind: BlockRecord.Kind
     let thread: UInt64
@@ -48,7 +48,7 @@ extension ByteReader {
             kind: kind, thread: thread, sequence: sequence, byteCount: head >> BlockRecord.kindBits)
     }
 
-    /// The record behind its start.
+    /// The record after its start.
     mutating func record(_ head: BlockRecordHead, generation: UInt64) -> BlockRecord? {
         var mark: RunMark?
         switch head.kind {
@@ -92,7 +92,7 @@ extension ByteReader {
         )
     }
 
-    /// Skips what is behind a record's start and gives its content.
+    /// Skips the rest of a record's start and returns its content.
     mutating func content(_ head: BlockRecordHead) -> UnsafeRawBufferPointer? {
         switch head.kind {
         case .plain, .thread, .key, .digestedKey:
@@ -105,7 +105,7 @@ extension ByteReader {
         return bytes(count: head.byteCount)
     }
 
-    /// A text behind its size.
+    /// A text after its size.
     mutating func text() -> String? {
         guard let size = number(), let bytes = bytes(count: size) else { return nil }
         return String(decoding: bytes, as: UTF8.self)

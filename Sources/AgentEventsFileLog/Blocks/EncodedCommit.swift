@@ -1,6 +1,6 @@
-/// A commit as it is written: its blocks, one behind the other.
+/// A commit as it is written: its blocks, one after the other.
 struct EncodedCommit {
-    /// Where a block is, and how many entries of the commit are in it.
+    /// The place of a block, and the number of entries of the commit in it.
     struct Block {
         var position: Int64
         var entryCount: Int

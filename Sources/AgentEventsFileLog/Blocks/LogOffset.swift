@@ -3,7 +3,7 @@
 /// As a number it grows in the order of commits; 0 is before everything.
 struct LogOffset: Hashable, Sendable {
     private static let countBits: UInt64 = 12
-    /// No block is at this position or behind it.
+    /// No block is at this position or after it.
     static let endOfBlocks: Int64 = 1 << 52
 
     let block: Int64

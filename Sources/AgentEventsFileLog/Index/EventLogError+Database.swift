@@ -5,7 +5,7 @@ import GRDB
 extension EventLogError {
     /// Anything that was thrown while the database was used.
     ///
-    /// - Parameter reason: the system's reason behind an input or output error, where it is known.
+    /// - Parameter reason: the system's reason for an input or output error, where it is known.
     init(_ error: any Error, doing: String, path: String, reason: FileError.Kind = .other) {
         if let error = error as? EventLogError {
             self = error

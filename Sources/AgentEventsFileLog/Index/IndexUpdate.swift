@@ -1,4 +1,4 @@
-/// What is to be written into the file of the index, for blocks that were written before.
+/// The rows to write into the file of the index, for blocks that were written before.
 struct IndexUpdate: Sendable {
     /// Threads that have no row.
     var threads: [StoredThread] = []

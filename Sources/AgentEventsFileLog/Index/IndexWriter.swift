@@ -90,7 +90,7 @@ final class IndexWriter: Sendable {
     }
 
     private func write(_ update: IndexUpdate, _ doing: String) throws(EventLogError) {
-        // What an update took that failed is in no other: one behind it would say that the index has it.
+        // The rows of an update that failed are in no other one: a later one would say that the index has them.
         try check()
         try connection.blocks.synchronize(upTo: update.end)
         try connection.index.transaction(doing) { database in
@@ -110,7 +110,7 @@ final class IndexWriter: Sendable {
         let result: Result<Void, EventLogError> = queue.wait {
             do throws(EventLogError) {
                 try check()
-                // Behind all others: what one takes out of the memory the next one takes for written.
+                // After all others: an update takes for written what the one before took out of memory.
                 if writingEverything { try write(connection.tail.withLock { $0.takeEverything() }, "closing") }
             } catch {
                 end(with: error)

@@ -169,9 +169,9 @@ enum LogDatabase {
         }
     }
 
-    /// Goes through the chunks of a thread with events behind a sequence, in order, until told to stop.
+    /// Goes through the chunks of a thread with events after a sequence, in order, until told to stop.
     ///
-    /// - Parameter body: whether to go on.
+    /// - Parameter body: returns whether to continue.
     static func chunks(
         of number: UInt64,
         after: UInt64,
@@ -196,7 +196,7 @@ enum LogDatabase {
 
     // MARK: Keys
 
-    /// How long a key counts, in milliseconds.
+    /// The time for which a key counts, in milliseconds.
     static let keyLifetime: Int64 = 24 * 60 * 60 * 1000
 
     static func insert(_ key: PlannedKey, in database: Database) throws {

@@ -3,11 +3,12 @@ import GRDB
 /// The tables of the index, and how an older file becomes a newer one.
 ///
 /// The events are in the blocks alone. Everything here is written in bulk, long after its events, and says nothing that
-/// the blocks do not say (`run` leads from the id of a run to the chunks in which it starts), except for `state`, and for what was trimmed: the threads of blocks that are gone, from where on
-/// threads are kept, and where blocks are missing (`removed`: from a position to behind the last event, a log offset).
-/// `meta` has the generation, up to where the blocks are in the index, and where those of the last opening begin.
+/// the blocks do not say (`run` leads from the id of a run to the chunks in which it starts), except for `state`, and
+/// for what was trimmed: the threads of blocks that are gone, from where on threads are kept, and where blocks are
+/// missing (`removed`: from a position to after the last event, a log offset). `meta` has the generation, up to where
+/// the blocks are in the index, and where those of the last opening begin.
 ///
-/// Every row has a checksum (``RowChecksum``). A row that SQLite does not find any more, because its own tree is damaged, is
+/// Every row has a checksum (``RowChecksum``). A row that SQLite no longer finds, because its own tree is damaged, is
 /// missed in silence; `PRAGMA integrity_check` finds that.
 enum LogSchema {
     static var migrator: DatabaseMigrator {

@@ -1,6 +1,6 @@
 import GRDB
 
-/// Where the index of a log is.
+/// The place of a log's index.
 package enum IndexPlace: Sendable {
     /// In the file at the log's path.
     case file

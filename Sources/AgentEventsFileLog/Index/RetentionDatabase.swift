@@ -11,7 +11,7 @@ enum RetentionDatabase {
         let head: UInt64
     }
 
-    /// Threads behind a number, in order.
+    /// Threads after a number, in order.
     static func threads(after number: UInt64, limit: Int, in database: Database) throws -> [Row] {
         let sql =
             "SELECT number, oldest_sequence, (SELECT max(last_sequence) FROM chunk WHERE chunk.thread = thread.number) "
@@ -27,7 +27,7 @@ enum RetentionDatabase {
         return rows
     }
 
-    /// Where a thread begins and ends as far as the file knows; `nil` when it has no row.
+    /// The beginning and the end of a thread as far as the file knows; `nil` when it has no row.
     static func bounds(of number: UInt64, in database: Database) throws -> ThreadBounds? {
         guard let thread = try LogDatabase.thread(number: number, in: database) else { return nil }
         return ThreadBounds(

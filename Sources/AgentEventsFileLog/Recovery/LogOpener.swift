@@ -87,7 +87,7 @@ struct LogOpener {
 
     private struct Recovery {
         var generation: UInt64
-        /// Where the blocks of this opening begin.
+        /// The position at which the blocks of this opening begin.
         var position: Int64
         var threadsWithOpenRuns: [ThreadID]
         var tail: TailStateMachine

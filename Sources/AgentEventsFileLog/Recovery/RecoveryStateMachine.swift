@@ -1,6 +1,6 @@
 /// Decides how much of the blocks that a writer left behind is taken over: everything up to the first place where a
-/// commit is not whole. A commit that was on the disk for certain is never cut off: where such a one is damaged, the log
-/// is refused.
+/// commit is not whole. A commit that was on the disk for certain is never cut off: where such a one is damaged, the
+/// log is refused.
 ///
 ///     start ──(files are missing)──> refused
 ///       │
@@ -20,9 +20,9 @@
 ///     lookingBehind it ──(only zeros)─────────────────────────────────────────────────> finished
 ///           ╲──(another commit)──> refused
 ///
-/// The last part is for what cannot be read from its very start on, which may be all there is. It is only emptied when it
-/// is certain that nobody was ever told of what it holds: when it can only be the first commit ever, which a crash tore.
-/// That is so when
+/// The last part is for what cannot be read from its very start on, which may be all there is. It is only emptied when
+/// it is certain that nobody was ever told of what it holds: when it can only be the first commit ever, which a crash
+/// tore. That is so when
 /// - the index knows of an opening, since its number is on the disk before its first block (without that number the
 ///   index was lost, and there may have been any number of commits);
 /// - there is one file, since each but the first begins with another commit;
@@ -31,7 +31,7 @@
 /// So a loss of power that takes the first of several commits, none of which was flushed, and keeps a later one, is
 /// refused too: nothing tells it from damage.
 struct RecoveryStateMachine {
-    /// What is known before any block is read.
+    /// The facts that are known before any block is read.
     struct Facts {
         /// The files, in order.
         var segments: [Segment]
@@ -39,13 +39,13 @@ struct RecoveryStateMachine {
         var indexedThrough: Int64
         /// The number of the last opening; 0 when that is not known, or there was none.
         var generation: Int64
-        /// Where the blocks of the last opening begin, if it wrote any; 0 when that is not known.
+        /// The position at which the blocks of the last opening begin, if it wrote any; 0 when that is not known.
         var lastStart: Int64
         /// The blocks that were removed on purpose.
         var removed: [RemovedBlocks]
     }
 
-    /// What a header says.
+    /// The content of a header.
     struct Block: Hashable {
         /// The size of the block, with the header.
         var byteCount: Int64
@@ -78,7 +78,7 @@ struct RecoveryStateMachine {
         case unreadable(from: Segment)
     }
 
-    /// What becomes of the files.
+    /// The outcome for the files.
     struct Outcome: Hashable {
         var kept: [Segment]
         /// Whether the last one that is kept is longer than it should be.
@@ -98,7 +98,7 @@ struct RecoveryStateMachine {
         case ended
     }
 
-    /// How the end of a commit is looked for.
+    /// The search for the end of a commit.
     private enum Measure {
         /// It ends with the first block that says so.
         case firstEnd

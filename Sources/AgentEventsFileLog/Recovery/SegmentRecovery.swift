@@ -9,7 +9,7 @@ struct SegmentRecovery {
     let indexedThrough: Int64
     /// The number of the last opening; 0 when that is not known, or there was none.
     let generation: Int64
-    /// Where the blocks of the last opening begin, if it wrote any; 0 when that is not known.
+    /// The position at which the blocks of the last opening begin, if it wrote any; 0 when that is not known.
     let lastStart: Int64
     /// The blocks that were removed on purpose.
     let removed: [RemovedBlocks]
@@ -28,8 +28,8 @@ struct SegmentRecovery {
         let takenOver = outcome.kept.last?.end ?? 0
         try store.synchronize(upTo: takenOver)
         if let last = outcome.kept.last {
-            // Its size too, whatever is in the index: a crash may have cut it, and the loss of power could bring back the
-            // zeros after its last block, in front of what is written from now on.
+            // Its size too, whatever is in the index: a crash may have cut it, and the loss of power could bring back
+            // the zeros after its last block, in front of what is written from now on.
             try changing(last.path) { () throws(FileError) in try files.open(last.path, .reading).synchronize() }
         }
         store.prepare()
@@ -72,7 +72,8 @@ struct SegmentRecovery {
 
     private var parentFolder: String { folder.lastIndex(of: "/").map { String(folder[...$0]) } ?? "." }
 
-    /// A file is cut before the next one begins, but the loss of power may bring the zeros back that it was given ahead.
+    /// A file is cut before the next one begins, but the loss of power may bring the zeros back that it was given
+    /// ahead.
     private func cutZeros(after byteCount: Int64, of segment: Segment, before next: String) throws(EventLogError) {
         var isZero = true
         try changing(segment.path) { () throws(FileError) in

@@ -1,9 +1,9 @@
 import AgentEvents
 
-/// Reads the blocks behind the watermark into the part of the index that is in memory.
+/// Reads the blocks after the watermark into the part of the index that is in memory.
 struct TailScan {
     let blocks: SegmentStore
-    /// What the index has of a thread, by its number.
+    /// The index's record of a thread, by its number.
     let stored: (UInt64) throws -> StoredThread?
     let end: Int64
     /// The highest generation and thread number that the blocks name.

@@ -1,12 +1,12 @@
 import AgentEvents
 import Synchronization
 
-/// Trims the log: reads what ``RetentionStateMachine`` asks for, a part at a time, takes what is due out of the index, and
-/// removes files of blocks.
+/// Trims the log: reads what ``RetentionStateMachine`` asks for, a part at a time, takes what is due out of the index,
+/// and removes files of blocks.
 ///
 /// Blocks its thread; for one caller at a time.
 final class LogRetention: Sendable {
-    /// What one part reads at most.
+    /// The largest number of bytes that one part reads.
     private static let byteLimit: Int64 = 4 << 20
     private static let rowLimit = 4096
 
@@ -22,7 +22,7 @@ final class LogRetention: Sendable {
     // MARK: Trimming
 
     func trim(_ trims: [ThreadTrim]) throws(EventLogError) {
-        // Each thread has a row then, and after a loss of power no thread begins behind its end.
+        // Each thread has a row then, and after a loss of power no thread begins after its end.
         _ = try indexWriter.update(before: 0)
         try connection.blocks.synchronize(upTo: connection.tail.withLock { $0.end })
         let numbers = try connection.index.read { database in
@@ -44,7 +44,7 @@ final class LogRetention: Sendable {
         }
     }
 
-    // MARK: What is due
+    // MARK: Due events
 
     func expired(_ query: RetentionQuery) throws(EventLogError) -> RetentionStep {
         try machine.withLock { (machine) throws(EventLogError) in
@@ -136,7 +136,7 @@ final class LogRetention: Sendable {
         return (pass, found)
     }
 
-    /// How long the threads after a number are.
+    /// The lengths of the threads after a number.
     private func lengths(
         after number: UInt64
     ) throws(EventLogError) -> (lengths: [RetentionStateMachine.Length], areLast: Bool) {
@@ -166,10 +166,10 @@ final class LogRetention: Sendable {
             try indexWriter.update(before: pass.segment.end)
         else { return false }
         let gone = connection.removed.withLock { removed in
-            removed.joined(
+            removed.merging(
                 RemovedBlocks(start: pass.segment.start, through: pass.offset),
-                keptBefore: index == 0 ? 0 : segments[index - 1].end,
-                keptBehind: segments[index + 1].start
+                between: index == 0 ? 0 : segments[index - 1].end,
+                and: segments[index + 1].start
             )
         }
         try connection.index.transaction("removing blocks of") { database in
@@ -182,7 +182,7 @@ final class LogRetention: Sendable {
 
     // MARK: Threads
 
-    /// Where threads begin and end; of those without a row or an event nothing.
+    /// The beginnings and ends of threads, without those that have no row or no event.
     private func bounds(of numbers: [UInt64]) throws(EventLogError) -> [UInt64: ThreadBounds] {
         // The memory first, the file second: what leaves the one is in the other before.
         var found: [UInt64: ThreadBounds] = [:]

@@ -16,7 +16,7 @@ import AgentEvents
 /// Of the three, each part of `segments` and `threads` may have trims. They are answered, as many at a time as there is
 /// room for, before anything else is looked at.
 struct RetentionStateMachine: Sendable {
-    /// How often a file is gone through in one sweep; more than twice only when its threads were not trimmed.
+    /// The number of passes over a file in one sweep; more than two only when its threads were not trimmed.
     private static let roundLimit = 3
     /// Of what a policy allows, this fraction at most is in the file that is written to.
     private static let fraction: Int64 = 8
@@ -63,7 +63,7 @@ struct RetentionStateMachine: Sendable {
         var bounds: ThreadBounds
     }
 
-    /// How long a thread is.
+    /// The length of a thread.
     struct Length: Hashable, Sendable {
         /// The thread's number.
         var number: UInt64
@@ -90,11 +90,11 @@ struct RetentionStateMachine: Sendable {
     private var state = State.idle
     /// Due because of the part read last, and more than one answer has room for.
     private var rest: [Trim] = []
-    /// What is in blocks before this position is due.
+    /// The events in blocks before this position are due.
     private var dueThrough: Int64 = 0
     /// Why files stay, by their positions.
     private var blockers: [Int64: SegmentPass.Blocker] = [:]
-    /// Where to look next for a file that has become free.
+    /// The place of the next search for a file that has become free.
     private var freePosition: Int64 = 0
     /// The files, as they were known last.
     private var segments: [Segment] = []

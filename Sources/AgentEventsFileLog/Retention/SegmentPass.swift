@@ -1,23 +1,23 @@
 /// One way through a file of blocks, from its beginning to its end, in parts.
 struct SegmentPass: Sendable {
-    /// The event that keeps a file: one of a run that is open, or behind its start.
+    /// The event that keeps a file: one of a run that is open, or one after its start.
     struct Blocker: Hashable, Sendable {
         let thread: UInt64
         let sequence: UInt64
     }
 
     let segment: Segment
-    /// Where blocks from there on are not looked at.
+    /// The position at which the pass ends.
     let end: Int64
     /// The first time through is 1.
     let round: Int
-    /// Where the next part begins.
+    /// The position at which the next part begins.
     var position: Int64
-    /// Whether nothing that was met can be read any more.
+    /// Whether nothing that was met can be read any longer.
     var isClean = true
     var hasTrims = false
     var blocker: Blocker?
-    /// The log offset behind the last event that was met.
+    /// The log offset after the last event that was met.
     var offset: UInt64 = 0
 
     init(_ segment: Segment, through end: Int64, round: Int = 1) {

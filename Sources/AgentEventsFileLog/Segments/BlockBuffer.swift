@@ -16,7 +16,7 @@ struct BlockBuffer: ~Copyable {
         memory = larger
     }
 
-    /// The memory behind the first bytes.
+    /// The memory after the first bytes.
     func free(from count: Int) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(rebasing: memory[count...])
     }

@@ -3,10 +3,10 @@ import AgentEvents
 /// Reads blocks one after the other.
 struct BlockScan {
     private let blocks: SegmentStore
-    /// Where the next block is looked for.
+    /// The position of the search for the next block.
     private(set) var position: Int64
     private let end: Int64
-    /// Where there were no blocks, among those that were looked for: gaps between two openings, and files that were gone.
+    /// The ranges without blocks, among those searched: gaps between two openings, and files that were gone.
     private(set) var holes: [Range<Int64>] = []
 
     /// - Parameters:

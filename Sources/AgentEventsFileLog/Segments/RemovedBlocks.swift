@@ -2,15 +2,17 @@
 struct RemovedBlocks: Hashable, Sendable {
     /// The position of the first.
     var start: Int64
-    /// The log offset behind their last event.
+    /// The log offset after their last event.
     var through: UInt64
 }
 
 extension [RemovedBlocks] {
-    /// What stands for them and others together, where nothing is kept in between.
+    /// One value for blocks that go now and those removed before, where nothing is kept in between.
     ///
-    /// - Parameter previous: the end of the last file before these blocks that is kept; 0 for none.
-    func joined(_ blocks: RemovedBlocks, keptBefore previous: Int64, keptBehind next: Int64) -> RemovedBlocks {
+    /// - Parameters:
+    ///   - previous: the end of the last file before these blocks that is kept; 0 for none.
+    ///   - next: the start of the first file after them that is kept.
+    func merging(_ blocks: RemovedBlocks, between previous: Int64, and next: Int64) -> RemovedBlocks {
         var joined = blocks
         for other in self where other.start >= previous && other.start < next {
             joined.start = Swift.min(joined.start, other.start)
@@ -24,12 +26,12 @@ extension [RemovedBlocks] {
         append(joined)
     }
 
-    /// Whether events that come behind an offset, and before a position, are gone.
+    /// Whether events after an offset, and before a position, are gone.
     func includes(behind offset: UInt64, before position: Int64) -> Bool {
         contains { $0.through > offset && $0.start < position }
     }
 
-    /// The offset behind everything that is gone before a position.
+    /// The offset after everything that is gone before a position.
     func end(before position: Int64) -> UInt64 {
         reduce(0) { $1.start < position ? Swift.max($0, $1.through) : $0 }
     }

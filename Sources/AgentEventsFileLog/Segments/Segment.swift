@@ -13,7 +13,7 @@ struct Segment: Hashable, Sendable {
     /// Behind its last block.
     var end: Int64
     let path: String
-    /// The size of the file, with the zeros behind the last block that later blocks are written over.
+    /// The size of the file, with the zeros after the last block, over which later blocks are written.
     var allocatedByteCount: Int64
     /// When it was begun; `nil` when that was before the log was opened.
     var begun: Timestamp?
@@ -33,7 +33,7 @@ struct Segment: Hashable, Sendable {
         return String(repeating: "0", count: 16 - digits.count) + digits + suffix
     }
 
-    /// The position in a name; `nil` when a file is none of ours.
+    /// The position in a name; `nil` when a file is not ours.
     static func start(name: String) -> Int64? {
         guard name.hasSuffix(suffix) else { return nil }
         let digits = name.dropLast(suffix.count)

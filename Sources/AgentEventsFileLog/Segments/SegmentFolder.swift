@@ -4,7 +4,7 @@ import Synchronization
 
 /// The folder of a log's files of blocks.
 ///
-/// It holds open what the next file needs: where clients have taken all descriptors of the process, the log goes on.
+/// It holds open what the next file needs: where clients have taken all descriptors of the process, the log continues.
 final class SegmentFolder: Sendable {
     private struct Held: Sendable {
         var folder: (any OpenFolder)?
@@ -59,7 +59,7 @@ final class SegmentFolder: Sendable {
 
     private func isRenamed(to target: String) -> Bool { (try? files.rename(nextPath, to: target)) != nil }
 
-    /// No file is begun any more.
+    /// No further file is begun.
     func close() {
         held.withLock { held in
             if held.next != nil { try? files.remove(nextPath) }

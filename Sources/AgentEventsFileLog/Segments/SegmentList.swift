@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsFiles
 
-/// Which segments there are, in order, and which of their files are open.
+/// The segments, in order, and their open files.
 struct SegmentList: Sendable {
     private(set) var segments: [Segment] = []
     /// Whether the last segment gets no further commit.
@@ -18,7 +18,7 @@ struct SegmentList: Sendable {
     var first: Segment? { segments.first }
     var last: Segment? { segments.last }
 
-    /// The segment that has a position, or the first behind it.
+    /// The segment that has a position, or the first after it.
     func segment(at position: Int64) -> Segment? {
         let index = segments.partitioningIndex { $0.end > position }
         return index < segments.count ? segments[index] : nil

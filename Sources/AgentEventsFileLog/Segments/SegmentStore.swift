@@ -7,8 +7,8 @@ import Synchronization
 /// A position counts the bytes written since the log began, so it grows with each block, over all files and openings.
 final class SegmentStore: Sendable {
     private static let openLimit = 256
-    /// A file is not begun before all but so many bytes are on the disk, so that less is ever lost than there is between
-    /// two openings.
+    /// The number of bytes that may not be on the disk when a file is begun, so that less is ever lost than there is
+    /// between two openings.
     private static let unsyncedLimit = Segment.openingGap / 2
 
     struct Limits: Sendable {
@@ -37,8 +37,8 @@ final class SegmentStore: Sendable {
     private struct Flushed: Sendable {
         /// Up to where everything is on the disk, for certain.
         var end: Int64
-        /// Why the first flush that failed did. The system says once that bytes could not be written, and gives them up: a
-        /// flush that is tried again succeeds without them.
+        /// Why the first flush that failed did. The system says once that bytes could not be written, and gives them
+        /// up: a flush that is tried again succeeds without them.
         var error: EventLogError?
     }
 
@@ -62,7 +62,7 @@ final class SegmentStore: Sendable {
 
     // MARK: Writing
 
-    /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere behind it.
+    /// Writes a commit at a position: the end of the last one, or, for the first of an opening, somewhere after it.
     ///
     /// - Returns: whether the file before is complete, and no longer written to.
     /// - Throws: also the error of any flush that failed before.
@@ -107,7 +107,7 @@ final class SegmentStore: Sendable {
         folder.prepare()
     }
 
-    /// Where there are too many open files, does something once more without those that need not be open: all that end
+    /// When there are too many open files, tries again without those that need not be open: all that end
     /// before what is not on the disk for certain, readers' and finished ones of the writer alike, but not the last.
     private func withDescriptors<Result>(
         _ doing: String,
@@ -151,14 +151,14 @@ final class SegmentStore: Sendable {
         segment.allocatedByteCount = max(segment.allocatedByteCount, newSize)
     }
 
-    /// Nothing is written any more.
+    /// Nothing further is written.
     func close() {
-        // The zeros behind the last block say nothing, so it does no harm when they stay.
+        // The zeros after the last block mean nothing, so it does no harm when they stay.
         try? finish()
         folder.close()
     }
 
-    /// Cuts off the zeros behind the last block.
+    /// Cuts off the zeros after the last block.
     private func finish() throws(EventLogError) {
         let last = list.withLock { list in list.last.map { ($0, list.file(of: $0)) } }
         guard let last, let file = last.1, last.0.allocatedByteCount > last.0.byteCount else { return }
@@ -269,7 +269,7 @@ final class SegmentStore: Sendable {
         }
     }
 
-    /// The next position behind one where the bytes could begin a block; the end of the segment when there is none.
+    /// The next position after one where the bytes could begin a block; the end of the segment when there is none.
     func possibleBlock(
         behind position: Int64,
         in segment: Segment,
@@ -286,7 +286,7 @@ final class SegmentStore: Sendable {
         return segment.end
     }
 
-    /// The segment that has a position, or the first behind it.
+    /// The segment that has a position, or the first after it.
     func segment(at position: Int64) -> Segment? { list.withLock { $0.segment(at: position) } }
 
     private func file(of segment: Segment) throws(EventLogError) -> any OpenFile {
@@ -303,8 +303,8 @@ final class SegmentStore: Sendable {
     /// The next commit goes into a new file, so that the last one can be removed later.
     func completeLast() { list.withLock { $0.isLastComplete = true } }
 
-    /// Removes a file that nobody reads any longer and that is not the last. One that is open stays readable for those who
-    /// have it.
+    /// Removes a file that nobody reads any longer and that is not the last. One that is open stays readable for those
+    /// who have it.
     func remove(_ segment: Segment) throws(EventLogError) {
         let isLast = list.withLock { list in
             if list.last?.start == segment.start { return true }

@@ -1,4 +1,4 @@
-/// What the index says of an entry that is about to be committed.
+/// The place in the index of an entry that is about to be committed.
 struct Placement: Sendable {
     /// The thread's place in memory.
     let slot: Int
@@ -7,7 +7,7 @@ struct Placement: Sendable {
     let mark: RunMark?
 }
 
-/// What a commit has besides its entries, decided before it is written and taken over afterwards.
+/// The further parts of a commit, decided before it is written and taken over afterwards.
 struct CommitPlan: Sendable {
     /// One for each entry.
     var placements: [Placement] = []

@@ -11,7 +11,7 @@ struct PendingKeys: Sendable {
     private var order = Deque<PlannedKey>()
     private var takenCount = 0
 
-    /// How many are pending and not about to be written.
+    /// The number of keys that are pending and not about to be written.
     var count: Int { order.count - takenCount }
 
     subscript(thread: UInt64, key: IdempotencyKey) -> PlannedKey? { byName[Name(thread: thread, key: key)] }
@@ -27,7 +27,7 @@ struct PendingKeys: Sendable {
         return Array(order)
     }
 
-    /// What was taken is in the file.
+    /// The keys that were taken are in the file.
     mutating func removeTaken() {
         for _ in 0..<takenCount {
             guard let key = order.popFirst() else { preconditionFailure("what was taken is still here") }

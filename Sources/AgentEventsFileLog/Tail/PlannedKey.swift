@@ -6,7 +6,7 @@ struct PlannedKey: Hashable, Sendable {
     let thread: UInt64
     let key: IdempotencyKey
     let ids: RisingIDs
-    /// What came with the key; `nil` for one that an earlier version wrote.
+    /// The digest that came with the key; `nil` for one that an earlier version wrote.
     let digest: RequestDigest?
     /// When it was committed; it counts for 24 hours.
     let time: Timestamp
@@ -19,7 +19,7 @@ struct PlannedKey: Hashable, Sendable {
         self.time = time
     }
 
-    /// What was stored; `nil` when a request cannot have logged that.
+    /// Reads a stored key; `nil` when a request cannot have logged it.
     init?(
         thread: UInt64,
         key: IdempotencyKey,

@@ -1,11 +1,11 @@
 import AgentEvents
 
-/// What the index says of a thread.
+/// The record of a thread in the index.
 struct StoredThread: Sendable {
     let number: UInt64
     let owner: ThreadOwner
-    /// The oldest event that can be read; `nil` before the first. In a thread that was trimmed only the sequence counts, and
-    /// the generation is 0; the sequence is one behind the head's when nothing is left.
+    /// The oldest event that can be read; `nil` before the first. In a thread that was trimmed only the sequence
+    /// counts, and the generation is 0; the sequence is the one after the head's when nothing is left.
     var oldest: EventID?
     /// The last event that is in a chunk; `nil` for none.
     var head: EventID?

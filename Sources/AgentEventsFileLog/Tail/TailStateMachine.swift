@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// Decides what a commit means for the index, what of it is kept in memory, and what goes into the file when: the threads
-/// used lately, their heads, and everything that is in no file of the index yet.
+/// Decides what a commit means for the index, what of it is kept in memory, and what goes into the file when: the
+/// threads used lately, their heads, and everything that is in no file of the index yet.
 ///
 /// A commit goes through it twice: ``plan(_:keys:time:)`` checks and decides and changes nothing that a reader sees;
 /// ``apply(_:entries:blocks:end:)`` takes the commit over once it is durable. What piles up goes into the file in bulk,
@@ -14,10 +14,10 @@ import AgentEvents
 ///        └──────(sweep)─────┘    │                                     │  └─(apply: some more)─┘  │
 ///                                └───────────────(didWrite: nothing else is pending)──────────────┘
 ///
-/// *Settled* is one of which everything is in the file; only such a one is forgotten. *Pending* has references to blocks
-/// that are in no chunk, *taken* has a chunk on its way into the file: both stay in memory, so that a reader who looks here
-/// first and into the file second finds each event. At an opening, ``restore(_:number:mark:block:)`` leads from settled to
-/// pending at once.
+/// *Settled* is one of which everything is in the file; only such a one is forgotten. *Pending* has references to
+/// blocks that are in no chunk, *taken* has a chunk on its way into the file: both stay in memory, so that a reader who
+/// looks here first and into the file second finds each event. At an opening, ``restore(_:number:mark:block:)`` leads
+/// from settled to pending at once.
 struct TailStateMachine: Sendable {
     struct Limits: Sendable {
         /// References of a thread that fill a chunk.
@@ -32,7 +32,7 @@ struct TailStateMachine: Sendable {
 
     private let limits: Limits
     private var slots: [ThreadSlot?] = []
-    /// What planning needs of the threads in ``slots``, at the same places.
+    /// The parts of the threads in ``slots`` that planning needs, at the same places.
     private var planning: [PlannedThread] = []
     private var freeSlots: [Int] = []
     private var byOwner: [ObjectIdentifier: Int] = [:]
@@ -99,7 +99,7 @@ struct TailStateMachine: Sendable {
         byNumber[thread.number] = slot
     }
 
-    /// What a reader needs of a thread; `nil` when it is not in memory or has no event.
+    /// The view of a reader on a thread; `nil` when it is not in memory or has no event.
     func view(of thread: ThreadID) -> ThreadView? {
         guard let index = byThread[thread], let slot = slots[index], let head = slot.head, let oldest = slot.oldest
         else { return nil }
@@ -114,7 +114,7 @@ struct TailStateMachine: Sendable {
         )
     }
 
-    /// What the memory knows of the starts of some runs.
+    /// The starts of some runs, as far as they are in memory.
     struct StartedRuns {
         /// Those that start in blocks which are in no chunk.
         var runs: Set<RunID>
@@ -143,7 +143,7 @@ struct TailStateMachine: Sendable {
         byNumber[number].map { planning[$0].sequence }
     }
 
-    /// Where a thread in memory begins and ends, by its number; `nil` when it is not in memory or has no event.
+    /// The beginning and the end of a thread in memory, by its number; `nil` when it is not in memory or has no event.
     func bounds(number: UInt64) -> ThreadBounds? {
         guard let slot = byNumber[number].flatMap({ slots[$0] }), let oldest = slot.oldest, let head = slot.head
         else { return nil }
@@ -249,7 +249,7 @@ struct TailStateMachine: Sendable {
 
     /// Takes a commit over that is durable.
     ///
-    /// - Parameter end: behind its last block.
+    /// - Parameter end: the position after its last block.
     mutating func apply(_ plan: CommitPlan, entries: [LogEntry], blocks: [EncodedCommit.Block], end: Int64) {
         for thread in plan.newThreads { noteNew(number: thread.number) }
         var position = 0
@@ -267,7 +267,7 @@ struct TailStateMachine: Sendable {
 
     // MARK: Recovery
 
-    /// Takes over a record of a block behind the watermark. Its thread is in memory.
+    /// Takes over a record of a block after the watermark. Its thread is in memory.
     mutating func restore(_ id: EventID, number: UInt64, mark: RunMark?, block: Int64) {
         guard let slot = byNumber[number] else { preconditionFailure("the thread was taken into memory before") }
         planning[slot].sequence = id.sequence
@@ -292,7 +292,7 @@ struct TailStateMachine: Sendable {
         if pendingCount == limits.chunkReferenceCount { full.append(slot) }
     }
 
-    // MARK: What goes into the file
+    // MARK: Updates of the file
 
     /// Whether so much has piled up that it should go into the file.
     mutating func needsUpdate() -> Bool {
@@ -303,14 +303,14 @@ struct TailStateMachine: Sendable {
         return eventCount - oldest.since >= UInt64(limits.eventCount)
     }
 
-    /// How far the file lags behind, in chunks and keys that could be in it.
+    /// The chunks and keys that could be in the file and are not.
     var backlog: Int { full.count + keys.count }
 
-    /// What is to be written now: of threads with many references, with old ones, or when there are too many threads.
-    /// It stays in memory until it was written.
+    /// Takes the update to write now: of threads with many references, with old ones, or when there are too many
+    /// threads. It stays in memory until it was written.
     ///
     /// - Parameters:
-    ///   - limit: how many chunks at most, about.
+    ///   - limit: the largest number of chunks, approximately.
     ///   - position: references to blocks before it are old, too.
     mutating func takeUpdate(limit: Int, before position: Int64 = 0) -> IndexUpdate {
         var update = IndexUpdate()

@@ -13,7 +13,7 @@ struct ThreadSlot: Sendable {
     var marks: [RunMark] = []
     /// The runs that start in these blocks, with the sequences of their starts; of one that starts again, of the last.
     private(set) var starts: [RunID: UInt64] = [:]
-    /// How many of ``references`` and ``marks`` are about to be written.
+    /// The number of ``references`` and ``marks`` that are about to be written.
     var takenReferences = 0
     var takenMarks = 0
     var openRuns: [OpenRun]
@@ -27,7 +27,7 @@ struct ThreadSlot: Sendable {
         openRuns = thread.openRuns
     }
 
-    /// How many references are in no chunk and not about to be.
+    /// The number of references that are in no chunk and not about to be.
     var pendingCount: Int { references.count - takenReferences }
 }
 
@@ -51,7 +51,8 @@ extension ThreadSlot {
         return pendingCount
     }
 
-    /// What is pending, as a chunk that is about to be written; `nil` when there is nothing, or one on its way.
+    /// Takes what is pending, as a chunk that is about to be written; `nil` when there is nothing, or one is on its
+    /// way.
     ///
     /// - Parameter number: the thread's.
     mutating func takeChunk(number: UInt64) -> IndexChunk? {

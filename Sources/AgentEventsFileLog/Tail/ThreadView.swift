@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What a reader needs of a thread in memory, at one moment.
+/// The view of a reader on a thread in memory, at one moment.
 struct ThreadView: Sendable {
     let number: UInt64
     let owner: ThreadOwner

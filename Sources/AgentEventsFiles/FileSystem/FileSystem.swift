@@ -30,7 +30,7 @@ package protocol FileSystem: Sendable {
     func remove(_ path: String) throws(FileError)
 }
 
-/// How a file is opened. One that is created can be read by everybody, and written by its owner.
+/// The mode in which a file is opened. One that is created can be read by everybody, and written by its owner.
 package enum FileMode: Hashable, Sendable {
     case reading
     case readingAndWriting

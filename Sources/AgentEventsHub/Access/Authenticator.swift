@@ -1,4 +1,4 @@
-/// Finds out who makes a request.
+/// Authenticates requests.
 ///
 /// ``NoAuthentication`` is the only one yet; one that checks JSON Web Tokens takes its place.
 public protocol Authenticator: Sendable {

@@ -46,12 +46,12 @@ package final class ThreadAccess: Sendable {
         guard !principal.scopes.contains(use.scope) else { return }
         switch use {
         case .read:
-            throw ProtocolError(.scopeMissing, "reading takes the scope read", thread: thread)
+            throw ProtocolError(.scopeMissing, "reading takes the scope read", threadID: thread)
         case .emit:
-            throw ProtocolError(.scopeMissing, "these credentials do not allow to log events", thread: thread)
+            throw ProtocolError(.scopeMissing, "these credentials do not allow to log events", threadID: thread)
         case .command:
             throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to send messages to agents", thread: thread)
+                .scopeMissing, "these credentials do not allow to send messages to agents", threadID: thread)
         }
     }
 
@@ -197,18 +197,18 @@ package final class ThreadAccess: Sendable {
 extension ProtocolError {
     /// There is no such thread, or it is somebody else's: nobody is told which.
     package static func unknown(_ thread: ThreadID) -> ProtocolError {
-        ProtocolError(.threadUnknown, "there is no thread \(thread)", thread: thread)
+        ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
     }
 
     /// The hub is at its end, and asks nobody any longer.
     static func stopping(_ thread: ThreadID) -> ProtocolError {
-        ProtocolError(.stopping, "the service is about to stop", isRetryable: true, thread: thread)
+        ProtocolError(.stopping, "the service is about to stop", isRetryable: true, threadID: thread)
     }
 
     /// Nobody could say what the principal may do.
     static func unavailable(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(
             .authorizationUnavailable, "what these credentials allow in this thread cannot be found out; try again",
-            isRetryable: true, retryAfterMilliseconds: 1000, thread: thread)
+            isRetryable: true, retryAfterMilliseconds: 1000, threadID: thread)
     }
 }

@@ -21,17 +21,17 @@ package final class AgentDispatcher: Sendable {
         self.agents = agents
         self.logger = logger
         slots = Mutex(AgentSlotsStateMachine(maximumRuns: maximumRuns))
-        // Never full: whoever hands a run over has one of the slots.
+        // Never full: the caller that hands a run over has one of the slots.
         (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(maximumRuns))
     }
 
-    /// Runs agents until ``close()``, and waits for those that still run. They are cancelled by ``cancel()``, or when the
-    /// task is cancelled.
+    /// Runs agents until ``close()``, and waits for those that still run. They are cancelled by ``cancel()``, or when
+    /// the task is cancelled.
     package func run() async {
         await withTaskGroup { group in
             group.addTask { await self.runAgents() }
             group.addTask { await self.cancellation.wait() }
-            // Whichever is first: all agents have ended, or are to be cancelled.
+            // Whichever is first: all agents have ended, or have to be cancelled.
             await group.next()
             group.cancelAll()
         }
@@ -56,7 +56,7 @@ package final class AgentDispatcher: Sendable {
         cancellation.open()
     }
 
-    /// How many agents run.
+    /// The number of agents that run.
     package var runningCount: Int { slots.withLock { $0.running } }
 
     /// The agent of a name, or the first one.
@@ -123,4 +123,15 @@ package final class AgentDispatcher: Sendable {
             )
         }
     }
+}
+
+/// A run to start.
+struct AgentJob: Sendable {
+    var agent: any ServedAgent
+    var prompt: UserPrompt
+    /// Made beforehand, so that the user who asked can be told.
+    var run: RunID
+    var thread: ThreadID
+    /// The user the thread belongs to.
+    var owner: UserID
 }

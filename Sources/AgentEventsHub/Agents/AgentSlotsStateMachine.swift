@@ -1,11 +1,16 @@
-/// How many agents run, and whether further ones may.
+/// Counts the agents that run, and decides whether further ones may.
 ///
-/// A slot is reserved before the user's message is logged and taken when the run is handed over, so that no message is
-/// accepted which nobody will answer.
+/// A slot is reserved before the user's message is logged, and taken when the run is handed over, so that no message is
+/// accepted that nobody would answer.
+///
+///     free ── reserve ──> reserved ── start ──> running ── didEnd ──> free
+///                            └── giveBack ──> free
+///
+/// After `close` no further slot is reserved; it finishes once no slot is reserved any longer.
 package struct AgentSlotsStateMachine: Equatable {
     private let maximumRuns: Int
     private var reserved = 0
-    /// How many agents run.
+    /// The number of agents that run.
     package private(set) var running = 0
     private var isClosed = false
 

@@ -13,7 +13,7 @@ package struct MessageIntake: Sendable {
         self.dispatcher = dispatcher
     }
 
-    /// What became of a message.
+    /// The outcome of a message.
     package struct Answer: Hashable, Sendable {
         package var thread: ThreadID
         package var message: MessageID
@@ -34,14 +34,14 @@ package struct MessageIntake: Sendable {
         if looksUp { _ = try await owner(of: thread, for: principal) }
     }
 
-    /// Returns when `user_message` is committed; the run goes on by itself.
+    /// Returns when `user_message` is committed; the run continues by itself.
     ///
-    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its run
-    /// is started if it was not, because the process ended in between. Another message, or one for another agent, is
-    /// refused with `key.conflict`.
+    /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer; its
+    /// run is started if it was not, because the process ended in between. Another message, or one for another agent,
+    /// is refused with `key.conflict`.
     ///
     /// - Throws: ``ProtocolError``; then nothing was logged.
-    package func take(
+    package func submit(
         _ request: MessageRequest,
         key: IdempotencyKey? = nil,
         in thread: ThreadID,
@@ -69,7 +69,7 @@ package struct MessageIntake: Sendable {
         } else {
             // Of two that start at the same time, the second one is refused by the order of runs.
             let prompt = UserPrompt(
-                text: request.text, data: request.data, message: logged.message, author: principal.user)
+                text: request.text, data: request.data, messageID: logged.message, author: principal.user)
             dispatcher.start(AgentJob(agent: agent, prompt: prompt, run: run, thread: thread, owner: owner))
         }
         return Answer(thread: thread, message: logged.message, run: run)
@@ -85,7 +85,7 @@ package struct MessageIntake: Sendable {
         do throws(EventLogError) {
             return try await !runtime.log.startedRuns(among: [run], in: thread).isEmpty
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
@@ -93,11 +93,11 @@ package struct MessageIntake: Sendable {
         do throws(EventLogError) {
             return try await runtime.log.thread(thread)
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
-    /// Whose thread it is: the one who opened it, or the author when nobody has.
+    /// The owner of a thread: the user who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
         try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
         let owner = try await record(of: thread)?.user
@@ -123,7 +123,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Logged {
         let message = key?.message ?? runtime.configuration.identifiers.messageID()
         let draft = EventDraft(
-            .userMessage(UserMessage(message: message, user: author.user, text: request.text, data: request.data)))
+            .userMessage(UserMessage(messageID: message, userID: author.user, text: request.text, data: request.data)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
             let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }
@@ -136,7 +136,7 @@ package struct MessageIntake: Sendable {
         } catch {
             // It was opened meanwhile for somebody else, of whom the author may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: author) }
-            var failure = ProtocolError(error, thread: thread)
+            var failure = ProtocolError(error, threadID: thread)
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil
             failure.path = nil
@@ -146,6 +146,38 @@ package struct MessageIntake: Sendable {
                     "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"
             }
             throw failure
+        }
+    }
+}
+
+/// The identity of a user's message that may be sent again: one key of one author in one thread.
+///
+/// The ids of such a message come from the key, so that a repetition is answered with the same ones: the message's id
+/// from the key itself, the run's from the id of the event, which is never given twice.
+struct MessageKey: Hashable, Sendable {
+    /// The key of the event in the log; clients cannot give events such a key.
+    let key: IdempotencyKey
+    /// As the author gave it.
+    let given: IdempotencyKey
+    let message: MessageID
+
+    init(_ key: IdempotencyKey, author: UserID, thread: ThreadID) {
+        given = key
+        // An id has no space in it.
+        let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
+        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(text.utf8)).prefix(16))
+        self.key = Self.identifier("message~\(digits)")
+        message = Self.identifier("m_\(digits)")
+    }
+
+    /// The run that answers the message, whose event has this id.
+    static func run(answering event: EventID) -> RunID { identifier("r_\(event)") }
+
+    private static func identifier<Kind: Identifier>(_ text: String) -> Kind {
+        do throws(IdentifierError) {
+            return try Kind(text)
+        } catch {
+            preconditionFailure("letters and digits are an id")
         }
     }
 }

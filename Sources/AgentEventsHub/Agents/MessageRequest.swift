@@ -3,11 +3,11 @@ package import AgentEventsProtocol
 
 /// The body of `POST /v1/threads/{t}/messages`.
 package struct MessageRequest: Hashable, Sendable {
-    /// What the user wrote; not empty.
+    /// The text that the user wrote; not empty.
     package var text: String
-    /// Who is to answer; `nil` for the service's first agent.
+    /// The agent that should answer; `nil` for the service's first agent.
     package var agent: AgentName?
-    /// What else came with it; any JSON value, which `user_message` has as its `data`. `null` is nothing.
+    /// Further data of the message; any JSON value, which becomes the `data` of `user_message`. `null` counts as none.
     package var data: JSONValue?
 
     package init(text: String, agent: AgentName? = nil, data: JSONValue? = nil) {

@@ -8,29 +8,29 @@ public protocol ServedAgent: Sendable {
     /// Answers a message of a user. What was said in the thread before is the run's history: `run.history()`.
     ///
     /// Called in a task of its own, between `agent_started` and the end of the run; several calls may run at once. What
-    /// it returns stands in `agent_completed`, what it throws in `agent_failed`. When the service stops and the agent has
-    /// not ended within the grace period, its run is ended as `agent_cancelled`, reason `shutdown`, and its task is
+    /// it returns stands in `agent_completed`, what it throws in `agent_failed`. When the service stops and the agent
+    /// has not ended within the grace period, its run is ended as `agent_cancelled`, reason `shutdown`, and its task is
     /// cancelled: it returns or throws soon. One that does not keeps the process from ending by itself.
     ///
     /// - Returns: the run's result, or `nil` for none.
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue?
 }
 
-/// What a user asks an agent.
+/// The request of a user to an agent.
 public struct UserPrompt: Hashable, Sendable {
-    /// What was written.
+    /// The text that the user wrote.
     public var text: String
-    /// What else came with it, such as attachments; any JSON value. `nil` for nothing.
+    /// Further data of the message, such as attachments; any JSON value. `nil` for none.
     public var data: JSONValue?
     /// The `user_message` that holds it.
-    public var message: MessageID
+    public var messageID: MessageID
     /// The user who wrote it.
     public var author: UserID
 
-    public init(text: String, data: JSONValue? = nil, message: MessageID, author: UserID) {
+    public init(text: String, data: JSONValue? = nil, messageID: MessageID, author: UserID) {
         self.text = text
         self.data = data
-        self.message = message
+        self.messageID = messageID
         self.author = author
     }
 }

@@ -1,11 +1,13 @@
 package import AgentEvents
 
-/// What consumers have acknowledged, on its way into the store: for each the latest, as long as it is not saved or
-/// somebody follows the thread as that consumer.
+/// The acknowledgements of consumers on their way into the store: the latest of each consumer, as long as it is not
+/// saved or somebody follows the thread as that consumer.
 package struct AcknowledgementLedger: Equatable {
     private struct Place: Equatable {
         var cursor: Cursor?
         var readerCount = 0
+        /// Whether the store was asked, or need not be.
+        var isKnown: Bool
     }
 
     private let maximumCount: Int
@@ -19,21 +21,36 @@ package struct AcknowledgementLedger: Equatable {
     /// - Parameter maximumCount: how many may wait to be saved.
     package init(maximumCount: Int) { self.maximumCount = maximumCount }
 
-    /// What is known of a consumer without the store.
+    /// The cursor of a consumer, as far as it is known without the store.
     package func cursor(of key: ConsumerKey) -> Cursor? { places[key]?.cursor ?? waiting[key] ?? saving[key] }
 
-    /// Somebody follows the thread as the consumer.
+    /// Somebody follows the thread as the consumer from now on. What is acknowledged while the store is asked is remembered.
     ///
-    /// - Parameter stored: what the store has.
-    /// - Returns: the latest that was acknowledged.
-    package mutating func attach(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
-        var place = places[key] ?? Place(cursor: cursor(of: key) ?? stored)
+    /// - Returns: the latest that was acknowledged, as far as that is known without the store; if it is `nil`, the store is
+    ///   asked, and ``finishAttaching(_:stored:)`` follows.
+    package mutating func beginAttaching(_ key: ConsumerKey) -> Cursor? {
+        let known = cursor(of: key)
+        var place = places[key] ?? Place(cursor: known, isKnown: known != nil)
         place.readerCount += 1
         places[key] = place
         return place.cursor
     }
 
-    /// The latest that was acknowledged is none of the thread's events: the consumer begins anew.
+    /// The store was asked for the place of a consumer.
+    ///
+    /// - Parameter stored: what the store has.
+    /// - Returns: the latest that was acknowledged.
+    package mutating func finishAttaching(_ key: ConsumerKey, stored: Cursor?) -> Cursor? {
+        guard var place = places[key] else { return stored }
+        if !place.isKnown {
+            place.cursor = place.cursor ?? stored
+            place.isKnown = true
+            places[key] = place
+        }
+        return place.cursor
+    }
+
+    /// The latest cursor that was acknowledged is not of the thread's history: the consumer begins again.
     ///
     /// - Parameter cursor: that latest one; what was acknowledged since, by another connection, counts.
     package mutating func restart(_ key: ConsumerKey, from cursor: Cursor) {
@@ -55,7 +72,8 @@ package struct AcknowledgementLedger: Equatable {
         case reject
     }
 
-    /// Everything up to a cursor is acknowledged. Only forward: what is not newer than the latest changes nothing.
+    /// Everything up to a cursor is acknowledged. Only forward: a cursor that is not newer than the latest changes
+    /// nothing.
     package mutating func acknowledge(_ key: ConsumerKey, _ cursor: Cursor) -> AcknowledgeAction {
         if let latest = self.cursor(of: key), !cursor.isNewer(than: latest) { return .none }
         guard waiting[key] != nil || waiting.count < maximumCount else { return .reject }
@@ -74,7 +92,7 @@ package struct AcknowledgementLedger: Equatable {
 
     package mutating func saved() { saving = [:] }
 
-    /// What was to be saved waits again, unless something newer does.
+    /// The save failed: its cursors wait again, unless newer ones do.
     package mutating func failed() {
         waiting.merge(saving) { newer, _ in newer }
         saving = [:]
@@ -82,8 +100,8 @@ package struct AcknowledgementLedger: Equatable {
 }
 
 extension Cursor {
-    /// Whether the event was accepted later. A later generation is, whatever its number: the numbers of a tail that a crash
-    /// took are used again.
+    /// Whether the event was accepted later. A later generation is, whatever its number: the numbers of a tail that a
+    /// crash took are used again.
     package func isNewer(than other: Cursor) -> Bool {
         (generation, sequence) > (other.generation, other.sequence)
     }

@@ -3,7 +3,8 @@ import Logging
 import Synchronization
 
 /// Keeps what consumers have acknowledged, beside the log, a little later than they did: acknowledging costs nobody a
-/// write, and a crash costs a consumer at most what it acknowledged in the last moment, so that it gets those events again.
+/// write, and a crash costs a consumer at most what it acknowledged in the last moment, so that it gets those events
+/// again.
 final class ConsumerAcknowledgements: Sendable {
     private let store: any StateStore
     private let delay: Duration
@@ -34,17 +35,23 @@ final class ConsumerAcknowledgements: Sendable {
     ///
     /// - Returns: the latest that was acknowledged; `nil` for nothing yet.
     func attach(_ key: ConsumerKey) async throws(EventLogError) -> Cursor? {
-        var stored: Cursor?
-        if ledger.withLock({ $0.cursor(of: key) }) == nil,
-            let bytes = try await store.load(.consumer, thread: key.thread, name: key.name)
-        {
-            stored = Cursor(String(decoding: bytes, as: UTF8.self))
-            if stored == nil { logger.error("stored acknowledgement is no cursor", metadata: Self.metadata(key)) }
+        if let known = ledger.withLock({ $0.beginAttaching(key) }) { return known }
+        // Others may acknowledge and leave meanwhile: the place is held, so that the answer does not undo that.
+        let bytes: [UInt8]?
+        do throws(EventLogError) {
+            bytes = try await store.load(.consumer, thread: key.thread, name: key.name)
+        } catch {
+            detach(key)
+            throw error
         }
-        return ledger.withLock { [stored] in $0.attach(key, stored: stored) }
+        let stored = bytes.flatMap { Cursor(String(decoding: $0, as: UTF8.self)) }
+        if bytes != nil, stored == nil {
+            logger.error("stored acknowledgement is no cursor", metadata: Self.metadata(key))
+        }
+        return ledger.withLock { $0.finishAttaching(key, stored: stored) }
     }
 
-    /// The latest that was acknowledged is none of the thread's events.
+    /// The latest cursor that was acknowledged is not of the thread's history.
     func restart(_ key: ConsumerKey, from cursor: Cursor) { ledger.withLock { $0.restart(key, from: cursor) } }
 
     func detach(_ key: ConsumerKey) { ledger.withLock { $0.detach(key) } }

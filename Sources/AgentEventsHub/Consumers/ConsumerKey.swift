@@ -1,7 +1,8 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Whose place in which thread. Users who share a thread do not share consumers, whatever they call them.
+/// Identifies a consumer's acknowledged position in a thread. Users who share a thread do not share consumers, whatever
+/// they call them.
 package struct ConsumerKey: Hashable, Sendable {
     package let thread: ThreadID
     package let user: UserID
@@ -24,7 +25,7 @@ package struct ConsumerKey: Hashable, Sendable {
 }
 
 extension SubscribeRequest {
-    /// Whose place in the thread it is; `nil` without a consumer.
+    /// The key of the request's consumer; `nil` without a consumer.
     func consumerKey(of user: UserID) -> ConsumerKey? {
         consumer.map { ConsumerKey(thread: thread, user: user, consumer: $0) }
     }

@@ -1,6 +1,9 @@
 package import AgentEvents
 
 /// Decides which acknowledgements of a subscription count: cumulative, only forward, and only what was sent (I10).
+///
+///     nothing acknowledged ── acknowledge, resume ──> acknowledged up to a cursor ─┐
+///                                                          ^── a newer cursor ─────┘
 package struct AcknowledgementStateMachine: Equatable {
     /// Everything up to there is acknowledged; `nil` for nothing.
     package private(set) var acknowledged: Cursor?
@@ -23,6 +26,6 @@ package struct AcknowledgementStateMachine: Equatable {
         return .accept
     }
 
-    /// The subscription begins behind what was acknowledged before.
+    /// The subscription begins after the event that was acknowledged before.
     package mutating func resume(at cursor: Cursor?) { acknowledged = cursor }
 }

@@ -9,9 +9,9 @@ struct FramedEvents: Sendable {
     let lastID: EventID
     /// All frames, one after the other.
     private let buffer: ByteBuffer
-    /// Where each frame but the first one begins.
+    /// The starts of all frames but the first.
     private let offsets: [Int]
-    /// Where the bytes of each event are, for pages; empty for commits.
+    /// The places of the bytes of each event, for pages; empty for commits.
     private let payloads: [Range<Int>]
 
     var lastSequence: UInt64 { lastID.sequence }
@@ -26,7 +26,7 @@ struct FramedEvents: Sendable {
         self.init(framer, thread: thread)
     }
 
-    /// For a reader that is behind: fragments have become one event, and get one frame.
+    /// For a reader that catches up: merged fragments are one event, and get one frame.
     ///
     /// - Parameter merged: at least one, each starting where the one before ended, plus one.
     init(_ merged: [MergedEvent], thread: ThreadID, framing: StreamFraming) {

@@ -10,7 +10,7 @@ final class LoopDelivery: Sendable {
     let number: Int
     private let bound: NIOLoopBoundBox<LoopState>
     private let counts: LoopState.Counts
-    private let inbox: Mutex<CommitInbox<CommittedEvents>>
+    private let inbox: Mutex<CommitInbox>
     private let sweepInterval: TimeAmount
     private let pages: ThreadPages
     private let metrics: StreamMetrics
@@ -80,7 +80,7 @@ final class LoopDelivery: Sendable {
 
     /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
     /// flushed once.
-    private func deliver(_ batch: CommitInbox<CommittedEvents>.Batch, _ state: LoopState) {
+    private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {
         state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
         for (committed, position) in batch.elements {
@@ -144,5 +144,25 @@ final class LoopDelivery: Sendable {
                 self.state.knownThread(ThreadFeed(thread: thread, framing: framing))?.subscribers ?? []
             }
         }.get()
+    }
+}
+
+/// Tells how long ago the connections of an event loop were looked after last.
+struct SweepClock: Equatable {
+    private let interval: TimeAmount
+    private var last: NIODeadline
+
+    /// - Parameter interval: how often they are looked after.
+    init(interval: TimeAmount, start: NIODeadline) {
+        self.interval = interval
+        last = start
+    }
+
+    /// - Returns: milliseconds since the last call, at most two intervals: when this process was stopped for a while, its
+    ///   clients are not to blame for the silence.
+    mutating func elapsed(at now: NIODeadline) -> UInt32 {
+        let elapsed = min(now - last, interval * 2)
+        last = now
+        return UInt32(clamping: elapsed.nanoseconds / 1_000_000)
     }
 }

@@ -3,7 +3,7 @@ import NIOCore
 
 /// A thread with subscriptions on one event loop. Confined to the loop.
 final class LoopThread {
-    /// Small commits become one write, so that a loop that is behind writes less often; large ones gain nothing.
+    /// Small commits become one write, so that a loop with a backlog writes less often; large ones gain nothing.
     private static let joinedByteCount = 64 * 1024
 
     private var subscriptions: [StreamSubscription] = []
@@ -41,7 +41,7 @@ final class LoopThread {
     /// A commit with events of the thread; delivered with those that come with it.
     ///
     /// - Parameter position: everything accepted up to there is committed.
-    /// - Returns: whether it is the first that is to be delivered.
+    /// - Returns: whether it is the first commit that waits for delivery.
     func gather(_ committed: CommittedEvents, upTo position: UInt64) -> Bool {
         guard position > listeningStart else { return false }
         gathered.append(committed)
@@ -73,7 +73,7 @@ final class LoopThread {
         if !recent.isEmpty, subscriptions.allSatisfy(\.isLive) { recent.clear() }
     }
 
-    /// The frames behind a sequence number up to ``head``; `nil` when they are not all kept.
+    /// The frames after a sequence number up to ``head``; `nil` when they are not all kept.
     func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
         sequence >= head ? [] : recent.frames(after: sequence)
     }

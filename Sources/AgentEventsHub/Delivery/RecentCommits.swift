@@ -1,8 +1,8 @@
 import NIOCore
 
-/// The latest commits of a thread, without a gap, for those who catch up: so that they can although the thread goes on.
+/// The latest commits of a thread, without a gap: with them, readers catch up although further commits come in.
 struct RecentCommits {
-    /// How many bytes are kept, besides the latest commit.
+    /// The number of bytes that are kept in addition to the latest commit.
     static let maximumByteCount = 256 * 1024
 
     private var commits: [FramedEvents] = []
@@ -27,7 +27,7 @@ struct RecentCommits {
         byteCount = 0
     }
 
-    /// The frames behind a sequence number up to the last commit; `nil` when they are not all kept.
+    /// The frames after a sequence number up to the last commit; `nil` when they are not all kept.
     func frames(after sequence: UInt64) -> [ByteBuffer]? {
         guard let first = commits.first, first.firstSequence <= sequence + 1 else { return nil }
         return commits.compactMap { $0.frames(after: sequence) }

@@ -2,7 +2,7 @@
 package struct ReconnectSpread: Hashable, Sendable {
     /// The longest that a client is asked to wait, in milliseconds.
     package var maximumMilliseconds: Int64
-    /// How many event loops have clients of their own.
+    /// The number of event loops that have clients of their own.
     package var loopCount: Int
 
     package init(maximumMilliseconds: Int64, loopCount: Int) {

@@ -1,7 +1,7 @@
 import AgentEvents
 import CoreMetrics
 
-/// What the WebSocket side of a service counts. The handles are made once; no label is an id.
+/// The metrics of the streams of a hub. The handles are made once; no label is an id.
 struct StreamMetrics: Sendable {
     private let connections: Meter
     private let subscriptions: Meter
@@ -52,16 +52,16 @@ struct StreamMetrics: Sendable {
     }
 
     /// A connection is closed because nothing was read from it.
-    func closesSlowReader() { slowReaders.increment() }
+    func recordSlowReaderClosed() { slowReaders.increment() }
 
     /// A connection is closed because nothing came from it.
-    func missesHeartbeat() { missedHeartbeats.increment() }
+    func recordMissedHeartbeat() { missedHeartbeats.increment() }
 
-    /// A page is read from the log for those who are behind.
-    func readsLog() { logReads.increment() }
+    /// A page is read from the log for readers that catch up.
+    func recordLogRead() { logReads.increment() }
 
-    /// Somebody who is behind gets a page that was read for another.
-    func sharesPage() { sharedPages.increment() }
+    /// A reader that catches up gets a page that was read for another.
+    func recordSharedPage() { sharedPages.increment() }
 
     func resets(_ reason: ResetReason) {
         switch reason {

@@ -11,7 +11,7 @@ final class StreamSubscription {
     let feed: ThreadFeed
     let loopThread: LoopThread
     let consumer: ConsumerName?
-    /// Whether fragments may be merged while the subscriber is behind.
+    /// Whether fragments may be merged while the subscriber catches up.
     let merges: Bool
     /// Whether the subscriber gets the state in the place of events that are not kept any longer.
     let takesSnapshots: Bool
@@ -77,7 +77,7 @@ final class StreamSubscription {
 
     /// A page was read: writes it, and what was committed meanwhile.
     ///
-    /// - Returns: a snapshot that is to be written before the rest, which ``write(_:)`` writes.
+    /// - Returns: a snapshot to write before the rest, which ``write(_:)`` writes.
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
         guard mayBeGiven(owner: loopThread.owner) else {
             machine.dropPage()
@@ -85,7 +85,7 @@ final class StreamSubscription {
         }
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
-            if let cursor = trim.cursor { sent.gave(cursor, from: cursor.sequence) }
+            if let cursor = trim.cursor { sent.insert(cursor, from: cursor.sequence) }
             output.metrics.resets(.trimmed)
             output.send(.reset(thread, .trimmed, oldest: trim.oldest))
             if let snapshot = page.snapshot {
@@ -105,7 +105,7 @@ final class StreamSubscription {
             for frames in page.frames { output.write(frames) }
             if page.snapshot == nil {
                 for part in page.parts where part.last.sequence > cursor {
-                    sent.gave(part.last, from: max(part.first, cursor + 1))
+                    sent.insert(part.last, from: max(part.first, cursor + 1))
                 }
             } else {
                 // A state is no event.
@@ -119,7 +119,7 @@ final class StreamSubscription {
         {
             for frames in recent { output.write(frames) }
             // What the loop has seen was accepted in this process, and so is of one generation.
-            if let head = loopThread.headID { sent.gave(head, from: cursor + 1) }
+            if let head = loopThread.headID { sent.insert(head, from: cursor + 1) }
             cursor = loopThread.head
             reachesEnd = true
         }
@@ -150,12 +150,16 @@ final class StreamSubscription {
                 return
             }
         }
-        let isWritable = committed.events.map { output.mayWrite(byteCount: $0.byteCount) } ?? false
+        // Events of another writer of the log that lie before these are in the log, and nowhere else.
+        let isWritable =
+            committed.events.map {
+                $0.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: $0.byteCount)
+            } ?? false
         switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
         case .none: return
         case .write(let after):
             guard let events = committed.events, let frames = events.frames(after: after) else { return }
-            sent.gave(committed.lastID, from: after + 1)
+            sent.insert(committed.lastID, from: after + 1)
             output.write(frames)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:
@@ -180,7 +184,8 @@ final class StreamSubscription {
         return action
     }
 
-    /// What the next acknowledgement goes beyond: the latest one, or where the subscription began.
+    /// The sequence number that the next acknowledgement exceeds: the latest one's, or that where the subscription
+    /// began.
     var acknowledgedSequence: UInt64 { max(acknowledgements.acknowledged?.sequence ?? 0, startSequence) }
 
     /// The place that is kept in the thread; `nil` without a consumer.
@@ -276,6 +281,6 @@ struct OpenedSubscription: Sendable {
     var end: UInt64
     /// The rights by which the subscriber may read the thread; `nil` when it may not, or the thread has no event.
     var rights: RightsAnswer?
-    /// What the consumer had acknowledged before; `nil` for nothing.
+    /// The event that the consumer had acknowledged before; `nil` for none.
     var acknowledged: EventID?
 }

@@ -3,11 +3,11 @@ package import AgentEventsProtocol
 
 /// A subscription as others may know of it: what was sent, and what is acknowledged (I10).
 package struct Subscriber: Hashable, Sendable {
-    /// Where the subscription stands.
+    /// The state of the subscription.
     package enum State: String, Hashable, Sendable, CaseIterable {
         /// Its place in the log is being looked up.
         case opening
-        /// It is behind, and reads the log.
+        /// It catches up, and reads the log.
         case replaying
         /// It gets each event as it is committed.
         case live

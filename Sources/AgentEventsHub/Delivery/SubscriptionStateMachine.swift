@@ -3,8 +3,8 @@
 ///     opening -> replaying <-> live        (and `ended` from anywhere)
 ///
 /// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
-/// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As soon
-/// as the connection is not writable it replays again, from its cursor.
+/// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As
+/// soon as the connection is not writable it replays again, from its cursor.
 package struct SubscriptionStateMachine: Equatable {
     private enum State: Equatable {
         /// Its place in the log is being looked up.
@@ -33,7 +33,7 @@ package struct SubscriptionStateMachine: Equatable {
 
     package var isLive: Bool { if case .live = state { true } else { false } }
 
-    /// Where the subscription stands, for others; `nil` after its end.
+    /// The state of the subscription as others see it; `nil` after its end.
     package var subscriberState: Subscriber.State? {
         switch state {
         case .opening: .opening
@@ -45,7 +45,7 @@ package struct SubscriptionStateMachine: Equatable {
 
     package enum NextAction: Equatable {
         case none
-        /// Read a page behind the cursor, when it is this subscription's turn.
+        /// Read a page after the cursor, when it is this subscription's turn.
         case read(after: UInt64)
         /// The subscription is live. `isFirst`: tell the subscriber.
         case goLive(isFirst: Bool)
@@ -77,7 +77,7 @@ package struct SubscriptionStateMachine: Equatable {
         if case .replaying(let cursor, isReading: true) = state { state = .replaying(cursor: cursor, isReading: false) }
     }
 
-    /// Events may be given again. What was committed meanwhile is read.
+    /// Events may be given again. Those that were committed meanwhile are read.
     ///
     /// - Returns: whether the subscription is to read, when it is its turn.
     package mutating func resume() -> Bool {
@@ -90,11 +90,11 @@ package struct SubscriptionStateMachine: Equatable {
         }
     }
 
-    /// Events behind the cursor were trimmed before they were read.
+    /// Events after the cursor were trimmed before they were read.
     ///
     /// - Parameter sequence: the last of them.
-    /// - Returns: whether the subscriber is to be told; what it gets next comes behind them then. Not when the subscription
-    ///   has ended meanwhile: the subscriber may follow the thread anew.
+    /// - Returns: whether to tell the subscriber; the next events come after the trimmed ones then. `false` when the
+    ///   subscription has ended meanwhile: the subscriber may have subscribed to the thread again.
     package mutating func trimmed(upTo sequence: UInt64) -> Bool {
         guard case .replaying(let cursor, isReading: true) = state, sequence >= cursor else { return false }
         state = .replaying(cursor: sequence, isReading: true)
@@ -112,8 +112,9 @@ package struct SubscriptionStateMachine: Equatable {
         return advance(to: cursor, reachesEnd: reachesEnd, head: head)
     }
 
-    /// Live when nothing lies between the cursor and what the loop will see next: the loop listened before the place was
-    /// looked up, so every event behind `knownEnd` is in a commit that the loop has seen (`head`), or will see.
+    /// Live when nothing lies between the cursor and the commit that the loop sees next: the loop listened before the
+    /// place was looked up, so every event after `knownEnd` is in a commit that the loop has seen (`head`), or will
+    /// see.
     private mutating func advance(to cursor: UInt64, reachesEnd: Bool, head: UInt64) -> NextAction {
         guard reachesEnd || cursor >= knownEnd, cursor >= head else {
             state = .replaying(cursor: cursor, isReading: false)

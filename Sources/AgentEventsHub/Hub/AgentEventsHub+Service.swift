@@ -1,6 +1,7 @@
 import AgentEvents
 import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// The life of a hub: ``HubStateMachine`` decides the order in which its parts stop.
 extension AgentEventsHub: Service {
@@ -11,7 +12,7 @@ extension AgentEventsHub: Service {
 
     /// Runs the hub until it is shut down gracefully, or its task is cancelled. Call it once.
     ///
-    /// - Throws: `AgentEventsError` when the log cannot be opened or fails.
+    /// - Throws: `AgentEventsError` when the log cannot be opened or fails, or the hub is run already.
     public func run() async throws {
         try await run {
             try await self.runtime.waitForStart()
@@ -30,6 +31,7 @@ extension AgentEventsHub: Service {
         serving server: @escaping @Sendable () async throws -> Void,
         until shutdown: @escaping @Sendable () async throws -> Void = { try await gracefulShutdown() }
     ) async throws {
+        try life.begin()
         do {
             try await runParts(server, shutdown)
         } catch {
@@ -137,10 +139,10 @@ extension AgentEventsHub: Service {
             group.cancelAll()
         case .finish:
             group.cancelAll()
-        case .reportStuckAgents:
+        case .reportUnresponsiveAgents:
             let count = dispatcher.runningCount
             logger.error("agents ignore their cancellation", metadata: ["agents.count": "\(count)"])
-            onStuckAgents(count)
+            onUnresponsiveAgents(count)
         }
     }
 
@@ -166,5 +168,16 @@ extension AgentEventsHub: Service {
             try? await self.runtime.environment.sleep(grace)
             return .deadlinePassed
         }
+    }
+}
+
+/// The error to throw once everything else has ended.
+final class FirstFailure: Sendable {
+    private let first = Mutex<(any Error)?>(nil)
+
+    var error: (any Error)? { first.withLock { $0 } }
+
+    func note(_ error: any Error) {
+        first.withLock { $0 = $0 ?? error }
     }
 }

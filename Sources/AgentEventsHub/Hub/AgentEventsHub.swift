@@ -24,10 +24,11 @@ public final class AgentEventsHub: Sendable {
     package let configuration: HubConfiguration
     package let logger: Logger
     package let readiness = Readiness()
+    let life = HubLife()
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
     package let dispatcher: AgentDispatcher
-    let onStuckAgents: @Sendable (_ count: Int) -> Void
+    let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
     let services: SessionServices
 
     /// - Parameters:
@@ -36,7 +37,7 @@ public final class AgentEventsHub: Sendable {
     ///   - authorizer: says what a principal may do in a thread. There is no default: for threads that belong to one user
     ///     each it is ``OwnershipAuthorizer``.
     ///   - authenticator: authenticates requests, over every transport that has credentials.
-    ///   - onStuckAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
+    ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
     public convenience init(
@@ -46,12 +47,12 @@ public final class AgentEventsHub: Sendable {
         authenticator: any Authenticator = NoAuthentication(),
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
-        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
             configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
-            logger: logger, onStuckAgents: onStuckAgents)
+            logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
     }
 
     package init(
@@ -63,13 +64,13 @@ public final class AgentEventsHub: Sendable {
         limits: StreamLimits,
         metrics: any MetricsFactory,
         logger: Logger,
-        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void
     ) {
         self.runtime = runtime
         self.authenticator = authenticator
         self.configuration = configuration
         self.logger = logger
-        self.onStuckAgents = onStuckAgents
+        self.onUnresponsiveAgents = onUnresponsiveAgents
         dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
         services = SessionServices(
@@ -90,7 +91,9 @@ public final class AgentEventsHub: Sendable {
         as principal: Principal,
         on eventLoop: any EventLoop
     ) -> StreamSession {
-        eventLoop.preconditionInEventLoop()
+        precondition(
+            eventLoop.inEventLoop, "a transport is adopted on its event loop: eventLoop.execute { hub.adopt(…) }")
+        noteUse()
         let loop = services.delivery.loop(of: eventLoop)
         let session = StreamSession(
             transport, ConnectionID(text: runtime.configuration.identifiers.text(prefix: "c")), principal: principal,
@@ -114,6 +117,12 @@ public final class AgentEventsHub: Sendable {
 
     // MARK: For transports and routes of this package
 
+    /// Somebody wants something of the hub. Says once that it is not run, when it is not: they wait for that, in silence.
+    package func noteUse() {
+        guard life.isUsedTooEarly() else { return }
+        logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
+    }
+
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }
@@ -132,7 +141,7 @@ public final class AgentEventsHub: Sendable {
         do throws(EventLogError) {
             record = try await runtime.log.thread(thread)
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
         try await access.check(.read, of: thread, owner: record?.user, by: principal)
         guard let record else { throw .unknown(thread) }

@@ -3,7 +3,7 @@ import ServiceLifecycle
 /// Closed until it is opened, once and for all.
 ///
 /// As a service it holds up, in a group, the services before it: a group shuts them down in reverse, each when the one
-/// behind it has ended.
+/// after it has ended.
 package final class Gate: Service {
     private let openings: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation

@@ -1,6 +1,14 @@
-/// The order in which a hub stops: the agents first, so that their last events still reach the open connections,
-/// then the connections, then the runtime and with it the log. Programs outside that are in the middle of a run have the
+/// The order in which a hub stops: the agents first, so that their last events still reach the open connections, then
+/// the connections, then the runtime and with it the log. Programs outside that are in the middle of a run have the
 /// same time as the agents, and their runs are not ended.
+///
+///     running ── shutdown ──> draining ── agents and emitters done, or their time is over ──> endingRuns
+///        │                                                                                        │ runs ended
+///        ├── the runtime has ended ────────────────────────────────────────────────────> closing <┘
+///        │
+///        └── another part has ended ──> cancelled      (also from the other three: deadline passed, task cancelled)
+///
+///     finished: from anywhere, as soon as all three parts have ended
 package struct HubStateMachine: Equatable {
     package enum Part: CaseIterable, Hashable, Sendable {
         /// Commits and delivers events.
@@ -30,7 +38,7 @@ package struct HubStateMachine: Equatable {
         case beginDrain
         /// End the runs that are open, and cancel the agents.
         case endRuns
-        /// Cancel the agents; there is no log any more that their runs could end in.
+        /// Cancel the agents; their runs can no longer end in a log.
         case cancelAgents
         /// Close the connections, each when what was emitted on it is answered.
         case closeConnections
@@ -38,7 +46,7 @@ package struct HubStateMachine: Equatable {
         /// Close the connections, whatever is still to be answered, and cancel all that still runs.
         case cancelParts
         /// Everything has ended but agents that ignore their cancellation.
-        case reportStuckAgents
+        case reportUnresponsiveAgents
         case finish
     }
 
@@ -127,7 +135,7 @@ package struct HubStateMachine: Equatable {
             return [.stopRuntime]
         case .cancelled where ended.isSuperset(of: [.runtime, .server]) && !areAgentsReported:
             areAgentsReported = true
-            return [.reportStuckAgents]
+            return [.reportUnresponsiveAgents]
         case .running, .draining, .endingRuns, .closing, .cancelled, .finished:
             return []
         }

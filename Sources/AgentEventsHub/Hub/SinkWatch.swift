@@ -3,8 +3,8 @@ import CoreMetrics
 import Logging
 import Synchronization
 
-/// Looks after the sinks of a runtime: shows in metrics how they are doing, and logs what goes wrong. The handles are made
-/// once; a label is the name of a sink, or one of ``SinkErrorReport/answers``.
+/// Looks after the sinks of a runtime: shows in metrics how they are doing, and logs what goes wrong. The handles are
+/// made once; a label is the name of a sink, or one of ``SinkErrorReport/answers``.
 final class SinkWatch: SinkObserver {
     private struct Meters: Sendable {
         let attempts: Meter
@@ -24,7 +24,7 @@ final class SinkWatch: SinkObserver {
     /// By the name of the sink and the answer.
     private let refused: [String: [String: Counter]]
     private let logger: Logger
-    /// What is logged already, in words.
+    /// The texts that are logged already.
     private let logged = Mutex<Set<String>>([])
     private let end = Gate()
 
@@ -114,7 +114,7 @@ final class SinkWatch: SinkObserver {
         logger.warning("\(message)", metadata: ["sink.name": "\(state.name)"])
     }
 
-    // MARK: What happens
+    // MARK: Notices
 
     func note(_ notice: SinkNotice) {
         var metadata: Logger.Metadata = ["sink.name": "\(notice.sink)"]
@@ -151,8 +151,8 @@ final class SinkWatch: SinkObserver {
         }
     }
 
-    /// A failure is worth a warning at first, and then more and more rarely: the 1st, 2nd, 4th, 8th and so on, and each one
-    /// after which nothing is tried for ten minutes.
+    /// A failure is worth a warning at first, and then more and more rarely: the 1st, 2nd, 4th, 8th and so on, and each
+    /// one after which nothing is tried for ten minutes.
     static func level(failures: Int, pause: Duration) -> Logger.Level {
         let isPowerOfTwo = failures > 0 && failures & (failures - 1) == 0
         return isPowerOfTwo || pause >= .seconds(600) ? .warning : .debug

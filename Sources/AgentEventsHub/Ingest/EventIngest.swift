@@ -30,7 +30,7 @@ package struct EventIngest: Sendable {
         guard looksUp else { return }
         let owner = try await authorize(thread, of: user, as: principal)
         if let owner, owner != user ?? principal.user {
-            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", thread: thread)
+            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", threadID: thread)
         }
     }
 
@@ -52,7 +52,7 @@ package struct EventIngest: Sendable {
         do throws(AgentEventsError) {
             try await runtime.waitForCommit(of: receipt)
         } catch {
-            throw ProtocolError(error, thread: request.thread, root: root)
+            throw ProtocolError(error, threadID: request.thread, root: root)
         }
         return receipt.ids
     }
@@ -78,9 +78,9 @@ package struct EventIngest: Sendable {
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
-                _ = try await authorize(thread, of: request.user, as: principal)
+                _ = try await authorize(thread, of: request.user, as: principal, asksLog: true)
             }
-            throw ProtocolError(error, thread: thread, root: root)
+            throw ProtocolError(error, threadID: thread, root: root)
         }
     }
 
@@ -90,18 +90,22 @@ package struct EventIngest: Sendable {
         return access.known(RightsRequest(principal: principal, thread: request.thread, owner: owner))
     }
 
+    /// - Parameter asksLog: whether the log's word comes before that of the memory: where other processes write too, one
+    ///   of them may have opened the thread for another user.
     /// - Returns: the user that the thread belongs to; `nil` while it has no event.
     private func authorize(
         _ thread: ThreadID,
         of user: UserID?,
         as principal: Principal,
-        _ answer: RightsAnswer? = nil
+        _ answer: RightsAnswer? = nil,
+        asksLog: Bool = false
     ) async throws(ProtocolError) -> UserID? {
         let owner: UserID?
         do throws(EventLogError) {
-            owner = try await runtime.owner(of: thread)
+            let logged = asksLog ? try await runtime.log.thread(thread)?.user : nil
+            if let logged { owner = logged } else { owner = try await runtime.owner(of: thread) }
         } catch {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
         if let answer, answer.owner == owner, access.counts(answer) {
             guard answer.allows(.emit) else { throw .unknown(thread) }

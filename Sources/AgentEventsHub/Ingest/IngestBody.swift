@@ -1,7 +1,8 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Reads the events in the body of an HTTP request, all or none, line by line: nothing is copied, and no line is read twice.
+/// Reads the events in the body of an HTTP request, all or none, line by line: nothing is copied, and no line is read
+/// twice.
 package struct IngestBody: Sendable {
     private let format: IngestFormat
     private let maximumCount: Int
@@ -76,7 +77,7 @@ package struct TextLines: Sendable {
         package var bytes: ArraySlice<UInt8>
     }
 
-    /// What follows the last line that was taken, and the number of the line that it begins with.
+    /// The bytes after the last line that was taken, and the number of the line that they begin with.
     private var rest: ArraySlice<UInt8>
     private var number = 1
 

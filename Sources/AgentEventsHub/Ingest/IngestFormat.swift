@@ -1,6 +1,6 @@
 package import AgentEventsProtocol
 
-/// How the events of a request body are written.
+/// The format of the events in a request body.
 package enum IngestFormat: Hashable, Sendable {
     /// The body is one JSON object.
     case object

@@ -1,13 +1,13 @@
 import AgentEvents
 import NIOCore
 
-/// Gets the next page for a subscriber that has fallen behind. Runs on a worker.
+/// Gets the next page for a subscriber that catches up. Runs on a worker.
 struct PageRead: Sendable {
     let thread: ThreadID
     let after: UInt64
     let merges: Bool
     let framing: StreamFraming
-    /// Where the state comes from that stands for events that were trimmed; `nil` when the subscriber wants none.
+    /// The source of the state that stands for trimmed events; `nil` when the subscriber wants none.
     let snapshots: ThreadSnapshots?
     let pages: ThreadPages
 
@@ -20,7 +20,7 @@ struct PageRead: Sendable {
         var parts: [SharedPage.Part] = []
         /// Whether nothing followed when the page was read.
         var reachesEnd: Bool
-        /// Set when events behind the cursor were trimmed before they were read.
+        /// Set when events after the cursor were trimmed before they were read.
         var trim: ReadTrim?
         /// The state that stands for everything up to ``lastID``, in the place of frames.
         var snapshot: SnapshotMessages?

@@ -1,17 +1,24 @@
 import AgentEvents
 
-/// Decides who reads a page of a thread from the log, who waits for it, and who gets one that was read a moment ago.
+/// Decides which readers read a page of a thread from the log, which wait for it, and which get one that was read a
+/// moment ago.
 ///
-/// Readers that are behind at different places of a thread share pages: one that begins cold reads from a fixed boundary
-/// at or before its place on, and one that reads on does so where the page before ended. Pages are kept for a moment,
-/// and only so many bytes of them.
+/// Readers that catch up at different places of a thread share pages: a reader that begins reads from a fixed boundary
+/// at or before its place, and one that continues reads from the end of its last page. Pages are kept for a moment, up
+/// to a limit of bytes.
+///
+///     a page of a place:   unknown ── join: read ──> being read ── didRead ──> kept ── too old, too many bytes ──> unknown
+///                                                      │    └── didRead with nothing ──> unknown
+///     a reader:            join ── kept: use ──> served
+///                            ├── being read: wait ── didRead ──> served
+///                            └── unknown: read ── didRead ──> served
 package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     package struct Limits: Hashable, Sendable {
-        /// How many bytes of pages are kept.
+        /// The number of bytes of pages that are kept.
         package var maximumByteCount = 8 * 1024 * 1024
-        /// What a page costs besides its own bytes.
+        /// The cost of a page in addition to its own bytes.
         package var pageByteCount = 4096
-        /// How long a page is kept, in milliseconds: what is trimmed is not shown for longer than this.
+        /// The time for which a page is kept, in milliseconds: trimmed events are not shown for longer than this.
         package var maximumAge: Int64 = 2000
         /// Cold readers begin at multiples of this sequence number.
         package var alignment: UInt64 = 32
@@ -27,35 +34,35 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         let readAt: Int64
     }
 
-    private struct Flight {
+    private struct Reading {
         let start: UInt64
         var waiters: [Waiter] = []
     }
 
     private let limits: Limits
     private var kept: [Thread: [Kept]] = [:]
-    private var flights: [Thread: [Flight]] = [:]
+    private var readings: [Thread: [Reading]] = [:]
     /// In the order of their reading; some may be gone.
     private var order = Deque<(thread: Thread, number: UInt64)>()
     private var nextNumber: UInt64 = 0
-    /// What the pages kept cost.
+    /// The cost of the pages that are kept.
     package private(set) var byteCount = 0
 
     package init(limits: Limits = Limits()) { self.limits = limits }
 
     package enum JoinAction {
-        /// The page has the event behind the cursor.
-        case take(Page)
-        /// The caller reads a page behind this sequence, and then says so.
+        /// The page has the event after the cursor.
+        case use(Page)
+        /// The caller reads a page after this sequence, and then calls `didRead`.
         case read(after: UInt64)
         /// The caller waits for a page that is being read.
         case wait
     }
 
-    /// Somebody wants a page with the event behind a cursor.
+    /// A reader wants a page with the event after a cursor.
     ///
     /// - Parameters:
-    ///   - isExact: whether a page is to begin there, because one from a boundary before does not reach so far.
+    ///   - isExact: whether the page must begin there, because one from a boundary before does not reach that far.
     ///   - waiter: kept when the answer is `wait`; without one nothing changes then.
     package mutating func join(
         _ thread: Thread,
@@ -66,34 +73,34 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
     ) -> JoinAction {
         expire(now: now)
         let pages = kept[thread] ?? []
-        if let page = pages.last(where: { $0.sequences.contains(cursor + 1) }) { return .take(page.page) }
+        if let page = pages.last(where: { $0.sequences.contains(cursor + 1) }) { return .use(page.page) }
         let isContinuation = isExact || pages.contains { $0.sequences.upperBound == cursor }
         let start = isContinuation ? cursor : cursor - cursor % limits.alignment
-        let underWay = flights[thread] ?? []
+        let underWay = readings[thread] ?? []
         if let index = underWay.firstIndex(where: { start...cursor ~= $0.start }) {
-            if let waiter { flights[thread]?[index].waiters.append(waiter) }
+            if let waiter { readings[thread]?[index].waiters.append(waiter) }
             return .wait
         }
-        flights[thread, default: []].append(Flight(start: start))
+        readings[thread, default: []].append(Reading(start: start))
         return .read(after: start)
     }
 
     /// A page was read, or could not be.
     ///
-    /// - Parameter page: `nil` when there was nothing to read; else what it has and what it costs.
-    /// - Returns: those who wait for it.
-    package mutating func landed(
+    /// - Parameter page: the page, its events and its cost; `nil` when there was nothing to read.
+    /// - Returns: the readers that wait for it.
+    package mutating func didRead(
         _ thread: Thread,
         after start: UInt64,
         page: (page: Page, sequences: ClosedRange<UInt64>, byteCount: Int)?,
         now: Int64
     ) -> [Waiter] {
-        guard let index = flights[thread]?.firstIndex(where: { $0.start == start }),
-            let flight = flights[thread]?.remove(at: index)
-        else { preconditionFailure("only what is under way lands") }
-        if flights[thread]?.isEmpty == true { flights[thread] = nil }
+        guard let index = readings[thread]?.firstIndex(where: { $0.start == start }),
+            let reading = readings[thread]?.remove(at: index)
+        else { preconditionFailure("only what is being read was read") }
+        if readings[thread]?.isEmpty == true { readings[thread] = nil }
         if let page { keep(page.page, page.sequences, page.byteCount + limits.pageByteCount, of: thread, now: now) }
-        return flight.waiters
+        return reading.waiters
     }
 
     private mutating func keep(
@@ -130,7 +137,7 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         if kept[thread]?.isEmpty == true { kept[thread] = nil }
     }
 
-    /// Drops what is too old.
+    /// Drops the pages that are too old.
     package mutating func expire(now: Int64) {
         while let (thread, number) = order.first {
             if let oldest = kept[thread]?.first, oldest.number == number, now - oldest.readAt < limits.maximumAge {
@@ -140,7 +147,7 @@ package struct PageSharingStateMachine<Thread: Hashable, Page, Waiter> {
         }
     }
 
-    /// Drops all pages; what is under way goes on.
+    /// Drops all pages; reads that are under way continue.
     package mutating func removeAll() {
         kept = [:]
         order.removeAll()

@@ -1,8 +1,11 @@
 import AgentEvents
 
-/// Decides which connections of an event loop read a page now: only so many at a time, the others in the order in which
-/// they asked. So what replays bring to the loop at once is bounded, however many there are, and a commit that comes in
-/// between waits for no more than that.
+/// Decides which connections of an event loop read a page now: up to a limit at a time, the others in the order in
+/// which they asked. So the work that replays bring to the loop at once is bounded, however many there are, and a
+/// commit that comes in between waits for no more than that.
+///
+///     request ── fewer than the limit ──> has a turn ── finish ──> done; the first that waits has the turn then
+///        └────── as many as the limit ──> waits ── a turn is over ──> has a turn
 package struct ReplayTurnsStateMachine<Reader> {
     private let maximumCount: Int
     private var count = 0

@@ -1,7 +1,7 @@
-/// The subscriptions of a connection that are behind and want to read a page, in the order of their turns. Confined to the
-/// event loop.
+/// The subscriptions of a connection that catch up and want to read a page, in the order of their turns. Confined to
+/// the event loop.
 final class Replays {
-    /// Where the connection stands with the turns of its event loop.
+    /// The state of the connection's turn to read.
     enum Turn {
         case none
         /// It asked for one.

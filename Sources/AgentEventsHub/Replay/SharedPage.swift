@@ -41,22 +41,22 @@ struct SharedPage: Sendable {
     var firstID: EventID { ids[0] }
     var lastID: EventID { framed.lastID }
     var sequences: ClosedRange<UInt64> { framed.firstSequence...framed.lastSequence }
-    /// What the page costs, in bytes.
+    /// The cost of the page, in bytes.
     var byteCount: Int {
         framed.byteCount + (merged?.framed.byteCount ?? 0) + ids.count * MemoryLayout<EventID>.stride
     }
 
-    /// - Returns: `nil` when the event is none of the page's.
+    /// - Returns: `nil` when the event is not on the page.
     func id(of sequence: UInt64) -> EventID? {
         sequences.contains(sequence) ? ids[Int(sequence - framed.firstSequence)] : nil
     }
 
-    /// The frames of the events behind a sequence number, as far as the page has them.
+    /// The frames of the events after a sequence number, as far as the page has them.
     func frames(after sequence: UInt64, merges: Bool) -> [ByteBuffer] {
         guard merges, let merged else { return Self.frames(framed, after: sequence) }
         var start = sequence
         var frames: [ByteBuffer] = []
-        if let end = merged.end(ofPartBehind: sequence) {
+        if let end = merged.end(ofPartAfter: sequence) {
             // The reader has some of these fragments already: it gets the others, merged.
             let rest = ((sequence + 1)...end).compactMap { number in
                 id(of: number).map { StoredEvent(thread: framed.thread, id: $0, bytes: framed.payload(of: number)) }
@@ -91,11 +91,11 @@ extension [EventID] {
 }
 
 extension SharedPage.Merged {
-    /// - Returns: the last sequence of the event that stands for what was seen already and for what was not; `nil` when
-    ///   the next event begins behind what was seen.
-    fileprivate func end(ofPartBehind sequence: UInt64) -> UInt64? {
+    /// - Returns: the last sequence of the event that stands for events already seen and for new ones; `nil` when the
+    ///   next event begins after those seen.
+    fileprivate func end(ofPartAfter sequence: UInt64) -> UInt64? {
         guard sequence >= framed.firstSequence, sequence < framed.lastSequence else { return nil }
-        // The first event that begins behind what comes next.
+        // The first event that begins after the next one.
         let next = starts.partitioningIndex { $0 > sequence + 1 }
         guard starts[next - 1] != sequence + 1 else { return nil }
         return next < starts.count ? starts[next] - 1 : framed.lastSequence

@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// Finds out where a subscription begins. Runs on a worker.
+/// Looks up the place where a subscription begins. Runs on a worker.
 struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
@@ -12,7 +12,7 @@ struct SubscriptionLookUp: Sendable {
     let framing: StreamFraming
     /// Whether the first page is read as well, for a subscription that begins before the end of its thread.
     let readsPage: Bool
-    /// Where to look the consumer's place up; `nil` when there is no consumer.
+    /// The places of consumers; `nil` when there is no consumer.
     let consumers: ConsumerAcknowledgements?
     let snapshots: ThreadSnapshots
     /// The log's, of this opening.
@@ -22,7 +22,7 @@ struct SubscriptionLookUp: Sendable {
         var opened: OpenedSubscription
         /// The thread's last event, as far as the subscriber may know.
         var head: EventID?
-        /// Why the subscriber does not begin behind the cursor that it asked for; `nil` when it does.
+        /// The reason why the subscriber does not begin after the cursor that it asked for; `nil` when it does.
         var reset: ResetReason?
         /// The oldest event that is kept; `nil` for none.
         var oldest: EventID?
@@ -43,21 +43,20 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
-    /// What the log throws, as the answer to the request.
-    private func thrownByLog<Value>(
+    private func mapLogError<Value>(
         _ body: () async throws(EventLogError) -> Value
     ) async throws(ProtocolError) -> Value {
         do throws(EventLogError) {
             return try await body()
         } catch {
-            throw ProtocolError(error, thread: request.thread)
+            throw ProtocolError(error, threadID: request.thread)
         }
     }
 
-    /// What the log knows of the thread, with the rights by which the principal may read it; `nil` when there is no such
-    /// thread, or they do not allow it.
+    /// The record of the thread, with the rights by which the principal may read it; `nil` when there is no such thread,
+    /// or they do not allow it.
     private func readable() async throws(ProtocolError) -> (record: ThreadRecord, rights: RightsAnswer)? {
-        let found = try await thrownByLog { () async throws(EventLogError) in
+        let found = try await mapLogError { () async throws(EventLogError) in
             try await pages.record(of: request.thread)
         }
         guard let record = found else { return nil }
@@ -71,20 +70,20 @@ struct SubscriptionLookUp: Sendable {
         return answer.allows(.read) ? (record, answer) : nil
     }
 
-    /// A consumer begins behind what it has acknowledged, unless it asks for another place; a new one, which has handled
-    /// nothing, with the first event.
+    /// A consumer begins after the event that it has acknowledged, unless it asks for another place; a new one, which
+    /// has handled nothing, with the first event.
     private func find(
         as key: ConsumerKey,
         in consumers: ConsumerAcknowledgements
     ) async throws(ProtocolError) -> Found {
-        let acknowledged = try await thrownByLog { () async throws(EventLogError) in try await consumers.attach(key) }
+        let acknowledged = try await mapLogError { () async throws(EventLogError) in try await consumers.attach(key) }
         do throws(ProtocolError) {
             let start = request.start ?? acknowledged.map { .after($0) } ?? .start
             var found = try await find(start)
             guard let acknowledged else { return found }
             let isLookedUp = request.start == nil && request.snapshot != .atStart
             let reset = isLookedUp ? found.reset : try await reset(of: acknowledged)
-            // What it acknowledged is not the thread's (any more), so it does not count against what comes now.
+            // The acknowledged event is not, or is no longer, the thread's: it does not count against what comes now.
             if reset == .diverged || reset == .unknown {
                 consumers.restart(key, from: acknowledged)
             } else {
@@ -97,7 +96,7 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
-    /// What the thread has to say to a reader with a cursor; `nil` when it leads on from there.
+    /// The reason why a reader with a cursor must begin again; `nil` when the thread continues from there.
     private func reset(of cursor: Cursor) async throws(ProtocolError) -> ResetReason? {
         let start = StartPosition.after(cursor)
         guard let (record, _) = try await readable() else { return resetOfUnknownThread(start) }
@@ -135,7 +134,7 @@ struct SubscriptionLookUp: Sendable {
             }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
-            let snapshot = try await thrownByLog { () async throws(EventLogError) in
+            let snapshot = try await mapLogError { () async throws(EventLogError) in
                 try await snapshots.messages(of: thread, framing: framing)
             }
             found.snapshot = snapshot
@@ -152,7 +151,7 @@ struct SubscriptionLookUp: Sendable {
         let read = PageRead(
             thread: request.thread, after: sequence, merges: request.merges, framing: framing,
             snapshots: request.snapshot.isTaken(onReset: true) ? snapshots : nil, pages: pages)
-        return try await thrownByLog { () async throws(EventLogError) in try await read.run().get() }
+        return try await mapLogError { () async throws(EventLogError) in try await read.run().get() }
     }
 
     private func resolve(
@@ -164,7 +163,7 @@ struct SubscriptionLookUp: Sendable {
             return resolved
         case .compare(let cursor):
             // The page that the cursor's event is on is mostly the one that comes next.
-            let found = try await thrownByLog { () async throws(EventLogError) in
+            let found = try await mapLogError { () async throws(EventLogError) in
                 try await pages.read(request.thread, after: cursor.sequence - 1, framing: framing)
             }
             return ResolvedStart(

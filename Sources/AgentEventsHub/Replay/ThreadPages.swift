@@ -1,27 +1,28 @@
 import AgentEvents
 import Synchronization
 
-/// The way to the log of all who are behind: they share the pages that are read, and what is looked up of a thread. So
-/// what a herd of them costs depends on how many threads they follow, and not on how many they are.
+/// The access to the log of all readers that catch up: they share the pages that are read, and the records of threads.
+/// So the cost of a herd of readers depends on the number of threads that they follow, and not on the number of
+/// readers.
 final class ThreadPages: Sendable {
-    /// What was found behind a cursor.
+    /// The outcome of a read after a cursor.
     struct Found: Sendable {
-        /// A page with the event behind the cursor, or with the first one that is kept; `nil` when there is none.
+        /// A page with the event after the cursor, or with the first one that is kept; `nil` when there is none.
         var page: SharedPage?
         /// Whether nothing followed the page, or the cursor when there is no page, at some time since the call.
         var reachesEnd: Bool
-        /// Set when events behind the cursor are not to be had any more.
+        /// Set when events after the cursor are no longer available.
         var trim: ReadTrim?
     }
 
-    /// What a read of the log brought.
-    private struct Landed: Sendable {
+    /// The outcome of a read of the log.
+    private struct ReadPage: Sendable {
         var page: SharedPage?
         var reachesEnd: Bool
         var skipsTrimmed: Bool
     }
 
-    private typealias Outcome = Result<Landed, EventLogError>
+    private typealias Outcome = Result<ReadPage, EventLogError>
 
     /// A thread as it is framed for readers.
     private struct Place: Hashable, Sendable {
@@ -30,9 +31,9 @@ final class ThreadPages: Sendable {
     }
 
     private enum Turn: Sendable {
-        case take(SharedPage)
+        case use(SharedPage)
         case read(after: UInt64)
-        case landed(Outcome)
+        case didRead(Outcome)
     }
 
     private let log: any EventLog
@@ -40,7 +41,7 @@ final class ThreadPages: Sendable {
     private let metrics: StreamMetrics
     private let environment: Environment
     private let sharing = Mutex(PageSharingStateMachine<Place, SharedPage, CheckedContinuation<Turn, Never>>())
-    private let records = SharedTurns<ThreadRecord?>()
+    private let records = SharedComputations<ThreadRecord?>()
 
     /// - Parameter pageByteCount: how many bytes of events are read at a time.
     init(log: any EventLog, pageByteCount: Int, metrics: StreamMetrics, environment: Environment) {
@@ -50,12 +51,12 @@ final class ThreadPages: Sendable {
         self.environment = environment
     }
 
-    /// What the log knows of a thread, at some time since the call.
+    /// The record of a thread in the log, at some time since the call.
     func record(of thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         try await records.value(of: thread) { () async throws(EventLogError) in try await log.thread(thread) }
     }
 
-    /// The events behind a cursor, or some of them; with no promise that what was committed a moment ago is among them.
+    /// The events after a cursor, or some of them; without a promise that the latest commits are among them.
     func read(
         _ thread: ThreadID,
         after cursor: UInt64,
@@ -65,22 +66,22 @@ final class ThreadPages: Sendable {
         var isExact = false
         while true {
             switch await join(place, after: cursor, isExact: isExact) {
-            case .take(let page):
-                metrics.sharesPage()
+            case .use(let page):
+                metrics.recordSharedPage()
                 return Found(page: page, reachesEnd: false)
-            case .landed(let outcome):
-                let landed = try outcome.get()
-                guard let page = landed.page, page.lastID.sequence > cursor else { break }
-                metrics.sharesPage()
-                return Found(page: page, reachesEnd: false, trim: Self.trim(behind: cursor, page))
+            case .didRead(let outcome):
+                let read = try outcome.get()
+                guard let page = read.page, page.lastID.sequence > cursor else { break }
+                metrics.recordSharedPage()
+                return Found(page: page, reachesEnd: false, trim: Self.trim(after: cursor, page))
             case .read(let start):
-                let landed = try await read(place, from: start)
-                if let page = landed.page, page.lastID.sequence > cursor {
+                let read = try await read(place, from: start)
+                if let page = read.page, page.lastID.sequence > cursor {
                     return Found(
-                        page: page, reachesEnd: landed.reachesEnd, trim: Self.trim(behind: cursor, page))
+                        page: page, reachesEnd: read.reachesEnd, trim: Self.trim(after: cursor, page))
                 }
-                guard landed.reachesEnd else { break }
-                let trim = landed.skipsTrimmed ? try await trim(thread, behind: cursor) : nil
+                guard read.reachesEnd else { break }
+                let trim = read.skipsTrimmed ? try await trim(thread, after: cursor) : nil
                 return Found(reachesEnd: true, trim: trim)
             }
             // Big events, or a page that was read too early.
@@ -93,7 +94,7 @@ final class ThreadPages: Sendable {
             $0.join(place, after: cursor, isExact: isExact, waiter: nil, now: now)
         }
         switch action {
-        case .take(let page): return .take(page)
+        case .use(let page): return .use(page)
         case .read(let start): return .read(after: start)
         case .wait: break
         }
@@ -102,20 +103,20 @@ final class ThreadPages: Sendable {
                 $0.join(place, after: cursor, isExact: isExact, waiter: continuation, now: now)
             }
             switch action {
-            case .take(let page): continuation.resume(returning: .take(page))
+            case .use(let page): continuation.resume(returning: .use(page))
             case .read(let start): continuation.resume(returning: .read(after: start))
             case .wait: break
             }
         }
     }
 
-    private func read(_ place: Place, from start: UInt64) async throws(EventLogError) -> Landed {
-        metrics.readsLog()
+    private func read(_ place: Place, from start: UInt64) async throws(EventLogError) -> ReadPage {
+        metrics.recordLogRead()
         let outcome: Outcome
         do throws(EventLogError) {
             let read = try await log.read(LogRead(.thread(place.thread, after: start), maximumByteCount: pageByteCount))
             outcome = .success(
-                Landed(
+                ReadPage(
                     page: read.events.isEmpty
                         ? nil : SharedPage(read.events, thread: place.thread, framing: place.framing),
                     reachesEnd: read.reachesEnd, skipsTrimmed: read.skipsTrimmed))
@@ -123,18 +124,18 @@ final class ThreadPages: Sendable {
             outcome = .failure(error)
         }
         let page = (try? outcome.get())?.page.map { (page: $0, sequences: $0.sequences, byteCount: $0.byteCount) }
-        let waiters = sharing.withLock { $0.landed(place, after: start, page: page, now: now) }
-        for waiter in waiters { waiter.resume(returning: .landed(outcome)) }
+        let waiters = sharing.withLock { $0.didRead(place, after: start, page: page, now: now) }
+        for waiter in waiters { waiter.resume(returning: .didRead(outcome)) }
         return try outcome.get()
     }
 
-    private static func trim(behind cursor: UInt64, _ page: SharedPage) -> ReadTrim? {
+    private static func trim(after cursor: UInt64, _ page: SharedPage) -> ReadTrim? {
         let first = page.firstID
         return first.sequence > cursor + 1 ? ReadTrim(sequence: first.sequence - 1, oldest: first) : nil
     }
 
-    /// Nothing was left when the page was read; what came since is read next.
-    private func trim(_ thread: ThreadID, behind cursor: UInt64) async throws(EventLogError) -> ReadTrim? {
+    /// Nothing was left when the page was read; later events are read next.
+    private func trim(_ thread: ThreadID, after cursor: UInt64) async throws(EventLogError) -> ReadTrim? {
         guard let record = try await record(of: thread), record.oldest.sequence > cursor + 1 else { return nil }
         return record.isEmpty
             ? ReadTrim(sequence: record.head.sequence, cursor: record.head)
@@ -149,4 +150,14 @@ final class ThreadPages: Sendable {
 
     /// Milliseconds of a clock that never goes back.
     private var now: Int64 { environment.monotonicMilliseconds }
+}
+
+/// Events that a reader has not seen, and that are no longer available.
+struct ReadTrim: Sendable {
+    /// The last of them.
+    var sequence: UInt64
+    /// Its id, when it is known.
+    var cursor: EventID?
+    /// The oldest event that is kept; `nil` for none.
+    var oldest: EventID?
 }

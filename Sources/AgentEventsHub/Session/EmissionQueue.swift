@@ -1,8 +1,8 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered in the
-/// order in which they began, each when its events are committed.
+/// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered
+/// in the order in which they began, each when its events are committed.
 struct EmissionQueue {
     /// An emission that has begun.
     struct Item: Sendable {
@@ -18,12 +18,12 @@ struct EmissionQueue {
     private var isRunning = false
     private var replies = Deque<EmissionReply>()
 
-    /// How many wait to be carried out.
+    /// The number of emissions that wait to be carried out.
     var queuedCount: Int { queue.count }
-    /// How many bytes their messages had.
+    /// The size of their messages, in bytes.
     private(set) var queuedByteCount = 0
 
-    /// Nothing waits, runs or is to be answered.
+    /// Nothing waits, runs or has an answer outstanding.
     var isIdle: Bool { queue.isEmpty && !isRunning && replies.isEmpty }
 
     mutating func enqueue(_ item: Item, byteCount: Int) {
@@ -56,17 +56,33 @@ struct EmissionQueue {
         return taken
     }
 
-    /// The log failed: what is not committed never will be. The replies to the rest say what they would have said.
+    /// The log failed: emissions that are not committed never will be. The other replies stay as they are.
     ///
     /// - Parameter committed: everything up to there is committed.
     mutating func failReplies(after committed: UInt64, _ error: EventLogError) -> [EmissionReply] {
         let failed = replies.map { reply in
             guard reply.position > committed else { return reply }
             var reply = reply
-            reply.message = .error(ProtocolError(error, thread: reply.thread).answering(reply.tag))
+            reply.message = .error(ProtocolError(error, threadID: reply.thread).answering(reply.tag))
             return reply
         }
         replies.removeAll()
         return failed
+    }
+}
+
+/// The answer to an emission, and the commit it waits for.
+struct EmissionReply: Sendable {
+    /// Sent once everything up to there is committed; 0 for at once.
+    var position: UInt64
+    var tag: RequestTag?
+    var thread: ThreadID
+    var message: ServerMessage
+}
+
+extension EmissionReply {
+    /// - Parameter error: why nothing was emitted.
+    init(refusing request: EmitRequest, _ tag: RequestTag?, _ error: ProtocolError) {
+        self.init(position: 0, tag: tag, thread: request.thread, message: .error(error.answering(tag)))
     }
 }

@@ -1,8 +1,8 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// The emissions of one connection: carried out by workers, one batch at a time, and answered when the loop is told of their
-/// commits. Confined to the event loop.
+/// The emissions of one connection: carried out by workers, one batch at a time, and answered when the loop is told of
+/// their commits. Confined to the event loop.
 final class Emissions {
     private var queue = EmissionQueue()
     private let identity: SessionIdentity
@@ -17,17 +17,17 @@ final class Emissions {
         self.output = output
     }
 
-    /// Nothing waits, runs or is to be answered.
+    /// Nothing waits, runs or has an answer outstanding.
     var isIdle: Bool { queue.isIdle }
-    /// How many wait to be carried out.
+    /// The number of emissions that wait to be carried out.
     var queuedCount: Int { queue.queuedCount }
-    /// How many bytes their messages had.
+    /// The size of their messages, in bytes.
     var queuedByteCount: Int { queue.queuedByteCount }
 
     /// An emission begins.
     ///
-    /// - Throws: why nothing is emitted, when that can be answered at once: nothing that was emitted earlier waits for its
-    ///   answer.
+    /// - Throws: why nothing is emitted, when that can be answered at once: nothing that was emitted earlier waits for
+    ///   its answer.
     func begin(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
         let refusal = refusal(of: request, received)
         if let refusal, queue.isIdle { throw refusal }
@@ -51,7 +51,8 @@ final class Emissions {
         return received.isInTime ? nil : .stopsEmissions(in: request.thread)
     }
 
-    /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)`` follows.
+    /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)``
+    /// follows.
     func takeBatch() -> EmissionBatch? {
         queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, ingest: services.ingest) }
     }
@@ -91,3 +92,16 @@ final class Emissions {
         if hasEmitted { services.outsideEmitters.didEndEmitting() }
     }
 }
+
+/// A request about a thread, as it waits to be carried out.
+struct ReceivedRequest {
+    let message: ClientMessage
+    /// The size of the message.
+    let byteCount: Int
+    /// Whether it came while the connection took emissions: then it is carried out, however long it waits.
+    let isInTime: Bool
+    /// The authorizer's answer about this request; `nil` before it was asked.
+    var rights: Result<RightsAnswer, ProtocolError>?
+}
+
+typealias RequestOrder = RequestOrderStateMachine<ReceivedRequest>

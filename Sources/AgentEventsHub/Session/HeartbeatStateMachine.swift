@@ -1,12 +1,16 @@
 /// Decides when a connection is pinged, and when it is taken for dead.
 ///
-/// Its only clock is the sweep over the connections of an event loop, so that it costs a few bytes and no timer. Traffic
-/// is noted as it comes, and counted from the sweep that finds it.
+/// Its only clock is the sweep over the connections of an event loop, so that it costs a few bytes and no timer.
+/// Traffic is noted as it comes, and counted from the sweep that finds it.
+///
+///     silent ── an interval without input: ping ──> awaitingAnswer ── two intervals more ──> close
+///       ^ └── input ──> silent                            │
+///       └───────────────────── input ─────────────────────┘
 package struct HeartbeatStateMachine: Equatable {
     private enum Inbound: Equatable {
-        /// Something was received so many milliseconds ago.
+        /// Something was received this number of milliseconds ago.
         case silent(for: UInt32)
-        /// A ping was sent so many milliseconds ago, and nothing was received since.
+        /// A ping was sent this number of milliseconds ago, and nothing was received since.
         case awaitingAnswer(for: UInt32)
     }
 
@@ -37,8 +41,8 @@ package struct HeartbeatStateMachine: Equatable {
 
     /// - Parameters:
     ///   - elapsed: milliseconds since the last sweep.
-    ///   - isBlocked: bytes wait that the client does not take. A ping would wait behind them, so that its answer says
-    ///     nothing; meanwhile ``ProgressStateMachine`` judges.
+    ///   - isBlocked: bytes wait that the client does not take. A ping would wait after them, so a missing answer would
+    ///     say nothing; meanwhile ``ProgressStateMachine`` decides.
     package mutating func sweep(elapsed: UInt32, isBlocked: Bool) -> Action {
         outboundSilence = hasWritten || isBlocked ? 0 : outboundSilence.addingSaturated(elapsed)
         let sendsMessage = outboundSilence >= interval

@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// Decides where the messages of a connection are parsed, so that they are carried out in the order in which they came: small
-/// ones at once, on the event loop, large ones elsewhere; what comes meanwhile waits.
+/// Decides where the messages of a connection are parsed, so that they are carried out in the order in which they came:
+/// small ones at once, on the event loop, large ones elsewhere; what comes meanwhile waits.
 ///
 ///     idle -> parsing elsewhere -> idle
 ///
@@ -21,10 +21,10 @@ struct ParsingStateMachine<Message> {
         case parseElsewhere(Message)
     }
 
-    /// A message has come. ``next()`` says what is to be done.
+    /// A message has come. ``next()`` says what to do with it.
     mutating func receive(_ message: Message, isLarge: Bool) { waiting.append((message, isLarge)) }
 
-    /// A message that was parsed elsewhere is. It is to be carried out before ``next()`` is asked.
+    /// The message that was parsed elsewhere is ready. Carry it out before the next call of ``next()``.
     mutating func parsedElsewhere() { isElsewhere = false }
 
     /// To be asked for again until there is none.

@@ -2,6 +2,9 @@
 ///
 /// Like ``HeartbeatStateMachine`` it knows only the sweeps. It counts the bytes that the kernel has taken: they rise as
 /// long as the client reads, however slowly.
+///
+///     progressing ── a sweep in which bytes wait and none were taken ──> stalled ── for the deadline ──> close
+///          ^──────────────── bytes were taken, or none wait ────────────────┘
 package struct ProgressStateMachine: Equatable {
     private let deadline: UInt32
     private var takenByteCount: UInt64 = 0

@@ -11,15 +11,18 @@ package import AgentEvents
 ///
 /// So a subscription has its place when a later request is looked at, whichever: what was emitted before it lies before
 /// the place, and what is emitted after it is delivered; and every request gets an answer of its own. Requests about
-/// different threads do not wait for each other, but for one thing: of the look-ups that take a snapshot, one is under way
-/// at a time, and only while the client takes what it is sent.
+/// different threads do not wait for each other, but for one thing: of the look-ups that take a snapshot, one is under
+/// way at a time, and only while the client takes what it is sent.
 ///
 /// A request that is to be carried out may turn out to take rights that are to be asked for (``ask(_:byteCount:)``). It is given
 /// out again once they are known; until then nothing else of its thread begins, and everything else goes on.
 ///
 /// How many threads the connection may follow is decided in the order of arrival as well, whatever waits.
+///
+///     received ── nothing under way forbids it ──> under way ── answered, lookedUp, refused ──> done
+///        └─────── something does ──> waits ── next ──> under way
 package struct RequestOrderStateMachine<Request> {
-    /// What a request does with its thread.
+    /// The effect of a request on its thread.
     package enum Kind: Hashable, Sendable, CaseIterable {
         /// Looks a place in the thread up, and follows it from there.
         case subscribe
@@ -40,12 +43,12 @@ package struct RequestOrderStateMachine<Request> {
         }
     }
 
-    /// A request that is to be carried out.
+    /// A request to carry out.
     package struct Start {
         package let kind: Kind
         package let thread: ThreadID
         package let request: Request
-        /// Whether it is a subscription to one thread too many, which is to be refused.
+        /// Whether it is a subscription to one thread too many, which has to be refused.
         package let exceedsLimit: Bool
     }
 
@@ -58,7 +61,7 @@ package struct RequestOrderStateMachine<Request> {
         var takesSnapshot: Bool { kind == .subscribeWithSnapshot && !exceedsLimit }
     }
 
-    /// What is under way and what waits of one thread.
+    /// The requests of one thread that are under way, and those that wait.
     private struct Lane {
         var isLookingUp = false
         /// Begun and not answered.
@@ -103,9 +106,9 @@ package struct RequestOrderStateMachine<Request> {
     private var ready = Deque<ThreadID>()
     private var readyForSnapshot = Deque<ThreadID>()
     private var isSnapshotUnderWay = false
-    /// How many requests wait.
+    /// The number of requests that wait.
     package private(set) var waitingCount = 0
-    /// How many bytes their messages had.
+    /// The size of their messages, in bytes.
     package private(set) var waitingByteCount = 0
 
     /// - Parameter maximumFollowedCount: how many threads the connection may follow at a time.

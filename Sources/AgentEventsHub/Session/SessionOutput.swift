@@ -1,8 +1,8 @@
 import AgentEventsProtocol
 import NIOCore
 
-/// The way from a session to its client: the transport, what is known of the connection, and whether the client lives and
-/// takes what it is sent. Confined to the event loop.
+/// The way from a session to its client: the transport, what is known of the connection, and whether the client lives
+/// and takes what it is sent. Confined to the event loop.
 final class SessionOutput {
     let framing: StreamFraming
     private let transport: any StreamTransport
@@ -37,6 +37,7 @@ final class SessionOutput {
     // MARK: Writing
 
     func send(_ message: ServerMessage) {
+        guard connection.mayWrite else { return }
         let frame = framing.frame(message.encoded())
         countBacklog(frame.readableBytes)
         write(frame)
@@ -68,7 +69,7 @@ final class SessionOutput {
         if connection.mayWrite { transport.flush() }
     }
 
-    /// Something was written, or is to be read, that ``StreamSession/flushWritten()`` sees to.
+    /// Something was written, or has to be read; ``StreamSession/flushWritten()`` attends to it.
     ///
     /// - Returns: whether it is the first since then.
     func markWritten() -> Bool {
@@ -151,7 +152,7 @@ final class SessionOutput {
         switch progress.sweep(elapsed: milliseconds, writtenByteCount: writtenByteCount, pendingByteCount: pending) {
         case .none: break
         case .close:
-            services.metrics.closesSlowReader()
+            services.metrics.recordSlowReaderClosed()
             let seconds = Double(services.limits.stallMilliseconds) / 1000
             return close(
                 .heartbeatMissed, reason: "slow reader: nothing was read for \(seconds) s; resume at the cursor")
@@ -163,13 +164,14 @@ final class SessionOutput {
             sendPings(ping: ping, message: message)
             return false
         case .close:
-            services.metrics.missesHeartbeat()
+            services.metrics.recordMissedHeartbeat()
             return close(.heartbeatMissed, reason: "heartbeat missed: nothing came since the last ping")
         }
     }
 
     private func sendPings(ping: Bool, message: Bool) {
-        // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as before.
+        // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as
+        // before.
         if ping, let pinging { writtenByteCount += UInt64(pinging.ping()) }
         // Where there is no other ping, the client answers the message.
         if message || ping && pinging == nil { send(.ping) }

@@ -80,7 +80,7 @@ final class SessionRights {
             case .emit, .command: owner = try await services.runtime.owner(of: thread)
             }
         } catch {
-            return .failure(ProtocolError(error, thread: thread))
+            return .failure(ProtocolError(error, threadID: thread))
         }
         return await services.access.answer(to: RightsRequest(principal: principal, thread: thread, owner: owner))
     }

@@ -8,7 +8,7 @@ final class SessionServices: Sendable {
     /// Decides what principals may do.
     let access: ThreadAccess
     let delivery: StreamDelivery
-    /// The way to the log of sessions that are behind.
+    /// The access to the log for sessions that catch up.
     let pages: ThreadPages
     /// Look-ups and pages.
     let readers: WorkerPool
@@ -16,7 +16,7 @@ final class SessionServices: Sendable {
     let snapshotReaders: WorkerPool
     /// Emissions; these may wait for the log, and must not keep readers waiting.
     let emitters: WorkerPool
-    /// What consumers have acknowledged; `nil` when the log has no place for it.
+    /// The acknowledgements of consumers; `nil` when the log has no place for them.
     let consumers: ConsumerAcknowledgements?
     /// The states of threads.
     let snapshots: ThreadSnapshots

@@ -35,19 +35,19 @@ final class SessionSubscriptions {
         guard find(thread) == nil else {
             throw ProtocolError(
                 .subscriptionExists, "this connection follows \(thread) already; unsubscribe first to start elsewhere",
-                thread: thread)
+                threadID: thread)
         }
         guard !exceedsLimit else {
             throw ProtocolError(
                 .tooManySubscriptions,
                 "a connection follows at most \(services.limits.maximumSubscriptions) threads; unsubscribe from one, or "
-                    + "open another connection", thread: thread)
+                    + "open another connection", threadID: thread)
         }
         guard request.consumer == nil || services.consumers != nil else {
             throw ProtocolError(
                 .consumerUnsupported,
                 "this service stores no acknowledgements: subscribe without consumer, with a cursor of your own",
-                path: "$.consumer", thread: thread)
+                path: "$.consumer", threadID: thread)
         }
     }
 
@@ -90,7 +90,7 @@ final class SessionSubscriptions {
             guard consumers.acknowledge(key, cursor) else {
                 throw ProtocolError(
                     .acknowledgementNotStored, "acknowledgements cannot be stored at the moment; try again later",
-                    isRetryable: true, thread: thread)
+                    isRetryable: true, threadID: thread)
             }
         }
         switch action {
@@ -100,11 +100,11 @@ final class SessionSubscriptions {
         case .rejectNotSent:
             throw ProtocolError(
                 .acknowledgementNotSent, "the event \(cursor) was not sent on this connection: acknowledge what was",
-                path: "$.cursor", thread: thread)
+                path: "$.cursor", threadID: thread)
         }
     }
 
     static func unknown(_ thread: ThreadID) -> ProtocolError {
-        ProtocolError(.subscriptionUnknown, "this connection does not follow \(thread)", thread: thread)
+        ProtocolError(.subscriptionUnknown, "this connection does not follow \(thread)", threadID: thread)
     }
 }

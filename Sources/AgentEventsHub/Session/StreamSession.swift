@@ -5,26 +5,27 @@ public import NIOCore
 
 /// One client's connection: its subscriptions and what it emits. Confined to its event loop.
 ///
-/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from the client,
-/// by the public methods.
+/// A ``StreamTransport`` is adopted by ``AgentEventsHub/adopt(_:as:on:)`` and then tells its session what comes from
+/// the client, by the public methods. They are called on the event loop of the transport; anywhere else they stop the
+/// process.
 ///
-/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading the
-/// log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of emissions, one
-/// message. So a connection costs its outbound watermark and one page, whatever it asks for.
+/// ``RequestOrderStateMachine`` decides when a request is carried out. What a session does away from the loop (reading
+/// the log, running contexts, parsing what is large) goes to workers as one job at a time: one page, one batch of
+/// emissions, one message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
-/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts (``SubscriptionStateMachine``
-/// with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``SessionRights``, ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What
-/// a part has to say to the session is what it returns. The file is long because this is where all parts meet: what one of them
-/// returns, another one gets.
+/// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts
+/// (``SubscriptionStateMachine`` with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``SessionRights``,
+/// ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What a part has to say to the session is
+/// what it returns. The file is long because this is where all parts meet: what one of them returns, another one gets.
 public final class StreamSession {
     let identity: SessionIdentity
     let services: SessionServices
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
-    /// Asks for what requests and subscriptions take.
+    /// Asks for the rights that requests and subscriptions need.
     let rights: SessionRights
-    /// Where the session is among those of its loop, and among those that wait for commits; kept by ``LoopState``.
+    /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
     private let loop: LoopDelivery
@@ -82,6 +83,7 @@ public final class StreamSession {
     ///
     /// May be called several times.
     public func closed() {
+        checkLoop()
         output.lost()
         end()
     }
@@ -103,12 +105,14 @@ public final class StreamSession {
 
     /// Closes the connection, because the client broke a rule or something failed.
     public func close(_ code: StreamCloseCode, reason: String) {
+        checkLoop()
         if output.close(code, reason: reason) { end() }
     }
 
-    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its time for
-    /// that (``HubConfiguration/shutdownGrace``) is over.
+    /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its
+    /// time for that (``HubConfiguration/shutdownGrace``) is over.
     public func beginLeaving() {
+        checkLoop()
         guard !isEnded else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .milliseconds(services.limits.leaveMilliseconds)) {
@@ -141,37 +145,58 @@ public final class StreamSession {
 
     // MARK: The client
 
-    /// A whole message of the client.
+    /// A whole message of the client. One that is over ``HubConfiguration/maximumMessageByteCount`` ends the connection (1009).
     public func receive(_ message: ByteBuffer) {
+        checkLoop()
         guard !isEnded else { return }
         output.didHear()
+        let maximum = services.limits.maximumMessageByteCount
+        guard message.readableBytes <= maximum else {
+            return close(.tooBig, reason: "a message has at most \(maximum) bytes")
+        }
         parser.receive(message, isInTime: output.takesEmissions)
         parseNext()
     }
 
     /// Something has come that is not a message: a pong, a part of a message.
-    public func didHear() { output.didHear() }
+    public func didHear() {
+        checkLoop()
+        output.didHear()
+    }
 
     /// The transport has written something to the client by itself, such as the answer to a ping.
     ///
     /// - Parameter byteCount: its size.
     public func didWriteControl(byteCount: Int) {
+        checkLoop()
         guard !isEnded else { return }
         output.didWriteControl(byteCount: byteCount)
         updateReading()
     }
 
     /// For now nothing more comes from the client.
-    public func readComplete() { output.flush() }
+    public func readComplete() {
+        checkLoop()
+        output.flush()
+    }
 
     /// The transport can take more, or less.
     public func writabilityChanged() {
+        checkLoop()
+        guard !isEnded else { return }
         output.writabilityChanged()
-        guard !isEnded, output.isWritable else { return }
+        guard output.isWritable else { return }
         writeSnapshots()
         carryOutNext()
         readNext()
         output.flush()
+    }
+
+    /// Nothing here is locked: a call from elsewhere would spoil it without a trace.
+    private func checkLoop() {
+        precondition(
+            loop.eventLoop.inEventLoop,
+            "a session is used on the event loop that its transport was adopted on: eventLoop.execute { … }")
     }
 
     private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parser.isIdle) }
@@ -354,8 +379,8 @@ public final class StreamSession {
         }
     }
 
-    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop has a
-    /// turn for it: then nothing else is to be done before the first event.
+    /// Looks the place up, and with it reads the first page, if the connection has no other page under way and the loop
+    /// has a turn for it: then nothing else stands before the first event.
     ///
     /// - Returns: whether it is looked up; not when nothing is any longer.
     private func lookUp(
@@ -601,7 +626,7 @@ public final class StreamSession {
         output.flush()
     }
 
-    /// Everything that a commit brought is written: flushes it, and reads for subscriptions that fell behind.
+    /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
         output.clearWritten()
         readNext()

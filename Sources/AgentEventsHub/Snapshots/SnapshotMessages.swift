@@ -41,7 +41,7 @@ enum JSONTextParts {
     /// - Parameters:
     ///   - text: JSON in UTF-8, as it is written here: it has no control characters.
     ///   - limit: the most bytes of a piece as the inside of a string, where `"` and `\` take two; at least 8.
-    /// - Returns: the pieces in order, none of them empty; cut between characters.
+    /// - Returns: the pieces in order, each with at least one character; cut between characters.
     static func cut(_ text: [UInt8], escapedByteCount limit: Int) -> [ArraySlice<UInt8>] {
         var parts: [ArraySlice<UInt8>] = []
         var start = 0
@@ -62,7 +62,7 @@ enum JSONTextParts {
         return parts
     }
 
-    /// How many bytes a character has that begins with this byte.
+    /// The number of bytes of a character that begins with this byte.
     private static func sequenceLength(_ first: UInt8) -> Int {
         switch first {
         case ..<0xC0: 1

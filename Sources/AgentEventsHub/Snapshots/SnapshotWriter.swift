@@ -1,10 +1,10 @@
 /// A snapshot that a client has not got all parts of.
 struct SnapshotWrite {
-    /// What comes after the last part.
+    /// The step after the last part.
     enum Next {
         /// The subscription's first event.
         case begin
-        /// What follows a page that had the snapshot in the place of trimmed events.
+        /// Continue with a page that had the snapshot in the place of trimmed events.
         case proceed(PageRead.Page)
     }
 
@@ -14,9 +14,10 @@ struct SnapshotWrite {
     var writtenCount = 0
 }
 
-/// Writes snapshots to one client. They are large: their parts are written one at a time, and only while the connection is
-/// writable. So of a snapshot no more than one part waits in the transport, and the rest is shared by all who get the same
-/// one. No event of the thread comes in between, because its subscription has not begun, or is in the midst of a page.
+/// Writes snapshots to one client. They are large: their parts are written one at a time, and only while the connection
+/// is writable. So of a snapshot no more than one part waits in the transport, and the rest is shared by all who get
+/// the same one. No event of the thread comes in between, because its subscription has not begun, or is in the midst of
+/// a page.
 final class SnapshotWriter {
     private let output: SessionOutput
     private var writes: [SnapshotWrite] = []

@@ -10,7 +10,7 @@ final class ThreadSnapshots: Sendable {
     private let eventsPerStoredState: Int
     private let maximumFolds: Int
     private let logger: Logger
-    private let turns = SharedTurns<ThreadState>()
+    private let turns = SharedComputations<ThreadState>()
     /// The latest folds, the last used at the end.
     private let folds = Mutex<[(thread: ThreadID, fold: ThreadFold)]>([])
     /// The latest messages, as long as some client has yet to get them.
@@ -57,7 +57,7 @@ final class ThreadSnapshots: Sendable {
             while try await fold.advance(thread, in: log) == .overtaken {
                 fold = try await ThreadFold(loading: thread, from: log, store)
             }
-            // Before others go on, so that the next turn neither reads nor stores the same again.
+            // Before others continue, so that the next computation neither reads nor stores the same again.
             keep(await stored(fold, of: thread), of: thread)
             return fold.state
         }

@@ -7,13 +7,13 @@ public import NIOCore
 /// A transport belongs to one event loop, and so does the ``StreamSession`` that it is given to by
 /// ``AgentEventsHub/adopt(_:as:on:)``; both are used on that loop only, and neither is locked.
 ///
-/// **What the session calls.** The members below, at any time until ``close(_:reason:)``. None of them calls the session
-/// back: what becomes of a call (the transport can take more, its peer is gone) is told to the session later, when the call
-/// has returned, at the latest in the next turn of the loop.
+/// **What the session calls.** The members below, at any time until ``close(_:reason:)``. None of them calls the
+/// session back: what becomes of a call (the transport can take more, its peer is gone) is told to the session later,
+/// when the call has returned, at the latest in the next turn of the loop.
 ///
 /// **What the transport tells the session**, in the order in which it happens:
-/// - ``StreamSession/receive(_:)``: a whole message of the client. Nothing is received while reading is switched off, but for
-///   what had arrived before.
+/// - ``StreamSession/receive(_:)``: a whole message of the client. Nothing is received while reading is switched off,
+///   but for what had arrived before.
 /// - ``StreamSession/didHear()``: a sign of life that is not a message.
 /// - ``StreamSession/readComplete()``: for now nothing more comes. Answers are flushed then.
 /// - ``StreamSession/writabilityChanged()``: ``isWritable`` is another.
@@ -21,19 +21,19 @@ public import NIOCore
 /// - ``StreamSession/beginLeaving()``: the server that carries the transport stops.
 /// - ``StreamSession/closed()``: the connection is gone, or its client has said goodbye. It is the last.
 public protocol StreamTransport: AnyObject {
-    /// How messages are written. It stays the same.
+    /// The framing of messages. It stays the same.
     var framing: StreamFraming { get }
 
-    /// Whether less waits to be taken by the client than the transport wants to keep. While it is `false` the session writes
-    /// answers to what the client asks, and no events: these come from the log later.
+    /// Whether less waits to be taken by the client than the transport wants to keep. While it is `false` the session
+    /// writes answers to what the client asks, and no events: these come from the log later.
     var isWritable: Bool { get }
 
-    /// The number of bytes that were written and that the client's side has not taken. A client for which it stays the same
-    /// and is not 0 counts as one that reads nothing.
+    /// The number of bytes that were written and that the client's side has not taken. A client for which it stays the
+    /// same and is not 0 counts as one that reads nothing.
     var pendingByteCount: Int { get }
 
-    /// Writes one or more whole messages in the transport's ``framing``; they may wait for ``flush()``. The bytes are shared
-    /// with other transports. What cannot be written is dropped, and ``StreamSession/closed()`` follows.
+    /// Writes one or more whole messages in the transport's ``framing``; they may wait for ``flush()``. The bytes are
+    /// shared with other transports. What cannot be written is dropped, and ``StreamSession/closed()`` follows.
     func write(_ messages: ByteBuffer)
 
     /// Sends what was written.
@@ -42,8 +42,9 @@ public protocol StreamTransport: AnyObject {
     /// Switches reading from the client on or off. It is on at the beginning.
     func setReading(_ isEnabled: Bool)
 
-    /// Ends the connection: what was written goes out first, then the code and the reason, if the transport has a place for
-    /// them. Called once, and nothing is called after it. A peer that does not take it is not waited for without a limit.
+    /// Ends the connection: what was written goes out first, then the code and the reason, if the transport has a place
+    /// for them. Called once, and nothing is called after it. A peer that does not take it is not waited for without a
+    /// limit.
     ///
     /// - Parameter reason: one sentence for people; may be cut.
     func close(_ code: StreamCloseCode, reason: String)

@@ -53,7 +53,7 @@ package struct OriginPolicy: Sendable {
 
     /// The headers that a page may send beyond those that browsers always let it send.
     package static let requestHeaders = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, Last-Event-ID"
-    /// How long a browser may keep the answer to a preflight, in seconds.
+    /// The time for which a browser may keep the answer to a preflight, in seconds.
     package static let preflightSeconds = 600
 
     /// The service's own pages.

@@ -1,5 +1,6 @@
 import AgentEventsHub
 package import AgentEventsProtocol
+import HTTPTypes
 
 /// Whether a request becomes a WebSocket.
 package enum UpgradeDecision: Hashable, Sendable {
@@ -19,7 +20,7 @@ package enum UpgradeDecision: Hashable, Sendable {
             return .decline(
                 UpgradeRefusal(
                     status: 404,
-                    ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(StreamProtocol.path)")))
+                    ProtocolError(.pathUnknown, "there is no WebSocket at that path, only at \(path)")))
         }
         guard request.method == "GET" else {
             return .decline(
@@ -63,7 +64,7 @@ package enum UpgradeDecision: Hashable, Sendable {
     }
 }
 
-/// How an upgrade is declined.
+/// The answer that declines an upgrade.
 package struct UpgradeRefusal: Hashable, Sendable {
     /// The HTTP status.
     package var status: Int
@@ -76,5 +77,27 @@ package struct UpgradeRefusal: Hashable, Sendable {
         self.status = status
         self.headers = headers
         self.error = error
+    }
+
+    /// The hub stops.
+    static var stopping: Self {
+        Self(
+            status: 503, headers: ["retry-after": "1"],
+            ProtocolError(.stopping, "the service is about to stop", isRetryable: true))
+    }
+
+    /// The client is not known.
+    static func unauthenticated(_ error: AuthenticationError) -> Self {
+        let error = ProtocolError(error)
+        return Self(
+            status: error.status.code,
+            headers: error.status == .unauthorized ? ["www-authenticate": "Bearer"] : [:], error)
+    }
+
+    /// A request for the path that is not an upgrade, or comes where none is carried out.
+    static func upgradeRequired(_ message: String) -> Self {
+        Self(
+            status: 426, headers: ["upgrade": "websocket", "connection": "upgrade"],
+            ProtocolError(.upgradeRequired, message))
     }
 }

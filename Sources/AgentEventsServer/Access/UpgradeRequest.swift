@@ -3,7 +3,7 @@ package struct UpgradeRequest: Hashable, Sendable {
     package var method: String
     /// Without the query.
     package var path: String
-    /// The part of the target behind the question mark; `nil` when there is none.
+    /// The part of the target after the question mark; `nil` when there is none.
     package var query: String?
     /// The header `Sec-WebSocket-Version`.
     package var version: String?
@@ -41,8 +41,8 @@ package struct UpgradeRequest: Hashable, Sendable {
             .filter { !$0.isEmpty }
     }
 
-    /// Whether the key is what RFC 6455, section 4.1, asks for: 16 bytes in Base64, which are 22 digits and two characters
-    /// of padding. A request without a key is none for a WebSocket, and is told so elsewhere.
+    /// Whether the key is what RFC 6455, section 4.1, asks for: 16 bytes in Base64, which are 22 digits and two
+    /// characters of padding. A request without a key is none for a WebSocket, and is told so elsewhere.
     var hasBadKey: Bool {
         guard let key else { return false }
         let bytes = Array(key.utf8)

@@ -3,17 +3,19 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// Tells clients of a service that stops when to come back. Until its end they may still send events.
+/// Tells clients of a service that stops when to come back; until its end they may still send events. And notes that there
+/// are clients, in case that nobody runs the hub.
 struct DrainNotice<Context: RequestContext>: RouterMiddleware {
-    let readiness: Readiness
+    let hub: AgentEventsHub
 
     func handle(
         _ request: Request,
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
+        hub.noteUse()
         var response = try await next(request, context)
-        if readiness.phase == .stopping, response.headers[.retryAfter] == nil {
+        if hub.readiness.phase == .stopping, response.headers[.retryAfter] == nil {
             response.headers[.retryAfter] = Response.retrySeconds
         }
         return response

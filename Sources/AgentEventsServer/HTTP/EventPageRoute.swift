@@ -32,7 +32,7 @@ struct EventPageRoute: Sendable {
                 status: .ok,
                 json: try await page(of: thread, start: start ?? .start, limit: limit, for: principal))
         } catch let error as EventLogError {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 
@@ -60,13 +60,13 @@ struct EventPageRoute: Sendable {
             throw ProtocolError(
                 .cursorDiverged,
                 "the cursor is of another history of this thread than the log has: read again from the start",
-                thread: thread)
+                threadID: thread)
         case .trimmed:
             throw Self.trimmed(thread)
         case .unknown:
             throw ProtocolError(
                 .cursorUnknown, "the cursor is beyond the end of this thread: read again from the start",
-                thread: thread)
+                threadID: thread)
         }
         let page = try await log.read(
             LogRead(
@@ -79,7 +79,7 @@ struct EventPageRoute: Sendable {
     private static func trimmed(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(
             .cursorTrimmed, "the event of the cursor, and maybe later ones, were trimmed: read again from the start",
-            thread: thread)
+            threadID: thread)
     }
 
     /// - Parameter head: the thread's last event when the page was asked for; the page may have later ones.

@@ -12,7 +12,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     /// Adds what all routes need.
     func addMiddleware(to router: some RouterMethods<Context>) {
         let origins = hub.origins
-        _ = router.add(middleware: DrainNotice<Context>(readiness: hub.readiness))
+        _ = router.add(middleware: DrainNotice<Context>(hub: hub))
         _ = router.add(middleware: CrossOriginAnswers<Context>(origins: origins))
         _ = router.add(middleware: ErrorBodies<Context>())
         _ = router.add(middleware: OriginCheck<Context>(origins: origins))

@@ -2,7 +2,8 @@ import CZlib
 
 /// Decompresses gzip and deflate data that comes in parts, with zlib.
 ///
-/// Several gzip members one after the other are one text (RFC 1952, section 2.2). Anything else that follows is an error.
+/// Several gzip members one after the other are one text (RFC 1952, section 2.2). Anything else that follows is an
+/// error.
 final class Inflater {
     enum Format {
         /// RFC 1952.
@@ -26,7 +27,7 @@ final class Inflater {
     /// Not in this object itself: zlib keeps the address of the stream, which must stay the same.
     private let stream: UnsafeMutablePointer<z_stream>
     private var isStarted = false
-    /// What came before it was clear which head there is.
+    /// The bytes that came before it was clear which kind of head there is.
     private var start: [UInt8] = []
     private var memberCount = 0
     /// Whether the data is whole, as far as it has come.

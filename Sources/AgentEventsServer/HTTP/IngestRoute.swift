@@ -26,7 +26,7 @@ struct IngestRoute: Sendable {
             drafts = try IngestBody(format: format, maximumCount: maximumBatchEvents).decode(bytes, thread: thread)
         } catch {
             var error = error
-            error.thread = thread
+            error.threadID = thread
             throw error
         }
         let ids = try await ingest.log(

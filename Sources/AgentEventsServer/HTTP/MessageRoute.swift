@@ -18,7 +18,7 @@ struct MessageRoute: Sendable {
         // Before the body is asked for.
         try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
         let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
-        let answer = try await intake.take(message, key: key, in: thread, from: principal)
+        let answer = try await intake.submit(message, key: key, in: thread, from: principal)
         var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]
         json["run_id"] = answer.run?.json
         return Response(status: .accepted, json: .object(json))

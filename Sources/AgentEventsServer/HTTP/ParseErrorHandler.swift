@@ -5,9 +5,10 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Answers what is no HTTP with a JSON error, and closes the connection. Leaves when the connection becomes a WebSocket.
+/// Answers input that is not HTTP with a JSON error, and closes the connection. Leaves when the connection becomes a
+/// WebSocket.
 ///
-/// Requests come ahead of the answers to those before. Each that is whole gets its answer, whatever comes behind it.
+/// Requests come ahead of the answers to those before. Each whole request gets its answer, whatever comes after it.
 final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -16,18 +17,18 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Whether a request has begun and has not ended. It is the last one.
     private var isReceiving = false
-    /// How many requests have begun whose answers have not ended.
+    /// The number of requests whose answers have not ended.
     private var unansweredCount = 0
     /// Whether the answer to the first of them has begun; then nothing else can be said in its place.
     private var isAnswering = false
-    /// What has come is no HTTP; nothing further does.
+    /// The input was not HTTP, and the connection takes no more of it.
     private var hasFailed = false
     private var isClosing = false
     private var failure = ProtocolError(.requestInvalid, "the request is not HTTP as it should be")
     /// The origin of the page that the last request is from.
     private var origin: String?
     private let origins: OriginPolicy
-    /// The client has asked for another protocol: what comes may be no HTTP, and is none of this handler's business.
+    /// The client has asked for another protocol: what follows need not be HTTP, and does not concern this handler.
     private var isUpgrading = false
 
     init(origins: OriginPolicy) { self.origins = origins }
@@ -38,7 +39,7 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         hasFailed = true
         if error == .headerOverflow { failure = Self.headersTooLarge }
         isClosing = mayRefuse
-        // Whoever reads the body is to know that it is not whole, or would take it as it is.
+        // The reader of the body must learn that it is incomplete, or it would take the part for the whole.
         if isReceiving { context.fireErrorCaught(error) }
         if isClosing {
             refuse(context)
@@ -47,24 +48,16 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Whether the next answer is the one to what is no HTTP: all before it are given, and it has not begun. Behind a
-    /// request that is whole there is none.
+    /// Whether the next answer is the one to input that is not HTTP: all before it are given, and it has not begun.
+    /// After a request that is whole there is none.
     private var mayRefuse: Bool { !isAnswering && unansweredCount == (isReceiving ? 1 : 0) }
 
     private func refuse(_ context: ChannelHandlerContext) {
-        let body = ByteBuffer(bytes: failure.body.encoded())
-        var headers = HTTPHeaders([
-            ("Content-Type", "application/json"), ("Content-Length", "\(body.readableBytes)"), ("Connection", "close"),
-        ])
         // Of a head that cannot be read the origin is not known.
-        for header in origins.answerHeaders(to: isReceiving ? origin : nil) {
-            headers.add(name: header.name, value: header.value)
-        }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: failure.status.code), headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        let headers = origins.answerHeaders(to: isReceiving ? origin : nil)
+        let answer = ClosingAnswer(
+            status: failure.status.code, error: failure, headers: headers.map { (name: $0.name, value: $0.value) })
+        for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
         close(context)
     }
 

@@ -5,8 +5,8 @@ import Hummingbird
 import HummingbirdCore
 
 extension Request {
-    /// The thread in the path. The router gives the segment as it was sent, so it is decoded here, once: `%2F` is a slash of
-    /// the id, and a plus is a plus.
+    /// The thread in the path. The router gives the segment as it was sent, so it is decoded here, once: `%2F` is a
+    /// slash of the id, and a plus is a plus.
     ///
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func thread(_ context: some RequestContext) throws(ProtocolError) -> ThreadID {
@@ -28,8 +28,8 @@ extension Request {
         return decoded
     }
 
-    /// A parameter of the query, percent-decoded once, with a plus as a plus; as it was sent when it has a malformed escape;
-    /// `nil` when there is none.
+    /// A parameter of the query, percent-decoded once, with a plus as a plus; as it was sent when it has a malformed
+    /// escape; `nil` when there is none.
     func parameter(_ name: String) -> String? {
         encodedParameter(name).map { PercentEncoding.decode($0) ?? $0 }
     }
@@ -55,8 +55,8 @@ extension Request {
         return nil
     }
 
-    /// Refuses a query with parameters that the request does not have, or with one twice: what a client means by it would
-    /// be lost.
+    /// Refuses a query with parameters that the request does not have, or with one twice: what a client means by it
+    /// would be lost.
     ///
     /// - Parameter known: the names of the parameters.
     /// - Throws: ``ProtocolError`` `request.invalid`.
@@ -76,7 +76,7 @@ extension Request {
         }
     }
 
-    /// Where a value belongs that others send as a parameter.
+    /// The right place of a value that others send as a parameter.
     private static let elsewhere = [
         "key": "a key stands in the header Idempotency-Key",
         "idempotency_key": "a key stands in the header Idempotency-Key",

@@ -5,7 +5,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// Finds out who makes an HTTP request.
+/// Authenticates HTTP requests.
 struct RequestAccess: Sendable {
     let authenticator: any Authenticator
 

@@ -1,8 +1,8 @@
-/// What a connection does about the bodies of its requests: when a client that waits for a word (`Expect: 100-continue`)
-/// gets it, and what becomes of a body whose request is answered before it has come.
+/// Decides what a connection does about the bodies of its requests: when a client that sent `Expect: 100-continue` gets
+/// its `100`, and what happens to a body whose request is answered before the body has come.
 ///
 /// ```
-/// receiving ──answer begins, the body is short──> receiving (the rest is read and dropped by who answers)
+/// receiving ──answer begins, the body is short──> receiving (the route reads and drops the rest)
 ///     │
 ///     └──answer begins, the body is long──> closing ──answer ends──> draining ──body ends, or a deadline──> closed
 ///                                              └──body ends, answer ends──> closed
@@ -17,7 +17,7 @@ package struct RequestBodyStateMachine: Equatable {
     private struct Body: Equatable {
         /// The client waits for 100, and has sent nothing of the body.
         var awaitsContinue: Bool
-        /// How many bytes are still to come; `nil` when the request does not say.
+        /// The number of bytes still to come; `nil` when the request does not say.
         var remaining: Int?
     }
 
@@ -29,9 +29,9 @@ package struct RequestBodyStateMachine: Equatable {
         case closed
     }
 
-    /// How many requests have begun.
+    /// The number of requests that have begun.
     private var requestCount = 0
-    /// How many of them are answered.
+    /// The number of those that are answered.
     private var answeredCount = 0
     /// The body of the last request; `nil` when it is whole.
     private var body: Body?
@@ -116,12 +116,12 @@ package struct RequestBodyStateMachine: Equatable {
         return body == nil ? .close : .drain
     }
 
-    /// Whether what comes is read and dropped.
+    /// Whether input is read and dropped.
     package var isDraining: Bool { closing == .draining }
 
     /// The client has had its time.
     ///
-    /// - Returns: whether the connection is to be closed.
+    /// - Returns: whether to close the connection.
     package mutating func drainEnds() -> Bool {
         guard closing == .draining else { return false }
         closing = .closed

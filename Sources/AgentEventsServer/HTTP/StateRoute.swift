@@ -20,7 +20,7 @@ struct StateRoute: Sendable {
                 status: .ok,
                 json: ["thread_id": thread.json, "cursor": state.cursor.json, "state": state.json])
         } catch let error as EventLogError {
-            throw ProtocolError(error, thread: thread)
+            throw ProtocolError(error, threadID: thread)
         }
     }
 }

@@ -13,37 +13,34 @@ struct StreamRoute: Sendable {
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         guard request.headers[.secWebSocketKey] != nil || request.headers[.secWebSocketVersion] != nil else {
-            return Self.upgradeRequired()
+            return Response(
+                .upgradeRequired(
+                    "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
+                        + "with the subprotocol \(StreamProtocol.subprotocol) or with none"))
         }
         let upgrade = UpgradeRequest(request)
         switch UpgradeDecision.decide(upgrade, path: upgrade.path, origins: origins) {
         case .decline(let refusal):
-            var response = Response(refusal.error)
-            for (name, value) in refusal.headers {
-                guard let field = HTTPField.Name(name) else { continue }
-                response.headers[field] = value
-            }
-            return response
+            return Response(refusal)
         case .accept:
-            guard readiness.phase != .stopping else {
-                throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true)
-            }
+            guard readiness.phase != .stopping else { return Response(.stopping) }
             _ = try await access.principal(of: request, subprotocols: upgrade.subprotocols)
-            return Self.upgradeRequired()
+            return Response(
+                .upgradeRequired(
+                    "this upgrade was not carried out: it has to be the first request of its connection, without a body, "
+                        + "with Connection: Upgrade and Upgrade: websocket; and a server that mounts the hub has to open "
+                        + "its WebSockets at \(upgrade.path) (http1(agentEvents:path:))"))
         }
     }
+}
 
-    private static func upgradeRequired() -> Response {
-        var response = Response(
-            ProtocolError(
-                .upgradeRequired,
-                "this is the path of a WebSocket: send an upgrade (RFC 6455) as the first request of a connection, "
-                    + "with the subprotocol \(StreamProtocol.subprotocol) or with none"
-            )
-        )
-        response.headers[.upgrade] = "websocket"
-        response.headers[.connection] = "upgrade"
-        return response
+extension Response {
+    fileprivate init(_ refusal: UpgradeRefusal) {
+        self.init(refusal.error)
+        for (name, value) in refusal.headers {
+            guard let field = HTTPField.Name(name) else { continue }
+            headers[field] = value
+        }
     }
 }
 

@@ -5,7 +5,8 @@ import NIOWebSocket
 
 extension AgentEventsHub {
     /// Sets up a connection that a server of SwiftNIO has accepted: its first request makes it a WebSocket of the hub, or
-    /// leaves it to HTTP/1.1. Called in the initializer of the channel.
+    /// leaves it to HTTP/1.1. An upgrade at the hub's path that is declined is answered with the reason. Called in the initializer
+    /// of the channel.
     ///
     /// ```swift
     /// ServerBootstrap(group: group).childChannelInitializer { channel in
@@ -25,7 +26,8 @@ extension AgentEventsHub {
         http: @escaping @Sendable (any Channel) throws -> Void
     ) throws {
         try checkOrigins()
-        let pipeline = StreamPipeline(hub: self, path: path, decoderLimits: HTTPLimits.decoder, addHTTPHandlers: http)
+        let pipeline = StreamPipeline(
+            hub: self, path: path, answersRefusals: true, decoderLimits: HTTPLimits.decoder, addHTTPHandlers: http)
         try pipeline.configure(channel).whenFailure { _ in
             // Without a request, or with one that is none. Gone already in most cases; closing again does nothing.
             channel.close(promise: nil)

@@ -9,7 +9,7 @@ extension HTTPServerBuilder {
     ///   - configuration: how HTTP is served, as for `http1(configuration:)`.
     ///   - hub: gets the WebSockets. It is run beside the application: `application.addServices(hub)`.
     ///   - path: the path of the WebSocket: that of the group to which `addAgentEvents(_:)` has
-    ///     added the hub, and `/stream`.
+    ///     added the hub, and `/stream`; with or without a slash in front, as there.
     public static func http1(
         configuration: HTTP1Channel.Configuration = .init(),
         agentEvents hub: AgentEventsHub,

@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// It runs the hub and the server together. When it is shut down gracefully it takes nothing new, tells
 /// its clients when to come back, gives the agents time to end, and programs outside to emit what they have, ends the runs
-/// of its agents that are open after that, closes the connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGraceSeconds``.
+/// of its agents that are open after that, closes the connections, and stops the runtime last; all within ``ServiceConfiguration/shutdownGrace``.
 ///
 /// ```swift
 /// let service = AgentEventsService(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
@@ -31,7 +31,7 @@ public struct AgentEventsService: Service {
     ///     credentials name it.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
     ///   - onListening: called once with the port when the service takes requests.
-    ///   - onStuckAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
+    ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
     public init(
@@ -42,11 +42,11 @@ public struct AgentEventsService: Service {
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
-        onStuckAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration.hub, logger: logger, onStuckAgents: onStuckAgents)
+            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening

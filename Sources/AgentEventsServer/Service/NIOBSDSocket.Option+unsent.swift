@@ -9,7 +9,8 @@ import NIOCore
 #endif
 
 extension NIOBSDSocket.Option {
-    /// How many bytes the kernel takes that it cannot send yet. Without it the kernel takes megabytes for a client that
-    /// reads slowly; what is on its way does not count, so a fast client on a long way is not slowed down.
+    /// The number of bytes that the kernel takes although it cannot send them yet. Without it, the kernel takes
+    /// megabytes for a client that reads slowly. Bytes in flight do not count, so a fast client on a long line is not
+    /// slowed down.
     static var maximumUnsentByteCount: NIOBSDSocket.Option { NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT) }
 }

@@ -1,63 +1,64 @@
 import AgentEventsHub
 
-/// How an ``AgentEventsService`` works. Every value has a default that suits a development machine.
+/// The settings of an ``AgentEventsService``. Every value has a default that suits a development machine.
 public struct ServiceConfiguration: Sendable {
     /// The name or address to listen on. Default: 127.0.0.1.
     public var host = "127.0.0.1"
     /// The port to listen on; 0 for any that is free. Default: 8080.
     public var port = 8080
-    /// How long a connection may be silent, in either direction, before it is pinged, in seconds. One from which nothing
-    /// comes for twice as long after that is closed. Default: 25.
-    public var heartbeatSeconds: Double = 25
-    /// How long a client may take nothing of what waits for it, in seconds; then its connection is closed, and it can come
-    /// back with its cursor. Taken is what the kernel has room for, which it tells in steps of 64 KiB: whoever reads less
-    /// than that in this time counts as taking nothing. Default: 60.
-    public var stallSeconds: Double = 60
-    /// How many connections there may be at once, about; further ones wait to be accepted. Fewer than the process may have
-    /// files open, or clients keep the log from opening its own. `nil`: as many as the system allows. Default: `nil`.
+    /// The time for which a connection may be silent, in either direction, before it is pinged. One from which nothing
+    /// comes for twice as long after that is closed. Default: 25 seconds.
+    public var heartbeatInterval: Duration = .seconds(25)
+    /// The time for which a client may take nothing of what waits for it; then its connection is closed, and it can
+    /// come back with its cursor. Taken is what the kernel has room for, which it tells in steps of 64 KiB: a client
+    /// that reads less than that in this time counts as taking nothing. Default: 60 seconds.
+    public var slowReaderTimeout: Duration = .seconds(60)
+    /// The largest number of connections at once, approximately; further ones wait to be accepted. Keep it below the
+    /// number of files that the process may open, or clients prevent the log from opening its own. `nil`: as many as
+    /// the system allows. Default: `nil`.
     public var maximumConnections: Int?
     /// The largest message of a client, in bytes. Default: 1 MiB.
     public var maximumMessageByteCount = 1024 * 1024
     /// The largest body of an HTTP request with events, in bytes. Default: 16 MiB.
     public var maximumBodyByteCount = 16 * 1024 * 1024
-    /// How many events one request may emit; over WebSocket at most 20 000, so that the answer, which lists them, is within
-    /// 1 MiB. Default: 1000.
+    /// The largest number of events in one request; over WebSocket at most 20 000, so that the answer, which lists
+    /// them, is within 1 MiB. Default: 1000.
     public var maximumBatchEvents = 1000
-    /// How many threads one connection may be subscribed to. Default: 1000.
+    /// The largest number of threads that one connection is subscribed to. Default: 1000.
     public var maximumSubscriptionsPerConnection = 1000
-    /// From so many bytes on that a connection has not taken yet, no event is written to it until it has taken half of
-    /// them; what it misses comes from the log then. Beyond that at most one page or one commit waits for it, 1 MiB or a
-    /// single larger event, and 64 KiB of answers. Default: 256 KiB.
+    /// The number of bytes not yet taken by a connection at which no further event is written to it, until it has taken
+    /// half of them; the events in between come from the log then. Beyond that at most one page or one commit waits for
+    /// it, 1 MiB or a single larger event, and 64 KiB of answers. Default: 256 KiB.
     public var outboundWatermarkByteCount = 256 * 1024
-    /// How many bytes of events are read from the log at a time for a client that is behind; the threads of a connection
-    /// take turns. Default: 64 KiB.
+    /// The number of bytes of events that are read from the log at a time for a client that catches up; the threads of
+    /// a connection take turns. Default: 64 KiB.
     public var pageByteCount = 64 * 1024
-    /// How many bytes of what is committed may wait for an event loop that is busy with its connections; its subscribers
-    /// read what goes beyond that from the log. Default: 4 MiB.
+    /// The number of committed bytes that wait for an event loop that is busy with its connections; its subscribers
+    /// read everything beyond that from the log. Default: 4 MiB.
     public var eventLoopBacklogByteCount = 4 * 1024 * 1024
-    /// How many agents may run at once. Default: 256.
+    /// The largest number of agents that run at once. Default: 256.
     public var maximumConcurrentRuns = 256
     /// The origins whose web pages may use the service, over WebSocket and HTTP, as browsers send them:
-    /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at the
-    /// start (`server.origin_invalid`). The service's own pages always may. Default: none.
+    /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
+    /// the start (`server.origin_invalid`). The service's own pages always may. Default: none.
     public var allowedOrigins: Set<String> = []
-    /// How long a shutdown may take, in seconds. Agents get all of it but the last second (or the last half, if that is
-    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside that
-    /// are in the middle of a run have the same time to emit; their runs stay open. Default: 5.
-    public var shutdownGraceSeconds: Double = 5
-    /// The longest that a client is asked to wait, at a shutdown, before it connects again, in seconds. Clients are asked
-    /// to come 10 milliseconds apart, as far as there is room. Default: 30.
-    public var reconnectSpreadSeconds: Double = 30
-    /// How much of ``shutdownGraceSeconds`` agents get to end by themselves, in seconds. Default: as said there.
-    package var agentGraceSeconds: Double?
+    /// The longest time that a shutdown takes. Agents get all of it but the last second (or the last half, if that is
+    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside
+    /// that are in the middle of a run have the same time to emit; their runs stay open. Default: 5 seconds.
+    public var shutdownGrace: Duration = .seconds(5)
+    /// The longest time that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to
+    /// come 10 milliseconds apart, as far as there is room. Default: 30 seconds.
+    public var reconnectSpread: Duration = .seconds(30)
+    /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
+    package var agentGrace: Duration?
 
     public init() {}
 
-    /// How the hub of the service works.
+    /// The settings of the service's hub.
     var hub: HubConfiguration {
         var hub = HubConfiguration()
-        hub.heartbeatInterval = .seconds(heartbeatSeconds)
-        hub.slowReaderTimeout = .seconds(stallSeconds)
+        hub.heartbeatInterval = heartbeatInterval
+        hub.slowReaderTimeout = slowReaderTimeout
         hub.maximumMessageByteCount = maximumMessageByteCount
         hub.maximumBodyByteCount = maximumBodyByteCount
         hub.maximumBatchEvents = maximumBatchEvents
@@ -67,9 +68,9 @@ public struct ServiceConfiguration: Sendable {
         hub.eventLoopBacklogByteCount = eventLoopBacklogByteCount
         hub.maximumConcurrentRuns = maximumConcurrentRuns
         hub.allowedOrigins = allowedOrigins
-        hub.shutdownGrace = .seconds(shutdownGraceSeconds)
-        hub.reconnectSpread = .seconds(reconnectSpreadSeconds)
-        hub.agentGrace = agentGraceSeconds.map { .seconds($0) }
+        hub.shutdownGrace = shutdownGrace
+        hub.reconnectSpread = reconnectSpread
+        hub.agentGrace = agentGrace
         return hub
     }
 }

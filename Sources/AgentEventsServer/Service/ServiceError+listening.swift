@@ -9,7 +9,7 @@ import NIOCore
 #endif
 
 extension ServiceError {
-    /// What an error of `bind` means for whoever starts the service; `nil` when it is none.
+    /// The error of `bind` in words for people who start the service; `nil` when the error is not one of `bind`.
     init?(listeningOn host: String, port: Int, _ error: any Error) {
         switch error {
         case let error as IOError where error.errnoCode == EADDRINUSE:

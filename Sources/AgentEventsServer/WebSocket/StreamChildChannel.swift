@@ -22,7 +22,9 @@ struct StreamChildChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let pipeline = StreamPipeline(hub: hub, path: path, decoderLimits: decoderLimits) { channel in
+            let pipeline = StreamPipeline(
+                hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits
+            ) { channel in
                 try addHTTPHandlers(to: channel, logger: logger)
             }
             return Value(channel: channel, negotiated: try pipeline.configure(channel))

@@ -63,7 +63,7 @@ final class StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Tells the session what the channel tells: at once, or behind the call of the session that has led to it.
+    /// Passes an input of the channel to the session: at once, or after the call of the session that has led to it.
     private func tell(_ context: ChannelHandlerContext, _ body: @escaping (StreamSession) -> Void) {
         guard let session else { return }
         if transport.isBusy {

@@ -8,7 +8,7 @@ import NIOWebSocket
 ///
 /// A WebSocket lives on its event loop alone; no task is kept for it.
 struct StreamPipeline<HTTP: Sendable>: Sendable {
-    /// What a connection has become.
+    /// The outcome of the negotiation of a connection.
     enum Negotiated: Sendable {
         case http(HTTP)
         case webSocket
@@ -17,8 +17,10 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     let hub: AgentEventsHub
     /// The path of the WebSocket.
     let path: String
+    /// Whether a declined upgrade is answered before the handlers of HTTP; they have a route for it otherwise.
+    let answersRefusals: Bool
     let decoderLimits: NIOHTTPDecoderLimitConfiguration
-    /// Adds the handlers behind those of HTTP/1.1; called when the connection is not a WebSocket.
+    /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
 
     /// Called on the event loop of the channel.
@@ -29,7 +31,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds))
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
-            authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path)
+            authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
+            answersRefusals: answersRefusals)
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(
@@ -47,7 +50,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 }
             )
         )
-        // Requests are answered one after the other by the handler behind; what is no request by ours.
+        // The next handler answers requests, one after the other; ours answers input that is not a request.
         configuration.enablePipelining = false
         configuration.enableErrorHandling = false
         configuration.enableResponseHeaderValidation = false

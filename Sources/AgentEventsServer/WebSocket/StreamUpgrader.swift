@@ -10,7 +10,7 @@ struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrad
 
     /// - Parameters:
     ///   - shouldUpgrade: the headers of the answer, or `nil` to leave the request to HTTP.
-    ///   - upgraded: adds the handlers behind the frame decoder. Called on the event loop.
+    ///   - upgraded: adds the handlers after the frame decoder. Called on the event loop.
     init(
         maximumFrameByteCount: Int,
         shouldUpgrade: @escaping @Sendable (any Channel, HTTPRequestHead) -> EventLoopFuture<HTTPHeaders?>,

@@ -3,19 +3,19 @@ import AgentEventsProtocol
 import NIOCore
 import NIOHTTP1
 
-/// Decides about the first request of a connection before the upgrade handler sees it, and takes the header `Upgrade`
-/// off a request that is not to be upgraded, so that it is answered as plain HTTP: the upgrade handler of SwiftNIO loses
-/// the head of a request that it declines, and the client would wait in vain.
+/// Decides about the first request of a connection before the upgrade handler sees it. A request that is not to be
+/// upgraded loses its header `Upgrade`, so that it is answered as plain HTTP, or is answered here: the upgrade handler
+/// of SwiftNIO loses the head of a request that it declines, and the client would wait in vain.
 final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// A request that is to be upgraded.
+    /// A request to upgrade.
     struct Admission {
         var principal: Principal
-        /// What to answer in `Sec-WebSocket-Protocol`; `nil` for nothing.
+        /// The value of `Sec-WebSocket-Protocol` in the answer; `nil` for none.
         var subprotocol: String?
     }
 
@@ -27,25 +27,33 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         /// Nothing further is read from the client.
         case authenticating
         case decided
+        /// Answered, and closed.
+        case refused
     }
 
     private let authenticator: any Authenticator
     private let origins: OriginPolicy
     private let readiness: Readiness
     private let path: String
+    private let answersRefusals: Bool
     private var state = State.waiting
-    /// What came with the head, in the bytes that were read by then.
+    /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
     private var hasPendingRead = false
 
-    /// - Parameter path: the path of the WebSocket.
+    /// - Parameters:
+    ///   - path: the path of the WebSocket.
+    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
         readiness: Readiness,
-        path: String = StreamProtocol.path
+        path: String = StreamProtocol.path,
+        answersRefusals: Bool = false
     ) {
-        self.path = path
+        self.answersRefusals = answersRefusals
+        // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
+        self.path = path.hasPrefix("/") ? path : "/" + path
         self.readiness = readiness
         self.authenticator = authenticator
         self.origins = origins
@@ -54,10 +62,12 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
         case .decided:
-            // Not unwrapped: behind an upgrade these are bytes.
+            // Not unwrapped: after an upgrade these are bytes.
             context.fireChannelRead(data)
         case .authenticating:
             heldParts.append(data)
+        case .refused:
+            break
         case .waiting:
             guard case .head(let head) = unwrapInboundIn(data) else { return pass(data, context) }
             decide(about: head, context)
@@ -67,27 +77,49 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private func decide(about head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard head.headers.contains(name: "upgrade") else { return pass(wrapInboundOut(.head(head)), context) }
         let request = UpgradeRequest(head)
-        guard readiness.phase != .stopping, Self.isWebSocketUpgrade(head),
-            case .accept(let subprotocol) = UpgradeDecision.decide(request, path: path, origins: origins)
-        else { return passWithoutUpgrade(head, context) }
+        guard readiness.phase != .stopping else { return decline(head, .stopping, context) }
+        switch UpgradeDecision.decide(request, path: path, origins: origins) {
+        case .decline(let refusal):
+            decline(head, refusal, context)
+        case .accept(let subprotocol):
+            guard Self.isWebSocketUpgrade(head) else {
+                return decline(
+                    head,
+                    .upgradeRequired(
+                        "an upgrade has no body, and one of each of its headers, with Connection: Upgrade and "
+                            + "Upgrade: websocket"), context)
+            }
+            authenticate(head, request, subprotocol, context)
+        }
+    }
+
+    private func authenticate(
+        _ head: HTTPRequestHead,
+        _ request: UpgradeRequest,
+        _ subprotocol: String?,
+        _ context: ChannelHandlerContext
+    ) {
         state = .authenticating
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
         let authenticator = authenticator
-        context.eventLoop.makeFutureWithTask { () -> Principal? in
+        context.eventLoop.makeFutureWithTask { () -> Result<Principal, AuthenticationError> in
             do throws(AuthenticationError) {
-                return try await authenticator.authenticate(credentials)
+                return .success(try await authenticator.authenticate(credentials))
             } catch {
-                // The route of the path asks again, and answers with the reason.
-                return nil
+                return .failure(error)
             }
         }
         .assumeIsolated()
-        .whenSuccess { principal in
-            guard let principal else { return self.passWithoutUpgrade(head, context) }
-            self.admission = Admission(principal: principal, subprotocol: subprotocol)
-            self.pass(self.wrapInboundOut(.head(head)), context)
+        .whenSuccess { result in
+            switch result {
+            case .success(let principal):
+                self.admission = Admission(principal: principal, subprotocol: subprotocol)
+                self.pass(self.wrapInboundOut(.head(head)), context)
+            case .failure(let error):
+                self.decline(head, .unauthenticated(error), context)
+            }
         }
     }
 
@@ -101,20 +133,35 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             && head.headers["sec-websocket-version"].count == 1
     }
 
-    private func passWithoutUpgrade(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        var head = head
-        head.headers.remove(name: "upgrade")
-        pass(wrapInboundOut(.head(head)), context)
+    /// A route of the path looks at the request again, and answers with the reason; without one that is done here. What is for
+    /// another path, or asks for another protocol, is not the hub's.
+    private func decline(_ head: HTTPRequestHead, _ refusal: UpgradeRefusal, _ context: ChannelHandlerContext) {
+        let isForHub =
+            head.uri.prefix { $0 != "?" } == path[...]
+            && head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
+        guard answersRefusals, isForHub else {
+            var head = head
+            head.headers.remove(name: "upgrade")
+            return pass(wrapInboundOut(.head(head)), context)
+        }
+        state = .refused
+        heldParts = []
+        let headers = refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+        let answer = ClosingAnswer(status: refusal.status, error: refusal.error, headers: headers)
+        for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
+        context.flush()
+        context.close(promise: nil)
     }
 
     func read(context: ChannelHandlerContext) {
         switch state {
         case .authenticating: hasPendingRead = true
         case .waiting, .decided: context.read()
+        case .refused: break
         }
     }
 
-    /// Passes the head and what came behind it, and leaves.
+    /// Passes on the head and the parts after it, and leaves the pipeline.
     private func pass(_ head: NIOAny, _ context: ChannelHandlerContext) {
         let earlier = state
         state = .decided

@@ -4,6 +4,10 @@ import AgentEventsProtocol
 /// Decides what a frame from a client means: RFC 6455 from the frame upwards. No frame's payload is looked at twice.
 ///
 /// Generic over what a payload is, so that it can be tested without buffers.
+///
+///     idle ── first fragment ──> fragmented ── last fragment ──> idle      (whole messages and control frames: no change)
+///       └────────┬───────────────────┘
+///                └── close frame, broken rule, close() ──> closing         (only the peer's close frame counts)
 struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> & Sendable>: Sendable {
     /// A frame as the decoder gives it: unmasked, with what its header said.
     struct Frame: Sendable {

@@ -3,13 +3,13 @@ import AgentEventsProtocol
 import NIOCore
 import NIOWebSocket
 
-/// The codec of one WebSocket: frames to messages, messages to frames, and the closing handshake (RFC 6455). Confined to the
-/// event loop.
+/// The codec of one WebSocket: frames to messages, messages to frames, and the closing handshake (RFC 6455). Confined
+/// to the event loop.
 ///
-/// ``StreamHandler`` gives it what comes from the network and passes on to the session what that means; the session writes to
-/// it. It calls neither of them.
+/// ``StreamHandler`` gives it what comes from the network and passes on to the session what that means; the session
+/// writes to it. It calls neither of them.
 final class WebSocketTransport: PingingTransport {
-    /// What a frame means for the session.
+    /// The meaning of a frame for the session.
     enum Received {
         /// A part of a message, or something that is ignored.
         case nothing

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What a receiver's answer says about the batch.
+/// The answer of a receiver to a batch.
 struct WebhookAnswer: Hashable, Sendable {
     /// The longest time that a receiver may ask for.
     static let longestPause = Duration.seconds(3600)
@@ -13,8 +13,8 @@ struct WebhookAnswer: Hashable, Sendable {
 
     var isTaken: Bool { 200..<300 ~= status }
 
-    /// What to do with a batch that was not taken. Whatever an answer says of the request, the receiver may be the one who
-    /// is wrong: one that is being deployed answers 404 to everything. Only 410 says of itself that it stays.
+    /// The advice for a batch that was not taken. An answer that blames the request may come from a receiver that is
+    /// itself at fault: one that is being deployed answers 404 to everything. Only 410 says that it is permanent.
     func advice(now: Timestamp) -> SinkRetryAdvice {
         switch status {
         case 410: .stop
@@ -23,7 +23,7 @@ struct WebhookAnswer: Hashable, Sendable {
         }
     }
 
-    /// What went wrong, for people: where a redirect points, but no query, which may hold a secret.
+    /// The problem in words for people: with the target of a redirect, but without its query, which may hold a secret.
     var problem: String {
         switch (status, location) {
         case (410, _): "the receiver answered with 410: it is gone for good"

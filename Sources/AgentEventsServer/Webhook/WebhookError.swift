@@ -1,7 +1,7 @@
 public import AgentEvents
 import AgentEventsHub
 
-/// Why a webhook did not take a batch, or a request does not come from it.
+/// The reason why a webhook did not take a batch, or why a request is not one of its own.
 public struct WebhookError: SinkRefusal, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {

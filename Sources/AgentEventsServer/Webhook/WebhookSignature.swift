@@ -37,7 +37,7 @@ public struct WebhookSignature: Hashable, Sendable {
     /// - Parameters:
     ///   - headerValue: the value of ``headerName``. Of several `v1` one has to fit.
     ///   - body: the bytes of the body as they came.
-    ///   - toleranceSeconds: how far the time may be from `now`, either way. Default: 300.
+    ///   - tolerance: how far the time, in whole seconds, may be from `now`, either way. Default: 300 seconds.
     /// - Throws: ``WebhookError``: `webhook.signature_malformed`, `webhook.signature_expired`,
     ///   `webhook.signature_wrong`.
     public static func verify(
@@ -45,7 +45,7 @@ public struct WebhookSignature: Hashable, Sendable {
         body: [UInt8],
         secret: [UInt8],
         now: Timestamp,
-        toleranceSeconds: Int64 = 300
+        tolerance: Duration = .seconds(300)
     ) throws(WebhookError) {
         var time: Substring?
         var codes: [[UInt8]] = []
@@ -66,7 +66,7 @@ public struct WebhookSignature: Hashable, Sendable {
         }
         // Looked at last: the time of a wrong signature says nothing.
         let (age, isOverflow) = (now.milliseconds / 1000).subtractingReportingOverflow(seconds)
-        guard !isOverflow, age.magnitude <= toleranceSeconds.magnitude else {
+        guard !isOverflow, .seconds(age.magnitude) <= tolerance else {
             throw WebhookError(.signatureExpired, "the body was signed too long ago, or with a clock that is wrong")
         }
     }

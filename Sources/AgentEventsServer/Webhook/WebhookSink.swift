@@ -5,8 +5,8 @@ import Crypto
 import NIOCore
 import NIOHTTP1
 
-/// Sends events to an address: one `POST` for each batch, signed, with a body of `{"events":[…]}` in which each event has
-/// the exact bytes of the log.
+/// Sends events to an address: one `POST` for each batch, signed, with a body of `{"events":[…]}` in which each event
+/// has the exact bytes of the log.
 ///
 /// ```swift
 /// let webhook = try WebhookSink(url: "https://example.com/events", secret: secret)
@@ -17,13 +17,14 @@ import NIOHTTP1
 /// - `Content-Type: application/json`;
 /// - `Agent-Events-Signature`, over the time and the body: ``WebhookSignature`` says how to verify it;
 /// - `Idempotency-Key`: the same for the same events, whenever they are sent. A batch that comes again may be cut in
-///   another way, and then has another key: a receiver that must not count anything twice looks at (`thread_id`, `seq`).
+///   another way, and then has another key: a receiver that must not count anything twice looks at (`thread_id`,
+///   `seq`).
 ///
-/// Any answer of 2xx takes the batch; the answer's body is not looked at. Everything else is tried again, in order, as the
-/// ``SinkRetryPolicy`` says: any other status, redirects (which are not followed) included, no answer, a broken one, an
-/// error of TLS. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that long, up to an hour,
-/// and do not count as attempts; with a time that has passed they are as without it. 410 stops the sink until the next
-/// start. When an event is set aside says `DurableSink`.
+/// Any answer of 2xx takes the batch; the answer's body is not looked at. Everything else is tried again, in order, as
+/// the ``SinkRetryPolicy`` says: any other status, redirects (which are not followed) included, no answer, a broken
+/// one, an error of TLS. 429 and 503 with `Retry-After`, in seconds or as a date, make the sink wait for that long, up
+/// to an hour, and do not count as attempts; with a time that has passed they are as without it. 410 stops the sink
+/// until the next start. `DurableSink` says when an event is set aside.
 ///
 /// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
 public struct WebhookSink: EventSink {
@@ -42,8 +43,8 @@ public struct WebhookSink: EventSink {
     ///   - url: where events go, `https` or `http`.
     ///   - secret: known to the receiver, who checks the signature with it; at least 16 bytes.
     ///   - headers: sent with each request, such as `Authorization`.
-    ///   - timeoutSeconds: how long a request may take in all. Default: 10.
-    ///   - client: makes the requests, and is shut down by whoever made it. Default: the shared one.
+    ///   - timeout: the longest time that a request takes in all. Default: 10 seconds.
+    ///   - client: makes the requests; its owner shuts it down. Default: the shared one.
     ///   - clock: tells the time that is signed.
     /// - Throws: ``WebhookError``: `webhook.url_invalid`, `webhook.secret_too_short`.
     public init(
@@ -51,7 +52,7 @@ public struct WebhookSink: EventSink {
         url: String,
         secret: [UInt8],
         headers: [String: String] = [:],
-        timeoutSeconds: Double = 10,
+        timeout: Duration = .seconds(10),
         client: HTTPClient = .shared,
         clock: WallClock = .system
     ) throws(WebhookError) {
@@ -73,7 +74,7 @@ public struct WebhookSink: EventSink {
         self.url = url
         self.secret = secret
         self.headers = HTTPHeaders(headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-        timeLimit = .nanoseconds(Int64(timeoutSeconds * 1_000_000_000))
+        timeLimit = TimeAmount(timeout)
         self.client = client
         self.clock = clock
     }

@@ -1,13 +1,18 @@
 /// What happened in a simulation, counted: one in which nothing goes wrong proves nothing.
 package enum Occurrence: Int, CaseIterable, Sendable {
-    case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd,
-        emissionAcknowledged
-    case emissionRepeated, producerWaitedForRoom, agentRefusedBusy, contextRebuilt
-    case eventDelivered, eventMerged, eventTaken, acknowledgementTaken, acknowledgementStored, acknowledgementRefused
-    case subscribed, resumed, wentLive, fellBehind, newsOnly, pageRead, pageShared, recentServed
+    // The log and its producers.
+    case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
+    case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, visited, stateRead, seenReplaying
+    // Those who follow.
+    case eventDelivered, eventMerged, eventTaken, snapshotGiven
+    case acknowledgementTaken, acknowledgementStored, acknowledgementRefused
+    case subscribed, resumed, wentLive, streamLive, pageRead, pageShared
     case resetDiverged, resetTrimmed, trimmedInMidReplay
-    case requestWaited, requestPipelined, requestAnswered, subscriptionRefused, emittedOverStream
-    case inboxFull, threadPaused, connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost
-    case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained, lateEventsOfOldConnection
-    case cut, halfOpened, stalled, crashed, expired, killed, powerLost, eventsLost, logFailed, trimmed, wireChecked
+    case requestPipelined, requestAnswered, subscriptionRefused, inboxFull, threadPaused, wireChecked
+    // Connections and time.
+    case connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost, lateEventsOfOldConnection
+    case slowReaderClosed, heartbeatMissed, clientFoundSilence, drained
+    // Faults.
+    case cut, halfOpened, stalled, crashed, restarted, expired, killed, powerLost, eventsLost, logFailed, trimmed
+    case fileLogOpened, uncertainKept, uncertainLost, blockFileRemoved
 }

@@ -1,6 +1,13 @@
 import AgentEvents
 import AgentEventsProtocol
 
+/// A request that a client sends beside its readers.
+enum RequestItem {
+    case request(ClientMessage)
+    /// One event of no run, over the stream.
+    case emit(request: Int64, ThreadID)
+}
+
 /// Requests that an application sends about a thread without waiting for an answer: a page that is mounted twice, or left
 /// before it has begun, and a backend that subscribes and emits at once. The stream is told nothing of them.
 struct PipelinedRequests {
@@ -75,7 +82,7 @@ struct PipelinedRequests {
         let isMine: Bool
         switch message {
         case .event(let event):
-            isMine = event.thread == thread
+            isMine = event.threadID == thread
             if isMine { last = event.cursor }
         case .subscribed(_, let about, let after, _):
             isMine = about == thread

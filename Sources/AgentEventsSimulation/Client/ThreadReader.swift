@@ -2,7 +2,6 @@ import AgentEvents
 import AgentEventsClient
 import AgentEventsHub
 import AgentEventsProtocol
-import AgentEventsServer
 
 /// The application's side of a followed thread: what it was given, and what it may be given next (I2).
 struct ThreadReader {
@@ -91,7 +90,7 @@ struct ThreadReader {
     mutating func receive(_ event: StreamEvent, _ log: SimulatedThread) -> InvariantViolation? {
         let first = event.firstSequence
         if let problem = problem(with: event, log) {
-            return InvariantViolation(.denseOrder, "\(event.thread): was given \(first)-\(event.cursor), \(problem)")
+            return InvariantViolation(.denseOrder, "\(event.threadID): was given \(first)-\(event.cursor), \(problem)")
         }
         if let last, first <= last.sequence {
             // Handled before, and again after a crash.
@@ -135,7 +134,7 @@ struct ThreadReader {
         guard let stored = log.event(event.cursor.sequence), stored.id == event.cursor else {
             guard log.lost.contains(event.cursor) else {
                 return InvariantViolation(
-                    .committedBeforeVisible, "\(event.thread): the log does not hold \(event.cursor)")
+                    .committedBeforeVisible, "\(event.threadID): the log does not hold \(event.cursor)")
             }
             return nil
         }
@@ -146,7 +145,7 @@ struct ThreadReader {
             let merged = FragmentMerge.merging(parts)
             guard merged.count != 1 || merged[0].event.bytes != event.bytes else { return nil }
         }
-        return InvariantViolation(.sameBytes, "\(event.thread): \(event.cursor) is not as the log has it")
+        return InvariantViolation(.sameBytes, "\(event.threadID): \(event.cursor) is not as the log has it")
     }
 
     /// Everything up to a cursor was given.

@@ -49,6 +49,13 @@ final class SimulatedTransport: StreamTransport {
         /// The client has taken something.
         func wireHasRoom() { loop.execute { [self] in bound.value?.wireHasRoom() } }
 
+        /// The credentials of the connection have expired: whoever carries it ends it.
+        func expire() {
+            loop.execute { [self] in
+                bound.value?.session?.close(.notAuthenticated, reason: "the token has expired")
+            }
+        }
+
         /// The connection is broken.
         func lose() { loop.execute { [self] in bound.value?.end() } }
     }
@@ -60,18 +67,34 @@ final class SimulatedTransport: StreamTransport {
         didSet { handle.visible.withLock { $0.byteCount = pendingByteCount } }
     }
     private let highWater: Int
+    private let maximumPendingByteCount: Int
+    private let exceeded: (Int) -> Void
+    /// A state is one message, however large it is.
+    private var largestStateByteCount = 0
     private var session: StreamSession?
     private var written = SimulatedQueue<ByteBuffer>()
     /// Those written first are flushed.
     private var flushedCount = 0
     private var isClosing = false
+    private var code: StreamCloseCode?
 
     /// Called on the loop.
     ///
-    /// - Parameter highWater: from so many bytes on that the wire has not taken the transport is not writable, until half of
-    ///   them are taken.
-    init(wire: SimulatedWire, loop: SimulatedEventLoop, highWater: Int) {
+    /// - Parameters:
+    ///   - highWater: with more bytes than this that the wire has not taken the transport is not writable, until half of them
+    ///     are taken.
+    ///   - maximumPendingByteCount: no more than this may ever wait for the wire (I6).
+    ///   - exceeded: told when it is more.
+    init(
+        wire: SimulatedWire,
+        loop: SimulatedEventLoop,
+        highWater: Int,
+        maximumPendingByteCount: Int,
+        exceeded: @escaping (Int) -> Void
+    ) {
         self.highWater = highWater
+        self.maximumPendingByteCount = maximumPendingByteCount
+        self.exceeded = exceeded
         handle = Handle(wire: wire, loop: loop)
         handle.bound.value = self
     }
@@ -80,11 +103,10 @@ final class SimulatedTransport: StreamTransport {
 
     private func readNext() {
         guard let session, let message = handle.wire.takeRequest() else { return }
-        if message.isEmpty {
-            // A sign of life that is not a message.
-            session.didHear()
-        } else {
-            session.receive(ByteBuffer(bytes: message))
+        switch message {
+        case .message(let bytes): session.receive(ByteBuffer(bytes: bytes))
+        case .sign: session.didHear()
+        case .end: return end()
         }
         session.readComplete()
     }
@@ -94,7 +116,7 @@ final class SimulatedTransport: StreamTransport {
     private func end() {
         guard handle.isOpen else { return }
         handle.visible.withLock { $0 = Handle.Visible(isOpen: false, reads: false) }
-        handle.wire.end()
+        handle.wire.end(code: code)
         written = SimulatedQueue()
         flushedCount = 0
         isWritable = false
@@ -109,6 +131,8 @@ final class SimulatedTransport: StreamTransport {
         guard handle.isOpen, !isClosing else { return }
         written.append(messages)
         pendingByteCount += messages.readableBytes
+        if Self.isState(messages) { largestStateByteCount = max(largestStateByteCount, messages.readableBytes) }
+        if pendingByteCount > maximumPendingByteCount + largestStateByteCount { exceeded(pendingByteCount) }
         guard pendingByteCount > highWater, isWritable else { return }
         isWritable = false
         tellWritability()
@@ -117,6 +141,11 @@ final class SimulatedTransport: StreamTransport {
     func flush() {
         flushedCount = written.count
         if writeFlushed() { tellWritability() }
+    }
+
+    private static func isState(_ messages: ByteBuffer) -> Bool {
+        let prefix = #"{"op":"snapshot""#
+        return messages.getString(at: messages.readerIndex + 4, length: prefix.utf8.count) == prefix
     }
 
     /// In the next turn: the session is in the middle of something.
@@ -146,6 +175,7 @@ final class SimulatedTransport: StreamTransport {
     func close(_ code: StreamCloseCode, reason: String) {
         guard handle.isOpen, !isClosing else { return }
         isClosing = true
+        self.code = code
         flushedCount = written.count
         _ = writeFlushed()
         // A client that takes nothing is not waited for.

@@ -8,7 +8,7 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     case commit
     /// An event loop does what was handed to it first.
     case loop
-    /// A worker carries out a job of a client's session: a look-up or a page.
+    /// A job of the applications' tasks runs, up to where it waits.
     case work
     /// The service takes what a client sent.
     case request
@@ -16,7 +16,7 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     case deliver
     /// A client sends what it has to.
     case send
-    /// The application takes elements of a client's threads.
+    /// Something that an application does goes on: it takes the next event, or emits.
     case take
     /// A client's attempt to connect ends.
     case connect
@@ -48,10 +48,6 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     case logFailure
     /// The service stops as it should, and another one starts.
     case drain
-    /// Old events are taken away.
-    case trim
-    /// A thread's context is given back, and will be rebuilt from the log.
-    case giveBack
 
     var isFault: Bool { rawValue >= ChoiceKind.cut.rawValue }
 
@@ -79,8 +75,6 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
         case .powerLoss: "P"
         case .logFailure: "F"
         case .drain: "D"
-        case .trim: "T"
-        case .giveBack: "G"
         }
     }
 

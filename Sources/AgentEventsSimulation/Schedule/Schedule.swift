@@ -2,32 +2,25 @@
 package struct Schedule: Hashable, Sendable {
     /// What the world's inhabitants are made from: who follows what, from where, as whom.
     package var seed: UInt64
-    package var world: WorldKind
     package var size: WorldSize
     package var choices: [Choice]
 
-    package init(seed: UInt64, world: WorldKind = .machines, size: WorldSize, choices: [Choice]) {
+    package init(seed: UInt64, size: WorldSize, choices: [Choice]) {
         self.seed = seed
-        self.world = world
         self.size = size
         self.choices = choices
     }
 }
 
 extension Schedule: CustomStringConvertible {
-    /// `seed:size:choice,choice,…`, after `real/` when the world is ``WorldKind/real``.
+    /// `seed:size:choice,choice,…`.
     package var description: String {
-        (world == .real ? Self.realPrefix : "") + "\(String(seed, radix: 36)):\(size):"
-            + choices.map(\.description).joined(separator: ",")
+        "\(String(seed, radix: 36)):\(size):" + choices.map(\.description).joined(separator: ",")
     }
-
-    private static let realPrefix = "real/"
 
     /// - Returns: `nil` for what is no schedule.
     package init?(_ text: some StringProtocol) {
-        let isReal = text.hasPrefix(Self.realPrefix)
-        let parts = text.dropFirst(isReal ? Self.realPrefix.count : 0)
-            .split(separator: ":", omittingEmptySubsequences: false)
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 3, let seed = UInt64(parts[0], radix: 36), let size = WorldSize(parts[1]) else {
             return nil
         }
@@ -36,6 +29,6 @@ extension Schedule: CustomStringConvertible {
             guard let choice = Choice(part) else { return nil }
             choices.append(choice)
         }
-        self.init(seed: seed, world: isReal ? .real : .machines, size: size, choices: choices)
+        self.init(seed: seed, size: size, choices: choices)
     }
 }

@@ -18,7 +18,7 @@ public struct EventExpectation: Sendable {
         self.policy = policy
     }
 
-    /// What is wrong with the events of a thread, for people: that they do not match the pattern, and that they are not
+    /// The faults of a thread's events, in words for people: that they do not match the pattern, and that they are not
     /// well-formed (I2, I3).
     ///
     /// - Returns: nothing when all is right; else one text for each of the two.
@@ -45,4 +45,12 @@ public struct EventExpectation: Sendable {
         if !faults.isEmpty { failures.append(FaultList.wellFormedness(faults)) }
         return failures
     }
+}
+
+/// Whether a pattern has to account for every event.
+public enum Exhaustivity: Hashable, Sendable {
+    /// Every event is matched by the pattern; one that is not is a failure.
+    case on
+    /// Events that the pattern does not match are passed over; the others come in its order.
+    case off
 }

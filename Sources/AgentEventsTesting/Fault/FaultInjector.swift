@@ -8,7 +8,7 @@ final class FaultInjector: Sendable {
         var isReleased = false
         var hanging: [Int: CheckedContinuation<Void, any Error>] = [:]
         var cancelled: Set<Int> = []
-        /// How many later calls have yet to return before a call does.
+        /// The number of later calls that have yet to return before a call does.
         var overtaking: [Int: Int] = [:]
     }
 
@@ -27,9 +27,9 @@ final class FaultInjector: Sendable {
 
     /// Makes a call: waits as long as it is to take, does what it does, and returns when it may.
     ///
-    /// - Parameter body: is told what else is to go wrong.
-    /// - Throws: ``InjectedFault`` when nothing is to be done; `CancellationError` when the task is cancelled; and what the
-    ///   body throws.
+    /// - Parameter body: is told of a fault that it carries out itself.
+    /// - Throws: ``InjectedFault`` when the call should do nothing; `CancellationError` when the task is cancelled; and
+    ///   what the body throws.
     func call<Result>(_ body: (InjectedFault?) async throws -> Result) async throws -> Result {
         let decision = state.withLock { state in
             state.callCount += 1
@@ -69,7 +69,7 @@ final class FaultInjector: Sendable {
         for waiter in ready { waiter.resume() }
     }
 
-    /// Lets the calls go on that hang, and those to come.
+    /// Releases the calls that hang, and lets later ones pass.
     func release() {
         let hanging = state.withLock { state in
             state.isReleased = true

@@ -1,12 +1,12 @@
-/// Which calls go wrong, and how: by their numbers, or by a rate and a seed. The same plan with the same seed does the
-/// same every time.
+/// A plan of the calls that fail, and how: by their numbers, or by a rate and a seed. The same plan with the same seed
+/// does the same every time.
 ///
 /// ```swift
 /// FaultPlan().on(3, .fail).on(5, .failAfterwards)
 /// FaultPlan(seed: 7).rate(0.1, .fail).latency(.exponential(mean: .milliseconds(5), limit: .seconds(1)))
 /// ```
 public struct FaultPlan: Sendable, CustomStringConvertible {
-    /// What a call does.
+    /// The behaviour of one call.
     package struct Decision: Hashable, Sendable {
         /// From 1.
         package var call: Int
@@ -14,7 +14,7 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
         package var fault: Fault?
     }
 
-    /// What rates and latencies are made from. Print it when a test fails.
+    /// The seed of rates and latencies. Print it when a test fails.
     public let seed: UInt64
     private var rules: [FaultRule<Fault>] = []
     private var distribution = LatencyDistribution.none
@@ -25,7 +25,7 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
     /// The call of this number, from 1, goes wrong.
     public func on(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.on(call, fault)) }
 
-    /// The call of this number, from 1, and all behind it go wrong: what was connected is not any more.
+    /// The call of this number, from 1, and all after it fail, as if a connection were lost.
     public func from(_ call: Int, _ fault: Fault) -> FaultPlan { adding(.from(call, fault)) }
 
     /// The first calls go wrong.
@@ -36,7 +36,7 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
     /// Every call goes wrong with this probability, from 0 to 1.
     public func rate(_ probability: Double, _ fault: Fault) -> FaultPlan { adding(.rate(probability, fault)) }
 
-    /// How long calls take.
+    /// Sets the time that calls take.
     public func latency(_ distribution: LatencyDistribution) -> FaultPlan {
         var plan = self
         plan.distribution = distribution
@@ -49,7 +49,8 @@ public struct FaultPlan: Sendable, CustomStringConvertible {
         return plan
     }
 
-    /// What the call of this number does: the first rule that applies. It depends on the seed and the number alone.
+    /// Decides the behaviour of the call of this number: the first rule that applies. It depends on the seed and the
+    /// number alone.
     package func decision(forCall call: Int) -> Decision {
         var generator = SeededGenerator(seed: seed, number: call)
         let latency = distribution.latency(at: Double.random(in: 0..<1, using: &generator))

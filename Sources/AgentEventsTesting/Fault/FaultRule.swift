@@ -1,4 +1,4 @@
-/// Which calls, or connections, something befalls: by their numbers, from 1, or by a rate.
+/// A rule that selects calls, or connections: by their numbers, from 1, or by a rate.
 enum FaultRule<Fault: Sendable>: Sendable {
     case on(Int, Fault)
     case from(Int, Fault)

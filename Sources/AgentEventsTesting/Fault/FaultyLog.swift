@@ -2,8 +2,8 @@ public import AgentEvents
 
 /// A log that goes wrong as planned, around one that does not.
 ///
-/// Commits stay whole: a call that fails has appended all of its events (``Fault/failAfterwards``) or none. What it throws
-/// is an `EventLogError` whose cause is the ``InjectedFault``.
+/// Commits stay whole: a call that fails has appended all of its events (``Fault/failAfterwards``) or none. What it
+/// throws is an `EventLogError` whose cause is the ``InjectedFault``.
 public final class FaultyLog: EventLog {
     private let log: any EventLog
     private let appends: FaultInjector
@@ -71,14 +71,14 @@ public final class FaultyLog: EventLog {
         try await reading { try await log.recall(key, in: thread) }
     }
 
-    /// How often ``append(_:)`` was called.
+    /// The number of calls of ``append(_:)``.
     public var appendCount: Int { appends.callCount }
-    /// What went wrong so far: in appending, in reading, in opening.
+    /// The faults so far: in appending, in reading, in opening.
     public var injected: [InjectedFault] { appends.injected + reads.injected + openings.injected }
-    /// How many calls hang.
+    /// The number of calls that hang.
     public var hangingCount: Int { appends.hangingCount + reads.hangingCount + openings.hangingCount }
 
-    /// Lets the calls go on that hang, and those to come.
+    /// Releases the calls that hang, and lets later ones pass.
     public func release() {
         for injector in [appends, reads, openings] { injector.release() }
     }

@@ -32,12 +32,12 @@ public final class FaultySink: EventSink {
         }
     }
 
-    /// How often ``receive(_:)`` was called.
+    /// The number of calls of ``receive(_:)``.
     public var callCount: Int { injector.callCount }
-    /// What went wrong so far, in the order of the calls.
+    /// The faults so far, in the order of the calls.
     public var injected: [InjectedFault] { injector.injected }
-    /// How many calls hang.
+    /// The number of calls that hang.
     public var hangingCount: Int { injector.hangingCount }
-    /// Lets the calls go on that hang, and those to come.
+    /// Releases the calls that hang, and lets later ones pass.
     public func release() { injector.release() }
 }

@@ -1,4 +1,4 @@
-/// How long calls take.
+/// The time that calls take.
 @nonexhaustive
 public enum LatencyDistribution: Hashable, Sendable {
     /// No longer than they do.

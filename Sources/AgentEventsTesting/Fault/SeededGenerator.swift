@@ -18,6 +18,6 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     /// A number from 0 up to, and without, the bound. Cheaper than `Int.random(in:using:)`, and even enough.
     package mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() >> 33) % bound }
 
-    /// `true` so many times out of a hundred.
+    /// Returns `true` this many times out of a hundred.
     package mutating func percent(_ chance: Int) -> Bool { below(100) < chance }
 }

@@ -48,7 +48,7 @@ extension EventLogConformance {
         for number in 1...300 {
             let run = "r_\(number)".runID
             var entries = [script.entry("t_1", .agentStarted, run: run)]
-            // Some runs have all of their events in one commit, some go on for long, some are in a thread of their own.
+            // Some runs have all of their events in one commit, some are long, some are in a thread of their own.
             if number % 3 == 0 { entries.append(script.entry("t_1", .agentCompleted, run: run)) }
             let other = "other_\(number)".runID
             entries.append(script.entry("t_2", .agentStarted, run: other))
@@ -127,8 +127,8 @@ extension EventLogConformance {
     /// A commit with an event that does not follow is refused as a whole, and nothing changes.
     public func refusesWhatDoesNotFollow() async throws {
         let wrong: [(name: String, sequences: [UInt64])] = [
-            ("a gap", [5]), ("a repeat", [3]), ("an earlier one", [1]), ("a gap behind a good event", [4, 6]),
-            ("a repeat behind a good event", [4, 4]), ("sequence 0", [0]), ("the largest sequence", [.max]),
+            ("a gap", [5]), ("a repeat", [3]), ("an earlier one", [1]), ("a gap after a good event", [4, 6]),
+            ("a repeat after a good event", [4, 4]), ("sequence 0", [0]), ("the largest sequence", [.max]),
         ]
         for (name, sequences) in wrong {
             var (log, script) = try await opened()
@@ -238,7 +238,7 @@ extension EventLogConformance {
     }
 }
 
-/// How many events the log said are committed.
+/// The number of events that the log reported as committed.
 private actor AcknowledgedCount {
     private(set) var count = 0
     private(set) var isFinished = false

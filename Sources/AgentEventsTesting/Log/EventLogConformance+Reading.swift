@@ -80,7 +80,7 @@ extension EventLogConformance {
         }
     }
 
-    /// Events of all threads come in the order of their commits, and an offset goes on where a page ended.
+    /// Events of all threads come in the order of their commits, and an offset continues where a page ended.
     public func readsAllThreadsInTheOrderOfCommits() async throws {
         var (log, script) = try await opened()
         let threads: [ThreadID] = ["t_3", "t_1", "t_2", "t_1"]
@@ -99,12 +99,12 @@ extension EventLogConformance {
         }
         check(read == script.events, "all events, in the order of their commits")
         let end = try await log.read(LogRead(.all(afterOffset: offset)))
-        check(end.events.isEmpty && end.reachesEnd, "nothing is behind the end")
+        check(end.events.isEmpty && end.reachesEnd, "nothing comes after the end")
         check(end.nextOffset == offset, "an empty page keeps the offset")
         let known = script.events.count
         try await append(script.commit(threads), to: log)
         let page = try await log.read(LogRead(.all(afterOffset: end.nextOffset)))
-        check(page.events == Array(script.events[known...]), "an offset at the end goes on with the next commit")
+        check(page.events == Array(script.events[known...]), "an offset at the end continues with the next commit")
     }
 
     /// Bytes come back as they were, whatever they are and however many.

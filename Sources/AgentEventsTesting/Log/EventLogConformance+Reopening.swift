@@ -19,7 +19,7 @@ extension EventLogConformance {
                 script.entry("t_2", .agentCompleted, run: RunID(stringLiteral: "r_\(round)")),
             ]
             let key = IdempotencyKey(stringLiteral: "k_\(round)")
-            // The third event is none of the request's.
+            // The third event does not belong to the request.
             let more = (0..<4).map { _ in script.entry("t_3") }
             let ids = [more[0], more[1], more[3]].map(\.id)
             // An earlier version of a runtime may have given none.
@@ -53,7 +53,7 @@ extension EventLogConformance {
                 check(try await log.recall(key, in: "t_3") == request, "\(key) after reopening")
             }
             let rest = try await log.read(LogRead(.all(afterOffset: middle.nextOffset)))
-            check(middle.events + rest.events == script.events, "an offset goes on after reopening")
+            check(middle.events + rest.events == script.events, "an offset continues after reopening")
             script = LogScript(generation: opening.generation, events: script.events)
         }
     }

@@ -1,7 +1,7 @@
 public import AgentEvents
 public import Testing
 
-/// What every log must do, as checks for a test.
+/// The contract of every log, as checks for a test.
 ///
 /// ```swift
 /// @Test func conforms() async throws {
@@ -9,7 +9,7 @@ public import Testing
 /// }
 /// ```
 ///
-/// What a log does wrong is reported as issues of the running test, at the place where the suite was made.
+/// Faults are reported as issues of the running test, at the place where the suite was made.
 public struct EventLogConformance: ConformanceSuite {
     /// Makes an empty log that is not open.
     public typealias Make = @Sendable () async throws -> any EventLog

@@ -40,6 +40,9 @@ struct LogScript {
         return LogEntry(owner: owner, id: id, type: type, run: run, host: host, bytes: bytes)
     }
 
+    /// Continues a thread after an event that is in the log.
+    mutating func setHead(_ sequence: UInt64, of thread: ThreadID) { heads[thread] = sequence }
+
     /// A commit of the next events of some threads, one for each mention.
     mutating func commit(_ threads: [ThreadID], text: String = "") -> LogCommit {
         LogCommit(entries: threads.map { entry($0, text: text) }, time: .wallClock)

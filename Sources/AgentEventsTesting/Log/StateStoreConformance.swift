@@ -1,7 +1,7 @@
 public import AgentEvents
 public import Testing
 
-/// What every store of small values must do, as checks for a test.
+/// The contract of every store of small values, as checks for a test.
 ///
 /// ```swift
 /// @Test func conforms() async throws {
@@ -9,7 +9,7 @@ public import Testing
 /// }
 /// ```
 ///
-/// What a store does wrong is reported as issues of the running test, at the place where the suite was made.
+/// Faults are reported as issues of the running test, at the place where the suite was made.
 public struct StateStoreConformance: ConformanceSuite {
     /// Makes an empty store that is ready for use: a log is open.
     public typealias Make = @Sendable () async throws -> any StateStore
@@ -140,7 +140,7 @@ public struct StateStoreConformance: ConformanceSuite {
         StoredValue(.consumer, thread: "t_1", name: name, bytes: byte.map { [$0] })
     }
 
-    /// What was saved with ``value(_:_:)``, looked up both ways.
+    /// The values that were saved with ``value(_:_:)``, looked up both ways.
     func contents(of store: any StateStore) async throws -> [String: [UInt8]] {
         var contents: [String: [UInt8]] = [:]
         for value in try await store.loadAll(.consumer, thread: "t_1") {

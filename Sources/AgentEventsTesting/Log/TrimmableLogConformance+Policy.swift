@@ -77,7 +77,7 @@ extension TrimmableLogConformance {
         }
     }
 
-    /// What was named and not trimmed is named again.
+    /// A thread that was named and not trimmed is named again.
     public func doesNotForgetWhatWasNotTrimmed() async throws {
         var (log, script) = try await opened()
         for _ in 0..<20 { try await append(script.commit(["t_1", "t_2"]), to: log) }
@@ -94,7 +94,7 @@ extension TrimmableLogConformance {
         try await checkThread("t_1", in: log, script, from: 21, "trimmed later")
     }
 
-    /// Appends and reads go on while the log is trimmed; a reader sees a thread without gaps, from some event on.
+    /// Appends and reads continue while the log is trimmed; a reader sees a thread without gaps, from some event on.
     public func appendsAndReadsWhileTrimming() async throws {
         let (log, script) = try await opened()
         let appending = Appending()
@@ -132,7 +132,7 @@ extension TrimmableLogConformance {
             let sequences = page.events.map(\.id.sequence)
             check(zip(sequences, sequences.dropFirst()).allSatisfy { $0 + 1 == $1 }, "a page has no gap: \(sequences)")
             if let first = sequences.first {
-                check(first > after, "a page begins behind \(after), at \(first)")
+                check(first > after, "a page after \(after) begins at \(first)")
                 check(
                     page.skipsTrimmed == (first > after + 1),
                     "whether a page after \(after) that begins at \(first) skips")

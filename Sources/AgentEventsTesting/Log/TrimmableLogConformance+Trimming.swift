@@ -48,8 +48,8 @@ extension TrimmableLogConformance {
         try await checkThread("t_1", in: log, script, from: 6, "the second one after nothing was left")
     }
 
-    /// Whoever asks: from the first event of a run without an end on, nothing is trimmed; and runs are known as long as
-    /// their first event is.
+    /// Whichever trim is asked for, nothing is trimmed from the first event of a run without an end on; and a run is
+    /// known as long as its first event is kept.
     public func neverTrimsOpenRuns() async throws {
         var (log, script) = try await opened()
         let entries = [
@@ -123,7 +123,7 @@ extension TrimmableLogConformance {
             end = page.nextOffset
             if page.reachesEnd { break }
         }
-        check(try await !all(in: log, after: end).skipsTrimmed, "nothing is missing behind the end")
+        check(try await !all(in: log, after: end).skipsTrimmed, "nothing is missing after the end")
         func isTrimmed(_ event: StoredEvent) -> Bool { event.id.sequence <= 35 }
     }
 

@@ -1,7 +1,8 @@
 public import AgentEvents
 public import Testing
 
-/// What every log that can be trimmed must do, as checks for a test; beside those of ``EventLogConformance``.
+/// The contract of every log that can be trimmed, as checks for a test, in addition to those of
+/// ``EventLogConformance``.
 ///
 /// ```swift
 /// @Test func conforms() async throws {
@@ -9,7 +10,7 @@ public import Testing
 /// }
 /// ```
 ///
-/// What a log does wrong is reported as issues of the running test, at the place where the suite was made.
+/// Faults are reported as issues of the running test, at the place where the suite was made.
 public struct TrimmableLogConformance: ConformanceSuite {
     /// Makes an empty log that is not open.
     public typealias Make = @Sendable () async throws -> any TrimmableLog

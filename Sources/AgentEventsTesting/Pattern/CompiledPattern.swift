@@ -2,7 +2,7 @@ import AgentEvents
 
 /// A pattern with its matchers numbered, ready to take events.
 struct CompiledPattern: Sendable {
-    /// What remains after an event, and the matcher that took it; `nil` for an event that was passed over.
+    /// The remainder after an event, and the matcher that took it; `nil` for an event that was skipped.
     struct Step: Hashable, Sendable {
         var remainder: PatternRemainder
         var matcher: Int?
@@ -48,14 +48,14 @@ struct CompiledPattern: Sendable {
 
     // MARK: Taking an event
 
-    /// What may remain when an event is taken; nothing when it cannot be.
+    /// The possible remainders when an event is taken; none when it cannot be.
     func taking(_ event: AgentEvent, from remainder: PatternRemainder, _ context: EventContext) -> [Step] {
         switch remainder {
         case .event(let matcher, let scope):
             return matches(matcher, scope, event, context) ? [Step(remainder: .nothing, matcher: matcher)] : []
         case .thought(let matcher, let scope):
             guard matches(matcher, scope, event, context) else { return [] }
-            let further = scope.or(PatternScope(run: event.run, thought: event.payload.thought))
+            let further = scope.or(PatternScope(run: event.runID, thought: event.payload.thought))
             return [Step(remainder: .furtherThought(matcher, further), matcher: matcher)]
         case .furtherThought(let matcher, let scope):
             guard matches(matcher, scope, event, context) else { return [] }
@@ -64,12 +64,12 @@ struct CompiledPattern: Sendable {
             return takingMessage(event, fragment, completed, scope, context)
         case .call(let start, let body, let end, let scope):
             guard matches(start, scope, event, context) else { return [] }
-            let call = PatternScope(run: event.run, call: event.payload.call)
+            let call = PatternScope(run: event.runID, call: event.payload.call)
             let rest = PatternRemainder.joined([body.bound(to: call), .event(end, scope.or(call))])
             return [Step(remainder: rest, matcher: start)]
         case .run(let start, let body, let scope):
             guard matches(start, scope, event, context) else { return [] }
-            return [Step(remainder: body.bound(to: PatternScope(run: event.run)), matcher: start)]
+            return [Step(remainder: body.bound(to: PatternScope(run: event.runID)), matcher: start)]
         case .sequence(let parts):
             return takingFromSequence(event, parts[...], context)
         case .anyOrder(let parts):
@@ -101,7 +101,7 @@ struct CompiledPattern: Sendable {
     ) -> [Step] {
         if matches(completed, scope, event, context) { return [Step(remainder: .nothing, matcher: completed)] }
         guard matches(fragment, scope, event, context) else { return [] }
-        let message = scope.or(PatternScope(run: event.run, message: event.payload.message))
+        let message = scope.or(PatternScope(run: event.runID, message: event.payload.message))
         let rest = PatternRemainder.message(fragment: fragment, completed: completed, message)
         return [Step(remainder: rest, matcher: fragment)]
     }

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What a matcher can look up beyond one event: the whole texts of thoughts, which come in fragments.
+/// The facts that a matcher can look up beyond one event: the whole texts of thoughts, which come in fragments.
 struct EventContext: Sendable {
     private struct Key: Hashable {
         let run: RunID?
@@ -12,13 +12,13 @@ struct EventContext: Sendable {
     init(_ events: [AgentEvent]) {
         for event in events {
             guard case .agentThinking(let thinking) = event.payload else { continue }
-            thoughts[Key(run: event.run, thought: thinking.thought), default: ""] += thinking.text
+            thoughts[Key(run: event.runID, thought: thinking.thoughtID), default: ""] += thinking.text
         }
     }
 
     /// The whole of the thought that the event is a fragment of.
     func thought(of event: AgentEvent) -> String? {
         guard case .agentThinking(let thinking) = event.payload else { return nil }
-        return thoughts[Key(run: event.run, thought: thinking.thought)]
+        return thoughts[Key(run: event.runID, thought: thinking.thoughtID)]
     }
 }

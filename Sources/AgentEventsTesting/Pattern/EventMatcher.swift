@@ -7,7 +7,7 @@ struct EventMatcher: Sendable {
         let description: String
         /// Whether two conditions of the same description ask for the same. Not so where the test's own code is asked.
         var isTold = true
-        /// What the event has instead; `nil` when it meets the condition.
+        /// The event's value instead; `nil` when it meets the condition.
         let objection: @Sendable (AgentEvent, EventContext) -> String?
     }
 
@@ -33,7 +33,7 @@ struct EventMatcher: Sendable {
         (type == nil || event.type == type) && conditions.allSatisfy { $0.objection(event, context) == nil }
     }
 
-    /// What keeps an event of the right type from matching.
+    /// The reasons why an event of the right type does not match.
     func objections(to event: AgentEvent, in context: EventContext) -> [String] {
         guard type == nil || event.type == type else { return [] }
         return conditions.compactMap { $0.objection(event, context) }
@@ -77,7 +77,7 @@ extension EventMatcher.Condition {
         }
     }
 
-    /// A value that is to be this one, unless it does not matter.
+    /// A value that must be this one, unless it does not matter.
     ///
     /// - Parameter label: `nil` for a value that stands first in the pattern, without a label.
     static func equal<Value: Equatable & Sendable>(
@@ -95,7 +95,7 @@ extension EventMatcher.Condition {
         }
     }
 
-    /// JSON that is to be this, and perhaps more, unless it does not matter.
+    /// JSON that must have these members, and may have more, unless it does not matter.
     static func includes(
         _ name: String,
         _ json: JSONValue?,
@@ -106,6 +106,20 @@ extension EventMatcher.Condition {
                 guard let found = found(event) else { return "\(name) is missing" }
                 return found.includes(json) ? nil : "\(name) is \(PatternText.json(found))"
             }
+        }
+    }
+}
+
+extension JSONValue {
+    /// Whether this is the other value, and perhaps more: objects may have further members, at any depth.
+    func includes(_ other: JSONValue) -> Bool {
+        switch (self, other) {
+        case (.object(let object), .object(let part)):
+            part.allSatisfy { member in object[member.key]?.includes(member.value) ?? false }
+        case (.array(let array), .array(let other)):
+            array.count == other.count && zip(array, other).allSatisfy { $0.includes($1) }
+        default:
+            self == other
         }
     }
 }

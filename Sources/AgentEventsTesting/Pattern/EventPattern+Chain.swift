@@ -1,6 +1,6 @@
 public import AgentEvents
 
-// The same patterns behind another one. Lines that begin with a dot are one expression to the compiler, a chain; so a
+// The same patterns after another one. Lines that begin with a dot are one expression to the compiler, a chain; so a
 // pattern is written below the last one as if it stood alone.
 
 extension EventPattern {
@@ -92,7 +92,7 @@ extension EventPattern {
         then(EventPattern(.agentPaused(constraints)))
     }
 
-    /// The run goes on.
+    /// The run continues.
     public func agentResumed(_ constraints: PayloadConstraint<AgentResumed>...) -> EventPattern {
         then(EventPattern(.agentResumed(constraints)))
     }

@@ -1,6 +1,6 @@
 public import AgentEvents
 
-// Patterns made of others, behind another one.
+// Patterns made of others, after another one.
 
 extension EventPattern {
     /// A run of an agent: its start, and in the braces the rest of its events, with its end. For child runs, and for

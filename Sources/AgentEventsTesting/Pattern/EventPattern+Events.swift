@@ -140,7 +140,7 @@ extension EventPattern {
         EventPattern(.agentPaused(constraints))
     }
 
-    /// The run goes on.
+    /// The run continues.
     ///
     /// - Parameter constraints: conditions on the payload.
     public static func agentResumed(_ constraints: PayloadConstraint<AgentResumed>...) -> EventPattern {

@@ -1,4 +1,4 @@
-/// What a sequence of events is expected to be: a pattern of one event, of several, or of any number.
+/// A pattern that a sequence of events is expected to match: of one event, of several, or of any number.
 ///
 /// Patterns are written one below the other, each with a leading dot, in the braces of `expectEvents` or of a pattern
 /// that has others inside:

@@ -13,7 +13,7 @@ struct PatternMatch: Sendable {
 
     enum Outcome: Sendable {
         case matched
-        /// The event of this index is not what was expected; the index behind the last event when there are too few.
+        /// The event of this index is not the expected one; the index after the last event when there are too few.
         case differs(at: Int, Reading)
         /// By the event of this index there are more ways of reading the pattern than can be followed.
         case ambiguous(at: Int)
@@ -35,7 +35,7 @@ struct PatternMatch: Sendable {
         if readings.contains(where: \.remainder.mayEnd) { return .matched }
         let best = readings.max { $0.matchedCount < $1.matchedCount } ?? readings[0]
         guard exhaustivity == .off else { return .differs(at: events.count, best) }
-        // What was passed over behind the last match is where the next one was missed.
+        // The next match was missed among the events that were skipped after the last one.
         let index = best.matchers.lastIndex { $0 != nil }.map { $0 + 1 } ?? 0
         return .differs(at: index, Reading(remainder: best.remainder, matchers: Array(best.matchers[..<index])))
     }

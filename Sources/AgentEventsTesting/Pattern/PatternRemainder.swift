@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// What of a pattern is still to come, after some events: a value that can be compared, with its matchers by their
-/// numbers.
+/// The part of a pattern that is still to come after some events: a value that can be compared, with its matchers by
+/// their numbers.
 ///
 /// Taking an event from it gives what may come then: several answers where a pattern can be read in several ways. This
 /// is how regular expressions are matched by derivatives; `anyOrder` is their shuffle.

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What an event must belong to, because an earlier event of the same pattern did.
+/// The run or item that an event must belong to, because an earlier event of the same pattern did.
 struct PatternScope: Hashable, Sendable {
     var run: RunID?
     var call: CallID?
@@ -8,7 +8,7 @@ struct PatternScope: Hashable, Sendable {
     var thought: ThoughtID?
 
     func admits(_ event: AgentEvent) -> Bool {
-        if let run, event.run != run { return false }
+        if let run, event.runID != run { return false }
         if let message, event.payload.message != message { return false }
         if let thought, event.payload.thought != thought { return false }
         // An event that has nothing to do with calls may stand inside of one.
@@ -28,11 +28,11 @@ extension EventPayload {
     /// The call that the event is of.
     var call: CallID? {
         switch self {
-        case .toolExecuting(let executing): executing.call
-        case .toolProgress(let progress): progress.call
-        case .toolCompleted(let completed): completed.call
-        case .approvalRequested(let requested): requested.call
-        case .agentStarted(let started): started.parentCall
+        case .toolExecuting(let executing): executing.callID
+        case .toolProgress(let progress): progress.callID
+        case .toolCompleted(let completed): completed.callID
+        case .approvalRequested(let requested): requested.callID
+        case .agentStarted(let started): started.parentCallID
         default: nil
         }
     }
@@ -40,14 +40,14 @@ extension EventPayload {
     /// The message that the event is of.
     var message: MessageID? {
         switch self {
-        case .messageDelta(let delta): delta.message
-        case .messageCompleted(let completed): completed.message
+        case .messageDelta(let delta): delta.messageID
+        case .messageCompleted(let completed): completed.messageID
         default: nil
         }
     }
 
     /// The thought that the event is of.
     var thought: ThoughtID? {
-        if case .agentThinking(let thinking) = self { thinking.thought } else { nil }
+        if case .agentThinking(let thinking) = self { thinking.thoughtID } else { nil }
     }
 }

@@ -8,7 +8,7 @@ public import AgentEvents
 public struct PayloadConstraint<Payload>: Sendable {
     /// In words, for failures.
     let description: String
-    /// What the payload has instead; `nil` when it meets the condition.
+    /// The payload's value instead; `nil` when it meets the condition.
     let objection: @Sendable (Payload) -> String?
 
     /// A member has this value.

@@ -87,7 +87,7 @@ public final class EventProbe {
         return event
     }
 
-    /// What was not taken of everything that the runtime has accepted so far. It can still be taken.
+    /// The events that the runtime has accepted so far and that were not taken. They can still be taken.
     func rest() async throws -> [AgentEvent] {
         do throws(AgentEventsError) {
             try await runtime.flush()

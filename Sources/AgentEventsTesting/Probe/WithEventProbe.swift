@@ -13,12 +13,12 @@ public import Testing
 /// }
 /// ```
 ///
-/// At the end of the scope every event of the thread has to be taken, and every run to be ended; the events are checked to
-/// be well-formed as `expectEvents` does. When the scope throws, only its error is reported.
+/// At the end of the scope every event of the thread has to be taken, and every run to be ended; the events are checked
+/// to be well-formed as `expectEvents` does. When the scope throws, only its error is reported.
 ///
 /// - Parameters:
 ///   - runtime: runs while the scope does.
-///   - after: the event behind which the probe begins; `nil` for the first one of the thread.
+///   - after: the event after which the probe begins; `nil` for the start of the thread.
 ///   - timeLimit: how long a method waits for an event. Default: a minute; it is for what hangs.
 ///   - clock: what the limit is measured on.
 ///   - exhaustivity: whether every event has to be taken.

@@ -8,7 +8,7 @@ struct ComparisonTable {
         var actual: String
     }
 
-    /// So many rows are shown before the difference, and behind it.
+    /// The number of rows that are shown before the difference, and after it.
     private static let contextCount = 12
     private static let widestPattern = 72
 
@@ -43,7 +43,7 @@ struct ComparisonTable {
         return rows + rowsBehind
     }
 
-    /// The difference, and what was expected behind it beside what came.
+    /// The difference, and after it the expected events beside those that came.
     private var rowsBehind: [Row] {
         let expected = PatternOutline(matchers: pattern.matchers).lines(of: reading.remainder)
         let actual = events[index...].map { self.actual($0) }
@@ -61,11 +61,11 @@ struct ComparisonTable {
     }
 
     private func actual(_ event: AgentEvent) -> String {
-        let run = isOneRun ? "" : "\(event.run?.rawValue ?? "thread")  "
+        let run = isOneRun ? "" : "\(event.runID?.rawValue ?? "thread")  "
         return "\(event.id)  \(run)\(EventSummary.text(event))"
     }
 
-    private var isOneRun: Bool { Set(events.compactMap(\.run)).count <= 1 }
+    private var isOneRun: Bool { Set(events.compactMap(\.runID)).count <= 1 }
 
     /// Why the event at the difference is not what was expected, where its type is right.
     private var reasons: [String] {
@@ -81,8 +81,8 @@ struct ComparisonTable {
     }
 
     private static func objection(to event: AgentEvent, _ scope: PatternScope) -> String {
-        if let run = scope.run, event.run != run {
-            return "it is of \(event.run.map { "the run \($0)" } ?? "no run"), not of \(run)"
+        if let run = scope.run, event.runID != run {
+            return "it is of \(event.runID.map { "the run \($0)" } ?? "no run"), not of \(run)"
         }
         if let call = scope.call {
             return "it is of \(event.payload.call.map { "the call \($0)" } ?? "no call"), not of \(call)"
@@ -97,11 +97,11 @@ struct ComparisonTable {
     private var runs: [String] {
         guard !isOneRun else { return [] }
         var order: [RunID] = []
-        for run in events.compactMap(\.run) where !order.contains(run) { order.append(run) }
-        let different = index < events.count ? events[index].run : nil
+        for run in events.compactMap(\.runID) where !order.contains(run) { order.append(run) }
+        let different = index < events.count ? events[index].runID : nil
         return ["run by run:"]
             + order.map { run in
-                let own = events.filter { $0.run == run }
+                let own = events.filter { $0.runID == run }
                 let types = own.map { "\($0.sequence) \($0.typeName)" }.joined(separator: ", ")
                 return "\(run == different ? ">" : " ") \(run) (\(own.first?.agent?.rawValue ?? "")): \(types)"
             }

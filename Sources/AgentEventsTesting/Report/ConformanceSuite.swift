@@ -1,9 +1,9 @@
 import AgentEvents
 import Testing
 
-/// What the conformance suites have in common: they report where they were made, whichever library runs the test.
+/// A conformance suite: it reports at the place where it was made, whichever library runs the test.
 protocol ConformanceSuite: Sendable {
-    /// What conforms: `a log`.
+    /// The name of a conforming thing: `a log`.
     static var subject: String { get }
     var sourceLocation: SourceLocation { get }
 }

@@ -18,7 +18,7 @@ enum EventSummary {
         case .messageDelta(let delta): PatternText.quoted(delta.text)
         case .messageCompleted(let completed): PatternText.quoted(completed.text)
         case .toolExecuting(let executing): "\(executing.tool) \(PatternText.json(executing.arguments))"
-        case .toolProgress(let progress): progress.message.map(PatternText.quoted) ?? progress.call.rawValue
+        case .toolProgress(let progress): progress.message.map(PatternText.quoted) ?? progress.callID.rawValue
         case .toolCompleted(let completed): joined("\(completed.tool) \(completed.status.rawValue)", completed.result)
         case .approvalRequested(let requested): PatternText.quoted(requested.prompt)
         case .approvalResolved(let resolved): resolved.decision.rawValue

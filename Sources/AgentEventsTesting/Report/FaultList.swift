@@ -4,9 +4,9 @@ import AgentEvents
 enum FaultList {
     private static let maximumCount = 20
 
-    /// What is wrong with events that are not well-formed.
+    /// The faults of events that are not well-formed, in words.
     static func wellFormedness(_ faults: [SequenceFault]) -> String {
-        let lines = faults.map { "\($0.event?.description ?? "\($0.position)"): \($0.rule): \($0.message)" }
+        let lines = faults.map { "\($0.eventID?.description ?? "\($0.position)"): \($0.rule): \($0.message)" }
         return text("The events are not well-formed", lines)
     }
 

@@ -4,7 +4,7 @@ import Testing
     import XCTest
 #endif
 
-/// What is reported to the running test, whichever library runs it.
+/// An issue that is reported to the running test, whichever library runs it.
 ///
 /// Swift Testing does not pass its issues on to XCTest before Swift 6.4: a failure would be lost, and the test pass.
 enum TestIssue {

@@ -1,7 +1,7 @@
 public import AgentEvents
 public import Testing
 
-/// What every sink must do, as checks for a test.
+/// The contract of every sink, as checks for a test.
 ///
 /// ```swift
 /// @Test func conforms() async throws {
@@ -12,7 +12,7 @@ public import Testing
 /// }
 /// ```
 ///
-/// What a sink does wrong is reported as issues of the running test, at the place where the suite was made.
+/// Faults are reported as issues of the running test, at the place where the suite was made.
 public struct EventSinkConformance: ConformanceSuite {
     /// A sink, and a look at what it has done.
     public struct Subject: Sendable {
@@ -135,8 +135,8 @@ public struct EventSinkConformance: ConformanceSuite {
         guard let received = subject.received else { return }
         var ids: [ThreadID: [EventID]] = [:]
         var known: Set<Place> = []
-        for event in try await received() where known.insert(Place(thread: event.thread, id: event.id)).inserted {
-            ids[event.thread, default: []].append(event.id)
+        for event in try await received() where known.insert(Place(thread: event.threadID, id: event.id)).inserted {
+            ids[event.threadID, default: []].append(event.id)
         }
         for (thread, events) in Dictionary(grouping: given, by: \.thread) {
             let found = ids[thread] ?? []

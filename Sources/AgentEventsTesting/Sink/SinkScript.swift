@@ -19,7 +19,7 @@ enum SinkScript {
     /// One event of each type, then a large one and one of an unknown type.
     static func everyKind() throws(WireError) -> [StoredEvent] {
         var events: [StoredEvent] = []
-        for payload in payloads + [.messageCompleted(MessageCompleted(message: "m_2", text: largeText))] {
+        for payload in payloads + [.messageCompleted(MessageCompleted(messageID: "m_2", text: largeText))] {
             events.append(try stored(payload, UInt64(events.count) + 1, in: "t_1"))
         }
         let id = EventID(generation: 1, sequence: UInt64(events.count) + 1)
@@ -34,18 +34,18 @@ enum SinkScript {
 
     private static var payloads: [EventPayload] {
         [
-            .userMessage(UserMessage(message: "u_1", user: "u_1", text: "Hello \u{0}\u{1B}[31m\r\n")),
+            .userMessage(UserMessage(messageID: "u_1", userID: "u_1", text: "Hello \u{0}\u{1B}[31m\r\n")),
             .agentStarted(AgentStarted(input: ["q": "x"])),
-            .agentThinking(AgentThinking(thought: "th_1", text: "Hm.")),
+            .agentThinking(AgentThinking(thoughtID: "th_1", text: "Hm.")),
             .agentProgress(AgentProgress(message: "half", fraction: 0.5, step: 1, total: 2)),
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: ["api_key": "secret"])),
-            .toolProgress(ToolProgress(call: "c_1", fraction: 1)),
-            .approvalRequested(ApprovalRequested(approval: "a_1", call: "c_1", prompt: "May I?")),
-            .approvalResolved(ApprovalResolved(approval: "a_1", decision: .approved)),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: ["api_key": "secret"])),
+            .toolProgress(ToolProgress(callID: "c_1", fraction: 1)),
+            .approvalRequested(ApprovalRequested(approvalID: "a_1", callID: "c_1", prompt: "May I?")),
+            .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved)),
             .toolCompleted(
-                ToolCompleted(call: "c_1", tool: "search", status: .succeeded, result: nil, durationMilliseconds: 1)),
-            .messageDelta(MessageDelta(message: "m_1", text: "")),
-            .messageCompleted(MessageCompleted(message: "m_1", text: "")),
+                ToolCompleted(callID: "c_1", tool: "search", status: .succeeded, result: nil, durationMilliseconds: 1)),
+            .messageDelta(MessageDelta(messageID: "m_1", text: "")),
+            .messageCompleted(MessageCompleted(messageID: "m_1", text: "")),
             .agentPaused(AgentPaused()),
             .agentResumed(AgentResumed()),
             .stateUpdated(StateUpdated(version: 1, key: "k", change: .value(nil))),
@@ -63,7 +63,7 @@ enum SinkScript {
         let hasRun = payload.type?.needsRun == true
         let id = EventID(generation: 1, sequence: sequence)
         let event = AgentEvent(
-            id: id, thread: thread, run: hasRun ? "r_1" : nil, agent: hasRun ? "guide" : nil, time: time,
+            id: id, threadID: thread, runID: hasRun ? "r_1" : nil, agent: hasRun ? "guide" : nil, time: time,
             payload: payload)
         return StoredEvent(thread: thread, id: id, bytes: try EventEncoder.encode(event))
     }

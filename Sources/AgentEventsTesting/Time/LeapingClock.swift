@@ -18,7 +18,7 @@ public final class LeapingClock: Clock, Sendable {
     public var now: Instant { state.withLock { $0.now } }
     public var minimumResolution: Duration { .zero }
 
-    /// How long the sleeps were, in order.
+    /// The lengths of the sleeps, in order.
     public var sleeps: [Duration] { state.withLock { $0.sleeps } }
 
     /// Returns at once.

@@ -33,7 +33,7 @@ public final class ManualClock: Clock, Sendable {
     public var now: Instant { Instant(offset: state.withLock { $0.now }) }
     public var minimumResolution: Duration { .zero }
 
-    /// How many tasks sleep on the clock.
+    /// The number of tasks that sleep on the clock.
     public var sleeperCount: Int { state.withLock { $0.sleeperCount } }
 
     /// The same time as the times of events.
@@ -76,7 +76,7 @@ public final class ManualClock: Clock, Sendable {
         }
     }
 
-    /// Returns when so many tasks sleep on the clock: then moving it reaches them.
+    /// Returns when this number of tasks sleep on the clock: then moving it reaches them.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
     public func waitForSleepers(_ count: Int = 1) async throws { try await wait(for: .sleepers(count)) }

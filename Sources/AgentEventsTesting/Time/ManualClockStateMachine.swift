@@ -1,4 +1,10 @@
-/// The sleepers of a clock that stands still, and those who wait for sleepers.
+/// Keeps the sleepers of a clock that stands still, and the watchers that wait for sleepers.
+///
+///     a sleeper:   made ── sleep ──> asleep ── advance to its deadline, or cancel ──> awake
+///                    ├── sleep, the time has come ──> awake
+///                    └── cancel ──> cancelled ── sleep ──> awake
+///     a watcher:   made ── watch ──> waiting ── its condition is met, or cancel ──> resumed
+///                    └── watch, its condition is met ──> resumed
 struct ManualClockStateMachine<Sleeper, Watcher> {
     enum SleepAction {
         case sleep
@@ -8,11 +14,11 @@ struct ManualClockStateMachine<Sleeper, Watcher> {
         case cancel
     }
 
-    /// What a watcher waits for.
+    /// The condition of a watcher.
     enum Condition {
-        /// So many sleep.
+        /// This number of tasks sleep.
         case sleepers(Int)
-        /// One will sleep for so long from now.
+        /// A task sleeps for this time from now.
         case sleep(Duration)
     }
 
@@ -44,7 +50,7 @@ struct ManualClockStateMachine<Sleeper, Watcher> {
         return (.sleep, ready.values.map(\.watcher))
     }
 
-    /// - Returns: the sleeper, which is to be told; `nil` when it has not fallen asleep yet, or is awake.
+    /// - Returns: the sleeper to resume; `nil` when it has not fallen asleep yet, or is awake.
     mutating func cancelSleeper(_ number: UInt64) -> Sleeper? {
         if let entry = sleepers.removeValue(forKey: number) { return entry.sleeper }
         cancelled.insert(number)

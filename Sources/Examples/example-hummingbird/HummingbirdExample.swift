@@ -30,7 +30,7 @@ struct HummingbirdExample {
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port())),
             onServerRunning: { channel in
                 print("listening on http://127.0.0.1:\(channel.localAddress?.port ?? 0)")
-                // Whoever started the program may read it through a pipe.
+                // Flushed, because the reader may be at the other end of a pipe.
                 fflush(nil)
             },
             logger: logger
@@ -39,7 +39,7 @@ struct HummingbirdExample {
         try await application.runService()
     }
 
-    /// What stands after `--port`; 8080 without it.
+    /// The value of `--port`; 8080 without it.
     private static func port() -> Int {
         let arguments = CommandLine.arguments
         guard let index = arguments.firstIndex(of: "--port"), index + 1 < arguments.count else { return 8080 }
@@ -48,7 +48,7 @@ struct HummingbirdExample {
     }
 }
 
-/// What the routes of this application know of a request.
+/// The context of a request in this application.
 struct AppContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let greeting = "hello"

@@ -25,7 +25,7 @@ struct NIOExample {
         ).run()
     }
 
-    /// What stands after `--port`; 8080 without it.
+    /// The value of `--port`; 8080 without it.
     private static func port() -> Int {
         let arguments = CommandLine.arguments
         guard let index = arguments.firstIndex(of: "--port"), index + 1 < arguments.count else { return 8080 }
@@ -51,7 +51,7 @@ struct Server: Service {
             }
             .bind(host: "127.0.0.1", port: port).get()
         print("listening on http://127.0.0.1:\(channel.localAddress?.port ?? 0)")
-        // Whoever started the program may read it through a pipe.
+        // Flushed, because the reader may be at the other end of a pipe.
         fflush(nil)
         try? await gracefulShutdown()
         // The connections live on until the hub has closed them, and so do their event loops.

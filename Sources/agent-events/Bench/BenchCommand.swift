@@ -86,7 +86,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 }
 
-/// What is measured.
+/// A part of the benchmark.
 enum BenchPart: String, CaseIterable, ExpressibleByArgument, Sendable {
     case emit, commit, replay, context, remote
     case endedRuns = "ended-runs"

@@ -9,7 +9,7 @@ final class BenchThreads {
         for number in 0..<count {
             let thread = try ThreadID("t_\(number)")
             let context = try await runtime.context(user: "u_bench", thread: thread)
-            try await context.emit(EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
             contexts.append((context, BenchEvent.thinking(run: "r_bench", thread: thread)))
         }
         try await runtime.flush()
@@ -21,5 +21,20 @@ final class BenchThreads {
         next = next + 1 == contexts.count ? 0 : next + 1
         try await context.emit(draft)
         return runtime.offeredPosition
+    }
+}
+
+/// The event that is measured with: a thought, encoded in 200 bytes.
+enum BenchEvent {
+    static let byteCount = 200
+
+    static func thinking(run: RunID, thread: ThreadID) -> EventDraft {
+        let empty = AgentEvent(
+            id: EventID(generation: 1, sequence: 1000), threadID: thread, runID: run, agent: "bench",
+            time: WallClock.system.now(), payload: .agentThinking(AgentThinking(thoughtID: "th_bench", text: "")))
+        let base = (try? EventEncoder.encode(empty).count) ?? 0
+        let text = String(repeating: "thinking ", count: 30).prefix(max(0, byteCount - base))
+        return EventDraft(
+            runID: run, agent: "bench", .agentThinking(AgentThinking(thoughtID: "th_bench", text: String(text))))
     }
 }

@@ -2,8 +2,8 @@ import AgentEvents
 import AgentEventsFileLog
 import Foundation
 
-/// How many events a second are committed to files, with 64 appends in flight over 5000 threads: the whole way from a
-/// context to the commit.
+/// Measures the rate at which events are committed to files, with 64 appends in flight over 5000 threads: the whole way
+/// from a context to the commit.
 struct CommitBenchmark {
     static let inFlight: UInt64 = 64
     static let threadCount = 5000

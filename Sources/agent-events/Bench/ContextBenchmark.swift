@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// How much memory an idle context takes.
+/// Measures the memory of an idle context.
 struct ContextBenchmark {
     static let count = 100_000
 

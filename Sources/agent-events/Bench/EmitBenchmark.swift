@@ -1,13 +1,13 @@
 import AgentEvents
 
-/// How many events one task makes in a second: state machine, number, encoding, hand-over to the log.
+/// Measures the rate at which one task makes events: state machine, number, encoding, hand-over to the log.
 struct EmitBenchmark {
     let seconds: Double
 
     func run() async throws -> String {
         try await withAgentRuntime(log: DiscardingLog()) { runtime in
             let context = try await runtime.context(user: "u_bench", thread: "t_bench")
-            try await context.emit(EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
+            try await context.emit(EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted())))
             let draft = BenchEvent.thinking(run: "r_bench", thread: "t_bench")
             let clock = ContinuousClock()
             let processorStart = ProcessorTime.ofThisProcess()

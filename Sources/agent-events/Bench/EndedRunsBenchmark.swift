@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsFileLog
 import Foundation
 
-/// What a run of a program elsewhere costs in a thread that had many, and how much memory such a thread takes.
+/// Measures the cost of a run of another program in a thread that had many, and the memory of such a thread.
 struct EndedRunsBenchmark {
     static let few = 10
     static let many = 100_000
@@ -50,9 +50,9 @@ struct EndedRunsBenchmark {
         for number in numbers {
             let run = try RunID("r_\(number)")
             let drafts = [
-                EventDraft(run: run, agent: "bench", .agentStarted(AgentStarted())),
-                EventDraft(run: run, .agentThinking(AgentThinking(thought: "th_bench", text: "Which files?"))),
-                EventDraft(run: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1))),
+                EventDraft(runID: run, agent: "bench", .agentStarted(AgentStarted())),
+                EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_bench", text: "Which files?"))),
+                EventDraft(runID: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1))),
             ]
             for draft in drafts {
                 let receipt = try await context.emit([draft], host: .outside)

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// What this process has used so far.
+/// The processor time that this process has used so far.
 enum ProcessorTime {
     /// Processor time of all threads, user and system, in seconds.
     static func ofThisProcess() -> Double {

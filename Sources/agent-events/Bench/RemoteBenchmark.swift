@@ -1,13 +1,13 @@
 import AgentEvents
 
-/// What one event of a program elsewhere costs at the start of a long answer, and at its end: one `message_delta` of 4 bytes
-/// an emission, as a WebSocket hands them over.
+/// Measures the cost of one event of another program at the start of a long answer, and at its end: one `message_delta`
+/// of 4 bytes an emission, as a WebSocket hands them over.
 struct RemoteBenchmark {
     static let fragmentByteCount = 4
-    /// A part in so many is the start, and one the end.
+    /// One part in this number is the start, and one the end.
     static let partCount = 16
 
-    /// How long the answer is.
+    /// The length of the answer, in bytes.
     let byteCount: Int
 
     func run() async throws -> String {
@@ -16,9 +16,9 @@ struct RemoteBenchmark {
         return try await withAgentRuntime(log: DiscardingLog(), configuration: configuration) { runtime in
             let context = try await runtime.context(user: "u_bench", thread: "t_bench")
             _ = try await context.emit(
-                [EventDraft(run: "r_bench", agent: "bench", .agentStarted(AgentStarted()))], host: .outside)
-            let delta = MessageDelta(message: "m_bench", text: String(repeating: "x", count: Self.fragmentByteCount))
-            let draft = EventDraft(run: "r_bench", .messageDelta(delta))
+                [EventDraft(runID: "r_bench", agent: "bench", .agentStarted(AgentStarted()))], host: .outside)
+            let delta = MessageDelta(messageID: "m_bench", text: String(repeating: "x", count: Self.fragmentByteCount))
+            let draft = EventDraft(runID: "r_bench", .messageDelta(delta))
             let count = byteCount / Self.fragmentByteCount / Self.partCount
             var costs: [Double] = []
             for _ in 0..<Self.partCount {

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsFileLog
 import Foundation
 
-/// How long it takes to read 1000 events of one thread out of millions of others, interleaved with it.
+/// Measures the time to read 1000 events of one thread out of millions of others, interleaved with it.
 struct ReplayBenchmark {
     static let replayed = 1000
     static let rounds = 50
@@ -44,7 +44,7 @@ struct ReplayBenchmark {
             LogRead(.thread(thread, after: after), maximumCount: Self.replayed, maximumByteCount: .max))
         let elapsed = start.duration(to: clock.now).inSeconds
         guard page.events.map(\.id.sequence) == Array(after + 1...after + UInt64(Self.replayed)) else {
-            throw EventLogError(.corrupt, "the replay of \(thread) behind \(after) is not dense")
+            throw EventLogError(.corrupt, "the replay of \(thread) after \(after) is not dense")
         }
         return elapsed
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How much memory this process has in use.
+/// The memory that this process has in use.
 enum ResidentMemory {
     /// In bytes; 0 where the system does not tell in `/proc`.
     static func ofThisProcess() -> Int {

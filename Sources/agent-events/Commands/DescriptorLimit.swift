@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// How many files and connections the process may have open.
+/// The number of files and connections that the process may have open.
 package enum DescriptorLimit {
     /// More are of no use to one service.
     private static let useful: UInt64 = 1 << 20
@@ -30,9 +30,9 @@ package enum DescriptorLimit {
         return Int(clamping: raised)
     }
 
-    /// The hard limit is not all that counts: some systems name one that they do not grant, Darwin none at all, of which
-    /// it grants what it finds fit. So less is tried as long as the system refuses, but at least half of what it grants
-    /// is reached.
+    /// The hard limit is not all that counts: some systems name one that they do not grant, Darwin none at all, of
+    /// which it grants what it finds fit. So less is tried as long as the system refuses, but at least half of what it
+    /// grants is reached.
     ///
     /// - Parameter set: asks for a limit, and tells whether it was granted.
     /// - Returns: the limit; the one there was when nothing above it is granted.

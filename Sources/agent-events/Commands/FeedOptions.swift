@@ -2,7 +2,7 @@ internal import AgentEvents
 internal import AgentEventsClient
 internal import ArgumentParser
 
-/// How the commands that emit events do it.
+/// The options of the commands that emit events.
 struct FeedOptions: ParsableArguments {
     /// Idempotency keys are kept for a day: a request that is sent again later could be logged twice.
     private static let longestGiveUpSeconds: Double = 23 * 3600
@@ -55,7 +55,7 @@ struct FeedOptions: ParsableArguments {
         configuration.user = user
         configuration.maximumBatchCount = keyPrefix == nil ? batch : 1
         if let giveUp {
-            configuration.giveUpSeconds = giveUp
+            configuration.giveUpTimeout = .seconds(giveUp)
             configuration.waitsForFirstConnection = true
         }
         return configuration

@@ -8,7 +8,7 @@ internal import UnixSignals
 /// Runs a feed for a command: prints the ids of what is committed, leaves on a signal, and says how it ended.
 struct FeedRun {
     let feed: EventFeed
-    /// What the input is called in messages.
+    /// The name of the input in messages.
     let inputName: String
 
     /// - Parameter produce: offers the events of the input.
@@ -63,7 +63,8 @@ struct FeedRun {
             return ProgramExit.wrong(
                 "line \(line): the event has \(byteCount) bytes, and the message that it is sent in may have \(maximum)"
                     + soFar)
-        case .unavailable(let error, let seconds?):
+        case .unavailable(let error, let duration?):
+            let seconds = duration / .seconds(1)
             let rounded = seconds.rounded()
             let time =
                 abs(seconds - rounded) < 0.1 || seconds > 10 ? "\(Int(rounded))" : "\((seconds * 10).rounded() / 10)"
@@ -81,7 +82,7 @@ struct FeedRun {
         return "\(events) committed, up to line \(line)"
     }
 
-    /// What is in the log, and what may be.
+    /// A clause that says how many events are in the log, and how many may be.
     private var soFar: String {
         var text = "; \(committed ?? "no event is committed")"
         if let unanswered = feed.progress.unanswered {

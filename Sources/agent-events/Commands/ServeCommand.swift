@@ -189,10 +189,10 @@ struct ServeCommand: AsyncParsableCommand {
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }
-        configuration.heartbeatSeconds = heartbeat
-        configuration.stallSeconds = maxStall
+        configuration.heartbeatInterval = .seconds(heartbeat)
+        configuration.slowReaderTimeout = .seconds(maxStall)
         configuration.outboundWatermarkByteCount = maxOutbound
-        configuration.shutdownGraceSeconds = drainTimeout
+        configuration.shutdownGrace = .seconds(drainTimeout)
         configuration.allowedOrigins = Set(allowedOrigins)
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
@@ -202,13 +202,13 @@ struct ServeCommand: AsyncParsableCommand {
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger,
             onListening: greet,
-            onStuckAgents: { _ in Task { await Self.leave(closing: close, logger) } })
+            onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         try await run(ServiceGroup(services: [service], logger: logger))
         try await close()
     }
 
-    /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to wait
-    /// for. Exit handlers are not called, they would take from these agents what they work with.
+    /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to
+    /// wait for. Exit handlers are not called, they would take from these agents what they work with.
     private static func leave(closing close: @Sendable () async throws -> Void, _ logger: Logger) async {
         do {
             try await close()
@@ -269,7 +269,7 @@ struct ServeCommand: AsyncParsableCommand {
                 watch it:       agent-events tail t_1 --after start\(url)
                 """
         }
-        // Whoever started the service need not listen.
+        // Nobody may be reading this output; the service runs all the same.
         try? StandardOutput.write(text)
     }
 }

@@ -4,7 +4,7 @@ internal import AgentEventsServer
 internal import ArgumentParser
 internal import Foundation
 
-/// Where else a service sends its events.
+/// The further destinations of a service's events.
 struct SinkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -72,7 +72,7 @@ struct SinkOptions: ParsableArguments {
         if let webhook, let webhookSecretFile {
             do throws(WebhookError) {
                 let secret = try Self.secret(in: webhookSecretFile)
-                let sink = try WebhookSink(url: webhook, secret: secret, timeoutSeconds: webhookTimeout)
+                let sink = try WebhookSink(url: webhook, secret: secret, timeout: .seconds(webhookTimeout))
                 sinks.append(durable(sink, folder))
             } catch {
                 throw ProgramExit.usage("--webhook: \(error.message)")
@@ -86,8 +86,8 @@ struct SinkOptions: ParsableArguments {
             sink, deadLetters: folder.map { DeadLetterFile(path: "\($0)/\(sink.name)-refused.ndjson") })
         durable.passesOverRefused = folder == nil
         durable.retry.maximumAttempts = sinkAttempts
-        if let sinkPause { durable.retry.longestPauseSeconds = sinkPause / .seconds(1) }
-        if let sinkPatience { durable.retry.minimumSeconds = sinkPatience / .seconds(1) }
+        if let sinkPause { durable.retry.longestPause = sinkPause }
+        if let sinkPatience { durable.retry.minimumRefusalTime = sinkPatience }
         return durable
     }
 

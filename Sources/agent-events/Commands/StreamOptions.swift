@@ -1,7 +1,7 @@
 internal import AgentEventsClient
 internal import ArgumentParser
 
-/// Where the service is, for the commands that talk to one.
+/// The address of the service, for the commands that talk to one.
 struct StreamOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

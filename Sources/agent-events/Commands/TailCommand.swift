@@ -97,5 +97,5 @@ struct TailCommand: AsyncParsableCommand {
         }
     }
 
-    private static func seconds(_ seconds: Double) -> Double { (seconds * 10).rounded() / 10 }
+    private static func seconds(_ time: Duration) -> Double { (time / .seconds(1) * 10).rounded() / 10 }
 }

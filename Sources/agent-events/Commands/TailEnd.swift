@@ -17,8 +17,8 @@ struct TailEnd {
             remaining = left - 1
             if left <= 1 { return true }
         }
-        guard untilEnd, let event, let run = event.run else { return false }
-        if case .agentStarted(let started) = event.payload, started.parentRun != nil { childRuns.insert(run) }
+        guard untilEnd, let event, let run = event.runID else { return false }
+        if case .agentStarted(let started) = event.payload, started.parentRunID != nil { childRuns.insert(run) }
         return event.type?.endsRun == true && !childRuns.contains(run)
     }
 }

@@ -65,7 +65,7 @@ struct ValidateCommand: AsyncParsableCommand {
             if asTest, faultCount == 0 { return try show(expectation) }
             try summarize(validator, faultCount)
         } catch is OutputClosedError {
-            // Whoever read the faults has seen enough; the exit code still tells.
+            // The reader of the faults has seen enough; the exit code still tells.
         } catch let error as InputError {
             throw ProgramExit.wrong(error.message)
         }

@@ -14,7 +14,7 @@ package struct Excerpt: Hashable, Encodable, Sendable {
 
     /// - Parameters:
     ///   - line: the line in the middle, from 1.
-    ///   - radius: how many lines before and behind it.
+    ///   - radius: the number of lines before and after it.
     package init(of text: String, around line: Int, radius: Int) {
         var all = text.split(separator: "\n", omittingEmptySubsequences: false)
         if all.last?.isEmpty == true { all.removeLast() }

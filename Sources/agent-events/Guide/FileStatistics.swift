@@ -1,12 +1,12 @@
-/// How often, and where, the terms of a question stand in a file.
+/// The number of times that the terms of a question occur in a file, and the places.
 package struct FileStatistics: Hashable, Sendable {
     /// Relative to the folder.
     package let path: String
-    /// How often each term stands in the text.
+    /// The number of times that each term occurs in the text.
     package let counts: [Int]
     /// Whether each term stands in the path.
     package let inPath: [Bool]
-    /// How many words the text has.
+    /// The number of words in the text.
     package let wordCount: Int
     /// The line with the most different terms, the first of them, from 1; 1 when the text has none.
     package let bestLine: Int
@@ -41,4 +41,19 @@ package struct FileStatistics: Hashable, Sendable {
 
     /// Whether a term stands in the text or the path.
     package func has(term index: Int) -> Bool { counts[index] > 0 || inPath[index] }
+}
+
+/// The rule that decides which words of a text count for a term.
+package enum WordMatching: String, Encodable, Sendable {
+    /// The term itself.
+    case words
+    /// Every word that begins with it.
+    case beginnings
+
+    package func matches(_ word: String, _ term: String) -> Bool {
+        switch self {
+        case .words: word == term
+        case .beginnings: word.hasPrefix(term)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 internal import AgentEvents
 
-/// What the guide's tool `search_files` answers.
+/// The answer of the guide's tool `search_files`.
 struct FolderSearch: Encodable, Sendable {
     struct Arguments: Encodable, Sendable {
         let terms: [String]
@@ -16,7 +16,7 @@ struct FolderSearch: Encodable, Sendable {
         case filesSearched = "files_searched"
     }
 
-    /// How many files are read between two reports of progress.
+    /// The number of files that are read between two reports of progress.
     private static let pageCount = 200
 
     /// Searches the files of a folder.

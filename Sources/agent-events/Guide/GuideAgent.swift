@@ -1,7 +1,8 @@
 package import AgentEvents
 package import AgentEventsHub
 
-/// Answers questions about a folder of text files: searches it, reads the best two matches side by side, and quotes them.
+/// Answers questions about a folder of text files: searches it, reads the best two matches side by side, and quotes
+/// them.
 ///
 /// There is no language model in it. Every event tells of something that was done.
 package struct GuideAgent: ServedAgent {
@@ -47,7 +48,7 @@ package struct GuideAgent: ServedAgent {
         let question = QuestionTerms(question: prompt.text)
         guard question.terms.isEmpty else { return question }
         let earlier = try await run.history(limit: Self.historyLimit).messages
-            .filter { $0.role == .user && $0.message != prompt.message }
+            .filter { $0.role == .user && $0.messageID != prompt.messageID }
             .map { QuestionTerms(question: $0.text) }
         guard let last = earlier.last(where: { !$0.terms.isEmpty }) else { return question }
         try await run.think("The question has no word of its own, so it is about the one before.")
@@ -76,7 +77,7 @@ package struct GuideAgent: ServedAgent {
         }.matches
     }
 
-    /// Reads files side by side; one that cannot be read does not keep the run from going on.
+    /// Reads files side by side; the run continues when one cannot be read.
     private func read(_ matches: [FileMatch], _ run: AgentRun) async throws -> [FileReading] {
         try await withThrowingTaskGroup(of: (Int, FileReading).self) { group in
             for (index, match) in matches.enumerated() {
@@ -105,5 +106,22 @@ package struct GuideAgent: ServedAgent {
     private func say(_ answer: GuideAnswer, _ run: AgentRun) async throws -> JSONValue {
         for fragment in answer.fragments { try await run.say(fragment) }
         return answer.result
+    }
+}
+
+/// The outcome of reading a file that matched.
+package struct FileReading: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
+        case excerpt(Excerpt)
+        /// Why it could not be read, for people.
+        case failed(String)
+    }
+
+    package let match: FileMatch
+    package let outcome: Outcome
+
+    package init(match: FileMatch, outcome: Outcome) {
+        self.match = match
+        self.outcome = outcome
     }
 }

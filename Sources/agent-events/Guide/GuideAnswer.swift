@@ -4,7 +4,7 @@ package import AgentEvents
 package struct GuideAnswer: Hashable, Sendable {
     /// The answer in the pieces in which it is said.
     package let fragments: [String]
-    /// Where it comes from, the best first.
+    /// The excerpts that it comes from, the best first.
     package let sources: [FileMatch]
 
     package init(terms: [String], matches: [FileMatch], readings: [FileReading], folder: String) {

@@ -1,4 +1,4 @@
-/// What a question is about: its words without those that every question has.
+/// The subject of a question: its words without those that every question has.
 package struct QuestionTerms: Hashable, Sendable {
     /// Folded words, each once, in order; at most ``maximumCount``.
     package let terms: [String]

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// A folder of text files, and never anything outside of it. Its methods block; see ``BlockingWork``.
 package struct TextFolder: Sendable {
-    /// What one search takes at most.
+    /// The largest number of files in one search.
     package static let maximumFileCount = 20_000
     package static let maximumByteCount = 1024 * 1024
     private static let maximumDepth = 32
@@ -23,8 +23,8 @@ package struct TextFolder: Sendable {
         return FileManager.default.fileExists(atPath: root, isDirectory: &isFolder) && isFolder.boolValue
     }
 
-    /// The paths of all files that may be text, relative to the folder, in order. Hidden files and folders are left out,
-    /// and what is larger than 1 MiB.
+    /// The paths of all files that may be text, relative to the folder, in order. Hidden files and folders are left
+    /// out, and what is larger than 1 MiB.
     package func files() -> [String] {
         var found: [String] = []
         collect(folder: "", depth: 0, into: &found)
@@ -82,7 +82,7 @@ package struct TextFolder: Sendable {
         return beginning?.contains(0) ?? false
     }
 
-    /// Where a file really is.
+    /// The real path of a file.
     private func location(of path: String) throws -> String {
         let manager = FileManager.default
         let resolved = URL(fileURLWithPath: "\(root)/\(path)").resolvingSymlinksInPath().path

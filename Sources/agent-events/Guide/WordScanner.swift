@@ -1,5 +1,5 @@
-/// Cuts text into words: runs of letters and digits, and of what is not ASCII but for signs. A compound such as `RunStateMachine` is given
-/// whole and in its parts.
+/// Cuts text into words: runs of letters and digits, and of what is not ASCII but for signs. A compound such as
+/// `RunStateMachine` is given whole and in its parts.
 package struct WordScanner {
     /// Whether a word that begins with a byte is of interest; `nil` when every word is.
     private let beginnings: [Bool]?
@@ -62,7 +62,7 @@ package struct WordScanner {
         visit(WordFold.fold(String(decoding: word, as: UTF8.self)), line)
     }
 
-    /// How many bytes the character at a position has, when it is part of a word; 0 when it is none.
+    /// The number of bytes of the character at a position, when it is part of a word; otherwise 0.
     private static func partLength(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
         let byte = text[position]
         switch byte {
@@ -96,5 +96,21 @@ package struct WordScanner {
             }
         }
         return words
+    }
+}
+
+/// Brings words that mean the same to one form: lower case, and singular where a plural is plain to see.
+package enum WordFold {
+    package static func fold(_ word: some StringProtocol) -> String {
+        var folded = word.lowercased()
+        if folded.utf8.count > 4, folded.hasSuffix("ies") {
+            folded.removeLast(3)
+            folded += "y"
+        } else if folded.utf8.count > 3, folded.hasSuffix("s"), !folded.hasSuffix("ss"), !folded.hasSuffix("us"),
+            !folded.hasSuffix("is")
+        {
+            folded.removeLast()
+        }
+        return folded
     }
 }

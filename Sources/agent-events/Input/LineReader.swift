@@ -5,8 +5,8 @@ internal import Foundation
     internal import Glibc
 #endif
 
-/// Reads a file, or standard input, line by line, without holding more than a line of it. A line is given as soon as it is
-/// there, also by a pipe or a terminal. A mark at the begin that says UTF-8 is skipped.
+/// Reads a file, or standard input, line by line, without holding more than a line of it. A line is given as soon as it
+/// is there, also by a pipe or a terminal. A mark at the begin that says UTF-8 is skipped.
 final class LineReader {
     struct Line {
         /// From 1.
@@ -47,7 +47,7 @@ final class LineReader {
         }
     }
 
-    /// What an input is called in messages.
+    /// The name of an input in messages.
     static func name(of path: String) -> String { path == "-" ? "standard input" : path }
 
     /// Looks for an input without opening it: a named pipe is opened once.

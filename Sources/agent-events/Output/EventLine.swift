@@ -31,7 +31,7 @@ package struct EventLine: Sendable {
         case .messageCompleted(let message): (nil, "  ", message.text)
         case .toolExecuting(let tool): (.cyan, "  ", "\(tool.tool) \(Self.text(tool.arguments))")
         case .toolProgress(let progress):
-            (.dim, "    ", Self.joined([progress.call.rawValue, progress.message, Self.percent(progress.fraction)]))
+            (.dim, "    ", Self.joined([progress.callID.rawValue, progress.message, Self.percent(progress.fraction)]))
         case .toolCompleted(let tool): Self.body(of: tool)
         case .approvalRequested(let approval): (.yellow, "  ", approval.prompt)
         case .approvalResolved(let approval):
@@ -44,7 +44,7 @@ package struct EventLine: Sendable {
             (.red, "", "after \(failed.durationMilliseconds) ms \(failed.error.code): \(failed.error.message)")
         case .agentCancelled(let cancelled):
             (.red, "", Self.joined(["after \(cancelled.durationMilliseconds) ms", cancelled.reason]))
-        case .userMessage(let message): (.blue, "", "\(message.user): \(message.text)")
+        case .userMessage(let message): (.blue, "", "\(message.userID): \(message.text)")
         case .stateUpdated(let update): (.dim, "", update.key)
         case .custom(let custom): (nil, "  ", "\(custom.name) \(Self.text(custom.value))")
         case .unknown: (.dim, "  ", "")

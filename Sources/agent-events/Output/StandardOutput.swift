@@ -2,7 +2,7 @@ internal import Foundation
 
 /// The program's results, each line written at once.
 enum StandardOutput {
-    /// - Throws: ``OutputClosedError`` when nobody reads any more, as in `… | head`.
+    /// - Throws: ``OutputClosedError`` when nobody reads any longer, as in `… | head`.
     static func write(_ line: String) throws { try write(Array(line.utf8)) }
 
     /// Writes bytes as they are, and the end of the line.
@@ -20,5 +20,5 @@ enum StandardOutput {
     }
 }
 
-/// Whoever read the program's output has gone. That is no fault: the program ends quietly.
+/// The reader of the program's output has gone. That is not a fault: the program ends quietly.
 struct OutputClosedError: Error {}

@@ -23,7 +23,7 @@ import Testing
     private static func client(_ proxy: FaultProxy) -> StreamClient {
         var configuration = ClientConfiguration()
         configuration.random = { 0 }
-        configuration.silenceSlackSeconds = 0.2
+        configuration.heartbeatTolerance = .milliseconds(200)
         return StreamClient(url: StreamURL(host: "127.0.0.1", port: proxy.port), configuration: configuration)
     }
 
@@ -132,7 +132,7 @@ import Testing
     /// Neither side is told: the service misses the client, and the client the service.
     @Test func aHalfOpenConnectionIsNoticedByBothSides() async throws {
         try await withRunningService {
-            $0.heartbeatSeconds = 0.3
+            $0.heartbeatInterval = .milliseconds(300)
         } _: { service in
             try await Self.emit(0..<1, to: "t_1", of: service)
             try await withFaultProxy(to: service.client.port) { proxy in

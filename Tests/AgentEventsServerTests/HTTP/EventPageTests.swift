@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsServer
+import AgentEventsTestSupport
 import Testing
 
 struct EventPageTests {

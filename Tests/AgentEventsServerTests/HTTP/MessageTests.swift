@@ -12,7 +12,7 @@ struct MessageTests {
         var events: [AgentEvent] = []
         for try await event in try await service.runtime.events(user: "local", thread: "t_7") {
             events.append(event)
-            if event.run == run, event.type?.endsRun == true { break }
+            if event.runID == run, event.type?.endsRun == true { break }
         }
         return events
     }
@@ -28,7 +28,7 @@ struct MessageTests {
             #expect(try answer.json["thread_id"] == "t_7")
             let message = try MessageID(try #require(answer.json["message_id"]?.stringValue))
             expectEvents(in: try await events(of: service, until: try run(answer))) {
-                .userMessage(containing: "Hello", .equals(\.message, message), .equals(\.user, "local"))
+                .userMessage(containing: "Hello", .equals(\.messageID, message), .equals(\.userID, "local"))
                     .agentStarted(agent: "echo", input: "Hello")
                     .agentThinking()
                     .messageDelta(containing: "Hello")
@@ -141,7 +141,7 @@ struct MessageTests {
     @Test func moreRunsThanMayAreRefusedAndLogNothing() async throws {
         try await withRunningService(agents: [WaitingAgent()]) {
             $0.maximumConcurrentRuns = 1
-            $0.shutdownGraceSeconds = 0.2
+            $0.shutdownGrace = .milliseconds(200)
         } _: { service in
             #expect(try await service.client.post(Self.path, #"{"text":"one"}"#).status == 202)
             let answer = try await service.client.post("/v1/threads/t_8/messages", #"{"text":"two"}"#)
@@ -157,7 +157,7 @@ struct MessageTests {
         let log = InMemoryEventLog()
         try await withRunningService(log: log, agents: [WaitingAgent()]) {
             // Little for the agent, and for its end as much as a busy machine may need.
-            ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (300, 0.2)
+            ($0.shutdownGrace, $0.agentGrace) = (.seconds(300), .milliseconds(200))
         } _: { service in
             let answer = try await service.client.post(Self.path, #"{"text":"one"}"#)
             #expect(answer.status == 202)

@@ -9,15 +9,15 @@ struct ProtocolErrorTests {
     @Test func anErrorOfTheEncoderPointsIntoTheEvent() {
         let cause = WireError(.invalidValue, path: "$.data.fraction", "a fraction is a number from 0 to 1")
         var error = AgentEventsError(.emptyBatch, "refused", index: 3, cause: cause)
-        #expect(ProtocolError(error, thread: "t").path == "$.events[3].data.fraction")
-        #expect(ProtocolError(error, thread: "t", root: .document).path == "$.data.fraction")
+        #expect(ProtocolError(error, threadID: "t").path == "$.events[3].data.fraction")
+        #expect(ProtocolError(error, threadID: "t", root: .document).path == "$.data.fraction")
         error.index = nil
-        #expect(ProtocolError(error, thread: "t").path == nil)
-        #expect(ProtocolError(error, thread: "t").thread == "t")
+        #expect(ProtocolError(error, threadID: "t").path == nil)
+        #expect(ProtocolError(error, threadID: "t").threadID == "t")
     }
 
     @Test func errorsOfTheLogMayBeTriedAgain() {
-        let error = ProtocolError(EventLogError(.full, "no room"), thread: nil)
+        let error = ProtocolError(EventLogError(.full, "no room"), threadID: nil)
         #expect(error.code.rawValue == "log.full")
         #expect(error.isRetryable)
         #expect(error.status == .serviceUnavailable)

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsTestSupport
 import Testing
 
 /// Each route asks the authorizer, and what is forbidden is unknown.

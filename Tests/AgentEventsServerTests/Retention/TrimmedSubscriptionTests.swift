@@ -35,7 +35,7 @@ struct TrimmedSubscriptionTests {
         var configuration = RuntimeConfiguration()
         configuration.clock = hours.clock
         configuration.retention = RetentionPolicy(maximumAge: .seconds(3600))
-        configuration.retentionSeconds = 0.02
+        configuration.retentionInterval = .milliseconds(20)
         let folder = FileManager.default.temporaryDirectory.appending(path: "agent-events-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -57,7 +57,8 @@ struct TrimmedSubscriptionTests {
         let context = try await service.runtime.context(user: "local", thread: "t_1")
         let text = String(repeating: "x", count: byteCount)
         for _ in 0..<count {
-            _ = try await context.emit(EventDraft(.userMessage(UserMessage(message: "m", user: "local", text: text))))
+            _ = try await context.emit(
+                EventDraft(.userMessage(UserMessage(messageID: "m", userID: "local", text: text))))
         }
         try await service.runtime.flush()
     }

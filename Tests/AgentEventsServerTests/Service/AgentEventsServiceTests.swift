@@ -83,7 +83,7 @@ struct AgentEventsServiceTests {
     @Test(.timeLimit(.minutes(10)), arguments: [nil, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
     func idleConnectionsDoNotHoldUpAShutdown(_ request: String?) async throws {
         try await withRunningService {
-            $0.shutdownGraceSeconds = 3600
+            $0.shutdownGrace = .seconds(3600)
         } _: { service in
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(host: "127.0.0.1", port: service.client.port) { channel in

@@ -54,7 +54,7 @@ struct DrainTests {
     @Test func agentsEndInPeaceWhileTheServiceDrains() async throws {
         let agent = HeldAgent()
         try await withRunningService(agents: [agent]) {
-            $0.shutdownGraceSeconds = 60
+            $0.shutdownGrace = .seconds(60)
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -100,7 +100,7 @@ struct DrainTests {
 
     @Test func runsThatDoNotEndInTimeAreEndedAndTheirEndIsDelivered() async throws {
         try await withRunningService(agents: [HeldAgent()]) {
-            ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (300, 0.2)
+            ($0.shutdownGrace, $0.agentGrace) = (.seconds(300), .milliseconds(200))
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -121,7 +121,7 @@ struct DrainTests {
         try await withRunningService(
             agents: [HeldAgent()], runtime: RuntimeConfiguration(environment: .manual(clock))
         ) {
-            ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (300, 100)
+            ($0.shutdownGrace, $0.agentGrace) = (.seconds(300), .seconds(100))
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -147,7 +147,7 @@ struct DrainTests {
         try await withRunningService(
             log: log, agents: [agent], stuckAgents: report,
             // The report comes with the end of the time.
-            configure: { ($0.shutdownGraceSeconds, $0.agentGraceSeconds) = (15, 0.2) }
+            configure: { ($0.shutdownGrace, $0.agentGrace) = (.seconds(15), .milliseconds(200)) }
         ) { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -174,7 +174,7 @@ struct DrainTests {
         var fullAtOnce = RuntimeConfiguration()
         fullAtOnce.highWaterByteCount = 1
         try await withRunningService(
-            log: log, runtime: fullAtOnce, configure: { $0.shutdownGraceSeconds = 600 }
+            log: log, runtime: fullAtOnce, configure: { $0.shutdownGrace = .seconds(600) }
         ) { service in
             try await service.withWebSocket { socket in
                 _ = try await socket.message()
@@ -222,7 +222,7 @@ struct DrainTests {
     }
 
     @Test func programsOutsideFinishTheirRunsWhileTheServiceDrains() async throws {
-        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+        try await withRunningService(configure: { $0.shutdownGrace = .seconds(600) }) { service in
             try await service.withWebSocket { socket in
                 try await Self.emit(Self.start, socket)
                 await service.shutDown()
@@ -246,7 +246,7 @@ struct DrainTests {
 
     @Test func whatIsNotFinishedInTimeStaysOpen() async throws {
         let log = InMemoryEventLog()
-        try await withRunningService(log: log, configure: { $0.shutdownGraceSeconds = 2 }) { service in
+        try await withRunningService(log: log, configure: { $0.shutdownGrace = .seconds(2) }) { service in
             try await service.withWebSocket { socket in
                 try await Self.emit(Self.start, socket)
                 await service.shutDown()
@@ -261,13 +261,13 @@ struct DrainTests {
     }
 
     @Test func nobodyWaitsForAProgramThatIsGone() async throws {
-        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+        try await withRunningService(configure: { $0.shutdownGrace = .seconds(600) }) { service in
             try await service.withWebSocket { socket in try await Self.emit(Self.start, socket) }
         }
     }
 
     @Test func nobodyWaitsForARunThatWaitsForAPerson() async throws {
-        try await withRunningService(configure: { $0.shutdownGraceSeconds = 600 }) { service in
+        try await withRunningService(configure: { $0.shutdownGrace = .seconds(600) }) { service in
             let asked = Self.event("approval_requested", #"{"approval_id":"a_1","prompt":"May I?"}"#)
             for event in [Self.start, asked] { try await Self.post(event, service) }
         }

@@ -35,7 +35,7 @@ func withRunningService<Result: Sendable>(
     var configuration = ServiceConfiguration()
     configuration.port = 0
     // For what hangs, and not for what is slow.
-    configuration.shutdownGraceSeconds = 60
+    configuration.shutdownGrace = .seconds(60)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
@@ -48,7 +48,7 @@ func withRunningService<Result: Sendable>(
             found.yield(port)
             found.finish()
         },
-        onStuckAgents: { stuckAgents?.yield($0) })
+        onUnresponsiveAgents: { stuckAgents?.yield($0) })
     let services = ServiceGroup(services: [service], logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

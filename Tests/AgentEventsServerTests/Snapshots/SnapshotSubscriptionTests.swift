@@ -9,15 +9,15 @@ struct SnapshotSubscriptionTests {
     /// A run that says 300 words, and is still at it.
     private static func talk(_ service: RunningService, user: UserID = "local") async throws -> ExecutionContext {
         let context = try await service.runtime.context(user: user, thread: "t_7")
-        _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+        _ = try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
         try await say(300, context)
         return context
     }
 
     private static func say(_ count: Int, _ context: ExecutionContext) async throws {
         for index in 0..<count {
-            let delta = MessageDelta(message: "m_1", text: "word\(index) ")
-            _ = try await context.emit(EventDraft(run: "r_1", .messageDelta(delta)))
+            let delta = MessageDelta(messageID: "m_1", text: "word\(index) ")
+            _ = try await context.emit(EventDraft(runID: "r_1", .messageDelta(delta)))
         }
         try await context.flush()
     }
@@ -47,7 +47,7 @@ struct SnapshotSubscriptionTests {
                     #expect(Self.text(merged) == Self.text(all))
                     // Live, both get each.
                     _ = try await context.emit(
-                        EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: "more"))))
+                        EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: "more"))))
                     let live = try await merging.message()
                     #expect(live["seq"] == 302)
                     #expect(live["from_seq"] == nil)
@@ -150,12 +150,12 @@ struct SnapshotSubscriptionTests {
         -> ExecutionContext
     {
         let context = try await service.runtime.context(user: "local", thread: "t_7")
-        _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+        _ = try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
         for number in 1...count {
             let executing = ToolExecuting(
-                call: try CallID("c_\(number)"), tool: "search",
+                callID: try CallID("c_\(number)"), tool: "search",
                 arguments: ["q": .string(String(repeating: "x", count: byteCount))])
-            _ = try await context.emit(EventDraft(run: "r_1", .toolExecuting(executing)))
+            _ = try await context.emit(EventDraft(runID: "r_1", .toolExecuting(executing)))
         }
         try await context.flush()
         return context
@@ -193,8 +193,8 @@ struct SnapshotSubscriptionTests {
                 // While the parts are on their way.
                 for number in 1...3 {
                     let completed = ToolCompleted(
-                        call: try CallID("c_\(number)"), tool: "search", status: .succeeded, durationMilliseconds: 1)
-                    _ = try await context.emit(EventDraft(run: "r_1", .toolCompleted(completed)))
+                        callID: try CallID("c_\(number)"), tool: "search", status: .succeeded, durationMilliseconds: 1)
+                    _ = try await context.emit(EventDraft(runID: "r_1", .toolCompleted(completed)))
                 }
                 try await context.flush()
                 if rest.contains("7-3") { _ = try await socket.messages(until: "reset") }

@@ -84,7 +84,7 @@ struct EmissionReplyTests {
     @Test func whatWasEmittedBeforeTheEndIsAnsweredAndNothingFurtherIsTaken() async throws {
         let log = HeldLog()
         try await withRunningService(log: log, runtime: Self.fullAtOnce) {
-            $0.shutdownGraceSeconds = 60
+            $0.shutdownGrace = .seconds(60)
         } _: { service in
             defer { log.letAppendsGo() }
             try await service.withWebSocket { socket in
@@ -142,7 +142,7 @@ struct EmissionReplyTests {
     @Test func atTheDeadlineTheServiceClosesWhateverIsToBeAnswered() async throws {
         let log = HeldLog()
         try await withRunningService(log: log) {
-            $0.shutdownGraceSeconds = 0.5
+            $0.shutdownGrace = .milliseconds(500)
         } _: { service in
             // Until then nothing was committed.
             defer { log.letAppendsGo() }

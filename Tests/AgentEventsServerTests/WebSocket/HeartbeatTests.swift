@@ -9,7 +9,7 @@ import Testing
 struct HeartbeatTests {
     @Test func aSilentClientIsPingedBothWaysAndClosedWhenItDoesNotAnswer() async throws {
         try await withRunningService {
-            $0.heartbeatSeconds = 0.5
+            $0.heartbeatInterval = .milliseconds(500)
         } _: { service in
             try await service.withWebSocket { socket in
                 let welcome = try await socket.message()

@@ -238,7 +238,7 @@ struct PipelinedRequestTests {
     @Test func whatWaitsIsAnsweredBeforeTheServiceCloses() async throws {
         let log = HeldLookUps(of: "slow")
         try await withRunningService(log: log) {
-            $0.shutdownGraceSeconds = 60
+            $0.shutdownGrace = .seconds(60)
         } _: { service in
             try await service.withWebSocket { socket in
                 try await socket.send(

@@ -20,7 +20,7 @@ struct SlowReaderTests {
 
     @Test func aReaderThatTakesNothingIsClosedAndComesBackWithItsCursor() async throws {
         try await withRunningService {
-            $0.stallSeconds = 2
+            $0.slowReaderTimeout = .seconds(2)
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)
@@ -51,7 +51,7 @@ struct SlowReaderTests {
     /// nothing.
     @Test func aReaderThatTakesALittleAgainAndAgainIsNotClosed() async throws {
         try await withRunningService {
-            $0.stallSeconds = 8
+            $0.slowReaderTimeout = .seconds(8)
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)
@@ -88,7 +88,7 @@ struct SlowReaderTests {
     /// Answers are bounded as well: a client that asks and never reads is not read any further.
     @Test func aClientThatAsksAndNeverReadsIsNotReadOn() async throws {
         try await withRunningService {
-            $0.stallSeconds = 4
+            $0.slowReaderTimeout = .seconds(4)
             $0.outboundWatermarkByteCount = 16 * 1024
         } _: { service in
             try await Self.fill("t_1", of: service)

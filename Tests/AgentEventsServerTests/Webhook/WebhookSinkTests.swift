@@ -87,7 +87,7 @@ struct WebhookSinkTests {
         #expect(clock.sleeps.count == 3)
     }
 
-    private var started: EventDraft { EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())) }
+    private var started: EventDraft { EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())) }
 
     @Test(arguments: [429, 503])
     func aReceiverThatAsksForTimeGetsIt(status: Int) async throws {
@@ -120,7 +120,7 @@ struct WebhookSinkTests {
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 let texts = ["a", "b", "poison", "c"]
                 let thoughts = texts.map {
-                    EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: $0)))
+                    EventDraft(runID: "r_1", .agentThinking(AgentThinking(thoughtID: "th_1", text: $0)))
                 }
                 _ = try await context.emit([started] + thoughts)
                 try await runtime.flushSinks()
@@ -238,7 +238,7 @@ struct WebhookSinkTests {
 
     @Test func aReceiverThatIsNotThereIsUnreachable() async throws {
         // A port that only the superuser could listen on, for a service that nobody runs.
-        let sink = try WebhookSink(url: "http://127.0.0.1:1/", secret: secret, timeoutSeconds: 1)
+        let sink = try WebhookSink(url: "http://127.0.0.1:1/", secret: secret, timeout: .seconds(1))
         let event = StoredEvent(thread: "t_1", id: EventID(generation: 1, sequence: 1), bytes: Array("{}".utf8))
         let error = await #expect(throws: WebhookError.self) { try await sink.receive(SinkBatch(events: [event])) }
         #expect(error?.code == .unreachable)

@@ -28,8 +28,8 @@ import Testing
     @Test func aFaultNamesItsEventAndWhatWasLegal() throws {
         let faults = validate(events: [Step.start, .callEnd(), .complete].events())
         let fault = try #require(faults.first)
-        #expect(fault.event == EventID("1-2"))
-        #expect(fault.thread == "t_1")
+        #expect(fault.eventID == EventID("1-2"))
+        #expect(fault.threadID == "t_1")
         #expect(fault.legal.contains("tool_executing"))
         #expect(!fault.legal.contains("tool_completed"))
         #expect(fault.description.hasPrefix("1: order.call_not_open: call c_1 is not open"))
@@ -58,6 +58,6 @@ import Testing
 
     @Test func threadsAreJudgedApart() {
         let events = [Step.start, .complete].events(in: "t_1") + [Step.start].events(in: "t_2")
-        #expect(validate(events: events).map(\.thread) == ["t_2"])
+        #expect(validate(events: events).map(\.threadID) == ["t_2"])
     }
 }

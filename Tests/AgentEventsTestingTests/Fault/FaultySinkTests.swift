@@ -6,7 +6,7 @@ import Testing
     private static func batch(_ steps: [Step] = [.start, .think(), .complete]) throws -> SinkBatch {
         SinkBatch(
             events: try steps.events().map {
-                StoredEvent(thread: $0.thread, id: $0.id, bytes: try EventEncoder.encode($0))
+                StoredEvent(thread: $0.threadID, id: $0.id, bytes: try EventEncoder.encode($0))
             })
     }
 
@@ -115,8 +115,8 @@ import Testing
         let sink = FaultySink(memory, plan: plan)
         var configuration = RuntimeConfiguration.deterministic()
         configuration.sinkRetry.maximumAttempts = 100
-        configuration.sinkRetry.firstPauseSeconds = 0
-        configuration.sinkRetry.longestPauseSeconds = 0
+        configuration.sinkRetry.firstPause = .zero
+        configuration.sinkRetry.longestPause = .zero
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration) { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
                 for number in 0..<50 {

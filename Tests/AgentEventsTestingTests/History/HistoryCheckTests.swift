@@ -145,7 +145,7 @@ import Testing
 
     @Test func anEmissionThatIsThereInPartIsFound() throws {
         var history = try SoundHistory()
-        let drafts = ["x", "y"].map { EventDraft(run: "r_1", Step.think($0, "th_9").payload) }
+        let drafts = ["x", "y"].map { EventDraft(runID: "r_1", Step.think($0, "th_9").payload) }
         var there = Step.think("x", "th_9")
         there.sequence = 9
         let events = [there.of("r_1")].events()

@@ -17,7 +17,7 @@ struct SoundHistory {
     /// - Parameter hasLog: whether the history knows what the log holds.
     init(hasLog: Bool = true) throws {
         for (index, (step, event)) in zip(Self.first, Self.events.first).enumerated() {
-            let draft = EventDraft(run: step.run, agent: step.agent, step.payload)
+            let draft = EventDraft(runID: step.run, agent: step.agent, step.payload)
             // Every third one needs two attempts, of which the producer only knows how the second one ended.
             for attempt in index % 3 == 0 ? ["a\(index)", "b\(index)"] : ["b\(index)"] {
                 records.append(
@@ -30,11 +30,11 @@ struct SoundHistory {
         }
         // One that was refused, and one of which nobody heard again.
         for (name, text) in [("refused", "no"), ("lost", "perhaps")] {
-            let draft = EventDraft(run: "r_1", Step.think(text).payload)
+            let draft = EventDraft(runID: "r_1", Step.think(text).payload)
             records.append(.attempted(HistoryAttempt(name: name, thread: "t_1", user: "u_1", drafts: [draft])))
         }
         records.append(.refused(attempt: "refused"))
-        let drafts = Self.second.map { EventDraft(run: $0.run, agent: $0.agent, $0.payload) }
+        let drafts = Self.second.map { EventDraft(runID: $0.run, agent: $0.agent, $0.payload) }
         records.append(.attempted(HistoryAttempt(name: "all", thread: "t_2", user: "u_2", drafts: drafts)))
         records.append(.acknowledged(attempt: "all", thread: "t_2", ids: Self.events.second.map(\.id)))
         if hasLog {
@@ -48,7 +48,7 @@ struct SoundHistory {
     }
 
     private mutating func see(_ events: [AgentEvent], by client: String, of user: UserID) throws {
-        guard let thread = events.first?.thread else { return }
+        guard let thread = events.first?.threadID else { return }
         records.append(.subscribed(client: client, user: user, thread: thread, after: nil))
         for event in events { records.append(.seen(client: client, bytes: try Self.bytes(event))) }
     }

@@ -126,7 +126,7 @@ import Testing
     @Test func aRunWithoutAnEndIsReported() async throws {
         let reports = try await Self.reports { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+            try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
         } _: { probe in
             try await probe.next(.agentStarted)
         }

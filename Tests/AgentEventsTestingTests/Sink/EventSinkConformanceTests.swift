@@ -47,9 +47,9 @@ import Testing
             case .dropsRepeatedBatches:
                 // With what is new in them.
                 let known = stored.withLock { Set($0.map(\.id)) }
-                if events.contains(where: { known.contains($0.id) && $0.thread == "t_1" }) { events = [] }
+                if events.contains(where: { known.contains($0.id) && $0.threadID == "t_1" }) { events = [] }
             case .inventsThreads:
-                for index in events.indices { events[index].thread = "t_9" }
+                for index in events.indices { events[index].threadID = "t_9" }
             }
             stored.withLock { $0 += events }
         }

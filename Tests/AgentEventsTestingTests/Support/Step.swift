@@ -38,35 +38,35 @@ struct Step: Sendable {
 
     static let start = Step(.agentStarted(AgentStarted()))
     static func child(_ run: RunID, of parent: RunID?, call: CallID? = nil) -> Step {
-        Step(.agentStarted(AgentStarted(parentRun: parent, parentCall: call)), run: run, agent: "finder")
+        Step(.agentStarted(AgentStarted(parentRunID: parent, parentCallID: call)), run: run, agent: "finder")
     }
     static func think(_ text: String = "Hm.", _ thought: ThoughtID = "th_1") -> Step {
-        Step(.agentThinking(AgentThinking(thought: thought, text: text)))
+        Step(.agentThinking(AgentThinking(thoughtID: thought, text: text)))
     }
     static let progress = Step(.agentProgress(AgentProgress(fraction: 0.5)))
     static func delta(_ message: MessageID = "m_1", _ text: String = "Hi ") -> Step {
-        Step(.messageDelta(MessageDelta(message: message, text: text)))
+        Step(.messageDelta(MessageDelta(messageID: message, text: text)))
     }
     static func message(_ message: MessageID = "m_1", _ text: String = "Hi there") -> Step {
-        Step(.messageCompleted(MessageCompleted(message: message, text: text)))
+        Step(.messageCompleted(MessageCompleted(messageID: message, text: text)))
     }
     static func call(_ call: CallID = "c_1", _ tool: ToolName = "search", _ arguments: JSONValue = [:]) -> Step {
-        Step(.toolExecuting(ToolExecuting(call: call, tool: tool, arguments: arguments)))
+        Step(.toolExecuting(ToolExecuting(callID: call, tool: tool, arguments: arguments)))
     }
-    static func callProgress(_ call: CallID = "c_1") -> Step { Step(.toolProgress(ToolProgress(call: call))) }
+    static func callProgress(_ call: CallID = "c_1") -> Step { Step(.toolProgress(ToolProgress(callID: call))) }
     static func callEnd(
         _ call: CallID = "c_1", _ tool: ToolName = "search", _ status: ToolStatus = .succeeded,
         result: JSONValue? = nil
     ) -> Step {
         Step(
             .toolCompleted(
-                ToolCompleted(call: call, tool: tool, status: status, result: result, durationMilliseconds: 1)))
+                ToolCompleted(callID: call, tool: tool, status: status, result: result, durationMilliseconds: 1)))
     }
     static func ask(_ approval: ApprovalID = "a_1", call: CallID? = nil) -> Step {
-        Step(.approvalRequested(ApprovalRequested(approval: approval, call: call, prompt: "May I?")))
+        Step(.approvalRequested(ApprovalRequested(approvalID: approval, callID: call, prompt: "May I?")))
     }
     static func answer(_ approval: ApprovalID = "a_1", _ decision: ApprovalDecision = .approved) -> Step {
-        Step(.approvalResolved(ApprovalResolved(approval: approval, decision: decision)))
+        Step(.approvalResolved(ApprovalResolved(approvalID: approval, decision: decision)))
     }
     static let pause = Step(.agentPaused(AgentPaused()))
     static let resume = Step(.agentResumed(AgentResumed()))
@@ -75,7 +75,8 @@ struct Step: Sendable {
         .agentFailed(
             AgentFailed(error: RunFailure(code: "x", message: "It broke.", retryable: false), durationMilliseconds: 1)))
     static let cancel = Step(.agentCancelled(AgentCancelled(reason: "enough", durationMilliseconds: 1)))
-    static let user = Step(.userMessage(UserMessage(message: "u_m", user: "u_1", text: "Hello")), run: nil, agent: nil)
+    static let user = Step(
+        .userMessage(UserMessage(messageID: "u_m", userID: "u_1", text: "Hello")), run: nil, agent: nil)
     static let state = Step(
         .stateUpdated(StateUpdated(version: 1, key: "k", change: .removed)), run: nil, agent: nil)
     static func custom(_ name: String = "x") -> Step { Step(.custom(CustomEvent(name: name, value: 1))) }
@@ -88,7 +89,7 @@ extension [Step] {
         return map { step in
             sequence = step.sequence ?? sequence + 1
             return AgentEvent(
-                id: EventID(generation: step.generation, sequence: sequence), thread: thread, run: step.run,
+                id: EventID(generation: step.generation, sequence: sequence), threadID: thread, runID: step.run,
                 agent: step.agent,
                 time: Timestamp(milliseconds: step.milliseconds ?? 1_795_226_400_000 + Int64(sequence)),
                 fromSequence: step.fromSequence, payload: step.payload)

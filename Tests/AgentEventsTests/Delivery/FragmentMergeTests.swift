@@ -7,7 +7,7 @@ import Testing
         _ sequence: UInt64, _ payload: EventPayload, run: RunID = "r_1", generation: UInt64 = 3
     ) throws -> StoredEvent {
         let event = AgentEvent(
-            id: EventID(generation: generation, sequence: sequence), thread: "t_7", run: run, agent: "a \"guide\"",
+            id: EventID(generation: generation, sequence: sequence), threadID: "t_7", runID: run, agent: "a \"guide\"",
             time: Timestamp(milliseconds: Int64(sequence)), payload: payload)
         return StoredEvent(thread: "t_7", id: event.id, bytes: try EventEncoder.encode(event))
     }
@@ -32,7 +32,9 @@ import Testing
     }
 
     @Test func onlyAdjacentFragmentsOfOneTextMerge() throws {
-        func think(_ thought: ThoughtID) -> EventPayload { .agentThinking(AgentThinking(thought: thought, text: "x")) }
+        func think(_ thought: ThoughtID) -> EventPayload {
+            .agentThinking(AgentThinking(thoughtID: thought, text: "x"))
+        }
         let events = [
             try Self.stored(1, .delta("m_1")), try Self.stored(2, .delta("m_1")),
             try Self.stored(3, .delta("m_2")),
@@ -154,6 +156,6 @@ import Testing
             return false
         }
         return merged == expected
-            && events.allSatisfy { $0.run == last.run && $0.id.generation == last.id.generation }
+            && events.allSatisfy { $0.runID == last.runID && $0.id.generation == last.id.generation }
     }
 }

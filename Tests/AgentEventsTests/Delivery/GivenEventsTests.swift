@@ -11,8 +11,8 @@ import Testing
     ])
     func onlyEventsOfTheHistoryGivenAreIncluded(_ text: String, _ expected: Bool) throws {
         var given = GivenEvents(after: try Self.id("4-10"))
-        given.gave(try Self.id("4-11"), from: 11)
-        given.gave(try Self.id("6-13"), from: 12)
+        given.insert(try Self.id("4-11"), from: 11)
+        given.insert(try Self.id("6-13"), from: 12)
         #expect(given.last == EventID("6-13"))
         #expect(given.mayInclude(try Self.id(text)) == expected)
     }
@@ -22,7 +22,7 @@ import Testing
         var given = GivenEvents(after: nil)
         #expect(given.last == nil)
         #expect(!given.mayInclude(try Self.id("4-1")))
-        given.gave(try Self.id("4-9"), from: 7)
+        given.insert(try Self.id("4-9"), from: 7)
         for (text, expected) in [("4-7", true), ("4-9", true), ("4-6", false), ("3-7", false), ("3-6", false)] {
             #expect(given.mayInclude(try Self.id(text)) == expected, "\(text)")
         }
@@ -32,7 +32,7 @@ import Testing
     @Test func manyGenerationsAreForgottenFromTheStart() {
         var given = GivenEvents(after: nil)
         for number in 1...1000 as ClosedRange<UInt64> {
-            given.gave(EventID(generation: 2 * number, sequence: number), from: number)
+            given.insert(EventID(generation: 2 * number, sequence: number), from: number)
         }
         #expect(given.mayInclude(EventID(generation: 1990, sequence: 995)))
         #expect(!given.mayInclude(EventID(generation: 1989, sequence: 995)))

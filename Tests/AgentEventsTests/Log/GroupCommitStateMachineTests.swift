@@ -20,12 +20,16 @@ struct GroupCommitStateMachineTests {
             Issue.record("the first offer has position 1")
             return
         }
-        #expect(woken == .writer(7))
+        #expect(woken == .writer)
         guard case .enqueued(2, false, let again) = machine.offer(Self.entry(2)) else {
             Issue.record("the second offer has position 2")
             return
         }
         #expect(again == .nobody)
+        let writer = machine.takeWriter()
+        #expect(writer == 7)
+        let nobody = machine.takeWriter()
+        #expect(nobody == nil)
     }
 
     @Test func theWriterDoesNotSleepWhileSomethingIsPending() {
@@ -196,18 +200,33 @@ struct GroupCommitStateMachineTests {
         #expect(!waitsAfterFailure)
     }
 
+    /// A log with other writers takes some threads of a commit and refuses others; both have come to their end.
+    @Test func aThreadIsToldOnceThatItsOfferWasRefused() {
+        var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 100_000)
+        _ = machine.offer(Self.entry(1))
+        guard case .suspend = machine.waitForCommit(of: 1, 1) else {
+            Issue.record("not committed yet")
+            return
+        }
+        _ = machine.nextCommit()
+        let resumed = machine.didCommit(byteCount: 10, count: 1, refused: ["t_1"])
+        #expect(resumed == [1])
+        #expect(machine.committedPosition == 1)
+        let other = machine.takeRefusal(of: "t_2")
+        #expect(!other)
+        let refused = machine.takeRefusal(of: "t_1")
+        #expect(refused)
+        let again = machine.takeRefusal(of: "t_1")
+        #expect(!again)
+        _ = machine.offer(Self.entry(2))
+        _ = machine.nextCommit()
+        _ = machine.didCommit(byteCount: 10, count: 1)
+        let taken = machine.takeRefusal(of: "t_1")
+        #expect(!taken)
+    }
+
     private static func wake(_ action: GroupCommitStateMachine<Int>.OfferAction) -> GroupCommitStateMachine<Int>.Wake? {
         guard case .enqueued(_, _, let wake) = action else { return nil }
         return wake
-    }
-}
-
-extension GroupCommitStateMachine.Wake: Equatable where Waiter: Equatable {
-    static func == (one: Self, other: Self) -> Bool {
-        switch (one, other) {
-        case (.nobody, .nobody), (.gatheringWriter, .gatheringWriter): true
-        case (.writer(let one), .writer(let other)): one == other
-        case (.nobody, _), (.writer, _), (.gatheringWriter, _): false
-        }
     }
 }

@@ -5,7 +5,7 @@ import Testing
     private typealias Closing = ThreadStateMachine.ClosingEvent
 
     private static func callCancelled(_ call: CallID, _ tool: ToolName, after milliseconds: Int64) -> EventPayload {
-        .toolCompleted(ToolCompleted(call: call, tool: tool, status: .cancelled, durationMilliseconds: milliseconds))
+        .toolCompleted(ToolCompleted(callID: call, tool: tool, status: .cancelled, durationMilliseconds: milliseconds))
     }
 
     private static func runCancelled(_ reason: String, after milliseconds: Int64) -> EventPayload {
@@ -31,13 +31,13 @@ import Testing
                 Closing(
                     run: "r_1",
                     agent: "guide",
-                    payload: .approvalResolved(ApprovalResolved(approval: "a_1", decision: .expired))
+                    payload: .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .expired))
                 ),
                 Closing(run: "r_1", agent: "guide", payload: Self.callCancelled("c_1", "search", after: 80)),
                 Closing(
                     run: "r_1",
                     agent: "guide",
-                    payload: .messageCompleted(MessageCompleted(message: "m_1", role: .assistant, text: "Hello"))
+                    payload: .messageCompleted(MessageCompleted(messageID: "m_1", role: .assistant, text: "Hello"))
                 ),
             ]
         )

@@ -15,28 +15,28 @@ struct OrderInput: Sendable {
 
 extension EventPayload {
     static func start(parent: RunID? = nil, call: CallID? = nil) -> Self {
-        .agentStarted(AgentStarted(parentRun: parent, parentCall: call))
+        .agentStarted(AgentStarted(parentRunID: parent, parentCallID: call))
     }
-    static var think: Self { .agentThinking(AgentThinking(thought: "t_1", text: "hm")) }
+    static var think: Self { .agentThinking(AgentThinking(thoughtID: "t_1", text: "hm")) }
     static var progress: Self { .agentProgress(AgentProgress(fraction: 0.5)) }
     static func delta(_ message: MessageID, _ text: String = "text") -> Self {
-        .messageDelta(MessageDelta(message: message, text: text))
+        .messageDelta(MessageDelta(messageID: message, text: text))
     }
     static func message(_ message: MessageID) -> Self {
-        .messageCompleted(MessageCompleted(message: message, text: ""))
+        .messageCompleted(MessageCompleted(messageID: message, text: ""))
     }
     static func call(_ call: CallID, _ tool: ToolName = "search") -> Self {
-        .toolExecuting(ToolExecuting(call: call, tool: tool, arguments: .null))
+        .toolExecuting(ToolExecuting(callID: call, tool: tool, arguments: .null))
     }
-    static func callProgress(_ call: CallID) -> Self { .toolProgress(ToolProgress(call: call)) }
+    static func callProgress(_ call: CallID) -> Self { .toolProgress(ToolProgress(callID: call)) }
     static func callEnd(_ call: CallID, _ tool: ToolName = "search") -> Self {
-        .toolCompleted(ToolCompleted(call: call, tool: tool, status: .succeeded, durationMilliseconds: 1))
+        .toolCompleted(ToolCompleted(callID: call, tool: tool, status: .succeeded, durationMilliseconds: 1))
     }
     static func ask(_ approval: ApprovalID, call: CallID? = nil) -> Self {
-        .approvalRequested(ApprovalRequested(approval: approval, call: call, prompt: "May I?"))
+        .approvalRequested(ApprovalRequested(approvalID: approval, callID: call, prompt: "May I?"))
     }
     static func answer(_ approval: ApprovalID) -> Self {
-        .approvalResolved(ApprovalResolved(approval: approval, decision: .approved))
+        .approvalResolved(ApprovalResolved(approvalID: approval, decision: .approved))
     }
     static var pause: Self { .agentPaused(AgentPaused()) }
     static var resume: Self { .agentResumed(AgentResumed()) }
@@ -46,7 +46,7 @@ extension EventPayload {
         return .agentFailed(AgentFailed(error: failure, durationMilliseconds: 1))
     }
     static var cancel: Self { .agentCancelled(AgentCancelled(durationMilliseconds: 1)) }
-    static var userMessage: Self { .userMessage(UserMessage(message: "m_1", user: "u_1", text: "Hello")) }
+    static var userMessage: Self { .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "Hello")) }
     static var stateUpdate: Self { .stateUpdated(StateUpdated(version: 1, key: "key", change: .removed)) }
     static var custom: Self { .custom(CustomEvent(name: "note", value: 1)) }
     static var unheardOf: Self { .unknown(UnknownEvent(typeName: "agent_dreaming", bytes: [])) }
@@ -76,7 +76,7 @@ extension ThreadStateMachine {
         host: RunHost = .process,
         at time: Timestamp
     ) -> CheckAction {
-        receive(EventDraft(run: run, agent: agent, payload), host: host, at: time)
+        receive(EventDraft(runID: run, agent: agent, payload), host: host, at: time)
     }
 
     mutating func receive(_ input: OrderInput, at milliseconds: Int64 = 0) -> CheckAction {

@@ -168,7 +168,7 @@ struct OrderModel {
                 end.kind = .callEnd
                 payload = .toolCompleted(
                     ToolCompleted(
-                        call: ModelEvent.calls[opening.item],
+                        callID: ModelEvent.calls[opening.item],
                         tool: ModelEvent.tools[opening.tool],
                         status: .cancelled,
                         durationMilliseconds: duration
@@ -177,11 +177,11 @@ struct OrderModel {
             case .delta:
                 end.kind = .message
                 let text = text(of: opening.item, in: run)
-                payload = .messageCompleted(MessageCompleted(message: ModelEvent.messages[opening.item], text: text))
+                payload = .messageCompleted(MessageCompleted(messageID: ModelEvent.messages[opening.item], text: text))
             case .ask:
                 end.kind = .answer
                 let approval = ModelEvent.approvals[opening.item]
-                payload = .approvalResolved(ApprovalResolved(approval: approval, decision: .expired))
+                payload = .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired))
             case .start, .think, .progress, .message, .callProgress, .callEnd, .answer, .pause, .resume, .complete,
                 .fail, .cancel, .custom, .userMessage, .stateUpdate:
                 guard let child = opening.run else { continue }

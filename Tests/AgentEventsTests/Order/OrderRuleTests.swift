@@ -183,7 +183,7 @@ import Testing
         let time = Timestamp(milliseconds: 0)
         let lookedUp: [RunID: Bool] = ["r_1": true, "r_2": false]
         func rule(_ run: RunID, _ payload: EventPayload) -> OrderRule? {
-            machine.check(EventDraft(run: run, agent: "guide", payload), at: time, lookedUp: lookedUp).rule
+            machine.check(EventDraft(runID: run, agent: "guide", payload), at: time, lookedUp: lookedUp).rule
         }
         #expect(rule("r_1", .start()) == .alreadyStarted)
         #expect(rule("r_1", .think) == .alreadyEnded)
@@ -191,7 +191,7 @@ import Testing
         #expect(rule("r_2", .start()) == nil)
         // Of the others only the log can tell.
         for payload in [EventPayload.start(), .think, .complete, .userMessage] {
-            let action = machine.check(EventDraft(run: "r_3", payload), at: time, lookedUp: lookedUp)
+            let action = machine.check(EventDraft(runID: "r_3", payload), at: time, lookedUp: lookedUp)
             #expect(action == .lookUp("r_3"))
         }
     }

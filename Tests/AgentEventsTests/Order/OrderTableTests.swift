@@ -35,7 +35,7 @@ import Testing
             #expect(action.rule == OrderTable.rules[cell], "\(row) in \(column)")
             guard let violation = action.violation else { continue }
             #expect(changed == machine, "\(row) in \(column) was rejected and changed the state")
-            #expect(violation.run == "r_1")
+            #expect(violation.runID == "r_1")
             #expect(violation.eventType == input.payload.typeName)
             #expect(!violation.problem.isEmpty && !violation.state.isEmpty)
         }
@@ -95,7 +95,7 @@ import Testing
                 #expect(acceptance.closing.isEmpty && acceptance.agent == nil)
             }
             if let violation = action.violation {
-                #expect(violation.run == nil)
+                #expect(violation.runID == nil)
                 #expect(violation.legal == ["user_message", "state_updated", "custom"])
             }
             var named = machine

@@ -28,7 +28,7 @@ import Testing
     private func asking(expiresAt milliseconds: Int64?) -> EventPayload {
         .approvalRequested(
             ApprovalRequested(
-                approval: "a_1", prompt: "May I?", expiresAt: milliseconds.map { Timestamp(milliseconds: $0) }))
+                approvalID: "a_1", prompt: "May I?", expiresAt: milliseconds.map { Timestamp(milliseconds: $0) }))
     }
 
     private static func isIdle(_ run: RunID, _ milliseconds: Int64 = idle) -> [ThreadStateMachine.Overdue] {
@@ -57,7 +57,7 @@ import Testing
     @Test mutating func anyEventOfTheTreeCounts() {
         receive("r_1", .start(), .outside, at: 0)
         receive("r_2", .start(parent: "r_1"), .outside, at: 10)
-        receive("r_3", .agentStarted(AgentStarted(parentRun: "r_2", idleTimeoutMilliseconds: 1000)), .outside, at: 20)
+        receive("r_3", .agentStarted(AgentStarted(parentRunID: "r_2", idleTimeoutMilliseconds: 1000)), .outside, at: 20)
         receive("r_3", .think, at: 90)
         #expect(overdue(at: 189) == [])
         receive("r_3", .complete, at: 189)
@@ -127,7 +127,7 @@ import Testing
 
     @Test(arguments: [ApprovalDecision.approved, .denied])
     mutating func anAnswerComesBeforeTheExpiry(decision: ApprovalDecision) {
-        let answer = EventPayload.approvalResolved(ApprovalResolved(approval: "a_1", decision: decision))
+        let answer = EventPayload.approvalResolved(ApprovalResolved(approvalID: "a_1", decision: decision))
         receive("r_1", .start(), at: 0)
         receive("r_1", asking(expiresAt: 50), at: 10)
         let before = machine
@@ -142,7 +142,7 @@ import Testing
         receive("r_1", asking(expiresAt: 50), at: 10)
         let late = Timestamp(milliseconds: 60)
         let first = machine.receive(run: "r_1", agent: nil, payload: .answer("a_1"), at: late).violation
-        receive("r_1", .approvalResolved(ApprovalResolved(approval: "a_1", decision: .expired)), at: 60)
+        receive("r_1", .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .expired)), at: 60)
         let second = machine.receive(run: "r_1", agent: nil, payload: .answer("a_1"), at: late).violation
         #expect(first?.problem == second?.problem)
         #expect(first?.problem.contains("expired at 1970-01-01T00:00:00.050Z") == true)
@@ -153,7 +153,8 @@ import Testing
         receive("r_1", asking(expiresAt: 50), at: 10)
         receive("r_1", .pause, at: 20)
         #expect(overdue(at: 50) == [.approval("a_1", run: "r_1")])
-        #expect(receive("r_1", .approvalResolved(ApprovalResolved(approval: "a_1", decision: .expired)), at: 50) == nil)
+        #expect(
+            receive("r_1", .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .expired)), at: 50) == nil)
         #expect(overdue(at: 1_000_000) == [])
     }
 
@@ -175,7 +176,8 @@ import Testing
             #expect(receive(run, payload, host, at: time) == nil)
             rebuilt.restore(
                 AgentEvent(
-                    id: EventID(generation: 1, sequence: UInt64(index + 1)), thread: "t_1", run: run, agent: "guide",
+                    id: EventID(generation: 1, sequence: UInt64(index + 1)), threadID: "t_1", runID: run,
+                    agent: "guide",
                     time: Timestamp(milliseconds: time), payload: payload), host: host)
         }
         #expect(rebuilt == machine)

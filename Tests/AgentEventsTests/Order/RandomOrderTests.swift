@@ -60,7 +60,7 @@ import Testing
                 guard time.isMultiple(of: 4) else { continue }
 
                 // A log gives the events from the start of the oldest open run on.
-                let firstOpen = log.firstIndex { $0.type == .agentStarted && $0.run.map(machine.isOpen) == true }
+                let firstOpen = log.firstIndex { $0.type == .agentStarted && $0.runID.map(machine.isOpen) == true }
                 var fromTheTail = ThreadStateMachine(
                     policy: policy,
                     maximumMessageByteCount: Self.maximumLength
@@ -91,8 +91,8 @@ import Testing
             log.append(
                 AgentEvent(
                     id: EventID(generation: 1, sequence: UInt64(log.count + 1)),
-                    thread: "t_1",
-                    run: run,
+                    threadID: "t_1",
+                    runID: run,
                     agent: agent,
                     time: Timestamp(milliseconds: event.time),
                     payload: payload

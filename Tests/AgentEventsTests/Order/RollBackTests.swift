@@ -41,7 +41,7 @@ import Testing
                     let now = Timestamp(milliseconds: time)
                     time += 1
                     let host: RunHost = randomness.percent(50) ? .outside : .process
-                    let draft = EventDraft(run: event.input.run, agent: event.input.agent, event.payload)
+                    let draft = EventDraft(runID: event.input.run, agent: event.input.agent, event.payload)
                     let checked = machine
                     var action = machine.check(draft, host: host, at: now)
                     if case .lookUp(let run) = action {
@@ -69,7 +69,7 @@ import Testing
                     endsUndone += applied.filter { $0.payload.type?.endsRun == true }.count
                 } else {
                     for draft in applied {
-                        if case .agentStarted = draft.payload, let run = draft.run { committed.insert(run) }
+                        if case .agentStarted = draft.payload, let run = draft.runID { committed.insert(run) }
                     }
                     machine.didOffer(at: UInt64(time))
                     if randomness.percent(50) {
@@ -93,7 +93,7 @@ import Testing
     }
 
     private static func fragment(_ text: String, end: UInt16? = nil, start: UInt16? = nil) -> EventDraft {
-        var draft = EventDraft(run: "r_1", .delta("m_1", text))
+        var draft = EventDraft(runID: "r_1", .delta("m_1", text))
         if end != nil || start != nil { draft.halves = SplitCharacter(end: end, start: start) }
         return draft
     }
@@ -145,7 +145,7 @@ import Testing
         var machine = Self.machine()
         func rule(_ number: Int) throws -> OrderRule? {
             machine.check(
-                EventDraft(run: "r_1", .delta(try MessageID("n_\(number)"))), at: Timestamp(milliseconds: 0)
+                EventDraft(runID: "r_1", .delta(try MessageID("n_\(number)"))), at: Timestamp(milliseconds: 0)
             ).rule
         }
         for number in 1...limit { #expect(machine.receive("r_1", .message(try MessageID("n_\(number)"))).rule == nil) }
@@ -153,7 +153,7 @@ import Testing
         let before = machine
         var journal = machine.journal
         for number in limit + 1...limit + 3 {
-            let draft = EventDraft(run: "r_1", .message(try MessageID("n_\(number)")))
+            let draft = EventDraft(runID: "r_1", .message(try MessageID("n_\(number)")))
             let action = machine.check(draft, at: Timestamp(milliseconds: 0))
             machine.apply(try #require(action.acceptance), of: draft, &journal)
         }

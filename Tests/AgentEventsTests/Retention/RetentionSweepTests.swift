@@ -9,7 +9,7 @@ struct RetentionSweepTests {
     private func configuration(_ policy: RetentionPolicy) -> RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.retention = policy
-        configuration.retentionSeconds = 0.001
+        configuration.retentionInterval = .milliseconds(1)
         return configuration
     }
 
@@ -100,21 +100,23 @@ struct RetentionSweepTests {
         let policy = RetentionPolicy(maximumEventsPerThread: 11)
         try await withAgentRuntime(log: log, configuration: configuration(policy)) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            _ = try await context.emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+            _ = try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
             // JSON writes each character six times as long; what is open has no limit.
             let text = String(repeating: "\u{1}", count: 150_000)
             for number in 0..<10 {
-                let delta = MessageDelta(message: try MessageID("m_\(number)"), text: text)
-                _ = try await context.emit(EventDraft(run: "r_1", .messageDelta(delta)))
+                let delta = MessageDelta(messageID: try MessageID("m_\(number)"), text: text)
+                _ = try await context.emit(EventDraft(runID: "r_1", .messageDelta(delta)))
             }
             let failure = RunFailure(code: "test.over", message: "over", retryable: false)
             let end = AgentFailed(error: failure, durationMilliseconds: 0)
-            _ = try await context.emit(EventDraft(run: "r_1", .agentFailed(end)))
+            _ = try await context.emit(EventDraft(runID: "r_1", .agentFailed(end)))
             try await wait(for: "the trim") { try await log.thread("t_1")?.oldest.sequence == 12 }
             try await wait(for: "the count") { runtime.retentionState?.droppedSnapshotCount == 1 }
             #expect(try await ThreadSnapshot.load(.trimmed, of: "t_1", from: log) == nil)
             // What is folded now would lack what went before, and must not be taken for all of it.
-            _ = try await context.emit([EventDraft(.userMessage(UserMessage(message: "m_4", user: "u_1", text: "Hi")))])
+            _ = try await context.emit([
+                EventDraft(.userMessage(UserMessage(messageID: "m_4", userID: "u_1", text: "Hi")))
+            ])
             try await wait(for: "the next trim") { runtime.retentionState?.droppedSnapshotCount == 2 }
             let record = try #require(try await log.thread("t_1"))
             #expect(record.oldest.sequence == 13)
@@ -157,7 +159,7 @@ struct RetentionSweepTests {
         try await log.append(LogCommit(entries: entries, keys: [], time: Timestamp(milliseconds: 0)))
         log.close()
         var configuration = configuration(RetentionPolicy(maximumEventsPerThread: 1))
-        configuration.retentionSeconds = 3600
+        configuration.retentionInterval = .seconds(3600)
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             try await wait(for: "the sweep") { runtime.retentionState?.sweepCount == 1 }
             let state = try #require(runtime.retentionState)

@@ -47,7 +47,7 @@ struct AgentRunTests {
             events[3].payload
                 == .toolCompleted(
                     ToolCompleted(
-                        call: "c_1", tool: "search_files", status: .succeeded, result: 3, durationMilliseconds: 20)))
+                        callID: "c_1", tool: "search_files", status: .succeeded, result: 3, durationMilliseconds: 20)))
         #expect(
             events[4].payload == .agentCompleted(AgentCompleted(result: "3 files", durationMilliseconds: 25)))
     }
@@ -124,7 +124,7 @@ struct AgentRunTests {
             Issue.record("a message")
             return
         }
-        #expect(completed == MessageCompleted(message: delta.message, text: "Found two files."))
+        #expect(completed == MessageCompleted(messageID: delta.messageID, text: "Found two files."))
     }
 
     @Test func aThrowClosesWhatIsOpenAndFailsTheRun() async throws {
@@ -133,7 +133,7 @@ struct AgentRunTests {
                 try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
                     try await run.say("Wait")
                     try await run.emit(
-                        .toolExecuting(ToolExecuting(call: "c_x", tool: "slow", arguments: [:])))
+                        .toolExecuting(ToolExecuting(callID: "c_x", tool: "slow", arguments: [:])))
                     throw Broken()
                 }
             }
@@ -233,7 +233,7 @@ struct AgentRunTests {
         let events = try await events { runtime in
             await #expect(throws: AgentEventsError.self) {
                 try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
-                    try await run.emit(.toolExecuting(ToolExecuting(call: "c_x", tool: "slow", arguments: [:])))
+                    try await run.emit(.toolExecuting(ToolExecuting(callID: "c_x", tool: "slow", arguments: [:])))
                 }
             }
         }

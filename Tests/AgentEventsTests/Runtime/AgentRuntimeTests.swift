@@ -7,11 +7,11 @@ import Testing
 /// Contexts, isolation, idempotency, reading and recovery.
 struct AgentRuntimeTests {
     private func thinking(_ text: String, run: RunID = "r_1") -> EventDraft {
-        EventDraft(run: run, .agentThinking(AgentThinking(thought: "th_1", text: text)))
+        EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_1", text: text)))
     }
 
     private func started(_ run: RunID = "r_1") -> EventDraft {
-        EventDraft(run: run, agent: "guide", .agentStarted(AgentStarted()))
+        EventDraft(runID: run, agent: "guide", .agentStarted(AgentStarted()))
     }
 
     private func stored(_ log: some EventLog, _ thread: ThreadID = "t_1") async throws -> [AgentEvent] {
@@ -55,7 +55,7 @@ struct AgentRuntimeTests {
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             let drafts = [
                 started(),
-                EventDraft(run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "t", arguments: [:]))),
+                EventDraft(runID: "r_1", .toolExecuting(ToolExecuting(callID: "c_1", tool: "t", arguments: [:]))),
             ]
             var identities: Set<ObjectIdentifier> = []
             for round in 0..<3 {
@@ -72,7 +72,7 @@ struct AgentRuntimeTests {
             }
             // The rebuilt context knows the open call, so the run cannot complete.
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            let completed = EventDraft(run: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
+            let completed = EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
             let error = await #expect(throws: AgentEventsError.self) { try await context.emit(completed) }
             #expect(error?.code == .order(.workOpen))
             #expect(error?.violation?.state.contains("c_1") == true)
@@ -87,7 +87,7 @@ struct AgentRuntimeTests {
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             let bad = EventDraft(
-                run: "r_1", .toolProgress(ToolProgress(call: "c_none")))
+                runID: "r_1", .toolProgress(ToolProgress(callID: "c_none")))
             let error = await #expect(throws: AgentEventsError.self) {
                 _ = try await context.emit([started(), thinking("a"), bad])
             }
@@ -130,8 +130,8 @@ struct AgentRuntimeTests {
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             _ = try await context.emit([
                 started("r_1"),
-                EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: "Half"))),
-                EventDraft(run: "r_2", agent: "child", .agentStarted(AgentStarted(parentRun: "r_1"))),
+                EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: "Half"))),
+                EventDraft(runID: "r_2", agent: "child", .agentStarted(AgentStarted(parentRunID: "r_1"))),
             ])
         }
         log.close()
@@ -228,12 +228,13 @@ struct AgentRuntimeTests {
 
     @Test func withoutRunTheCallsFailInsteadOfHanging() async throws {
         var configuration = RuntimeConfiguration()
-        configuration.startSeconds = 0.01
+        configuration.startTimeout = .milliseconds(10)
         let runtime = AgentRuntime(log: InMemoryEventLog(), configuration: configuration)
         let error = await #expect(throws: AgentEventsError.self) {
             try await runtime.context(user: "u_1", thread: "t_1")
         }
         #expect(error?.code == .notRunning)
+        #expect(error?.message.contains("did not start within 0.01 seconds: call run()") == true)
     }
 
     @Test func aFailingLogFailsRunsAndShowsNothingUncommitted() async throws {

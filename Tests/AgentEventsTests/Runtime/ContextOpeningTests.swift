@@ -9,7 +9,7 @@ import Testing
         weak var context: ExecutionContext?
     }
 
-    private static let message = EventDraft(.userMessage(UserMessage(message: "m_1", user: "u_1", text: "Hello")))
+    private static let message = EventDraft(.userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "Hello")))
 
     private static func open(_ thread: ThreadID, _ runtime: AgentRuntime) async throws -> Weak {
         Weak(context: try await runtime.context(user: "u_1", thread: thread))
@@ -32,7 +32,7 @@ import Testing
     @Test func anIdleContextIsGivenBackAfterItsTime() async throws {
         let clock = ManualClock()
         var configuration = RuntimeConfiguration(environment: .manual(clock))
-        configuration.idleContextSeconds = 30
+        configuration.idleContextTimeout = .seconds(30)
         try await withRuntime(configuration) { runtime in
             try await clock.waitForSleep(of: .seconds(30))
             let opened = try await Self.open("t_1", runtime)
@@ -48,7 +48,7 @@ import Testing
     @Test func aCallWaitsForTheStartOnlySoLong() async throws {
         let clock = ManualClock()
         var configuration = RuntimeConfiguration(environment: .manual(clock))
-        configuration.startSeconds = 7
+        configuration.startTimeout = .seconds(7)
         let runtime = AgentRuntime(log: InMemoryEventLog(), configuration: configuration)
         async let context = runtime.context(user: "u_1", thread: "t_1")
         try await clock.waitForSleep(of: .seconds(7))
@@ -102,7 +102,7 @@ import Testing
         try await withRuntime(log: log) { runtime in
             for thread in threads {
                 try await runtime.context(user: "u_1", thread: thread)
-                    .emit(EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+                    .emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
             }
         }
         log.close()
@@ -125,7 +125,7 @@ import Testing
             for thread in threads {
                 _ = try await runtime.context(user: "u_1", thread: thread)
                     .emit(
-                        [EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted()))], host: .outside)
+                        [EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted()))], host: .outside)
             }
         }
         log.close()

@@ -9,11 +9,11 @@ import Testing
     }
 
     private static func start(_ run: RunID) -> EventDraft {
-        EventDraft(run: run, agent: "guide", .agentStarted(AgentStarted()))
+        EventDraft(runID: run, agent: "guide", .agentStarted(AgentStarted()))
     }
 
     private static func end(_ run: RunID) -> EventDraft {
-        EventDraft(run: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
+        EventDraft(runID: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
     }
 
     private static func rule(_ emission: () async throws -> Void) async -> OrderRule? {
@@ -194,15 +194,16 @@ import Testing
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             func delta(_ text: String) -> EventDraft {
-                EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: text)))
+                EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: text)))
             }
             let call = EventDraft(
-                run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: [:])))
+                runID: "r_1", .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: [:])))
             let returned = EventDraft(
-                run: "r_1",
-                .toolCompleted(ToolCompleted(call: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 1)))
+                runID: "r_1",
+                .toolCompleted(
+                    ToolCompleted(callID: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 1)))
             let failed = EventDraft(
-                run: "r_2",
+                runID: "r_2",
                 .agentFailed(
                     AgentFailed(
                         error: RunFailure(code: "a", message: "b", retryable: false), durationMilliseconds: 1)))
@@ -210,7 +211,7 @@ import Testing
             let wrong =
                 isTooLarge
                 ? Self.custom(.string(String(repeating: "x", count: 1 << 20)))
-                : EventDraft(run: "r_1", .agentResumed(AgentResumed()))
+                : EventDraft(runID: "r_1", .agentResumed(AgentResumed()))
             for _ in 0..<3 {
                 let drafts = [delta("two "), returned, Self.start("r_3"), failed, delta("three"), wrong]
                 let error = await #expect(throws: AgentEventsError.self) { _ = try await context.emit(drafts) }
@@ -220,7 +221,7 @@ import Testing
             // Everything is as it was: the message, the call, both runs, the numbers.
             _ = try await context.emit([delta("four"), returned, Self.start("r_3"), Self.end("r_3"), failed])
             let end = EventDraft(
-                run: "r_1", .agentCancelled(AgentCancelled(durationMilliseconds: 1)))
+                runID: "r_1", .agentCancelled(AgentCancelled(durationMilliseconds: 1)))
             try await context.emit(end)
             try await runtime.flush()
             let events = try await Self.events(log)

@@ -63,22 +63,22 @@ import Testing
         async let run: Void = runtime.run()
         let context = try await runtime.context(user: "u_1", thread: "t_1")
         let drafts = [
-            EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())),
-            EventDraft(run: "r_1", .toolExecuting(ToolExecuting(call: "c_1", tool: "t", arguments: [:]))),
+            EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())),
+            EventDraft(runID: "r_1", .toolExecuting(ToolExecuting(callID: "c_1", tool: "t", arguments: [:]))),
         ]
         _ = try await context.emit(drafts)
         runtime.shutdown()
-        let completed = ToolCompleted(call: "c_1", tool: "t", status: .succeeded, durationMilliseconds: 1)
+        let completed = ToolCompleted(callID: "c_1", tool: "t", status: .succeeded, durationMilliseconds: 1)
         for _ in 0..<2 {
             let error = await #expect(throws: AgentEventsError.self) {
-                try await context.emit(EventDraft(run: "r_1", .toolCompleted(completed)))
+                try await context.emit(EventDraft(runID: "r_1", .toolCompleted(completed)))
             }
             #expect(error?.code == .log(.closed))
         }
         for draft in [
-            EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: "a"))),
+            EventDraft(runID: "r_1", .agentThinking(AgentThinking(thoughtID: "th_1", text: "a"))),
             EventDraft(
-                run: "r_1",
+                runID: "r_1",
                 .agentFailed(
                     AgentFailed(
                         error: RunFailure(code: "error", message: "", retryable: false), durationMilliseconds: 1))),

@@ -73,7 +73,7 @@ import Testing
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            let end = EventDraft(run: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
+            let end = EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
             await #expect(throws: AgentEventsError.self) { _ = try await context.emit([end], key: "k_1") }
             #expect(try await !context.emit([Self.draft(1)], key: "k_1").isRepeated)
         }
@@ -86,7 +86,7 @@ import Testing
         let owner = ThreadOwner(thread: "t_1", user: "u_1")
         let bytes = try EventEncoder.encode(
             AgentEvent(
-                id: id, thread: "t_1", time: WallClock.system.now(),
+                id: id, threadID: "t_1", time: WallClock.system.now(),
                 payload: .custom(CustomEvent(name: "n", value: 1))))
         try await log.append(
             LogCommit(

@@ -16,7 +16,7 @@ import Testing
         configuration.durationClock = clock
         configuration.emittedRunTimeout = .seconds(60)
         configuration.retention = policy
-        configuration.retentionSeconds = 0.01
+        configuration.retentionInterval = .milliseconds(10)
         try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             try await body(runtime, try await runtime.context(user: "u_1", thread: "t_1"))
         }
@@ -24,22 +24,23 @@ import Testing
     }
 
     private func started(_ run: RunID = "r_1", _ started: AgentStarted = AgentStarted()) -> EventDraft {
-        EventDraft(run: run, agent: "guide", .agentStarted(started))
+        EventDraft(runID: run, agent: "guide", .agentStarted(started))
     }
 
     private func thinking(_ run: RunID = "r_1") -> EventDraft {
-        EventDraft(run: run, .agentThinking(AgentThinking(thought: "th_1", text: "hm")))
+        EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_1", text: "hm")))
     }
 
     private func asking(in duration: Duration) -> EventDraft {
         let now = clock.wallClock.now()
         let expiresAt = Timestamp(milliseconds: now.milliseconds + duration.components.seconds * 1000)
         return EventDraft(
-            run: "r_1", .approvalRequested(ApprovalRequested(approval: "a_1", prompt: "May I?", expiresAt: expiresAt)))
+            runID: "r_1",
+            .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "May I?", expiresAt: expiresAt)))
     }
 
     private let answer = EventDraft(
-        run: "r_1", .approvalResolved(ApprovalResolved(approval: "a_1", decision: .approved)))
+        runID: "r_1", .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved)))
 
     private func events() async throws -> [AgentEvent] {
         try await log.read(LogRead(.thread("t_1", after: 0))).events.map { try EventDecoder.decode($0.bytes) }
@@ -63,7 +64,7 @@ import Testing
             _ = try await context.emit([thinking()], host: .outside)
         }
         try await withProcess { _, context in
-            let completed = EventDraft(run: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
+            let completed = EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
             _ = try await context.emit([completed], host: .outside)
         }
         #expect(
@@ -78,16 +79,16 @@ import Testing
             _ = try await context.emit([started()], host: .outside)
             _ = try await context.emit([started("r_2")])
             // Hosted here, below one that is not.
-            _ = try await context.emit([started("r_3", AgentStarted(parentRun: "r_1"))])
+            _ = try await context.emit([started("r_3", AgentStarted(parentRunID: "r_1"))])
             // Emitted from outside, below one that is hosted here.
-            _ = try await context.emit([started("r_4", AgentStarted(parentRun: "r_2"))], host: .outside)
+            _ = try await context.emit([started("r_4", AgentStarted(parentRunID: "r_2"))], host: .outside)
         }
         try await withProcess { runtime, _ in
             try await runtime.waitForStart()
             #expect(try await log.thread("t_1")?.openRuns.map(\.run) == ["r_1"])
         }
         let ends = try await events().filter { $0.type?.endsRun == true }
-        #expect(ends.map(\.run) == ["r_4", "r_2", "r_3"])
+        #expect(ends.map(\.runID) == ["r_4", "r_2", "r_3"])
         #expect(ends.map(\.typeName) == ["agent_cancelled", "agent_failed", "agent_failed"])
     }
 
@@ -95,8 +96,8 @@ import Testing
         try await withProcess { runtime, context in
             _ = try await context.emit(
                 [
-                    started(), EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: "Half"))),
-                    started("r_2", AgentStarted(parentRun: "r_1")),
+                    started(), EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: "Half"))),
+                    started("r_2", AgentStarted(parentRunID: "r_1")),
                 ], host: .outside)
             try await clock.waitForSleepers()
             clock.advance(by: .seconds(59))
@@ -209,7 +210,7 @@ import Testing
         try await withProcess(policy: RetentionPolicy(maximumEventsPerThread: 20)) { runtime, context in
             _ = try await context.emit([started()], host: .outside)
             for number in 0..<60 {
-                let message = UserMessage(message: try MessageID("m_\(number)"), user: "u_1", text: "Hello")
+                let message = UserMessage(messageID: try MessageID("m_\(number)"), userID: "u_1", text: "Hello")
                 _ = try await context.emit(EventDraft(.userMessage(message)))
             }
             try await runtime.flush()
@@ -231,7 +232,7 @@ import Testing
             async let isDone: Void = runtime.waitForEmittedRuns(silentFor: .seconds(10))
             try await clock.waitForSleepers(2)
             _ = try await context.emit(
-                [EventDraft(run: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))], host: .outside)
+                [EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 1)))], host: .outside)
             clock.advance(by: .seconds(1))
             await isDone
         }

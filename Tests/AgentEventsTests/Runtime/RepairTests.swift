@@ -10,9 +10,9 @@ import Testing
         try await withAgentRuntime(log: log) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             _ = try await context.emit([
-                EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted())),
-                EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: text))),
-                EventDraft(run: "r_1", .messageDelta(MessageDelta(message: "m_1", text: text))),
+                EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())),
+                EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: text))),
+                EventDraft(runID: "r_1", .messageDelta(MessageDelta(messageID: "m_1", text: text))),
             ])
         }
         log.close()

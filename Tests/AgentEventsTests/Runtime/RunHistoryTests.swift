@@ -9,7 +9,7 @@ struct RunHistoryTests {
         let context = try await runtime.context(user: "u_1", thread: "t_7")
         let id = runtime.configuration.identifiers.messageID()
         try await context.emit(
-            EventDraft(.userMessage(UserMessage(message: id, user: "u_1", text: text, data: ["n": .string(text)]))))
+            EventDraft(.userMessage(UserMessage(messageID: id, userID: "u_1", text: text, data: ["n": .string(text)]))))
     }
 
     private func answer(_ text: String, _ runtime: AgentRuntime) async throws {
@@ -36,7 +36,7 @@ struct RunHistoryTests {
             let history = try await history(runtime)
             #expect(history.messages.map(\.text) == ["one", "two", "three"])
             #expect(history.messages.map(\.role) == [.user, .assistant, .user])
-            #expect(history.messages.map(\.user) == ["u_1", nil, "u_1"])
+            #expect(history.messages.map(\.userID) == ["u_1", nil, "u_1"])
             #expect(history.messages.map(\.agent) == [nil, "guide", nil])
             #expect(history.messages.last?.data == ["n": "three"])
             #expect(history.isComplete)

@@ -133,8 +133,8 @@ struct RunUsageTests {
         let events = try await events { run in
             try await run.withChild(agent: "reader", id: "r_child") { child in
                 child.usage += TokenUsage(inputTokens: 2)
-                let end = EventDraft(run: "r_child", .agentCancelled(AgentCancelled(durationMilliseconds: 1)))
-                let late = EventDraft(run: "r_child", .agentThinking(AgentThinking(thought: "th_1", text: "late")))
+                let end = EventDraft(runID: "r_child", .agentCancelled(AgentCancelled(durationMilliseconds: 1)))
+                let late = EventDraft(runID: "r_child", .agentThinking(AgentThinking(thoughtID: "th_1", text: "late")))
                 let error = await #expect(throws: AgentEventsError.self) { try await run.context.emit([end, late]) }
                 #expect(error?.code == .order(.alreadyEnded))
                 #expect(run.usage.total == TokenUsage())

@@ -48,11 +48,11 @@ struct SayingTests {
     }
 
     private static func delta(_ id: MessageID, _ text: String) -> EventPayload {
-        .messageDelta(MessageDelta(message: id, text: text))
+        .messageDelta(MessageDelta(messageID: id, text: text))
     }
 
     private static func completed(_ id: MessageID, _ text: String) -> EventPayload {
-        .messageCompleted(MessageCompleted(message: id, text: text))
+        .messageCompleted(MessageCompleted(messageID: id, text: text))
     }
 
     // MARK: Sequences
@@ -66,7 +66,7 @@ struct SayingTests {
         #expect(
             events == [
                 Self.delta("m_1", "Found "), Self.delta("m_1", ""), Self.delta("m_1", "two."),
-                Self.completed("m_1", "Found two."), .agentThinking(AgentThinking(thought: "th_1", text: "Done.")),
+                Self.completed("m_1", "Found two."), .agentThinking(AgentThinking(thoughtID: "th_1", text: "Done.")),
             ])
     }
 
@@ -202,11 +202,11 @@ struct SayingTests {
             try await run.withChild(agent: "reader", id: "r_child") { child in #expect(child.id == "r_child") }
         }
         let calls = events.compactMap { payload in
-            if case .toolExecuting(let executing) = payload { executing.call } else { nil }
+            if case .toolExecuting(let executing) = payload { executing.callID } else { nil }
         }
         #expect(calls == ["call_1", "call_1", "call_2"])
         let completedCalls = events.compactMap { payload in
-            if case .toolCompleted(let completed) = payload { completed.call } else { nil }
+            if case .toolCompleted(let completed) = payload { completed.callID } else { nil }
         }
         #expect(completedCalls == calls)
     }
@@ -228,8 +228,8 @@ struct SayingTests {
             if case .agentThinking(let thinking) = payload { thinking } else { nil }
         }
         #expect(thoughts.map(\.text) == ["Which ", "files?", "Those.", "Or these."])
-        #expect(thoughts[0].thought == thoughts[1].thought)
-        #expect(Set(thoughts.map(\.thought)).count == 3)
-        #expect(thoughts[3].thought == "th_own")
+        #expect(thoughts[0].thoughtID == thoughts[1].thoughtID)
+        #expect(Set(thoughts.map(\.thoughtID)).count == 3)
+        #expect(thoughts[3].thoughtID == "th_own")
     }
 }

@@ -119,14 +119,14 @@ struct DurableSinkTests {
             let path = folder + "/refused.ndjson"
             var durable = DurableSink(sink, deadLetters: DeadLetterFile(path: path))
             durable.retry.maximumAttempts = 3
-            durable.retry.minimumSeconds = 3600
+            durable.retry.minimumRefusalTime = .seconds(3600)
             durable.retry.jitter = { 1 }
             try await withAgentRuntime(log: log, sinks: [durable], configuration: configuration) { runtime in
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
-                var drafts = [EventDraft(run: "r_1", agent: "guide", .agentStarted(AgentStarted()))]
+                var drafts = [EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted()))]
                 for number in 0..<7 {
                     drafts.append(
-                        EventDraft(run: "r_1", .agentThinking(AgentThinking(thought: "th_1", text: "\(number)"))))
+                        EventDraft(runID: "r_1", .agentThinking(AgentThinking(thoughtID: "th_1", text: "\(number)"))))
                 }
                 _ = try await context.emit(drafts)
                 try await runtime.flushSinks()
@@ -172,7 +172,7 @@ struct DurableSinkTests {
                 sink, startingFrom: .beginning, deadLetters: isKept ? DeadLetterFile(path: path) : nil)
             durable.passesOverRefused = !isKept
             durable.retry.maximumAttempts = 3
-            durable.retry.minimumSeconds = 3600
+            durable.retry.minimumRefusalTime = .seconds(3600)
             // Before the sink is there.
             try await withAgentRuntime(log: log) { runtime in
                 try await emit(1, runtime)

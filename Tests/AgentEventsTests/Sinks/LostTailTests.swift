@@ -17,7 +17,7 @@ struct LostTailTests {
                 for _ in 0..<count {
                     let thread = threads[number % threads.count]
                     let context = try await runtime.context(user: "u_1", thread: thread)
-                    let message = UserMessage(message: "m", user: "u_1", text: "\(number)")
+                    let message = UserMessage(messageID: "m", userID: "u_1", text: "\(number)")
                     _ = try await context.emit(EventDraft(.userMessage(message)))
                     number += 1
                 }
@@ -71,7 +71,8 @@ struct LostTailTests {
         let sink = ScriptedSink()
         let state = try await withAgentRuntime(log: log, sinks: [DurableSink(sink)]) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_more")
-            _ = try await context.emit(EventDraft(.userMessage(UserMessage(message: "m", user: "u_1", text: "more"))))
+            _ = try await context.emit(
+                EventDraft(.userMessage(UserMessage(messageID: "m", userID: "u_1", text: "more"))))
             try await runtime.flushSinks()
             return runtime.sinkStates[0]
         }
@@ -124,7 +125,7 @@ struct LostTailTests {
         configuration.sinkRetry.maximumAttempts = 3
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
-            let message = EventDraft(.userMessage(UserMessage(message: "m", user: "u_1", text: "x")))
+            let message = EventDraft(.userMessage(UserMessage(messageID: "m", userID: "u_1", text: "x")))
             _ = try await context.emit([message])
             try await runtime.flushSinks()
             let before = runtime.sinkStates[0]

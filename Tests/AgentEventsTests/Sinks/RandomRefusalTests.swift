@@ -83,7 +83,7 @@ struct RandomRefusalTests {
         // So many that good events are not refused for good by chance.
         durable.retry.maximumAttempts = 12
         durable.savedEventCount = 1 + generator.below(30)
-        durable.savedSeconds = 1000
+        durable.savedInterval = .seconds(1000)
         let crashing = CrashingLog(log)
         let counts = (0..<6).map { _ in generator.below(20) }
         let crashesAt = isLast ? -1 : generator.below(8)

@@ -32,13 +32,13 @@ struct SinkPumpStateMachineTests {
     private static func settings(
         durable: Bool,
         setsAside: Bool = false,
-        minimumSeconds: Double = 0
+        minimumRefusalTime: Duration = .zero
     ) -> SinkPumpStateMachine.Settings {
         var retry = SinkRetryPolicy()
         retry.maximumAttempts = 3
-        retry.minimumSeconds = minimumSeconds
-        retry.firstPauseSeconds = 1
-        retry.longestPauseSeconds = 3
+        retry.minimumRefusalTime = minimumRefusalTime
+        retry.firstPause = .seconds(1)
+        retry.longestPause = .seconds(3)
         return .init(
             retry: retry, isDurable: durable, setsAside: setsAside, savedEventCount: 10, savedInterval: .seconds(5))
     }
@@ -46,8 +46,8 @@ struct SinkPumpStateMachineTests {
     private static let plain = settings(durable: false)
     private static let durable = settings(durable: true)
     private static let careful = settings(durable: true, setsAside: true)
-    private static let patient = settings(durable: true, setsAside: true, minimumSeconds: 100)
-    private static let patientPlain = settings(durable: false, minimumSeconds: 100)
+    private static let patient = settings(durable: true, setsAside: true, minimumRefusalTime: .seconds(100))
+    private static let patientPlain = settings(durable: false, minimumRefusalTime: .seconds(100))
 
     private static func read(_ offset: UInt64, _ count: Int = 1000) -> Action {
         .read(afterOffset: offset, atMost: count)

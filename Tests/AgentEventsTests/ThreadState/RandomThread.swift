@@ -32,7 +32,7 @@ struct RandomThread {
         let run = try event.input.run.map { try RunID("\($0)_\(part)") }
         var payload = try enriched(event.payload)
         if case .agentStarted(var started) = payload {
-            started.parentRun = try started.parentRun.map { try RunID("\($0)_\(part)") }
+            started.parentRunID = try started.parentRunID.map { try RunID("\($0)_\(part)") }
             payload = .agentStarted(started)
         }
         receive(run, event.input.agent, payload)
@@ -50,7 +50,8 @@ struct RandomThread {
         let sequence = UInt64(events.count + 1)
         events.append(
             AgentEvent(
-                id: EventID(generation: 1 + sequence / generationLength, sequence: sequence), thread: "t_7", run: run,
+                id: EventID(generation: 1 + sequence / generationLength, sequence: sequence), threadID: "t_7",
+                runID: run,
                 agent: agent, time: time, payload: payload))
     }
 
@@ -59,7 +60,7 @@ struct RandomThread {
         switch payload {
         case .agentThinking:
             let thought: ThoughtID = generator.below(4) == 0 ? "th_2" : "th_1"
-            return .agentThinking(AgentThinking(thought: thought, text: RandomJSON.text(&generator)))
+            return .agentThinking(AgentThinking(thoughtID: thought, text: RandomJSON.text(&generator)))
         case .messageDelta(var delta):
             delta.text = RandomJSON.text(&generator)
             return .messageDelta(delta)
@@ -111,6 +112,6 @@ struct RandomThread {
 
     /// The events as a log has them.
     func stored() throws -> [StoredEvent] {
-        try events.map { StoredEvent(thread: $0.thread, id: $0.id, bytes: try EventEncoder.encode($0)) }
+        try events.map { StoredEvent(thread: $0.threadID, id: $0.id, bytes: try EventEncoder.encode($0)) }
     }
 }

@@ -7,9 +7,9 @@ struct ThreadSnapshotTests {
         ThreadState(
             folding: (1...sequence).map { number in
                 AgentEvent(
-                    id: EventID(generation: generation, sequence: number), thread: "t_1",
+                    id: EventID(generation: generation, sequence: number), threadID: "t_1",
                     time: Timestamp(milliseconds: Int64(number)),
-                    payload: .userMessage(UserMessage(message: "m_1", user: "u_1", text: "Hello \(number)")))
+                    payload: .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "Hello \(number)")))
             })
     }
 
@@ -75,8 +75,8 @@ struct ThreadSnapshotTests {
             let text = String(repeating: "\u{1}", count: 150_000)
             state.apply(
                 AgentEvent(
-                    id: EventID(generation: 1, sequence: number), thread: "t_1", time: Timestamp(milliseconds: 0),
-                    payload: .userMessage(UserMessage(message: "m", user: "u_1", text: text))))
+                    id: EventID(generation: 1, sequence: number), threadID: "t_1", time: Timestamp(milliseconds: 0),
+                    payload: .userMessage(UserMessage(messageID: "m", userID: "u_1", text: text))))
         }
         let large = try #require(ThreadSnapshot(state))
         #expect(large.bytes.count > 2 * StoredValue.maximumByteCount)

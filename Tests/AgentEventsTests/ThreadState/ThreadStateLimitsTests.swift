@@ -11,14 +11,14 @@ import Testing
         for (index, input) in inputs.enumerated() {
             state.apply(
                 AgentEvent(
-                    id: EventID(generation: 1, sequence: UInt64(index + 1)), thread: "t_7", run: input.run,
+                    id: EventID(generation: 1, sequence: UInt64(index + 1)), threadID: "t_7", runID: input.run,
                     agent: input.run == nil ? nil : "guide", time: Timestamp(milliseconds: 0), payload: input.payload))
         }
         return state
     }
 
     private static func said(_ number: Int, _ text: String = "Hello") throws -> OrderInput {
-        OrderInput(nil, .userMessage(UserMessage(message: try MessageID("m_\(number)"), user: "u_1", text: text)))
+        OrderInput(nil, .userMessage(UserMessage(messageID: try MessageID("m_\(number)"), userID: "u_1", text: text)))
     }
 
     private static func updated(_ key: String, _ version: Int64, _ change: StateChange) -> OrderInput {
@@ -29,7 +29,7 @@ import Testing
         let inputs =
             [OrderInput("r_1", .start()), OrderInput("r_1", .delta("open"))] + (try (1...5).map { try Self.said($0) })
         let state = Self.fold(inputs) { $0.messageCount = 2 }
-        #expect(state.messages.map(\.message) == ["open", "m_4", "m_5"])
+        #expect(state.messages.map(\.messageID) == ["open", "m_4", "m_5"])
         #expect(state.dropped.messages == 3)
     }
 
@@ -37,7 +37,7 @@ import Testing
         let inputs = try (1...5).map { try Self.said($0, "1234567890") }
         #expect(Self.fold(inputs) { $0.messageByteCount = 30 }.messages.count == 3)
         #expect(Self.fold(inputs) { $0.messageByteCount = 29 }.messages.count == 2)
-        #expect(Self.fold(inputs) { $0.messageByteCount = 0 }.messages.map(\.message) == ["m_5"])
+        #expect(Self.fold(inputs) { $0.messageByteCount = 0 }.messages.map(\.messageID) == ["m_5"])
     }
 
     @Test func runThatEndedFirstGoesFirst() {
@@ -47,7 +47,7 @@ import Testing
             OrderInput("r_1", .complete),
         ]
         let state = Self.fold(inputs) { $0.runCount = 2 }
-        #expect(state.runs.map(\.run) == ["r_3", "r_1", "r_4"])
+        #expect(state.runs.map(\.runID) == ["r_3", "r_1", "r_4"])
         #expect(state.dropped.runs == 1)
         let result = EventPayload.agentCompleted(AgentCompleted(result: "1234", durationMilliseconds: 1))
         let results = [
@@ -55,7 +55,7 @@ import Testing
             OrderInput("r_2", result),
         ]
         #expect(Self.fold(results) { $0.runByteCount = 12 }.runs.count == 2)
-        #expect(Self.fold(results) { $0.runByteCount = 11 }.runs.map(\.run) == ["r_2"])
+        #expect(Self.fold(results) { $0.runByteCount = 11 }.runs.map(\.runID) == ["r_2"])
     }
 
     @Test func removedEntryGoesBeforeOneWithAValue() {
@@ -76,7 +76,7 @@ import Testing
     func endOfAThoughtIsKept(byteCount: Int, text: String, isCut: Bool) {
         for fragments in [["Ginger"], ["G", "inger"], ["Ging", "", "er"], ["G", "i", "n", "g", "e", "r"]] {
             let inputs = fragments.map {
-                OrderInput("r_1", .agentThinking(AgentThinking(thought: "t_1", text: $0)))
+                OrderInput("r_1", .agentThinking(AgentThinking(thoughtID: "t_1", text: $0)))
             }
             let thought = Self.fold(inputs) { $0.thoughtByteCount = byteCount }.runs.first?.thought
             #expect(thought?.text == text)
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func thoughtIsCutBetweenCharactersOfUnicode() {
-        let input = OrderInput("r_1", .agentThinking(AgentThinking(thought: "t_1", text: "aé🦜b")))
+        let input = OrderInput("r_1", .agentThinking(AgentThinking(thoughtID: "t_1", text: "aé🦜b")))
         let texts = (0...8).map { count in
             Self.fold([input]) { $0.thoughtByteCount = count }.runs.first?.thought?.text
         }
@@ -97,12 +97,12 @@ import Testing
         for (depth, isKept) in [(56, true), (57, false), (62, false)] {
             let deep = EventEncodingTests.nested(depth)
             let ended = OrderInput("r_1", .agentCompleted(AgentCompleted(result: deep, durationMilliseconds: 1)))
-            let said = UserMessage(message: "m_1", user: "u_1", text: "", data: deep)
+            let said = UserMessage(messageID: "m_1", userID: "u_1", text: "", data: deep)
             let state = Self.fold([
                 OrderInput("r_1", .start()), ended, OrderInput("r_2", .start()),
-                OrderInput("r_2", .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: deep))),
+                OrderInput("r_2", .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: deep))),
                 OrderInput(
-                    "r_2", .approvalRequested(ApprovalRequested(approval: "a_1", prompt: "", schema: deep))),
+                    "r_2", .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "", schema: deep))),
                 OrderInput(nil, .userMessage(said)), Self.updated("k", 1, .value(deep)),
             ]) { _ in }
             let expected = isKept ? deep : nil

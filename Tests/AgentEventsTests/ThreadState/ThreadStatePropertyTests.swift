@@ -83,12 +83,12 @@ import Testing
                 machine.restore(event)
                 state.apply(event)
                 let isRight =
-                    state.openRuns.map(\.run) == machine.openRuns
-                    && state.runs.allSatisfy { machine.isOpen($0.run) == !$0.status.isEnd }
-                    && state.calls.allSatisfy { machine.openedTime(ofCall: $0.call, in: $0.run) == $0.startedAt }
+                    state.openRuns.map(\.runID) == machine.openRuns
+                    && state.runs.allSatisfy { machine.isOpen($0.runID) == !$0.status.isEnd }
+                    && state.calls.allSatisfy { machine.openedTime(ofCall: $0.callID, in: $0.runID) == $0.startedAt }
                     && state.messages.allSatisfy { message in
-                        guard let run = message.run, !message.isComplete else { return true }
-                        return machine.openMessageText(message.message, in: run) == message.text
+                        guard let run = message.runID, !message.isComplete else { return true }
+                        return machine.openMessageText(message.messageID, in: run) == message.text
                     }
                 guard isRight else {
                     Issue.record("seed \(seed), after \(event.id): the state does not show what is open")

@@ -10,7 +10,7 @@ import Testing
             let run: RunID? = isOfThread ? nil : index < payloads.count ? "r_1" : "r_2"
             state.apply(
                 AgentEvent(
-                    id: EventID(generation: 1, sequence: UInt64(index + 1)), thread: "t_7", run: run,
+                    id: EventID(generation: 1, sequence: UInt64(index + 1)), threadID: "t_7", runID: run,
                     agent: isOfThread ? nil : "guide", time: Timestamp(milliseconds: 0), payload: payload))
         }
         return try #require(state.json.objectValue)

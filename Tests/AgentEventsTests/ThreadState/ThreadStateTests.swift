@@ -6,7 +6,7 @@ import Testing
     private static func events(_ inputs: [OrderInput]) -> [AgentEvent] {
         inputs.enumerated().map { index, input in
             AgentEvent(
-                id: EventID(generation: 3, sequence: UInt64(index + 1)), thread: "t_7", run: input.run,
+                id: EventID(generation: 3, sequence: UInt64(index + 1)), threadID: "t_7", runID: input.run,
                 agent: input.run == nil ? nil : "guide", time: Timestamp(milliseconds: Int64(index + 1)),
                 payload: input.payload)
         }
@@ -50,14 +50,14 @@ import Testing
     static let folds: [Fold] = [
         Fold(.agentStarted, [], "runs", run(#""running","started_at":\#(time(1))"#)),
         Fold(
-            .agentStarted, [.agentStarted(AgentStarted(parentRun: "r_0", parentCall: "c_0"))], "runs",
+            .agentStarted, [.agentStarted(AgentStarted(parentRunID: "r_0", parentCallID: "c_0"))], "runs",
             run(#""running","parent_run_id":"r_0","parent_call_id":"c_0","started_at":\#(time(2))"#)),
         Fold(
             .agentThinking,
             [
-                .agentThinking(AgentThinking(thought: "t_0", text: "old")),
-                .agentThinking(AgentThinking(thought: "t_1", text: "h")),
-                .agentThinking(AgentThinking(thought: "t_1", text: "m")),
+                .agentThinking(AgentThinking(thoughtID: "t_0", text: "old")),
+                .agentThinking(AgentThinking(thoughtID: "t_1", text: "h")),
+                .agentThinking(AgentThinking(thoughtID: "t_1", text: "m")),
             ], "runs",
             run(#""running","started_at":\#(time(1)),"thought":{"thought_id":"t_1","text":"hm"}"#)),
         Fold(
@@ -76,8 +76,8 @@ import Testing
             .messageCompleted,
             [
                 .delta("m_1", "Hel"),
-                .messageCompleted(MessageCompleted(message: "m_1", role: .tool, text: "Hello.")),
-                .messageCompleted(MessageCompleted(message: "m_2", text: "Whole")),
+                .messageCompleted(MessageCompleted(messageID: "m_1", role: .tool, text: "Hello.")),
+                .messageCompleted(MessageCompleted(messageID: "m_2", text: "Whole")),
             ], "messages",
             #"{"message_id":"m_1","role":"tool","text":"Hello.","complete":true,"run_id":"r_1","agent":"guide","#
                 + #""time":\#(time(3))}"#,
@@ -85,19 +85,19 @@ import Testing
                 + #""time":\#(time(4))}"#),
         Fold(
             .toolExecuting,
-            [.toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: [1], purpose: "look"))], "calls",
+            [.toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: [1], purpose: "look"))], "calls",
             #"{"run_id":"r_1","call_id":"c_1","tool":"search","arguments":[1],"purpose":"look","#
                 + #""started_at":\#(time(2))}"#),
         Fold(
             .toolProgress,
-            [.call("c_1"), .toolProgress(ToolProgress(call: "c_1", message: "soon", fraction: 0.5))], "calls",
+            [.call("c_1"), .toolProgress(ToolProgress(callID: "c_1", message: "soon", fraction: 0.5))], "calls",
             #"{"run_id":"r_1","call_id":"c_1","tool":"search","arguments":null,"started_at":\#(time(2)),"#
                 + #""progress":{"message":"soon","fraction":0.5}}"#),
         // An id that is used again: the call that is open is the later one.
         Fold(
             .toolCompleted,
             [
-                .call("c_1"), .toolProgress(ToolProgress(call: "c_1", message: "soon")), .callEnd("c_1"),
+                .call("c_1"), .toolProgress(ToolProgress(callID: "c_1", message: "soon")), .callEnd("c_1"),
                 .call("c_1", "read"), .call("c_2"),
             ], "calls",
             #"{"run_id":"r_1","call_id":"c_1","tool":"read","arguments":null,"started_at":\#(time(5))}"#,
@@ -110,7 +110,7 @@ import Testing
             [
                 .approvalRequested(
                     ApprovalRequested(
-                        approval: "a_1", call: "c_1", prompt: "May I?", schema: true,
+                        approvalID: "a_1", callID: "c_1", prompt: "May I?", schema: true,
                         expiresAt: Timestamp(milliseconds: 9)))
             ], "approvals",
             #"{"run_id":"r_1","approval_id":"a_1","call_id":"c_1","prompt":"May I?","schema":true,"#
@@ -132,7 +132,8 @@ import Testing
             [.agentCancelled(AgentCancelled(reason: "enough", by: "u_1", durationMilliseconds: 1))], "runs",
             run(#""cancelled","started_at":\#(time(1)),"ended_at":\#(time(2)),"reason":"enough","by":"u_1""#)),
         Fold(
-            .userMessage, [.userMessage(UserMessage(message: "m_1", user: "u_1", text: "Hi", data: [2]))], "messages",
+            .userMessage, [.userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "Hi", data: [2]))],
+            "messages",
             #"{"message_id":"m_1","role":"user","text":"Hi","complete":true,"user_id":"u_1","data":[2],"#
                 + #""time":\#(time(2))}"#),
         Fold(
@@ -188,17 +189,17 @@ import Testing
             OrderInput("r_1", .progress), OrderInput("r_1", .fail),
         ])
         #expect(state.messages.map(\.isComplete) == [true, false])
-        #expect(state.calls.map(\.run) == ["r_2"])
-        #expect(state.approvals.map(\.run) == ["r_2"])
-        #expect(state.runs.map(\.run) == ["r_1", "r_2"])
+        #expect(state.calls.map(\.runID) == ["r_2"])
+        #expect(state.approvals.map(\.runID) == ["r_2"])
+        #expect(state.runs.map(\.runID) == ["r_1", "r_2"])
         #expect(state.runs.map(\.status) == [.cancelled, .running])
-        #expect(state.openRuns.map(\.run) == ["r_2"])
+        #expect(state.openRuns.map(\.runID) == ["r_2"])
     }
 
     @Test func runWhoseStartIsGoneAppearsWithoutIt() {
         let state = Self.state([OrderInput("r_1", .call("c_1")), OrderInput("r_2", .complete)])
-        #expect(state.runs.map(\.run) == ["r_2", "r_1"])
+        #expect(state.runs.map(\.runID) == ["r_2", "r_1"])
         #expect(state.runs.allSatisfy { $0.startedAt == nil })
-        #expect(state.calls.map(\.call) == ["c_1"])
+        #expect(state.calls.map(\.callID) == ["c_1"])
     }
 }

@@ -71,7 +71,7 @@ struct EventDraftDecodingTests {
     @Test func theThreadMayBeNamedAndTheAgentLeftOut() throws {
         #expect(
             try decode(#"{"type":"agent_paused","thread_id":"t_7","run_id":"r","data":{}}"#)
-                == EventDraft(run: "r", .agentPaused(AgentPaused())))
+                == EventDraft(runID: "r", .agentPaused(AgentPaused())))
     }
 
     @Test func aCustomDraftMayBelongToTheThread() throws {

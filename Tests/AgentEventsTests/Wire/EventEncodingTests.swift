@@ -27,9 +27,9 @@ struct EventEncodingTests {
         Refusal(.agentProgress(AgentProgress(fraction: .infinity)), .invalidValue, "$.data.fraction"),
         Refusal(.agentProgress(AgentProgress(step: -1)), .invalidValue, "$.data.step"),
         Refusal(.agentProgress(AgentProgress(total: -1)), .invalidValue, "$.data.total"),
-        Refusal(.toolProgress(ToolProgress(call: "c", fraction: 2)), .invalidValue, "$.data.fraction"),
+        Refusal(.toolProgress(ToolProgress(callID: "c", fraction: 2)), .invalidValue, "$.data.fraction"),
         Refusal(
-            .toolCompleted(ToolCompleted(call: "c", tool: "t", status: .failed, durationMilliseconds: -1)),
+            .toolCompleted(ToolCompleted(callID: "c", tool: "t", status: .failed, durationMilliseconds: -1)),
             .invalidValue, "$.data.duration_ms"),
         Refusal(.agentCompleted(AgentCompleted(durationMilliseconds: -1)), .invalidValue, "$.data.duration_ms"),
         Refusal(
@@ -51,7 +51,7 @@ struct EventEncodingTests {
         Refusal(.agentCancelled(AgentCancelled(durationMilliseconds: -1)), .invalidValue, "$.data.duration_ms"),
         Refusal(
             .approvalRequested(
-                ApprovalRequested(approval: "a", prompt: "", expiresAt: Timestamp(milliseconds: .max))),
+                ApprovalRequested(approvalID: "a", prompt: "", expiresAt: Timestamp(milliseconds: .max))),
             .invalidValue, "$.data.expires_at"),
         Refusal(
             .stateUpdated(StateUpdated(version: 0, key: "k", change: .removed)), .invalidValue, "$.data.version"),
@@ -93,13 +93,13 @@ struct EventEncodingTests {
     }
 
     @Test(arguments: [
-        Impossible(.agentPaused, "$.run_id", .missingField) { $0.run = nil },
-        Impossible(.agentPaused, "$.run_id", .missingField) { ($0.run, $0.agent) = (nil, nil) },
+        Impossible(.agentPaused, "$.run_id", .missingField) { $0.runID = nil },
+        Impossible(.agentPaused, "$.run_id", .missingField) { ($0.runID, $0.agent) = (nil, nil) },
         Impossible(.agentPaused, "$.agent", .missingField) { $0.agent = nil },
         Impossible(.custom, "$.agent", .missingField) { $0.agent = nil },
-        Impossible(.custom, "$.run_id", .missingField) { $0.run = nil },
-        Impossible(.userMessage, "$.run_id", .fieldNotAllowed) { ($0.run, $0.agent) = ("r", "a") },
-        Impossible(.userMessage, "$.run_id", .fieldNotAllowed) { $0.run = "r" },
+        Impossible(.custom, "$.run_id", .missingField) { $0.runID = nil },
+        Impossible(.userMessage, "$.run_id", .fieldNotAllowed) { ($0.runID, $0.agent) = ("r", "a") },
+        Impossible(.userMessage, "$.run_id", .fieldNotAllowed) { $0.runID = "r" },
         Impossible(.stateUpdated, "$.agent", .fieldNotAllowed) { $0.agent = "a" },
         Impossible(.agentPaused, "$.id", .invalidValue) { $0.id = EventID(generation: 0, sequence: 1) },
         Impossible(.agentPaused, "$.id", .invalidValue) { $0.id = EventID(generation: 1, sequence: 0) },
@@ -123,7 +123,7 @@ struct EventEncodingTests {
 
     @Test func aCustomEventMayBelongToTheThread() throws {
         var event = EventExample(.custom(CustomEvent(name: "n", value: 1)), "").event
-        (event.run, event.agent) = (nil, nil)
+        (event.runID, event.agent) = (nil, nil)
         #expect(try EventDecoder.decode(EventEncoder.encode(event)) == event)
     }
 }

@@ -16,7 +16,7 @@ struct EventExample: CustomStringConvertible, Sendable {
 
     var event: AgentEvent {
         AgentEvent(
-            id: EventID(generation: 3, sequence: 42), thread: "t_7", run: belongsToThread ? nil : "r_1",
+            id: EventID(generation: 3, sequence: 42), threadID: "t_7", runID: belongsToThread ? nil : "r_1",
             agent: belongsToThread ? nil : "guide", time: Timestamp(milliseconds: 1_795_227_000_123), payload: payload)
     }
 
@@ -39,58 +39,59 @@ struct EventExample: CustomStringConvertible, Sendable {
     static let all: [EventExample] = [
         EventExample(.agentStarted(AgentStarted()), "{}"),
         EventExample(
-            .agentStarted(AgentStarted(input: ["question": "why?"], parentRun: "r_0", parentCall: "c_0")),
+            .agentStarted(AgentStarted(input: ["question": "why?"], parentRunID: "r_0", parentCallID: "c_0")),
             #"{"input":{"question":"why?"},"parent_run_id":"r_0","parent_call_id":"c_0"}"#),
         EventExample(.agentStarted(AgentStarted(idleTimeoutMilliseconds: 1000)), #"{"idle_timeout_ms":1000}"#),
         EventExample(
             .agentStarted(AgentStarted(idleTimeoutMilliseconds: 86_400_000)), #"{"idle_timeout_ms":86400000}"#),
         EventExample(
-            .agentThinking(AgentThinking(thought: "th_1", text: "hm …\n")), #"{"thought_id":"th_1","text":"hm …\n"}"#),
+            .agentThinking(AgentThinking(thoughtID: "th_1", text: "hm …\n")), #"{"thought_id":"th_1","text":"hm …\n"}"#),
         EventExample(.agentProgress(AgentProgress()), "{}"),
         EventExample(
             .agentProgress(AgentProgress(message: "half", fraction: 0.5, step: 1, total: 2)),
             #"{"message":"half","fraction":0.5,"step":1,"total":2}"#),
         EventExample(.agentProgress(AgentProgress(fraction: 1)), #"{"fraction":1}"#),
-        EventExample(.messageDelta(MessageDelta(message: "m_1", text: "")), #"{"message_id":"m_1","text":""}"#),
+        EventExample(.messageDelta(MessageDelta(messageID: "m_1", text: "")), #"{"message_id":"m_1","text":""}"#),
         EventExample(
-            .messageCompleted(MessageCompleted(message: "m_1", text: "Found 2 files.")),
+            .messageCompleted(MessageCompleted(messageID: "m_1", text: "Found 2 files.")),
             #"{"message_id":"m_1","role":"assistant","text":"Found 2 files."}"#),
         EventExample(
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search_files", arguments: nil)),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search_files", arguments: nil)),
             #"{"call_id":"c_1","tool":"search_files","arguments":null}"#),
         EventExample(
             .toolExecuting(
-                ToolExecuting(call: "c_1", tool: "such \"é\"", arguments: ["n": [1, 2.5]], purpose: "look")),
+                ToolExecuting(callID: "c_1", tool: "such \"é\"", arguments: ["n": [1, 2.5]], purpose: "look")),
             #"{"call_id":"c_1","tool":"such \"é\"","arguments":{"n":[1,2.5]},"purpose":"look"}"#),
-        EventExample(.toolProgress(ToolProgress(call: "c_1")), #"{"call_id":"c_1"}"#),
+        EventExample(.toolProgress(ToolProgress(callID: "c_1")), #"{"call_id":"c_1"}"#),
         EventExample(
-            .toolProgress(ToolProgress(call: "c_1", message: "3 of 4", fraction: 0.75)),
+            .toolProgress(ToolProgress(callID: "c_1", message: "3 of 4", fraction: 0.75)),
             #"{"call_id":"c_1","message":"3 of 4","fraction":0.75}"#),
         EventExample(
-            .toolCompleted(ToolCompleted(call: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 0)),
+            .toolCompleted(ToolCompleted(callID: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 0)),
             #"{"call_id":"c_1","tool":"search","status":"succeeded","duration_ms":0}"#),
         EventExample(
             .toolCompleted(
                 ToolCompleted(
-                    call: "c_1", tool: "search", status: .timedOut, result: ["partial": true],
+                    callID: "c_1", tool: "search", status: .timedOut, result: ["partial": true],
                     error: ToolFailure(code: "tool.timed_out", message: "too slow"),
                     durationMilliseconds: .max)),
             #"{"call_id":"c_1","tool":"search","status":"timed_out","result":{"partial":true},"#
                 + #""error":{"code":"tool.timed_out","message":"too slow"},"duration_ms":9223372036854775807}"#),
         EventExample(
-            .approvalRequested(ApprovalRequested(approval: "a_1", prompt: "Delete it?")),
+            .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "Delete it?")),
             #"{"approval_id":"a_1","prompt":"Delete it?"}"#),
         EventExample(
             .approvalRequested(
                 ApprovalRequested(
-                    approval: "a_1", call: "c_1", prompt: "Delete it?", schema: ["type": "object"], expiresAt: time)),
+                    approvalID: "a_1", callID: "c_1", prompt: "Delete it?", schema: ["type": "object"], expiresAt: time)
+            ),
             #"{"approval_id":"a_1","call_id":"c_1","prompt":"Delete it?","schema":{"type":"object"},"#
                 + #""expires_at":"2026-11-21T02:10:00.123Z"}"#),
         EventExample(
-            .approvalResolved(ApprovalResolved(approval: "a_1", decision: .expired)),
+            .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .expired)),
             #"{"approval_id":"a_1","decision":"expired"}"#),
         EventExample(
-            .approvalResolved(ApprovalResolved(approval: "a_1", decision: .approved, by: "u_1", data: [1])),
+            .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved, by: "u_1", data: [1])),
             #"{"approval_id":"a_1","decision":"approved","by":"u_1","data":[1]}"#),
         EventExample(.agentPaused(AgentPaused()), "{}"),
         EventExample(.agentPaused(AgentPaused(by: "u_1", reason: "wait")), #"{"by":"u_1","reason":"wait"}"#),
@@ -131,10 +132,10 @@ struct EventExample: CustomStringConvertible, Sendable {
             .agentCancelled(AgentCancelled(reason: "enough", by: "u_1", durationMilliseconds: 7)),
             #"{"reason":"enough","by":"u_1","duration_ms":7}"#),
         EventExample(
-            .userMessage(UserMessage(message: "m_0", user: "u_1", text: "why?")),
+            .userMessage(UserMessage(messageID: "m_0", userID: "u_1", text: "why?")),
             #"{"message_id":"m_0","user_id":"u_1","text":"why?"}"#),
         EventExample(
-            .userMessage(UserMessage(message: "m_0", user: "u_1", text: "why?", data: ["files": []])),
+            .userMessage(UserMessage(messageID: "m_0", userID: "u_1", text: "why?", data: ["files": []])),
             #"{"message_id":"m_0","user_id":"u_1","text":"why?","data":{"files":[]}}"#),
         EventExample(
             .stateUpdated(StateUpdated(version: 1, key: "", change: .value(nil))),

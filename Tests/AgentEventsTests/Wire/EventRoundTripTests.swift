@@ -40,7 +40,7 @@ struct EventRoundTripTests {
             executing.arguments = [:]
             payload = .toolExecuting(executing)
         }
-        #expect(draft == EventDraft(run: example.event.run, agent: example.event.agent, payload))
+        #expect(draft == EventDraft(runID: example.event.runID, agent: example.event.agent, payload))
     }
 
     @Test(arguments: EventExample.all)
@@ -94,7 +94,7 @@ struct EventRoundTripTests {
     }
 
     @Test func aMergedEventSaysWhereItStarts() throws {
-        var event = EventExample(.messageDelta(MessageDelta(message: "m", text: "x")), "").event
+        var event = EventExample(.messageDelta(MessageDelta(messageID: "m", text: "x")), "").event
         event.fromSequence = 40
         let bytes = try EventEncoder.encode(event)
         #expect(String(decoding: bytes, as: UTF8.self).contains(#""seq":42,"from_seq":40,"thread_id""#))

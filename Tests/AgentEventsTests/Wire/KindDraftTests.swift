@@ -36,38 +36,38 @@ import Testing
             .agentProgress(AgentProgress(step: 2, total: 10))),
         Kind(
             .toolExecuting, #"{"call_id":"c_1","tool":"search"}"#,
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: [:]))),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: [:]))),
         Kind(
             .toolExecuting, #"{"call_id":"c_1","tool":"search","arguments":null,"purpose":null}"#,
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: [:]))),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: [:]))),
         // What providers stream as a text stays one: it may not be whole JSON.
         Kind(
             .toolExecuting, #"{"call_id":"c_1","tool":"search","arguments":""}"#,
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: ""))),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: ""))),
         Kind(
             .toolExecuting, #"{"call_id":"c_1","tool":"search","arguments":"{\"q\":1}"}"#,
-            .toolExecuting(ToolExecuting(call: "c_1", tool: "search", arguments: #"{"q":1}"#))),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: #"{"q":1}"#))),
         Kind(
             .toolProgress, #"{"call_id":"c_1","message":null,"fraction":1.0}"#,
-            .toolProgress(ToolProgress(call: "c_1", fraction: 1))),
+            .toolProgress(ToolProgress(callID: "c_1", fraction: 1))),
         Kind(
             .toolCompleted,
             #"{"call_id":"c_1","tool":"search","status":"succeeded","result":null,"error":null,"duration_ms":12.0}"#,
-            .toolCompleted(ToolCompleted(call: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 12))),
+            .toolCompleted(ToolCompleted(callID: "c_1", tool: "search", status: .succeeded, durationMilliseconds: 12))),
         Kind(
             .toolCompleted,
             #"{"call_id":"c_1","tool":"search","status":"failed","error":{"code":null,"message":"x"},"duration_ms":1e3}"#,
             .toolCompleted(
                 ToolCompleted(
-                    call: "c_1", tool: "search", status: .failed, error: ToolFailure(code: "error", message: "x"),
+                    callID: "c_1", tool: "search", status: .failed, error: ToolFailure(code: "error", message: "x"),
                     durationMilliseconds: 1000))),
         Kind(
             .approvalRequested,
             #"{"approval_id":"a_1","call_id":null,"prompt":"?","schema":null,"expires_at":null}"#,
-            .approvalRequested(ApprovalRequested(approval: "a_1", prompt: "?"))),
+            .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "?"))),
         Kind(
             .approvalResolved, #"{"approval_id":"a_1","decision":"denied","by":null,"data":null}"#,
-            .approvalResolved(ApprovalResolved(approval: "a_1", decision: .denied))),
+            .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .denied))),
         Kind(.agentPaused, #"{"by":null,"reason":null}"#, .agentPaused(AgentPaused())),
         Kind(
             .agentCompleted, #"{"result":null,"usage":{"input_tokens":null,"output_tokens":7.0},"duration_ms":0.0}"#,
@@ -95,7 +95,7 @@ import Testing
             .agentCancelled(AgentCancelled(durationMilliseconds: 1))),
         Kind(
             .userMessage, #"{"message_id":"m_1","user_id":"u_1","text":"\udc00\ud83d","data":null}"#,
-            .userMessage(UserMessage(message: "m_1", user: "u_1", text: "\u{FFFD}\u{FFFD}"))),
+            .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "\u{FFFD}\u{FFFD}"))),
         Kind(
             .stateUpdated, #"{"version":3.0,"key":"k","value":null,"removed":true,"expires_at":null}"#,
             .stateUpdated(StateUpdated(version: 3, key: "k", change: .removed))),
@@ -138,7 +138,7 @@ import Testing
         let draft = try decode(
             #"{"type":"agent_paused","id":null,"seq":null,"from_seq":null,"thread_id":null,"run_id":"r","agent":null,"#
                 + #""time":null,"data":{}}"#)
-        #expect(draft == EventDraft(run: "r", .agentPaused(AgentPaused())))
+        #expect(draft == EventDraft(runID: "r", .agentPaused(AgentPaused())))
         let custom = try decode(#"{"type":"custom","run_id":null,"agent":null,"data":{"name":"n","value":1}}"#)
         #expect(custom == EventDraft(.custom(CustomEvent(name: "n", value: 1))))
     }

@@ -21,7 +21,7 @@ import agent_events
             let sink = InMemorySink()
             _ = try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
                 try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name, input: question) { run in
-                    try await guide.respond(to: UserPrompt(text: question, message: "m_1", author: "u_1"), run: run)
+                    try await guide.respond(to: UserPrompt(text: question, messageID: "m_1", author: "u_1"), run: run)
                 }
             }
             return sink.events
@@ -78,9 +78,9 @@ import agent_events
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 for (message, text) in [("m_1", "Where are roses?"), ("m_2", "Where is it?")] as [(MessageID, String)] {
                     try await context.emit(
-                        EventDraft(.userMessage(UserMessage(message: message, user: "u_1", text: text))))
+                        EventDraft(.userMessage(UserMessage(messageID: message, userID: "u_1", text: text))))
                 }
-                let prompt = UserPrompt(text: "Where is it?", message: "m_2", author: "u_1")
+                let prompt = UserPrompt(text: "Where is it?", messageID: "m_2", author: "u_1")
                 _ = try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name) { run in
                     try await guide.respond(to: prompt, run: run)
                 }

@@ -7,7 +7,7 @@ public import NIOCore
 /// The Swift client runs over it by `AgentEventsInProcess`; it is also the shortest example of a ``StreamTransport``.
 public final class InProcessConnection: Sendable {
     private let eventLoop: any EventLoop
-    private let pipe: InProcessPipe
+    let pipe: InProcessPipe
     /// Confined to the event loop; `nil` when the client has left.
     private let session: NIOLoopBoundBox<StreamSession?>
 

@@ -5,8 +5,8 @@ import NIOCore
 ///
 ///     open -> ended      (by the hub, with a code and a reason, or by the client)
 ///
-/// Both directions are bounded: the hub stops writing events when its client has not taken a watermark of them, and the client
-/// waits to send while the hub does not read, or has much that it has not looked at.
+/// Both directions are bounded: the hub stops writing events when its client has not taken a watermark of them, and the
+/// client waits to send while the hub does not read, or has much that it has not looked at.
 struct InProcessStateMachine {
     /// The way in which the connection ended.
     enum End: Hashable, Sendable {
@@ -27,7 +27,8 @@ struct InProcessStateMachine {
     private var inFlightByteCount = 0
     private var end: End?
 
-    /// - Parameter watermarkByteCount: with this number of bytes that the client has not taken, the hub writes no events.
+    /// - Parameter watermarkByteCount: with this number of bytes that the client has not taken, the hub writes no
+    ///   events.
     init(watermarkByteCount: Int) { self.watermarkByteCount = watermarkByteCount }
 
     // MARK: The hub's end
@@ -39,7 +40,7 @@ struct InProcessStateMachine {
         if pendingByteCount >= watermarkByteCount { isWritable = false }
     }
 
-    /// - Returns: whether the client's end is to be woken.
+    /// - Returns: whether to wake the client's end.
     mutating func flush() -> Bool {
         guard !unflushed.isEmpty else { return false }
         flushed += unflushed
@@ -61,7 +62,7 @@ struct InProcessStateMachine {
         return mayReceive
     }
 
-    /// What was written before can still be taken.
+    /// The hub closes: messages written before can still be taken.
     mutating func close(_ code: StreamCloseCode, reason: String) {
         _ = flush()
         if end == nil { end = .closed(code, reason: reason) }
@@ -70,7 +71,7 @@ struct InProcessStateMachine {
     // MARK: The client's end
 
     enum TakeAction {
-        /// - Parameter becameWritable: the hub is to be told that it may write again.
+        /// - Parameter becameWritable: tell the hub that it may write again.
         case message(ByteBuffer, becameWritable: Bool)
         /// Wait until the hub has flushed something.
         case wait
@@ -109,7 +110,7 @@ struct InProcessStateMachine {
 
     /// The client leaves; what it has not taken is dropped.
     ///
-    /// - Returns: whether the session is to be told.
+    /// - Returns: whether to tell the session.
     mutating func leave() -> Bool {
         let isOpen = end == nil
         end = end ?? .left

@@ -20,7 +20,7 @@ public final class FaultProxy: Sendable {
         var disconnect: SocketCut?
     }
 
-    /// What is waited for: that there are this many faults, or bytes of all connections passed on.
+    /// A condition to wait for: a number of faults, or of bytes that all connections have passed on.
     private enum Condition {
         case faults(Int)
         case passed(Int, SocketDirection)
@@ -52,9 +52,9 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Where clients connect to, on 127.0.0.1.
+    /// The port that clients connect to, on 127.0.0.1.
     public let port: Int
-    /// What goes wrong. Print it when a test fails.
+    /// The plan of the faults. Print it when a test fails.
     public let plan: SocketFaultPlan
     private let wakeUp: WakeUp
     private let state = Mutex(State())
@@ -65,18 +65,18 @@ public final class FaultProxy: Sendable {
         self.wakeUp = wakeUp
     }
 
-    /// How many connections came.
+    /// The number of connections so far.
     public var connectionCount: Int { state.withLock { $0.connectionCount } }
 
-    /// What went wrong so far, in order.
+    /// The faults so far, in order.
     public var injected: [InjectedSocketFault] { state.withLock { $0.injected } }
 
-    /// How many bytes of all connections were passed on in a direction.
+    /// The number of bytes that all connections have passed on in a direction.
     public func passedByteCount(_ direction: SocketDirection) -> Int {
         state.withLock { direction == .toClient ? $0.passedToClient : $0.passedToService }
     }
 
-    /// Lets the connections go on that hang or are not read, and those to come.
+    /// Releases the connections that hang or are not read, and lets later ones pass.
     public func release() { command { $0.isReleased = true } }
 
     /// Ends the connections that there are now.
@@ -128,7 +128,7 @@ public final class FaultProxy: Sendable {
 
     // MARK: The thread's side
 
-    /// What is to be done; a disconnection is told once.
+    /// Takes the commands of the test; a disconnection is told once.
     func takeCommands() -> Commands {
         state.withLock { state in
             defer { state.commands.disconnect = nil }

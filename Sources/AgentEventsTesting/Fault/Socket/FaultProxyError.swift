@@ -8,7 +8,7 @@
 
 /// A ``FaultProxy`` could not be started.
 public struct FaultProxyError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What the system refused: `bind`.
+    /// The system call that was refused: `bind`.
     public var call: String
     /// The system's number of the error.
     public var number: Int32

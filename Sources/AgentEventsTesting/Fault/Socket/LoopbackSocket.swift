@@ -6,7 +6,7 @@
     internal import Darwin
 #endif
 
-/// A TCP socket on the loopback interface that never waits. Whoever has it closes it.
+/// A TCP socket on the loopback interface that never waits. Its owner closes it.
 struct LoopbackSocket {
     enum Reading {
         case bytes(ArraySlice<UInt8>)

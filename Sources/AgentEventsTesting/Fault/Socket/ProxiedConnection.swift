@@ -11,12 +11,12 @@ struct ProxiedConnection {
     private enum State {
         case connecting
         case passing
-        /// What comes from either side goes nowhere.
+        /// The bytes of both sides are dropped.
         case swallowing
         case gone
     }
 
-    /// What a socket is waited for, and what it is ready for.
+    /// The conditions that a socket is polled for, and those that it meets.
     private struct Readiness {
         var socket: LoopbackSocket
         var isReadable = false
@@ -38,7 +38,7 @@ struct ProxiedConnection {
     private var toService: SocketPassageStateMachine
     private var state = State.connecting
     private var hasStopped = false
-    /// How the connection is cut when the service is there: before, it could not be told.
+    /// The cut to make once the service is connected: before, it could not be told.
     private var pendingCut: SocketCut?
     /// The faults that have happened since they were taken.
     private var happened: [SocketFault] = []
@@ -65,12 +65,12 @@ struct ProxiedConnection {
         return happened
     }
 
-    /// How many bytes were passed on.
+    /// The number of bytes that were passed on.
     var passed: (toClient: Int, toService: Int) { (toClient.passedCount, toService.passedCount) }
 
     // MARK: Waiting
 
-    /// What is to be waited for at the two sockets; a socket that is of no interest now has no descriptor.
+    /// The conditions to poll the two sockets for; a socket that does not matter now has no descriptor.
     var interest: [pollfd] {
         switch state {
         case .gone: []
@@ -115,7 +115,7 @@ struct ProxiedConnection {
 
     /// Reads and writes what can be.
     ///
-    /// - Returns: when something is to be done next, whatever the sockets do, in nanoseconds.
+    /// - Returns: the time of the next action, whatever the sockets do, in nanoseconds.
     mutating func advance(at now: UInt64) -> UInt64? {
         switch state {
         case .connecting, .gone: return nil

@@ -1,25 +1,25 @@
-/// What goes wrong with a connection through a ``FaultProxy``. Several may befall one connection; of two of a kind, the
-/// later one counts.
+/// A fault of a connection through a ``FaultProxy``. One connection may have several; of two of a kind, the later one
+/// counts.
 @nonexhaustive
 public enum SocketFault: Hashable, Sendable {
     /// The connection is accepted, and reset at once.
     case refuse
     /// The connection is accepted, and nothing passes either way until the test releases it.
     case hang
-    /// The connection ends when so many bytes have passed in a direction: a number in the range that is made from the
-    /// plan's seed.
+    /// The connection ends when a number of bytes have passed in a direction. The number is in the range, and made from
+    /// the plan's seed.
     case cut(SocketCut, after: ClosedRange<Int>, SocketDirection)
-    /// When so many bytes have come from one side, nothing more is read from it until the test releases it: its window
-    /// goes to zero.
+    /// When this number of bytes have come from one side, nothing more is read from it until the test releases it: its
+    /// window goes to zero.
     case stopReading(after: Int, SocketDirection)
     /// Whatever comes is passed on so much later, each piece by its own.
     case delay(LatencyDistribution)
     /// So many bytes pass in a second, in each direction.
     case throttle(bytesPerSecond: Int)
-    /// Each write has at most so many bytes.
+    /// Each write has at most this number of bytes.
     case slice(Int)
 
-    /// The connection ends when exactly so many bytes have passed in a direction.
+    /// The connection ends when exactly this number of bytes have passed in a direction.
     public static func cut(
         _ how: SocketCut = .close, afterBytes count: Int, _ direction: SocketDirection = .toClient
     ) -> SocketFault {
@@ -67,7 +67,7 @@ public enum SocketDirection: Hashable, Sendable, CaseIterable {
     case toService
 }
 
-/// How a connection ends.
+/// The way in which a connection ends.
 @nonexhaustive
 public enum SocketCut: Hashable, Sendable, CaseIterable {
     /// In order, as if each side had closed it: both have received everything up to there, and then its end.
@@ -80,7 +80,7 @@ public enum SocketCut: Hashable, Sendable, CaseIterable {
 
 /// A fault that befell a connection.
 public struct InjectedSocketFault: Hashable, Sendable, CustomStringConvertible {
-    /// Which connection, from 1.
+    /// The number of the connection, from 1.
     public var connection: Int
     public var fault: SocketFault
 

@@ -1,12 +1,12 @@
-/// Which connections go wrong, and how: by their numbers, or by a rate and a seed. The same plan with the same seed does
-/// the same every time.
+/// A plan of the connections that fail, and how: by their numbers, or by a rate and a seed. The same plan with the same
+/// seed does the same every time.
 ///
 /// ```swift
 /// SocketFaultPlan().on(1, .cut(.reset, afterBytes: 700)).on(2, .refuse)
 /// SocketFaultPlan(seed: 7).rate(0.5, .cut(.close, after: 0...5000, .toClient), .slice(3))
 /// ```
 public struct SocketFaultPlan: Sendable, CustomStringConvertible {
-    /// What rates, ranges and latencies are made from. Print it when a test fails.
+    /// The seed of rates, ranges and latencies. Print it when a test fails.
     public let seed: UInt64
     private var rules: [FaultRule<[SocketFault]>] = []
 
@@ -16,7 +16,7 @@ public struct SocketFaultPlan: Sendable, CustomStringConvertible {
     /// The connection of this number, from 1, goes wrong.
     public func on(_ connection: Int, _ faults: SocketFault...) -> SocketFaultPlan { adding(.on(connection, faults)) }
 
-    /// The connection of this number, from 1, and all behind it go wrong.
+    /// The connection of this number, from 1, and all after it have the fault.
     public func from(_ connection: Int, _ faults: SocketFault...) -> SocketFaultPlan {
         adding(.from(connection, faults))
     }
@@ -37,8 +37,8 @@ public struct SocketFaultPlan: Sendable, CustomStringConvertible {
         return plan
     }
 
-    /// What befalls the connection of this number: the faults of every rule that applies, with the ranges made to
-    /// numbers. It depends on the seed and the number alone.
+    /// The faults of the connection of this number: those of every rule that applies, with a number drawn from each
+    /// range. It depends on the seed and the number alone.
     package func faults(forConnection number: Int) -> [SocketFault] {
         var generator = SeededGenerator(seed: seed, number: number)
         return rules.flatMap { rule in

@@ -1,4 +1,8 @@
-/// One direction of a connection through a proxy: what of its bytes passes, and when. Knows no socket and no clock.
+/// One direction of a connection through a proxy: decides which of its bytes pass, and when. Knows no socket and no clock.
+///
+///     passing ── end of input, all of it written ──> ended
+///       │ └── the place of the cut is reached ──> cut
+///       └── it hangs, or the place of the stop is reached ──> stopped ── release ──> passing
 package struct SocketPassageStateMachine {
     package enum Action: Equatable {
         case write(ArraySlice<UInt8>)
@@ -14,9 +18,9 @@ package struct SocketPassageStateMachine {
         let due: UInt64
     }
 
-    /// So many bytes are held at most.
+    /// The largest number of bytes that are held.
     private static let capacity = 1 << 16
-    /// What passes in a part of a second is written at once.
+    /// The parts of a second: what passes in one of them is written at once.
     private static let throttleParts = 50
 
     private let cut: (how: SocketCut, position: Int)?
@@ -30,9 +34,9 @@ package struct SocketPassageStateMachine {
     private var isEnded = false
     private var pieces: [Piece] = []
     private var heldCount = 0
-    /// How many bytes came.
+    /// The number of bytes that came.
     private var takenCount = 0
-    /// How many bytes were passed on.
+    /// The number of bytes that were passed on.
     package private(set) var passedCount = 0
     private var nextWrite: UInt64 = 0
 
@@ -62,7 +66,7 @@ package struct SocketPassageStateMachine {
     /// Whether nothing more is read now, although more may come.
     package var isStopped: Bool { !isReleased && (isHanging || stop.map { takenCount >= $0 } ?? false) }
 
-    /// How many bytes may be read; none when nothing is to be read now.
+    /// The number of bytes that may be read; 0 when reading has to wait.
     package var room: Int {
         guard !isEnded, !isStopped else { return 0 }
         let upToStop = isReleased ? .max : stop.map { $0 - takenCount } ?? .max
@@ -80,10 +84,10 @@ package struct SocketPassageStateMachine {
 
     package mutating func receiveEnd() { isEnded = true }
 
-    /// Ends the hanging, and reading is not stopped any more.
+    /// Ends the hanging, and allows reading again.
     package mutating func release() { isReleased = true }
 
-    /// What is to be done next.
+    /// Decides the next action.
     package func next(at now: UInt64) -> Action {
         if isHanging && !isReleased { return .wait(until: nil) }
         if let cut, passedCount >= cut.position { return .cut(cut.how) }

@@ -6,7 +6,7 @@
     internal import Darwin
 #endif
 
-/// Wakes a thread that waits in `poll`: a pipe. Whoever made it closes it, when nobody signals any more.
+/// Wakes a thread that waits in `poll`: a pipe. Its maker closes it when no further signal can come.
 struct WakeUp: Sendable {
     let reading: Int32
     private let writing: Int32

@@ -12,12 +12,12 @@ import Testing
     }
 
     private static func stored(_ event: AgentEvent) throws -> StoredEvent {
-        StoredEvent(thread: event.thread, id: event.id, bytes: try EventEncoder.encode(event))
+        StoredEvent(thread: event.threadID, id: event.id, bytes: try EventEncoder.encode(event))
     }
 
     private static func stored(_ block: RecordedBlock) throws -> [StoredEvent] {
         try zip(Self.events(block), block.lines()).map { event, line in
-            StoredEvent(thread: event.thread, id: event.id, bytes: Array(line.utf8))
+            StoredEvent(thread: event.threadID, id: event.id, bytes: Array(line.utf8))
         }
     }
 
@@ -70,12 +70,12 @@ import Testing
 
     @Test(arguments: RecordedBlock.all)
     func theTestFailsForOtherRecordings(block: RecordedBlock) async throws {
-        let thread = try #require(try Self.events(block).first?.thread)
+        let thread = try #require(try Self.events(block).first?.threadID)
         for other in RecordedBlock.all where other.name != block.name {
             // What this version does not know cannot be encoded for another thread.
             let events = try Self.events(other).filter { $0.type != nil }.map { event in
                 var event = event
-                event.thread = thread
+                event.threadID = thread
                 return try Self.stored(event)
             }
             let reports = try await Self.reports(block, for: events)

@@ -1,0 +1,311 @@
+/// The synchronous section of a thread: the way of an emission from its drafts to the log, with nothing in between.
+///
+/// ```
+///                ┌── the log refuses everything: throw
+/// accept ── begin┤
+///                └── take the time, end what is overdue ──> ThreadHead: check, number, encode, offer, apply ──┬── Accepted
+///                                                             │ look a run up in the log                      │
+///                                                             └── nil: nothing changed                        └── sweep set
+/// ```
+///
+/// It is one value, changed by one call of a context for each emission, because each access to what an actor stores is
+/// checked at run time.
+struct AcceptPath {
+    private(set) var head: ThreadHead
+    private let services: RuntimeServices
+    private let offered: OfferedPosition
+    /// Whether the log has refused an emission. It refuses everything from then on, and so does this thread, before it
+    /// looks at its state: the same request is always told the same reason. Nothing depends on it but the answer; what
+    /// was refused was rolled back (I4).
+    private var isRefused = false
+    /// The time at which to check the thread, because something may be overdue.
+    private var sweptAt = ThreadStateMachine.never
+    /// The usage of the open runs of scopes, for the events that end them.
+    private var usages: [RunID: RunUsage] = [:]
+    /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
+    /// too: there the same end may be offered several times.
+    private var unsettledUsages: [ChildUsage] = []
+
+    /// - Parameter offered: is told how far events were offered.
+    init(_ head: ThreadHead, _ services: RuntimeServices, _ offered: OfferedPosition) {
+        self.head = head
+        self.services = services
+        self.offered = offered
+        setSweep()
+    }
+
+    /// The order of the thread.
+    var machine: ThreadStateMachine { _read { yield head.machine } }
+
+    // MARK: Accepting
+
+    /// An emission of one event, which asks for nothing else: the way of nearly every event.
+    ///
+    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
+    mutating func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted? {
+        let time = try begin()
+        do throws(ThreadHead.Refusal) {
+            if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
+                return didOffer(offer)
+            }
+        } catch {
+            try notAccepted(error, index: nil)
+            return nil
+        }
+        return try accept([draft], Emission(), at: time)?.accepted
+    }
+
+    /// An emission: all of its events or none.
+    ///
+    /// - Parameter drafts: at least one.
+    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
+    mutating func accept(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
+        try accept(drafts, emission, at: try begin())
+    }
+
+    /// Comes before every decision: the log still takes events, and nothing is overdue at the time that is returned.
+    mutating func begin() throws(AgentEventsError) -> Timestamp {
+        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
+        let time = max(services.environment.wallClock.now(), head.lastTime)
+        // Where others write too, what is overdue has come to its end before: one offer is on its way at a time.
+        if head.machine.deadline <= time, !services.isContended { try endOverdue(at: time) }
+        return time
+    }
+
+    /// Logs the end of what is overdue now, and nothing else; see ``ContentionStateMachine``.
+    ///
+    /// - Returns: `nil` when nothing is.
+    mutating func endOverdue() throws(AgentEventsError) -> Accepted? {
+        let time = try begin()
+        return head.machine.deadline <= time ? try endOverdue(at: time) : nil
+    }
+
+    /// The thread as the log has it. What was accepted and is not in the log was refused there.
+    mutating func rebuild(_ head: ThreadHead) {
+        self.head = head
+        unsettledUsages = []
+        setSweep()
+    }
+
+    /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
+    /// nothing.
+    @discardableResult
+    private mutating func endOverdue(at time: Timestamp) throws(AgentEventsError) -> Accepted? {
+        let drafts = head.takeOverdue(at: time)
+        guard !drafts.isEmpty else { return nil }
+        do throws(AgentEventsError) {
+            return try acceptOfOpenRuns(drafts, at: time, isLimited: false)
+        } catch {
+            // It is still to be ended.
+            head.lookAgain(at: time)
+            throw error
+        }
+    }
+
+    /// Events that end something which is open, and so name no run that has to be looked up.
+    @discardableResult
+    mutating func acceptOfOpenRuns(
+        _ drafts: [EventDraft],
+        at time: Timestamp,
+        isLimited: Bool = true
+    ) throws(AgentEventsError) -> Accepted {
+        guard let batch = try accept(drafts, Emission(isLimited: isLimited), at: time) else {
+            preconditionFailure("a run that is open is not looked up")
+        }
+        return batch.accepted
+    }
+
+    private mutating func accept(
+        _ drafts: [EventDraft],
+        _ emission: Emission,
+        at time: Timestamp
+    ) throws(AgentEventsError) -> AcceptedBatch? {
+        var index = 0
+        do throws(ThreadHead.Refusal) {
+            if drafts.count == 1, emission.request == nil,
+                let offer = try acceptOne(
+                    drafts[0], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, at: time
+                )
+            {
+                let accepted = didOffer(offer)
+                return AcceptedBatch(ids: emission.isIndexed ? [accepted.lastID] : [], accepted: accepted)
+            }
+            var batch = head.begin(at: time)
+            do throws(ThreadHead.Refusal) {
+                while index < drafts.count {
+                    try head.accept(
+                        drafts[index], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp,
+                        usages: usages, in: &batch)
+                    index += 1
+                }
+                return try offer(batch, emission)
+            } catch {
+                head.rollBack(batch)
+                throw error
+            }
+        } catch {
+            try notAccepted(error, index: emission.isIndexed ? index : nil)
+            return nil
+        }
+    }
+
+    private mutating func acceptOne(
+        _ draft: EventDraft,
+        host: RunHost,
+        isLimited: Bool,
+        lookedUp: [RunID: Bool],
+        at time: Timestamp
+    ) throws(ThreadHead.Refusal) -> GroupCommit.Offer? {
+        let commit = services.commit
+        return try head.acceptOne(draft, at: time, host: host, isLimited: isLimited, lookedUp: lookedUp) {
+            (entry) throws(EventLogError) in try commit.offer(entry)
+        }
+    }
+
+    private mutating func offer(
+        _ batch: ThreadHead.Batch,
+        _ emission: Emission
+    ) throws(ThreadHead.Refusal) -> AcceptedBatch {
+        let ids = emission.isIndexed ? batch.ids : []
+        let keyed = emission.request.map {
+            KeyedEvents(key: $0.key, thread: head.owner.thread, ids: ids, digest: $0.digest)
+        }
+        let offer: GroupCommit.Offer
+        do throws(EventLogError) {
+            offer = try services.commit.offer(batch.entries, key: keyed)
+        } catch {
+            throw .notTaken(error)
+        }
+        let commit = services.commit
+        head.keep(batch, offeredAt: offer.position, committed: { commit.committedPosition })
+        if services.isContended {
+            unsettledUsages += batch.childUsages
+        } else {
+            for usage in batch.childUsages { usage.count() }
+        }
+        return AcceptedBatch(ids: ids, accepted: didOffer(offer))
+    }
+
+    private mutating func didOffer(_ offer: GroupCommit.Offer) -> Accepted {
+        offered.didOffer(upTo: offer.position)
+        setSweep()
+        return Accepted(
+            lastID: head.lastID, position: offer.position, isFull: offer.isFull,
+            hasHeldHalves: head.machine.hasHeldHalves)
+    }
+
+    /// - Parameter index: of the event at fault, when the answer says which it is.
+    /// - Throws: unless a run has to be looked up.
+    private mutating func notAccepted(_ refusal: ThreadHead.Refusal, index: Int?) throws(AgentEventsError) {
+        switch refusal {
+        case .needsLookUp:
+            break
+        case .refused(var error):
+            if let index { error.index = index }
+            throw error
+        case .notTaken(let error):
+            isRefused = true
+            throw AgentEventsError(error)
+        }
+    }
+
+    // MARK: Around it
+
+    /// The sweep has come: the table has the thread no longer.
+    mutating func sweep() throws(AgentEventsError) {
+        sweptAt = ThreadStateMachine.never
+        _ = try begin()
+        setSweep()
+    }
+
+    /// The sweep comes no later than something is overdue.
+    private mutating func setSweep() {
+        let deadline = head.machine.deadline
+        if deadline < sweptAt {
+            sweptAt = deadline
+            services.deadlines.set(head.owner, at: sweptAt)
+        } else if deadline == ThreadStateMachine.never, sweptAt != ThreadStateMachine.never {
+            sweptAt = ThreadStateMachine.never
+            services.deadlines.remove(head.owner.thread)
+        }
+    }
+
+    /// Sets the usage of a run, for the event that ends it.
+    mutating func setUsage(_ usage: RunUsage?, of run: RunID) { usages[run] = usage }
+
+    /// What was offered is in the log, where others write too.
+    mutating func didSettle() {
+        for usage in unsettledUsages { usage.count() }
+        unsettledUsages = []
+    }
+
+    /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
+    ///
+    /// - Returns: up to where everything is committed.
+    mutating func beginLookUp() -> UInt64 {
+        let position = services.commit.committedPosition
+        head.beginLookUp(committedThrough: position)
+        return position
+    }
+
+    mutating func endLookUp(committedThrough position: UInt64) { head.endLookUp(committedThrough: position) }
+}
+
+/// The further parameters of an emission.
+struct Emission {
+    var host = RunHost.process
+    var request: KeyedRequest?
+    /// Whether it is one of several events: an error says which is at fault, and all ids are told.
+    var isIndexed = false
+    /// Whether the events are refused when they are too large.
+    var isLimited = true
+    /// Of runs that are not open, whether the log had one of that id.
+    var lookedUp: [RunID: Bool] = [:]
+}
+
+struct KeyedRequest {
+    var key: IdempotencyKey
+    var digest: RequestDigest
+}
+
+/// An emission is on its way into the log.
+struct Accepted: Hashable {
+    /// The id of its last event.
+    var lastID: EventID
+    /// The position to wait for.
+    var position: UInt64
+    /// Whether the producer has to wait for capacity before it offers again.
+    var isFull: Bool
+    /// Whether a message may wait with half of a character.
+    var hasHeldHalves: Bool
+}
+
+struct AcceptedBatch {
+    /// The ids of the drafts' events, where they are asked for.
+    var ids: [EventID]
+    var accepted: Accepted
+
+    var receipt: EmitReceipt { EmitReceipt(ids: ids, isRepeated: false, position: accepted.position) }
+}
+
+/// The outcome of a decision, as far as other writers of the log may change it.
+protocol Decided {
+    var decision: ContentionDecision { get }
+    /// The position of what was offered; `nil` when nothing was.
+    var offeredPosition: UInt64? { get }
+}
+
+extension Accepted: Decided {
+    var decision: ContentionDecision { .offered }
+    var offeredPosition: UInt64? { position }
+}
+
+extension AcceptedBatch: Decided {
+    var decision: ContentionDecision { .offered }
+    var offeredPosition: UInt64? { accepted.position }
+}
+
+extension Accepted?: Decided {
+    var decision: ContentionDecision { self == nil ? .nothing : .offered }
+    var offeredPosition: UInt64? { self?.position }
+}

@@ -1,0 +1,165 @@
+// The operations of `AgentRun` and its scopes in their thread. Each is decided in one piece, by what the thread is at
+// that moment.
+
+extension ExecutionContext {
+    /// - Parameters:
+    ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
+    ///   - usage: what the run will have used. Whichever way it ends, its end says it, and the end of its parent adds it
+    ///     up.
+    func start(
+        _ run: RunID,
+        isNew: Bool,
+        agent: AgentName,
+        _ started: AgentStarted,
+        usage: RunUsage
+    ) async throws(AgentEventsError) -> RunStart {
+        let emission = Emission(lookedUp: isNew ? [run: false] : [:])
+        let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
+        let accepted = try await settled { () async throws(AgentEventsError) in
+            try await acceptBatch([draft], emission).accepted
+        }
+        path.setUsage(usage, of: run)
+        if accepted.isFull { await services.commit.waitForCapacity() }
+        return RunStart(id: accepted.lastID, position: accepted.position)
+    }
+
+    /// Appends to the run's spoken message, opening one if there is none.
+    ///
+    /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
+    ///   takes its place.
+    func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
+        let spoken = spokenMessages[run]
+        let message = message ?? spoken ?? services.configuration.identifiers.messageID()
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
+        let isSpoken = spoken == nil || spoken == message
+        let accepted: Accepted
+        if isSpoken, !services.isContended, let now = try path.accept(draft) {
+            accepted = now
+            if now.hasHeldHalves { keepForHalves() }
+        } else {
+            accepted = try await settled { () async throws(AgentEventsError) in
+                let completed = isSpoken ? [] : completionOfSpokenMessage(of: run)
+                return try await acceptBatch(completed + [draft], Emission()).accepted
+            }
+        }
+        spokenMessages[run] = message
+        if accepted.isFull { await services.commit.waitForCapacity() }
+    }
+
+    /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
+    func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
+        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
+        let accepted = try await settled { () async throws(AgentEventsError) in
+            try await acceptBatch(completionOfSpokenMessage(of: run) + [draft], Emission()).accepted
+        }
+        spokenMessages[run] = nil
+        if accepted.isFull { await services.commit.waitForCapacity() }
+    }
+
+    /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.
+    private func completionOfSpokenMessage(of run: RunID) -> [EventDraft] {
+        guard let message = spokenMessages[run], let text = path.machine.openMessageText(message, in: run) else {
+            return []
+        }
+        return [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
+    }
+
+    /// - Returns: the whole text of the message.
+    @discardableResult
+    func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
+        var text = ""
+        let accepted = try await settled { () async throws(AgentEventsError) in
+            text = path.machine.openMessageText(message, in: run) ?? ""
+            let completed = MessageCompleted(messageID: message, role: .assistant, text: text)
+            return try await acceptBatch([EventDraft(runID: run, .messageCompleted(completed))], Emission()).accepted
+        }
+        if accepted.isFull { await services.commit.waitForCapacity() }
+        return text
+    }
+
+    /// The text of an open message so far; `nil` when it is not open.
+    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
+        path.machine.openMessageText(message, in: run)
+    }
+
+    /// Completes a message whose text has come to an early end. One that is not open, or belongs to a run that is
+    /// paused, is left as it is: the end of the run completes it.
+    ///
+    /// - Throws: ``AgentEventsError`` when the log fails.
+    func endMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) {
+        _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
+            let time = try path.begin()
+            guard let text = path.machine.openMessageText(message, in: run) else { return nil }
+            let completed = EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))
+            do throws(AgentEventsError) {
+                return try acceptOfOpenRuns([completed], at: time)
+            } catch  where error.violation != nil {
+                return nil
+            }
+        }
+    }
+
+    func completeTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) {
+        try await emit(.measured(run, .toolCompleted(completed)))
+    }
+
+    /// Ends a run well; a message that `say` left open is completed with it.
+    func complete(_ run: RunID, result: JSONValue?) async throws(AgentEventsError) -> UInt64 {
+        let completed = AgentCompleted(result: result, durationMilliseconds: 0)
+        let accepted = try await settled { () async throws(AgentEventsError) in
+            let drafts = completionOfSpokenMessage(of: run) + [.measured(run, .agentCompleted(completed))]
+            return try await acceptBatch(drafts, Emission()).accepted
+        }
+        forget(run)
+        return accepted.position
+    }
+
+    /// Ends a run as failed.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func fail(_ run: RunID, _ failure: RunFailure) async throws(AgentEventsError) -> UInt64? {
+        try await end(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0)))
+    }
+
+    /// Ends a run as cancelled.
+    ///
+    /// - Returns: the position to wait for; `nil` when the run has ended before.
+    func cancel(_ run: RunID, reason: String?, by user: UserID?) async throws(AgentEventsError) -> UInt64? {
+        try await end(run, .agentCancelled(AgentCancelled(reason: reason, by: user, durationMilliseconds: 0)))
+    }
+
+    /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
+    private func end(_ run: RunID, _ payload: EventPayload) async throws(AgentEventsError) -> UInt64? {
+        let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
+            let time = try path.begin()
+            guard path.machine.isOpen(run) else { return nil }
+            return try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
+        }
+        forget(run)
+        return accepted?.position
+    }
+
+    /// Forgets a run that has ended.
+    private func forget(_ run: RunID) {
+        spokenMessages[run] = nil
+        path.setUsage(nil, of: run)
+    }
+
+    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay
+    /// open.
+    func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
+        for run in path.machine.openHostedRuns { _ = try await cancel(run, reason: reason, by: nil) }
+    }
+
+    /// Ends a tool call without a result.
+    ///
+    /// - Returns: `false` when it has ended before.
+    func endTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) -> Bool {
+        let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
+            let time = try path.begin()
+            guard path.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return nil }
+            return try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
+        }
+        return accepted != nil
+    }
+}

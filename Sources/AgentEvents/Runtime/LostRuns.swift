@@ -1,0 +1,45 @@
+/// The runs that a process hosted which is gone: they were open when it died, and are ended as `agent_failed`, code
+/// `run.lost`, before the next process takes events (I7).
+struct LostRuns {
+    /// This many threads are read at a time.
+    private static let threadCount = 8
+
+    let contexts: ThreadContexts
+    let services: RuntimeServices
+
+    /// Ends them in some threads. Runs hosted outside continue; whether nothing came for one of them is checked once
+    /// events are taken.
+    func end(in threads: [ThreadID]) async throws(AgentEventsError) {
+        var rest = threads[...]
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for thread in rest.prefix(Self.threadCount) {
+                    group.addTask { try await end(in: thread) }
+                }
+                rest = rest.dropFirst(Self.threadCount)
+                while try await group.next() != nil {
+                    guard let thread = rest.popFirst() else { continue }
+                    group.addTask { try await end(in: thread) }
+                }
+            }
+        } catch {
+            guard let error = error as? AgentEventsError else { preconditionFailure("the tasks throw no other error") }
+            throw error
+        }
+    }
+
+    private func end(in thread: ThreadID) async throws(AgentEventsError) {
+        let record = try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread) }
+        guard let record else { return }
+        let lost = record.openRuns.filter { $0.host == .process }
+        guard !lost.isEmpty else {
+            services.deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
+            return
+        }
+        let context = try await contexts.context(user: record.user, thread: thread, services)
+        // In the order of their starts: a child that ended with its parent is not open any longer.
+        for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
+        // However many threads there are, no more than the buffer of the log holds waits for it.
+        await services.commit.waitForCapacity()
+    }
+}

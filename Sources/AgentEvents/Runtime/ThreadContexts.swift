@@ -1,0 +1,87 @@
+import Synchronization
+
+/// The execution contexts of a runtime: finds those in memory, and opens the others from the log, one opening at a time
+/// for each thread.
+final class ThreadContexts: Sendable {
+    private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
+    private let registry: Mutex<Registry>
+
+    /// - Parameter maximumIdleCount: how many that nobody holds are kept.
+    init(maximumIdleCount: Int) { registry = Mutex(Registry(maximumIdleContexts: maximumIdleCount)) }
+
+    /// The context of a thread; opens it for the user when the thread has no event yet, and rebuilds it from the log
+    /// when it is not in memory.
+    ///
+    /// - Throws: `thread.forbidden` when the thread belongs to another user, or an error of the log.
+    func context(
+        user: UserID,
+        thread: ThreadID,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        while true {
+            switch registry.withLock({ $0.find(thread) }) {
+            case .found(let context):
+                guard context.user == user else { throw .forbidden(thread) }
+                return context
+            case .wait:
+                await withCheckedContinuation { continuation in
+                    let action = registry.withLock { $0.find(thread, waiter: continuation) }
+                    if case .wait = action { return }
+                    continuation.resume()
+                }
+            case .open(let position):
+                let context: ExecutionContext
+                do throws(AgentEventsError) {
+                    context = try await open(user: user, thread: thread, after: position, services)
+                } catch {
+                    for waiter in registry.withLock({ $0.didFailToOpen(thread) }) { waiter.resume() }
+                    throw error
+                }
+                let committed = services.commit.committedPosition
+                for waiter in registry.withLock({ $0.didOpen(context, committed: committed) }) { waiter.resume() }
+                return context
+            }
+        }
+    }
+
+    private func open(
+        user: UserID,
+        thread: ThreadID,
+        after position: UInt64,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> ExecutionContext {
+        let owner = ThreadOwner(thread: thread, user: user)
+        let record = try await mapLogError { () async throws(EventLogError) in
+            try await services.commit.waitForCommit(of: position)
+            return try await services.log.thread(thread)
+        }
+        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
+        guard record.user == user else { throw .forbidden(thread) }
+        let head = try await mapLogError { () async throws(EventLogError) in
+            try await ThreadHead(record, owner, services)
+        }
+        return ExecutionContext(head: head, services: services)
+    }
+
+    /// The context of a thread, when it is in memory. This is no use of it.
+    func context(of thread: ThreadID) -> ExecutionContext? { registry.withLock { $0.context(of: thread) } }
+
+    /// Those in memory, in the order of their threads.
+    var all: [ExecutionContext] { registry.withLock { $0.contexts } }
+
+    /// Gives back those that nobody holds and that were not used for a while, until the task is cancelled.
+    func giveBackIdle(_ services: RuntimeServices) async {
+        while !Task.isCancelled {
+            // Cancelled at the end of the runtime; then there is nothing left to give back.
+            try? await services.environment.sleep(services.configuration.idleContextTimeout)
+            let committed = services.commit.committedPosition
+            registry.withLock { $0.rotate(committed: committed) }
+        }
+    }
+}
+
+extension AgentEventsError {
+    static func forbidden(_ thread: ThreadID) -> AgentEventsError {
+        AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
+    }
+}

@@ -1,9 +1,0 @@
-/// How much may wait for the reader of one thread. One event more than either limit is never held.
-public struct InboxLimits: Hashable, Sendable {
-    /// Default: 1024. At least 1.
-    public var eventCount = 1024
-    /// Default: 1 MiB. At least 1; a single event may be larger.
-    public var byteCount = 1024 * 1024
-
-    public init() {}
-}

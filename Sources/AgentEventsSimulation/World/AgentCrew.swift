@@ -1,0 +1,140 @@
+import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
+import Synchronization
+
+/// The agents that work in a process: each goes on when the schedule says so.
+final class AgentCrew: Sendable {
+    private struct State {
+        var random: SimulationRandom
+        var isSettling = false
+    }
+
+    private struct ScriptedFailure: Error, CustomStringConvertible {
+        var description: String { "it did not work" }
+    }
+
+    private let owners: [ThreadOwner]
+    private let witness: LogWitness
+    private let state: Mutex<State>
+
+    /// - Parameter owners: the threads in which agents work.
+    init(owners: [ThreadOwner], witness: LogWitness, seed: UInt64) {
+        self.owners = owners
+        self.witness = witness
+        state = Mutex(State(random: SimulationRandom(seed: seed)))
+    }
+
+    // MARK: The schedule's side
+
+    let pauses = Pauses()
+
+    /// No agent goes on any longer.
+    func stop() { pauses.stop() }
+
+    /// No run begins any more.
+    func settle() { state.withLock { $0.isSettling = true } }
+
+    // MARK: Work
+
+    /// - Returns: whether to go on.
+    func pause() async -> Bool { await pauses.pause() }
+
+    private var isStopped: Bool { pauses.isStopped }
+
+    private func below(_ bound: Int) -> Int { state.withLock { $0.random.below(bound) } }
+
+    /// Works until ``stop()``.
+    func run(_ runtime: AgentRuntime) async {
+        await withDiscardingTaskGroup { group in
+            for owner in owners {
+                group.addTask { await self.work(owner, runtime) }
+                group.addTask { await self.follow(owner, runtime) }
+            }
+        }
+    }
+
+    private func work(_ owner: ThreadOwner, _ runtime: AgentRuntime) async {
+        while await pause() {
+            if state.withLock({ $0.isSettling }) { return }
+            do {
+                let run = try await runtime.withRun(
+                    user: owner.user, thread: owner.thread, agent: "guide", input: "where is the parser?"
+                ) { run in
+                    try await act(run)
+                    return run.id.rawValue
+                }
+                if !isStopped { witness.mustHaveEnded(run, in: owner.thread) }
+            } catch {
+                // The script failed, the run was ended by somebody else, or the log is gone.
+            }
+        }
+    }
+
+    private func act(_ run: AgentRun) async throws {
+        for _ in 0..<(1 + below(6)) {
+            guard await pause() else { throw CancellationError() }
+            switch below(8) {
+            case 0: try await run.think("so")
+            case 1, 2: try await run.say("word\(below(7)) ")
+            case 3: try await run.tool("search", arguments: ["query": "parser"]) { _ in _ = await pause() }
+            case 4:
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<2 {
+                        group.addTask {
+                            try await run.tool("read", arguments: [1]) { call in
+                                try await call.progress("half")
+                                _ = await self.pause()
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            case 5:
+                try await run.withChild(agent: "helper") { child in
+                    try await child.think("hm")
+                    _ = await pause()
+                }
+            case 6: throw ScriptedFailure()
+            default: try await run.message { message in try await message.append("a whole message") }
+            }
+        }
+    }
+
+    /// Reads a thread inside the process: from the oldest event on, each once, in order (I2).
+    private func follow(_ owner: ThreadOwner, _ runtime: AgentRuntime) async {
+        guard let number = witness.number(of: owner.thread) else { return }
+        do {
+            var next: UInt64 = 0
+            for try await event in try await runtime.events(user: owner.user, thread: owner.thread) {
+                // What a process that is dead still holds is nobody's business.
+                if isStopped { return }
+                let thread = witness.thread(number)
+                if next == 0 ? event.sequence > thread.firstKept : event.sequence != next {
+                    witness.fail(
+                        InvariantViolation(.denseOrder, "\(owner.thread): read \(event.id) where \(next) was due"))
+                }
+                if thread.event(event.sequence)?.id != event.id, !thread.lost.contains(event.id) {
+                    witness.fail(
+                        InvariantViolation(.committedBeforeVisible, "\(owner.thread): \(event.id) is not in the log"))
+                }
+                next = event.sequence + 1
+            }
+        } catch {
+            // Trimmed in the middle, or the log is gone.
+        }
+    }
+}
+
+/// An agent that answers the messages of people.
+struct CrewAgent: ServedAgent {
+    let name: AgentName = "echo"
+    let crew: AgentCrew
+
+    func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
+        guard await crew.pause() else { throw CancellationError() }
+        try await run.say(prompt.text)
+        guard await crew.pause() else { throw CancellationError() }
+        return "answered"
+    }
+}

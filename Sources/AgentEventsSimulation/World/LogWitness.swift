@@ -1,0 +1,155 @@
+import AgentEvents
+import AgentEventsHub
+import Synchronization
+
+/// Sees everything that is committed, and judges it: numbers, order, ends, keys. What others see is compared with what it
+/// holds.
+final class LogWitness: Sendable {
+    private struct State {
+        var threads: [SimulatedThread]
+        var violation: InvariantViolation?
+        var counts = OccurrenceCounts()
+        /// What clients handled last, by consumer and thread: nothing beyond that is stored as acknowledged.
+        var acknowledged: [String: Cursor] = [:]
+
+        mutating func note(_ violation: InvariantViolation?) {
+            if self.violation == nil { self.violation = violation }
+        }
+    }
+
+    private let state: Mutex<State>
+    private let numbers: [ThreadID: Int]
+
+    init(owners: [ThreadOwner]) {
+        var numbers: [ThreadID: Int] = [:]
+        for (index, owner) in owners.enumerated() { numbers[owner.thread] = index }
+        self.numbers = numbers
+        state = Mutex(State(threads: owners.map { SimulatedThread(owner: $0) }))
+    }
+
+    func number(of thread: ThreadID) -> Int? { numbers[thread] }
+
+    /// The number of the oldest event of a thread that can be read.
+    func firstKept(_ number: Int) -> UInt64 { state.withLock { $0.threads[number].firstKept } }
+
+    func thread(_ number: Int) -> SimulatedThread { state.withLock { $0.threads[number] } }
+
+    var threads: [SimulatedThread] { state.withLock { $0.threads } }
+
+    var violation: InvariantViolation? { state.withLock { $0.violation } }
+
+    /// The first violation stands.
+    func fail(_ violation: InvariantViolation) {
+        state.withLock { state in if state.violation == nil { state.violation = violation } }
+    }
+
+    func count(_ occurrence: Occurrence, _ number: Int = 1) { state.withLock { $0.counts[occurrence] += number } }
+
+    var counts: OccurrenceCounts { state.withLock { $0.counts } }
+
+    // MARK: What is durable
+
+    func didCommit(_ commit: LogCommit) {
+        state.withLock { state in
+            state.counts[.commitMade] += 1
+            state.counts[.eventCommitted] += commit.entries.count
+            for entry in commit.entries {
+                guard let number = numbers[entry.owner.thread] else { continue }
+                if state.threads[number].owner.user != entry.owner.user {
+                    state.note(InvariantViolation(.isolation, "\(entry.id) is committed for \(entry.owner.user)"))
+                }
+                state.note(state.threads[number].append(entry))
+                if let occurrence = Self.occurrence(entry) { state.counts[occurrence] += 1 }
+            }
+            for keyed in commit.keys {
+                guard let number = numbers[keyed.thread] else { continue }
+                state.note(state.threads[number].remember(keyed))
+            }
+        }
+    }
+
+    func didTrim(_ thread: ThreadID, to firstKept: UInt64) {
+        guard let number = numbers[thread] else { return }
+        state.withLock { state in
+            let before = state.threads[number].firstKept
+            state.threads[number].keep(from: firstKept)
+            state.counts[.trimmed] += Int(state.threads[number].firstKept - before)
+        }
+    }
+
+    func didLose(_ commits: [LogCommit]) {
+        state.withLock { state in
+            var counts: [Int: Int] = [:]
+            var keys: [Int: [IdempotencyKey]] = [:]
+            for commit in commits {
+                for entry in commit.entries {
+                    if let number = numbers[entry.owner.thread] { counts[number, default: 0] += 1 }
+                }
+                for keyed in commit.keys {
+                    if let number = numbers[keyed.thread] { keys[number, default: []].append(keyed.key) }
+                }
+            }
+            for (number, count) in counts {
+                state.threads[number].lose(count, keys: keys[number] ?? [])
+                state.note(state.threads[number].revalidate())
+            }
+        }
+    }
+
+    // MARK: Acknowledgements
+
+    /// A client acknowledges an event, as a consumer: from now on it may be stored (I10).
+    func mayStore(_ cursor: Cursor, _ consumer: String, _ thread: ThreadID) {
+        state.withLock { state in
+            let key = "\(consumer) \(thread)"
+            if let known = state.acknowledged[key], !cursor.isNewer(than: known) { return }
+            state.acknowledged[key] = cursor
+        }
+    }
+
+    func didSave(_ values: [StoredValue]) {
+        state.withLock { state in
+            for value in values where value.kind == .consumer {
+                guard let thread = value.thread, let bytes = value.bytes,
+                    let cursor = Cursor(String(decoding: bytes, as: UTF8.self))
+                else { continue }
+                state.counts[.acknowledgementStored] += 1
+                let key = "\(value.name) \(thread)"
+                guard let known = state.acknowledged[key], !cursor.isNewer(than: known) else {
+                    state.note(
+                        InvariantViolation(.sentIsNotAcknowledged, "stored is \(cursor), which nobody has acknowledged")
+                    )
+                    continue
+                }
+            }
+        }
+    }
+
+    // MARK: What was promised
+
+    /// A scope has returned: the end of its run is committed (I7).
+    func mustHaveEnded(_ run: String, in thread: ThreadID) {
+        guard let number = numbers[thread], let run = try? RunID(run) else { return }
+        state.withLock { state in
+            guard state.threads[number].openRuns.contains(where: { $0.run == run }) else { return }
+            state.note(InvariantViolation(.runsEnd, "\(thread): run \(run) has returned, and no end is committed"))
+        }
+    }
+
+    /// What the service does by itself.
+    private static func occurrence(_ entry: LogEntry) -> Occurrence? {
+        switch entry.type {
+        case .agentFailed:
+            if entry.bytes.contains(overdue) { return .runEndedAsIdle }
+            return entry.bytes.contains(lost) ? .runFailedAsLost : nil
+        case .toolCompleted:
+            return entry.bytes.contains(cancelled) ? .workClosedByEnd : nil
+        default:
+            return nil
+        }
+    }
+
+    private static let lost = Array(#""code":"run.lost""#.utf8)
+    private static let overdue = Array(#"nothing came from the program"#.utf8)
+    private static let cancelled = Array(#""status":"cancelled""#.utf8)
+}

@@ -1,0 +1,92 @@
+import AgentEvents
+
+// How a world comes to rest, and what has to be so then.
+extension RealWorld {
+    /// Nothing goes wrong any more, after one more end of the process: everybody has to reach the head.
+    ///
+    /// - Returns: how many steps that took.
+    func settle() -> Int {
+        isSettling = true
+        var random = SimulationRandom(seed: seed ^ 0x0DDB_A11)
+        sink.settle()
+        for client in clients { client.isStalled = false }
+        for application in applications { application.settle() }
+        kill(isStored: true, &random)
+        store.settle()
+        var steps = 0
+        var timers = 0
+        while violation == nil, timers < 3000, steps < 3_000_000 {
+            steps += 1
+            if !isQuiet {
+                _ = perform(propose(&random))
+                continue
+            }
+            guard let problem = restlessness else { return steps + checkRest() }
+            timers += 1
+            _ = perform(Choice(.timer, value: UInt32(truncatingIfNeeded: random.next())))
+            if timers == 3000 { witness.fail(problem) }
+        }
+        if violation == nil { witness.fail(InvariantViolation(.liveness, "the world does not come to rest")) }
+        return steps
+    }
+
+    /// Whether nothing can happen but that time goes on.
+    private var isQuiet: Bool {
+        guard let process, process.takesConnections else { return process != nil && process?.isReady == false }
+        guard !process.isReady, process.crew.pauses.waitingCount == 0 else { return false }
+        for client in clients {
+            if isReady(client, for: .deliver) || isReady(client, for: .request) || isReady(client, for: .connect)
+                || client.hasToSend
+            {
+                return false
+            }
+        }
+        guard applicationExecutor.readyCount == 0, !applications.contains(where: isBusy) else { return false }
+        // There is always somebody who writes a few messages.
+        guard settlingWriteCount >= Self.settlingWrites else { return false }
+        return !producers.contains { !$0.isIdle && $0.inFlight.isEmpty } || !clients.contains(where: \.mayEmit)
+    }
+
+    private var restlessness: InvariantViolation? {
+        guard let process, process.takesConnections else {
+            return InvariantViolation(.liveness, "the service does not start")
+        }
+        for producer in producers where !producer.isIdle {
+            return InvariantViolation(.requestsAnswered, "an emission in \(threadID(producer.thread)) has no answer")
+        }
+        for thread in witness.threads where thread.hasOpenRuns {
+            return InvariantViolation(.runsEnd, "thread \(thread.owner.thread) has an open run")
+        }
+        for client in clients {
+            if let violation = client.restlessness { return violation }
+        }
+        for application in applications {
+            if let violation = application.restlessness { return violation }
+        }
+        for thread in witness.threads {
+            let last = sink.last(of: thread.owner.thread)
+            // What was lost is not given back, and nothing came in its place.
+            let head = thread.event(thread.head)?.id
+            let isBehind = last.map { thread.lost.contains($0) && head?.generation ?? 0 <= $0.generation } != true
+            if thread.head > 0, last != head, isBehind, thread.firstKept <= thread.head {
+                return InvariantViolation(.liveness, "the sink is at \(last?.description ?? "0") of \(thread.head)")
+            }
+        }
+        return nil
+    }
+
+    /// Ends what still runs.
+    func close() {
+        var random = SimulationRandom(seed: seed ^ 0xC105E)
+        if process != nil { kill(isStored: true, &random) }
+        closeApplications(&random)
+    }
+
+    private func checkRest() -> Int {
+        for thread in witness.threads {
+            if let violation = thread.unended { witness.fail(violation) }
+        }
+        if let violation = process?.slotViolation { witness.fail(violation) }
+        return 0
+    }
+}

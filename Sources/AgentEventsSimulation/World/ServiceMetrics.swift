@@ -1,0 +1,51 @@
+import CoreMetrics
+
+/// Counts what the service says of itself: what happens inside of it, and is not seen from outside.
+final class ServiceMetrics: MetricsFactory {
+    private final class Watched: CounterHandler {
+        private let witness: LogWitness
+        private let occurrence: Occurrence
+
+        init(_ occurrence: Occurrence, _ witness: LogWitness) {
+            self.occurrence = occurrence
+            self.witness = witness
+        }
+
+        func increment(by amount: Int64) { witness.count(occurrence, Int(amount)) }
+        func reset() {}
+    }
+
+    private static let occurrences: [String: Occurrence] = [
+        "agent_events_acknowledged_total": .acknowledgementTaken,
+        "agent_events_slow_readers_total": .slowReaderClosed,
+        "agent_events_missed_heartbeats_total": .heartbeatMissed,
+        "agent_events_page_reads_total": .pageRead,
+        "agent_events_shared_pages_total": .pageShared,
+    ]
+
+    private let witness: LogWitness
+    private let others = NOOPMetricsHandler.instance
+
+    init(witness: LogWitness) { self.witness = witness }
+
+    func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        Self.occurrences[label].map { Watched($0, witness) } ?? others
+    }
+
+    func makeFloatingPointCounter(
+        label: String,
+        dimensions: [(String, String)]
+    ) -> any FloatingPointCounterHandler { others }
+
+    func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler { others }
+
+    func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler { others }
+
+    func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler { others }
+
+    func destroyCounter(_ handler: any CounterHandler) {}
+    func destroyMeter(_ handler: any MeterHandler) {}
+    func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    func destroyRecorder(_ handler: any RecorderHandler) {}
+    func destroyTimer(_ handler: any TimerHandler) {}
+}

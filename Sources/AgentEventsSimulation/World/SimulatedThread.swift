@@ -1,0 +1,170 @@
+import AgentEvents
+import AgentEventsChecks
+
+/// A thread of the simulated log. Trimmed events are kept for the checks; readers do not get them.
+struct SimulatedThread {
+    /// What tells where runs begin and end.
+    private struct Mark {
+        var type: EventType
+        var run: RunID?
+        var host: RunHost
+    }
+
+    let owner: ThreadOwner
+    /// Every committed event that was not lost; the one with the number 1 is the first.
+    private(set) var events: [StoredEvent] = []
+    private var marks: [Mark] = []
+    /// The number of the oldest event that can be read, or one behind the head.
+    private(set) var firstKept: UInt64 = 1
+    private(set) var keys: [IdempotencyKey: [EventID]] = [:]
+    /// Events that were committed, and went with a power loss.
+    private(set) var lost: Set<EventID> = []
+    private var runs: Set<RunID> = []
+    /// In the order of their starts.
+    private(set) var openRuns: [OpenRun] = []
+    private var check = EventSequenceCheck()
+    /// Where the values are that are to be logged once.
+    private var once: [String: UInt64] = [:]
+
+    /// Events of this name have a value that is logged once.
+    static let onceName = "once"
+
+    init(owner: ThreadOwner) { self.owner = owner }
+
+    var head: UInt64 { UInt64(events.count) }
+    var hasOpenRuns: Bool { !openRuns.isEmpty }
+
+    var record: ThreadRecord? {
+        guard let head = events.last?.id else { return nil }
+        return ThreadRecord(
+            user: owner.user, head: head,
+            oldest: event(firstKept)?.id ?? EventID(generation: head.generation, sequence: head.sequence + 1),
+            openRuns: openRuns)
+    }
+
+    /// Whether a run starts in the events that can be read.
+    func hasStarted(_ run: RunID) -> Bool { runs.contains(run) }
+
+    func event(_ sequence: UInt64) -> StoredEvent? {
+        sequence >= 1 && sequence <= head ? events[Int(sequence - 1)] : nil
+    }
+
+    /// The next event is committed.
+    ///
+    /// - Returns: what is wrong with it.
+    mutating func append(_ entry: LogEntry) -> InvariantViolation? {
+        guard entry.id.sequence == head + 1 else {
+            return InvariantViolation(.denseOrder, "the log is at \(head) and is given \(entry.id)")
+        }
+        events.append(StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
+        let mark = Mark(type: entry.type, run: entry.run, host: entry.host)
+        marks.append(mark)
+        note(mark, at: entry.id.sequence)
+        return judge(entry.bytes, entry.id)
+    }
+
+    private mutating func note(_ mark: Mark, at sequence: UInt64) {
+        guard let run = mark.run else { return }
+        if mark.type == .agentStarted {
+            runs.insert(run)
+            openRuns.append(OpenRun(run: run, sequence: sequence, host: mark.host))
+        } else if mark.type.endsRun {
+            openRuns.removeAll { $0.run == run }
+        }
+    }
+
+    private mutating func judge(_ bytes: [UInt8], _ id: EventID) -> InvariantViolation? {
+        do throws(WireError) {
+            let event = try EventDecoder.decode(bytes)
+            let faults = check.receive(event, at: Int(id.sequence))
+            if case .custom(let custom) = event.payload, custom.name == Self.onceName,
+                let value = custom.value.stringValue, let known = once.updateValue(id.sequence, forKey: value),
+                known != id.sequence
+            {
+                return InvariantViolation(.acknowledgedIsKept, "\(value) is logged as \(known) and as \(id)")
+            }
+            return faults.first.map { InvariantViolation(.wellFormedRuns, "\(id): \($0.message)") }
+        } catch {
+            return InvariantViolation(.sameBytes, "\(id) cannot be decoded: \(error.message)")
+        }
+    }
+
+    /// - Returns: why a key is not to be used again.
+    mutating func remember(_ keyed: KeyedEvents) -> InvariantViolation? {
+        guard keys.updateValue(keyed.ids, forKey: keyed.key) == nil else {
+            return InvariantViolation(.acknowledgedIsKept, "what has the key \(keyed.key) is committed twice")
+        }
+        return nil
+    }
+
+    /// Behind which event a context reads to be rebuilt.
+    var rebuiltAfter: UInt64 { (openRuns.first?.sequence ?? head) - min(1, head) }
+
+    /// A state has to be the fold of everything up to its cursor.
+    ///
+    /// - Returns: what is wrong; nothing is known where events were lost, or are many.
+    func difference(from state: JSONValue, at cursor: Cursor?) -> InvariantViolation? {
+        guard let cursor, lost.isEmpty, cursor.sequence <= 200 else { return nil }
+        var fold = ThreadState()
+        for event in events.prefix(Int(cursor.sequence)) {
+            guard let decoded = try? EventDecoder.decode(event.bytes) else { break }
+            fold.apply(decoded)
+        }
+        guard state != fold.json else { return nil }
+        return InvariantViolation(.sameBytes, "\(owner.thread): the state at \(cursor) is not the fold of its events")
+    }
+
+    // MARK: What goes
+
+    /// Takes old events away, as far as no run that is open is touched.
+    ///
+    /// - Returns: how many.
+    mutating func trim(_ count: Int) -> Int {
+        let target = min(firstKept + UInt64(count), head + 1, openRuns.first?.sequence ?? .max)
+        guard target > firstKept else { return 0 }
+        let trimmed = Int(target - firstKept)
+        for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type == .agentStarted {
+            if let run = mark.run { runs.remove(run) }
+        }
+        firstKept = target
+        return trimmed
+    }
+
+    /// Everything before an event is trimmed.
+    mutating func keep(from sequence: UInt64) {
+        guard sequence > firstKept else { return }
+        _ = trim(Int(sequence - firstKept))
+    }
+
+    /// The last events are lost, and the keys that were committed with them.
+    mutating func lose(_ count: Int, keys lostKeys: [IdempotencyKey]) {
+        for event in events.suffix(count) { lost.insert(event.id) }
+        events.removeLast(count)
+        marks.removeLast(count)
+        for key in lostKeys { keys[key] = nil }
+        let end = head
+        once = once.filter { $0.value <= end }
+        runs = []
+        openRuns = []
+        for (index, mark) in marks.enumerated() {
+            note(mark, at: UInt64(index + 1))
+        }
+        for mark in marks.prefix(Int(firstKept - 1)) where mark.type == .agentStarted {
+            if let run = mark.run { runs.remove(run) }
+        }
+    }
+
+    /// After a loss the order is judged from the oldest run on that is open.
+    mutating func revalidate() -> InvariantViolation? {
+        check = EventSequenceCheck()
+        for event in events.dropFirst(Int(rebuiltAfter)) {
+            if let violation = judge(event.bytes, event.id) { return violation }
+        }
+        return nil
+    }
+
+    /// What is missing at the end.
+    var unended: InvariantViolation? {
+        check.finish().first.map { InvariantViolation(.runsEnd, "thread \(owner.thread): \($0.message)") }
+    }
+}

@@ -1,0 +1,160 @@
+import AgentEvents
+import AgentEventsTesting
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import AgentEventsHub
+
+/// The first page that comes with a look-up is a page like every other: one at a time for a connection, and not more of them
+/// for a loop than have a turn.
+@Suite(.timeLimit(.minutes(10)))
+struct FirstPageTests {
+    private static func subscribe(_ thread: ThreadID) -> String {
+        #"{"op":"subscribe","thread_id":"\#(thread)","after":"start"}"#
+    }
+
+    private static func fill(_ thread: ThreadID, of hub: AgentEventsHub) async throws {
+        let context = try await hub.runtime.context(user: "u_1", thread: thread)
+        for _ in 0..<3 { _ = try await context.emit(EventDraft(.custom(CustomEvent(name: "n", value: 1)))) }
+        try await context.flush()
+    }
+
+    /// Whoever comes while a page is read is told of its place at once, and reads later.
+    @Test(arguments: [true, false])
+    func aSecondSubscriptionGetsItsPageInItsTurn(ofOneConnection: Bool) async throws {
+        let log = HeldReadsLog()
+        var limits = StreamLimits()
+        limits.maximumPages = ofOneConnection ? 4 : 1
+        try await TransportStage.with(limits: limits, log: log) { stage in
+            for thread in ["t_1", "t_2"] as [ThreadID] { try await Self.fill(thread, of: stage.hub) }
+            let eventLoop = stage.group.next()
+            let first = try await stage.adopt(on: eventLoop)
+            let second = ofOneConnection ? first : try await stage.adopt(on: eventLoop)
+            log.hold()
+            try await first.send(Self.subscribe("t_1"))
+            await log.waitForRead()
+            try await second.send(Self.subscribe("t_2"))
+            try await second.wait { $0.operations.contains("subscribed") }
+            // A turn of the loop later nobody else reads.
+            try await second.onLoop { transport, _ in #expect(transport.sequences.isEmpty) }
+            #expect(log.readCount == 1)
+            log.letGo()
+            for ends in [first, second] {
+                let count = ofOneConnection ? 6 : 3
+                try await ends.wait { $0.sequences.count == count && $0.operations.last == "live" }
+            }
+        }
+    }
+
+    /// A page that nobody waits for any longer cannot end the connection by its failure.
+    @Test func thePageOfASubscriptionThatHasEndedMayFail() async throws {
+        let log = HeldReadsLog()
+        try await TransportStage.with(log: log) { stage in
+            try await Self.fill("t_1", of: stage.hub)
+            let ends = try await stage.adopt(on: stage.group.next())
+            try await ends.onLoop { transport, _ in transport.writable = { false } }
+            try await ends.send(Self.subscribe("t_1"))
+            try await ends.wait { $0.operations.contains("subscribed") }
+            log.hold()
+            try await ends.onLoop { transport, session in
+                transport.writable = { true }
+                session.writabilityChanged()
+            }
+            await log.waitForRead()
+            try await ends.send(#"{"op":"unsubscribe","thread_id":"t_1"}"#)
+            try await ends.wait { $0.operations.contains("unsubscribed") }
+            log.letGo(failing: true)
+            try await ends.send(Self.subscribe("t_1"))
+            try await ends.wait { $0.sequences == [1, 2, 3] || $0.close != nil }
+            try await ends.onLoop { transport, _ in #expect(transport.close == nil) }
+        }
+    }
+
+    /// A page of a connection that is gone gives its turn to the next one.
+    @Test func theTurnOfAConnectionThatIsGoneIsGivenOn() async throws {
+        let log = HeldReadsLog()
+        var limits = StreamLimits()
+        limits.maximumPages = 1
+        try await TransportStage.with(limits: limits, log: log) { stage in
+            for thread in ["t_1", "t_2"] as [ThreadID] { try await Self.fill(thread, of: stage.hub) }
+            let eventLoop = stage.group.next()
+            let first = try await stage.adopt(on: eventLoop)
+            let second = try await stage.adopt(on: eventLoop)
+            log.hold()
+            try await first.send(Self.subscribe("t_1"))
+            await log.waitForRead()
+            try await second.send(Self.subscribe("t_2"))
+            try await second.wait { $0.operations.contains("subscribed") }
+            try await first.onLoop { _, session in session.closed() }
+            log.letGo()
+            try await second.wait { $0.sequences == [1, 2, 3] && $0.operations.last == "live" }
+        }
+    }
+}
+
+/// A log whose pages wait until the test lets them go, and are counted from then on.
+private final class HeldReadsLog: EventLog {
+    private struct State {
+        var holds = false
+        var count = 0
+        var held: [CheckedContinuation<Bool, Never>] = []
+        var watcher: CheckedContinuation<Void, Never>?
+    }
+
+    private let log = InMemoryEventLog(generations: .counting)
+    private let state = Mutex(State())
+
+    /// How many pages were asked for since ``hold()``.
+    var readCount: Int { state.withLock { $0.count } }
+
+    func hold() { state.withLock { ($0.holds, $0.count) = (true, 0) } }
+
+    /// Returns when a page waits.
+    func waitForRead() async {
+        await withCheckedContinuation { watcher in
+            let isHeld = state.withLock { state in
+                if state.held.isEmpty { state.watcher = watcher }
+                return !state.held.isEmpty
+            }
+            if isHeld { watcher.resume() }
+        }
+    }
+
+    /// - Parameter failing: whether what waits cannot be read.
+    func letGo(failing: Bool = false) {
+        let held = state.withLock { state in
+            state.holds = false
+            defer { state.held = [] }
+            return state.held
+        }
+        for read in held { read.resume(returning: !failing) }
+    }
+
+    func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
+        let isReadable: Bool = await withCheckedContinuation { read in
+            let (holds, watcher) = state.withLock { state in
+                state.count += 1
+                guard state.holds else { return (false, nil as CheckedContinuation<Void, Never>?) }
+                state.held.append(read)
+                return (true, state.watcher.take())
+            }
+            if holds { watcher?.resume() } else { read.resume(returning: true) }
+        }
+        guard isReadable else { throw EventLogError(.failed, "failed by the test") }
+        return try await log.read(request)
+    }
+
+    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        try await log.startedRuns(among: runs, in: thread)
+    }
+
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+        try await log.recall(key, in: thread)
+    }
+}

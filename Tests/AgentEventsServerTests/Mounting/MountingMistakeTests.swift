@@ -1,0 +1,117 @@
+import AgentEvents
+import AgentEventsProtocol
+import AgentEventsServer
+import AgentEventsTestSupport
+import AgentEventsTesting
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Testing
+
+@testable import AgentEventsHub
+
+/// What those who mount a hub for the first time get wrong, and what they are told.
+@Suite(.timeLimit(.minutes(10)))
+struct MountingMistakeTests {
+    private static func hub(_ logger: Logger = Logger(label: "test")) -> AgentEventsHub {
+        AgentEventsHub(
+            runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), authorizer: OwnershipAuthorizer(),
+            logger: logger)
+    }
+
+    /// An application with the hub's routes below `chat`.
+    private static func withApplication(
+        _ hub: AgentEventsHub,
+        _ server: HTTPServerBuilder,
+        runsHub: Bool = true,
+        _ body: (RunningService) async throws -> Void
+    ) async throws {
+        let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
+        let router = Router()
+        router.group("chat").addAgentEvents(hub)
+        var application = Application(
+            router: router, server: server,
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in
+                found.yield(channel.localAddress?.port ?? 0)
+                found.finish()
+            }, logger: Logger(label: "test"))
+        if runsHub { application.addServices(hub) }
+        let group = ServiceGroup(services: [application], logger: Logger(label: "test"))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+            let running = RunningService(
+                runtime: hub.runtime, client: RawHTTPClient(port: port),
+                shutDown: { await group.triggerGracefulShutdown() })
+            do {
+                try await body(running)
+            } catch {
+                await group.triggerGracefulShutdown()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    private static let upgrade = [
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+
+    /// The server opens WebSockets elsewhere, or none: the client has done nothing wrong, and is not told that it has.
+    @Test(arguments: [true, false])
+    func aRightUpgradeThatTheServerDoesNotKnowIsToldWhatIsMissing(opensElsewhere: Bool) async throws {
+        let hub = Self.hub()
+        try await Self.withApplication(hub, opensElsewhere ? .http1(agentEvents: hub) : .http1()) { service in
+            let answer = try await service.client.send("GET", "/chat/stream", headers: Self.upgrade)
+            #expect(answer.status == 426)
+            #expect(try answer.errorCode == "upgrade.required")
+            #expect(answer.body.contains("open its WebSockets at /chat/stream (http1(agentEvents:path:))"))
+        }
+    }
+
+    @Test(arguments: ["chat/stream", "/chat/stream"])
+    func thePathOfTheWebSocketBeginsWithASlashOrNot(path: String) async throws {
+        let hub = Self.hub()
+        try await Self.withApplication(hub, .http1(agentEvents: hub, path: path)) { service in
+            let answer = try await service.client.send("GET", "/chat/stream", headers: Self.upgrade)
+            #expect(answer.status == 101)
+        }
+    }
+
+    /// The second run is refused, and the first one goes on.
+    @Test func aHubThatIsRunTwiceRunsOnce() async throws {
+        let hub = Self.hub()
+        try await Self.withApplication(hub, .http1(agentEvents: hub)) { service in
+            try await hub.runtime.waitForStart()
+            let error = await #expect(throws: AgentEventsError.self) { try await hub.run() }
+            #expect(error?.code == .notRunning)
+            #expect(error?.message.contains("run() is called once") == true)
+            let body = #"{"type":"custom","data":{"name":"n","value":1}}"#
+            #expect(try await service.client.post("/chat/threads/t/events", body).status == 201)
+        }
+    }
+
+    /// Its clients would wait, and nobody would know for what.
+    @Test func aHubThatNobodyRunsSaysSoOnce() async throws {
+        let warnings = LineRecord<String>()
+        let logger = Logger(label: "test") { _ in
+            RecordingLogHandler { level, message, _ in
+                if level == .warning { warnings.append(message) }
+            }
+        }
+        let hub = Self.hub(logger)
+        try await Self.withApplication(hub, .http1(agentEvents: hub), runsHub: false) { service in
+            for _ in 0..<3 { _ = try await service.client.get("/chat/threads/t/state") }
+        }
+        #expect(
+            warnings.all == [
+                "hub not run yet: its clients wait until it is, as a service of the application or by run()"
+            ])
+    }
+}
