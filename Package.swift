@@ -245,7 +245,10 @@ let package = Package(
         // What tests of several targets use.
         .target(
             name: "AgentEventsTestSupport",
-            dependencies: ["AgentEvents", "AgentEventsTesting"],
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsTesting",
+                .product(name: "Logging", package: "swift-log", condition: server),
+            ],
             path: "Tests/AgentEventsTestSupport",
             swiftSettings: settings
         ),

@@ -49,10 +49,10 @@ extension ProtocolError {
             case authenticationMissing = "auth.missing"
             case authenticationInvalid = "auth.invalid"
             case authenticationExpired = "auth.expired"
+            case authorizationUnavailable = "auth.unavailable"
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
             case toolTimedOut = "tool.timed_out"
-            case mismatch = "event.mismatch"
             case retentionUnsupported = "retention.unsupported"
         }
 
@@ -128,9 +128,9 @@ extension ProtocolError {
         public static let messageTooLarge = Code(name: .messageTooLarge)
         /// Too many subscriptions on one connection.
         public static let tooManySubscriptions = Code(name: .tooManySubscriptions)
-        /// The thread belongs to somebody else.
+        /// The thread belongs to another user than the one that the request names.
         public static let threadForbidden = Code(name: .threadForbidden)
-        /// There is no such thread, or it belongs to somebody else.
+        /// There is no such thread and it may not be opened, or the credentials do not allow to use it.
         public static let threadUnknown = Code(name: .threadUnknown)
         /// No agent of that name is served.
         public static let agentUnknown = Code(name: .agentUnknown)
@@ -186,14 +186,14 @@ extension ProtocolError {
         public static let authenticationInvalid = Code(name: .authenticationInvalid)
         /// The credentials counted once.
         public static let authenticationExpired = Code(name: .authenticationExpired)
+        /// What the credentials allow in the thread could not be found out; the same request may succeed later.
+        public static let authorizationUnavailable = Code(name: .authorizationUnavailable)
         /// The runtime of the service is not running.
         public static let notRunning = Code(name: .notRunning)
         /// The run was ended at its deadline.
         public static let runDeadline = Code(name: .runDeadline)
         /// The tool call was ended at its time limit.
         public static let toolTimedOut = Code(name: .toolTimedOut)
-        /// The event names another agent, or another thread, than its run has.
-        public static let mismatch = Code(name: .mismatch)
         /// The log cannot trim.
         public static let retentionUnsupported = Code(name: .retentionUnsupported)
 
@@ -213,7 +213,6 @@ extension ProtocolError {
                 case .cursorUnknown: .cursorUnknown
                 case .retentionUnsupported: .retentionUnsupported
                 case .notRunning: .notRunning
-                case .mismatch: .mismatch
                 case .runDeadline: .runDeadline
                 case .toolTimedOut: .toolTimedOut
                 case .emptyBatch: .emptyBatch

@@ -5,8 +5,6 @@ public struct StreamCloseCode: RawRepresentable, Hashable, Sendable, CustomStrin
 
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    /// The purpose of the connection is fulfilled.
-    public static let normal = StreamCloseCode(rawValue: 1000)
     /// The service stops, or the client leaves.
     public static let goingAway = StreamCloseCode(rawValue: 1001)
     /// A frame breaks the WebSocket protocol.
@@ -39,10 +37,13 @@ public struct StreamCloseCode: RawRepresentable, Hashable, Sendable, CustomStrin
     }
 
     /// Whether another connection may fare better: not when the code says that this client, or what it sends, is at fault.
-    package var allowsReconnection: Bool { !Self.final.contains(rawValue) }
+    package var allowsReconnection: Bool { !Self.final.contains(self) }
 
     /// The codes that another connection ends with, too. 1010 is that of a client that misses an extension.
-    private static let final: Set<UInt16> = [1002, 1003, 1007, 1009, 1010, 4400, 4401, 4403]
+    private static let final: Set<StreamCloseCode> = [
+        .protocolError, .unsupportedData, .invalidText, .tooBig, StreamCloseCode(rawValue: 1010), .protocolAbuse,
+        .notAuthenticated, .forbidden,
+    ]
 
     public var description: String { "\(rawValue)" }
 }

@@ -205,7 +205,7 @@ struct RoundTripTests {
     @Test func theCodesOfTheCoreAreWrittenAsTheyAre() {
         let codes: [AgentEventsError.Code] = [
             .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .notRunning,
-            .tooLarge, .mismatch, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .order(.paused),
+            .tooLarge, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .order(.paused),
             .wire(.syntax), .log(.full), .sink(.fileFull),
         ]
         for code in codes {
@@ -218,7 +218,7 @@ struct RoundTripTests {
     // MARK: Close codes
 
     @Test(arguments: [
-        (StreamCloseCode.normal, true), (.goingAway, true), (.protocolError, false), (.unsupportedData, false),
+        (StreamCloseCode(rawValue: 1000), true), (.goingAway, true), (.protocolError, false), (.unsupportedData, false),
         (.invalidText, false), (.tooBig, false), (.internalError, true), (.protocolAbuse, false),
         (.notAuthenticated, false), (.forbidden, false), (.heartbeatMissed, true), (.limits, true),
         (StreamCloseCode(rawValue: 1005), true), (StreamCloseCode(rawValue: 1006), true),

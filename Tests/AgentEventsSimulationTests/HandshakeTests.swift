@@ -25,7 +25,8 @@ import Testing
 
     private static func hub() -> AgentEventsHub {
         AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authenticator: NoAuthentication(),
+            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
+            authenticator: NoAuthentication(),
             configuration: HubConfiguration(), limits: StreamLimits(), metrics: NOOPMetricsHandler.instance,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onUnresponsiveAgents: { _ in })
     }

@@ -350,6 +350,9 @@ extension ThreadStateMachine {
     /// The agent of an open run; `nil` when it is not open.
     package func agent(of run: RunID) -> AgentName? { runs.place(of: run).flatMap { runs.agent(at: $0) } }
 
+    /// The run that started an open one; `nil` for one that no other run started, and for one that is not open.
+    func parent(of run: RunID) -> RunID? { runs.place(of: run).flatMap { runs.parent(at: $0) } }
+
     /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
     package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
         runs.place(of: run).flatMap { runs.message(message, at: $0)?.closedText }

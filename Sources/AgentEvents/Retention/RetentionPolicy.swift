@@ -27,7 +27,7 @@ public struct RetentionPolicy: Hashable, Sendable {
     }
 
     /// Whether nothing is ever trimmed.
-    public var keepsEverything: Bool {
+    package var keepsEverything: Bool {
         maximumAge == nil && maximumEventsPerThread == nil && maximumByteCount == nil
     }
 

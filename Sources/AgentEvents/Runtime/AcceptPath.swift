@@ -22,6 +22,9 @@ struct AcceptPath {
     private var sweptAt = ThreadStateMachine.never
     /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
+    /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
+    /// too: there the same end may be offered several times.
+    private var unsettledUsages: [ChildUsage] = []
 
     /// - Parameter offered: is told how far events were offered.
     init(_ head: ThreadHead, _ services: RuntimeServices, _ offered: OfferedPosition) {
@@ -80,6 +83,7 @@ struct AcceptPath {
     /// The thread as the log has it. What was accepted and is not in the log was refused there.
     mutating func rebuild(_ head: ThreadHead) {
         self.head = head
+        unsettledUsages = []
         setSweep()
     }
 
@@ -174,6 +178,11 @@ struct AcceptPath {
         }
         let commit = services.commit
         head.keep(batch, offeredAt: offer.position, committed: { commit.committedPosition })
+        if services.isContended {
+            unsettledUsages += batch.childUsages
+        } else {
+            for usage in batch.childUsages { usage.count() }
+        }
         return AcceptedBatch(ids: ids, accepted: didOffer(offer))
     }
 
@@ -223,6 +232,12 @@ struct AcceptPath {
 
     /// Sets the usage of a run, for the event that ends it.
     mutating func setUsage(_ usage: RunUsage?, of run: RunID) { usages[run] = usage }
+
+    /// What was offered is in the log, where others write too.
+    mutating func didSettle() {
+        for usage in unsettledUsages { usage.count() }
+        unsettledUsages = []
+    }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
     ///

@@ -10,7 +10,6 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case cursorUnknown
             case retentionUnsupported
             case notRunning
-            case mismatch
             case runDeadline
             case toolTimedOut
             case emptyBatch
@@ -37,8 +36,6 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let notRunning = Code(value: .notRunning)
         /// The event is larger than the configured limit.
         public static let tooLarge = wire(.tooLarge)
-        /// The event names another agent, or another thread, than its run has.
-        public static let mismatch = Code(value: .mismatch)
         /// The run was ended at its deadline.
         public static let runDeadline = Code(value: .runDeadline)
         /// The tool call was ended at its time limit.
@@ -66,7 +63,6 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .cursorUnknown: "cursor.unknown"
             case .retentionUnsupported: "retention.unsupported"
             case .notRunning: "runtime.not_running"
-            case .mismatch: "event.mismatch"
             case .runDeadline: "run.deadline"
             case .toolTimedOut: "tool.timed_out"
             case .emptyBatch: "event.empty_batch"
@@ -121,9 +117,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     public var isRetryable: Bool {
         switch code.value {
         case .notRunning, .runDeadline, .toolTimedOut, .log: true
-        case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .mismatch,
-            .emptyBatch, .keyConflict,
-            .order, .wire, .sink:
+        case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .emptyBatch,
+            .keyConflict, .order, .wire, .sink:
             false
         }
     }

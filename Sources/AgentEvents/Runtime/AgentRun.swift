@@ -12,22 +12,26 @@ public struct AgentRun: Sendable {
     /// The context the run belongs to.
     public let context: ExecutionContext
 
+    /// The place of the run's first event.
+    private let start: RunStart
     private let ownUsage: RunUsage
 
-    init(id: RunID, agent: AgentName, context: ExecutionContext, usage: RunUsage) {
+    init(id: RunID, agent: AgentName, context: ExecutionContext, start: RunStart, usage: RunUsage) {
         self.id = id
         self.agent = agent
         self.context = context
+        self.start = start
         ownUsage = usage
     }
 
-    /// The tokens that the run has used so far. They stand in the event that ends the run, whichever way it ends, unless
-    /// that event was emitted with a `usage` of its own; without any, the event has no `usage`. The tokens of a child run are
-    /// the child's and are not added to those of its parent.
+    /// The tokens that the run has used so far. They stand in the event that ends the run, whichever way it ends, together
+    /// with those of its child runs, as the ends of these say them: what an end tells is the sum over the tree of runs below
+    /// it. An end that was emitted with a `usage` of its own has that one. Without any tokens it has no `usage`.
     ///
     /// ```swift
     /// run.usage += TokenUsage(inputTokens: 1200, outputTokens: 34)
     /// run.usage.tokens = TokenUsage(inputTokens: 1300)
+    /// let soFar = run.usage.total  // with the child runs that have ended
     /// ```
     ///
     /// Tokens that no event can hold (a negative count, a further member named `input_tokens`) refuse `agent_completed` with
@@ -39,6 +43,32 @@ public struct AgentRun: Sendable {
     }
 
     var identifiers: IdentifierSource { context.services.configuration.identifiers }
+
+    // MARK: What was said before
+
+    /// The messages of the thread from before this run: of users, and of the runs that came earlier or were under way. The
+    /// last one is mostly the one that this run answers. For a model, they are the conversation so far:
+    ///
+    /// ```swift
+    /// let history = try await run.history(limit: 20)
+    /// for message in history.messages { prompt.append(message.role, message.text) }
+    /// ```
+    ///
+    /// It is read from the log, a page at a time, from the newest state of the thread that the log has stored
+    /// (``StateStore``) on, or from the oldest event that is kept; it does not change while the run goes on. A message that
+    /// was not complete when the run started is left out.
+    ///
+    /// - Parameter limit: the most messages; the newest ones are given. More than a state keeps
+    ///   (``ThreadState/Limits/messageCount``, 200, with 512 KiB of text) there never are.
+    /// - Throws: ``AgentEventsError`` when the log fails.
+    public func history(limit: Int = 50) async throws(AgentEventsError) -> ThreadHistory {
+        // What came before the run is committed when its first event is.
+        try await context.waitForCommit(at: start.position)
+        return try await mapLogError { () async throws(EventLogError) in
+            try await ThreadHistory(
+                of: context.thread, before: start.id.sequence, limit: limit, from: context.services.log)
+        }
+    }
 
     // MARK: Thinking and progress
 
@@ -144,36 +174,56 @@ public struct AgentRun: Sendable {
 
     /// Calls a tool: `tool_executing`, the body, `tool_completed` with the body's result, or with how it failed.
     ///
+    /// Under a ``RuntimeConfiguration/toolTimeout`` the call is ended at its time; the body learns of it when it emits. One
+    /// that is to be cancelled then is given with a timeout of its own.
+    ///
     /// - Parameters:
     ///   - id: the call's id, such as the one that the model gave it; a new one when it is `nil`. No open call of the run
     ///     has it.
     ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
     ///   - purpose: why, for people.
+    ///   - body: what the tool does. What it returns is the call's result when it is `Encodable`; anything else, and nothing, is
+    ///     not logged.
     /// - Returns: what the body returns.
-    /// - Throws: what the body throws, after `tool_completed` with status `failed` (or `cancelled`, when the task is); or
+    /// - Throws: what the body throws, after `tool_completed` with status `failed` (or `cancelled`, when the task is);
     ///   ``AgentEventsError``: `tool.timed_out` when the call took longer than ``RuntimeConfiguration/toolTimeout``.
     @discardableResult
-    public func tool<Result: Encodable & Sendable>(
+    public func tool<Result>(
         _ tool: ToolName,
         id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose)
-            .run(arguments, body, result: JSONValue.init(converting:))
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose).run(arguments, body)
     }
 
-    /// Calls a tool that returns nothing.
-    @_disfavoredOverload
-    public func tool(
+    /// Calls a tool whose body is cancelled at the end of its time: then `tool_completed` with status `timed_out` is emitted,
+    /// at once, and the body's task is cancelled.
+    ///
+    /// The call throws when the body has returned: a body that ignores its cancellation holds up the agent's code, but
+    /// nobody who watches. What it returns too late is not used.
+    ///
+    /// - Parameters:
+    ///   - id: the call's id; a new one when it is `nil`. No open call of the run has it.
+    ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
+    ///   - purpose: why, for people.
+    ///   - timeout: how long the call may take; ``RuntimeConfiguration/toolTimeout`` when it is `nil`.
+    ///   - body: what the tool does. What it returns is the call's result when it is `Encodable`; anything else, and nothing, is
+    ///     not logged.
+    /// - Returns: what the body returns.
+    /// - Throws: as the call without a time limit; ``AgentEventsError`` `tool.timed_out` when the time was over.
+    @discardableResult
+    public func tool<Result: Sendable>(
         _ tool: ToolName,
         id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
-        _ body: (ToolCall) async throws -> Void
-    ) async throws {
-        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose).run(arguments, body, result: { _ in nil })
+        timeout: Duration?,
+        _ body: @escaping @Sendable (ToolCall) async throws -> Result
+    ) async throws -> Result {
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, timeout: timeout)
+            .runCancelling(arguments, body)
     }
 
     // MARK: Child runs
@@ -183,29 +233,20 @@ public struct AgentRun: Sendable {
     /// - Parameters:
     ///   - call: the open tool call that starts it, if there is one.
     ///   - id: the child's id; a new one when it is `nil`. Never used twice in a thread.
+    ///   - body: the child. What it returns is the child's result when it is `Encodable`; anything else, and nothing, is not
+    ///     logged.
+    /// - Returns: what the body returns.
+    /// - Throws: as ``AgentRuntime/withRun(user:thread:agent:input:id:_:)``.
     @discardableResult
-    public func withChild<Result: Encodable & Sendable>(
+    public func withChild<Result>(
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,
         call: CallID? = nil,
         id: RunID? = nil,
         _ body: (AgentRun) async throws -> Result
     ) async throws -> Result {
-        try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
-            .run(body, result: JSONValue.init(converting:))
-    }
-
-    /// Runs another agent, which returns nothing, inside this one.
-    @_disfavoredOverload
-    public func withChild(
-        agent: AgentName,
-        input: (any Encodable & Sendable)? = nil,
-        call: CallID? = nil,
-        id: RunID? = nil,
-        _ body: (AgentRun) async throws -> Void
-    ) async throws {
-        try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
-            .run(body, result: { _ in nil })
+        return try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
+            .run(body, result: ResultEncoding.json)
     }
 
     // MARK: Raw events

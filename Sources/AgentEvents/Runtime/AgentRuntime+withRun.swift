@@ -11,9 +11,12 @@ extension AgentRuntime {
     ///   - thread: opened for the user if it has no event yet.
     ///   - input: what the agent is asked; any `Codable` or a ``JSONValue``.
     ///   - id: the run's id; a new one when it is `nil`. Never used twice in a thread.
-    /// - Throws: what the body throws, or ``AgentEventsError``.
+    ///   - body: the agent. What it returns is the run's result when it is `Encodable`; anything else, and nothing, is not
+    ///     logged.
+    /// - Returns: what the body returns.
+    /// - Throws: what the body throws; ``AgentEventsError``; or what encoding the result throws, which ends the run as failed.
     @discardableResult
-    public func withRun<Result: Encodable & Sendable>(
+    public func withRun<Result>(
         user: UserID,
         thread: ThreadID,
         agent: AgentName,
@@ -22,25 +25,43 @@ extension AgentRuntime {
         _ body: (AgentRun) async throws -> Result
     ) async throws -> Result {
         let context = try await context(user: user, thread: thread)
-        return try await RunScope(context: context, agent: agent, input: input, id: id)
-            .run(body, result: JSONValue.init(converting:))
+        return try await RunScope(context: context, agent: agent, input: input, id: id).run(
+            body, result: ResultEncoding.json)
     }
 
-    /// Runs an agent that returns nothing.
-    @_disfavoredOverload
-    public func withRun(
+    /// Runs an agent whose body is cancelled at its deadline: then the run is ended, at once, as `agent_failed` with the code
+    /// `run.deadline`, and the body's task is cancelled.
+    ///
+    /// The method throws when the body has returned: one that ignores its cancellation holds up the caller, but nobody who
+    /// watches. What it emits after the end of the run is refused.
+    ///
+    /// - Parameters:
+    ///   - user: whose thread it is.
+    ///   - thread: opened for the user if it has no event yet.
+    ///   - input: what the agent is asked; any `Codable` or a ``JSONValue``.
+    ///   - id: the run's id; a new one when it is `nil`. Never used twice in a thread.
+    ///   - deadline: how long the run may take; ``RuntimeConfiguration/runDeadline`` when it is `nil`.
+    ///   - body: the agent. What it returns is the run's result when it is `Encodable`; anything else, and nothing, is not
+    ///     logged.
+    /// - Returns: what the body returns.
+    /// - Throws: as the method without a deadline; ``AgentEventsError`` `run.deadline` when the time was over.
+    @discardableResult
+    public func withRun<Result: Sendable>(
         user: UserID,
         thread: ThreadID,
         agent: AgentName,
         input: (any Encodable & Sendable)? = nil,
         id: RunID? = nil,
-        _ body: (AgentRun) async throws -> Void
-    ) async throws {
+        deadline: Duration?,
+        _ body: @escaping @Sendable (AgentRun) async throws -> Result
+    ) async throws -> Result {
         let context = try await context(user: user, thread: thread)
-        try await RunScope(context: context, agent: agent, input: input, id: id).run(body, result: { _ in nil })
+        return try await RunScope(context: context, agent: agent, input: input, id: id, deadline: deadline)
+            .runCancelling(body, result: ResultEncoding.json)
     }
 
-    /// Runs an agent whose result is JSON, or absent. Its body is cancelled at the configured deadline.
+    /// Runs an agent whose result is JSON, or absent, where the result of the other methods would be `null`. Its body is
+    /// cancelled at the configured deadline.
     package func withJSONRun(
         user: UserID,
         thread: ThreadID,

@@ -4,14 +4,15 @@
 extension ExecutionContext {
     /// - Parameters:
     ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
-    ///   - usage: what the run will have used. Whichever way it ends, its end says it.
+    ///   - usage: what the run will have used. Whichever way it ends, its end says it, and the end of its parent adds it
+    ///     up.
     func start(
         _ run: RunID,
         isNew: Bool,
         agent: AgentName,
         _ started: AgentStarted,
         usage: RunUsage
-    ) async throws(AgentEventsError) {
+    ) async throws(AgentEventsError) -> RunStart {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
         let accepted = try await settled { () async throws(AgentEventsError) in
@@ -19,6 +20,7 @@ extension ExecutionContext {
         }
         path.setUsage(usage, of: run)
         if accepted.isFull { await services.commit.waitForCapacity() }
+        return RunStart(id: accepted.lastID, position: accepted.position)
     }
 
     /// Appends to the run's spoken message, opening one if there is none.

@@ -303,6 +303,7 @@ public actor ExecutionContext {
         let isTaken = try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitUntilSettled(position, of: thread)
         }
+        if isTaken { path.didSettle() }
         return contention.settled(isTaken: isTaken)
     }
 

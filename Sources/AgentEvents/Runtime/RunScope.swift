@@ -36,10 +36,10 @@ struct RunScope: Sendable {
         _ body: (AgentRun) async throws -> Result,
         result convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
-        try await start()
+        let start = try await start()
         return try await ending {
-            guard let limit else { return try await complete(body, convert) }
-            return try await limit.run({ try await complete(body, convert) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(start, body, convert) }
+            return try await limit.run({ try await complete(start, body, convert) }, expire: { await expire(limit) })
         }
     }
 
@@ -48,26 +48,28 @@ struct RunScope: Sendable {
         _ body: @escaping @Sendable (AgentRun) async throws -> Result,
         result convert: @escaping @Sendable (Result) throws -> JSONValue?
     ) async throws -> Result {
-        try await start()
+        let start = try await start()
         return try await ending {
-            guard let limit else { return try await complete(body, convert) }
-            return try await limit.runCancelling({ try await complete(body, convert) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(start, body, convert) }
+            return try await limit.runCancelling(
+                { try await complete(start, body, convert) }, expire: { await expire(limit) })
         }
     }
 
-    private func start() async throws {
+    private func start() async throws -> RunStart {
         let input = try input.map { try JSONValue(converting: $0) }
-        try await context.start(
+        return try await context.start(
             id, isNew: isNew, agent: agent,
             AgentStarted(input: input, parentRunID: parent?.run, parentCallID: parent?.call), usage: usage
         )
     }
 
     private func complete<Result>(
+        _ start: RunStart,
         _ body: (AgentRun) async throws -> Result,
         _ convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
-        let result = try await body(AgentRun(id: id, agent: agent, context: context, usage: usage))
+        let result = try await body(AgentRun(id: id, agent: agent, context: context, start: start, usage: usage))
         let json = try convert(result)
         let position = try await context.complete(id, result: json)
         try await context.waitForCommit(at: position)
@@ -107,4 +109,11 @@ struct RunScope: Sendable {
         // When the end cannot be logged, no other event can: the body's end reports it.
         if (try? await context.fail(id, failure)) != nil { expiry.happen() }
     }
+}
+
+/// The place of a run's first event.
+struct RunStart: Sendable {
+    var id: EventID
+    /// To wait for its commit.
+    var position: UInt64
 }

@@ -9,30 +9,44 @@ public struct RunUsage: Sendable {
 
     init() { storage = Storage() }
 
-    /// The tokens so far; empty at the start of the run. Setting it replaces what was there.
+    /// The run's own tokens so far; empty at the start of the run. Setting it replaces what was there.
     public var tokens: TokenUsage {
-        get { storage.tokens.withLock { $0 } }
-        nonmutating set { storage.tokens.withLock { $0 = newValue } }
+        get { storage.tokens.withLock { $0.own } }
+        nonmutating set { storage.tokens.withLock { $0.own = newValue } }
+    }
+
+    /// The run's own tokens and those of its child runs that have ended, as their ends say them. At the end of the run this
+    /// is the sum over the whole tree of runs.
+    public var total: TokenUsage {
+        storage.tokens.withLock { tokens in
+            var total = tokens.ofChildren
+            total += tokens.own
+            return total
+        }
     }
 
     /// Adds tokens, in one step; how two are added says ``TokenUsage/+=(_:_:)``.
     public static func += (usage: inout RunUsage, more: TokenUsage) {
-        usage.storage.tokens.withLock { $0 += more }
+        usage.storage.tokens.withLock { $0.own += more }
     }
 
-    /// Takes over the tokens of another run, unless it is the same one.
+    /// Takes over the run's own tokens of another run, unless it is the same one.
     func take(from other: RunUsage) {
         if storage !== other.storage { tokens = other.tokens }
     }
 
-    /// The usage in the event that ends the run; `nil` when none was reported.
-    var logged: TokenUsage? {
-        let tokens = tokens
-        return tokens == TokenUsage() ? nil : tokens
+    /// Child runs have ended.
+    ///
+    /// - Parameter tokens: what their ends say.
+    func add(ofChildren tokens: TokenUsage) { storage.tokens.withLock { $0.ofChildren += tokens } }
+
+    private struct Tokens {
+        var own = TokenUsage()
+        var ofChildren = TokenUsage()
     }
 
     private final class Storage: Sendable {
-        let tokens = Mutex(TokenUsage())
+        let tokens = Mutex(Tokens())
     }
 }
 
@@ -78,6 +92,19 @@ extension TokenUsage {
 }
 
 extension EventPayload {
+    /// The tokens that the end of a run says; `nil` when it says none, and for another event.
+    var usage: TokenUsage? {
+        switch self {
+        case .agentCompleted(let completed): completed.usage
+        case .agentFailed(let failed): failed.usage
+        case .agentCancelled(let cancelled): cancelled.usage
+        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
+            .userMessage, .stateUpdated, .custom, .unknown:
+            nil
+        }
+    }
+
     /// The end of a run with the tokens that it used; `nil` for another event, and for an end that says itself what was
     /// used.
     func with(_ usage: TokenUsage) -> EventPayload? {

@@ -63,6 +63,8 @@ package struct ThreadHead: Sendable {
         /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
+        /// The usage of the children of open runs that end with this emission, by the run.
+        private var usagesOfChildren: [RunID: ChildUsage] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
 
         fileprivate init(time: Timestamp, journal: ThreadStateMachine.Journal) {
@@ -74,6 +76,26 @@ package struct ThreadHead: Sendable {
             if isClosing { closings.append(entries.count) }
             entries.append(entry)
             count += 1
+        }
+
+        /// A child of a run has ended.
+        ///
+        /// - Parameters:
+        ///   - tokens: the usage in the event that ends it.
+        ///   - usage: that of the run.
+        fileprivate mutating func add(_ tokens: TokenUsage, ofChildrenOf run: RunID, _ usage: RunUsage) {
+            usagesOfChildren[run, default: ChildUsage(usage: usage)].tokens += tokens
+        }
+
+        /// The usage to add to runs that stay open, once the emission is in the log.
+        var childUsages: some Collection<ChildUsage> { usagesOfChildren.values }
+
+        /// The usage in the event that ends a run; `nil` when none was reported.
+        fileprivate func usage(of run: RunID, _ usages: [RunID: RunUsage]) -> TokenUsage? {
+            guard let usage = usages[run] else { return nil }
+            var total = usage.total
+            if let more = usagesOfChildren[run] { total += more.tokens }
+            return total == TokenUsage() ? nil : total
         }
 
         /// The ids of the drafts' events; those of events that close open work are not among them.
@@ -173,7 +195,7 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
-    ///   - usages: what runs have used; their ends say it.
+    ///   - usages: what runs have used; their ends say it, with what their children have used.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
         _ draft: EventDraft,
@@ -188,23 +210,31 @@ package struct ThreadHead: Sendable {
             do throws(AgentEventsError) {
                 for closing in acceptance.closing {
                     // Closing events repeat accepted content, so the current size limit does not apply.
-                    batch.append(
-                        try encode(
-                            closing.payload, run: closing.run, agent: closing.agent, isLimited: false,
-                            usage: usages[closing.run]?.logged, in: batch),
-                        isClosing: true)
+                    if closing.payload.isForcedEnd {
+                        try appendEnd(
+                            closing.payload, of: closing.run, agent: closing.agent, isLimited: false, isClosing: true,
+                            usages, to: &batch)
+                    } else {
+                        batch.append(
+                            try encode(
+                                closing.payload, run: closing.run, agent: closing.agent, isLimited: false, in: batch),
+                            isClosing: true)
+                    }
                 }
-                let usage = acceptance.endsRun ? draft.runID.flatMap { usages[$0]?.logged } : nil
-                if case .payload(let payload)? = acceptance.resolved {
+                if acceptance.endsRun, let run = draft.runID {
+                    try appendEnd(
+                        acceptance.payload(of: draft), of: run, agent: acceptance.agent, host: host,
+                        isLimited: isLimited, isClosing: false, usages, to: &batch)
+                } else if case .payload(let payload)? = acceptance.resolved {
                     batch.append(
                         try encode(
                             payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            usage: usage, in: batch), isClosing: false)
+                            in: batch), isClosing: false)
                 } else {
                     batch.append(
                         try encode(
                             draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            usage: usage, in: batch), isClosing: false)
+                            in: batch), isClosing: false)
                 }
             } catch {
                 throw .refused(error)
@@ -241,35 +271,52 @@ package struct ThreadHead: Sendable {
 
     // MARK: Encoding
 
-    /// - Parameter usage: what the run has used, for its end. Without it when it cannot be encoded, and the run does
-    ///   not end well: such an end is not refused (I7).
-    private func encode(
+    /// Appends the end of a run, with the tokens that the run and its children have used, and keeps these for the end of
+    /// its parent. Without them when they cannot be encoded, and the run does not end well: such an end is not refused
+    /// (I7).
+    private func appendEnd(
         _ payload: EventPayload,
-        run: RunID?,
+        of run: RunID,
         agent: AgentName?,
         host: RunHost = .process,
         isLimited: Bool,
-        usage: TokenUsage?,
-        in batch: borrowing Batch
-    ) throws(AgentEventsError) -> LogEntry {
-        let number = lastSequence + UInt64(batch.count) + 1
-        if let told = usage.flatMap({ payload.with($0) }) {
-            do throws(AgentEventsError) {
-                return try encode(
-                    told, run: run, agent: agent, host: host, isLimited: isLimited, number: number, at: batch.time)
-            } catch {
-                guard payload.isForcedEnd else { throw error }
-            }
+        isClosing: Bool,
+        _ usages: [RunID: RunUsage],
+        to batch: inout Batch
+    ) throws(AgentEventsError) {
+        var ended = batch.usage(of: run, usages).flatMap { payload.with($0) } ?? payload
+        let entry: LogEntry
+        do throws(AgentEventsError) {
+            entry = try encode(ended, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
+        } catch {
+            guard payload.isForcedEnd, ended.usage != payload.usage else { throw error }
+            ended = payload
+            entry = try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
         }
-        return try encode(
-            payload, run: run, agent: agent, host: host, isLimited: isLimited, number: number, at: batch.time)
+        batch.append(entry, isClosing: isClosing)
+        if let tokens = ended.usage, let parent = machine.parent(of: run), let usage = usages[parent] {
+            batch.add(tokens, ofChildrenOf: parent, usage)
+        }
     }
 
     private func encode(
         _ payload: EventPayload,
         run: RunID?,
         agent: AgentName?,
-        host: RunHost,
+        host: RunHost = .process,
+        isLimited: Bool,
+        in batch: borrowing Batch
+    ) throws(AgentEventsError) -> LogEntry {
+        try encode(
+            payload, run: run, agent: agent, host: host, isLimited: isLimited,
+            number: lastSequence + UInt64(batch.count) + 1, at: batch.time)
+    }
+
+    private func encode(
+        _ payload: EventPayload,
+        run: RunID?,
+        agent: AgentName?,
+        host: RunHost = .process,
         isLimited: Bool,
         number: UInt64,
         at time: Timestamp
@@ -328,6 +375,17 @@ extension ThreadHead {
     package mutating func endLookUp(committedThrough position: UInt64) {
         machine.endLookUp(committedThrough: position)
     }
+}
+
+/// The tokens of children of a run that end with one emission.
+struct ChildUsage: Sendable {
+    /// The usage of the run.
+    let usage: RunUsage
+    /// The tokens in the events that end the children.
+    var tokens = TokenUsage()
+
+    /// Adds the tokens to those of the run.
+    func count() { usage.add(ofChildren: tokens) }
 }
 
 extension EventDraft {

@@ -17,29 +17,26 @@ struct ToolScope: Sendable {
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
 
-    /// - Parameter convert: turns what the body returns into the call's result.
     func run<Result>(
         _ arguments: some Encodable & Sendable,
-        _ body: (ToolCall) async throws -> Result,
-        result convert: (Result) throws -> JSONValue?
+        _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
         try await start(arguments)
         return try await ending {
-            guard let limit else { return try await complete(body, convert) }
-            return try await limit.run({ try await complete(body, convert) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(body) }
+            return try await limit.run({ try await complete(body) }, expire: { await expire(limit) })
         }
     }
 
-    /// As ``run(_:_:result:)``, with a body that is cancelled when its time is over.
+    /// As ``run(_:_:)``, with a body that is cancelled when its time is over.
     func runCancelling<Result: Sendable>(
         _ arguments: some Encodable & Sendable,
-        _ body: @escaping @Sendable (ToolCall) async throws -> Result,
-        result convert: @escaping @Sendable (Result) throws -> JSONValue?
+        _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
         try await start(arguments)
         return try await ending {
-            guard let limit else { return try await complete(body, convert) }
-            return try await limit.runCancelling({ try await complete(body, convert) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(body) }
+            return try await limit.runCancelling({ try await complete(body) }, expire: { await expire(limit) })
         }
     }
 
@@ -50,14 +47,13 @@ struct ToolScope: Sendable {
     }
 
     private func complete<Result>(
-        _ body: (ToolCall) async throws -> Result,
-        _ convert: (Result) throws -> JSONValue?
+        _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
         var completed = ToolCompleted(callID: call.id, tool: call.tool, status: .succeeded, durationMilliseconds: 0)
         let result: Result
         do {
             result = try await body(call)
-            completed.result = try convert(result)
+            completed.result = try ResultEncoding.json(result)
         } catch {
             completed.status = isCancellation(error) ? .cancelled : .failed
             completed.error = ToolFailure(describing: error)

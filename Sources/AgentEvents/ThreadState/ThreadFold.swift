@@ -3,6 +3,8 @@ package struct ThreadFold: Sendable {
     package private(set) var state = ThreadState()
     /// The number of events that were read since the state was stored.
     package private(set) var unstoredCount = 0
+    /// Whether events of the thread may be missing in the state, because they were trimmed before it was made.
+    package private(set) var lacksOldest = false
     /// The last event that the state stands for, or the last one that nothing is known of.
     private var position: UInt64 = 0
 
@@ -24,27 +26,41 @@ package struct ThreadFold: Sendable {
     /// A fold after the newest stored state that is one of the thread's history, also when what it stands for was
     /// trimmed. Without one, what was trimmed is not known, and the fold begins with the oldest event.
     ///
-    /// - Parameter store: where states are stored; `nil` for nowhere.
+    /// - Parameters:
+    ///   - store: where states are stored; `nil` for nowhere.
+    ///   - end: a stored state of a later event is not used.
     package init(
         loading thread: ThreadID,
         from log: any EventLog,
-        _ store: (any StateStore)?
+        _ store: (any StateStore)?,
+        upTo end: UInt64 = .max
     ) async throws(EventLogError) {
         guard let record = try await log.thread(thread) else {
             self.init()
             return
         }
-        if let store, let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, in: log, store) {
+        if let store,
+            let snapshot = try await ThreadSnapshot.newest(of: thread, record: record, upTo: end, in: log, store)
+        {
             self.init(stored: snapshot)
         } else {
             self.init(after: record.oldest.sequence - 1)
         }
+        lacksOldest = record.oldest.sequence > 1
     }
 
     /// Takes in the events that the log has after the state.
-    package mutating func advance(_ thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> Progress {
-        while true {
-            let page = try await log.read(LogRead(.thread(thread, after: position)))
+    ///
+    /// - Parameter end: the last event that is taken in.
+    package mutating func advance(
+        _ thread: ThreadID,
+        in log: any EventLog,
+        upTo end: UInt64 = .max
+    ) async throws(EventLogError) -> Progress {
+        while position < end {
+            var request = LogRead(.thread(thread, after: position))
+            request.maximumCount = min(request.maximumCount, Int(clamping: end - position))
+            let page = try await log.read(request)
             guard !page.skipsTrimmed else { return .overtaken }
             for stored in page.events {
                 do throws(WireError) {
@@ -55,8 +71,9 @@ package struct ThreadFold: Sendable {
                 position = stored.id.sequence
             }
             unstoredCount += page.events.count
-            if page.reachesEnd { return .reachedEnd }
+            if page.reachesEnd { break }
         }
+        return .reachedEnd
     }
 
     package mutating func wasStored() { unstoredCount = 0 }

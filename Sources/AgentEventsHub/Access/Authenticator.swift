@@ -1,7 +1,6 @@
 /// Authenticates requests.
 ///
-/// ``NoAuthentication`` is the only one yet; one that checks JSON Web Tokens takes its place in
-/// ``AgentEventsService/init(runtime:agents:authenticator:configuration:logger:onListening:)``.
+/// ``NoAuthentication`` is the only one yet; one that checks JSON Web Tokens takes its place.
 public protocol Authenticator: Sendable {
     /// Whether a request needs credentials. A service that needs none is served on loopback addresses only.
     var needsCredentials: Bool { get }

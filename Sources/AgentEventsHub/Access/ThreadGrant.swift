@@ -18,6 +18,14 @@ public enum ThreadGrant: Hashable, Sendable {
         case .all: true
         }
     }
+
+    /// Whether the threads are named one by one.
+    var isList: Bool {
+        switch self {
+        case .own, .all: false
+        case .listed: true
+        }
+    }
 }
 
 /// A thread's id, or a prefix of ids with a `*` at the end.

@@ -4,10 +4,12 @@ package import AgentEventsProtocol
 /// Takes a user's message: logs it and has an agent answer it.
 package struct MessageIntake: Sendable {
     private let runtime: AgentRuntime
+    private let access: ThreadAccess
     private let dispatcher: AgentDispatcher
 
-    package init(runtime: AgentRuntime, dispatcher: AgentDispatcher) {
+    init(runtime: AgentRuntime, access: ThreadAccess, dispatcher: AgentDispatcher) {
         self.runtime = runtime
+        self.access = access
         self.dispatcher = dispatcher
     }
 
@@ -28,15 +30,8 @@ package struct MessageIntake: Sendable {
         for principal: Principal,
         looksUp: Bool
     ) async throws(ProtocolError) {
-        try checkScope(of: principal, in: thread)
+        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
         if looksUp { _ = try await owner(of: thread, for: principal) }
-    }
-
-    private func checkScope(of principal: Principal, in thread: ThreadID) throws(ProtocolError) {
-        guard principal.scopes.contains(.command) else {
-            throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to send messages to agents", threadID: thread)
-        }
     }
 
     /// Returns when `user_message` is committed; the run continues by itself.
@@ -55,14 +50,14 @@ package struct MessageIntake: Sendable {
         let owner = try await owner(of: thread, for: principal)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
         guard let agent = try dispatcher.agent(named: request.agent) else {
-            let logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            let logged = try await log(request, key, in: thread, of: owner, author: principal)
             return Answer(thread: thread, message: logged.message)
         }
         try dispatcher.reserve()
         let logged: Logged
         let isAnswered: Bool
         do throws(ProtocolError) {
-            logged = try await log(request, key, in: thread, of: owner, author: principal.user)
+            logged = try await log(request, key, in: thread, of: owner, author: principal)
             isAnswered = try await wasStarted(logged, in: thread)
         } catch {
             dispatcher.giveBack()
@@ -104,12 +99,10 @@ package struct MessageIntake: Sendable {
 
     /// The owner of a thread: the user who opened it, or the author when nobody has.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
-        try checkScope(of: principal, in: thread)
-        let record = try await record(of: thread)
-        guard principal.mayCommand(thread, owner: record?.user) else {
-            throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", threadID: thread)
-        }
-        return record?.user ?? principal.user
+        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
+        let owner = try await record(of: thread)?.user
+        try await access.check(.command, of: thread, owner: owner, by: principal)
+        return owner ?? principal.user
     }
 
     /// A message in the log.
@@ -126,11 +119,11 @@ package struct MessageIntake: Sendable {
         _ key: MessageKey?,
         in thread: ThreadID,
         of owner: UserID,
-        author: UserID
+        author: Principal
     ) async throws(ProtocolError) -> Logged {
         let message = key?.message ?? runtime.configuration.identifiers.messageID()
         let draft = EventDraft(
-            .userMessage(UserMessage(messageID: message, userID: author, text: request.text, data: request.data)))
+            .userMessage(UserMessage(messageID: message, userID: author.user, text: request.text, data: request.data)))
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
             let request = key.map { RequestKey($0.key, detail: request.agent?.rawValue) }
@@ -141,6 +134,8 @@ package struct MessageIntake: Sendable {
                 message: message, run: MessageKey.run(answering: event),
                 repeatedEvent: receipt.isRepeated ? event : nil)
         } catch {
+            // It was opened meanwhile for somebody else, of whom the author may not be to know.
+            if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: author) }
             var failure = ProtocolError(error, threadID: thread)
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil

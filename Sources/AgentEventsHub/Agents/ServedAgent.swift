@@ -5,7 +5,7 @@ public protocol ServedAgent: Sendable {
     /// The name under which it is asked for. One agent of each name.
     var name: AgentName { get }
 
-    /// Answers a message of a user.
+    /// Answers a message of a user. What was said in the thread before is the run's history: `run.history()`.
     ///
     /// Called in a task of its own, between `agent_started` and the end of the run; several calls may run at once. What
     /// it returns stands in `agent_completed`, what it throws in `agent_failed`. When the service stops and the agent

@@ -128,6 +128,13 @@ final class LoopDelivery: Sendable {
         }
     }
 
+    /// Rights have changed.
+    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
+        execute { state in
+            for session in state.sessions { session.rightsChanged(of: user, in: thread) }
+        }
+    }
+
     /// The subscribers of a thread on this loop.
     ///
     /// - Parameter framingCount: how many framings there are.

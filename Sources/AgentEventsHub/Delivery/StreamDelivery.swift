@@ -100,6 +100,15 @@ final class StreamDelivery: CommitObserver {
         return subscribers
     }
 
+    /// Rights have changed.
+    ///
+    /// - Parameters:
+    ///   - user: the user whose rights; `nil` for all.
+    ///   - thread: the thread; `nil` for all.
+    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
+        for loop in loops where loop.hasSessions { loop.rightsChanged(of: user, in: thread) }
+    }
+
     // MARK: The end
 
     /// Tells every session that the service is about to stop, and when its client may come back.

@@ -18,6 +18,7 @@ final class StreamSubscription {
     private let identity: SessionIdentity
     private let output: SessionOutput
     private let replays: Replays
+    private let rights: SessionRights
     /// Only handed over, to those who flush it.
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
@@ -27,8 +28,8 @@ final class StreamSubscription {
     private var startSequence: UInt64 = 0
     /// The thread's last event when the place was looked up.
     private var knownEnd: UInt64 = 0
-    /// Whether it is known that the subscriber may read the thread; not while the thread has no event.
-    private var isCleared = false
+    /// Whether the subscriber may read the thread.
+    private var clearance = ClearanceStateMachine()
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
@@ -42,6 +43,7 @@ final class StreamSubscription {
         identity = session.identity
         output = session.output
         replays = session.replays
+        rights = session.rights
     }
 
     var thread: ThreadID { feed.thread }
@@ -49,7 +51,7 @@ final class StreamSubscription {
 
     /// The place in the log was looked up. Events come from ``begin()`` on.
     func located(_ opened: OpenedSubscription) {
-        isCleared = opened.isCleared
+        if let answer = opened.rights, access.counts(answer) { take(answer) }
         sent = GivenEvents(after: opened.cursor)
         startSequence = opened.after
         knownEnd = opened.end
@@ -69,12 +71,18 @@ final class StreamSubscription {
     }
 
     /// The session's turn to read for this subscription.
-    func startReading() -> UInt64? { machine.startReading() }
+    ///
+    /// - Returns: after which event; `nil` when it does not read. When that is for want of rights, it comes back with them.
+    func startReading() -> UInt64? { mayBeGiven(owner: loopThread.owner) ? machine.startReading() : nil }
 
     /// A page was read: writes it, and what was committed meanwhile.
     ///
     /// - Returns: a snapshot to write before the rest, which ``write(_:)`` writes.
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
+        guard mayBeGiven(owner: loopThread.owner) else {
+            machine.dropPage()
+            return nil
+        }
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
             // What was sent before stays so, and may still be acknowledged.
             if let cursor = trim.cursor { sent.insert(cursor, from: cursor.sequence) }
@@ -133,10 +141,14 @@ final class StreamSubscription {
     ///
     /// - Parameter written: gets the session, when it has something to flush or to read.
     func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
-        if !isCleared {
-            // The thread was opened after the subscription: if for somebody else, it stays silent.
-            guard machine.isLive, identity.principal.mayRead(thread, owner: committed.owner) else { return }
-            isCleared = true
+        if !clearance.isGrantedForGood {
+            // Its place is being looked up.
+            guard machine.cursor != nil else { return }
+            guard mayBeGiven(owner: committed.owner) else {
+                // What is to be asked is asked when the loop comes to flush.
+                if rights.hasWaiting, output.markWritten() { written.append(session) }
+                return
+            }
         }
         // Events of another writer of the log that lie before these are in the log, and nowhere else.
         let isWritable =
@@ -157,13 +169,14 @@ final class StreamSubscription {
         if output.markWritten() { written.append(session) }
     }
 
-    /// The subscriber has handled everything up to a cursor.
+    /// The subscriber has handled everything up to a cursor. One that may not read the thread was sent nothing.
     ///
     /// - Parameter store: notes it for the consumer; what it throws leaves everything as it was.
     func acknowledge(
         _ cursor: Cursor,
         store: () throws(ProtocolError) -> Void
     ) throws(ProtocolError) -> AcknowledgementStateMachine.Action {
+        guard clearance.isGranted else { return .rejectNotSent }
         var next = acknowledgements
         let action = next.acknowledge(cursor, sent: sent)
         if case .accept = action { try store() }
@@ -182,7 +195,7 @@ final class StreamSubscription {
 
     /// The subscription as others may know of it; `nil` when it does not belong to the thread.
     var subscriber: Subscriber? {
-        guard isCleared || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
+        guard clearance.isKnown || loopThread.owner == nil, let state = machine.subscriberState else { return nil }
         return Subscriber(
             connection: identity.connection, user: identity.principal.user, consumer: consumer, state: state,
             sent: sent.last,
@@ -191,8 +204,68 @@ final class StreamSubscription {
 
     /// The head as far as the subscriber may know of it.
     private var visibleHead: UInt64 {
-        if !isCleared, let owner = loopThread.owner { isCleared = identity.principal.mayRead(thread, owner: owner) }
-        return isCleared ? loopThread.head : 0
+        if !clearance.isGranted, let owner = loopThread.owner { _ = mayBeGiven(owner: owner) }
+        return clearance.isGranted ? loopThread.head : 0
+    }
+
+    // MARK: Rights
+
+    private var access: ThreadAccess { output.access }
+
+    /// Whether events may be written now. If that has to be asked, the session does, and what is not written now is read once
+    /// it is allowed.
+    ///
+    /// - Parameter owner: the user of the thread; `nil` when it is not known here.
+    private func mayBeGiven(owner: UserID?) -> Bool {
+        if clearance.isGrantedForGood { return true }
+        switch clearance.check(at: access.now) {
+        case .give: return true
+        case .wait: return false
+        case .ask: break
+        }
+        if let owner, let known = access.known(question(owner: owner)) {
+            take(known)
+            return clearance.isGranted
+        }
+        rights.append(self)
+        return false
+    }
+
+    private func question(owner: UserID) -> RightsRequest {
+        RightsRequest(principal: identity.principal, thread: thread, owner: owner)
+    }
+
+    private func take(_ answer: RightsAnswer) {
+        if answer.owner == nil {
+            clearance.foundNothing()
+        } else {
+            clearance.answered(allowsReading: answer.allows(.read), until: answer.expires)
+        }
+    }
+
+    /// Whether something is to be asked before an acknowledgement is looked at.
+    var isInDoubt: Bool { !clearance.isGrantedForGood && clearance.isInDoubt(at: access.now) }
+
+    /// The authorizer was asked. What may be given now is read, in the session's turn.
+    func answered(_ answer: Result<RightsAnswer, ProtocolError>) {
+        switch answer {
+        case .success(let answer) where access.counts(answer):
+            take(answer)
+            if clearance.isGranted, machine.resume() { replays.append(self) }
+        case .success(let answer) where !access.isOfNow(answer):
+            // Rights have changed since.
+            clearance.failed()
+            askAgain()
+        case .success, .failure:
+            // Nobody could say it, or the credentials have come to their end.
+            clearance.failed()
+            rights.appendFailed(self)
+        }
+    }
+
+    /// There was no answer, or rights have changed: it is asked, unless the answer can be no other.
+    func askAgain() {
+        if machine.cursor != nil, clearance.askAgain() { rights.append(self) }
     }
 
     func end() { machine.end() }
@@ -206,8 +279,8 @@ struct OpenedSubscription: Sendable {
     var cursor: EventID?
     /// The thread's last event; 0 when there is none that the subscriber may know of.
     var end: UInt64
-    /// Whether the thread has an event and the subscriber may read it.
-    var isCleared: Bool
+    /// The rights by which the subscriber may read the thread; `nil` when it may not, or the thread has no event.
+    var rights: RightsAnswer?
     /// The event that the consumer had acknowledged before; `nil` for none.
     var acknowledged: EventID?
 }

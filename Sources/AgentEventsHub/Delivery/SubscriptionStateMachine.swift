@@ -72,6 +72,24 @@ package struct SubscriptionStateMachine: Equatable {
         return cursor
     }
 
+    /// Nothing may be given for now: the page that is on its way is not written. ``resume()`` follows, or nothing.
+    package mutating func dropPage() {
+        if case .replaying(let cursor, isReading: true) = state { state = .replaying(cursor: cursor, isReading: false) }
+    }
+
+    /// Events may be given again. Those that were committed meanwhile are read.
+    ///
+    /// - Returns: whether the subscription is to read, when it is its turn.
+    package mutating func resume() -> Bool {
+        switch state {
+        case .live(let cursor), .replaying(let cursor, isReading: false):
+            state = .replaying(cursor: cursor, isReading: false)
+            return true
+        case .opening, .replaying(_, isReading: true), .ended:
+            return false
+        }
+    }
+
     /// Events after the cursor were trimmed before they were read.
     ///
     /// - Parameter sequence: the last of them.

@@ -1,5 +1,5 @@
 public import AgentEvents
-import AgentEventsProtocol
+package import AgentEventsProtocol
 package import CoreMetrics
 public import Logging
 public import NIOCore
@@ -8,7 +8,8 @@ public import NIOCore
 /// transports that are given to it.
 ///
 /// ```swift
-/// let hub = AgentEventsHub(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
+/// let hub = AgentEventsHub(
+///     runtime: AgentRuntime(log: log), agents: [Guide()], authorizer: OwnershipAuthorizer(), logger: logger)
 /// try await ServiceGroup(services: [hub, server], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 /// ```
 ///
@@ -33,6 +34,8 @@ public final class AgentEventsHub: Sendable {
     /// - Parameters:
     ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
     ///   - agents: those that people can ask; the first one answers when none is named.
+    ///   - authorizer: says what a principal may do in a thread. There is no default: for threads that belong to one user
+    ///     each it is ``OwnershipAuthorizer``.
     ///   - authenticator: authenticates requests, over every transport that has credentials.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
@@ -40,20 +43,22 @@ public final class AgentEventsHub: Sendable {
     public convenience init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
+        authorizer: any Authorizer,
         authenticator: any Authenticator = NoAuthentication(),
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         self.init(
-            runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration,
-            limits: configuration.streamLimits, metrics: MetricsSystem.factory, logger: logger,
-            onUnresponsiveAgents: onUnresponsiveAgents)
+            runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
+            configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
+            logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
     }
 
     package init(
         runtime: AgentRuntime,
         agents: [any ServedAgent],
+        authorizer: any Authorizer,
         authenticator: any Authenticator,
         configuration: HubConfiguration,
         limits: StreamLimits,
@@ -69,7 +74,8 @@ public final class AgentEventsHub: Sendable {
         dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
         services = SessionServices(
-            runtime: runtime, limits: limits, metrics: StreamMetrics(factory: metrics), logger: logger)
+            runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
+            logger: logger)
         runtime.hub.add(services.delivery)
     }
 
@@ -96,6 +102,19 @@ public final class AgentEventsHub: Sendable {
         return session
     }
 
+    /// The rights of a user in a thread have changed: answers of the ``Authorizer`` are not used again, and who follows such a
+    /// thread gets nothing further before the authorizer has been asked, or gets what was missed, once it says so. Returns at
+    /// once; called from anywhere.
+    ///
+    /// - Parameters:
+    ///   - user: the user whose rights; `nil` for those of all users.
+    ///   - thread: the thread; `nil` for all threads.
+    public func invalidateRights(user: UserID?, thread: ThreadID?) {
+        // Before the loops are told, so that what they ask is asked anew.
+        services.access.invalidate(user: user, thread: thread)
+        services.delivery.rightsChanged(of: user, in: thread)
+    }
+
     // MARK: For transports and routes of this package
 
     /// Somebody wants something of the hub. Says once that it is not run, when it is not: they wait for that, in silence.
@@ -106,9 +125,28 @@ public final class AgentEventsHub: Sendable {
 
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.
-    package var ingest: EventIngest { EventIngest(runtime: runtime, outsideEmitters: services.outsideEmitters) }
+    package var ingest: EventIngest { services.ingest }
     /// Takes the messages of users.
-    package var intake: MessageIntake { MessageIntake(runtime: runtime, dispatcher: dispatcher) }
+    package var intake: MessageIntake {
+        MessageIntake(runtime: runtime, access: services.access, dispatcher: dispatcher)
+    }
+    /// Decides what principals may do.
+    package var access: ThreadAccess { services.access }
+
+    /// The record of a thread that a principal may read.
+    ///
+    /// - Throws: ``ProtocolError``: `thread.unknown` for one without events, and for one that may not be read.
+    package func record(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> ThreadRecord {
+        let record: ThreadRecord?
+        do throws(EventLogError) {
+            record = try await runtime.log.thread(thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        try await access.check(.read, of: thread, owner: record?.user, by: principal)
+        guard let record else { throw .unknown(thread) }
+        return record
+    }
 
     /// The subscribers of a thread.
     package func subscribers(of thread: ThreadID) async throws -> [Subscriber] {

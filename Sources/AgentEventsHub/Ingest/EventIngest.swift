@@ -4,32 +4,14 @@ package import AgentEventsProtocol
 /// Logs the events that clients send, over whatever transport.
 package struct EventIngest: Sendable {
     private let runtime: AgentRuntime
+    private let access: ThreadAccess
     private let outsideEmitters: OutsideEmitters
 
     /// - Parameter outsideEmitters: is told of each request.
-    package init(runtime: AgentRuntime, outsideEmitters: OutsideEmitters) {
+    init(runtime: AgentRuntime, access: ThreadAccess, outsideEmitters: OutsideEmitters) {
         self.runtime = runtime
+        self.access = access
         self.outsideEmitters = outsideEmitters
-    }
-
-    /// Checks whether the principal may log events of a user in a thread, without a look at the owner of the thread.
-    ///
-    /// - Parameter user: the user whose thread it is; `nil` for the principal's own.
-    /// - Returns: the user.
-    /// - Throws: ``ProtocolError`` `auth.scope_missing`.
-    @discardableResult
-    package static func checkScope(
-        of principal: Principal,
-        in thread: ThreadID,
-        of user: UserID?
-    ) throws(ProtocolError) -> UserID {
-        let user = user ?? principal.user
-        guard principal.mayEmit(in: thread, as: user) else {
-            throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to log events of user \(user) in this thread",
-                threadID: thread)
-        }
-        return user
     }
 
     /// Whether the principal may log events of a user in a thread, before there are any to log.
@@ -44,15 +26,10 @@ package struct EventIngest: Sendable {
         as principal: Principal,
         looksUp: Bool
     ) async throws(ProtocolError) {
-        let user = try Self.checkScope(of: principal, in: thread, of: user)
+        try ThreadAccess.checkScope(of: principal, for: .emit, in: thread)
         guard looksUp else { return }
-        let record: ThreadRecord?
-        do throws(EventLogError) {
-            record = try await runtime.log.thread(thread)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
-        }
-        if let record, record.user != user {
+        let owner = try await authorize(thread, of: user, as: principal)
+        if let owner, owner != user ?? principal.user {
             throw ProtocolError(.threadForbidden, "the thread \(thread) belongs to another user", threadID: thread)
         }
     }
@@ -69,26 +46,73 @@ package struct EventIngest: Sendable {
         as principal: Principal,
         root: DraftRoot
     ) async throws(ProtocolError) -> [Cursor] {
-        try Self.checkScope(of: principal, in: request.thread, of: request.user)
+        try ThreadAccess.checkScope(of: principal, for: .emit, in: request.thread)
         outsideEmitters.didRequest()
+        let receipt = try await emit(request, as: principal, root: root)
         do throws(AgentEventsError) {
-            let receipt = try await Self.emit(request, as: principal, in: runtime)
             try await runtime.waitForCommit(of: receipt)
-            return receipt.ids
         } catch {
             throw ProtocolError(error, threadID: request.thread, root: root)
         }
+        return receipt.ids
     }
 
-    /// Hands the events of a request that is allowed to the thread's context, all or none; they are not committed yet.
+    /// Hands the events of a request to the thread's context, all or none, if that is allowed; they are not committed yet.
     ///
-    /// - Throws: ``AgentEventsError``; then nothing was logged.
-    package static func emit(
+    /// - Parameters:
+    ///   - answer: what is known of the rights; `nil` for nothing.
+    ///   - root: where the events stand in the request, for the paths in errors.
+    /// - Throws: ``ProtocolError``; then nothing was logged.
+    func emit(
         _ request: EmitRequest,
         as principal: Principal,
-        in runtime: AgentRuntime
-    ) async throws(AgentEventsError) -> EmitReceipt {
-        let context = try await runtime.context(user: request.user ?? principal.user, thread: request.thread)
-        return try await context.emit(request.drafts, key: request.key, host: .outside)
+        _ answer: RightsAnswer? = nil,
+        root: DraftRoot = .messageMember
+    ) async throws(ProtocolError) -> EmitReceipt {
+        let thread = request.thread
+        // Before the key of the request is looked at.
+        _ = try await authorize(thread, of: request.user, as: principal, answer)
+        do throws(AgentEventsError) {
+            let context = try await runtime.context(user: request.user ?? principal.user, thread: thread)
+            return try await context.emit(request.drafts, key: request.key, host: .outside)
+        } catch {
+            // It may have been opened meanwhile, for a user of whom the principal is not to know.
+            if error.code == .threadForbidden {
+                _ = try await authorize(thread, of: request.user, as: principal, asksLog: true)
+            }
+            throw ProtocolError(error, threadID: thread, root: root)
+        }
+    }
+
+    /// What is known of the rights that a request takes, without asking; `nil` when the authorizer is to be asked.
+    func knownRights(for request: EmitRequest, of principal: Principal) -> RightsAnswer? {
+        guard let owner = runtime.knownOwner(of: request.thread) else { return nil }
+        return access.known(RightsRequest(principal: principal, thread: request.thread, owner: owner))
+    }
+
+    /// - Parameter asksLog: whether the log's word comes before that of the memory: where other processes write too, one
+    ///   of them may have opened the thread for another user.
+    /// - Returns: the user that the thread belongs to; `nil` while it has no event.
+    private func authorize(
+        _ thread: ThreadID,
+        of user: UserID?,
+        as principal: Principal,
+        _ answer: RightsAnswer? = nil,
+        asksLog: Bool = false
+    ) async throws(ProtocolError) -> UserID? {
+        let owner: UserID?
+        do throws(EventLogError) {
+            let logged = asksLog ? try await runtime.log.thread(thread)?.user : nil
+            if let logged { owner = logged } else { owner = try await runtime.owner(of: thread) }
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        if let answer, answer.owner == owner, access.counts(answer) {
+            guard answer.allows(.emit) else { throw .unknown(thread) }
+        } else {
+            try await access.check(.emit, of: thread, owner: owner, by: principal)
+        }
+        guard principal.mayEmit(in: thread, as: user ?? principal.user) else { throw .unknown(thread) }
+        return owner
     }
 }

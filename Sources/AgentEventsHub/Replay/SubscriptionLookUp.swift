@@ -5,6 +5,9 @@ import AgentEventsProtocol
 struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
+    let access: ThreadAccess
+    /// What is known of the rights of the principal; `nil` for nothing.
+    let rights: RightsAnswer?
     let pages: ThreadPages
     let framing: StreamFraming
     /// Whether the first page is read as well, for a subscription that begins before the end of its thread.
@@ -29,8 +32,8 @@ struct SubscriptionLookUp: Sendable {
         var page: PageRead.Page?
     }
 
-    func run() async -> Result<Found, EventLogError> {
-        do throws(EventLogError) {
+    func run() async -> Result<Found, ProtocolError> {
+        do throws(ProtocolError) {
             guard let consumers, let key = request.consumerKey(of: principal.user) else {
                 return .success(try await find(request.start ?? .now))
             }
@@ -40,14 +43,41 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
+    private func mapLogError<Value>(
+        _ body: () async throws(EventLogError) -> Value
+    ) async throws(ProtocolError) -> Value {
+        do throws(EventLogError) {
+            return try await body()
+        } catch {
+            throw ProtocolError(error, threadID: request.thread)
+        }
+    }
+
+    /// The record of the thread, with the rights by which the principal may read it; `nil` when there is no such thread,
+    /// or they do not allow it.
+    private func readable() async throws(ProtocolError) -> (record: ThreadRecord, rights: RightsAnswer)? {
+        let found = try await mapLogError { () async throws(EventLogError) in
+            try await pages.record(of: request.thread)
+        }
+        guard let record = found else { return nil }
+        let answer: RightsAnswer
+        if let rights, rights.owner == record.user, access.counts(rights) {
+            answer = rights
+        } else {
+            let question = RightsRequest(principal: principal, thread: request.thread, owner: record.user)
+            answer = try await access.answer(to: question).get()
+        }
+        return answer.allows(.read) ? (record, answer) : nil
+    }
+
     /// A consumer begins after the event that it has acknowledged, unless it asks for another place; a new one, which
     /// has handled nothing, with the first event.
     private func find(
         as key: ConsumerKey,
         in consumers: ConsumerAcknowledgements
-    ) async throws(EventLogError) -> Found {
-        let acknowledged = try await consumers.attach(key)
-        do throws(EventLogError) {
+    ) async throws(ProtocolError) -> Found {
+        let acknowledged = try await mapLogError { () async throws(EventLogError) in try await consumers.attach(key) }
+        do throws(ProtocolError) {
             let start = request.start ?? acknowledged.map { .after($0) } ?? .start
             var found = try await find(start)
             guard let acknowledged else { return found }
@@ -67,12 +97,9 @@ struct SubscriptionLookUp: Sendable {
     }
 
     /// The reason why a reader with a cursor must begin again; `nil` when the thread continues from there.
-    private func reset(of cursor: Cursor) async throws(EventLogError) -> ResetReason? {
+    private func reset(of cursor: Cursor) async throws(ProtocolError) -> ResetReason? {
         let start = StartPosition.after(cursor)
-        let record = try await pages.record(of: request.thread)
-        guard let record, principal.mayRead(request.thread, owner: record.user) else {
-            return resetOfUnknownThread(start)
-        }
+        guard let (record, _) = try await readable() else { return resetOfUnknownThread(start) }
         return ResetReason(try await resolve(start, in: record))
     }
 
@@ -82,11 +109,10 @@ struct SubscriptionLookUp: Sendable {
         return ResetReason(resolved)
     }
 
-    private func find(_ start: StartPosition) async throws(EventLogError) -> Found {
+    private func find(_ start: StartPosition) async throws(ProtocolError) -> Found {
         let thread = request.thread
-        let record = try await pages.record(of: thread)
-        guard let record, principal.mayRead(thread, owner: record.user) else {
-            var found = Found(opened: OpenedSubscription(after: 0, end: 0, isCleared: false))
+        guard let (record, rights) = try await readable() else {
+            var found = Found(opened: OpenedSubscription(after: 0, end: 0))
             if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
                 found.snapshot = SnapshotMessages(ThreadState(), of: thread, framing: framing)
@@ -94,7 +120,8 @@ struct SubscriptionLookUp: Sendable {
             return found
         }
         var found = Found(
-            opened: OpenedSubscription(after: record.oldest.sequence - 1, end: record.head.sequence, isCleared: true),
+            opened: OpenedSubscription(
+                after: record.oldest.sequence - 1, end: record.head.sequence, rights: rights),
             head: record.head)
         if request.snapshot != .atStart {
             let resolved = try await resolve(start, in: record)
@@ -107,7 +134,9 @@ struct SubscriptionLookUp: Sendable {
             }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
-            let snapshot = try await snapshots.messages(of: thread, framing: framing)
+            let snapshot = try await mapLogError { () async throws(EventLogError) in
+                try await snapshots.messages(of: thread, framing: framing)
+            }
             found.snapshot = snapshot
             found.opened.cursor = snapshot.cursor
             found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
@@ -118,23 +147,25 @@ struct SubscriptionLookUp: Sendable {
     }
 
     /// The event before the page is mostly known from the look-up of the cursor, and so is the page itself.
-    private func firstPage(after sequence: UInt64) async throws(EventLogError) -> PageRead.Page {
+    private func firstPage(after sequence: UInt64) async throws(ProtocolError) -> PageRead.Page {
         let read = PageRead(
             thread: request.thread, after: sequence, merges: request.merges, framing: framing,
             snapshots: request.snapshot.isTaken(onReset: true) ? snapshots : nil, pages: pages)
-        return try await read.run().get()
+        return try await mapLogError { () async throws(EventLogError) in try await read.run().get() }
     }
 
     private func resolve(
         _ start: StartPosition,
         in record: ThreadRecord
-    ) async throws(EventLogError) -> ResolvedStart {
+    ) async throws(ProtocolError) -> ResolvedStart {
         switch start.lookUp(in: record, generation: generation) {
         case .resolved(let resolved):
             return resolved
         case .compare(let cursor):
             // The page that the cursor's event is on is mostly the one that comes next.
-            let found = try await pages.read(request.thread, after: cursor.sequence - 1, framing: framing)
+            let found = try await mapLogError { () async throws(EventLogError) in
+                try await pages.read(request.thread, after: cursor.sequence - 1, framing: framing)
+            }
             return ResolvedStart(
                 cursor, found: FoundEvent(id: found.page?.id(of: cursor.sequence), isTrimmed: found.trim != nil))
         }

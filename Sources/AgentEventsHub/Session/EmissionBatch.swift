@@ -5,7 +5,7 @@ import AgentEventsProtocol
 struct EmissionBatch: Sendable {
     let items: [EmissionQueue.Item]
     let principal: Principal
-    let runtime: AgentRuntime
+    let ingest: EventIngest
 
     func run() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
@@ -17,13 +17,13 @@ struct EmissionBatch: Sendable {
     private func emit(_ item: EmissionQueue.Item) async -> EmissionReply {
         let (request, tag) = (item.request, item.tag)
         if let refusal = item.refusal { return EmissionReply(refusing: request, tag, refusal) }
-        do throws(AgentEventsError) {
-            let receipt = try await EventIngest.emit(request, as: principal, in: runtime)
+        do throws(ProtocolError) {
+            let receipt = try await ingest.emit(request, as: principal, item.rights)
             return EmissionReply(
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))
         } catch {
-            return EmissionReply(refusing: request, tag, ProtocolError(error, threadID: request.thread))
+            return EmissionReply(refusing: request, tag, error)
         }
     }
 }

@@ -10,6 +10,8 @@ struct EmissionQueue {
         let tag: RequestTag?
         /// Why nothing is emitted. It is answered in its turn all the same.
         var refusal: ProtocolError?
+        /// What is known of the rights that it takes; `nil` for nothing.
+        var rights: RightsAnswer?
     }
 
     private var queue: [Item] = []

@@ -36,13 +36,15 @@ final class Emissions {
             services.outsideEmitters.didBeginEmitting()
         }
         queue.enqueue(
-            EmissionQueue.Item(request: request, tag: received.message.tag, refusal: refusal),
+            EmissionQueue.Item(
+                request: request, tag: received.message.tag, refusal: refusal, rights: try? received.rights?.get()),
             byteCount: received.byteCount)
     }
 
     private func refusal(of request: EmitRequest, _ received: ReceivedRequest) -> ProtocolError? {
         do throws(ProtocolError) {
-            try EventIngest.checkScope(of: identity.principal, in: request.thread, of: request.user)
+            try ThreadAccess.checkScope(of: identity.principal, for: .emit, in: request.thread)
+            _ = try received.rights?.get()
         } catch {
             return error
         }
@@ -52,7 +54,7 @@ final class Emissions {
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)``
     /// follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, runtime: services.runtime) }
+        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, ingest: services.ingest) }
     }
 
     func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }
@@ -98,6 +100,8 @@ struct ReceivedRequest {
     let byteCount: Int
     /// Whether it came while the connection took emissions: then it is carried out, however long it waits.
     let isInTime: Bool
+    /// The authorizer's answer about this request; `nil` before it was asked.
+    var rights: Result<RightsAnswer, ProtocolError>?
 }
 
 typealias RequestOrder = RequestOrderStateMachine<ReceivedRequest>

@@ -14,6 +14,9 @@ package import AgentEvents
 /// different threads do not wait for each other, but for one thing: of the look-ups that take a snapshot, one is under
 /// way at a time, and only while the client takes what it is sent.
 ///
+/// A request that is to be carried out may turn out to take rights that are to be asked for (``ask(_:byteCount:)``). It is given
+/// out again once they are known; until then nothing else of its thread begins, and everything else goes on.
+///
 /// How many threads the connection may follow is decided in the order of arrival as well, whatever waits.
 ///
 ///     received ── nothing under way forbids it ──> under way ── answered, lookedUp, refused ──> done
@@ -51,9 +54,11 @@ package struct RequestOrderStateMachine<Request> {
 
     private struct Waiting {
         let kind: Kind
-        let request: Request
+        var request: Request
         let byteCount: Int
         let exceedsLimit: Bool
+
+        var takesSnapshot: Bool { kind == .subscribeWithSnapshot && !exceedsLimit }
     }
 
     /// The requests of one thread that are under way, and those that wait.
@@ -61,18 +66,36 @@ package struct RequestOrderStateMachine<Request> {
         var isLookingUp = false
         /// Begun and not answered.
         var emissionCount = 0
+        /// The first request: rights are asked for it, or are known by now and it waits to begin.
+        var asked: Waiting?
+        var isAsking = false
         var waiting = Deque<Waiting>()
         /// Whether the lane is in a line of those whose first request may begin.
         var isReady = false
 
+        var first: Waiting? { asked ?? waiting.first }
+
         func allows(_ kind: Kind) -> Bool {
-            switch kind {
+            guard !isAsking else { return false }
+            return switch kind {
             case .subscribe, .subscribeWithSnapshot, .unsubscribe: !isLookingUp && emissionCount == 0
             case .acknowledge, .emit: !isLookingUp
             }
         }
 
-        var isIdle: Bool { !isLookingUp && emissionCount == 0 && waiting.isEmpty }
+        /// Whether a subscription waits that is not to be refused.
+        var hasSubscription: Bool {
+            asked.map { $0.kind.subscribes && !$0.exceedsLimit } ?? false
+                || waiting.contains { $0.kind.subscribes && !$0.exceedsLimit }
+        }
+
+        mutating func popFirst() -> Waiting? {
+            guard let first = asked else { return waiting.popFirst() }
+            asked = nil
+            return first
+        }
+
+        var isIdle: Bool { !isLookingUp && emissionCount == 0 && first == nil }
     }
 
     private let maximumFollowedCount: Int
@@ -109,7 +132,7 @@ package struct RequestOrderStateMachine<Request> {
         _ request: Request
     ) -> ReceiveAction {
         let exceedsLimit = follow(kind, thread)
-        let allows = lanes[thread].map { $0.waiting.isEmpty && $0.allows(kind) } ?? true
+        let allows = lanes[thread].map { $0.first == nil && $0.allows(kind) } ?? true
         if allows, kind != .subscribeWithSnapshot || exceedsLimit {
             begin(kind, thread, exceedsLimit: exceedsLimit)
             return .start(Start(kind: kind, thread: thread, request: request, exceedsLimit: exceedsLimit))
@@ -142,23 +165,31 @@ package struct RequestOrderStateMachine<Request> {
     ///
     /// - Parameter startsSnapshots: whether the client takes what it is sent.
     package mutating func next(startsSnapshots: Bool) -> Start? {
-        guard let thread = takeReady(startsSnapshots), let first = lanes[thread]?.waiting.popFirst() else { return nil }
-        lanes[thread]?.isReady = false
-        waitingCount -= 1
-        waitingByteCount -= first.byteCount
-        begin(first.kind, thread, exceedsLimit: first.exceedsLimit)
-        makeReady(thread)
-        return Start(kind: first.kind, thread: thread, request: first.request, exceedsLimit: first.exceedsLimit)
+        while let (thread, isForSnapshot) = takeReady(startsSnapshots) {
+            // A lane may have got into a line before rights were asked for its first request; it is in another one then.
+            guard let first = lanes[thread]?.first, lanes[thread]?.allows(first.kind) == true,
+                first.takesSnapshot == isForSnapshot
+            else { continue }
+            _ = lanes[thread]?.popFirst()
+            lanes[thread]?.isReady = false
+            waitingCount -= 1
+            waitingByteCount -= first.byteCount
+            begin(first.kind, thread, exceedsLimit: first.exceedsLimit)
+            makeReady(thread)
+            return Start(kind: first.kind, thread: thread, request: first.request, exceedsLimit: first.exceedsLimit)
+        }
+        return nil
     }
 
-    private mutating func takeReady(_ startsSnapshots: Bool) -> ThreadID? {
+    private mutating func takeReady(_ startsSnapshots: Bool) -> (thread: ThreadID, isForSnapshot: Bool)? {
         // Of the queues an idle connection keeps nothing.
         defer {
             if ready.isEmpty { ready.removeAll() }
             if readyForSnapshot.isEmpty { readyForSnapshot.removeAll() }
         }
-        if let thread = ready.popFirst() { return thread }
-        return startsSnapshots && !isSnapshotUnderWay ? readyForSnapshot.popFirst() : nil
+        if let thread = ready.popFirst() { return (thread, false) }
+        guard startsSnapshots, !isSnapshotUnderWay, let thread = readyForSnapshot.popFirst() else { return nil }
+        return (thread, true)
     }
 
     private mutating func begin(_ kind: Kind, _ thread: ThreadID, exceedsLimit: Bool) {
@@ -178,17 +209,53 @@ package struct RequestOrderStateMachine<Request> {
     /// came before it, would keep it from that.
     private mutating func makeReady(_ thread: ThreadID) {
         guard let lane = lanes[thread], !lane.isReady else { return }
-        guard let first = lane.waiting.first else {
+        guard let first = lane.first else {
             if lane.isIdle { lanes[thread] = nil }
             return
         }
         guard lane.allows(first.kind) else { return }
         lanes[thread]?.isReady = true
-        if first.kind == .subscribeWithSnapshot, !first.exceedsLimit {
+        if first.takesSnapshot {
             readyForSnapshot.append(thread)
         } else {
             ready.append(thread)
         }
+    }
+
+    /// A request that was to be carried out takes rights that have to be asked for: it begins later.
+    ///
+    /// - Parameter byteCount: the size of its message.
+    package mutating func ask(_ start: Start, byteCount: Int) {
+        switch start.kind {
+        case .subscribe:
+            lanes[start.thread]?.isLookingUp = false
+        case .subscribeWithSnapshot:
+            lanes[start.thread]?.isLookingUp = false
+            isSnapshotUnderWay = false
+        case .emit:
+            lanes[start.thread]?.emissionCount -= 1
+        case .unsubscribe, .acknowledge:
+            break
+        }
+        lanes[start.thread, default: Lane()].isAsking = true
+        lanes[start.thread]?.isReady = false
+        lanes[start.thread]?.asked = Waiting(
+            kind: start.kind, request: start.request, byteCount: byteCount, exceedsLimit: start.exceedsLimit)
+        waitingCount += 1
+        waitingByteCount += byteCount
+    }
+
+    /// The rights that the first request of a thread takes are known, or nobody could say them.
+    ///
+    /// - Parameter change: notes the answer in the request.
+    package mutating func answered(rightsIn thread: ThreadID, _ change: (inout Request) -> Void) {
+        guard lanes[thread]?.isAsking == true else { return }
+        lanes[thread]?.isAsking = false
+        if var request = lanes[thread]?.asked?.request {
+            change(&request)
+            lanes[thread]?.asked?.request = request
+        }
+        makeReady(thread)
     }
 
     /// A look-up is answered, one way or the other.
@@ -198,7 +265,7 @@ package struct RequestOrderStateMachine<Request> {
         guard let lane = lanes[thread], lane.isLookingUp else { return }
         lanes[thread]?.isLookingUp = false
         // It does later, if another one waits; its place was kept.
-        if !isFollowed, !lane.waiting.contains(where: { $0.kind.subscribes && !$0.exceedsLimit }) {
+        if !isFollowed, !lane.hasSubscription {
             followed.remove(thread)
         }
         makeReady(thread)

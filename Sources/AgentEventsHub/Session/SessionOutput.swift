@@ -27,6 +27,7 @@ final class SessionOutput {
     }
 
     var metrics: StreamMetrics { services.metrics }
+    var access: ThreadAccess { services.access }
 
     /// Whether the client takes what it is sent, and anything may be written.
     var isWritable: Bool { connection.mayWrite && transport.isWritable }

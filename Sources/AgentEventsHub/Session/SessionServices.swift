@@ -5,6 +5,8 @@ import Logging
 /// Everything that the sessions of a hub share. A class, so that a session holds a reference and no copy.
 final class SessionServices: Sendable {
     let runtime: AgentRuntime
+    /// Decides what principals may do.
+    let access: ThreadAccess
     let delivery: StreamDelivery
     /// The access to the log for sessions that catch up.
     let pages: ThreadPages
@@ -23,8 +25,15 @@ final class SessionServices: Sendable {
     let logger: Logger
     let outsideEmitters: OutsideEmitters
 
-    init(runtime: AgentRuntime, limits: StreamLimits, metrics: StreamMetrics, logger: Logger) {
+    init(
+        runtime: AgentRuntime,
+        authorizer: any Authorizer,
+        limits: StreamLimits,
+        metrics: StreamMetrics,
+        logger: Logger
+    ) {
         self.runtime = runtime
+        access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
         self.limits = limits
         self.metrics = metrics
         self.logger = logger
@@ -42,12 +51,31 @@ final class SessionServices: Sendable {
         snapshots = ThreadSnapshots(log: runtime.log, store: store, logger: logger)
     }
 
+    /// Logs the events of requests.
+    var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
+
+    /// What a client is told first.
+    func welcome(_ identity: SessionIdentity) -> Welcome {
+        Welcome(
+            connection: identity.connection,
+            user: identity.principal.user,
+            heartbeatMilliseconds: Int64(limits.heartbeatMilliseconds),
+            limits: WelcomeLimits(
+                maximumMessageByteCount: limits.maximumMessageByteCount,
+                maximumEventByteCount: runtime.configuration.maximumEventByteCount,
+                maximumBatchEvents: limits.maximumBatchEvents,
+                maximumSubscriptions: limits.maximumSubscriptions,
+                maximumTextByteCount: runtime.configuration.maximumMessageByteCount),
+            expiresAt: identity.principal.expiresAt)
+    }
+
     /// Works for the sessions until ``finish()``.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.readers.run() }
             group.addTask { await self.snapshotReaders.run() }
             group.addTask { await self.emitters.run() }
+            group.addTask { await self.access.questions.run() }
             group.addTask { await self.consumers?.run() }
         }
     }
@@ -57,6 +85,7 @@ final class SessionServices: Sendable {
         readers.finish()
         snapshotReaders.finish()
         emitters.finish()
+        access.questions.finish()
         consumers?.finish()
     }
 }

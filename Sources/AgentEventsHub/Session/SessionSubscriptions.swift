@@ -8,7 +8,7 @@ final class SessionSubscriptions {
     private let loop: LoopDelivery
     private let state: LoopState
     /// In the order in which they came.
-    private var subscriptions: [StreamSubscription] = []
+    private(set) var all: [StreamSubscription] = []
 
     init(_ identity: SessionIdentity, services: SessionServices, loop: LoopDelivery) {
         self.identity = identity
@@ -18,10 +18,10 @@ final class SessionSubscriptions {
     }
 
     /// - Returns: `nil` when the connection does not follow the thread.
-    func find(_ thread: ThreadID) -> StreamSubscription? { subscriptions.first { $0.thread == thread } }
+    func find(_ thread: ThreadID) -> StreamSubscription? { all.first { $0.thread == thread } }
 
     /// Whether the subscription has not ended.
-    func contains(_ subscription: StreamSubscription) -> Bool { subscriptions.contains { $0 === subscription } }
+    func contains(_ subscription: StreamSubscription) -> Bool { all.contains { $0 === subscription } }
 
     /// Whether a subscription may begin.
     ///
@@ -30,9 +30,7 @@ final class SessionSubscriptions {
     ///   - exceedsLimit: whether it would be one too many.
     func check(_ request: SubscribeRequest, isTaken: Bool, exceedsLimit: Bool) throws(ProtocolError) {
         let thread = request.thread
-        guard identity.principal.scopes.contains(.read) else {
-            throw ProtocolError(.scopeMissing, "reading takes the scope read", threadID: thread)
-        }
+        try ThreadAccess.checkScope(of: identity.principal, for: .read, in: thread)
         guard isTaken else { throw .stopsSubscriptions(to: thread) }
         guard find(thread) == nil else {
             throw ProtocolError(
@@ -59,21 +57,21 @@ final class SessionSubscriptions {
         let part = state.thread(feed)
         let subscription = StreamSubscription(request, feed, loopThread: part.thread, session: session)
         part.thread.add(subscription)
-        subscriptions.append(subscription)
+        all.append(subscription)
         services.metrics.subscribed()
         if part.isNew { part.thread.startListening(after: services.delivery.listen(to: feed, on: loop)) }
         return subscription
     }
 
     func remove(_ subscription: StreamSubscription) {
-        subscriptions.removeAll { $0 === subscription }
+        all.removeAll { $0 === subscription }
         end(subscription)
     }
 
     /// The connection is gone.
     func removeAll() {
-        for subscription in subscriptions { end(subscription) }
-        subscriptions = []
+        for subscription in all { end(subscription) }
+        all = []
     }
 
     private func end(_ subscription: StreamSubscription) {

@@ -14,15 +14,17 @@ public import NIOCore
 /// emissions, one message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
 /// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts
-/// (``SubscriptionStateMachine`` with its shell, ``Emissions``, ``Replays``, ``SnapshotWriter``), these call
-/// ``SessionOutput``, and that the transport. What a part has to say to the session is what it returns. The file is
-/// long because this is where all parts meet: what one of them returns, another one gets.
+/// (``SubscriptionStateMachine`` with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``SessionRights``,
+/// ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What a part has to say to the session is
+/// what it returns. The file is long because this is where all parts meet: what one of them returns, another one gets.
 public final class StreamSession {
     let identity: SessionIdentity
     let services: SessionServices
     let output: SessionOutput
     /// Those that want to read a page.
     let replays = Replays()
+    /// Asks for the rights that requests and subscriptions need.
+    let rights: SessionRights
     /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
@@ -30,7 +32,7 @@ public final class StreamSession {
     private let state: LoopState
     private let framing: Int
     private let subscriptions: SessionSubscriptions
-    private var parsing = ParsingStateMachine<ReceivedMessage>()
+    private let parser: MessageParser
     private var malformed = MalformedMessageLimit()
     /// Requests that wait, and for what.
     private var order: RequestOrder
@@ -38,13 +40,6 @@ public final class StreamSession {
     /// On their way to the client, part by part.
     private let snapshots: SnapshotWriter
     private var isEnded = false
-
-    /// A message before it is parsed.
-    private struct ReceivedMessage {
-        let bytes: ByteBuffer
-        /// Whether it came while the connection took emissions.
-        let isInTime: Bool
-    }
 
     init(
         _ transport: any StreamTransport,
@@ -60,8 +55,10 @@ public final class StreamSession {
         output = SessionOutput(transport, services: services)
         framing = services.delivery.number(of: output.framing)
         subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
+        rights = SessionRights(identity, services: services)
         emissions = Emissions(identity, services: services, output: output)
         snapshots = SnapshotWriter(output)
+        parser = MessageParser(services)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
     }
 
@@ -71,7 +68,7 @@ public final class StreamSession {
         services.metrics.connected()
         services.delivery.sessions.didBegin()
         output.welcomed()
-        output.send(.welcome(welcome))
+        output.send(.welcome(services.welcome(identity)))
         output.flush()
         // It came at the last moment.
         if let spread = services.delivery.spread {
@@ -80,20 +77,6 @@ public final class StreamSession {
                     0, of: 1, fraction: services.runtime.environment.randomFraction()))
         }
         if services.delivery.isClosing { goAway(waitsForAnswers: true) }
-    }
-
-    private var welcome: Welcome {
-        Welcome(
-            connection: identity.connection,
-            user: identity.principal.user,
-            heartbeatMilliseconds: Int64(services.limits.heartbeatMilliseconds),
-            limits: WelcomeLimits(
-                maximumMessageByteCount: services.limits.maximumMessageByteCount,
-                maximumEventByteCount: services.runtime.configuration.maximumEventByteCount,
-                maximumBatchEvents: services.limits.maximumBatchEvents,
-                maximumSubscriptions: services.limits.maximumSubscriptions,
-                maximumTextByteCount: services.runtime.configuration.maximumMessageByteCount),
-            expiresAt: identity.principal.expiresAt)
     }
 
     /// The connection is gone, or its client has said goodbye. Work under way finishes and finds nobody to tell.
@@ -111,9 +94,10 @@ public final class StreamSession {
         services.metrics.disconnected()
         subscriptions.removeAll()
         replays.removeAll()
+        rights.removeAll()
         snapshots.removeAll()
         order.end()
-        parsing.end()
+        parser.end()
         state.remove(self)
         emissions.end()
         services.delivery.sessions.didEnd()
@@ -154,7 +138,9 @@ public final class StreamSession {
     }
 
     func sweep(elapsed milliseconds: UInt32) {
-        if output.sweep(elapsed: milliseconds) { end() }
+        if output.sweep(elapsed: milliseconds) { return end() }
+        rights.retry()
+        askForClearances()
     }
 
     // MARK: The client
@@ -168,9 +154,7 @@ public final class StreamSession {
         guard message.readableBytes <= maximum else {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
         }
-        parsing.receive(
-            ReceivedMessage(bytes: message, isInTime: output.takesEmissions),
-            isLarge: message.readableBytes > services.limits.maximumInlineByteCount)
+        parser.receive(message, isInTime: output.takesEmissions)
         parseNext()
     }
 
@@ -215,7 +199,7 @@ public final class StreamSession {
             "a session is used on the event loop that its transport was adopted on: eventLoop.execute { … }")
     }
 
-    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parsing.isIdle) }
+    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parser.isIdle) }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
     private var isOverloaded: Bool {
@@ -224,67 +208,35 @@ public final class StreamSession {
     }
 
     /// Everything that the client asked for is answered.
-    private var isIdle: Bool { order.isIdle && parsing.isIdle }
+    private var isIdle: Bool { order.isIdle && parser.isIdle }
 
     // MARK: Parsing
 
     private func parseNext() {
-        while !isEnded {
-            switch parsing.next() {
-            case .none:
-                return updateReading()
-            case .parse(let message):
-                didParse(Self.parse(message.bytes, services.limits), message)
-            case .parseElsewhere(let message):
-                parseElsewhere(message)
-            }
-        }
-    }
-
-    private static func parse(_ bytes: ByteBuffer, _ limits: StreamLimits) -> Result<ClientMessage, ProtocolError> {
-        bytes.withUnsafeReadableBytes { bytes in
-            do throws(ProtocolError) {
-                return .success(try ClientMessage.decode(bytes, maximumBatchEvents: limits.maximumBatchEvents))
-            } catch {
-                return .failure(error)
-            }
-        }
-    }
-
-    private func parseElsewhere(_ message: ReceivedMessage) {
-        let bytes = message.bytes
-        let isInTime = message.isInTime
-        let limits = services.limits
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
-        let isAccepted = services.readers.submit {
-            let result = Self.parse(bytes, limits)
-            eventLoop.execute {
-                session.value.didParseElsewhere(result, ReceivedMessage(bytes: bytes, isInTime: isInTime))
+        while !isEnded {
+            let message = parser.next { message in
+                eventLoop.execute { session.value.didParseElsewhere(message) }
             }
+            guard let message else { return updateReading() }
+            didParse(message)
         }
-        // At the very end there are no workers any longer.
-        if !isAccepted { didParseElsewhere(Self.parse(bytes, limits), message, continues: false) }
     }
 
-    private func didParseElsewhere(
-        _ result: Result<ClientMessage, ProtocolError>,
-        _ message: ReceivedMessage,
-        continues: Bool = true
-    ) {
+    private func didParseElsewhere(_ message: ParsedMessage) {
         guard !isEnded else { return }
-        parsing.parsedElsewhere()
-        didParse(result, message)
-        guard continues else { return }
+        parser.parsedElsewhere()
+        didParse(message)
         parseNext()
         carryOutNext()
         output.flush()
     }
 
-    private func didParse(_ result: Result<ClientMessage, ProtocolError>, _ message: ReceivedMessage) {
-        switch result {
+    private func didParse(_ message: ParsedMessage) {
+        switch message.result {
         case .success(let parsed):
-            receive(parsed, byteCount: message.bytes.readableBytes, isInTime: message.isInTime)
+            receive(parsed, byteCount: message.byteCount, isInTime: message.isInTime)
         case .failure(let error):
             output.send(.error(error))
             if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
@@ -336,14 +288,22 @@ public final class StreamSession {
     }
 
     private func carryOut(_ start: RequestOrder.Start) {
+        if rights.isAsked,
+            let use = rights.use(
+                askedFor: start, subscriptions.find(start.thread), takesSubscriptions: output.takesSubscriptions)
+        {
+            return ask(for: start, use)
+        }
         let tag = start.request.message.tag
         do throws(ProtocolError) {
             switch start.request.message.operation {
             case .subscribe(let request):
-                try subscribe(request, tag, exceedsLimit: start.exceedsLimit)
+                try subscribe(request, tag, exceedsLimit: start.exceedsLimit, rights: start.request.rights?.get())
             case .unsubscribe(let thread):
                 try unsubscribe(from: thread, tag)
             case .acknowledge(let thread, let cursor):
+                if let answer = start.request.rights { subscriptions.find(thread)?.answered(answer) }
+                _ = try start.request.rights?.get()
                 try subscriptions.acknowledge(thread, cursor)
             case .emit(let request):
                 try emit(request, start.request)
@@ -356,17 +316,64 @@ public final class StreamSession {
         }
     }
 
+    // MARK: Rights
+
+    /// Asks what a request takes. It is carried out when that is known, and nothing else of its thread before.
+    private func ask(for start: RequestOrder.Start, _ use: ThreadUse) {
+        order.ask(start, byteCount: start.request.byteCount)
+        let thread = start.thread
+        ask(use, of: thread) { session, answer in
+            session.order.answered(rightsIn: thread) { $0.rights = answer }
+            session.carryOutNext()
+        }
+    }
+
+    private func askForClearances() {
+        for subscription in rights.takeWaiting() where subscriptions.contains(subscription) {
+            let bound = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
+            ask(.read, of: subscription.thread) { session, answer in
+                guard session.subscriptions.contains(bound.value) else { return }
+                bound.value.answered(answer)
+                session.readNext()
+            }
+        }
+    }
+
+    /// - Parameter then: what is done with the answer, on the loop; not when the connection has ended.
+    private func ask(
+        _ use: ThreadUse,
+        of thread: ThreadID,
+        _ then: @escaping @Sendable (StreamSession, Result<RightsAnswer, ProtocolError>) -> Void
+    ) {
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        rights.ask(use, of: thread, on: loop.eventLoop) { answer in
+            guard !session.value.isEnded else { return }
+            then(session.value, answer)
+            session.value.output.flush()
+        }
+    }
+
+    /// Rights have changed.
+    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
+        guard !isEnded, rights.mayConcern(user) else { return }
+        for subscription in subscriptions.all where thread.map({ $0 == subscription.thread }) ?? true {
+            subscription.askAgain()
+        }
+        askForClearances()
+    }
+
     // MARK: Subscriptions
 
     private func subscribe(
         _ request: SubscribeRequest,
         _ tag: RequestTag?,
-        exceedsLimit: Bool
+        exceedsLimit: Bool,
+        rights: RightsAnswer?
     ) throws(ProtocolError) {
         try subscriptions.check(request, isTaken: output.takesSubscriptions, exceedsLimit: exceedsLimit)
         let feed = ThreadFeed(thread: request.thread, framing: framing)
         let subscription = subscriptions.add(request, feed, of: self)
-        guard lookUp(subscription, request, tag) else {
+        guard lookUp(subscription, request, tag, rights) else {
             subscriptions.remove(subscription)
             throw .stopsSubscriptions(to: request.thread)
         }
@@ -376,13 +383,19 @@ public final class StreamSession {
     /// has a turn for it: then nothing else stands before the first event.
     ///
     /// - Returns: whether it is looked up; not when nothing is any longer.
-    private func lookUp(_ subscription: StreamSubscription, _ request: SubscribeRequest, _ tag: RequestTag?) -> Bool {
+    private func lookUp(
+        _ subscription: StreamSubscription,
+        _ request: SubscribeRequest,
+        _ tag: RequestTag?,
+        _ rights: RightsAnswer?
+    ) -> Bool {
         let takesSnapshot = request.snapshot != .never
         let readsPage =
             request.readsBack && !takesSnapshot && mayRead && replays.turn == .none && state.turns.requestIfFree()
         let job = SubscriptionLookUp(
-            request: request, principal: identity.principal, pages: services.pages, framing: output.framing,
-            readsPage: readsPage, consumers: services.consumers, snapshots: services.snapshots,
+            request: request, principal: identity.principal, access: services.access, rights: rights,
+            pages: services.pages, framing: output.framing, readsPage: readsPage, consumers: services.consumers,
+            snapshots: services.snapshots,
             generation: services.runtime.generation)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
@@ -403,7 +416,7 @@ public final class StreamSession {
 
     private func didLookUp(
         _ subscription: StreamSubscription,
-        _ outcome: Result<SubscriptionLookUp.Found, EventLogError>,
+        _ outcome: Result<SubscriptionLookUp.Found, ProtocolError>,
         _ tag: RequestTag?,
         takesSnapshot: Bool,
         hasTurn: Bool
@@ -419,7 +432,7 @@ public final class StreamSession {
             didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
         case .failure(let error):
             subscriptions.remove(subscription)
-            output.send(.error(ProtocolError(error, threadID: subscription.thread).answering(tag)))
+            output.send(.error(error.answering(tag)))
             if takesSnapshot { order.snapshotEnded() }
         }
         order.lookedUp(subscription.thread, isFollowed: subscriptions.contains(subscription))
@@ -453,6 +466,7 @@ public final class StreamSession {
     private func unsubscribe(from thread: ThreadID, _ tag: RequestTag?) throws(ProtocolError) {
         guard let subscription = subscriptions.find(thread) else { throw SessionSubscriptions.unknown(thread) }
         replays.remove(subscription)
+        rights.remove(subscription)
         if snapshots.drop(subscription) { order.snapshotEnded() }
         subscriptions.remove(subscription)
         output.send(.unsubscribed(tag, thread))
@@ -485,6 +499,7 @@ public final class StreamSession {
     private var mayRead: Bool { !isEnded && output.isWritable && snapshots.isEmpty }
 
     private func readNext() {
+        askForClearances()
         guard replays.turn == .none, mayRead, !replays.isEmpty else { return }
         guard state.turns.request(self) else {
             replays.turn = .waiting

@@ -13,7 +13,7 @@ struct EventPageRoute: Sendable {
     /// A page ends here, whatever its limit; a single event of any size fits.
     private static let maximumPageByteCount = 4 * 1024 * 1024
 
-    let runtime: AgentRuntime
+    let hub: AgentEventsHub
     let access: RequestAccess
 
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
@@ -50,13 +50,10 @@ struct EventPageRoute: Sendable {
         limit: Int,
         for principal: Principal
     ) async throws -> ByteBuffer {
-        let log = runtime.log
-        guard let record = try await log.thread(thread), principal.mayRead(thread, owner: record.user) else {
-            // The same answer for a thread of somebody else.
-            throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
-        }
+        let record = try await hub.record(of: thread, for: principal)
+        let log = hub.runtime.log
         let after: UInt64
-        switch try await log.resolve(start, in: thread, record: record, generation: runtime.generation) {
+        switch try await log.resolve(start, in: thread, record: record, generation: hub.runtime.generation) {
         case .position(let position):
             after = position
         case .diverged:

@@ -22,7 +22,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     /// Adds the routes of threads and the path of the WebSocket.
     func addRoutes(to router: some RouterMethods<Context>) {
         let access = RequestAccess(authenticator: hub.authenticator)
-        let page = EventPageRoute(runtime: hub.runtime, access: access)
+        let page = EventPageRoute(hub: hub, access: access)
         let events = IngestRoute(
             ingest: hub.ingest, access: access, maximumBodyByteCount: hub.configuration.maximumBodyByteCount,
             maximumBatchEvents: hub.configuration.maximumBatchEvents)

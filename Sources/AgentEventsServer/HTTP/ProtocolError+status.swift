@@ -20,7 +20,7 @@ extension ProtocolError.Code.Name {
     fileprivate var status: HTTPResponse.Status {
         switch self {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
-            .mismatch, .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
+            .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .runDeadline, .toolTimedOut, .retentionUnsupported:
             .badRequest
@@ -37,7 +37,7 @@ extension ProtocolError.Code.Name {
         case .tooManySubscriptions: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .internalFailure: .internalServerError
-        case .agentsBusy, .stopping, .notRunning: .serviceUnavailable
+        case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable
         }
     }
 }

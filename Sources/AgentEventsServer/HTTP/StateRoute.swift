@@ -14,11 +14,7 @@ struct StateRoute: Sendable {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         do {
-            guard let record = try await hub.runtime.log.thread(thread), principal.mayRead(thread, owner: record.user)
-            else {
-                // The same answer for a thread of somebody else.
-                throw ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
-            }
+            _ = try await hub.record(of: thread, for: principal)
             let state = try await hub.state(of: thread)
             return Response(
                 status: .ok,

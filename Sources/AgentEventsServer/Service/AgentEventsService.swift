@@ -27,6 +27,8 @@ public struct AgentEventsService: Service {
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
     ///   - agents: those that `POST /v1/threads/{t}/messages` can start; the first one answers when none is named.
+    ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of those whose
+    ///     credentials name it.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
     ///   - onListening: called once with the port when the service takes requests.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
@@ -35,6 +37,7 @@ public struct AgentEventsService: Service {
     public init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
+        authorizer: any Authorizer = OwnershipAuthorizer(),
         authenticator: any Authenticator = NoAuthentication(),
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
@@ -42,8 +45,8 @@ public struct AgentEventsService: Service {
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         hub = AgentEventsHub(
-            runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration.hub,
-            logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
+            runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
+            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening

@@ -114,7 +114,8 @@ final class RealProcess {
         witness = world.witness
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
-            runtime: runtime, agents: [CrewAgent(crew: crew)], authenticator: NoAuthentication(),
+            runtime: runtime, agents: [CrewAgent(crew: crew)], authorizer: OwnershipAuthorizer(),
+            authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
             metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)

@@ -13,6 +13,7 @@ package struct GuideAgent: ServedAgent {
     private static let matchLimit = 8
     private static let readLimit = 2
     private static let excerptRadius = 2
+    private static let historyLimit = 20
 
     /// - Parameter folderName: the folder's name in answers.
     package init(folder: TextFolder, folderName: String) {
@@ -21,7 +22,7 @@ package struct GuideAgent: ServedAgent {
     }
 
     package func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
-        let question = QuestionTerms(question: prompt.text)
+        let question = try await terms(of: prompt, run)
         guard !question.terms.isEmpty else {
             try await run.think("The question has no word that tells one file from another.")
             return try await say(
@@ -40,6 +41,18 @@ package struct GuideAgent: ServedAgent {
         let readings = try await read(best, run)
         return try await say(
             GuideAnswer(terms: question.terms, matches: matches, readings: readings, folder: folderName), run)
+    }
+
+    /// The words of the question, or, for one such as "and what else?", those of the question before.
+    private func terms(of prompt: UserPrompt, _ run: AgentRun) async throws -> QuestionTerms {
+        let question = QuestionTerms(question: prompt.text)
+        guard question.terms.isEmpty else { return question }
+        let earlier = try await run.history(limit: Self.historyLimit).messages
+            .filter { $0.role == .user && $0.messageID != prompt.messageID }
+            .map { QuestionTerms(question: $0.text) }
+        guard let last = earlier.last(where: { !$0.terms.isEmpty }) else { return question }
+        try await run.think("The question has no word of its own, so it is about the one before.")
+        return last
     }
 
     /// Searches for the words, and when there are none for their beginnings.

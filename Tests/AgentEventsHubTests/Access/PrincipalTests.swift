@@ -1,8 +1,25 @@
 import AgentEvents
-import AgentEventsHub
+import AgentEventsProtocol
+import Logging
 import Testing
 
+@testable import AgentEventsHub
+
 struct PrincipalTests {
+    private static func allows(
+        _ use: ThreadUse, _ principal: Principal, _ thread: ThreadID, _ owner: UserID?
+    ) async throws -> Bool {
+        let access = ThreadAccess(OwnershipAuthorizer(), environment: .system, logger: Logger(label: "test"))
+        do throws(ProtocolError) {
+            try await access.check(use, of: thread, owner: owner, by: principal)
+            return true
+        } catch {
+            #expect(error.code == .threadUnknown || error.code == .scopeMissing)
+            #expect((error.code == .scopeMissing) == !principal.scopes.contains(use.scope))
+            return false
+        }
+    }
+
     private static let own = Principal(user: "u_1", scopes: [.read, .command])
     private static let listed = Principal(
         user: "u_1", scopes: [.read, .command], threads: .listed([ThreadPattern("t_2"), ThreadPattern("p-*")]))
@@ -17,9 +34,9 @@ struct PrincipalTests {
         ] as [(Principal, ThreadID, UserID?, Bool)])
     func readingAndCommandingTakeTheOwnerOrAGrant(
         _ principal: Principal, _ thread: ThreadID, _ owner: UserID?, _ isAllowed: Bool
-    ) {
-        #expect(principal.mayRead(thread, owner: owner) == isAllowed)
-        #expect(principal.mayCommand(thread, owner: owner) == isAllowed)
+    ) async throws {
+        #expect(try await Self.allows(.read, principal, thread, owner) == isAllowed)
+        #expect(try await Self.allows(.command, principal, thread, owner) == isAllowed)
     }
 
     @Test(
@@ -31,23 +48,23 @@ struct PrincipalTests {
             (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_1", true),
             (Principal(user: "u_1", scopes: [.emit], threads: .all), "t_1", "u_2", true),
         ] as [(Principal, ThreadID, UserID, Bool)])
-    func emittingTakesTheScope(_ principal: Principal, _ thread: ThreadID, _ user: UserID, _ isAllowed: Bool) {
-        #expect(principal.mayEmit(in: thread, as: user) == isAllowed)
-    }
-
-    @Test func credentialsExpire() {
-        let principal = Principal(user: "u_1", expiresAt: Timestamp(milliseconds: 1000))
-        #expect(principal.isValid(at: Timestamp(milliseconds: 999)))
-        #expect(!principal.isValid(at: Timestamp(milliseconds: 1000)))
-        #expect(Principal(user: "u_1").isValid(at: Timestamp(milliseconds: .max)))
+    func emittingTakesTheScope(
+        _ principal: Principal, _ thread: ThreadID, _ user: UserID, _ isAllowed: Bool
+    ) async throws {
+        for owner in [user, nil] {
+            let isUsable = try await Self.allows(.emit, principal, thread, owner)
+            #expect((isUsable && principal.mayEmit(in: thread, as: user)) == isAllowed)
+        }
     }
 
     @Test func withoutAuthenticationEverybodyIsTheLocalUser() async throws {
         let principal = try await NoAuthentication().authenticate(Credentials(token: nil, path: "/"))
         #expect(principal.user == "local")
-        #expect(principal.mayRead("t", owner: "u_9"))
         #expect(principal.mayEmit(in: "t", as: "u_9"))
-        #expect(principal.mayCommand("t", owner: "u_9"))
+        for use in ThreadUse.allCases {
+            #expect(try await Self.allows(use, principal, "t", "u_9"))
+            #expect(try await Self.allows(use, principal, "t", nil))
+        }
     }
 
     @Test(

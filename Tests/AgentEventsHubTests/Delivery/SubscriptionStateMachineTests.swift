@@ -78,6 +78,37 @@ struct SubscriptionStateMachineTests {
         #expect(last == .read(after: 8))
     }
 
+    /// What may not be given for now is read again from the cursor, once.
+    @Test(arguments: [
+        (Start.opening, false, Start.opening), (.replaying, true, .replaying), (.reading, false, .reading),
+        (.live, true, .replaying), (.ended, false, .ended),
+    ])
+    func whatMayBeGivenAgainIsReadFromTheCursor(start: Start, isToRead: Bool, then: Start) {
+        var machine = Self.machine(start)
+        let cursor = machine.cursor
+        let answer = machine.resume()
+        #expect(answer == isToRead)
+        #expect(machine.cursor == cursor && machine.isLive == false)
+        let after = machine.startReading()
+        #expect((after != nil) == (then == .replaying))
+    }
+
+    @Test(arguments: Start.allCases)
+    func onlyAPageThatIsUnderWayIsDropped(start: Start) {
+        var machine = Self.machine(start)
+        machine.dropPage()
+        let wrote = machine.wrotePage(upTo: 9, reachesEnd: true, head: 9)
+        #expect(wrote == .none)
+        let other = Self.machine(start)
+        if start == .reading {
+            #expect(machine.cursor == 5)
+            let resumes = machine.resume()
+            #expect(resumes)
+        } else {
+            #expect(machine == other)
+        }
+    }
+
     @Test func aTrimMovesTheCursorForwardOnly() {
         var machine = Self.machine(.reading)
         let isTold = machine.trimmed(upTo: 7)

@@ -1,8 +1,8 @@
 import AgentEvents
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Logging
 import MetricsTestKit
-import Synchronization
 import Testing
 
 @testable import AgentEventsHub
@@ -146,30 +146,5 @@ import Testing
         #expect(warned == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
         #expect(SinkWatch.level(failures: 33, pause: .seconds(600)) == .warning)
         #expect(SinkWatch.level(failures: 33, pause: .milliseconds(599_999)) == .debug)
-    }
-}
-
-/// Lines in the order in which they came.
-private final class LineRecord<Line: Sendable>: Sendable {
-    private let lines = Mutex<[Line]>([])
-
-    func append(_ line: Line) { lines.withLock { $0.append(line) } }
-    var all: [Line] { lines.withLock { $0 } }
-}
-
-private struct RecordingLogHandler: LogHandler {
-    let record: @Sendable (Logger.Level, String, [String: String]) -> Void
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
-
-    init(_ record: @escaping @Sendable (Logger.Level, String, [String: String]) -> Void) { self.record = record }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        record(event.level, "\(event.message)", (event.metadata ?? [:]).mapValues { "\($0)" })
     }
 }

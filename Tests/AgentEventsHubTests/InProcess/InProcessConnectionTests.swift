@@ -17,7 +17,8 @@ struct InProcessConnectionTests {
         _ body: @Sendable (AgentEventsHub, any EventLoopGroup) async throws -> Void
     ) async throws {
         let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), logger: Logger(label: "test"))
+            runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), authorizer: OwnershipAuthorizer(),
+            logger: Logger(label: "test"))
         let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 4)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
@@ -137,7 +138,9 @@ struct InProcessConnectionTests {
 
     /// One that comes after the end is told so, at once.
     @Test func aHubThatHasStoppedSaysGoodbyeToThoseWhoCome() async throws {
-        let hub = AgentEventsHub(runtime: AgentRuntime(log: InMemoryEventLog()), logger: Logger(label: "test"))
+        let hub = AgentEventsHub(
+            runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(),
+            logger: Logger(label: "test"))
         let running = Task { try await hub.run() }
         try await hub.runtime.waitForStart()
         running.cancel()
@@ -154,7 +157,9 @@ struct InProcessConnectionTests {
 
     /// What comes before the run is done once the log is open.
     @Test func aHubThatIsNotRunYetAnswersOnceItIs() async throws {
-        let hub = AgentEventsHub(runtime: AgentRuntime(log: InMemoryEventLog()), logger: Logger(label: "test"))
+        let hub = AgentEventsHub(
+            runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(),
+            logger: Logger(label: "test"))
         let connection = try await InProcessConnection.open(
             to: hub, as: Self.principal, on: MultiThreadedEventLoopGroup.singleton.next())
         #expect(try await Self.next(of: connection)?["op"] == "welcome")

@@ -20,7 +20,9 @@ struct InProcessConnectorTests {
         logger.logLevel = .error
         var configuration = HubConfiguration()
         configuration.reconnectSpread = .zero
-        let hub = AgentEventsHub(runtime: AgentRuntime(log: log), configuration: configuration, logger: logger)
+        let hub = AgentEventsHub(
+            runtime: AgentRuntime(log: log), authorizer: OwnershipAuthorizer(), configuration: configuration,
+            logger: logger)
         let principal = Principal(user: "u_1", scopes: [.read, .emit])
         var client = ClientConfiguration()
         client.backoff.firstPause = .milliseconds(10)

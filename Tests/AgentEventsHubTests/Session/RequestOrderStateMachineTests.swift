@@ -149,6 +149,38 @@ struct RequestOrderStateMachineTests {
         #expect(Self.drain(&order) == [])
     }
 
+    /// While the rights that a request takes are asked for, nothing else of its thread begins, and everything else goes on.
+    @Test(arguments: [Kind.subscribe, .subscribeWithSnapshot, .acknowledge, .emit])
+    func whatIsAskedForWaitsAloneWithItsThread(_ kind: RequestOrderStateMachine<Int>.Kind) throws {
+        var order = Order(maximumFollowedCount: 10)
+        let start: Order.Start
+        switch order.receive(kind, of: "t", byteCount: 10, 1) {
+        case .start(let begun): start = begun
+        case .wait:
+            let next = order.next(startsSnapshots: true)
+            start = try #require(next)
+        }
+        order.ask(start, byteCount: 10)
+        #expect(order.waitingCount == 1 && order.waitingByteCount == 10 && !order.isIdle)
+        for (request, other) in Kind.allCases.enumerated() {
+            #expect(Self.receive(other, of: "t", 10 + request, &order) == [])
+        }
+        // Another snapshot too: this one has not begun.
+        #expect(Self.receive(.subscribeWithSnapshot, of: "u", 2, &order) == [2])
+        order.lookedUp("u", isFollowed: true)
+        #expect(Self.receive(.emit, of: "u", 3, &order) == [3])
+        order.answered(rightsIn: "u") { _ in Issue.record("nothing was asked") }
+        #expect(Self.drain(&order) == [])
+        order.snapshotEnded()
+        order.answered(rightsIn: "t") { $0 = 100 }
+        let begun = Self.drain(&order)
+        #expect(begun.first == 100)
+        order.answered(rightsIn: "t") { _ in Issue.record("it was answered before") }
+        order.end()
+        order.answered(rightsIn: "t") { _ in Issue.record("nobody asks any longer") }
+        #expect(order.isIdle && order.waitingCount == 0)
+    }
+
     /// The limit counts what is followed when everything that came before is done.
     @Test func theLimitOfThreadsIsDecidedInTheOrderOfArrival() {
         var order = Order(maximumFollowedCount: 1)
@@ -179,8 +211,9 @@ struct RequestOrderStateMachineTests {
 
     /// Whatever ends when: of each thread the requests begin in their order, none beside what it has to wait for, and all
     /// of them in the end; as many threads are followed as when each request had been waited for.
-    @Test(arguments: 1...300 as ClosedRange<UInt64>)
-    func randomSequencesAreAsIfOneByOne(seed: UInt64) {
+    /// Some requests take rights that are asked for first.
+    @Test(arguments: 1...300 as ClosedRange<UInt64>, [false, true])
+    func randomSequencesAreAsIfOneByOne(seed: UInt64, asks: Bool) {
         var random = SeededRandom(seed: seed)
         let maximum = 1 + Int(random.next() % 3)
         let threads: [ThreadID] = ["a", "b", "c", "d"]
@@ -190,9 +223,17 @@ struct RequestOrderStateMachineTests {
         var kinds: [Int: (kind: Kind, thread: ThreadID, exceeds: Bool)] = [:]
         var underWay: [Int] = []
         var snapshots: [Int] = []
+        var asking: [Int] = []
+        var asked: Set<Int> = []
 
         func begun(_ start: Order.Start) {
             let thread = start.thread
+            if asks, start.kind != .unsubscribe, !start.exceedsLimit, random.next() % 2 == 0,
+                asked.insert(start.request).inserted
+            {
+                asking.append(start.request)
+                return order.ask(start, byteCount: 1)
+            }
             #expect(pending[thread]?.first == start.request, "seed \(seed): out of order")
             pending[thread]?.removeFirst()
             #expect(start.exceedsLimit == kinds[start.request]?.exceeds, "seed \(seed)")
@@ -220,6 +261,11 @@ struct RequestOrderStateMachineTests {
         }
 
         func finishOne() {
+            if !asking.isEmpty, random.next() % 2 == 0 || underWay.isEmpty {
+                let request = asking.remove(at: Int(random.next() % UInt64(asking.count)))
+                guard let thread = kinds[request]?.thread else { return }
+                return order.answered(rightsIn: thread) { #expect($0 == request, "seed \(seed)") }
+            }
             if !snapshots.isEmpty, random.next() % 2 == 0 || underWay.isEmpty {
                 // Looked up before it is written.
                 guard !underWay.contains(snapshots[0]) else { return finish(snapshots[0]) }
@@ -249,7 +295,7 @@ struct RequestOrderStateMachineTests {
             }
             #expect(order.waitingCount == pending.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
         }
-        for _ in 0..<1000 where !order.isIdle || !snapshots.isEmpty {
+        for _ in 0..<1000 where !order.isIdle || !snapshots.isEmpty || !asking.isEmpty {
             finishOne()
             while let start = order.next(startsSnapshots: true) { begun(start) }
         }

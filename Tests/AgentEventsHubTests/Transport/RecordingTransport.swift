@@ -17,6 +17,8 @@ final class RecordingTransport: StreamTransport {
     private(set) var calls: [String] = [] {
         didSet { tellWaiters() }
     }
+    /// The messages themselves.
+    private(set) var texts: [String] = []
     /// Promises of the calls, for those who wait until the last one is of a name.
     private var waiters: [(last: String, promise: EventLoopPromise<[String]>)] = []
 
@@ -25,6 +27,7 @@ final class RecordingTransport: StreamTransport {
     func write(_ messages: ByteBuffer) {
         var messages = messages
         while let length = messages.readInteger(as: UInt32.self), let bytes = messages.readBytes(length: Int(length)) {
+            texts.append(String(decoding: bytes, as: UTF8.self))
             let json = try? JSONValue(parsing: bytes)
             calls.append(json?["op"]?.stringValue ?? json?["type"]?.stringValue ?? "(malformed)")
         }
@@ -65,35 +68,53 @@ struct RecordedSession: Sendable {
     let eventLoop: any EventLoop
     private let ends: NIOLoopBoundBox<(transport: RecordingTransport, session: StreamSession)>
 
-    static func with(
+    @discardableResult
+    static func with<Result: Sendable>(
         limits: StreamLimits = StreamLimits(),
         log: InMemoryEventLog = InMemoryEventLog(generations: .counting),
-        _ body: @Sendable (RecordedSession) async throws -> Void
-    ) async throws {
+        authorizer: any Authorizer = OwnershipAuthorizer(),
+        principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
+        configuration: RuntimeConfiguration = RuntimeConfiguration(),
+        _ body: @Sendable (RecordedSession) async throws -> Result
+    ) async throws -> Result {
         let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: log), agents: [], authenticator: NoAuthentication(),
-            configuration: HubConfiguration(), limits: limits, metrics: NOOPMetricsHandler.instance,
-            logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
+            runtime: AgentRuntime(log: log, configuration: configuration), agents: [], authorizer: authorizer,
+            authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
+            metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         // Not one of the loops of the process.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
+        let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
             let eventLoop = group.next()
             let ends = try await eventLoop.submit {
                 let transport = RecordingTransport()
-                let principal = Principal(user: "u_1", scopes: [.read, .emit])
                 let session = hub.adopt(transport, as: principal, on: eventLoop)
                 return NIOLoopBoundBox((transport: transport, session: session), eventLoop: eventLoop)
             }.get()
-            try await body(RecordedSession(hub: hub, eventLoop: eventLoop, ends: ends))
+            let result = try await body(RecordedSession(hub: hub, eventLoop: eventLoop, ends: ends))
             tasks.cancelAll()
+            return result
         }
         try await group.shutdownGracefully()
+        return result
     }
 
     /// Does something on the loop.
     func onLoop(_ body: @escaping @Sendable (RecordingTransport, StreamSession) -> Void) async throws {
         try await eventLoop.submit { body(ends.value.transport, ends.value.session) }.get()
+    }
+
+    /// Sends a message to the hub.
+    func send(_ text: String) async throws {
+        try await onLoop { _, session in
+            session.receive(ByteBuffer(string: text))
+            session.readComplete()
+        }
+    }
+
+    /// What the client was sent, but the welcome.
+    func texts() async throws -> [String] {
+        try await eventLoop.submit { Array(ends.value.transport.texts.dropFirst()) }.get()
     }
 
     /// The calls so far, once the last one but flushes is of this name.

@@ -47,7 +47,7 @@ struct TransportContractTests {
                     session.closed()
                 }
                 // What it would be asked from here on is noted.
-                transport.close(.normal, reason: "")
+                transport.close(.goingAway, reason: "")
                 let before = transport.callsAfterClose.count
                 for text in [Self.emit(1), #"{"op":"ping"}"#, Self.subscribe, "", "nonsense"] {
                     session.receive(ByteBuffer(string: text))
@@ -322,7 +322,8 @@ struct TransportContractTests {
         let result = try #require(
             await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
                 let hub = AgentEventsHub(
-                    runtime: AgentRuntime(log: InMemoryEventLog()), logger: Logger(label: "test"))
+                    runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(),
+                    logger: Logger(label: "test"))
                 let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
                 _ = hub.adopt(HostileTransport(), as: Principal(user: "u_1"), on: eventLoop)
             })

@@ -21,7 +21,7 @@ struct TransportStage: Sendable {
         _ body: @Sendable (TransportStage) async throws -> Void
     ) async throws {
         let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: log), agents: [],
+            runtime: AgentRuntime(log: log), agents: [], authorizer: OwnershipAuthorizer(),
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
             metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)

@@ -170,14 +170,14 @@ struct MessageTests {
         }
     }
 
-    @Test func aForeignThreadIsForbidden() async throws {
+    @Test func aForeignThreadIsUnknown() async throws {
         try await withRunningService(agents: [EchoAgent()], authenticator: NamingAuthenticator()) { service in
             let own = ["Authorization": "Bearer u_1"]
             #expect(try await service.client.post(Self.path, #"{"text":"x"}"#, headers: own).status == 202)
             let foreign = try await service.client.post(
                 Self.path, #"{"text":"x"}"#, headers: ["Authorization": "Bearer u_2"])
-            #expect(foreign.status == 403)
-            #expect(try foreign.errorCode == "thread.forbidden")
+            #expect(foreign.status == 404)
+            #expect(try foreign.errorCode == "thread.unknown")
             let reader = try await service.client.post(
                 Self.path, #"{"text":"x"}"#, headers: ["Authorization": "Bearer u_1/read"])
             #expect(reader.status == 403)

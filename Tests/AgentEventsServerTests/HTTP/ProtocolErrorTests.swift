@@ -8,7 +8,7 @@ import Testing
 struct ProtocolErrorTests {
     @Test func anErrorOfTheEncoderPointsIntoTheEvent() {
         let cause = WireError(.invalidValue, path: "$.data.fraction", "a fraction is a number from 0 to 1")
-        var error = AgentEventsError(.mismatch, "refused", index: 3, cause: cause)
+        var error = AgentEventsError(.emptyBatch, "refused", index: 3, cause: cause)
         #expect(ProtocolError(error, threadID: "t").path == "$.events[3].data.fraction")
         #expect(ProtocolError(error, threadID: "t", root: .document).path == "$.data.fraction")
         error.index = nil

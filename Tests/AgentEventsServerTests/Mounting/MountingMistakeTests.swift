@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 import AgentEventsServer
+import AgentEventsTestSupport
 import AgentEventsTesting
 import HTTPTypes
 import Hummingbird
@@ -16,7 +17,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10)))
 struct MountingMistakeTests {
     private static func hub(_ logger: Logger = Logger(label: "test")) -> AgentEventsHub {
-        AgentEventsHub(runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), logger: logger)
+        AgentEventsHub(
+            runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), authorizer: OwnershipAuthorizer(),
+            logger: logger)
     }
 
     /// An application with the hub's routes below `chat`.

@@ -45,7 +45,7 @@ struct MountingTests {
         configuration.allowedOrigins = ["https://chat.example.com"]
         return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: agents,
-            configuration: configuration, logger: logger)
+            authorizer: OwnershipAuthorizer(), configuration: configuration, logger: logger)
     }
 
     /// Runs services until the body has ended, and they have stopped gracefully.
@@ -225,7 +225,8 @@ struct MountingTests {
         var configuration = HubConfiguration()
         configuration.allowedOrigins = ["chat.example.com"]
         let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), configuration: configuration, logger: Self.logger)
+            runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(),
+            configuration: configuration, logger: Self.logger)
         let router = Router(context: AppContext.self)
         router.group("v1").addAgentEvents(hub)
         let application = Application(router: router, server: .http1(agentEvents: hub), logger: Self.logger)

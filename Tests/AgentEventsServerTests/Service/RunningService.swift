@@ -25,6 +25,7 @@ extension RunningService {
 func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(generations: .counting),
     agents: [any ServedAgent] = [],
+    authorizer: any Authorizer = OwnershipAuthorizer(),
     authenticator: any Authenticator = NoAuthentication(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
@@ -41,7 +42,8 @@ func withRunningService<Result: Sendable>(
     var logger = Logger(label: "test")
     logger.logLevel = .error
     let service = AgentEventsService(
-        runtime: runtime, agents: agents, authenticator: authenticator, configuration: configuration, logger: logger,
+        runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
+        configuration: configuration, logger: logger,
         onListening: { port in
             found.yield(port)
             found.finish()

@@ -22,9 +22,9 @@ final class EmbeddedStream {
         loop = EmbeddedEventLoop()
         channel = EmbeddedChannel(loop: loop)
         hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authenticator: NoAuthentication(),
-            configuration: HubConfiguration(), limits: limits, metrics: factory, logger: Logger(label: "test"),
-            onUnresponsiveAgents: { _ in })
+            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
+            authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits, metrics: factory,
+            logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         try channel.pipeline.syncOperations.addHandler(readCounter)
         try channel.pipeline.syncOperations.addHandler(handler())
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

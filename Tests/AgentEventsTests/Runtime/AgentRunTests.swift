@@ -52,6 +52,61 @@ struct AgentRunTests {
             events[4].payload == .agentCompleted(AgentCompleted(result: "3 files", durationMilliseconds: 25)))
     }
 
+    /// One generic scope has bodies that return nothing, and those that return a result.
+    @Test func aBodyReturnsNothingOrAResult() async throws {
+        let events = try await events { runtime in
+            let nothing: Void = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
+                try await run.tool("nothing", arguments: [1]) { _ in }
+                let found = try await run.tool("search", arguments: [1]) { call in
+                    try await call.progress("half")
+                    return ["README.md"]
+                }
+                #expect(found.count == 1)
+                let none: String? = try await run.tool("find", arguments: [1]) { _ in found.count > 1 ? "x" : nil }
+                #expect(none == nil)
+                try await run.tool("nothing", arguments: [1], timeout: .seconds(600)) { _ in }
+                let late = try await run.tool("late", arguments: [1], timeout: nil) { _ in JSONValue.string("late") }
+                #expect(late == "late")
+                let child = try await run.withChild(agent: "reader") { child in
+                    try await child.think("so")
+                    return 3
+                }
+                try await run.withChild(agent: "reader") { _ in #expect(child == 3) }
+            }
+            #expect(nothing == ())
+        }
+        let tools = events.compactMap { event -> JSONValue?? in
+            guard case .toolCompleted(let completed) = event.payload else { return nil }
+            return .some(completed.result)
+        }
+        #expect(tools == [nil, ["README.md"], .null, nil, "late"])
+        let runs = events.compactMap { event -> JSONValue?? in
+            guard case .agentCompleted(let completed) = event.payload else { return nil }
+            return .some(completed.result)
+        }
+        #expect(runs == [3, nil, nil])
+    }
+
+    @Test func aResultThatIsNotEncodableIsReturnedAndNotLogged() async throws {
+        struct Plain: Sendable, Equatable { var number: Int }
+        let events = try await events { runtime in
+            let one = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
+                let pair = try await run.tool("a", arguments: 1) { _ in (1, 2) }
+                let child = try await run.withChild(agent: "b") { _ in Plain(number: pair.1) }
+                return try await run.tool("a", arguments: 1, timeout: .seconds(600)) { _ in child }
+            }
+            #expect(one == Plain(number: 2))
+            try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide", deadline: .seconds(600)) { run in
+                try await run.emit(.agentProgress(AgentProgress(message: "half")))
+            }
+        }
+        #expect(events.last?.type == .agentCompleted)
+        for event in events {
+            if case .toolCompleted(let completed) = event.payload { #expect(completed.result == nil) }
+            if case .agentCompleted(let completed) = event.payload { #expect(completed.result == nil) }
+        }
+    }
+
     @Test func whatIsSaidIsOneMessageCompletedBeforeTheRun() async throws {
         let events = try await events { runtime in
             try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
@@ -102,7 +157,7 @@ struct AgentRunTests {
 
     @Test func aToolThatThrowsCompletesAsFailedWithItsCode() async throws {
         let events = try await events { runtime in
-            try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
+            _ = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
                 await #expect(throws: Coded.self) {
                     try await run.tool("read_file", arguments: ["path": "notes.txt"]) { _ in throw Coded() }
                 }
@@ -161,7 +216,7 @@ struct AgentRunTests {
 
     @Test func aChildRunEndsBeforeItsParent() async throws {
         let events = try await events { runtime in
-            try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
+            _ = try await runtime.withRun(user: "u_1", thread: "t_7", agent: "guide") { run in
                 try await run.withChild(agent: "reader") { child in
                     try await child.think("reading")
                 }

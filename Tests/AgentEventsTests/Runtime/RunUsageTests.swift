@@ -63,7 +63,7 @@ struct RunUsageTests {
         #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 99))
     }
 
-    @Test func aChildThatEndsWithItsParentSaysItsOwn() async throws {
+    @Test func aChildThatEndsWithItsParentSaysItsOwnAndTheParentTheSum() async throws {
         let events = try await events { run in
             run.usage += TokenUsage(inputTokens: 1)
             try await run.withChild(agent: "reader") { child in
@@ -76,7 +76,71 @@ struct RunUsageTests {
         }
         #expect(events.map(\.typeName).suffix(2) == ["agent_cancelled", "agent_failed"])
         #expect(Self.usage(of: events.dropLast().last) == TokenUsage(inputTokens: 2))
-        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 1))
+        #expect(Self.usage(of: events.last) == TokenUsage(inputTokens: 3))
+    }
+
+    /// A tree of three levels, of which one child has failed and one has a usage of its own.
+    @Test(arguments: [EventType.agentCompleted, .agentFailed, .agentCancelled])
+    func everyEndSaysTheSumOverItsTree(end: EventType) async throws {
+        let events = try await events { run in
+            run.usage += TokenUsage(inputTokens: 1)
+            try await run.withChild(agent: "reader") { child in
+                child.usage += TokenUsage(inputTokens: 10, other: ["cached_tokens": 1])
+                try await child.withChild(agent: "reader") { inner in
+                    inner.usage += TokenUsage(inputTokens: 100, outputTokens: 7, other: ["cached_tokens": 2])
+                }
+                #expect(child.usage.tokens.inputTokens == 10)
+                #expect(child.usage.total.inputTokens == 110)
+            }
+            try? await run.withChild(agent: "reader") { child in
+                child.usage += TokenUsage(inputTokens: 1000)
+                throw Broken()
+            }
+            try? await run.withChild(agent: "reader") { child in
+                child.usage += TokenUsage(inputTokens: 5)
+                try await child.emit(
+                    .agentCancelled(AgentCancelled(usage: TokenUsage(inputTokens: 10_000), durationMilliseconds: 1)))
+            }
+            #expect(run.usage.tokens == TokenUsage(inputTokens: 1))
+            if end == .agentFailed { throw Broken() }
+            if end == .agentCancelled { throw CancellationError() }
+        }
+        let ends = events.filter { $0.payload.type?.rawValue.hasPrefix("agent_") == true }
+            .compactMap { Self.usage(of: $0) }
+        #expect(ends.map(\.inputTokens) == [100, 110, 1000, 10_000, 11_111])
+        #expect(events.last?.type == end)
+        #expect(
+            Self.usage(of: events.last)
+                == TokenUsage(inputTokens: 11_111, outputTokens: 7, other: ["cached_tokens": 3]))
+    }
+
+    /// The end of the parent closes the whole tree in one step, innermost first.
+    @Test func aTreeThatEndsAtOnceIsSummedUp() async throws {
+        let events = try await events { run in
+            try await run.withChild(agent: "reader") { child in
+                child.usage += TokenUsage(inputTokens: 10)
+                try await child.withChild(agent: "reader") { inner in
+                    inner.usage += TokenUsage(inputTokens: 100)
+                    try await run.emit(.agentCancelled(AgentCancelled(durationMilliseconds: 1)))
+                }
+            }
+        }
+        #expect(events.compactMap { Self.usage(of: $0)?.inputTokens } == [100, 110, 110])
+    }
+
+    /// An emission that is refused has changed nothing, also of what is summed up (I4).
+    @Test func whatIsRefusedIsNotSummedUp() async throws {
+        let events = try await events { run in
+            try await run.withChild(agent: "reader", id: "r_child") { child in
+                child.usage += TokenUsage(inputTokens: 2)
+                let end = EventDraft(runID: "r_child", .agentCancelled(AgentCancelled(durationMilliseconds: 1)))
+                let late = EventDraft(runID: "r_child", .agentThinking(AgentThinking(thoughtID: "th_1", text: "late")))
+                let error = await #expect(throws: AgentEventsError.self) { try await run.context.emit([end, late]) }
+                #expect(error?.code == .order(.alreadyEnded))
+                #expect(run.usage.total == TokenUsage())
+            }
+        }
+        #expect(events.compactMap { Self.usage(of: $0)?.inputTokens } == [2, 2])
     }
 
     @Test func nothingIsLostWhenTasksAddAtOnce() async throws {

@@ -69,6 +69,33 @@ import agent_events
         }
     }
 
+    @Test func aQuestionWithoutAWordOfItsOwnIsAboutTheOneBefore() async throws {
+        let events = try await TemporaryFolder.with { folder in
+            try Self.files(in: folder)
+            let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
+            let sink = InMemorySink()
+            try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink]) { runtime in
+                let context = try await runtime.context(user: "u_1", thread: "t_1")
+                for (message, text) in [("m_1", "Where are roses?"), ("m_2", "Where is it?")] as [(MessageID, String)] {
+                    try await context.emit(
+                        EventDraft(.userMessage(UserMessage(messageID: message, userID: "u_1", text: text))))
+                }
+                let prompt = UserPrompt(text: "Where is it?", messageID: "m_2", author: "u_1")
+                _ = try await runtime.withRun(user: "u_1", thread: "t_1", agent: guide.name) { run in
+                    try await guide.respond(to: prompt, run: run)
+                }
+            }
+            return sink.events
+        }
+        expectEvents(in: Array(events.dropFirst(2))) {
+            .agentStarted(agent: "guide")
+                .agentThinking(containing: "so it is about the one before")
+                .agentThinking(containing: "The words that matter: rose.")
+                .anything(upTo: .agentCompleted())
+                .agentCompleted()
+        }
+    }
+
     @Test func aFileThatCannotBeReadIsAFailedCallAndTheRunGoesOn() async throws {
         expectEvents(in: try await Self.events("cellar")) {
             .agentStarted(agent: "guide")

@@ -1,0 +1,67 @@
+import AgentEvents
+
+/// What a principal may do in a thread, for as long as it is known.
+struct RightsAnswer: Hashable, Sendable {
+    /// What the authorizer says. The scopes of the credentials are looked at elsewhere.
+    var rights: Rights
+    /// The user of the thread when it was asked.
+    var owner: UserID?
+    /// Until when the answer counts, on the monotonic clock; `nil` for always.
+    var expires: Duration?
+    /// The epoch of the rights in which it was asked; an answer of another one does not count.
+    var epoch: UInt64 = 0
+
+    func allows(_ use: ThreadUse) -> Bool { use.isAllowed(by: rights, owner: owner) }
+}
+
+/// The answers of an authorizer that are kept, for the time that each counts: bounded, the oldest go first.
+struct RightsTable {
+    private let maximumCount: Int
+    private var answers: [RightsRequest: RightsAnswer] = [:]
+    /// In the order in which they came, with the time at which each ends.
+    private var order = Deque<(request: RightsRequest, expires: Duration)>()
+    /// Rises with each change of rights: a question that was under way is asked again.
+    private(set) var epoch: UInt64 = 0
+
+    init(maximumCount: Int) { self.maximumCount = maximumCount }
+
+    var count: Int { answers.count }
+
+    /// The answer to a question, as long as it counts.
+    func find(_ request: RightsRequest, at now: Duration) -> RightsAnswer? {
+        guard let answer = answers[request], let expires = answer.expires, now < expires else { return nil }
+        return answer
+    }
+
+    /// Keeps an answer.
+    ///
+    /// - Returns: whether it counts; not when rights have changed since it was asked.
+    mutating func keep(_ answer: RightsAnswer, to request: RightsRequest, at now: Duration) -> Bool {
+        guard answer.epoch == epoch else { return false }
+        // One that has ended already is used once.
+        guard let expires = answer.expires, now < expires else { return true }
+        answers[request] = answer
+        order.append((request, expires))
+        while let oldest = order.first, order.count > maximumCount || oldest.expires <= now {
+            _ = order.popFirst()
+            // A later answer to the same question has a place of its own.
+            if answers[oldest.request]?.expires == oldest.expires { answers[oldest.request] = nil }
+        }
+        return true
+    }
+
+    /// Rights have changed.
+    ///
+    /// - Parameters:
+    ///   - user: the user whose rights; `nil` for all.
+    ///   - thread: the thread; `nil` for all.
+    mutating func invalidate(user: UserID?, thread: ThreadID?) {
+        epoch += 1
+        let epoch = epoch
+        answers = answers.filter { request, _ in
+            !(user.map { $0 == request.principal.user } ?? true && thread.map { $0 == request.thread } ?? true)
+        }
+        // What is left counts as before.
+        for request in answers.keys { answers[request]?.epoch = epoch }
+    }
+}

@@ -1,0 +1,214 @@
+package import AgentEvents
+package import AgentEventsProtocol
+import Logging
+import Synchronization
+
+/// Decides whether a principal may use a thread, on every path on which one is used: asks the authorizer, no longer than it may
+/// take, and keeps its answers for as long as they count.
+package final class ThreadAccess: Sendable {
+    /// How long an answer is used again at most.
+    static let lifetime: Duration = .seconds(30)
+    /// How long an answer is waited for.
+    static let patience: Duration = .seconds(2)
+    /// This many questions may be under way that nobody waits for any longer; while they are, no further one is asked.
+    static let maximumAbandonedCount = 64
+    private static let maximumKeptCount = 10_000
+
+    private let authorizer: any Authorizer
+    private let constant: (any ConstantAuthorizer)?
+    private let environment: Environment
+    private let logger: Logger
+    /// Questions under way.
+    let questions = WorkerPool(workerCount: nil)
+    private let table = Mutex(RightsTable(maximumCount: maximumKeptCount))
+    private let abandonedCount = Atomic<Int>(0)
+
+    init(_ authorizer: any Authorizer, environment: Environment, logger: Logger) {
+        self.authorizer = authorizer
+        constant = authorizer as? any ConstantAuthorizer
+        self.environment = environment
+        self.logger = logger
+    }
+
+    /// Whether every question has one answer for ever, which ``known(_:)`` gives.
+    var isConstant: Bool { constant != nil }
+
+    // MARK: Deciding
+
+    /// Whether the credentials allow to use any thread like this.
+    ///
+    /// - Throws: ``ProtocolError`` `auth.scope_missing`.
+    static func checkScope(
+        of principal: Principal,
+        for use: ThreadUse,
+        in thread: ThreadID
+    ) throws(ProtocolError) {
+        guard !principal.scopes.contains(use.scope) else { return }
+        switch use {
+        case .read:
+            throw ProtocolError(.scopeMissing, "reading takes the scope read", threadID: thread)
+        case .emit:
+            throw ProtocolError(.scopeMissing, "these credentials do not allow to log events", threadID: thread)
+        case .command:
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to send messages to agents", threadID: thread)
+        }
+    }
+
+    /// Whether a principal may use a thread.
+    ///
+    /// - Parameter owner: the user of the thread; `nil` while it has no event.
+    /// - Throws: ``ProtocolError``: `auth.scope_missing`; `thread.unknown`, the same for a thread of somebody else and for one
+    ///   that does not exist and may not be opened; or `auth.unavailable`.
+    package func check(
+        _ use: ThreadUse,
+        of thread: ThreadID,
+        owner: UserID?,
+        by principal: Principal
+    ) async throws(ProtocolError) {
+        try Self.checkScope(of: principal, for: use, in: thread)
+        let request = RightsRequest(principal: principal, thread: thread, owner: owner)
+        guard try await answer(to: request).get().allows(use) else { throw .unknown(thread) }
+    }
+
+    /// The answer that is at hand; `nil` when the authorizer is to be asked.
+    func known(_ request: RightsRequest) -> RightsAnswer? {
+        if let constant { return RightsAnswer(rights: constant.constantRights(request), owner: request.owner) }
+        return table.withLock { $0.find(request, at: environment.monotonicNow()) }
+    }
+
+    /// Whether an answer still counts.
+    func counts(_ answer: RightsAnswer) -> Bool {
+        guard let expires = answer.expires else { return true }
+        return environment.monotonicNow() < expires && isOfNow(answer)
+    }
+
+    /// Whether rights have not changed since the answer.
+    func isOfNow(_ answer: RightsAnswer) -> Bool { table.withLock { $0.epoch == answer.epoch } }
+
+    /// The time by which answers expire.
+    var now: Duration { environment.monotonicNow() }
+
+    /// Rights have changed.
+    ///
+    /// - Parameters:
+    ///   - user: the user whose rights; `nil` for all.
+    ///   - thread: the thread; `nil` for all.
+    func invalidate(user: UserID?, thread: ThreadID?) {
+        table.withLock { $0.invalidate(user: user, thread: thread) }
+    }
+
+    // MARK: Asking
+
+    private enum Outcome: Sendable {
+        case answered(Rights)
+        case failed(any Error)
+        case late
+        case stopping
+    }
+
+    /// The answer that is at hand, or that of the authorizer.
+    func answer(to request: RightsRequest) async -> Result<RightsAnswer, ProtocolError> {
+        if let known = known(request) { return .success(known) }
+        let start = environment.monotonicNow()
+        // An answer to a question from before a change of rights does not count, and it is asked again.
+        repeat {
+            let epoch = table.withLock { $0.epoch }
+            switch await ask(request) {
+            case .answered(let rights):
+                let now = environment.monotonicNow()
+                let answer = RightsAnswer(
+                    rights: rights, owner: request.owner, expires: now + lifetime(of: request.principal), epoch: epoch)
+                if table.withLock({ $0.keep(answer, to: request, at: now) }) { return .success(answer) }
+            case .failed(let error):
+                logger.info(
+                    "authorizer failed",
+                    metadata: [
+                        "thread.id": "\(request.thread)",
+                        "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
+                    ])
+                return .failure(.unavailable(request.thread))
+            case .late:
+                logger.info("authorizer gave no answer in time", metadata: ["thread.id": "\(request.thread)"])
+                return .failure(.unavailable(request.thread))
+            case .stopping:
+                return .failure(.stopping(request.thread))
+            }
+        } while environment.monotonicNow() - start < Self.patience
+        return .failure(.unavailable(request.thread))
+    }
+
+    /// No longer than the credentials count.
+    private func lifetime(of principal: Principal) -> Duration {
+        guard let expiresAt = principal.expiresAt else { return Self.lifetime }
+        let rest = Duration.milliseconds(expiresAt.milliseconds(since: environment.wallClock.now()))
+        return min(Self.lifetime, max(.zero, rest))
+    }
+
+    private func ask(_ request: RightsRequest) async -> Outcome {
+        guard abandonedCount.load(ordering: .relaxed) < Self.maximumAbandonedCount else { return .late }
+        return await withCheckedContinuation { continuation in
+            let reply = Reply(continuation)
+            if !questions.submit({ await self.put(request, reply) }) { reply.give(.stopping) }
+        }
+    }
+
+    /// Asks, and waits no longer than it may take; the task ends when the authorizer has returned.
+    private func put(_ request: RightsRequest, _ reply: Reply) async {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                do {
+                    reply.give(.answered(try await self.authorizer.rights(request)))
+                } catch {
+                    reply.give(.failed(error))
+                }
+                return true
+            }
+            group.addTask {
+                // Cancelled when there is an answer, or the hub stops.
+                try? await self.environment.sleep(Self.patience)
+                reply.give(.late)
+                return false
+            }
+            let isAnswered = await group.next() ?? false
+            group.cancelAll()
+            guard !isAnswered else { return }
+            self.abandonedCount.add(1, ordering: .relaxed)
+            await group.waitForAll()
+            self.abandonedCount.subtract(1, ordering: .relaxed)
+        }
+    }
+
+    /// The first outcome of a question; later ones find nobody.
+    private final class Reply: Sendable {
+        private let continuation: Mutex<CheckedContinuation<Outcome, Never>?>
+
+        init(_ continuation: CheckedContinuation<Outcome, Never>) { self.continuation = Mutex(continuation) }
+
+        func give(_ outcome: Outcome) {
+            continuation.withLock { continuation in
+                defer { continuation = nil }
+                return continuation
+            }?.resume(returning: outcome)
+        }
+    }
+}
+
+extension ProtocolError {
+    /// There is no such thread, or it is somebody else's: nobody is told which.
+    package static func unknown(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
+    }
+
+    /// The hub is at its end, and asks nobody any longer.
+    static func stopping(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(.stopping, "the service is about to stop", isRetryable: true, threadID: thread)
+    }
+
+    /// Nobody could say what the principal may do.
+    static func unavailable(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .authorizationUnavailable, "what these credentials allow in this thread cannot be found out; try again",
+            isRetryable: true, retryAfterMilliseconds: 1000, threadID: thread)
+    }
+}
