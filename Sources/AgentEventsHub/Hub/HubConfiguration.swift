@@ -56,6 +56,7 @@ public struct HubConfiguration: Sendable {
         limits.heartbeatMilliseconds = UInt32(clamping: heartbeatInterval.milliseconds)
         limits.stallMilliseconds = UInt32(clamping: slowReaderTimeout.milliseconds)
         limits.leaveMilliseconds = shutdownGrace.milliseconds
+        limits.reconnectMilliseconds = reconnectSpread.milliseconds
         return limits
     }
 }

@@ -45,6 +45,8 @@ package struct StreamLimits: Hashable, Sendable {
     /// The longest time that a connection stays when the server that carries it stops and the hub does not, in
     /// milliseconds. Default: 5000.
     package var leaveMilliseconds: Int64 = 5000
+    /// The longest that a client is asked to wait until it comes back, in milliseconds. Default: 30 000.
+    package var reconnectMilliseconds: Int64 = 30_000
     /// The longest time that a client takes to answer a close, in milliseconds. Default: 2000.
     package var closeMilliseconds: Int64 = 2000
 

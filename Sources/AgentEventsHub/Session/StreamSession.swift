@@ -110,14 +110,24 @@ public final class StreamSession {
     }
 
     /// The server that carries the transport stops. The connection is closed when the hub stops as well, or when its
-    /// time for that (``HubConfiguration/shutdownGrace``) is over.
+    /// time for that (``HubConfiguration/shutdownGrace``) is over; either way the client is told before when to come back.
     public func beginLeaving() {
         checkLoop()
         guard !isEnded else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        loop.eventLoop.scheduleTask(in: .milliseconds(services.limits.leaveMilliseconds)) {
-            session.value.goAway(waitsForAnswers: true)
-        }
+        loop.eventLoop.scheduleTask(in: .milliseconds(services.limits.leaveMilliseconds)) { session.value.leave() }
+    }
+
+    /// The hub has not stopped in time: the connection goes without it.
+    private func leave() {
+        guard !isEnded else { return }
+        let chance = services.runtime.environment
+        let count = state.sessions.count
+        let spread = ReconnectSpread(maximumMilliseconds: services.limits.reconnectMilliseconds, loopCount: 1)
+        drain(
+            reconnectMilliseconds: spread.milliseconds(
+                Int(chance.randomFraction() * Double(count)), of: count, fraction: chance.randomFraction()))
+        goAway(waitsForAnswers: true)
     }
 
     /// The service is about to stop. What has not begun to look a place up is refused from now on.

@@ -68,6 +68,23 @@ struct TransportContractTests {
         }
     }
 
+    /// Whether the hub stops in time or not, a client knows when to come back before its connection is closed.
+    @Test func aServerThatStopsBeforeItsHubTellsItsClients() async throws {
+        var limits = StreamLimits()
+        limits.leaveMilliseconds = 1
+        limits.reconnectMilliseconds = 5
+        try await TransportStage.with(limits: limits) { stage in
+            let ends = try await stage.adopt(on: stage.group.next())
+            try await ends.onLoop { _, session in session.beginLeaving() }
+            try await ends.wait { $0.close != nil }
+            try await ends.onLoop { transport, _ in
+                #expect(transport.operations == ["welcome", "drain"])
+                #expect((0...5).contains(transport.messages.last?["reconnect_in_ms"]?.integerValue ?? -1))
+                #expect(transport.close == .goingAway)
+            }
+        }
+    }
+
     // MARK: Messages
 
     @Test func messagesOfEverySizeAreAnsweredUpToTheLargest() async throws {
