@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 import AgentEventsTestSupport
+import AgentEventsTesting
 import NIOCore
 import Testing
 
@@ -49,7 +50,9 @@ struct SessionRightsTests {
         _ authorizer: ScriptedAuthorizer,
         _ body: @Sendable (RecordedSession) async throws -> Void
     ) async throws {
-        try await RecordedSession.with(authorizer: authorizer) { session in
+        // Time stands still: however slow the machine is, nothing is late that is not meant to be.
+        let configuration = RuntimeConfiguration(environment: .manual(ManualClock()))
+        try await RecordedSession.with(authorizer: authorizer, configuration: configuration) { session in
             // Whatever is held is let go, so that a hub can end whose test has failed.
             defer { authorizer.release() }
             try await body(session)
