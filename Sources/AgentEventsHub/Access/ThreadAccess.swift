@@ -33,6 +33,9 @@ package final class ThreadAccess: Sendable {
     /// Whether every question has one answer for ever, which ``known(_:)`` gives.
     var isConstant: Bool { constant != nil }
 
+    /// The number of questions under way that nobody waits for any longer.
+    var abandonedQuestionCount: Int { abandonedCount.load(ordering: .relaxed) }
+
     // MARK: Deciding
 
     /// Whether the credentials allow to use any thread like this.
@@ -146,7 +149,7 @@ package final class ThreadAccess: Sendable {
     }
 
     private func ask(_ request: RightsRequest) async -> Outcome {
-        guard abandonedCount.load(ordering: .relaxed) < Self.maximumAbandonedCount else { return .late }
+        guard abandonedQuestionCount < Self.maximumAbandonedCount else { return .late }
         return await withCheckedContinuation { continuation in
             let reply = Reply(continuation)
             if !questions.submit({ await self.put(request, reply) }) { reply.give(.stopping) }

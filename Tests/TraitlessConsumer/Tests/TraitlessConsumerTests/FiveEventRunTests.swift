@@ -23,7 +23,7 @@ import Testing
         #expect(events.map(\.type) == Self.fiveSteps)
         #expect(events.map(\.sequence) == [1, 2, 3, 4, 5])
         #expect(Set(events.map(\.id.generation)).count == 1)
-        #expect(Set(events.map(\.run)).count == 1)
+        #expect(Set(events.map(\.runID)).count == 1)
         #expect(events.allSatisfy { $0.agent == "guide" })
         #expect(sink.events == events)
         #expect(validate(events: events).isEmpty)
