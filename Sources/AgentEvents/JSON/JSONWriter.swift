@@ -26,7 +26,8 @@ package struct JSONWriter: Sendable {
     private mutating func append(_ piece: UnsafeRawBufferPointer) {
         if piece.count > room.count - count { grow(by: piece.count) }
         room.withUnsafeMutableBytes { room in
-            UnsafeMutableRawBufferPointer(rebasing: room[count...]).copyMemory(from: piece)
+            guard let room = room.baseAddress, let bytes = piece.baseAddress else { return }
+            (room + count).copyMemory(from: bytes, byteCount: piece.count)
         }
         count += piece.count
     }

@@ -41,6 +41,8 @@ public struct HubConfiguration: Sendable {
     public var reconnectSpread: Duration = .seconds(30)
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
     package var agentGrace: Duration?
+    /// The longest time that a client may take for its first request. Default: 10 seconds.
+    package var handshakeTimeout: Duration = .seconds(10)
 
     public init() {}
 
@@ -55,6 +57,7 @@ public struct HubConfiguration: Sendable {
         limits.maximumInboxByteCount = eventLoopBacklogByteCount
         limits.heartbeatMilliseconds = UInt32(clamping: heartbeatInterval.milliseconds)
         limits.stallMilliseconds = UInt32(clamping: slowReaderTimeout.milliseconds)
+        limits.handshakeSeconds = handshakeTimeout.components.seconds
         limits.leaveMilliseconds = shutdownGrace.milliseconds
         limits.reconnectMilliseconds = reconnectSpread.milliseconds
         return limits

@@ -51,6 +51,8 @@ public struct ServiceConfiguration: Sendable {
     public var reconnectSpread: Duration = .seconds(30)
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
     package var agentGrace: Duration?
+    /// The longest time that a client may take for its first request. Default: 10 seconds.
+    package var handshakeTimeout: Duration = .seconds(10)
 
     public init() {}
 
@@ -71,6 +73,7 @@ public struct ServiceConfiguration: Sendable {
         hub.shutdownGrace = shutdownGrace
         hub.reconnectSpread = reconnectSpread
         hub.agentGrace = agentGrace
+        hub.handshakeTimeout = handshakeTimeout
         return hub
     }
 }

@@ -17,9 +17,12 @@ import Testing
 @Suite(.timeLimit(.minutes(10)))
 struct MountingMistakeTests {
     private static func hub(_ logger: Logger = Logger(label: "test")) -> AgentEventsHub {
-        AgentEventsHub(
+        var configuration = HubConfiguration()
+        // For what hangs, and not for what is slow.
+        configuration.handshakeTimeout = .seconds(300)
+        return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), authorizer: OwnershipAuthorizer(),
-            logger: logger)
+            configuration: configuration, logger: logger)
     }
 
     /// An application with the hub's routes below `chat`.

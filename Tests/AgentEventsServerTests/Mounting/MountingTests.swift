@@ -43,6 +43,9 @@ struct MountingTests {
     private static func hub(_ agents: [any ServedAgent] = []) -> AgentEventsHub {
         var configuration = HubConfiguration()
         configuration.allowedOrigins = ["https://chat.example.com"]
+        // For what hangs, and not for what is slow.
+        configuration.shutdownGrace = .seconds(60)
+        configuration.handshakeTimeout = .seconds(300)
         return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: agents,
             authorizer: OwnershipAuthorizer(), configuration: configuration, logger: logger)

@@ -36,6 +36,7 @@ func withRunningService<Result: Sendable>(
     configuration.port = 0
     // For what hangs, and not for what is slow.
     configuration.shutdownGrace = .seconds(60)
+    configuration.handshakeTimeout = .seconds(300)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
