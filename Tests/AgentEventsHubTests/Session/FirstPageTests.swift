@@ -25,7 +25,7 @@ struct FirstPageTests {
     @Test(arguments: [true, false])
     func aSecondSubscriptionGetsItsPageInItsTurn(ofOneConnection: Bool) async throws {
         let log = HeldReadsLog()
-        var limits = StreamLimits()
+        var limits = StreamLimits.patient
         limits.maximumPages = ofOneConnection ? 4 : 1
         try await TransportStage.with(limits: limits, log: log) { stage in
             for thread in ["t_1", "t_2"] as [ThreadID] { try await Self.fill(thread, of: stage.hub) }
@@ -75,7 +75,7 @@ struct FirstPageTests {
     /// A page of a connection that is gone gives its turn to the next one.
     @Test func theTurnOfAConnectionThatIsGoneIsGivenOn() async throws {
         let log = HeldReadsLog()
-        var limits = StreamLimits()
+        var limits = StreamLimits.patient
         limits.maximumPages = 1
         try await TransportStage.with(limits: limits, log: log) { stage in
             for thread in ["t_1", "t_2"] as [ThreadID] { try await Self.fill(thread, of: stage.hub) }

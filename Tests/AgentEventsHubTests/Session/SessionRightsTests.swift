@@ -214,8 +214,7 @@ struct SessionRightsTests {
     /// Where nobody can say whether it may be given, it waits, and is asked for again with the next sweep.
     @Test func withoutAnAnswerEventsWaitAndAreNotLost() async throws {
         let authorizer = ScriptedAuthorizer { _ in Self.all }
-        var limits = StreamLimits()
-        limits.heartbeatMilliseconds = 60_000
+        var limits = StreamLimits.patient
         limits.stallMilliseconds = 50
         try await RecordedSession.with(limits: limits, authorizer: authorizer) { session in
             try await session.send(Self.subscribe())

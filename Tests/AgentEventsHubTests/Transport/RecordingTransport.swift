@@ -70,7 +70,7 @@ struct RecordedSession: Sendable {
 
     @discardableResult
     static func with<Result: Sendable>(
-        limits: StreamLimits = StreamLimits(),
+        limits: StreamLimits = .patient,
         log: InMemoryEventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
         principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),

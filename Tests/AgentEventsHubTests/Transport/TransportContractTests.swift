@@ -70,7 +70,7 @@ struct TransportContractTests {
 
     /// Whether the hub stops in time or not, a client knows when to come back before its connection is closed.
     @Test func aServerThatStopsBeforeItsHubTellsItsClients() async throws {
-        var limits = StreamLimits()
+        var limits = StreamLimits.patient
         limits.leaveMilliseconds = 1
         limits.reconnectMilliseconds = 5
         try await TransportStage.with(limits: limits) { stage in
@@ -138,7 +138,7 @@ struct TransportContractTests {
 
     /// Writable for one write at a time, and told in the next turn: each event comes once, in order.
     @Test func aTransportThatTakesOneWriteAtATimeMissesNothing() async throws {
-        var limits = StreamLimits()
+        var limits = StreamLimits.patient
         limits.pageByteCount = 2000
         try await TransportStage.with(limits: limits) { stage in
             try await stage.log(100, textByteCount: 500)
@@ -320,7 +320,7 @@ struct TransportContractTests {
 
     /// A ping of the transport is never answered, and nothing else comes.
     @Test func aTransportThatNeverAnswersItsPingsIsClosed() async throws {
-        var limits = StreamLimits()
+        var limits = StreamLimits.patient
         limits.heartbeatMilliseconds = 20
         try await TransportStage.with(limits: limits) { stage in
             let ends = try await stage.adopt(on: stage.group.next())

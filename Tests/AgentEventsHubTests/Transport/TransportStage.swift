@@ -15,7 +15,7 @@ struct TransportStage: Sendable {
 
     /// For the length of a scope.
     static func with(
-        limits: StreamLimits = StreamLimits(),
+        limits: StreamLimits = .patient,
         log: any EventLog = InMemoryEventLog(generations: .counting),
         loopCount: Int = 1,
         _ body: @Sendable (TransportStage) async throws -> Void
@@ -87,5 +87,15 @@ struct TransportEnds: Sendable {
             try Task.checkCancellation()
             await Task.yield()
         }
+    }
+}
+
+extension StreamLimits {
+    /// Those by default, but for the time that a client is given: on a slow machine a test may be silent for minutes.
+    static var patient: StreamLimits {
+        var limits = StreamLimits()
+        limits.heartbeatMilliseconds = 3_600_000
+        limits.stallMilliseconds = 3_600_000
+        return limits
     }
 }
