@@ -16,7 +16,7 @@ final class LoopThread {
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
     private(set) var headID: EventID?
-    /// The user whose thread it is, once a commit has told.
+    /// The user whose thread it is, once a commit or a look-up has told; a thread without events has none.
     private(set) var owner: UserID?
 
     var isEmpty: Bool { subscriptions.isEmpty }
@@ -27,6 +27,9 @@ final class LoopThread {
     func startListening(after position: UInt64) { listeningStart = position }
 
     func add(_ subscription: StreamSubscription) { subscriptions.append(subscription) }
+
+    /// The thread was found in the log.
+    func wasFound(owner: UserID) { self.owner = owner }
 
     func remove(_ subscription: StreamSubscription) {
         if let index = subscriptions.firstIndex(where: { $0 === subscription }) {

@@ -51,6 +51,7 @@ final class StreamSubscription {
 
     /// The place in the log was looked up. Events come from ``begin()`` on.
     func located(_ opened: OpenedSubscription) {
+        if let owner = opened.owner { loopThread.wasFound(owner: owner) }
         if let answer = opened.rights, access.counts(answer) { take(answer) }
         sent = GivenEvents(after: opened.cursor)
         startSequence = opened.after
@@ -251,6 +252,8 @@ final class StreamSubscription {
         switch answer {
         case .success(let answer) where access.counts(answer):
             take(answer)
+            // The thread got its first event while it was asked for without one.
+            if answer.owner == nil, loopThread.owner != nil { return askAgain() }
             if clearance.isGranted, machine.resume() { replays.append(self) }
         case .success(let answer) where !access.isOfNow(answer):
             // Rights have changed since.
@@ -279,6 +282,8 @@ struct OpenedSubscription: Sendable {
     var cursor: EventID?
     /// The thread's last event; 0 when there is none that the subscriber may know of.
     var end: UInt64
+    /// The user whose thread it is, whether or not the subscriber may read it; `nil` when the thread has no event.
+    var owner: UserID?
     /// The rights by which the subscriber may read the thread; `nil` when it may not, or the thread has no event.
     var rights: RightsAnswer?
     /// The event that the consumer had acknowledged before; `nil` for none.

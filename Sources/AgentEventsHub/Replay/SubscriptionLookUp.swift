@@ -53,9 +53,8 @@ struct SubscriptionLookUp: Sendable {
         }
     }
 
-    /// The record of the thread, with the rights by which the principal may read it; `nil` when there is no such thread,
-    /// or they do not allow it.
-    private func readable() async throws(ProtocolError) -> (record: ThreadRecord, rights: RightsAnswer)? {
+    /// The record of the thread, with the rights of the principal; `nil` when there is no such thread.
+    private func record() async throws(ProtocolError) -> (record: ThreadRecord, rights: RightsAnswer)? {
         let found = try await mapLogError { () async throws(EventLogError) in
             try await pages.record(of: request.thread)
         }
@@ -67,7 +66,7 @@ struct SubscriptionLookUp: Sendable {
             let question = RightsRequest(principal: principal, thread: request.thread, owner: record.user)
             answer = try await access.answer(to: question).get()
         }
-        return answer.allows(.read) ? (record, answer) : nil
+        return (record, answer)
     }
 
     /// A consumer begins after the event that it has acknowledged, unless it asks for another place; a new one, which
@@ -99,7 +98,9 @@ struct SubscriptionLookUp: Sendable {
     /// The reason why a reader with a cursor must begin again; `nil` when the thread continues from there.
     private func reset(of cursor: Cursor) async throws(ProtocolError) -> ResetReason? {
         let start = StartPosition.after(cursor)
-        guard let (record, _) = try await readable() else { return resetOfUnknownThread(start) }
+        guard let (record, rights) = try await record(), rights.allows(.read) else {
+            return resetOfUnknownThread(start)
+        }
         return ResetReason(try await resolve(start, in: record))
     }
 
@@ -111,8 +112,9 @@ struct SubscriptionLookUp: Sendable {
 
     private func find(_ start: StartPosition) async throws(ProtocolError) -> Found {
         let thread = request.thread
-        guard let (record, rights) = try await readable() else {
-            var found = Found(opened: OpenedSubscription(after: 0, end: 0))
+        let known = try await record()
+        guard let (record, rights) = known, rights.allows(.read) else {
+            var found = Found(opened: OpenedSubscription(after: 0, end: 0, owner: known?.record.user))
             if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }
             if request.snapshot.isTaken(onReset: found.reset != nil) {
                 found.snapshot = SnapshotMessages(ThreadState(), of: thread, framing: framing)
@@ -121,7 +123,7 @@ struct SubscriptionLookUp: Sendable {
         }
         var found = Found(
             opened: OpenedSubscription(
-                after: record.oldest.sequence - 1, end: record.head.sequence, rights: rights),
+                after: record.oldest.sequence - 1, end: record.head.sequence, owner: record.user, rights: rights),
             head: record.head)
         if request.snapshot != .atStart {
             let resolved = try await resolve(start, in: record)

@@ -211,6 +211,35 @@ struct SessionRightsTests {
         }
     }
 
+    /// The answer is about a thread without events, and by then it has one.
+    @Test func theFirstEventIsGivenThoughItComesDuringAQuestion() async throws {
+        let authorizer = ScriptedAuthorizer { _ in Self.all }
+        try await Self.with(authorizer) { session in
+            try await session.send(Self.subscribe())
+            try await Self.wait(for: ["subscribed 1", "live"], session)
+            authorizer.hold("t_1")
+            session.hub.invalidateRights(user: nil, thread: nil)
+            try await AgentEventsHubTests.wait(for: "the question") { authorizer.waitingCount == 1 }
+            try await Self.log(1, session.hub)
+            // The loop has the commit, and then the answer.
+            try await session.onLoop { _, _ in }
+            authorizer.release()
+            try await Self.wait(for: ["subscribed 1", "live", "event 1"], session)
+        }
+    }
+
+    /// Also before the first commit that its loop sees.
+    @Test func aForbiddenSubscriptionIsNoSubscriberOfTheThread() async throws {
+        try await Self.with(ScriptedAuthorizer { _ in [] }) { session in
+            try await Self.log(1, session.hub)
+            try await session.send(Self.subscribe())
+            try await session.send(Self.subscribe("t_2", req: 2))
+            try await Self.wait(for: ["subscribed 1", "live", "subscribed 2", "live"], session)
+            #expect(try await session.hub.subscribers(of: "t_1").isEmpty)
+            #expect(try await session.hub.subscribers(of: "t_2").count == 1)
+        }
+    }
+
     /// Where nobody can say whether it may be given, it waits, and is asked for again with the next sweep.
     @Test func withoutAnAnswerEventsWaitAndAreNotLost() async throws {
         let authorizer = ScriptedAuthorizer { _ in Self.all }
