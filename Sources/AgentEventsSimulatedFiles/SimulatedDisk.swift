@@ -7,6 +7,9 @@ import Synchronization
 /// It keeps what was written apart from what was synchronized, for the bytes of files and for the names in folders.
 /// When the power is cut, of what was not synchronized any part is lost: writes are dropped, torn or kept in sectors,
 /// and names that were made, changed or removed may be as before. All chance comes from the seed. It is for one thread.
+///
+/// The file is long because a loss concerns everything at once: files, names, locks, handles and databases lie in one
+/// state, and every operation has its way to fail beside what it does.
 package final class SimulatedDisk: FileSystem {
     /// An operation of a program on a disk. Each can be made to fail.
     package enum Operation: Hashable, Sendable, CaseIterable {

@@ -10,6 +10,10 @@ import AgentEventsSimulation
 @main
 enum SimulationProgram {
     static func main() async {
+        if CommandLine.arguments.contains("--help") {
+            print(SimulationOptions.usage)
+            exit(0)
+        }
         do throws(UsageError) {
             let options = try SimulationOptions(CommandLine.arguments.dropFirst())
             exit(await run(options) ? 0 : 1)

@@ -233,7 +233,7 @@ struct AcceptPath {
     /// Sets the usage of a run, for the event that ends it.
     mutating func setUsage(_ usage: RunUsage?, of run: RunID) { usages[run] = usage }
 
-    /// What was offered is in the log, where others write too.
+    /// The events that were offered are in the log, where others write too.
     mutating func didSettle() {
         for usage in unsettledUsages { usage.count() }
         unsettledUsages = []

@@ -55,7 +55,7 @@ public struct AgentRun: Sendable {
     /// ```
     ///
     /// It is read from the log, a page at a time, from the newest state of the thread that the log has stored
-    /// (``StateStore``) on, or from the oldest event that is kept; it does not change while the run goes on. A message that
+    /// (``StateStore``) on, or from the oldest event that is kept; it does not change during the run. A message that
     /// was not complete when the run started is left out.
     ///
     /// - Parameter limit: the most messages; the newest ones are given. More than a state keeps

@@ -22,7 +22,7 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
     }
 
     public var code: Code
-    /// One sentence, for whoever sent the credentials; never with the credentials themselves.
+    /// One sentence, for the sender of the credentials; never with the credentials themselves.
     public var message: String
 
     public init(_ code: Code, _ message: String) {

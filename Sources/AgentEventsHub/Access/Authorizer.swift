@@ -2,25 +2,25 @@ public import AgentEvents
 
 /// Decides what a principal may do in a thread.
 ///
-/// The hub asks before each thing that reads a thread or adds to it, over whatever transport: a subscription, each page of its
-/// replay and what it gets live, an acknowledgement, an emission, a page of events, the state, the subscribers, a message to an
-/// agent. The scopes of the principal are looked at first: what no thread allows is not asked for.
+/// The hub asks before everything that reads a thread or adds to it, over any transport: a subscription, each page of
+/// its replay and its live events, an acknowledgement, an emission, a page of events, the state, the list of
+/// subscribers, a message to an agent. The scopes of the principal are checked first; without the scope, nobody is asked.
 ///
-/// - **From where.** Called in a task of the hub, on no actor and no event loop, several at a time, also for the same
-///   principal and thread. It may suspend. Whoever asks waits, and with it what the same connection asks about the same
-///   thread later; nothing else does.
-/// - **How often.** An answer, also the empty one, is used again for 30 seconds at most, and never beyond the end of the
+/// - **Calls.** Made in a task of the hub, on no actor and no event loop, several at a time, also for the same principal
+///   and thread. A call may suspend. The request waits for it, and so do later requests of the same connection about the
+///   same thread; nothing else does.
+/// - **Frequency.** An answer, also the empty one, is reused for at most 30 seconds, and never beyond the end of the
 ///   credentials. ``AgentEventsHub/invalidateRights(user:thread:)`` ends that at once.
-/// - **Errors.** A throw is no answer: the request is refused with `auth.unavailable`, which may be tried again, and nothing is
-///   kept. The same holds when there is no answer within two seconds; then the task is cancelled. An implementation returns
-///   or throws soon after that: while 64 do not, all further requests are refused.
-/// - **Forbidden is unknown.** What the rights do not allow is answered as if the thread had no event and could not be opened,
-///   byte for byte: a subscription is silent, everything else is `thread.unknown`. Subscriptions get what they missed once they
-///   may read.
+/// - **Errors.** A throw is not an answer: the request is refused with `auth.unavailable`, which may be tried again, and
+///   nothing is kept. The same holds when there is no answer within two seconds; then the task is cancelled. An
+///   implementation returns or throws soon after that: while 64 calls have not, all further requests are refused.
+/// - **Forbidden is unknown.** A request that the rights do not allow is answered, byte for byte, as if the thread had no
+///   event and could not be opened: a subscription is silent, everything else is `thread.unknown`. Once a subscription
+///   may read, it gets the events that it missed.
 ///
 /// ``OwnershipAuthorizer`` is the one for threads that belong to one user each.
 public protocol Authorizer: Sendable {
-    /// The rights of a principal in a thread. All of them: a right that is not in the answer is denied.
+    /// All rights of a principal in a thread: a right that is not in the answer is denied.
     func rights(_ request: RightsRequest) async throws -> Rights
 }
 

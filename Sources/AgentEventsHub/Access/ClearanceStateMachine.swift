@@ -1,10 +1,10 @@
 /// Decides whether a subscription may be given events of its thread, by what is known of the rights of its user.
 ///
-///     unknown ──> asking ──> granted ──> asking …      when the answer counts no longer, or rights have changed
+///     unknown ──> asking ──> granted ──> asking …      when the answer has expired, or rights have changed
 ///                    │ └───> denied ───> asking …
 ///                    └ no answer: failed ──> asking …  with the next try
 ///
-/// Before the thread has an event nothing is known, and nothing is to be given. Nothing is given while it is asked.
+/// Before the thread has an event nothing is known, and there is nothing to give. Nothing is given during a question.
 package struct ClearanceStateMachine: Equatable {
     private enum State: Equatable {
         case unknown
@@ -40,7 +40,7 @@ package struct ClearanceStateMachine: Equatable {
         case ask
     }
 
-    /// Events are to be given.
+    /// The subscription has events to give.
     package mutating func check(at now: Duration) -> Verdict {
         switch state {
         case .granted(let until):

@@ -1,4 +1,4 @@
-/// What a request shows of who makes it.
+/// The part of a request that identifies the caller.
 public struct Credentials: Hashable, Sendable {
     /// The token of `Authorization: Bearer`, or of the subprotocol `bearer.<token>`; `nil` when there is none.
     public var token: String?

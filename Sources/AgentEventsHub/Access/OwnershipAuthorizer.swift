@@ -1,9 +1,10 @@
 import AgentEvents
 
-/// A thread is its user's, and that of those whose credentials name it (``Principal/threads``).
+/// Gives the rights in a thread to the user that opened it, and to principals whose credentials name it
+/// (``Principal/threads``).
 ///
-/// Everybody may open a thread that has no event. A principal without a list of threads stands for a backend, which emits for
-/// every user; the runtime refuses an emission for a user that does not own the thread.
+/// Everybody may open a thread that has no event. A principal without a list of threads stands for a backend, which emits
+/// for every user; the runtime refuses an emission for a user that does not own the thread.
 public struct OwnershipAuthorizer: Authorizer {
     public init() {}
 

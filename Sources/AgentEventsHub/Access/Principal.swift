@@ -1,12 +1,12 @@
 public import AgentEvents
 
-/// The user that makes a request, and what the credentials allow. What the user may do in a thread, an ``Authorizer`` decides.
+/// The user that makes a request, and the limits of the credentials. The rights in a thread come from an ``Authorizer``.
 public struct Principal: Hashable, Sendable {
     /// The user.
     public var user: UserID
-    /// What the user may do.
+    /// The kinds of use that the credentials allow.
     public var scopes: Set<Scope>
-    /// Which threads the user may use beyond their own.
+    /// The threads that the user may use in addition to their own.
     public var threads: ThreadGrant
     /// When the credentials expire; `nil` when they do not.
     public var expiresAt: Timestamp?

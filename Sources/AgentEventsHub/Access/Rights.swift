@@ -2,8 +2,8 @@ import AgentEvents
 
 /// The rights of a principal in one thread.
 ///
-/// There is no default: an ``Authorizer`` names each right, and the empty set is the answer for a thread that the principal is
-/// not to know of. Whatever it names, the scopes of the credentials limit it (``Scope``).
+/// There is no default: an ``Authorizer`` names each right, and answers with the empty set for a thread that the principal
+/// must not know of. The scopes of the credentials (``Scope``) limit the rights in addition.
 public struct Rights: OptionSet, Hashable, Sendable {
     public let rawValue: UInt32
 
@@ -15,17 +15,17 @@ public struct Rights: OptionSet, Hashable, Sendable {
     public static let emit = Rights(rawValue: 2)
     /// Send messages and commands to its agents.
     public static let command = Rights(rawValue: 4)
-    /// Open it: emit into it, or send a message to its agents, while it has no event yet.
+    /// Open it: emit into it, or send a message to its agents, before it has an event.
     public static let open = Rights(rawValue: 8)
 }
 
-/// One of the things that are done with a thread, and what they take.
+/// A way to use a thread, with the scope and the rights that it takes.
 package enum ThreadUse: Hashable, Sendable, CaseIterable {
     case read
     case emit
     case command
 
-    /// The scope without which no thread whatever can be used like this.
+    /// The scope without which no thread can be used like this.
     var scope: Scope {
         switch self {
         case .read: .read

@@ -1,14 +1,14 @@
 import AgentEvents
 
-/// What a principal may do in a thread, for as long as it is known.
+/// An authorizer's answer: the rights of a principal in a thread, for a limited time.
 struct RightsAnswer: Hashable, Sendable {
-    /// What the authorizer says. The scopes of the credentials are looked at elsewhere.
+    /// The rights themselves. The scopes of the credentials are checked elsewhere.
     var rights: Rights
-    /// The user of the thread when it was asked.
+    /// The user of the thread at the time of the question.
     var owner: UserID?
-    /// Until when the answer counts, on the monotonic clock; `nil` for always.
+    /// The end of the answer's validity, on the monotonic clock; `nil` for none.
     var expires: Duration?
-    /// The epoch of the rights in which it was asked; an answer of another one does not count.
+    /// The epoch of the rights at the time of the question; an answer of another epoch is not valid.
     var epoch: UInt64 = 0
 
     func allows(_ use: ThreadUse) -> Bool { use.isAllowed(by: rights, owner: owner) }

@@ -1,4 +1,4 @@
-/// What a principal may do.
+/// A kind of use that credentials allow.
 @nonexhaustive
 public enum Scope: String, CaseIterable, Sendable {
     /// Read the events of threads.

@@ -3,14 +3,14 @@ package import AgentEventsProtocol
 import Logging
 import Synchronization
 
-/// Decides whether a principal may use a thread, on every path on which one is used: asks the authorizer, no longer than it may
-/// take, and keeps its answers for as long as they count.
+/// Decides whether a principal may use a thread, on every path that uses one: asks the authorizer, waits for a limited
+/// time, and keeps its answers for as long as they are valid.
 package final class ThreadAccess: Sendable {
-    /// How long an answer is used again at most.
+    /// The longest time for which an answer is reused.
     static let lifetime: Duration = .seconds(30)
-    /// How long an answer is waited for.
+    /// The longest time that an answer is waited for.
     static let patience: Duration = .seconds(2)
-    /// This many questions may be under way that nobody waits for any longer; while they are, no further one is asked.
+    /// The number of abandoned questions, which nobody waits for any longer, at which no further one is asked.
     static let maximumAbandonedCount = 64
     private static let maximumKeptCount = 10_000
 
@@ -74,7 +74,7 @@ package final class ThreadAccess: Sendable {
         guard try await answer(to: request).get().allows(use) else { throw .unknown(thread) }
     }
 
-    /// The answer that is at hand; `nil` when the authorizer is to be asked.
+    /// The answer that is at hand; `nil` when the authorizer has to be asked.
     func known(_ request: RightsRequest) -> RightsAnswer? {
         if let constant { return RightsAnswer(rights: constant.constantRights(request), owner: request.owner) }
         return table.withLock { $0.find(request, at: environment.monotonicNow()) }

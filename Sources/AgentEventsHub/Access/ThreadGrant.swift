@@ -1,11 +1,11 @@
 public import AgentEvents
 
-/// Which threads a principal may use beyond those that its user opened.
+/// The threads that a principal may use in addition to those that its user opened.
 @nonexhaustive
 public enum ThreadGrant: Hashable, Sendable {
     /// None.
     case own
-    /// Those that match one of the patterns, whoever opened them.
+    /// Those that match one of the patterns, whichever user opened them.
     case listed([ThreadPattern])
     /// All.
     case all

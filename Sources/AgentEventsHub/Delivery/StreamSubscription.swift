@@ -146,7 +146,7 @@ final class StreamSubscription {
             // Its place is being looked up.
             guard machine.cursor != nil else { return }
             guard mayBeGiven(owner: committed.owner) else {
-                // What is to be asked is asked when the loop comes to flush.
+                // The question is put when the loop comes to flush.
                 if rights.hasWaiting, output.markWritten() { written.append(session) }
                 return
             }
@@ -244,7 +244,7 @@ final class StreamSubscription {
         }
     }
 
-    /// Whether something is to be asked before an acknowledgement is looked at.
+    /// Whether a question has to be answered before an acknowledgement is checked.
     var isInDoubt: Bool { !clearance.isGrantedForGood && clearance.isInDoubt(at: access.now) }
 
     /// The authorizer was asked. What may be given now is read, in the session's turn.

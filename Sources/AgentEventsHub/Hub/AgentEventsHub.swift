@@ -110,7 +110,7 @@ public final class AgentEventsHub: Sendable {
     ///   - user: the user whose rights; `nil` for those of all users.
     ///   - thread: the thread; `nil` for all threads.
     public func invalidateRights(user: UserID?, thread: ThreadID?) {
-        // Before the loops are told, so that what they ask is asked anew.
+        // Before the loops are told, so that their questions are put again.
         services.access.invalidate(user: user, thread: thread)
         services.delivery.rightsChanged(of: user, in: thread)
     }

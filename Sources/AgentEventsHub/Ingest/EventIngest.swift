@@ -84,7 +84,8 @@ package struct EventIngest: Sendable {
         }
     }
 
-    /// What is known of the rights that a request takes, without asking; `nil` when the authorizer is to be asked.
+    /// The rights that a request takes, as far as they are known without a question; `nil` when the authorizer has to be
+    /// asked.
     func knownRights(for request: EmitRequest, of principal: Principal) -> RightsAnswer? {
         guard let owner = runtime.knownOwner(of: request.thread) else { return nil }
         return access.known(RightsRequest(principal: principal, thread: request.thread, owner: owner))

@@ -6,7 +6,7 @@ struct SubscriptionLookUp: Sendable {
     let request: SubscribeRequest
     let principal: Principal
     let access: ThreadAccess
-    /// What is known of the rights of the principal; `nil` for nothing.
+    /// The rights of the principal, as far as they are known; `nil` for nothing.
     let rights: RightsAnswer?
     let pages: ThreadPages
     let framing: StreamFraming

@@ -10,7 +10,7 @@ struct EmissionQueue {
         let tag: RequestTag?
         /// Why nothing is emitted. It is answered in its turn all the same.
         var refusal: ProtocolError?
-        /// What is known of the rights that it takes; `nil` for nothing.
+        /// The rights that it takes, as far as they are known; `nil` for nothing.
         var rights: RightsAnswer?
     }
 

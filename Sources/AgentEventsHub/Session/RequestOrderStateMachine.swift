@@ -14,8 +14,8 @@ package import AgentEvents
 /// different threads do not wait for each other, but for one thing: of the look-ups that take a snapshot, one is under
 /// way at a time, and only while the client takes what it is sent.
 ///
-/// A request that is to be carried out may turn out to take rights that are to be asked for (``ask(_:byteCount:)``). It is given
-/// out again once they are known; until then nothing else of its thread begins, and everything else goes on.
+/// A request may turn out to take rights that have to be asked for (``ask(_:byteCount:)``). It is given out again once they
+/// are known; until then nothing else of its thread begins, and everything else continues.
 ///
 /// How many threads the connection may follow is decided in the order of arrival as well, whatever waits.
 ///

@@ -7,7 +7,7 @@ import NIOCore
 final class SessionRights {
     private let identity: SessionIdentity
     private let services: SessionServices
-    /// Subscriptions for which it is to be asked.
+    /// Subscriptions whose question has yet to be put.
     private var waiting: [StreamSubscription] = []
     /// Those for which there was no answer.
     private var failed: [StreamSubscription] = []
@@ -22,7 +22,7 @@ final class SessionRights {
 
     // MARK: Requests
 
-    /// What is to be asked before a request is carried out; `nil` for nothing.
+    /// The use that has to be allowed before a request is carried out; `nil` for none.
     ///
     /// - Parameters:
     ///   - subscription: the one of the connection to the thread.
@@ -46,7 +46,7 @@ final class SessionRights {
         }
     }
 
-    /// What no thread allows is refused without a question.
+    /// A use without its scope is refused without a question.
     private func use(_ use: ThreadUse) -> ThreadUse? { identity.principal.scopes.contains(use.scope) ? use : nil }
 
     /// - Parameter take: called on the loop, once, and not before this method has returned.
@@ -93,7 +93,7 @@ final class SessionRights {
 
     func appendFailed(_ subscription: StreamSubscription) { failed.append(subscription) }
 
-    /// Those for which it is to be asked now.
+    /// Takes the subscriptions whose question has to be put now.
     func takeWaiting() -> [StreamSubscription] {
         guard !waiting.isEmpty else { return [] }
         defer { waiting = [] }

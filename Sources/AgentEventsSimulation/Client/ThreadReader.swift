@@ -113,7 +113,7 @@ struct ThreadReader {
         let next = (last?.sequence ?? 0) + 1
         switch expectation {
         case .next:
-            // The numbers of what is lost are used again; whoever has seen it is told.
+            // The numbers of what is lost are used again; a reader that has seen it is told.
             if let last, log.lost.contains(last), log.event(event.cursor.sequence)?.id == event.cursor {
                 return "was given \(last), which is lost, and no reset"
             }

@@ -5,7 +5,7 @@ import Synchronization
 /// An event loop without a thread: what is handed to it is done, in order, when its driver says so, and its timers belong to
 /// a ``SimulatedTime``.
 ///
-/// Several loops beside one ``SimulatedExecutor`` stand for as many threads: whoever picks what goes on next decides how
+/// Several loops beside one ``SimulatedExecutor`` stand for as many threads: the driver that picks the next step decides how
 /// they interleave.
 package final class SimulatedEventLoop: EventLoop {
     private struct Item {

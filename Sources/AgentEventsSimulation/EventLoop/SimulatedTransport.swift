@@ -49,7 +49,7 @@ final class SimulatedTransport: StreamTransport {
         /// The client has taken something.
         func wireHasRoom() { loop.execute { [self] in bound.value?.wireHasRoom() } }
 
-        /// The credentials of the connection have expired: whoever carries it ends it.
+        /// The credentials of the connection have expired: its carrier ends it.
         func expire() {
             loop.execute { [self] in
                 bound.value?.session?.close(.notAuthenticated, reason: "the token has expired")

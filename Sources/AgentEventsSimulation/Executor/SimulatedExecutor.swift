@@ -8,7 +8,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// Runs the jobs of all tasks that prefer it on the thread of whoever drives it, one at a time, in the order that the
+/// Runs the jobs of all tasks that prefer it on the thread that drives it, one at a time, in the order that the
 /// driver picks.
 ///
 /// Under `withTaskExecutorPreference`, or in a task made with it, child tasks, nonisolated asynchronous functions and

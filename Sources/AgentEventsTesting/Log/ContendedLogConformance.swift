@@ -33,7 +33,7 @@ public struct ContendedLogConformance: ConformanceSuite {
         try await keepsThreadsDenseUnderContention()
     }
 
-    /// A writer that opens the log beside another one goes on with its history, and ends nothing of it.
+    /// A writer that opens the log beside another one continues its history, and ends nothing of it.
     public func opensForSeveralWriters() async throws {
         let (first, second) = try await make()
         let opening = try await open(first)
@@ -42,7 +42,7 @@ public struct ContendedLogConformance: ConformanceSuite {
         try await append(LogCommit(entries: [started], time: .wallClock), to: first)
         let other = try await open(second)
         check(other.generation >= opening.generation, "the generation does not fall")
-        check(other.threadsWithOpenRuns.isEmpty, "a run of another writer that is open goes on there")
+        check(other.threadsWithOpenRuns.isEmpty, "a run of another writer that is open continues there")
         check(other.endOffset > opening.endOffset, "the end of the log is after what another writer has committed")
     }
 
@@ -80,7 +80,7 @@ public struct ContendedLogConformance: ConformanceSuite {
         check(page.events == theirs.events(of: "t_2"), "no event of t_2 is taken")
         check(try await first.recall("k_1", in: "t_1")?.ids == keys[0].ids, "the key of a thread that was taken")
         check(try await first.recall("k_2", in: "t_2") == nil, "the key of a thread that was refused is free")
-        // The refused writer goes on after what the other one has appended.
+        // The refused writer continues after what the other one has appended.
         let again = theirs.entry("t_2", text: "ours")
         let continued = try await appendByThread(LogCommit(entries: [again], time: .wallClock), to: first)
         check(continued.refusedThreads.isEmpty, "what follows the events of another writer is taken")
