@@ -97,10 +97,15 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// The owner of a thread: the user who opened it, or the author when nobody has.
+    /// The owner of a thread: the user who opened it, or is about to, or the author when nobody is.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
         try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
-        let owner = try await record(of: thread)?.user
+        let owner: UserID?
+        do throws(EventLogError) {
+            owner = try await runtime.owner(of: thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
         try await access.check(.command, of: thread, owner: owner, by: principal)
         return owner ?? principal.user
     }

@@ -44,6 +44,20 @@ struct RightsTests {
         }
     }
 
+    /// A thread that is about to be somebody else's, but has no event in the log yet.
+    @Test func aThreadThatIsBeingOpenedIsUnknownToOthers() async throws {
+        try await withRunningService(agents: [EchoAgent()], authorizer: ScriptedAuthorizer { _ in [] }) { service in
+            let context = try await service.runtime.context(user: "u_2", thread: "t_1")
+            for request in Self.requests("t_1") where request.method == "POST" {
+                let answer = try await Self.ask(request, service)
+                #expect(answer.status == 404, "\(request)")
+                #expect(try answer.errorCode == "thread.unknown")
+            }
+            // The context stays in memory until here.
+            #expect(context.user == "u_2")
+        }
+    }
+
     @Test func withoutAnAnswerARequestMayBeTriedAgain() async throws {
         let authorizer = ScriptedAuthorizer { _ in throw ScriptedAuthorizer.Broken() }
         try await withRunningService(agents: [EchoAgent()], authorizer: authorizer) { service in
