@@ -30,6 +30,15 @@ package struct Deque<Element> {
         length += 1
     }
 
+    /// Adds an element before the others.
+    @inlinable
+    package mutating func prepend(_ element: Element) {
+        if length == ring.count { grow() }
+        start = place(of: -1)
+        ring[start] = element
+        length += 1
+    }
+
     @inlinable
     package mutating func append(contentsOf elements: some Sequence<Element>) {
         for element in elements { append(element) }

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 
 /// An authorizer's answer: the rights of a principal in a thread, for a limited time.
 struct RightsAnswer: Hashable, Sendable {
@@ -12,6 +13,15 @@ struct RightsAnswer: Hashable, Sendable {
     var epoch: UInt64 = 0
 
     func allows(_ use: ThreadUse) -> Bool { use.isAllowed(by: rights, owner: owner) }
+}
+
+/// The outcome of a question for one request. An object, so that the requests that ask nothing stay small.
+final class AskedRights: Sendable {
+    let result: Result<RightsAnswer, ProtocolError>
+
+    init(_ result: Result<RightsAnswer, ProtocolError>) { self.result = result }
+
+    func get() throws(ProtocolError) -> RightsAnswer { try result.get() }
 }
 
 /// The answers of an authorizer that are kept, for the time that each counts: bounded, the oldest go first.

@@ -153,9 +153,11 @@ final class StreamSubscription {
         }
         // Events of another writer of the log that lie before these are in the log, and nowhere else.
         let isWritable =
-            committed.events.map {
-                $0.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: $0.byteCount)
-            } ?? false
+            if let events = committed.events {
+                events.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: events.byteCount)
+            } else {
+                false
+            }
         switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
         case .none: return
         case .write(let after):

@@ -71,7 +71,9 @@ package struct EventIngest: Sendable {
     ) async throws(ProtocolError) -> EmitReceipt {
         let thread = request.thread
         // Before the key of the request is looked at.
-        _ = try await authorize(thread, of: request.user, as: principal, answer)
+        if !isAllowed(request, as: principal, answer) {
+            _ = try await authorize(thread, of: request.user, as: principal, answer)
+        }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: request.user ?? principal.user, thread: thread)
             return try await context.emit(request.drafts, key: request.key, host: .outside)
@@ -82,6 +84,19 @@ package struct EventIngest: Sendable {
             }
             throw ProtocolError(error, threadID: thread, root: root)
         }
+    }
+
+    /// Whether it is known without a question, and without the log, that the request is allowed.
+    private func isAllowed(_ request: EmitRequest, as principal: Principal, _ answer: RightsAnswer?) -> Bool {
+        guard principal.scopes.contains(.emit), let owner = runtime.knownOwner(of: request.thread) else { return false }
+        let question = RightsRequest(principal: principal, thread: request.thread, owner: owner)
+        guard let known = find(answer, for: owner) ?? access.known(question) else { return false }
+        return known.allows(.emit) && principal.mayEmit(in: request.thread, as: request.user ?? principal.user)
+    }
+
+    /// - Returns: the answer, if it is one about a thread of the owner, and counts.
+    private func find(_ answer: RightsAnswer?, for owner: UserID?) -> RightsAnswer? {
+        answer.flatMap { $0.owner == owner && access.counts($0) ? $0 : nil }
     }
 
     /// The rights that a request takes, as far as they are known without a question; `nil` when the authorizer has to be
@@ -108,7 +123,7 @@ package struct EventIngest: Sendable {
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
-        if let answer, answer.owner == owner, access.counts(answer) {
+        if let answer = find(answer, for: owner) {
             guard answer.allows(.emit) else { throw .unknown(thread) }
         } else {
             try await access.check(.emit, of: thread, owner: owner, by: principal)

@@ -18,7 +18,7 @@ struct EmissionBatch: Sendable {
         let (request, tag) = (item.request, item.tag)
         if let refusal = item.refusal { return EmissionReply(refusing: request, tag, refusal) }
         do throws(ProtocolError) {
-            let receipt = try await ingest.emit(request, as: principal, item.rights)
+            let receipt = try await ingest.emit(request, as: principal, try item.rights?.get())
             return EmissionReply(
                 position: receipt.position, tag: tag, thread: request.thread,
                 message: .emitted(tag, request.thread, cursors: receipt.ids))

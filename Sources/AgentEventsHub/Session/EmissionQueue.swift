@@ -10,8 +10,8 @@ struct EmissionQueue {
         let tag: RequestTag?
         /// Why nothing is emitted. It is answered in its turn all the same.
         var refusal: ProtocolError?
-        /// The rights that it takes, as far as they are known; `nil` for nothing.
-        var rights: RightsAnswer?
+        /// The authorizer's answer about it; `nil` when nobody was asked.
+        var rights: AskedRights?
     }
 
     private var queue: [Item] = []
@@ -49,9 +49,8 @@ struct EmissionQueue {
     /// The replies that can go out: those whose events are committed, up to the first whose are not.
     mutating func takeReplies(upTo position: UInt64) -> [EmissionReply] {
         var taken: [EmissionReply] = []
-        while let reply = replies.first, reply.position <= position {
+        while let next = replies.first?.position, next <= position, let reply = replies.popFirst() {
             taken.append(reply)
-            _ = replies.popFirst()
         }
         return taken
     }

@@ -37,7 +37,7 @@ final class Emissions {
         }
         queue.enqueue(
             EmissionQueue.Item(
-                request: request, tag: received.message.tag, refusal: refusal, rights: try? received.rights?.get()),
+                request: request, tag: received.message.tag, refusal: refusal, rights: received.rights),
             byteCount: received.byteCount)
     }
 
@@ -101,7 +101,7 @@ struct ReceivedRequest {
     /// Whether it came while the connection took emissions: then it is carried out, however long it waits.
     let isInTime: Bool
     /// The authorizer's answer about this request; `nil` before it was asked.
-    var rights: Result<RightsAnswer, ProtocolError>?
+    var rights: AskedRights?
 }
 
 typealias RequestOrder = RequestOrderStateMachine<ReceivedRequest>

@@ -61,19 +61,17 @@ package struct RequestOrderStateMachine<Request> {
         var takesSnapshot: Bool { kind == .subscribeWithSnapshot && !exceedsLimit }
     }
 
-    /// The requests of one thread that are under way, and those that wait.
+    /// The requests of one thread that are under way, and those that wait. Small: a connection that emits into many threads
+    /// has one for each.
     private struct Lane {
-        var isLookingUp = false
-        /// Begun and not answered.
+        /// The number of emissions that have begun and are not answered.
         var emissionCount = 0
-        /// The first request: rights are asked for it, or are known by now and it waits to begin.
-        var asked: Waiting?
-        var isAsking = false
         var waiting = Deque<Waiting>()
+        var isLookingUp = false
+        /// Whether rights are asked for the first of those that wait.
+        var isAsking = false
         /// Whether the lane is in a line of those whose first request may begin.
         var isReady = false
-
-        var first: Waiting? { asked ?? waiting.first }
 
         func allows(_ kind: Kind) -> Bool {
             guard !isAsking else { return false }
@@ -85,17 +83,10 @@ package struct RequestOrderStateMachine<Request> {
 
         /// Whether a subscription waits that is not to be refused.
         var hasSubscription: Bool {
-            asked.map { $0.kind.subscribes && !$0.exceedsLimit } ?? false
-                || waiting.contains { $0.kind.subscribes && !$0.exceedsLimit }
+            waiting.contains { $0.kind.subscribes && !$0.exceedsLimit }
         }
 
-        mutating func popFirst() -> Waiting? {
-            guard let first = asked else { return waiting.popFirst() }
-            asked = nil
-            return first
-        }
-
-        var isIdle: Bool { !isLookingUp && emissionCount == 0 && first == nil }
+        var isIdle: Bool { !isLookingUp && emissionCount == 0 && waiting.isEmpty }
     }
 
     private let maximumFollowedCount: Int
@@ -132,7 +123,7 @@ package struct RequestOrderStateMachine<Request> {
         _ request: Request
     ) -> ReceiveAction {
         let exceedsLimit = follow(kind, thread)
-        let allows = lanes[thread].map { $0.first == nil && $0.allows(kind) } ?? true
+        let allows = lanes[thread].map { $0.waiting.isEmpty && $0.allows(kind) } ?? true
         if allows, kind != .subscribeWithSnapshot || exceedsLimit {
             begin(kind, thread, exceedsLimit: exceedsLimit)
             return .start(Start(kind: kind, thread: thread, request: request, exceedsLimit: exceedsLimit))
@@ -167,10 +158,10 @@ package struct RequestOrderStateMachine<Request> {
     package mutating func next(startsSnapshots: Bool) -> Start? {
         while let (thread, isForSnapshot) = takeReady(startsSnapshots) {
             // A lane may have got into a line before rights were asked for its first request; it is in another one then.
-            guard let first = lanes[thread]?.first, lanes[thread]?.allows(first.kind) == true,
+            guard let first = lanes[thread]?.waiting.first, lanes[thread]?.allows(first.kind) == true,
                 first.takesSnapshot == isForSnapshot
             else { continue }
-            _ = lanes[thread]?.popFirst()
+            _ = lanes[thread]?.waiting.popFirst()
             lanes[thread]?.isReady = false
             waitingCount -= 1
             waitingByteCount -= first.byteCount
@@ -209,8 +200,11 @@ package struct RequestOrderStateMachine<Request> {
     /// came before it, would keep it from that.
     private mutating func makeReady(_ thread: ThreadID) {
         guard let lane = lanes[thread], !lane.isReady else { return }
-        guard let first = lane.first else {
-            if lane.isIdle { lanes[thread] = nil }
+        guard let first = lane.waiting.first else {
+            guard lane.isIdle else { return }
+            lanes[thread] = nil
+            // An idle connection keeps no room for them.
+            if lanes.isEmpty { lanes = [:] }
             return
         }
         guard lane.allows(first.kind) else { return }
@@ -239,8 +233,8 @@ package struct RequestOrderStateMachine<Request> {
         }
         lanes[start.thread, default: Lane()].isAsking = true
         lanes[start.thread]?.isReady = false
-        lanes[start.thread]?.asked = Waiting(
-            kind: start.kind, request: start.request, byteCount: byteCount, exceedsLimit: start.exceedsLimit)
+        lanes[start.thread]?.waiting.prepend(
+            Waiting(kind: start.kind, request: start.request, byteCount: byteCount, exceedsLimit: start.exceedsLimit))
         waitingCount += 1
         waitingByteCount += byteCount
     }
@@ -251,9 +245,9 @@ package struct RequestOrderStateMachine<Request> {
     package mutating func answered(rightsIn thread: ThreadID, _ change: (inout Request) -> Void) {
         guard lanes[thread]?.isAsking == true else { return }
         lanes[thread]?.isAsking = false
-        if var request = lanes[thread]?.asked?.request {
-            change(&request)
-            lanes[thread]?.asked?.request = request
+        // It was put before the others, and nothing has begun since.
+        if lanes[thread]?.waiting.isEmpty == false, let lane = lanes.index(forKey: thread) {
+            change(&lanes.values[lane].waiting[0].request)
         }
         makeReady(thread)
     }

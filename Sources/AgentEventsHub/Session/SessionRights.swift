@@ -95,7 +95,6 @@ final class SessionRights {
 
     /// Takes the subscriptions whose question has to be put now.
     func takeWaiting() -> [StreamSubscription] {
-        guard !waiting.isEmpty else { return [] }
         defer { waiting = [] }
         return waiting
     }

@@ -312,7 +312,7 @@ public final class StreamSession {
             case .unsubscribe(let thread):
                 try unsubscribe(from: thread, tag)
             case .acknowledge(let thread, let cursor):
-                if let answer = start.request.rights { subscriptions.find(thread)?.answered(answer) }
+                if let answer = start.request.rights { subscriptions.find(thread)?.answered(answer.result) }
                 _ = try start.request.rights?.get()
                 try subscriptions.acknowledge(thread, cursor)
             case .emit(let request):
@@ -333,12 +333,13 @@ public final class StreamSession {
         order.ask(start, byteCount: start.request.byteCount)
         let thread = start.thread
         ask(use, of: thread) { session, answer in
-            session.order.answered(rightsIn: thread) { $0.rights = answer }
+            session.order.answered(rightsIn: thread) { $0.rights = AskedRights(answer) }
             session.carryOutNext()
         }
     }
 
     private func askForClearances() {
+        guard rights.hasWaiting else { return }
         for subscription in rights.takeWaiting() where subscriptions.contains(subscription) {
             let bound = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
             ask(.read, of: subscription.thread) { session, answer in

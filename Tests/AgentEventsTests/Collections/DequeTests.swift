@@ -35,6 +35,9 @@ import Testing
             case 0..<growth:
                 queue.append(step)
                 model.append(step)
+            case 7 where step.isMultiple(of: 3):
+                queue.prepend(step)
+                model.insert(step, at: 0)
             case 9:
                 #expect(queue.popLast() == model.popLast())
             case 8 where !model.isEmpty:
