@@ -71,7 +71,7 @@ struct RecordedSession: Sendable {
     @discardableResult
     static func with<Result: Sendable>(
         limits: StreamLimits = .patient,
-        log: InMemoryEventLog = InMemoryEventLog(generations: .counting),
+        log: any EventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
         principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
