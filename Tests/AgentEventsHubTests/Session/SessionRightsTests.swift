@@ -3,6 +3,7 @@ import AgentEventsProtocol
 import AgentEventsTestSupport
 import AgentEventsTesting
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import AgentEventsHub
@@ -49,11 +50,14 @@ struct SessionRightsTests {
     private static func with(
         _ authorizer: ScriptedAuthorizer,
         log: any EventLog = InMemoryEventLog(generations: .counting),
+        on eventLoop: (any EventLoop)? = nil,
         _ body: @Sendable (RecordedSession) async throws -> Void
     ) async throws {
         // Time stands still: however slow the machine is, nothing is late that is not meant to be.
         let configuration = RuntimeConfiguration(environment: .manual(ManualClock()))
-        try await RecordedSession.with(log: log, authorizer: authorizer, configuration: configuration) { session in
+        try await RecordedSession.with(
+            log: log, authorizer: authorizer, configuration: configuration, on: eventLoop
+        ) { session in
             // Whatever is held is let go, so that a hub can end whose test has failed.
             defer { authorizer.release() }
             try await body(session)
@@ -246,7 +250,8 @@ struct SessionRightsTests {
     @Test(arguments: [true, false])
     func anAnswerFromBeforeTheLastChangeIsAskedForAgain(isAllowedLast: Bool) async throws {
         let authorizer = ScriptedAuthorizer { _ in Self.all }
-        try await Self.with(authorizer) { session in
+        // The time of its loop stands still: no sweep puts the question a little later.
+        try await Self.with(authorizer, on: NIOAsyncTestingEventLoop()) { session in
             try await Self.log(1, session.hub)
             try await session.send(Self.subscribe("t_1", #","after":"start""#))
             try await Self.wait(for: ["subscribed 1", "event 1", "live"], session)
