@@ -25,6 +25,9 @@ struct AcceptPath {
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
     private var unsettledUsages: [ChildUsage] = []
+    /// The open runs that this process hosts, as far as their events are known to be in the log. Only where others write
+    /// too: there what was accepted may be refused, a start as well as an end.
+    private(set) var hostedRuns: Set<RunID> = []
 
     /// - Parameter offered: is told how far events were offered.
     init(_ head: ThreadHead, _ services: RuntimeServices, _ offered: OfferedPosition) {
@@ -84,6 +87,7 @@ struct AcceptPath {
     mutating func rebuild(_ head: ThreadHead) {
         self.head = head
         unsettledUsages = []
+        hostedRuns = Set(head.machine.openHostedRuns)
         setSweep()
     }
 
@@ -237,6 +241,7 @@ struct AcceptPath {
     mutating func didSettle() {
         for usage in unsettledUsages { usage.count() }
         unsettledUsages = []
+        hostedRuns = Set(head.machine.openHostedRuns)
     }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.

@@ -24,6 +24,8 @@ public final class AgentRuntime: Sendable {
     package let hub = CommitHub()
 
     private let commit: GroupCommit
+    /// Whether others write the log at the same time; see ``ContendedLog``.
+    private let isContended: Bool
     private let lifecycle = RuntimeLifecycle()
     private let contexts: ThreadContexts
     private let watchers = ThreadWatchers()
@@ -45,6 +47,7 @@ public final class AgentRuntime: Sendable {
         var environment = configuration.environment
         environment.wallClock = configuration.clock
         self.environment = environment
+        isContended = log is any ContendedLog
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)
@@ -195,13 +198,17 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
-    /// The user that a thread belongs to, as far as that is known in memory.
-    package func knownOwner(of thread: ThreadID) -> UserID? { contexts.context(of: thread)?.user }
+    /// The user that a thread belongs to, as far as that is known in memory. Where others write too, a thread without
+    /// events belongs to nobody: one of them may be first.
+    package func knownOwner(of thread: ThreadID) -> UserID? {
+        guard let context = contexts.context(of: thread) else { return nil }
+        return !isContended || context.isLogged.load(ordering: .relaxed) ? context.user : nil
+    }
 
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
         if let owner = knownOwner(of: thread) { return owner }
-        return try await log.thread(thread)?.user
+        return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
     }
 
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns

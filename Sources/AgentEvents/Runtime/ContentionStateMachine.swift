@@ -39,7 +39,9 @@ enum ContentionAction: Hashable {
 /// refused, and the emitters would have been given ids that other events have. So what an emission answers is true: its
 /// events are in the log.
 ///
-/// A turn has no limit of attempts: each one that fails means that another writer has appended.
+/// A turn has no limit of attempts: each one that fails means that another writer has appended. A turn that ends while it
+/// catches up, since the log could not be read, leaves events in the thread's state that the log has refused. Nothing may
+/// be decided on these, or the next number could fit by chance: the next turn begins with catching up.
 struct ContentionStateMachine<Waiter>: ~Copyable {
     private enum State {
         case free
@@ -50,6 +52,8 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     }
 
     private var state = State.free
+    /// Whether the thread's state has events that the log has refused.
+    private var isBehind = false
     private var waiters = Deque<Waiter>()
 
     init() {}
@@ -68,6 +72,15 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
 
     /// An emission waits for its turn, which begins when the waiter is resumed.
     mutating func wait(_ waiter: Waiter) { waiters.append(waiter) }
+
+    /// A turn is about to decide.
+    ///
+    /// - Returns: whether it has to catch up first.
+    mutating func mustCatchUp() -> Bool {
+        guard case .deciding = state else { preconditionFailure("asks in its turn") }
+        if isBehind { state = .catchingUp }
+        return isBehind
+    }
 
     /// The emission, or what is overdue before it, was decided.
     mutating func decided(_ decision: ContentionDecision) -> ContentionAction {
@@ -89,6 +102,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     /// - Parameter isTaken: whether they are in the log; otherwise somebody else has appended first.
     mutating func settled(isTaken: Bool) -> ContentionAction {
         guard case .offered = state else { preconditionFailure("something was offered") }
+        isBehind = !isTaken
         state = isTaken ? .deciding(isCurrent: true) : .catchingUp
         return isTaken ? .answer : .catchUp
     }
@@ -96,6 +110,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     /// The thread is known as the log has it.
     mutating func caughtUp() {
         guard case .catchingUp = state else { preconditionFailure("catches up when it is told to") }
+        isBehind = false
         state = .deciding(isCurrent: true)
     }
 

@@ -83,6 +83,14 @@ struct ContextRegistry<Waiter> {
         opening.removeValue(forKey: thread) ?? []
     }
 
+    /// A context is of no use: its thread belongs to somebody else. The next one to ask opens another.
+    mutating func forget(_ context: ExecutionContext) {
+        let thread = context.thread
+        if known[thread]?.context === context { known[thread] = nil }
+        if young[thread] === context { young[thread] = nil }
+        if old[thread] === context { old[thread] = nil }
+    }
+
     private mutating func use(_ context: ExecutionContext) {
         if young.count >= maximumIdleContexts / 2 { rotate() }
         young[context.thread] = context

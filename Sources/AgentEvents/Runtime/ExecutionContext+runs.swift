@@ -27,19 +27,24 @@ extension ExecutionContext {
     ///
     /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
     ///   takes its place.
-    func say(_ text: String, message: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
-        let spoken = spokenMessages[run]
-        let message = message ?? spoken ?? services.configuration.identifiers.messageID()
-        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
-        let isSpoken = spoken == nil || spoken == message
+    func say(_ text: String, message given: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
+        var spoken = spokenMessages[run]
+        var message = given ?? spoken ?? services.configuration.identifiers.messageID()
         let accepted: Accepted
-        if isSpoken, !services.isContended, let now = try path.accept(draft) {
+        if spoken == nil || spoken == message, !services.isContended,
+            let now = try path.accept(Self.delta(message, text, run))
+        {
             accepted = now
             if now.hasHeldHalves { keepForHalves() }
         } else {
             accepted = try await settled { () async throws(AgentEventsError) in
-                let completed = isSpoken ? [] : completionOfSpokenMessage(of: run)
-                return try await acceptBatch(completed + [draft], Emission()).accepted
+                // While this fragment waited for its turn, another task may have begun the message, or ended it.
+                if spoken != spokenMessages[run] {
+                    spoken = spokenMessages[run]
+                    message = given ?? spoken ?? services.configuration.identifiers.messageID()
+                }
+                let completed = spoken == nil || spoken == message ? [] : completionOfSpokenMessage(of: run)
+                return try await acceptBatch(completed + [Self.delta(message, text, run)], Emission()).accepted
             }
         }
         spokenMessages[run] = message
@@ -48,12 +53,16 @@ extension ExecutionContext {
 
     /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
     func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
-        let draft = EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
+        let draft = Self.delta(message, text, run)
         let accepted = try await settled { () async throws(AgentEventsError) in
             try await acceptBatch(completionOfSpokenMessage(of: run) + [draft], Emission()).accepted
         }
         spokenMessages[run] = nil
         if accepted.isFull { await services.commit.waitForCapacity() }
+    }
+
+    private static func delta(_ message: MessageID, _ text: String, _ run: RunID) -> EventDraft {
+        EventDraft(runID: run, .messageDelta(MessageDelta(messageID: message, text: text)))
     }
 
     /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
 /// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
@@ -19,6 +21,8 @@ public actor ExecutionContext {
     nonisolated let services: RuntimeServices
     /// Up to where this context has offered events.
     nonisolated let offeredPosition = OfferedPosition()
+    /// Whether the thread is known to have events in the log, and so belongs to the user for good.
+    nonisolated let isLogged: Atomic<Bool>
     /// The synchronous section, and the state of the thread.
     var path: AcceptPath
     /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
@@ -32,6 +36,7 @@ public actor ExecutionContext {
     init(head: ThreadHead, services: RuntimeServices) {
         self.owner = head.owner
         self.services = services
+        isLogged = Atomic(head.lastSequence > 0)
         self.path = AcceptPath(head, services, offeredPosition)
     }
 
@@ -277,6 +282,7 @@ public actor ExecutionContext {
         guard services.isContended else { return try await decide() }
         if !contention.begin() { await withCheckedContinuation { contention.wait($0) } }
         defer { contention.end()?.resume() }
+        if contention.mustCatchUp() { try await catchUp() }
         while true {
             if let ended = try path.endOverdue() {
                 _ = contention.decided(.offered)
@@ -303,7 +309,10 @@ public actor ExecutionContext {
         let isTaken = try await mapLogError { () async throws(EventLogError) in
             try await services.commit.waitUntilSettled(position, of: thread)
         }
-        if isTaken { path.didSettle() }
+        if isTaken {
+            path.didSettle()
+            isLogged.store(true, ordering: .relaxed)
+        }
         return contention.settled(isTaken: isTaken)
     }
 
@@ -311,14 +320,20 @@ public actor ExecutionContext {
     ///
     /// - Throws: `thread.forbidden` when somebody else has opened the thread meanwhile, for another user.
     private func catchUp() async throws(AgentEventsError) {
-        let hosted = Set(path.machine.openHostedRuns)
+        let hosted = path.hostedRuns
         let head = try await mapLogError { () async throws(EventLogError) -> ThreadHead? in
             guard let record = try await services.log.thread(thread) else { return ThreadHead(owner, services) }
             guard record.user == user else { return nil }
             return try await ThreadHead(record, owner, services, hosted: hosted)
         }
-        guard let head else { throw .forbidden(thread) }
+        guard let head else {
+            // Nothing of it is in the log, and so nothing ends there.
+            services.deadlines.remove(thread)
+            throw .forbidden(thread)
+        }
         path.rebuild(head)
+        // The log has no halves.
+        keptForHalves = nil
         contention.caughtUp()
     }
 }

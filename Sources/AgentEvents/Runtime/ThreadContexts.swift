@@ -21,8 +21,9 @@ final class ThreadContexts: Sendable {
         while true {
             switch registry.withLock({ $0.find(thread) }) {
             case .found(let context):
-                guard context.user == user else { throw .forbidden(thread) }
-                return context
+                if context.user == user { return context }
+                guard try await isLogged(for: user, thread, services) else { throw .forbidden(thread) }
+                registry.withLock { $0.forget(context) }
             case .wait:
                 await withCheckedContinuation { continuation in
                     let action = registry.withLock { $0.find(thread, waiter: continuation) }
@@ -42,6 +43,18 @@ final class ThreadContexts: Sendable {
                 return context
             }
         }
+    }
+
+    /// Whether a thread that is opened here for somebody else belongs to a user after all: where others write too, one of
+    /// them may have been first. Of the context that is there nothing was logged, nor ever will be.
+    private func isLogged(
+        for user: UserID,
+        _ thread: ThreadID,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> Bool {
+        guard services.isContended else { return false }
+        return try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread)?.user }
+            == user
     }
 
     private func open(

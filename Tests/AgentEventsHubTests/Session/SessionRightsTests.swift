@@ -3,6 +3,7 @@ import AgentEventsProtocol
 import AgentEventsTestSupport
 import AgentEventsTesting
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import AgentEventsHub
@@ -48,11 +49,15 @@ struct SessionRightsTests {
 
     private static func with(
         _ authorizer: ScriptedAuthorizer,
+        log: any EventLog = InMemoryEventLog(generations: .counting),
+        on eventLoop: (any EventLoop)? = nil,
         _ body: @Sendable (RecordedSession) async throws -> Void
     ) async throws {
         // Time stands still: however slow the machine is, nothing is late that is not meant to be.
         let configuration = RuntimeConfiguration(environment: .manual(ManualClock()))
-        try await RecordedSession.with(authorizer: authorizer, configuration: configuration) { session in
+        try await RecordedSession.with(
+            log: log, authorizer: authorizer, configuration: configuration, on: eventLoop
+        ) { session in
             // Whatever is held is let go, so that a hub can end whose test has failed.
             defer { authorizer.release() }
             try await body(session)
@@ -189,6 +194,92 @@ struct SessionRightsTests {
             try await Self.log(1, session.hub)
             try await AgentEventsHubTests.wait(for: "the next event") { try await session.texts().count == 8 }
             #expect(try await Self.words(session).last == "event 4")
+        }
+    }
+
+    /// The numbers of the events of a thread that the client was sent, and `live`.
+    private static func given(_ thread: ThreadID, _ session: RecordedSession) async throws -> [String] {
+        try await session.texts().compactMap { text in
+            let json = try JSONValue(parsing: Array(text.utf8))
+            guard json["thread_id"]?.stringValue == thread.rawValue else { return nil }
+            return json["seq"]?.integerValue.map { "\($0)" } ?? (json["op"] == "live" ? "live" : nil)
+        }
+    }
+
+    /// It was asked for while it was allowed, and comes when it no longer is; with the look-up, or after it.
+    @Test(arguments: [true, false])
+    func aPageThatComesAfterTheRightsAreGoneIsNotGiven(isFirst: Bool) async throws {
+        let authorizer = ScriptedAuthorizer { _ in Self.all }
+        let log = HeldReadsLog()
+        try await Self.with(authorizer, log: log) { session in
+            defer { log.letGo() }
+            for thread in ["t_1", "t_2"] as [ThreadID] { try await Self.log(2, in: thread, session.hub) }
+            // To a client that takes nothing the place is told alone.
+            try await session.onLoop { transport, _ in transport.isWritable = isFirst }
+            log.hold()
+            try await session.send(Self.subscribe("t_1", #","after":"start""#))
+            if !isFirst {
+                try await Self.wait(for: ["subscribed 1"], session)
+                try await session.onLoop { transport, session in
+                    transport.isWritable = true
+                    session.writabilityChanged()
+                }
+            }
+            await log.waitForRead()
+            authorizer.set { $0.thread == "t_1" ? [] : Self.all }
+            session.hub.invalidateRights(user: "u_1", thread: "t_1")
+            // A connection reads one page at a time: the next one comes after the first one was looked at.
+            try await session.send(Self.subscribe("t_2", #","after":"start""#, req: 2))
+            try await AgentEventsHubTests.wait(for: "the other place") {
+                try await Self.words(session).contains("subscribed 2")
+            }
+            log.letGo()
+            try await AgentEventsHubTests.wait(for: "the other thread") {
+                try await Self.given("t_2", session) == ["1", "2", "live"]
+            }
+            #expect(try await Self.given("t_1", session) == [])
+            authorizer.set { _ in Self.all }
+            session.hub.invalidateRights(user: "u_1", thread: nil)
+            try await AgentEventsHubTests.wait(for: "the events") { try await Self.given("t_1", session).count == 3 }
+            #expect(try await Self.given("t_1", session) == ["1", "2", "live"])
+        }
+    }
+
+    /// Rights change once more when the answer is there, and on its way to the loop: it is asked again, and the last answer
+    /// counts.
+    @Test(arguments: [true, false])
+    func anAnswerFromBeforeTheLastChangeIsAskedForAgain(isAllowedLast: Bool) async throws {
+        let authorizer = ScriptedAuthorizer { _ in Self.all }
+        // The time of its loop stands still: no sweep puts the question a little later.
+        try await Self.with(authorizer, on: NIOAsyncTestingEventLoop()) { session in
+            try await Self.log(1, session.hub)
+            try await session.send(Self.subscribe("t_1", #","after":"start""#))
+            try await Self.wait(for: ["subscribed 1", "event 1", "live"], session)
+            let asked = authorizer.requests.count
+            authorizer.set { _ in isAllowedLast ? [] : Self.all }
+            authorizer.hold("t_1")
+            session.hub.invalidateRights(user: nil, thread: nil)
+            try await AgentEventsHubTests.wait(for: "the question") { authorizer.waitingCount == 1 }
+            let question = try #require(authorizer.requests.last)
+            try await session.onLoop { _, stream in
+                authorizer.release()
+                // The loop is held until the answer is on its way to it.
+                while session.hub.services.access.known(question) == nil {}
+                authorizer.set { _ in isAllowedLast ? Self.all : [] }
+                // As the hub does: what it tells its loops comes before the answer.
+                session.hub.services.access.invalidate(user: nil, thread: nil)
+                stream.rightsChanged(of: nil, in: nil)
+            }
+            try await AgentEventsHubTests.wait(for: "another question", within: .seconds(120)) {
+                authorizer.requests.count == asked + 2
+            }
+            try await Self.log(1, session.hub)
+            try await session.send(#"{"op":"ping","req":2}"#)
+            guard isAllowedLast else {
+                return try await Self.wait(for: ["subscribed 1", "event 1", "live", "pong 2"], session)
+            }
+            try await AgentEventsHubTests.wait(for: "the event") { try await session.texts().count == 5 }
+            #expect(try await Self.words(session).contains("event 2"))
         }
     }
 

@@ -71,10 +71,11 @@ struct RecordedSession: Sendable {
     @discardableResult
     static func with<Result: Sendable>(
         limits: StreamLimits = .patient,
-        log: InMemoryEventLog = InMemoryEventLog(generations: .counting),
+        log: any EventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
         principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
+        on givenLoop: (any EventLoop)? = nil,
         _ body: @Sendable (RecordedSession) async throws -> Result
     ) async throws -> Result {
         let hub = AgentEventsHub(
@@ -85,7 +86,7 @@ struct RecordedSession: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }
-            let eventLoop = group.next()
+            let eventLoop = givenLoop ?? group.next()
             let ends = try await eventLoop.submit {
                 let transport = RecordingTransport()
                 let session = hub.adopt(transport, as: principal, on: eventLoop)

@@ -4,23 +4,23 @@ import Testing
 
 /// Two runtimes over one log, which commits threads by themselves.
 @Suite(.timeLimit(.minutes(5))) struct ContendedThreadTests {
-    private static func custom(_ value: JSONValue) -> EventDraft {
+    static func custom(_ value: JSONValue) -> EventDraft {
         EventDraft(.custom(CustomEvent(name: "n", value: value)))
     }
 
-    private static func start(_ run: RunID) -> EventDraft {
+    static func start(_ run: RunID) -> EventDraft {
         EventDraft(runID: run, agent: "guide", .agentStarted(AgentStarted()))
     }
 
-    private static func think(_ run: RunID, _ text: String) -> EventDraft {
+    static func think(_ run: RunID, _ text: String) -> EventDraft {
         EventDraft(runID: run, .agentThinking(AgentThinking(thoughtID: "th_1", text: text)))
     }
 
-    private static func end(_ run: RunID) -> EventDraft {
+    static func end(_ run: RunID) -> EventDraft {
         EventDraft(runID: run, .agentCompleted(AgentCompleted(durationMilliseconds: 1)))
     }
 
-    private static func events(_ log: any EventLog, _ thread: ThreadID = "t_1") async throws -> [AgentEvent] {
+    static func events(_ log: any EventLog, _ thread: ThreadID = "t_1") async throws -> [AgentEvent] {
         var events: [AgentEvent] = []
         while true {
             let after = events.last?.id.sequence ?? 0
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    private static func withTwo(
+    static func withTwo(
         _ body: @Sendable (InMemoryContendedLog, AgentRuntime, AgentRuntime) async throws -> Void
     ) async throws {
         let log = InMemoryContendedLog()

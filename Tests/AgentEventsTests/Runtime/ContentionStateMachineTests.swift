@@ -68,6 +68,33 @@ struct ContentionStateMachineTests {
         #expect(refused == .answer)
     }
 
+    /// A turn that could not catch up leaves what was refused; nothing is decided before a later one can.
+    @Test func whatWasRefusedIsForgottenBeforeTheNextDecision() {
+        var machine = Machine()
+        _ = machine.begin()
+        let inTime = machine.mustCatchUp()
+        #expect(!inTime)
+        _ = machine.decided(.offered)
+        _ = machine.settled(isTaken: false)
+        _ = machine.begin()
+        machine.wait(1)
+        machine.wait(2)
+        // The log cannot be read.
+        for number in 1...2 {
+            let next = machine.end()
+            #expect(next == number)
+            let isBehind = machine.mustCatchUp()
+            #expect(isBehind)
+        }
+        machine.caughtUp()
+        let refused = machine.decided(.nothing)
+        #expect(refused == .answer)
+        _ = machine.end()
+        _ = machine.begin()
+        let again = machine.mustCatchUp()
+        #expect(!again)
+    }
+
     @Test func emissionsTakeTurnsInTheirOrder() {
         var machine = Machine()
         _ = machine.begin()
