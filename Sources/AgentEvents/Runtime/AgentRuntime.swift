@@ -127,6 +127,11 @@ public final class AgentRuntime: Sendable {
                 if let sweep {
                     group.addTask(executorPreference: environment.backgroundExecutor) { await sweep.run() }
                 }
+                if let contended = log as? any ContendedLog {
+                    group.addTask(executorPreference: environment.backgroundExecutor) {
+                        while let threads = await contended.advancedThreads() { self.hub.publish(threads) }
+                    }
+                }
                 // Here, on the log's own executor: no hop between two commits.
                 try await write()
                 group.cancelAll()

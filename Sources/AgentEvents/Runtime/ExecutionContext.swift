@@ -1,3 +1,5 @@
+import Synchronization
+
 /// One user's agent work in one thread: the only place where events of that thread are made.
 ///
 /// The actor checks an event against the order of its run, numbers it, encodes it once, applies it and hands it to the
@@ -19,6 +21,9 @@ public actor ExecutionContext {
     nonisolated let services: RuntimeServices
     /// Up to where this context has offered events.
     nonisolated let offeredPosition = OfferedPosition()
+    /// Whether another process has opened the thread for another user. Such a context offers nothing any longer, and
+    /// is not given to anybody: ``ContextRegistry``.
+    nonisolated let isForeign = Atomic<Bool>(false)
     /// The synchronous section, and the state of the thread.
     var path: AcceptPath
     /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
@@ -277,6 +282,7 @@ public actor ExecutionContext {
         guard services.isContended else { return try await decide() }
         if !contention.begin() { await withCheckedContinuation { contention.wait($0) } }
         defer { contention.end()?.resume() }
+        guard !isForeign.load(ordering: .relaxed) else { throw .forbidden(thread) }
         while true {
             if let ended = try path.endOverdue() {
                 _ = contention.decided(.offered)
@@ -317,7 +323,10 @@ public actor ExecutionContext {
             guard record.user == user else { return nil }
             return try await ThreadHead(record, owner, services, hosted: hosted)
         }
-        guard let head else { throw .forbidden(thread) }
+        guard let head else {
+            isForeign.store(true, ordering: .relaxed)
+            throw .forbidden(thread)
+        }
         path.rebuild(head)
         contention.caughtUp()
     }

@@ -31,7 +31,7 @@ struct LostRuns {
     private func end(in thread: ThreadID) async throws(AgentEventsError) {
         let record = try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread) }
         guard let record else { return }
-        let lost = record.openRuns.filter { $0.host == .process }
+        let lost = try await lostRuns(of: record, in: thread)
         guard !lost.isEmpty else {
             services.deadlines.set(ThreadOwner(thread: thread, user: record.user), at: Timestamp(milliseconds: 0))
             return
@@ -41,5 +41,21 @@ struct LostRuns {
         for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
         // However many threads there are, no more than the buffer of the log holds waits for it.
         await services.commit.waitForCapacity()
+    }
+
+    /// The open runs whose process is gone. Where others write the log too, one of them may have opened it since, and
+    /// host runs in the same thread: these are of this generation.
+    private func lostRuns(of record: ThreadRecord, in thread: ThreadID) async throws(AgentEventsError) -> [OpenRun] {
+        let hosted = record.openRuns.filter { $0.host == .process }
+        guard services.isContended else { return hosted }
+        return try await mapLogError { () async throws(EventLogError) in
+            var lost: [OpenRun] = []
+            for run in hosted {
+                let page = try await services.log.read(
+                    LogRead(.thread(thread, after: run.sequence - 1), maximumCount: 1))
+                if let start = page.events.first, start.id.generation < services.generation { lost.append(run) }
+            }
+            return lost
+        }
     }
 }

@@ -9,6 +9,8 @@ struct WireCheck {
         /// The number that comes next; 0 for the oldest event kept.
         var next: UInt64
         var hasEvents = false
+        /// Whether everything was given once.
+        var wasLive = false
     }
 
     private let witness: LogWitness
@@ -54,8 +56,9 @@ struct WireCheck {
             followed[thread] = nil
         case .snapshot(let thread, let cursor, _):
             if let cursor { followed[thread] = Followed(next: cursor.sequence + 1) }
-        case .live:
+        case .live(let thread, _):
             witness.count(.wentLive)
+            followed[thread]?.wasLive = true
         case .drain:
             witness.count(.drained)
         case .welcome, .snapshotPart, .emitted, .error, .ping, .pong:
@@ -73,10 +76,14 @@ struct WireCheck {
         guard let number = witness.number(of: event.threadID) else {
             return InvariantViolation(.isolation, "an event of \(event.threadID), which nobody has")
         }
-        let now = Followed(next: event.cursor.sequence + 1, hasEvents: true)
-        guard let next = followed.updateValue(now, forKey: event.threadID)?.next else {
+        guard let known = followed[event.threadID] else {
             return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.threadID) before its subscription")
         }
+        let next = known.next
+        // Merged are only those that are read from the log.
+        if known.wasLive, event.firstSequence < event.cursor.sequence { witness.count(.fellBehind) }
+        followed[event.threadID] = Followed(
+            next: event.cursor.sequence + 1, hasEvents: true, wasLive: known.wasLive)
         // From the start, the oldest event kept comes first; more may have been trimmed since it was sent.
         guard next == 0 ? event.firstSequence > witness.firstKept(number) : event.firstSequence != next else {
             return nil
