@@ -200,13 +200,16 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
-    /// The user that a thread belongs to, as far as that is known in memory.
-    package func knownOwner(of thread: ThreadID) -> UserID? { contexts.context(of: thread)?.user }
+    /// The user that a thread belongs to, as far as that is known in memory for certain.
+    package func knownOwner(of thread: ThreadID) -> UserID? {
+        guard let context = contexts.context(of: thread), context.ownership == .confirmed else { return nil }
+        return context.user
+    }
 
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.
     package func owner(of thread: ThreadID) async throws(EventLogError) -> UserID? {
         if let owner = knownOwner(of: thread) { return owner }
-        return try await log.thread(thread)?.user
+        return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
     }
 
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns

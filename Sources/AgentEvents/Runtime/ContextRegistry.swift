@@ -36,7 +36,7 @@ struct ContextRegistry<Waiter> {
 
         /// `nil` also when the thread has turned out to be another user's.
         var context: ExecutionContext? {
-            guard let context = weakContext, !context.isForeign.load(ordering: .relaxed) else { return nil }
+            guard let context = weakContext, context.ownership != .foreign else { return nil }
             return context
         }
     }
@@ -63,7 +63,7 @@ struct ContextRegistry<Waiter> {
 
     /// - Parameter waiter: kept when the answer is `wait`; without one nothing changes on `wait` and `open`.
     mutating func find(_ thread: ThreadID, waiter: Waiter? = nil) -> FindAction {
-        if let context = young[thread], !context.isForeign.load(ordering: .relaxed) { return .found(context) }
+        if let context = young[thread], context.ownership != .foreign { return .found(context) }
         if let context = known[thread]?.context {
             use(context)
             return .found(context)

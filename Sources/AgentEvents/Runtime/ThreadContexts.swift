@@ -21,8 +21,8 @@ final class ThreadContexts: Sendable {
         while true {
             switch registry.withLock({ $0.find(thread) }) {
             case .found(let context):
-                guard context.user == user else { throw .forbidden(thread) }
-                return context
+                if context.user == user { return context }
+                guard try await turnsOutForeign(context, services) else { throw .forbidden(thread) }
             case .wait:
                 await withCheckedContinuation { continuation in
                     let action = registry.withLock { $0.find(thread, waiter: continuation) }
@@ -42,6 +42,20 @@ final class ThreadContexts: Sendable {
                 return context
             }
         }
+    }
+
+    /// Whether another process has opened the thread of a context meanwhile, for another user.
+    private func turnsOutForeign(
+        _ context: ExecutionContext,
+        _ services: RuntimeServices
+    ) async throws(AgentEventsError) -> Bool {
+        guard context.ownership == .presumed else { return context.ownership == .foreign }
+        let record = try await mapLogError { () async throws(EventLogError) in
+            try await services.log.thread(context.thread)
+        }
+        guard let record, record.user != context.user else { return false }
+        context.ownership = .foreign
+        return true
     }
 
     private func open(

@@ -9,8 +9,6 @@ struct WireCheck {
         /// The number that comes next; 0 for the oldest event kept.
         var next: UInt64
         var hasEvents = false
-        /// Whether everything was given once.
-        var wasLive = false
     }
 
     private let witness: LogWitness
@@ -18,6 +16,8 @@ struct WireCheck {
     /// Subscriptions, their ends and emissions that were asked for and have no answer yet, of each thread in order.
     private(set) var unanswered: [ThreadID: [Int64]] = [:]
     private var messageCount = 0
+    /// Known once the service has said it.
+    private var connection: ConnectionID?
 
     init(witness: LogWitness) { self.witness = witness }
 
@@ -26,7 +26,9 @@ struct WireCheck {
     mutating func sent(_ message: ClientMessage) {
         let thread: ThreadID
         switch message.operation {
-        case .subscribe(let request): thread = request.thread
+        case .subscribe(let request):
+            thread = request.thread
+            if let connection { witness.went(live: false, connection, thread) }
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .acknowledge, .ping, .pong: return
@@ -58,10 +60,12 @@ struct WireCheck {
             if let cursor { followed[thread] = Followed(next: cursor.sequence + 1) }
         case .live(let thread, _):
             witness.count(.wentLive)
-            followed[thread]?.wasLive = true
+            if let connection { witness.went(live: true, connection, thread) }
         case .drain:
             witness.count(.drained)
-        case .welcome, .snapshotPart, .emitted, .error, .ping, .pong:
+        case .welcome(let welcome):
+            connection = welcome.connection
+        case .snapshotPart, .emitted, .error, .ping, .pong:
             break
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
@@ -76,14 +80,10 @@ struct WireCheck {
         guard let number = witness.number(of: event.threadID) else {
             return InvariantViolation(.isolation, "an event of \(event.threadID), which nobody has")
         }
-        guard let known = followed[event.threadID] else {
+        let now = Followed(next: event.cursor.sequence + 1, hasEvents: true)
+        guard let next = followed.updateValue(now, forKey: event.threadID)?.next else {
             return InvariantViolation(.denseOrder, "\(event.cursor) of \(event.threadID) before its subscription")
         }
-        let next = known.next
-        // Merged are only those that are read from the log.
-        if known.wasLive, event.firstSequence < event.cursor.sequence { witness.count(.fellBehind) }
-        followed[event.threadID] = Followed(
-            next: event.cursor.sequence + 1, hasEvents: true, wasLive: known.wasLive)
         // From the start, the oldest event kept comes first; more may have been trimmed since it was sent.
         guard next == 0 ? event.firstSequence > witness.firstKept(number) : event.firstSequence != next else {
             return nil

@@ -56,7 +56,8 @@ final class AgentCrew: Sendable {
             let thread = witness.thread(number)
             guard sequence < thread.head, thread.firstKept <= thread.head else { continue }
             return InvariantViolation(
-                .liveness, "a reader of \(thread.owner.thread) in process \(process) was given \(sequence) of "
+                .liveness,
+                "a reader of \(thread.owner.thread) in process \(process) was given \(sequence) of "
                     + "\(thread.head) events")
         }
         return nil

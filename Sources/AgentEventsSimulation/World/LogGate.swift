@@ -110,8 +110,10 @@ final class LogGate: Sendable {
         store.witness.count(.producerWaitedForRoom)
         guard let most = counts.values.max(), most > Self.maximumCountBeyond else { return }
         store.witness.fail(
-            InvariantViolation(.boundedMemory, "\(byteCount) bytes wait for the log, \(most) events of a run more than"
-                + " its agents may offer"))
+            InvariantViolation(
+                .boundedMemory,
+                "\(byteCount) bytes wait for the log, \(most) events of a run more than"
+                    + " its agents may offer"))
     }
 
     /// So much may be offered before producers wait.

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsProtocol
 import Synchronization
 
 /// Sees everything that is committed, and judges it: numbers, order, ends, keys. What others see is compared with what it
@@ -13,6 +14,8 @@ final class LogWitness: Sendable {
         var acknowledged: [String: Cursor] = [:]
         /// The runs of agents in processes that are alive.
         var hosted: [RunID: Int] = [:]
+        /// The subscriptions that were told that they have caught up.
+        var live: Set<String> = []
 
         mutating func note(_ violation: InvariantViolation?) {
             if self.violation == nil { self.violation = violation }
@@ -135,6 +138,23 @@ final class LogWitness: Sendable {
                 }
             }
         }
+    }
+
+    // MARK: Subscriptions
+
+    /// A subscription is told that it has caught up, or another one of the connection takes its place.
+    func went(live isLive: Bool, _ connection: ConnectionID, _ thread: ThreadID) {
+        state.withLock { state in
+            if isLive {
+                state.live.insert("\(connection) \(thread)")
+            } else {
+                state.live.remove("\(connection) \(thread)")
+            }
+        }
+    }
+
+    func wasLive(_ connection: ConnectionID, _ thread: ThreadID) -> Bool {
+        state.withLock { $0.live.contains("\(connection) \(thread)") }
     }
 
     // MARK: Agents

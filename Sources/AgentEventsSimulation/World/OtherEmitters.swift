@@ -42,8 +42,8 @@ final class OtherEmitters: Sendable {
             }
             switch state.withLock({ $0.random.below(8) }) {
             case 0: await shareKey(thread, runtime, crew)
-            case 1: await endRun(thread, runtime, crew)
-            case 2: await contest(runtime, crew)
+            case 1, 2: await endRun(thread, runtime, crew)
+            case 3, 4: await contest(runtime, crew)
             default: await emitNext(thread, runtime, crew)
             }
         }
@@ -126,16 +126,22 @@ final class OtherEmitters: Sendable {
             let isNew = state.withLock { $0.usedKeys.insert("\(owner.thread) \(shared.key)").inserted }
             if isNew, receipt.isRepeated { witness.count(.keyUsedElsewhere) }
         } catch {
-            if isRefusal(error, crew, in: owner.thread) { fail(.wellFormedRuns, "events of no run are refused: \(error)") }
+            if isRefusal(error, crew, in: owner.thread) {
+                fail(.wellFormedRuns, "events of no run are refused: \(error)")
+            }
         }
     }
 
-    /// Ends a run, whoever's it is.
+    /// Ends a run, mostly one of an agent in the service's process.
     private func endRun(_ thread: Int, _ runtime: AgentRuntime, _ crew: AgentCrew) async {
         let owner = owners[thread]
         let open = witness.thread(thread).openRuns.map(\.run)
         guard !open.isEmpty else { return }
-        let run = open[state.withLock { $0.random.below(open.count) }]
+        let hosted = open.filter { witness.host(of: $0) == 0 }
+        let run = state.withLock { state in
+            let some = hosted.isEmpty || state.random.once(in: 4) ? open : hosted
+            return some[state.random.below(some.count)]
+        }
         let host = witness.host(of: run)
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner.user, thread: owner.thread)
@@ -145,7 +151,9 @@ final class OtherEmitters: Sendable {
             if host == 0 { witness.count(.runEndedElsewhere) }
         } catch {
             // It was open before, and nobody ends runs that have ended.
-            if isRefusal(error, crew, in: owner.thread), witness.thread(thread).openRuns.contains(where: { $0.run == run }) {
+            if isRefusal(error, crew, in: owner.thread),
+                witness.thread(thread).openRuns.contains(where: { $0.run == run })
+            {
                 fail(.wellFormedRuns, "run \(run) is open, and its end is refused: \(error)")
             }
         }

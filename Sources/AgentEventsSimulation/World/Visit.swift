@@ -39,7 +39,12 @@ struct Visit: Sendable {
             check(state)
         case .subscribers:
             guard let subscribers = try? await hub.subscribers(of: owner.thread) else { return }
-            if subscribers.contains(where: { $0.state == .replaying }) { witness.count(.seenReplaying) }
+            let replaying = subscribers.filter { $0.state == .replaying }
+            guard !replaying.isEmpty else { return }
+            witness.count(.seenReplaying)
+            if replaying.contains(where: { witness.wasLive($0.connection, owner.thread) }) {
+                witness.count(.fellBehind)
+            }
         case .events(let request):
             await log(request, hub)
         }
