@@ -41,12 +41,16 @@ final class ThreadWatchers: CommitObserver {
         if isFinished { signal.finish() }
     }
 
-    func didCommit(_ commit: LogCommit, upTo position: UInt64) {
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) { signal(commit.entries.lazy.map(\.owner.thread)) }
+
+    func didAdvance(_ threads: [AdvancedThread]) { signal(threads.lazy.map(\.thread)) }
+
+    private func signal(_ threads: some Sequence<ThreadID>) {
         let signals: [WakeSignal] = state.withLock { state in
             guard !state.watchers.isEmpty else { return [] }
             var found: [WakeSignal] = []
-            for entry in commit.entries {
-                guard let watching = state.watchers[entry.owner.thread] else { continue }
+            for thread in threads {
+                guard let watching = state.watchers[thread] else { continue }
                 found += watching.compactMap(\.signal)
             }
             return found

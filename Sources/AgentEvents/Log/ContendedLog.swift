@@ -28,6 +28,31 @@ public protocol ContendedLog: EventLog {
     /// - Throws: ``EventLogError`` for what has nothing to do with other writers. Then of each thread all events are in
     ///   the log or none, and no further call is made until the log is opened again.
     func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit
+
+    /// Waits until other writers have committed since the last call, and says in which threads. So the readers of this
+    /// process are given what others write, also where this process writes nothing.
+    ///
+    /// Called by one task while this writer has the log open, again and again. The answers are hints: a thread that is
+    /// named late, twice, or with an event that is no longer the last one does no harm. One that is not named at all
+    /// does: its readers wait until this process commits something in it.
+    ///
+    /// - Returns: the threads, at least one; `nil` when the task is cancelled, or this writer has closed the log.
+    func advancedThreads() async -> [AdvancedThread]?
+}
+
+/// A thread in which another writer of a ``ContendedLog`` has committed.
+public struct AdvancedThread: Hashable, Sendable {
+    public var thread: ThreadID
+    /// The user it belongs to.
+    public var user: UserID
+    /// The last event, as far as the log has told.
+    public var head: EventID
+
+    public init(thread: ThreadID, user: UserID, head: EventID) {
+        self.thread = thread
+        self.user = user
+        self.head = head
+    }
 }
 
 /// The outcome of a commit that was taken thread by thread.

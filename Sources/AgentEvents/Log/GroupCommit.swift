@@ -77,13 +77,13 @@ package final class GroupCommit: Sendable {
         try machine.withLock { (machine) throws(EventLogError) in try machine.outcome(of: position) }
     }
 
-    /// Returns when the events that a thread has offered up to a position are committed, or were refused by a
-    /// ``ContendedLog``. For a thread that has nothing else on its way.
+    /// Returns when the events that a context has offered up to a position are committed, or were refused by a
+    /// ``ContendedLog``. For a context that has nothing else on its way.
     ///
     /// - Returns: whether they were taken; otherwise somebody else has appended to the thread first.
-    func waitUntilSettled(_ position: UInt64, of thread: ThreadID) async throws(EventLogError) -> Bool {
+    func waitUntilSettled(_ position: UInt64, of owner: ThreadOwner) async throws(EventLogError) -> Bool {
         try await waitForCommit(of: position)
-        return machine.withLock { !$0.takeRefusal(of: thread) }
+        return machine.withLock { !$0.takeRefusal(of: ObjectIdentifier(owner)) }
     }
 
     /// The position of the last offer.
@@ -139,12 +139,20 @@ package final class GroupCommit: Sendable {
                 gathering.committed(entries.count, in: environment.monotonicNow() - start)
                 committed(commit.without(refused), position)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
+                let refusedOwners = Self.owners(of: refused, in: entries)
                 let waiters = machine.withLock {
-                    $0.didCommit(byteCount: byteCount, count: entries.count, refused: refused)
+                    $0.didCommit(byteCount: byteCount, count: entries.count, refused: refusedOwners)
                 }
                 for waiter in waiters { waiter.resume() }
             }
         }
+    }
+
+    /// The contexts of threads of which nothing was taken. There may be two of a thread: one for each of two users, until
+    /// it is known whose it is.
+    private static func owners(of threads: Set<ThreadID>, in entries: [LogEntry]) -> Set<ObjectIdentifier> {
+        guard !threads.isEmpty else { return [] }
+        return Set(entries.lazy.filter { threads.contains($0.owner.thread) }.map { ObjectIdentifier($0.owner) })
     }
 
     /// Lets those who were just released by a commit join the next one. Blocks the writer's thread, never for longer

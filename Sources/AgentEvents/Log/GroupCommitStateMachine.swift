@@ -33,9 +33,9 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
     private var isWriterAsleep = false
     private var commitWaiters: [(position: UInt64, waiter: Waiter)] = []
     private var capacityWaiters: [Waiter] = []
-    /// The threads of which the log has refused what they offered last, until they ask. Each of them has nothing else
-    /// on its way, so there are no more than there are emissions under way.
-    private var refusedThreads: Set<ThreadID> = []
+    /// The contexts, by their owners, of which the log has refused what they offered last, until they ask. Each of them
+    /// has nothing else on its way, so there are no more than there are emissions under way.
+    private var refusedOwners: Set<ObjectIdentifier> = []
     /// The number of entries that were pending when the last commit ended.
     private var pendingAfterCommit = 0
     /// So many pending entries end the writer's wait for more; a full buffer does, too.
@@ -223,11 +223,11 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
 
     /// The batch taken last is durable, but for what was refused: that has come to its end as well.
     ///
-    /// - Parameter refused: the threads of which a ``ContendedLog`` has taken nothing.
+    /// - Parameter refused: the owners of the entries of which a ``ContendedLog`` has taken none.
     /// - Returns: the tasks to resume: those whose offers are committed, and those that waited for room.
-    package mutating func didCommit(byteCount: Int, count: Int, refused: Set<ThreadID> = []) -> [Waiter] {
+    package mutating func didCommit(byteCount: Int, count: Int, refused: Set<ObjectIdentifier> = []) -> [Waiter] {
         committed = taken
-        if !refused.isEmpty { refusedThreads.formUnion(refused) }
+        if !refused.isEmpty { refusedOwners.formUnion(refused) }
         pendingAfterCommit = entries.count
         pendingByteCount -= byteCount + count * Self.entryOverhead
         var resumed: [Waiter] = []
@@ -249,8 +249,8 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         return resumed
     }
 
-    /// Whether the log has refused what a thread offered last, which has come to its end. Asked once.
-    package mutating func takeRefusal(of thread: ThreadID) -> Bool { refusedThreads.remove(thread) != nil }
+    /// Whether the log has refused what a context offered last, which has come to its end. Asked once.
+    package mutating func takeRefusal(of owner: ObjectIdentifier) -> Bool { refusedOwners.remove(owner) != nil }
 
     /// The log failed: nothing of what is pending is committed, nothing more is accepted.
     /// - Returns: the tasks to resume with the error.

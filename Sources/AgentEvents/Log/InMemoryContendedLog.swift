@@ -14,7 +14,8 @@ import Synchronization
 public final class InMemoryContendedLog: ContendedLog {
     private struct State {
         var generation: UInt64 = 0
-        var openCount = 0
+        /// Those of the writers that have the log open.
+        var news: [News] = []
         var events = InMemoryEvents()
         var keys = InMemoryKeys()
     }
@@ -33,8 +34,35 @@ public final class InMemoryContendedLog: ContendedLog {
         }
     }
 
+    /// What other writers have committed since a writer has asked: of each thread its last event.
+    private final class News: Sendable {
+        private let threads = Mutex<[ThreadID: AdvancedThread]>([:])
+        let signal = WakeSignal()
+
+        func note(_ commit: LogCommit) {
+            threads.withLock { threads in
+                for entry in commit.entries {
+                    threads[entry.owner.thread] = AdvancedThread(
+                        thread: entry.owner.thread, user: entry.owner.user, head: entry.id)
+                }
+            }
+        }
+
+        func next() async -> [AdvancedThread]? {
+            while true {
+                let known = threads.withLock { threads in
+                    defer { threads = [:] }
+                    return threads.values.sorted { $0.thread.rawValue < $1.thread.rawValue }
+                }
+                if !known.isEmpty { return known }
+                guard await signal.wait() else { return nil }
+            }
+        }
+    }
+
     private let storage: Storage
-    private let isOpen = Mutex(false)
+    /// `nil` while this writer has not opened the log.
+    private let news = Mutex<News?>(nil)
 
     /// An empty log, and its first writer.
     ///
@@ -58,15 +86,17 @@ public final class InMemoryContendedLog: ContendedLog {
     /// Opens the log for this writer; may be called again after ``close()``. The first of several that have it open
     /// begins a new generation.
     public func open() async throws(EventLogError) -> LogOpening {
-        let wasOpen = isOpen.withLock { isOpen in
-            defer { isOpen = true }
-            return isOpen
+        let opened: News? = news.withLock { news in
+            guard news == nil else { return nil }
+            let opened = News()
+            news = opened
+            return opened
         }
-        guard !wasOpen else { throw EventLogError(.locked, "this writer has the log open; close it first") }
+        guard let opened else { throw EventLogError(.locked, "this writer has the log open; close it first") }
         return storage.state.withLock { state in
-            let isFirst = state.openCount == 0
+            let isFirst = state.news.isEmpty
             if isFirst { state.generation = storage.generations.next(after: state.generation) }
-            state.openCount += 1
+            state.news.append(opened)
             return LogOpening(
                 generation: state.generation,
                 threadsWithOpenRuns: isFirst ? state.events.threadsWithOpenRuns : [],
@@ -76,30 +106,39 @@ public final class InMemoryContendedLog: ContendedLog {
 
     /// Ends the writing of this writer; everything stays readable.
     public func close() {
-        let wasOpen = isOpen.withLock { isOpen in
-            defer { isOpen = false }
-            return isOpen
-        }
-        if wasOpen { storage.state.withLock { $0.openCount -= 1 } }
+        guard let closed = news.withLock({ $0.take() }) else { return }
+        storage.state.withLock { state in state.news.removeAll { $0 === closed } }
+        closed.signal.finish()
     }
 
-    public func append(_ commit: LogCommit) async throws(EventLogError) {
-        try withOpenState { (state) throws(EventLogError) in try take(commit, &state) }
-    }
+    public func append(_ commit: LogCommit) async throws(EventLogError) { _ = try take(commit) { _ in [] } }
 
     public func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit {
-        try withOpenState { (state) throws(EventLogError) in
-            let refused = state.events.threadsNotFollowed(by: commit)
-            try take(commit.without(refused), &state)
-            return ContendedCommit(refusedThreads: refused)
-        }
+        ContendedCommit(refusedThreads: try take(commit) { $0.threadsNotFollowed(by: commit) })
     }
 
-    private func withOpenState<Result>(
-        _ body: (inout State) throws(EventLogError) -> Result
-    ) throws(EventLogError) -> Result {
-        guard isOpen.withLock({ $0 }) else { throw EventLogError(.closed, "this writer has not opened the log") }
-        return try storage.state.withLock { (state) throws(EventLogError) in try body(&state) }
+    public func advancedThreads() async -> [AdvancedThread]? { await news.withLock({ $0 })?.next() }
+
+    /// - Parameter refuse: the threads to leave out.
+    /// - Returns: those that were left out.
+    private func take(
+        _ commit: LogCommit,
+        refusing refuse: (InMemoryEvents) -> Set<ThreadID>
+    ) throws(EventLogError) -> Set<ThreadID> {
+        guard let own = news.withLock({ $0 }) else {
+            throw EventLogError(.closed, "this writer has not opened the log")
+        }
+        let (refused, others) = try storage.state.withLock { (state) throws(EventLogError) in
+            let refused = refuse(state.events)
+            let taken = commit.without(refused)
+            try take(taken, &state)
+            let others = taken.entries.isEmpty ? [] : state.news.filter { $0 !== own }
+            // Here, so that the last one noted of a thread is the last one of the thread.
+            for news in others { news.note(taken) }
+            return (refused, others)
+        }
+        for news in others { news.signal.signal() }
+        return refused
     }
 
     /// All or none.

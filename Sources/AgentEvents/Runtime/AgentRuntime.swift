@@ -130,6 +130,11 @@ public final class AgentRuntime: Sendable {
                 if let sweep {
                     group.addTask(executorPreference: environment.backgroundExecutor) { await sweep.run() }
                 }
+                if let contended = log as? any ContendedLog {
+                    group.addTask(executorPreference: environment.backgroundExecutor) {
+                        while let threads = await contended.advancedThreads() { self.hub.publish(threads) }
+                    }
+                }
                 // Here, on the log's own executor: no hop between two commits.
                 try await write()
                 group.cancelAll()
@@ -198,11 +203,10 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
-    /// The user that a thread belongs to, as far as that is known in memory. Where others write too, a thread without
-    /// events belongs to nobody: one of them may be first.
+    /// The user that a thread belongs to, as far as that is known in memory for certain.
     package func knownOwner(of thread: ThreadID) -> UserID? {
-        guard let context = contexts.context(of: thread) else { return nil }
-        return !isContended || context.isLogged.load(ordering: .relaxed) ? context.user : nil
+        guard let context = contexts.context(of: thread), context.ownership == .confirmed else { return nil }
+        return context.user
     }
 
     /// The user that a thread belongs to; `nil` when it has no event, and nobody is about to emit into it.

@@ -26,8 +26,19 @@ final class OfferedPosition: Sendable {
 /// ```
 struct ContextRegistry<Waiter> {
     private struct Entry {
-        weak var context: ExecutionContext?
+        private weak var weakContext: ExecutionContext?
         let offered: OfferedPosition
+
+        init(_ context: ExecutionContext) {
+            weakContext = context
+            offered = context.offeredPosition
+        }
+
+        /// `nil` also when the thread has turned out to be another user's.
+        var context: ExecutionContext? {
+            guard let context = weakContext, context.ownership != .foreign else { return nil }
+            return context
+        }
     }
 
     private var known: [ThreadID: Entry] = [:]
@@ -52,7 +63,7 @@ struct ContextRegistry<Waiter> {
 
     /// - Parameter waiter: kept when the answer is `wait`; without one nothing changes on `wait` and `open`.
     mutating func find(_ thread: ThreadID, waiter: Waiter? = nil) -> FindAction {
-        if let context = young[thread] { return .found(context) }
+        if let context = young[thread], context.ownership != .foreign { return .found(context) }
         if let context = known[thread]?.context {
             use(context)
             return .found(context)
@@ -68,7 +79,7 @@ struct ContextRegistry<Waiter> {
     /// - Parameter committed: everything up to there is committed.
     /// - Returns: those who waited for it.
     mutating func didOpen(_ context: ExecutionContext, committed: UInt64) -> [Waiter] {
-        known[context.thread] = Entry(context: context, offered: context.offeredPosition)
+        known[context.thread] = Entry(context)
         if known.count >= sweptCount {
             forgetGone(committed: committed)
             // Amortized: as many are opened between two sweeps as a sweep looks at.
@@ -81,14 +92,6 @@ struct ContextRegistry<Waiter> {
     /// - Returns: those who waited for it; the first to ask again opens it.
     mutating func didFailToOpen(_ thread: ThreadID) -> [Waiter] {
         opening.removeValue(forKey: thread) ?? []
-    }
-
-    /// A context is of no use: its thread belongs to somebody else. The next one to ask opens another.
-    mutating func forget(_ context: ExecutionContext) {
-        let thread = context.thread
-        if known[thread]?.context === context { known[thread] = nil }
-        if young[thread] === context { young[thread] = nil }
-        if old[thread] === context { old[thread] = nil }
     }
 
     private mutating func use(_ context: ExecutionContext) {

@@ -21,8 +21,7 @@ public actor ExecutionContext {
     nonisolated let services: RuntimeServices
     /// Up to where this context has offered events.
     nonisolated let offeredPosition = OfferedPosition()
-    /// Whether the thread is known to have events in the log, and so belongs to the user for good.
-    nonisolated let isLogged: Atomic<Bool>
+    private nonisolated let storedOwnership: Atomic<ThreadOwnership>
     /// The synchronous section, and the state of the thread.
     var path: AcceptPath
     /// Itself, while a message waits with half of a character, which the log does not have: given back, the context
@@ -36,8 +35,15 @@ public actor ExecutionContext {
     init(head: ThreadHead, services: RuntimeServices) {
         self.owner = head.owner
         self.services = services
-        isLogged = Atomic(head.lastSequence > 0)
+        storedOwnership = Atomic(services.isContended && head.lastSequence == 0 ? .presumed : .confirmed)
         self.path = AcceptPath(head, services, offeredPosition)
+    }
+
+    /// Whether the thread belongs to the user. A context that turns out to be foreign takes nothing any longer, and is not
+    /// in the ``ContextRegistry``.
+    nonisolated var ownership: ThreadOwnership {
+        get { storedOwnership.load(ordering: .relaxed) }
+        set { storedOwnership.store(newValue, ordering: .relaxed) }
     }
 
     // MARK: Raw events
@@ -282,6 +288,7 @@ public actor ExecutionContext {
         guard services.isContended else { return try await decide() }
         if !contention.begin() { await withCheckedContinuation { contention.wait($0) } }
         defer { contention.end()?.resume() }
+        guard ownership != .foreign else { throw .forbidden(thread) }
         if contention.mustCatchUp() { try await catchUp() }
         while true {
             if let ended = try path.endOverdue() {
@@ -307,11 +314,11 @@ public actor ExecutionContext {
     /// Waits until what was offered is committed, or refused.
     private func settle(_ position: UInt64) async throws(AgentEventsError) -> ContentionAction {
         let isTaken = try await mapLogError { () async throws(EventLogError) in
-            try await services.commit.waitUntilSettled(position, of: thread)
+            try await services.commit.waitUntilSettled(position, of: owner)
         }
         if isTaken {
             path.didSettle()
-            isLogged.store(true, ordering: .relaxed)
+            ownership = .confirmed
         }
         return contention.settled(isTaken: isTaken)
     }
@@ -327,10 +334,12 @@ public actor ExecutionContext {
             return try await ThreadHead(record, owner, services, hosted: hosted)
         }
         guard let head else {
+            ownership = .foreign
             // Nothing of it is in the log, and so nothing ends there.
             services.deadlines.remove(thread)
             throw .forbidden(thread)
         }
+        if head.lastSequence > 0 { ownership = .confirmed }
         path.rebuild(head)
         // The log has no halves.
         keptForHalves = nil

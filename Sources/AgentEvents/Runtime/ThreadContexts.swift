@@ -22,8 +22,7 @@ final class ThreadContexts: Sendable {
             switch registry.withLock({ $0.find(thread) }) {
             case .found(let context):
                 if context.user == user { return context }
-                guard try await isLogged(for: user, thread, services) else { throw .forbidden(thread) }
-                registry.withLock { $0.forget(context) }
+                guard try await turnsOutForeign(context, services) else { throw .forbidden(thread) }
             case .wait:
                 await withCheckedContinuation { continuation in
                     let action = registry.withLock { $0.find(thread, waiter: continuation) }
@@ -45,16 +44,18 @@ final class ThreadContexts: Sendable {
         }
     }
 
-    /// Whether a thread that is opened here for somebody else belongs to a user after all: where others write too, one of
-    /// them may have been first. Of the context that is there nothing was logged, nor ever will be.
-    private func isLogged(
-        for user: UserID,
-        _ thread: ThreadID,
+    /// Whether another process has opened the thread of a context meanwhile, for another user.
+    private func turnsOutForeign(
+        _ context: ExecutionContext,
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
-        guard services.isContended else { return false }
-        return try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread)?.user }
-            == user
+        guard context.ownership == .presumed else { return context.ownership == .foreign }
+        let record = try await mapLogError { () async throws(EventLogError) in
+            try await services.log.thread(context.thread)
+        }
+        guard let record, record.user != context.user else { return false }
+        context.ownership = .foreign
+        return true
     }
 
     private func open(

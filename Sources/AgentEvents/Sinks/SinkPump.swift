@@ -41,7 +41,11 @@ final class SinkPump: CommitObserver {
         }
     }
 
-    func didCommit(_ commit: LogCommit, upTo position: UInt64) {
+    func didCommit(_ commit: LogCommit, upTo position: UInt64) { thereIsMore() }
+
+    func didAdvance(_ threads: [AdvancedThread]) { thereIsMore() }
+
+    private func thereIsMore() {
         progress.didCommit()
         signal.signal()
     }

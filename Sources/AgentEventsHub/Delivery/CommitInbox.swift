@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// Decides which part of the commits waits for an event loop that is busy. The loop takes all of it at once.
 ///
 /// It is bounded: once that many bytes wait, further events are left in the log, and the loop gets one notice for each
@@ -5,7 +7,8 @@
 struct CommitInbox {
     /// Everything that waited.
     struct Batch {
-        /// In the order of the commits, each with its commit's position. Of one thread, a notice comes last.
+        /// In the order of the commits, each with its commit's position; in between, notices of what other writers have
+        /// committed. Of one thread, a notice in the place of events comes last.
         var elements: [(element: CommittedEvents, position: UInt64)] = []
         /// Everything accepted up to there is committed.
         var position: UInt64 = 0
@@ -35,6 +38,16 @@ struct CommitInbox {
         return !isScheduled
     }
 
+    /// Other writers of the log have committed. That a loop has begun to listen only now does not matter to it.
+    ///
+    /// - Parameter notices: not in the order of the commits.
+    /// - Returns: whether to tell the loop that there is something to take.
+    mutating func post(notices: [CommittedEvents]) -> Bool {
+        for notice in notices { post(notice, upTo: .max) }
+        defer { isScheduled = true }
+        return !isScheduled
+    }
+
     private mutating func post(_ element: CommittedEvents, upTo position: UInt64) {
         let count = element.byteCount + Self.elementOverhead
         if !isFull, byteCount + count <= maximumByteCount {
@@ -45,6 +58,8 @@ struct CommitInbox {
         // From here on, so that no events come after a notice of later ones.
         isFull = true
         if let index = notices[element.thread] {
+            // One that comes from another writer may be late.
+            guard element.lastID.sequence > batch.elements[index].element.lastID.sequence else { return }
             batch.elements[index] = (element.notice, position)
         } else {
             notices[element.thread] = batch.elements.count

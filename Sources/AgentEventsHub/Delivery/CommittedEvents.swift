@@ -22,6 +22,14 @@ struct CommittedEvents: Sendable {
         self.events = events
     }
 
+    /// A notice of what another writer of the log has committed.
+    init(noticeOf advanced: AdvancedThread, framing: Int) {
+        owner = advanced.user
+        thread = ThreadFeed(thread: advanced.thread, framing: framing)
+        lastID = advanced.head
+        events = nil
+    }
+
     private init(noticeOf committed: CommittedEvents) {
         owner = committed.owner
         thread = committed.thread

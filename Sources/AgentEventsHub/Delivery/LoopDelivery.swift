@@ -78,6 +78,14 @@ final class LoopDelivery: Sendable {
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
+    /// Tells the loop of what other writers of the log have committed.
+    ///
+    /// - Parameter notices: of threads that the loop listens to.
+    func post(notices: [CommittedEvents]) {
+        guard inbox.withLock({ $0.post(notices: notices) }) else { return }
+        execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
+    }
+
     /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
     /// flushed once.
     private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {

@@ -62,7 +62,8 @@ final class LoopThread {
 
     private func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
         owner = committed.owner
-        headID = committed.lastID
+        // A notice of what another writer has committed may be late.
+        if committed.lastID.sequence > head { headID = committed.lastID }
         var somebodyCatchesUp = false
         for subscription in subscriptions {
             subscription.deliver(committed, written: &written, sentCount: &sentCount)

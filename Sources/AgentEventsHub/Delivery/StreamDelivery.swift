@@ -156,6 +156,17 @@ final class StreamDelivery: CommitObserver {
         for loop in loops where !told.contains(loop.number) && loop.awaitsCommits { loop.post([], upTo: position) }
     }
 
+    func didAdvance(_ threads: [AdvancedThread]) {
+        let (loops, interests) = state.withLock { ($0.loops, $0.interests) }
+        for loop in loops {
+            let notices = interests.enumerated().flatMap { framing, interest in
+                threads.filter { interest.loops[$0.thread]?.contains(loop.number) == true }
+                    .map { CommittedEvents(noticeOf: $0, framing: framing) }
+            }
+            if !notices.isEmpty { loop.post(notices: notices) }
+        }
+    }
+
     /// Everything up to there is committed. What of it concerns a loop may still be on its way there.
     var currentPosition: UInt64 { committedPosition.load(ordering: .sequentiallyConsistent) }
 

@@ -80,7 +80,7 @@ package struct EventIngest: Sendable {
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
-                _ = try await authorize(thread, of: request.user, as: principal, asksLog: true)
+                _ = try await authorize(thread, of: request.user, as: principal)
             }
             throw ProtocolError(error, threadID: thread, root: root)
         }
@@ -106,20 +106,16 @@ package struct EventIngest: Sendable {
         return access.known(RightsRequest(principal: principal, thread: request.thread, owner: owner))
     }
 
-    /// - Parameter asksLog: whether the log's word comes before that of the memory: where other processes write too, one
-    ///   of them may have opened the thread for another user.
     /// - Returns: the user that the thread belongs to; `nil` while it has no event.
     private func authorize(
         _ thread: ThreadID,
         of user: UserID?,
         as principal: Principal,
-        _ answer: RightsAnswer? = nil,
-        asksLog: Bool = false
+        _ answer: RightsAnswer? = nil
     ) async throws(ProtocolError) -> UserID? {
         let owner: UserID?
         do throws(EventLogError) {
-            let logged = asksLog ? try await runtime.log.thread(thread)?.user : nil
-            if let logged { owner = logged } else { owner = try await runtime.owner(of: thread) }
+            owner = try await runtime.owner(of: thread)
         } catch {
             throw ProtocolError(error, threadID: thread)
         }

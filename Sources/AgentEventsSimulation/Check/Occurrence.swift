@@ -3,11 +3,12 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     // The log and its producers.
     case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
     case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, visited, stateRead, seenReplaying
+    case producerWaitedForRoom, contextRebuilt
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven
     case acknowledgementTaken, acknowledgementStored, acknowledgementRefused
     case subscribed, resumed, wentLive, streamLive, pageRead, pageShared
-    case resetDiverged, resetTrimmed, trimmedInMidReplay
+    case fellBehind, resetDiverged, resetTrimmed, trimmedInMidReplay
     case requestPipelined, requestAnswered, subscriptionRefused, inboxFull, threadPaused, wireChecked
     // Connections and time.
     case connectionMade, connectFailed, tokenDeclined, connectionLost, frameLost, lateEventsOfOldConnection
@@ -15,4 +16,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     // Faults.
     case cut, halfOpened, stalled, crashed, restarted, expired, killed, powerLost, eventsLost, logFailed, trimmed
     case fileLogOpened, uncertainKept, uncertainLost, blockFileRemoved
+    // Another process that writes the same log.
+    case refusedByContention, decidedAgain, refusedAfterContention, runEndedElsewhere, threadTakenElsewhere
+    case keyUsedElsewhere, toldOfOthers, otherProcessKilled
 }

@@ -16,6 +16,8 @@ struct WireCheck {
     /// Subscriptions, their ends and emissions that were asked for and have no answer yet, of each thread in order.
     private(set) var unanswered: [ThreadID: [Int64]] = [:]
     private var messageCount = 0
+    /// Known once the service has said it.
+    private var connection: ConnectionID?
 
     init(witness: LogWitness) { self.witness = witness }
 
@@ -24,7 +26,9 @@ struct WireCheck {
     mutating func sent(_ message: ClientMessage) {
         let thread: ThreadID
         switch message.operation {
-        case .subscribe(let request): thread = request.thread
+        case .subscribe(let request):
+            thread = request.thread
+            if let connection { witness.went(live: false, connection, thread) }
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .acknowledge, .ping, .pong: return
@@ -54,11 +58,14 @@ struct WireCheck {
             followed[thread] = nil
         case .snapshot(let thread, let cursor, _):
             if let cursor { followed[thread] = Followed(next: cursor.sequence + 1) }
-        case .live:
+        case .live(let thread, _):
             witness.count(.wentLive)
+            if let connection { witness.went(live: true, connection, thread) }
         case .drain:
             witness.count(.drained)
-        case .welcome, .snapshotPart, .emitted, .error, .ping, .pong:
+        case .welcome(let welcome):
+            connection = welcome.connection
+        case .snapshotPart, .emitted, .error, .ping, .pong:
             break
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")

@@ -8,6 +8,9 @@ final class AgentCrew: Sendable {
     private struct State {
         var random: SimulationRandom
         var isSettling = false
+        var runs: Set<RunID> = []
+        /// Up to where threads were read in the process, by those who still read.
+        var read: [Int: UInt64] = [:]
     }
 
     private struct ScriptedFailure: Error, CustomStringConvertible {
@@ -16,11 +19,18 @@ final class AgentCrew: Sendable {
 
     private let owners: [ThreadOwner]
     private let witness: LogWitness
+    private let process: Int
+    private let contention: ContendedStore?
     private let state: Mutex<State>
 
-    /// - Parameter owners: the threads in which agents work.
-    init(owners: [ThreadOwner], witness: LogWitness, seed: UInt64) {
+    /// - Parameters:
+    ///   - owners: the threads in which agents work.
+    ///   - process: the number of the process in which they do.
+    ///   - contention: the log, where another process writes it too.
+    init(owners: [ThreadOwner], process: Int, contention: ContendedStore?, witness: LogWitness, seed: UInt64) {
         self.owners = owners
+        self.process = process
+        self.contention = contention
         self.witness = witness
         state = Mutex(State(random: SimulationRandom(seed: seed)))
     }
@@ -30,17 +40,35 @@ final class AgentCrew: Sendable {
     let pauses = Pauses()
 
     /// No agent goes on any longer.
-    func stop() { pauses.stop() }
+    func stop() {
+        pauses.stop()
+        witness.leaves(state.withLock(\.runs))
+    }
 
     /// No run begins any more.
     func settle() { state.withLock { $0.isSettling = true } }
+
+    var isSettling: Bool { state.withLock { $0.isSettling } }
+
+    /// A reader in the process that was not given everything; `nil` when there is none.
+    var behind: InvariantViolation? {
+        for (number, sequence) in state.withLock({ $0.read }).sorted(by: { $0.key < $1.key }) {
+            let thread = witness.thread(number)
+            guard sequence < thread.head, thread.firstKept <= thread.head else { continue }
+            return InvariantViolation(
+                .liveness,
+                "a reader of \(thread.owner.thread) in process \(process) was given \(sequence) of "
+                    + "\(thread.head) events")
+        }
+        return nil
+    }
 
     // MARK: Work
 
     /// - Returns: whether to go on.
     func pause() async -> Bool { await pauses.pause() }
 
-    private var isStopped: Bool { pauses.isStopped }
+    var isStopped: Bool { pauses.isStopped }
 
     private func below(_ bound: Int) -> Int { state.withLock { $0.random.below(bound) } }
 
@@ -56,25 +84,58 @@ final class AgentCrew: Sendable {
 
     private func work(_ owner: ThreadOwner, _ runtime: AgentRuntime) async {
         while await pause() {
-            if state.withLock({ $0.isSettling }) { return }
+            if isSettling { return }
+            var begun: RunID?
             do {
                 let run = try await runtime.withRun(
                     user: owner.user, thread: owner.thread, agent: "guide", input: "where is the parser?"
                 ) { run in
+                    begun = run.id
+                    host(run.id)
                     try await act(run)
                     return run.id.rawValue
                 }
                 if !isStopped { witness.mustHaveEnded(run, in: owner.thread) }
             } catch {
                 // The script failed, the run was ended by somebody else, or the log is gone.
+                noteRefusal(error, in: owner.thread)
             }
+            if let begun { leave(begun) }
         }
+    }
+
+    private func host(_ run: RunID) {
+        guard !isStopped else { return }
+        state.withLock { _ = $0.runs.insert(run) }
+        witness.hosts(run, in: process)
+    }
+
+    private func leave(_ run: RunID) {
+        state.withLock { _ = $0.runs.remove(run) }
+        witness.leaves([run])
+    }
+
+    /// An emission was refused: because the other process was first, now and then.
+    func noteRefusal(_ error: any Error, in thread: ThreadID) {
+        guard let error = error as? AgentEventsError, error.violation != nil,
+            contention?.takeRefusal(of: thread) == true
+        else { return }
+        witness.count(.refusedAfterContention)
+    }
+
+    /// An emission into a thread that both processes open has come to its end.
+    func noteOutcome(_ outcome: ContestedThreads.Outcome, in thread: ThreadID) {
+        guard case .forbidden = outcome, contention?.takeRefusal(of: thread) == true else { return }
+        witness.count(.threadTakenElsewhere)
     }
 
     private func act(_ run: AgentRun) async throws {
         for _ in 0..<(1 + below(6)) {
             guard await pause() else { throw CancellationError() }
             switch below(8) {
+            case 0 where below(4) == 0:
+                // As fast as it can, so that it has to wait for the log.
+                for _ in 0..<48 { try await run.think("so many things to think of before anybody comes to an answer") }
             case 0: try await run.think("so")
             case 1, 2: try await run.say("word\(below(7)) ")
             case 3: try await run.tool("search", arguments: ["query": "parser"]) { _ in _ = await pause() }
@@ -104,9 +165,12 @@ final class AgentCrew: Sendable {
     /// Reads a thread inside the process: from the oldest event on, each once, in order (I2).
     private func follow(_ owner: ThreadOwner, _ runtime: AgentRuntime) async {
         guard let number = witness.number(of: owner.thread) else { return }
+        defer { state.withLock { $0.read[number] = nil } }
         do {
             var next: UInt64 = 0
-            for try await event in try await runtime.events(user: owner.user, thread: owner.thread) {
+            let events = try await runtime.events(user: owner.user, thread: owner.thread)
+            state.withLock { $0.read[number] = 0 }
+            for try await event in events {
                 // What a process that is dead still holds is nobody's business.
                 if isStopped { return }
                 let thread = witness.thread(number)
@@ -119,6 +183,7 @@ final class AgentCrew: Sendable {
                         InvariantViolation(.committedBeforeVisible, "\(owner.thread): \(event.id) is not in the log"))
                 }
                 next = event.sequence + 1
+                state.withLock { $0.read[number] = event.sequence }
             }
         } catch {
             // Trimmed in the middle, or the log is gone.

@@ -1,93 +1,18 @@
 import AgentEvents
-import Synchronization
 
-/// One process's way to a ``WorldStore``: the schedule decides when an operation goes on, and how it ends. When the process
-/// dies nothing of it reaches the store any longer.
-final class CrashingLog: EventLog, StateStore, TrimmableLog {
-    private enum Verdict: Sendable {
-        case proceed
-        /// - Parameter isStored: whether the store has the commit all the same.
-        case fail(isStored: Bool)
-        case dead
-    }
+/// A process's log: a ``WorldStore``, through the gate of the process.
+final class CrashingLog<Store: WorldStore>: EventLog, StateStore, TrimmableLog {
+    private let store: Store
+    private let gate: LogGate
 
-    private struct Parked {
-        var isAppend: Bool
-        var continuation: CheckedContinuation<Verdict, Never>
-    }
-
-    private struct State {
-        var parked: [Parked] = []
-        var isSevered = false
-        /// Whether an append failed: none follows it.
-        var hasFailed = false
-        var random: SimulationRandom
-    }
-
-    private let store: any WorldStore
-    private let state: Mutex<State>
-
-    init(store: any WorldStore, seed: UInt64) {
+    init(_ store: Store, _ gate: LogGate) {
         self.store = store
-        state = Mutex(State(random: SimulationRandom(seed: seed)))
+        self.gate = gate
     }
-
-    // MARK: The schedule's side
-
-    /// How many operations wait to go on; what the store itself has to do counts as one.
-    var waitingCount: Int { parkedCount + (store.waitingCount > 0 ? 1 : 0) }
-
-    private var parkedCount: Int { state.withLock { $0.parked.count } }
-
-    func release(_ choice: UInt64) {
-        let count = waitingCount
-        guard count > 0 else { return }
-        let index = Int(choice % UInt64(count))
-        let parked: Parked? = state.withLock { state in
-            index < state.parked.count ? state.parked.remove(at: index) : nil
-        }
-        if let parked { parked.continuation.resume(returning: .proceed) } else { store.doNext() }
-    }
-
-    /// The append that is under way fails.
-    func failAppend(isStored: Bool) -> Bool {
-        let parked: Parked? = state.withLock { state in
-            state.parked.firstIndex(where: \.isAppend).map { state.parked.remove(at: $0) }
-        }
-        parked?.continuation.resume(returning: .fail(isStored: isStored))
-        return parked != nil
-    }
-
-    /// The process is dead. What is under way reaches the store, or not.
-    func sever(isStored: Bool) {
-        let parked = state.withLock { state in
-            state.isSevered = true
-            defer { state.parked = [] }
-            return state.parked
-        }
-        for item in parked {
-            item.continuation.resume(returning: item.isAppend && isStored ? .fail(isStored: true) : .dead)
-        }
-    }
-
-    private func pass(isAppend: Bool = false) async -> Verdict {
-        let verdict: Verdict? = state.withLock { state in
-            if state.isSevered { return .dead }
-            return isAppend || state.random.once(in: 2) ? nil : .proceed
-        }
-        if let verdict { return verdict }
-        return await withCheckedContinuation { continuation in
-            state.withLock { $0.parked.append(Parked(isAppend: isAppend, continuation: continuation)) }
-        }
-    }
-
-    private static let deadError = EventLogError(.failed, "the process is dead")
 
     private func passThrough() async throws(EventLogError) {
-        guard case .proceed = await pass() else { throw Self.deadError }
+        guard case .proceed = await gate.pass() else { throw .dead }
     }
-
-    // MARK: EventLog
 
     func open() async throws(EventLogError) -> LogOpening {
         try await passThrough()
@@ -95,15 +20,26 @@ final class CrashingLog: EventLog, StateStore, TrimmableLog {
     }
 
     func append(_ commit: LogCommit) async throws(EventLogError) {
-        if state.withLock({ $0.hasFailed && !$0.isSevered }) {
-            store.witness.fail(InvariantViolation(.acknowledgedIsKept, "an append follows one that failed"))
+        try await append(commit, storedOnFailure: { commit }) { (commit) throws(EventLogError) in
+            try await store.append(commit)
         }
-        switch await pass(isAppend: true) {
+    }
+
+    /// - Parameters:
+    ///   - stored: the part of the commit that the store has when the append fails late.
+    ///   - reach: has the store take a commit.
+    private func append<Answer>(
+        _ commit: LogCommit,
+        storedOnFailure stored: () -> LogCommit,
+        _ reach: (LogCommit) async throws(EventLogError) -> Answer
+    ) async throws(EventLogError) -> Answer {
+        gate.willAppend(commit)
+        switch await gate.pass(isAppend: true) {
         case .proceed:
             do throws(EventLogError) {
-                try await store.append(commit)
+                return try await reach(commit)
             } catch {
-                state.withLock { $0.hasFailed = true }
+                gate.appendFailed()
                 if error.code == .conflict {
                     // Two have numbered the same thread.
                     store.witness.fail(InvariantViolation(.denseOrder, "a commit does not fit: \(error)"))
@@ -111,11 +47,11 @@ final class CrashingLog: EventLog, StateStore, TrimmableLog {
                 throw error
             }
         case .fail(let isStored):
-            state.withLock { $0.hasFailed = true }
-            if isStored { try await store.append(commit) }
+            gate.appendFailed()
+            if isStored { _ = try await reach(stored()) }
             throw EventLogError(.failed, "the disk failed")
         case .dead:
-            throw Self.deadError
+            throw .dead
         }
     }
 
@@ -163,4 +99,37 @@ final class CrashingLog: EventLog, StateStore, TrimmableLog {
         try await passThrough()
         try await store.trim(trims)
     }
+}
+
+/// Where other processes write, too.
+extension CrashingLog: ContendedLog where Store: ContendedLog {
+    func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit {
+        try await append(commit, storedOnFailure: { part(of: commit) }) { (commit) throws(EventLogError) in
+            try await store.appendByThread(commit)
+        }
+    }
+
+    /// Some of the threads.
+    private func part(of commit: LogCommit) -> LogCommit {
+        var seen: Set<ThreadID> = []
+        var dropped: Set<ThreadID> = []
+        for entry in commit.entries where seen.insert(entry.owner.thread).inserted {
+            if gate.once(in: 2) { dropped.insert(entry.owner.thread) }
+        }
+        return commit.without(dropped)
+    }
+
+    func advancedThreads() async -> [AdvancedThread]? {
+        guard case .proceed = await gate.pass() else { return nil }
+        return await store.advancedThreads()
+    }
+}
+
+extension EventLogError {
+    fileprivate static let dead = EventLogError(.failed, "the process is dead")
+}
+
+extension WorldStore {
+    /// The log of a process.
+    func log(through gate: LogGate) -> any EventLog { CrashingLog(self, gate) }
 }

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsProtocol
 import Synchronization
 
 /// Sees everything that is committed, and judges it: numbers, order, ends, keys. What others see is compared with what it
@@ -11,6 +12,10 @@ final class LogWitness: Sendable {
         var counts = OccurrenceCounts()
         /// What clients handled last, by consumer and thread: nothing beyond that is stored as acknowledged.
         var acknowledged: [String: Cursor] = [:]
+        /// The runs of agents in processes that are alive.
+        var hosted: [RunID: Int] = [:]
+        /// The subscriptions that were told that they have caught up.
+        var live: Set<String> = []
 
         mutating func note(_ violation: InvariantViolation?) {
             if self.violation == nil { self.violation = violation }
@@ -19,6 +24,8 @@ final class LogWitness: Sendable {
 
     private let state: Mutex<State>
     private let numbers: [ThreadID: Int]
+    /// Threads that belong to nobody before somebody writes in them.
+    let contested = ContestedThreads()
 
     init(owners: [ThreadOwner]) {
         var numbers: [ThreadID: Int] = [:]
@@ -54,12 +61,20 @@ final class LogWitness: Sendable {
             state.counts[.commitMade] += 1
             state.counts[.eventCommitted] += commit.entries.count
             for entry in commit.entries {
-                guard let number = numbers[entry.owner.thread] else { continue }
+                guard let number = numbers[entry.owner.thread] else {
+                    state.note(contested.didCommit(entry))
+                    continue
+                }
                 if state.threads[number].owner.user != entry.owner.user {
                     state.note(InvariantViolation(.isolation, "\(entry.id) is committed for \(entry.owner.user)"))
                 }
                 state.note(state.threads[number].append(entry))
-                if let occurrence = Self.occurrence(entry) { state.counts[occurrence] += 1 }
+                guard let occurrence = Self.occurrence(entry) else { continue }
+                state.counts[occurrence] += 1
+                if occurrence == .runFailedAsLost, let run = entry.run, state.hosted[run] != nil {
+                    state.note(
+                        InvariantViolation(.runsEnd, "\(entry.id) ends run \(run) as lost, and its process is alive"))
+                }
             }
             for keyed in commit.keys {
                 guard let number = numbers[keyed.thread] else { continue }
@@ -124,6 +139,36 @@ final class LogWitness: Sendable {
             }
         }
     }
+
+    // MARK: Subscriptions
+
+    /// A subscription is told that it has caught up, or another one of the connection takes its place.
+    func went(live isLive: Bool, _ connection: ConnectionID, _ thread: ThreadID) {
+        state.withLock { state in
+            if isLive {
+                state.live.insert("\(connection) \(thread)")
+            } else {
+                state.live.remove("\(connection) \(thread)")
+            }
+        }
+    }
+
+    func wasLive(_ connection: ConnectionID, _ thread: ThreadID) -> Bool {
+        state.withLock { $0.live.contains("\(connection) \(thread)") }
+    }
+
+    // MARK: Agents
+
+    /// A process has begun a run.
+    func hosts(_ run: RunID, in process: Int) { state.withLock { $0.hosted[run] = process } }
+
+    /// The process does not go on with runs.
+    func leaves(_ runs: some Sequence<RunID>) {
+        state.withLock { state in for run in runs { state.hosted[run] = nil } }
+    }
+
+    /// The process that hosts a run, if it is alive.
+    func host(of run: RunID) -> Int? { state.withLock { $0.hosted[run] } }
 
     // MARK: What was promised
 

@@ -69,7 +69,7 @@ final class RealProcess {
 
     let executor = SimulatedExecutor()
     let loops: [SimulatedEventLoop]
-    let log: CrashingLog
+    let gate: LogGate
     let crew: AgentCrew
     private let hub: AgentEventsHub
     private let maximumRuns: Int
@@ -95,9 +95,9 @@ final class RealProcess {
             SimulatedEventLoop(time: world.time, willHop: { preemption.happen() })
         }
         preemption.set(loops, executor)
-        log = CrashingLog(store: world.store, seed: seed ^ 1)
+        gate = LogGate(store: world.store, seed: seed ^ 1)
         var configuration = RuntimeConfiguration(environment: environment)
-        configuration.highWaterByteCount = 4096
+        configuration.highWaterByteCount = LogGate.highWaterByteCount
         configuration.maximumIdleContexts = 2
         configuration.idleContextTimeout = .seconds(3)
         configuration.emittedRunTimeout = .seconds(20)
@@ -107,8 +107,11 @@ final class RealProcess {
         }
         var sink = DurableSink(world.sink, startingFrom: .beginning)
         sink.savedEventCount = 7
-        let runtime = AgentRuntime(log: log, sinks: [sink], configuration: configuration)
-        crew = AgentCrew(owners: world.crewOwners, witness: world.witness, seed: seed ^ 2)
+        let runtime = AgentRuntime(
+            log: world.store.log(through: gate), sinks: [sink], configuration: configuration)
+        crew = AgentCrew(
+            owners: world.crewOwners, process: 0, contention: world.store as? ContendedStore, witness: world.witness,
+            seed: seed ^ 2)
         maximumRuns = max(1, size.threadCount / 2)
         watermark = size.watermarkByteCount
         witness = world.witness
@@ -183,7 +186,7 @@ final class RealProcess {
 
     /// Whether something can go on without time going on.
     var isReady: Bool {
-        executor.readyCount > 0 || loops.contains(where: \.isReady) || log.waitingCount > 0
+        executor.readyCount > 0 || loops.contains(where: \.isReady) || gate.waitingCount > 0
     }
 
     /// A client has connected.
@@ -224,7 +227,7 @@ final class RealProcess {
             transport.wire.end(keeping: kept)
             if transport.wire.hasBytes { witness.count(.lateEventsOfOldConnection) }
         }
-        log.sever(isStored: isStored)
+        gate.sever(isStored: isStored)
         for transport in transports { transport.lose() }
         for task in tasks { task.cancel() }
         var count = 0
@@ -252,7 +255,7 @@ final class RealProcess {
         preemption.set([], nil)
         crew.stop()
         for transport in transports { transport.wire.end() }
-        log.sever(isStored: false)
+        gate.sever(isStored: false)
         for loop in loops { loop.close() }
         transports = []
     }

@@ -11,6 +11,8 @@ extension RealWorld {
         sink.settle()
         for client in clients { client.isStalled = false }
         for application in applications { application.settle() }
+        // Both: runs of a process that is gone are ended when nobody has the log open any longer.
+        neighbour?.kill(isStored: true, witness, &random)
         kill(isStored: true, &random)
         store.settle()
         var steps = 0
@@ -33,7 +35,7 @@ extension RealWorld {
     /// Whether nothing can happen but that time goes on.
     private var isQuiet: Bool {
         guard let process, process.takesConnections else { return process != nil && process?.isReady == false }
-        guard !process.isReady, process.crew.pauses.waitingCount == 0 else { return false }
+        guard neighbour?.isQuiet != false, !process.isReady, process.crew.pauses.waitingCount == 0 else { return false }
         for client in clients {
             if isReady(client, for: .deliver) || isReady(client, for: .request) || isReady(client, for: .connect)
                 || client.hasToSend
@@ -54,6 +56,7 @@ extension RealWorld {
         for producer in producers where !producer.isIdle {
             return InvariantViolation(.requestsAnswered, "an emission in \(threadID(producer.thread)) has no answer")
         }
+        if let problem = neighbour?.restlessness ?? process.crew.behind { return problem }
         for thread in witness.threads where thread.hasOpenRuns {
             return InvariantViolation(.runsEnd, "thread \(thread.owner.thread) has an open run")
         }
@@ -78,6 +81,7 @@ extension RealWorld {
     /// Ends what still runs.
     func close() {
         var random = SimulationRandom(seed: seed ^ 0xC105E)
+        neighbour?.kill(isStored: true, witness, &random)
         if process != nil { kill(isStored: true, &random) }
         closeApplications(&random)
     }

@@ -12,6 +12,8 @@ final class RealWorld {
     let time = SimulatedTime()
     let witness: LogWitness
     let store: any WorldStore
+    /// The other process that writes the log; `nil` where there is none.
+    let neighbour: Neighbour?
     let sink: WatchingSink
     /// Whether old events are trimmed.
     let retains: Bool
@@ -48,13 +50,21 @@ final class RealWorld {
         }
         witness = LogWitness(owners: owners)
         var storing = random(5, 0)
-        store =
-            storing.once(in: 2)
-            ? DiskStore(witness: witness, time: time, seed: seed ^ 3)
-            : DurableStore(witness: witness, time: time, seed: seed ^ 3)
+        if storing.once(in: 2) {
+            store = DiskStore(witness: witness, time: time, seed: seed ^ 3)
+            neighbour = nil
+        } else if storing.once(in: 2) {
+            store = DurableStore(witness: witness, time: time, seed: seed ^ 3)
+            neighbour = nil
+        } else {
+            let contended = ContendedStore(witness: witness, time: time, seed: seed ^ 3)
+            store = contended
+            neighbour = Neighbour(
+                contended.anotherWriter(), OtherEmitters(owners: owners, witness: witness, seed: seed ^ 5))
+        }
         sink = WatchingSink(witness: witness, seed: seed ^ 4)
         var retaining = random(4, 0)
-        let retains = retaining.once(in: 2)
+        let retains = retaining.once(in: 2) && neighbour == nil
         self.retains = retains
         switch retaining.below(4) {
         case 0: retention.maximumByteCount = 16_384
@@ -136,7 +146,9 @@ final class RealWorld {
 
     private func entity(for kind: ChoiceKind, _ random: inout SimulationRandom) -> Int {
         switch kind {
-        case .job, .work, .commit, .agent, .timer, .kill, .powerLoss, .logFailure, .drain: return 0
+        case .job, .commit, .agent, .kill, .logFailure, .drain:
+            return neighbour?.isNext(kind, before: process, &random) == true ? 1 : 0
+        case .work, .timer, .powerLoss: return 0
         case .loop: return random.below(size.loopCount)
         case .offer: return random.below(size.threadCount)
         default:
@@ -179,6 +191,7 @@ final class RealWorld {
         }
         guard happened else { return false }
         if process?.hasEnded == true { processEnded(&random) }
+        neighbour?.endIfOver(&random)
         if process != nil, store.isStopped {
             witness.count(.killed)
             kill(isStored: false, &random)
@@ -186,12 +199,16 @@ final class RealWorld {
         mix(UInt64(choice.kind.rawValue) << 32 | UInt64(choice.entity))
         mix(UInt64(bitPattern: time.now))
         mix(UInt64(process?.executor.enqueuedCount ?? 0))
+        if let other = neighbour?.process { mix(UInt64(other.executor.enqueuedCount)) }
         mix(UInt64(applicationExecutor.enqueuedCount))
         tell("\(choice): \(choice.kind) \(choice.entity)")
         return true
     }
 
     private func perform(_ choice: Choice, _ random: inout SimulationRandom) throws(InvariantViolation) -> Bool {
+        if choice.entity == 1, let neighbour, Neighbour.kinds.contains(choice.kind) {
+            return neighbour.perform(choice.kind, in: self, &random)
+        }
         switch choice.kind {
         case .job: return process?.executor.runNext(random.next()) ?? false
         case .work: return applicationExecutor.runNext(random.next())
@@ -199,8 +216,8 @@ final class RealWorld {
             guard let process, choice.entity < process.loops.count else { return false }
             return process.loops[choice.entity].runNext()
         case .commit:
-            guard let process, process.log.waitingCount > 0 else { return false }
-            process.log.release(random.next())
+            guard let process, process.gate.waitingCount > 0 else { return false }
+            process.gate.release(random.next())
         case .agent:
             guard let process, process.crew.pauses.waitingCount > 0 else { return false }
             process.crew.pauses.resume(random.next())
@@ -302,6 +319,11 @@ final class RealWorld {
     /// Somebody asks for something past the streams.
     private func visit(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         guard let process, process.takesConnections else { return false }
+        if neighbour != nil, random.once(in: 2) {
+            let visit = ContendedVisit(owners[thread], witness, process.crew, &random)
+            process.start { await visit.run($0) }
+            return true
+        }
         let visit = Visit(owners[thread], witness, &random)
         process.start { await visit.run($0) }
         return true
@@ -356,7 +378,7 @@ final class RealWorld {
             giveUpLost()
         case .logFailure:
             if store.failLater(&random) { return true }
-            guard process.log.failAppend(isStored: random.once(in: 2)) else { return false }
+            guard process.gate.failAppend(isStored: random.once(in: 2)) else { return false }
             witness.count(.logFailed)
         case .drain:
             guard process.takesConnections else { return false }

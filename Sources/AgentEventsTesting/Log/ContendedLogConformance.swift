@@ -30,6 +30,7 @@ public struct ContendedLogConformance: ConformanceSuite {
         try await showsWhatOthersCommitted()
         try await refusesThreadByThread()
         try await refusesTheThreadOfSomebodyElse()
+        try await tellsOfOthers()
         try await keepsThreadsDenseUnderContention()
     }
 
@@ -95,6 +96,41 @@ public struct ContendedLogConformance: ConformanceSuite {
         let answer = try await appendByThread(LogCommit(entries: [entry], time: .wallClock), to: first)
         check(answer.refusedThreads == ["t_1"], "events of another user than the thread's are refused")
         check(try await first.thread("t_1")?.user == script.user, "the thread's user stays")
+    }
+
+    /// A writer is told in which threads others commit, whether it asks before or afterwards, and not of what it commits.
+    public func tellsOfOthers() async throws {
+        var (first, second, script) = try await opened()
+        try await append(script.commit(["t_1"]), to: second)
+        try await append(script.commit(["t_2", "t_3"]), to: first)
+        var heads: [ThreadID: AdvancedThread] = [:]
+        while heads.count < 2 {
+            let advanced = await advancedThreads(second)
+            for thread in advanced { heads[thread.thread] = thread }
+            if advanced.isEmpty { break }
+        }
+        check(Set(heads.keys) == ["t_2", "t_3"], "the threads in which others have committed, not \(heads.keys)")
+        for thread in heads.values {
+            let record = try await first.thread(thread.thread)
+            check(record?.head == thread.head && record?.user == thread.user, "the head of \(thread.thread)")
+        }
+        async let later = advancedThreads(second)
+        try await append(script.commit(["t_1"]), to: first)
+        check(await later.map(\.thread) == ["t_1"], "a thread in which another one commits while the writer waits")
+    }
+
+    /// - Returns: none when nothing is told within a minute.
+    private func advancedThreads(_ log: any ContendedLog) async -> [AdvancedThread] {
+        await withTaskGroup(of: [AdvancedThread].self) { group in
+            group.addTask { await log.advancedThreads() ?? [] }
+            group.addTask {
+                // A cancelled sleep is the end of the wait as well.
+                try? await Environment.system.sleep(.seconds(60))
+                return []
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? []
+        }
     }
 
     /// Two writers append to the same threads at once: each event is there once, and no number is left out.

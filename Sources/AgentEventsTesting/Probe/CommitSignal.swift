@@ -15,7 +15,14 @@ final class CommitSignal: CommitObserver {
     init(thread: ThreadID) { self.thread = thread }
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
-        guard commit.entries.contains(where: { $0.owner.thread == thread }) else { return }
+        if commit.entries.contains(where: { $0.owner.thread == thread }) { signal() }
+    }
+
+    func didAdvance(_ threads: [AdvancedThread]) {
+        if threads.contains(where: { $0.thread == thread }) { signal() }
+    }
+
+    private func signal() {
         let waiter = state.withLock { state in
             state.isSignalled = state.waiter == nil
             defer { state.waiter = nil }

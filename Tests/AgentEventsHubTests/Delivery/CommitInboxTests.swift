@@ -69,4 +69,26 @@ struct CommitInboxTests {
         let batch = inbox.take()
         #expect(Self.words(batch) == ["a1@1", "a3?@3"])
     }
+
+    /// Which of the loops listen to the thread is not a matter of its commit's position.
+    @Test func whatAnotherWriterCommittedIsANoticeWithoutAPlaceAmongTheCommits() {
+        let notice = CommittedEvents(
+            noticeOf: AdvancedThread(thread: "a", user: "u", head: EventID(generation: 1, sequence: 7)), framing: 0)
+        var inbox = CommitInbox(maximumByteCount: 800)
+        let isTold = inbox.post(notices: [notice])
+        #expect(isTold)
+        _ = inbox.post([Self.element("a", 8)], upTo: 3)
+        let batch = inbox.take()
+        #expect(Self.words(batch) == ["a7?@\(UInt64.max)", "a8@3"])
+        #expect(batch.position == 3)
+    }
+
+    @Test func aNoticeThatIsLateTakesThePlaceOfNoneOfLaterEvents() {
+        let notice = CommittedEvents(
+            noticeOf: AdvancedThread(thread: "a", user: "u", head: EventID(generation: 1, sequence: 2)), framing: 0)
+        var inbox = CommitInbox(maximumByteCount: 0)
+        _ = inbox.post([Self.element("a", 3)], upTo: 3)
+        _ = inbox.post(notices: [notice])
+        #expect(Self.words(inbox.take()) == ["a3?@3"])
+    }
 }

@@ -18,4 +18,18 @@ struct LoopThreadTests {
         #expect(thread.recentFrames(after: 0) == nil)
         #expect(thread.recentFrames(after: 1) == [])
     }
+
+    /// What another writer of the log has committed is told late now and then.
+    @Test func aLateNoticeDoesNotTakeTheHeadBack() {
+        let thread = LoopThread()
+        var written: [StreamSession] = []
+        var sentCount = 0
+        for sequence in [5, 4] as [UInt64] {
+            let advanced = AdvancedThread(
+                thread: "t_1", user: "u_1", head: EventID(generation: 1, sequence: sequence))
+            _ = thread.gather(CommittedEvents(noticeOf: advanced, framing: 0), upTo: .max)
+            thread.deliver(written: &written, sentCount: &sentCount)
+        }
+        #expect(thread.head == 5)
+    }
 }

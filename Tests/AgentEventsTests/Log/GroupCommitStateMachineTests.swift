@@ -202,6 +202,8 @@ struct GroupCommitStateMachineTests {
 
     /// A log with other writers takes some threads of a commit and refuses others; both have come to their end.
     @Test func aThreadIsToldOnceThatItsOfferWasRefused() {
+        let owners = ["t_1", "t_2"].map { ThreadOwner(thread: $0, user: "u_1") }
+        let (owner, stranger) = (ObjectIdentifier(owners[0]), ObjectIdentifier(owners[1]))
         var machine = GroupCommitStateMachine<Int>(highWaterByteCount: 100_000)
         _ = machine.offer(Self.entry(1))
         guard case .suspend = machine.waitForCommit(of: 1, 1) else {
@@ -209,19 +211,19 @@ struct GroupCommitStateMachineTests {
             return
         }
         _ = machine.nextCommit()
-        let resumed = machine.didCommit(byteCount: 10, count: 1, refused: ["t_1"])
+        let resumed = machine.didCommit(byteCount: 10, count: 1, refused: [owner])
         #expect(resumed == [1])
         #expect(machine.committedPosition == 1)
-        let other = machine.takeRefusal(of: "t_2")
+        let other = machine.takeRefusal(of: stranger)
         #expect(!other)
-        let refused = machine.takeRefusal(of: "t_1")
+        let refused = machine.takeRefusal(of: owner)
         #expect(refused)
-        let again = machine.takeRefusal(of: "t_1")
+        let again = machine.takeRefusal(of: owner)
         #expect(!again)
         _ = machine.offer(Self.entry(2))
         _ = machine.nextCommit()
         _ = machine.didCommit(byteCount: 10, count: 1)
-        let taken = machine.takeRefusal(of: "t_1")
+        let taken = machine.takeRefusal(of: owner)
         #expect(!taken)
     }
 

@@ -135,6 +135,113 @@ import Testing
         }
     }
 
+    /// A reader in one process gets what another one writes, although its own process writes nothing.
+    @Test func readersAreGivenWhatAnotherWriterCommits() async throws {
+        try await Self.withTwo { _, first, second in
+            let theirs = try await second.context(user: "u_1", thread: "t_1")
+            var events = try await first.events(user: "u_1", thread: "t_1").makeAsyncIterator()
+            for number in 1...20 as ClosedRange<Int64> {
+                let id = try await theirs.emit(Self.custom(.integer(number)))
+                #expect(try await events.next()?.id == id)
+            }
+        }
+    }
+
+    /// The same for a sink.
+    @Test func sinksAreGivenWhatAnotherWriterCommits() async throws {
+        let log = InMemoryContendedLog()
+        let sink = InMemorySink()
+        try await withAgentRuntime(log: log, sinks: [sink]) { first in
+            try await withAgentRuntime(log: log.anotherWriter()) { second in
+                // Both have started.
+                _ = try await first.context(user: "u_1", thread: "t_1")
+                let theirs = try await second.context(user: "u_1", thread: "t_1")
+                let id = try await theirs.emit(Self.custom(1))
+                while sink.events(in: "t_1").map(\.id) != [id] {
+                    try await Environment.system.sleep(.milliseconds(5))
+                }
+            }
+        }
+    }
+
+    /// A context that was opened for somebody else than the thread turns out to belong to does not keep its owner out.
+    @Test func theOwnerOfAThreadThatAnotherWriterOpenedIsNotRefused() async throws {
+        try await Self.withTwo { log, first, second in
+            let stale = try await first.context(user: "u_1", thread: "t_1")
+            let theirs = try await second.context(user: "u_2", thread: "t_1")
+            try await theirs.emit(Self.custom(1))
+            await #expect(throws: AgentEventsError.self) { try await stale.emit(Self.custom(2)) }
+            let rightful = try await first.context(user: "u_2", thread: "t_1")
+            try await rightful.emit(Self.custom(3))
+            let error = await #expect(throws: AgentEventsError.self) { try await stale.emit(Self.custom(4)) }
+            #expect(error?.code == .threadForbidden)
+            #expect(try await Self.events(log).count == 2)
+            #expect(try await first.owner(of: "t_1") == "u_2")
+        }
+    }
+
+    /// A process that finds runs of one that died ends those, and not what another process hosts by then.
+    @Test func onlyTheRunsOfAProcessThatIsGoneAreEndedAsLost() async throws {
+        let log = InMemoryContendedLog()
+        let opening = try await log.open()
+        let owner = ThreadOwner(thread: "t_1", user: "u_1")
+        func entry(_ run: RunID, _ id: EventID) throws -> LogEntry {
+            let bytes = try EventEncoder.encode(
+                .agentStarted(AgentStarted()), id: id, thread: "t_1", run: run, agent: "guide",
+                time: Timestamp(milliseconds: 0))
+            return LogEntry(owner: owner, id: id, type: .agentStarted, run: run, bytes: bytes)
+        }
+        let lost = try entry("r_lost", EventID(generation: opening.generation, sequence: 1))
+        try await log.append(LogCommit(entries: [lost], time: Timestamp(milliseconds: 0)))
+        log.close()
+        // The other process starts a run after the log was opened, and before the runtime looks at the thread.
+        let other = log.anotherWriter()
+        let held = HeldLog(log) { opening in
+            _ = try await other.open()
+            let hosted = try entry("r_hosted", EventID(generation: opening.generation, sequence: 2))
+            try await other.append(LogCommit(entries: [hosted], time: Timestamp(milliseconds: 0)))
+        }
+        try await withAgentRuntime(log: held) { runtime in
+            _ = try await runtime.context(user: "u_1", thread: "t_1")
+            #expect(try await log.thread("t_1")?.openRuns.map(\.run) == ["r_hosted"])
+        }
+    }
+
+    /// A log at whose opening something else happens, before anybody is told of it.
+    private final class HeldLog: ContendedLog {
+        private let log: InMemoryContendedLog
+        private let didOpen: @Sendable (LogOpening) async throws -> Void
+
+        init(_ log: InMemoryContendedLog, didOpen: @escaping @Sendable (LogOpening) async throws -> Void) {
+            self.log = log
+            self.didOpen = didOpen
+        }
+
+        func open() async throws(EventLogError) -> LogOpening {
+            let opening = try await log.open()
+            do {
+                try await didOpen(opening)
+            } catch {
+                throw EventLogError(.failed, "\(error)", cause: error)
+            }
+            return opening
+        }
+
+        func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
+        func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit {
+            try await log.appendByThread(commit)
+        }
+        func advancedThreads() async -> [AdvancedThread]? { await log.advancedThreads() }
+        func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
+        func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+        func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+            try await log.startedRuns(among: runs, in: thread)
+        }
+        func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+            try await log.recall(key, in: thread)
+        }
+    }
+
     // MARK: Seeded
 
     private enum Answer: Sendable {

@@ -48,6 +48,8 @@ final class TroubledContendedLog: ContendedLog {
         return try await log.appendByThread(commit)
     }
 
+    func advancedThreads() async -> [AdvancedThread]? { await log.advancedThreads() }
+
     func open() async throws(EventLogError) -> LogOpening { try await log.open() }
     func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
     func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
