@@ -4,6 +4,12 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
 
     package init(seed: UInt64) { state = seed }
 
+    /// The numbers of one thing in a world.
+    init(seed: UInt64, _ kind: UInt64, _ number: Int) {
+        var random = SimulationRandom(seed: seed ^ kind << 32 ^ UInt64(number))
+        self.init(seed: random.next())
+    }
+
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

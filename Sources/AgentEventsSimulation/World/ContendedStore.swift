@@ -1,7 +1,7 @@
 import AgentEvents
 import Synchronization
 
-/// A log that two processes write, as one of them has it. It outlives both; a loss of power is one of a process.
+/// A log that two processes write, as one of them has it. It is elsewhere: when their machine loses power it loses nothing.
 final class ContendedStore: WorldStore, ContendedLog {
     /// What tells that events which are offered are those that were refused before.
     private struct Mark: Hashable {

@@ -37,8 +37,7 @@ final class RealWorld {
 
     init(seed: UInt64, size: WorldSize, narrator: ((String) -> Void)? = nil) {
         func random(_ kind: UInt64, _ number: Int) -> SimulationRandom {
-            var random = SimulationRandom(seed: seed ^ kind << 32 ^ UInt64(number))
-            return SimulationRandom(seed: random.next())
+            SimulationRandom(seed: seed, kind, number)
         }
         self.seed = seed
         self.size = size
@@ -49,14 +48,14 @@ final class RealWorld {
                 user: UserID(text: IdentifierText(unchecked: "u_\(thread % 2)")))
         }
         witness = LogWitness(owners: owners)
-        var storing = random(5, 0)
-        if storing.once(in: 2) {
+        switch StoreKind(seed: seed) {
+        case .files:
             store = DiskStore(witness: witness, time: time, seed: seed ^ 3)
             neighbour = nil
-        } else if storing.once(in: 2) {
+        case .memory:
             store = DurableStore(witness: witness, time: time, seed: seed ^ 3)
             neighbour = nil
-        } else {
+        case .contended:
             let contended = ContendedStore(witness: witness, time: time, seed: seed ^ 3)
             store = contended
             neighbour = Neighbour(
@@ -373,6 +372,8 @@ final class RealWorld {
             kill(isStored: random.once(in: 2), &random)
         case .powerLoss:
             witness.count(.powerLost)
+            // It is the machine of both.
+            neighbour?.kill(isStored: false, witness, &random)
             kill(isStored: false, &random)
             store.losePower(&random)
             giveUpLost()

@@ -25,3 +25,17 @@ protocol WorldStore: EventLog, StateStore, TrimmableLog {
     /// Nothing fails any more.
     func settle()
 }
+
+/// The log that a world has; its seed says which.
+enum StoreKind {
+    /// The log in files, on a disk that loses what a real one may lose.
+    case files
+    case memory
+    /// A log that another process writes, too.
+    case contended
+
+    init(seed: UInt64) {
+        var random = SimulationRandom(seed: seed, 5, 0)
+        if random.once(in: 2) { self = .files } else { self = random.once(in: 2) ? .memory : .contended }
+    }
+}

@@ -185,7 +185,7 @@ import Testing
         let log = InMemoryContendedLog()
         let opening = try await log.open()
         let owner = ThreadOwner(thread: "t_1", user: "u_1")
-        func entry(_ run: RunID, _ id: EventID) throws -> LogEntry {
+        @Sendable func entry(_ run: RunID, _ id: EventID) throws -> LogEntry {
             let bytes = try EventEncoder.encode(
                 .agentStarted(AgentStarted()), id: id, thread: "t_1", run: run, agent: "guide",
                 time: Timestamp(milliseconds: 0))
