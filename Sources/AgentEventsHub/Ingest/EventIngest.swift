@@ -71,16 +71,40 @@ package struct EventIngest: Sendable {
     ) async throws(ProtocolError) -> EmitReceipt {
         let thread = request.thread
         // Before the key of the request is looked at.
-        _ = try await authorize(thread, of: request.user, as: principal, answer)
+        let owner = try await authorize(thread, of: request.user, as: principal, answer)
+        var drafts = request.drafts
+        if let index = try EmittedAnswers(drafts, in: thread, root: root).first {
+            try await checkAnswer(at: index, in: thread, of: owner, by: principal, root: root)
+            drafts = EmittedAnswers.signed(drafts, by: principal.user)
+        }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: request.user ?? principal.user, thread: thread)
-            return try await context.emit(request.drafts, key: request.key, host: .outside)
+            return try await context.emit(drafts, key: request.key, host: .outside)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
                 _ = try await authorize(thread, of: request.user, as: principal, asksLog: true)
             }
             throw ProtocolError(error, threadID: thread, root: root)
+        }
+    }
+
+    /// Whether the principal may answer requests for approval.
+    ///
+    /// - Throws: ``ProtocolError``: `approval.forbidden`, or `auth.unavailable`.
+    private func checkAnswer(
+        at index: Int,
+        in thread: ThreadID,
+        of owner: UserID?,
+        by principal: Principal,
+        root: DraftRoot
+    ) async throws(ProtocolError) {
+        do throws(ProtocolError) {
+            try await access.check(.command, of: thread, owner: owner, by: principal)
+        } catch {
+            // That the thread is there the principal knows: it may emit in it.
+            guard error.code == .scopeMissing || error.code == .threadUnknown else { throw error }
+            throw EmittedAnswers.forbidden(at: index, in: thread, root: root)
         }
     }
 
