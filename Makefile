@@ -1,6 +1,6 @@
 # Build, run and check. `make` alone lists what there is.
 
-.PHONY: help run test soak simulate-coverage bench lint format docs clean
+.PHONY: help run test soak mutations simulate-coverage bench lint format docs clean
 
 python := .build/venv/bin/python
 step := .ci/step
@@ -25,6 +25,9 @@ help:
 	@echo 'make test     set up, lint, build, and run every check there is'
 	@echo 'make soak     build for speed, simulate for ten minutes, and run the long forms of the checks under faults and'
 	@echo '              load: twenty minutes at most'
+	@echo 'make mutations'
+	@echo '              break the code in each place of Tests/Mutations, and see that a test or the simulation finds it:'
+	@echo '              an hour at most'
 	@echo 'make simulate-coverage'
 	@echo '              build the simulation with counters, and print how much of the product it runs'
 	@echo 'make bench    build for speed and measure'
@@ -76,16 +79,22 @@ test: .build/setup/checks
 	@$(step) 'mounted' $(as_usual) $(python) Tests/ThirdParty/mounted.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
-# Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the services that it started.
+# Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the
+# services that it started.
 soak: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600
-	@$(step) 'simulation, bugs' $(as_usual) $(python) Tests/Mutations/mutations.py --copy .build/mutations
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 120 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \
 	done
+	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
+
+# Builds a copy of the sources with all bugs in it, twice: for the simulation, and for the tests.
+mutations: .build/setup/checks
+	@rm -f .build/logs/passed
+	@$(step) 'seeded bugs' $(as_usual) $(python) Tests/Mutations/mutations.py --copy .build/mutations $(arguments)
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 simulate-coverage: .build/setup/build

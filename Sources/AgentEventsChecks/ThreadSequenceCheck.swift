@@ -34,7 +34,7 @@ struct ThreadSequenceCheck {
         }
         if case .unknown = event.payload { return faults }
         if isBeyondJudgement(event) {
-            if case .agentStarted = event.payload, let run = event.runID {
+            if event.type?.beginsRun == true, let run = event.runID, starts[run] == nil {
                 starts[run] = Start(position: position, event: event.id)
             }
             if let run = event.runID { met.insert(run) }
@@ -63,6 +63,7 @@ struct ThreadSequenceCheck {
     /// Whether the event is of a run, or the child of one, that may have begun before the first event seen.
     private func isBeyondJudgement(_ event: AgentEvent) -> Bool {
         guard !place.isWhole, let run = event.runID else { return false }
+        if case .agentQueued = event.payload { return false }
         guard case .agentStarted(let started) = event.payload else { return starts[run] == nil }
         guard let parent = started.parentRunID else { return false }
         return starts[run] == nil && starts[parent] == nil
@@ -83,7 +84,9 @@ struct ThreadSequenceCheck {
             faults.append(fault(violation, position, id))
         case .accept(let acceptance):
             apply(acceptance, of: draft)
-            if case .agentStarted = payload, let run { starts[run] = Start(position: position, event: id) }
+            if payload.type?.beginsRun == true, let run, starts[run] == nil {
+                starts[run] = Start(position: position, event: id)
+            }
             if id != nil, let first = acceptance.closing.first {
                 // Where events are made these are logged before the end; a recording has them too.
                 let names = acceptance.closing.map(\.payload.typeName)
@@ -139,7 +142,7 @@ struct ThreadSequenceCheck {
     }
 
     private mutating func apply(_ acceptance: ThreadStateMachine.Acceptance, of draft: EventDraft) {
-        if case .agentStarted = draft.payload, let run = draft.runID { met.insert(run) }
+        if draft.payload.type?.beginsRun == true, let run = draft.runID { met.insert(run) }
         var journal = machine.journal
         machine.apply(acceptance, of: draft, &journal)
         guard acceptance.endsRun else { return }

@@ -23,6 +23,7 @@ extension ProtocolError {
             case threadForbidden = "thread.forbidden"
             case threadUnknown = "thread.unknown"
             case agentUnknown = "agent.unknown"
+            case approvalForbidden = "approval.forbidden"
             case agentsBusy = "agents.busy"
             case stopping = "server.stopping"
             case scopeMissing = "auth.scope_missing"
@@ -134,6 +135,8 @@ extension ProtocolError {
         public static let threadUnknown = Code(name: .threadUnknown)
         /// No agent of that name is served.
         public static let agentUnknown = Code(name: .agentUnknown)
+        /// An answer to a request for approval by one who may not give it.
+        public static let approvalForbidden = Code(name: .approvalForbidden)
         /// As many agents run as may.
         public static let agentsBusy = Code(name: .agentsBusy)
         /// The service is about to stop.

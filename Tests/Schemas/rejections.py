@@ -10,7 +10,20 @@ ABSENT = object()
 # The schema, the example in golden/, where in it the value begins that the schema describes; then what is spoilt:
 # a path below that (`/` between members) and what is put there.
 SPOILT = [
+    ("events/agent_queued.schema.json", "events/agent_queued.json", "data", [
+        ("message_ids", []), ("message_ids", ["m_1", "m_1"]), ("message_ids/0", "m 1"), ("message_ids", "m_1"),
+        ("message_ids", [f"m_{number}" for number in range(257)]), ("by", ""), ("not_before", "soon"),
+        ("start_by", "2026-11-21T02:15:00Z"), ("schedule_id", 7), ("attempt", 0), ("attempt", 1.5),
+        ("parent_run_id", "r_1")]),
+    ("events/input_taken.schema.json", "events/input_taken.json", "data", [
+        ("message_ids", ABSENT), ("message_ids", []), ("message_ids/1", "m_3"), ("message_ids/0", None),
+        ("message_ids", [f"m_{number}" for number in range(257)]), ("messages", ["m_1"])]),
+    ("events/usage_reported.schema.json", "events/usage_reported.json", "data", [
+        ("input_tokens", ABSENT), ("output_tokens", ABSENT), ("input_tokens", -1), ("output_tokens", 1.5),
+        ("cached_input_tokens", "800"), ("reasoning_tokens", -1), ("estimated", "yes"), ("estimated", None),
+        ("model", 7)]),
     ("events/agent_started.schema.json", "events/agent_started.json", "data", [
+        ("message_ids", []), ("message_ids/0", ""), ("attempt", 0), ("retry_of", ["r_1"]),
         ("parent_run_id", ""), ("parent_call_id", 7), ("parent_call", "c_1"),
         ("idle_timeout_ms", 999), ("idle_timeout_ms", 86_400_001), ("idle_timeout_ms", 1500.5)]),
     ("events/agent_thinking.schema.json", "events/agent_thinking.json", "data", [
@@ -20,7 +33,7 @@ SPOILT = [
     ("events/message_delta.schema.json", "events/message_delta.json", "data", [
         ("message_id", ABSENT), ("text", ABSENT), ("role", "assistant")]),
     ("events/message_completed.schema.json", "events/message_completed.json", "data", [
-        ("role", "robot"), ("role", ABSENT), ("text", ["whole"])]),
+        ("role", "robot"), ("role", ABSENT), ("text", ["whole"]), ("interrupted", "yes")]),
     ("events/tool_executing.schema.json", "events/tool_executing.json", "data", [
         ("arguments", ABSENT), ("tool", "a\u0007"), ("call_id", None), ("purpose", {})]),
     ("events/tool_progress.schema.json", "events/tool_progress.json", "data", [
@@ -30,7 +43,8 @@ SPOILT = [
         ("duration_ms", ABSENT), ("error", None)]),
     ("events/approval_requested.schema.json", "events/approval_requested.json", "data", [
         ("prompt", ABSENT), ("expires_at", "2026-11-21T02:15:00Z"), ("expires_at", 1795227300000),
-        ("call_id", "c 2")]),
+        ("call_id", "c 2"), ("kind", "question"), ("kind", None), ("editable", 1), ("approvers", []),
+        ("approvers", ["u_1", "u_1"]), ("approvers", [f"u_{number}" for number in range(65)])]),
     ("events/approval_resolved.schema.json", "events/approval_resolved.json", "data", [
         ("decision", "yes"), ("approval_id", ABSENT), ("by", "somebody else")]),
     ("events/agent_paused.schema.json", "events/agent_paused.json", "data", [
@@ -44,12 +58,14 @@ SPOILT = [
         ("error/retryable", ABSENT), ("error/retryable", "no"), ("error", ABSENT), ("error/cause", "disk"),
         ("usage/input_tokens", -1), ("usage", 3)]),
     ("events/agent_cancelled.schema.json", "events/agent_cancelled.json", "data", [
-        ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1"), ("usage/output_tokens", "2")]),
+        ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1"), ("usage/output_tokens", "2"), ("superseded_by", ""),
+        ("discarded", "yes"), ("discarded", None)]),
     ("events/user_message.schema.json", "events/user_message.json", "data", [
-        ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1")]),
+        ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1"), ("replaces", "m 0"), ("replaces", ["m_0"])]),
     ("events/state_updated.schema.json", "events/state_updated.json", "data", [
         ("removed", True), ("value", ABSENT), ("version", 0), ("key", ABSENT)]),
-    ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [("removed", False)]),
+    ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [
+        ("removed", False), ("by", ""), ("reason", 3)]),
     ("events/custom.schema.json", "events/custom.json", "data", [
         ("name", ""), ("value", ABSENT), ("name", ABSENT), ("values", [])]),
     ("event.schema.json", "events/agent_thinking.json", "", [
@@ -112,7 +128,10 @@ SPOILT = [
         ("messages/0/user_id", ABSENT), ("messages/0/run_id", "r_1"), ("messages/1/agent", ABSENT),
         ("messages/1/user_id", "u_1"), ("messages/2/role", "robot"), ("messages/2/complete", "no"),
         ("messages/2/time", ABSENT), ("runs/0/status", "lost"), ("runs/0/status", ABSENT), ("runs/0/error/code", 1),
-        ("runs/3/progress/fraction", 2), ("runs/3/thought/cut", False), ("runs/3/thought/text", ABSENT),
+        ("runs/3/waiting", False), ("runs/3/queued_at", "soon"), ("runs/3/usage/input_tokens", -1),
+        ("runs/4/deadline_at", None), ("queue", ABSENT), ("queue/0/position", 0), ("queue/0/run_id", ABSENT),
+        ("queue/0/message_ids", []), ("queue/0/status", "queued"), ("approvals/0/kind", "question"),
+        ("approvals/0/editable", False), ("approvals/0/approvers", []), ("runs/3/progress/fraction", 2), ("runs/3/thought/cut", False), ("runs/3/thought/text", ABSENT),
         ("calls/0/tool", ""), ("calls/0/started_at", ABSENT), ("calls/0/progress/percent", 50),
         ("approvals/0/prompt", ABSENT), ("approvals/0/expires_at", None), ("entries/0/value", 1),
         ("entries/1/version", 0), ("entries/1/removed", False), ("dropped/runs", -1), ("limits/run_count", 0),

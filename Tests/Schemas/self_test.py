@@ -80,7 +80,7 @@ BREAKS = [
      "event.schema.json, payload: custom is missing"),
     ("Schemas/event.schema.json", "events/custom.schema.json", "events/agent_paused.schema.json",
      "event.schema.json, custom: refers to"),
-    (f"{GOLDENS}/events/message_completed.json", None, None, "Schemas/golden/events: message_completed is missing"),
+    (f"{GOLDENS}/events/input_taken.json", None, None, "Schemas/golden/events: input_taken is missing"),
     ("Schemas/asyncapi.yaml", "\n    event.custom:\n", "\n    event.costume:\n",
      "Schemas/asyncapi.yaml: custom is missing"),
     ("Schemas/README.md", "| `custom` |", "| custom |", "Schemas/README.md: custom is missing"),

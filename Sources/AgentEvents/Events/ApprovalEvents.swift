@@ -6,8 +6,14 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var callID: CallID?
     /// The question.
     public var prompt: String
+    /// The kind of answer that is asked for.
+    public var kind: ApprovalKind
     /// JSON Schema of the data that an answer may carry.
     public var schema: JSONValue?
+    /// Whether the answer may replace the arguments of the call.
+    public var isEditable: Bool
+    /// The users who may answer, up to 64; empty for the user of the thread.
+    public var approvers: [UserID]
     /// When the question expires: `approval_resolved` with the decision `expired` is then logged by itself, and no later
     /// answer is accepted. A time that has already passed makes it expire at once.
     public var expiresAt: Timestamp?
@@ -16,15 +22,33 @@ public struct ApprovalRequested: Hashable, Sendable {
         approvalID: ApprovalID,
         callID: CallID? = nil,
         prompt: String,
+        kind: ApprovalKind = .approval,
         schema: JSONValue? = nil,
+        isEditable: Bool = false,
+        approvers: [UserID] = [],
         expiresAt: Timestamp? = nil
     ) {
         self.approvalID = approvalID
         self.callID = callID
         self.prompt = prompt
+        self.kind = kind
         self.schema = schema
+        self.isEditable = isEditable
+        self.approvers = approvers
         self.expiresAt = expiresAt
     }
+
+    /// The most users that can be named as approvers.
+    package static let maximumApproverCount = 64
+}
+
+/// The kind of answer that a request asks for, by the names on the wire.
+@nonexhaustive
+public enum ApprovalKind: String, CaseIterable, Sendable {
+    /// A yes or a no.
+    case approval
+    /// What a person fills in: the data of the answer.
+    case input
 }
 
 /// A request for approval is answered or lapses. On the wire: `approval_resolved`.
@@ -33,7 +57,8 @@ public struct ApprovalResolved: Hashable, Sendable {
     public var approvalID: ApprovalID
     /// The answer.
     public var decision: ApprovalDecision
-    /// The user who answered.
+    /// The user who answered. Of an answer that comes from outside the service sets it: it is the user whose credentials
+    /// the answer came with.
     public var by: UserID?
     /// Data that the answer carries.
     public var data: JSONValue?
@@ -51,5 +76,8 @@ public struct ApprovalResolved: Hashable, Sendable {
 public enum ApprovalDecision: String, CaseIterable, Sendable {
     case approved
     case denied
+    /// The time for an answer was over.
     case expired
+    /// The run ended, and with it the question.
+    case cancelled
 }

@@ -1,7 +1,9 @@
 /// The data of an event: one case for each type of the catalogue.
 @nonexhaustive
 public enum EventPayload: Hashable, Sendable {
+    case agentQueued(AgentQueued)
     case agentStarted(AgentStarted)
+    case inputTaken(InputTaken)
     case agentThinking(AgentThinking)
     case agentProgress(AgentProgress)
     case messageDelta(MessageDelta)
@@ -11,6 +13,7 @@ public enum EventPayload: Hashable, Sendable {
     case toolCompleted(ToolCompleted)
     case approvalRequested(ApprovalRequested)
     case approvalResolved(ApprovalResolved)
+    case usageReported(UsageReported)
     case agentPaused(AgentPaused)
     case agentResumed(AgentResumed)
     case agentCompleted(AgentCompleted)
@@ -25,7 +28,9 @@ public enum EventPayload: Hashable, Sendable {
     /// The type, or `nil` when it is not in this version's catalogue.
     public var type: EventType? {
         switch self {
+        case .agentQueued: .agentQueued
         case .agentStarted: .agentStarted
+        case .inputTaken: .inputTaken
         case .agentThinking: .agentThinking
         case .agentProgress: .agentProgress
         case .messageDelta: .messageDelta
@@ -35,6 +40,7 @@ public enum EventPayload: Hashable, Sendable {
         case .toolCompleted: .toolCompleted
         case .approvalRequested: .approvalRequested
         case .approvalResolved: .approvalResolved
+        case .usageReported: .usageReported
         case .agentPaused: .agentPaused
         case .agentResumed: .agentResumed
         case .agentCompleted: .agentCompleted

@@ -1,7 +1,9 @@
 /// The types of event in the catalogue, by their names on the wire.
 @nonexhaustive
 public enum EventType: String, CaseIterable, Sendable {
+    case agentQueued = "agent_queued"
     case agentStarted = "agent_started"
+    case inputTaken = "input_taken"
     case agentThinking = "agent_thinking"
     case agentProgress = "agent_progress"
     case messageDelta = "message_delta"
@@ -11,6 +13,7 @@ public enum EventType: String, CaseIterable, Sendable {
     case toolCompleted = "tool_completed"
     case approvalRequested = "approval_requested"
     case approvalResolved = "approval_resolved"
+    case usageReported = "usage_reported"
     case agentPaused = "agent_paused"
     case agentResumed = "agent_resumed"
     case agentCompleted = "agent_completed"
@@ -24,9 +27,21 @@ public enum EventType: String, CaseIterable, Sendable {
     public var endsRun: Bool {
         switch self {
         case .agentCompleted, .agentFailed, .agentCancelled: true
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .userMessage, .stateUpdated, .custom:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .userMessage, .stateUpdated, .custom:
+            false
+        }
+    }
+
+    /// Whether an event of this type may be the first of its run. A run that waits begins with `agent_queued`, and its
+    /// `agent_started` comes later.
+    public var beginsRun: Bool {
+        switch self {
+        case .agentQueued, .agentStarted: true
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom:
             false
         }
     }
@@ -37,9 +52,9 @@ extension EventType {
     package var belongsToThread: Bool {
         switch self {
         case .userMessage, .stateUpdated: true
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled, .custom:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .custom:
             false
         }
     }
@@ -51,9 +66,9 @@ extension EventType {
     package var isFragment: Bool {
         switch self {
         case .agentThinking, .messageDelta: true
-        case .agentStarted, .agentProgress, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
-            .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
-            .agentCancelled, .userMessage, .stateUpdated, .custom:
+        case .agentQueued, .agentStarted, .inputTaken, .agentProgress, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom:
             false
         }
     }
@@ -61,9 +76,12 @@ extension EventType {
     /// Whether a draft of this type has members that cannot be left out.
     package var needsData: Bool {
         switch self {
-        case .agentStarted, .agentProgress, .agentPaused, .agentResumed, .agentCompleted, .agentCancelled: false
-        case .agentThinking, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted,
-            .approvalRequested, .approvalResolved, .agentFailed, .userMessage, .stateUpdated, .custom:
+        case .agentQueued, .agentStarted, .agentProgress, .agentPaused, .agentResumed, .agentCompleted,
+            .agentCancelled:
+            false
+        case .inputTaken, .agentThinking, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
+            .toolCompleted, .approvalRequested, .approvalResolved, .usageReported, .agentFailed, .userMessage,
+            .stateUpdated, .custom:
             true
         }
     }
@@ -71,22 +89,29 @@ extension EventType {
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {
-        case .agentStarted: ["input", "parent_run_id", "parent_call_id", "idle_timeout_ms"]
+        case .agentQueued: ["input", "message_ids", "by", "not_before", "start_by", "schedule_id", "attempt"]
+        case .agentStarted:
+            [
+                "input", "parent_run_id", "parent_call_id", "idle_timeout_ms", "message_ids", "attempt", "retry_of",
+            ]
+        case .inputTaken: ["message_ids"]
         case .agentThinking: ["thought_id", "text"]
         case .agentProgress: ["message", "fraction", "step", "total"]
         case .messageDelta: ["message_id", "text"]
-        case .messageCompleted: ["message_id", "role", "text"]
+        case .messageCompleted: ["message_id", "role", "text", "interrupted"]
         case .toolExecuting: ["call_id", "tool", "arguments", "purpose"]
         case .toolProgress: ["call_id", "message", "fraction"]
         case .toolCompleted: ["call_id", "tool", "status", "result", "error", "duration_ms"]
-        case .approvalRequested: ["approval_id", "call_id", "prompt", "schema", "expires_at"]
+        case .approvalRequested:
+            ["approval_id", "call_id", "prompt", "kind", "schema", "editable", "approvers", "expires_at"]
         case .approvalResolved: ["approval_id", "decision", "by", "data"]
+        case .usageReported: UsageReported.dataMembers
         case .agentPaused, .agentResumed: ["by", "reason"]
         case .agentCompleted: ["result", "usage", "duration_ms"]
         case .agentFailed: ["error", "usage", "duration_ms"]
-        case .agentCancelled: ["reason", "by", "usage", "duration_ms"]
-        case .userMessage: ["message_id", "user_id", "text", "data"]
-        case .stateUpdated: ["version", "key", "value", "removed", "expires_at"]
+        case .agentCancelled: ["reason", "by", "superseded_by", "discarded", "usage", "duration_ms"]
+        case .userMessage: ["message_id", "user_id", "text", "data", "replaces"]
+        case .stateUpdated: ["version", "key", "value", "removed", "expires_at", "by", "reason"]
         case .custom: ["name", "value"]
         }
     }

@@ -19,11 +19,14 @@ public struct MessageCompleted: Hashable, Sendable {
     public var role: MessageRole
     /// The whole text.
     public var text: String
+    /// Whether the message broke off, and what it says is said again in another one.
+    public var isInterrupted: Bool
 
-    public init(messageID: MessageID, role: MessageRole = .assistant, text: String) {
+    public init(messageID: MessageID, role: MessageRole = .assistant, text: String, isInterrupted: Bool = false) {
         self.messageID = messageID
         self.role = role
         self.text = text
+        self.isInterrupted = isInterrupted
     }
 }
 
@@ -46,11 +49,20 @@ public struct UserMessage: Hashable, Sendable {
     public var text: String
     /// Further data that came with it.
     public var data: JSONValue?
+    /// The message in whose place this one stands.
+    public var replaces: MessageID?
 
-    public init(messageID: MessageID, userID: UserID, text: String, data: JSONValue? = nil) {
+    public init(
+        messageID: MessageID,
+        userID: UserID,
+        text: String,
+        data: JSONValue? = nil,
+        replaces: MessageID? = nil
+    ) {
         self.messageID = messageID
         self.userID = userID
         self.text = text
         self.data = data
+        self.replaces = replaces
     }
 }

@@ -1,4 +1,47 @@
-/// The first event of a run. On the wire: `agent_started`.
+/// A run is accepted and waits for its turn; its first event, when it cannot start at once. Until `agent_started` comes it
+/// has done nothing. On the wire: `agent_queued`.
+public struct AgentQueued: Hashable, Sendable {
+    /// The request to the agent.
+    public var input: JSONValue?
+    /// The messages of the thread that the run is to answer, up to 256; empty for none.
+    public var messageIDs: [MessageID]
+    /// The user who asked for the run.
+    public var by: UserID?
+    /// The run does not start earlier.
+    public var notBefore: Timestamp?
+    /// A run that has not started by then ends as `agent_failed`, code `run.not_started_in_time`.
+    public var startBy: Timestamp?
+    /// The schedule that asked for the run.
+    public var scheduleID: ScheduleID?
+    /// The number of the attempt that waits, from 1; `nil` for the first one.
+    public var attempt: Int?
+
+    public init(
+        input: JSONValue? = nil,
+        messageIDs: [MessageID] = [],
+        by: UserID? = nil,
+        notBefore: Timestamp? = nil,
+        startBy: Timestamp? = nil,
+        scheduleID: ScheduleID? = nil,
+        attempt: Int? = nil
+    ) {
+        self.input = input
+        self.messageIDs = messageIDs
+        self.by = by
+        self.notBefore = notBefore
+        self.startBy = startBy
+        self.scheduleID = scheduleID
+        self.attempt = attempt
+    }
+}
+
+/// The bounds of the lists of ids in events.
+package enum MessageList {
+    /// The most messages in one event.
+    package static let maximumCount = 256
+}
+
+/// The run starts; its first event, unless it was queued. On the wire: `agent_started`.
 public struct AgentStarted: Hashable, Sendable {
     /// The request to the agent.
     public var input: JSONValue?
@@ -11,21 +54,41 @@ public struct AgentStarted: Hashable, Sendable {
     /// ``RuntimeConfiguration/emittedRunTimeout``. It also counts for the children of this run. For a run with a
     /// parent, and for one that is hosted in the process of its runtime, it has no effect.
     public var idleTimeoutMilliseconds: Int64?
+    /// The messages of the thread that the run answers, up to 256; empty when that is not said.
+    public var messageIDs: [MessageID]
+    /// The number of the attempt, from 1; `nil` for the first one.
+    public var attempt: Int?
+    /// The run that did not end well, or whose answer did not please, and that this one does again.
+    public var retryOf: RunID?
 
     public init(
         input: JSONValue? = nil,
         parentRunID: RunID? = nil,
         parentCallID: CallID? = nil,
-        idleTimeoutMilliseconds: Int64? = nil
+        idleTimeoutMilliseconds: Int64? = nil,
+        messageIDs: [MessageID] = [],
+        attempt: Int? = nil,
+        retryOf: RunID? = nil
     ) {
         self.input = input
         self.parentRunID = parentRunID
         self.parentCallID = parentCallID
         self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
+        self.messageIDs = messageIDs
+        self.attempt = attempt
+        self.retryOf = retryOf
     }
 
     /// The shortest and the longest time that a run can ask for.
     package static let idleTimeoutMilliseconds: ClosedRange<Int64> = 1000...86_400_000
+}
+
+/// A run that is under way takes messages of users as input. On the wire: `input_taken`.
+public struct InputTaken: Hashable, Sendable {
+    /// The messages, at least one and up to 256, in the order in which they are taken.
+    public var messageIDs: [MessageID]
+
+    public init(messageIDs: [MessageID]) { self.messageIDs = messageIDs }
 }
 
 /// A fragment of a thought. On the wire: `agent_thinking`.
@@ -157,14 +220,24 @@ extension RunFailure {
     package static let lostWithProcess = RunFailure(
         code: lostCode, message: "the process that ran the agent ended before the run did", retryable: true)
 
+    /// The run had not started by the time that it was queued for.
+    package static let notStartedInTime = RunFailure(
+        code: "run.not_started_in_time", message: "the run was queued, and did not start by the time it was asked for",
+        retryable: true)
+
+    /// Whether the party that kept the run going is gone.
+    var isLost: Bool { code == Self.lostCode }
+
     /// Nothing came for a run that is hosted outside for as long as it may be idle.
     package static func lost(after milliseconds: Int64) -> RunFailure {
+        RunFailure(code: lostCode, message: silence(of: milliseconds), retryable: true)
+    }
+
+    /// In words: nothing came for a run that is hosted outside for as long as it may be idle.
+    static func silence(of milliseconds: Int64) -> String {
         let rest = milliseconds % 1000
         let fraction = rest == 0 ? "" : "." + String(1000 + rest).dropFirst()
-        return RunFailure(
-            code: lostCode,
-            message: "nothing came from the program that emits the run for \(milliseconds / 1000)\(fraction) s",
-            retryable: true)
+        return "nothing came from the program that emits the run for \(milliseconds / 1000)\(fraction) s"
     }
 }
 
@@ -174,6 +247,10 @@ public struct AgentCancelled: Hashable, Sendable {
     public var reason: String?
     /// The user who cancelled it.
     public var by: UserID?
+    /// The run that takes its place.
+    public var supersededBy: RunID?
+    /// Whether readers leave out the run, with all that it has said and done, as if it had not been.
+    public var isDiscarded: Bool
     /// The tokens used.
     public var usage: TokenUsage?
     /// The duration of the run, in milliseconds; at least 0.
@@ -182,11 +259,15 @@ public struct AgentCancelled: Hashable, Sendable {
     public init(
         reason: String? = nil,
         by: UserID? = nil,
+        supersededBy: RunID? = nil,
+        isDiscarded: Bool = false,
         usage: TokenUsage? = nil,
         durationMilliseconds: Int64
     ) {
         self.reason = reason
         self.by = by
+        self.supersededBy = supersededBy
+        self.isDiscarded = isDiscarded
         self.usage = usage
         self.durationMilliseconds = durationMilliseconds
     }

@@ -8,12 +8,25 @@ public struct StateUpdated: Hashable, Sendable {
     public var change: StateChange
     /// When the entry lapses.
     public var expiresAt: Timestamp?
+    /// The user who changed it.
+    public var by: UserID?
+    /// The reason, such as `expired`.
+    public var reason: String?
 
-    public init(version: Int64, key: String, change: StateChange, expiresAt: Timestamp? = nil) {
+    public init(
+        version: Int64,
+        key: String,
+        change: StateChange,
+        expiresAt: Timestamp? = nil,
+        by: UserID? = nil,
+        reason: String? = nil
+    ) {
         self.version = version
         self.key = key
         self.change = change
         self.expiresAt = expiresAt
+        self.by = by
+        self.reason = reason
     }
 }
 

@@ -87,3 +87,22 @@ public struct ToolFailure: Hashable, Sendable {
         self.message = message
     }
 }
+
+extension ToolFailure {
+    /// The run ended while the body of the call was under way. Nobody waits for it any longer; that does not mean that it
+    /// has done nothing.
+    public static let abandoned = ToolFailure(
+        code: "tool.abandoned", message: "the run ended while the call was under way; it may have had effects")
+    /// The run ended while the call waited for its approval: its body did not begin.
+    public static let notStarted = ToolFailure(
+        code: "tool.not_started", message: "the run ended while the call waited for its approval; it did not begin")
+    /// The process that made the call is gone. The call may have had effects.
+    public static let lost = ToolFailure(
+        code: "tool.lost", message: "the program that made the call is gone; it may have had effects")
+    /// The request for approval of the call was denied: its body did not begin.
+    public static let approvalDenied = ToolFailure(
+        code: "approval.denied", message: "the request for approval was denied; the call did not begin")
+    /// The request for approval of the call expired: its body did not begin.
+    public static let approvalExpired = ToolFailure(
+        code: "approval.expired", message: "nobody approved the call in time; it did not begin")
+}

@@ -53,6 +53,13 @@ public struct ApprovalID: Identifier {
     public init(text: IdentifierText) { self.text = text }
 }
 
+/// One schedule by which runs are started.
+public struct ScheduleID: Identifier {
+    public static var kind: String { "schedule id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
 /// Names one request, so that sending it again does nothing twice.
 public struct IdempotencyKey: Identifier {
     public static var kind: String { "idempotency key" }

@@ -36,14 +36,16 @@ public protocol EventLog: Sendable {
     /// - Returns: `nil` when the thread has no event.
     func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord?
 
-    /// Those of some runs that have started in a thread, as far as the events with which they started can be read.
+    /// Those of some runs that have begun in a thread, as far as the events with which they began can be read. A run
+    /// begins with its first event, `agent_queued` or `agent_started` (``EventType/beginsRun``), and is open from there to
+    /// its end; the `agent_started` of one that was queued begins nothing.
     ///
-    /// A context asks before it accepts the start of a run whose id it was given, and before it refuses an event of a
+    /// A context asks before it accepts the first event of a run whose id it was given, and before it refuses an event of a
     /// run that is not open: it carries the ids of no runs but the open ones. What it costs does not grow with the runs
     /// that the thread had, or only with their logarithm.
     ///
     /// - Parameter runs: a few; those that one request names.
-    /// - Returns: those of them that have started, whether they have ended or not. A run whose start was trimmed is not
+    /// - Returns: those of them that have begun, whether they have ended or not. A run whose first event was trimmed is not
     ///   among them; its id may be used again.
     func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID>
 

@@ -5,7 +5,7 @@ struct InMemoryThread: Sendable {
     private(set) var events: [StoredEvent] = []
     /// The last event, also when it was trimmed; `nil` before the first.
     private(set) var head: EventID?
-    /// The runs that start in the events kept, with the sequence of their first event.
+    /// The runs that begin in the events kept, with the sequence of their first event.
     private var runs: [RunID: UInt64] = [:]
     /// The runs without an end, in the order of their first events.
     private(set) var openRuns: [OpenRun] = []
@@ -25,7 +25,7 @@ struct InMemoryThread: Sendable {
         )
     }
 
-    /// Whether a run starts in the events kept.
+    /// Whether a run begins in the events kept.
     func hasStarted(_ run: RunID) -> Bool { runs[run] != nil }
 
     /// The events after a sequence.
@@ -42,7 +42,9 @@ struct InMemoryThread: Sendable {
         events.append(StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
         head = entry.id
         guard let run = entry.run else { return }
-        if entry.type == .agentStarted {
+        if entry.type.beginsRun {
+            // One that was queued is open, and starts now.
+            guard !openRuns.contains(where: { $0.run == run }) else { return }
             runs[run] = entry.id.sequence
             openRuns.append(OpenRun(run: run, sequence: entry.id.sequence, host: entry.host))
         } else if entry.type.endsRun {

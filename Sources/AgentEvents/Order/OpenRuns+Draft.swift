@@ -31,9 +31,9 @@ extension OpenRuns {
             guard draft.isDurationMeasured else { return nil }
             cancelled.durationMilliseconds = time.milliseconds(since: startTime(at: place) ?? time)
             return .payload(.agentCancelled(cancelled))
-        case .agentStarted, .agentThinking, .agentProgress, .messageCompleted, .toolExecuting, .toolProgress,
-            .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .userMessage, .stateUpdated, .custom,
-            .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageCompleted,
+            .toolExecuting, .toolProgress, .approvalRequested, .approvalResolved, .usageReported, .agentPaused,
+            .agentResumed, .userMessage, .stateUpdated, .custom, .unknown:
             return nil
         }
     }

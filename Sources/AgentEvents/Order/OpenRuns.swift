@@ -4,14 +4,22 @@
 /// copy would share what the run has open, and the next change would copy that.
 struct OpenRuns: Sendable {
     struct Entry: Hashable, Sendable {
-        /// Its place in the order in which runs started.
+        /// Its place in the order in which runs began.
         var ordinal: Int
         let host: RunHost
         /// The longest time without an event for the tree of runs that it is in, in milliseconds; `nil` for no limit.
-        let idleMilliseconds: Int64?
+        var idleMilliseconds: Int64?
+        /// The times between which a run that is queued should start.
+        var window = StartWindow()
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
+    }
+
+    /// The times between which a queued run should start, as far as it was asked.
+    struct StartWindow: Hashable, Sendable {
+        var notBefore: Timestamp?
+        var startBy: Timestamp?
     }
 
     private var places: [RunID: Int] = [:]
@@ -49,6 +57,7 @@ struct OpenRuns: Sendable {
 
     func host(at place: Int) -> RunHost { entries.span[place].host }
     func idleMilliseconds(at place: Int) -> Int64? { entries.span[place].idleMilliseconds }
+    func state(at place: Int) -> RunStateMachine.State { entries.span[place].machine.state }
     func startTime(at place: Int) -> Timestamp? { entries.span[place].machine.startTime }
     func agent(at place: Int) -> AgentName? { entries.span[place].machine.agent }
     func parent(at place: Int) -> RunID? { entries.span[place].machine.parent }
@@ -56,6 +65,11 @@ struct OpenRuns: Sendable {
     func message(_ message: MessageID, at place: Int) -> OpenMessage? {
         entries.span[place].machine.work.messages[message]
     }
+
+    /// What the reports of a run add up to.
+    func reportedTokens(at place: Int) -> TokenUsage? { entries.span[place].machine.reportedTokens }
+    /// What the children of a run have used that have ended.
+    func tokensOfChildren(at place: Int) -> TokenUsage? { entries.span[place].machine.tokensOfChildren }
 
     /// The run as a whole: a copy.
     func machine(_ run: RunID) -> RunStateMachine? { place(of: run).map { entries[$0].machine } }
@@ -65,7 +79,7 @@ struct OpenRuns: Sendable {
         entries.contains { $0.machine.work.messages.entries.values.contains { $0.item.half != nil } }
     }
 
-    /// In the order in which they started: each parent before its children.
+    /// In the order of their first events: each parent before its children.
     var inOrder: [Entry] { entries.sorted { $0.ordinal < $1.ordinal } }
 
     // MARK: Changing
@@ -97,9 +111,17 @@ extension OpenRuns {
         var idleMilliseconds: Int64
         /// When the last event of any of its runs was.
         var lastTime: Timestamp
+        /// Set while the run is queued: it does not start before. The clock does not run earlier.
+        var notBefore: Timestamp?
+        var isQueued: Bool
         /// Whether it waits for a person: an approval is open somewhere, or a run is paused. Then its clock does not
         /// run.
         var waits: Bool
+
+        /// When it ends if nothing comes.
+        var idleEnd: Timestamp {
+            max(lastTime, notBefore ?? lastTime).advanced(byMilliseconds: idleMilliseconds)
+        }
     }
 
     /// The trees that end when nothing comes for them, in the order in which their roots started.
@@ -117,17 +139,23 @@ extension OpenRuns {
             } else {
                 places[run] = trees.count
                 trees.append(
-                    Tree(root: run, idleMilliseconds: idleMilliseconds, lastTime: entry.lastTime, waits: waits))
+                    Tree(
+                        root: run, idleMilliseconds: idleMilliseconds, lastTime: entry.lastTime,
+                        notBefore: entry.window.notBefore, isQueued: entry.machine.state == .queued, waits: waits))
             }
         }
         return trees
     }
 
-    /// The items that are overdue, approvals first, and the time at which others may be.
+    /// The items that are overdue, approvals first and each run once, and the time at which others may be.
     func overdue(at time: Timestamp) -> (overdue: [ThreadStateMachine.Overdue], next: Timestamp) {
         var overdue: [ThreadStateMachine.Overdue] = []
         var next = ThreadStateMachine.never
+        var late: Set<RunID> = []
         for entry in inOrder {
+            if let startBy = entry.window.startBy {
+                if startBy <= time { late.insert(entry.machine.run) } else { next = min(next, startBy) }
+            }
             for (approval, expiresAt) in entry.machine.work.expiringApprovals {
                 if expiresAt <= time {
                     overdue.append(.approval(approval, run: entry.machine.run))
@@ -136,10 +164,16 @@ extension OpenRuns {
                 }
             }
         }
-        for tree in trees where !tree.waits {
-            let end = tree.lastTime.advanced(byMilliseconds: tree.idleMilliseconds)
+        for entry in inOrder where late.contains(entry.machine.run) {
+            overdue.append(.notStarted(run: entry.machine.run))
+        }
+        for tree in trees where !tree.waits && !late.contains(tree.root) {
+            let end = tree.idleEnd
             if end <= time {
-                overdue.append(.idle(root: tree.root, milliseconds: tree.idleMilliseconds))
+                overdue.append(
+                    tree.isQueued
+                        ? .idleInQueue(run: tree.root, milliseconds: tree.idleMilliseconds)
+                        : .idle(root: tree.root, milliseconds: tree.idleMilliseconds))
             } else {
                 next = min(next, end)
             }
@@ -172,8 +206,11 @@ extension OpenRuns {
         case .paused:
             let problem = "the parent run \(parentRun) is paused, no child starts under it until it is resumed"
             return child.violation(payload, .paused, problem)
+        case .queued:
+            let problem = "the parent run \(parentRun) is queued, no child starts under it before it has started"
+            return child.violation(payload, .parentNotOpen, problem)
         case .notStarted, .ended:
-            preconditionFailure("an open run is running or paused")
+            preconditionFailure("an open run is queued, running or paused")
         }
     }
 

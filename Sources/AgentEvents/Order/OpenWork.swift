@@ -16,13 +16,15 @@ struct OpenWork: Hashable, Sendable {
     enum Undo: Sendable {
         case nothing
         case openedCall(CallID)
+        case beganCall(CallID)
         indirect case closedCall(CallID, ItemLedger<CallID, OpenCall>.Entry)
         case openedMessage(MessageID)
         case fragment(MessageID, OpenMessage.Mark)
         indirect case closedMessage(MessageID, ItemLedger<MessageID, OpenMessage>.Closing)
         case openedApproval(ApprovalID)
         indirect case closedApproval(
-            ApprovalID, ItemLedger<ApprovalID, OpenApproval>.Closing, forgottenExpiration: Timestamp?)
+            ApprovalID, ItemLedger<ApprovalID, OpenApproval>.Closing, forgottenExpiration: Timestamp?,
+            began: CallID?)
     }
 
     /// Whether nothing is open.
@@ -107,6 +109,32 @@ struct OpenWork: Hashable, Sendable {
         return .openedCall(call)
     }
 
+    /// The body of a call is known to have begun.
+    mutating func beginCall(_ call: CallID) -> Undo {
+        guard let index = calls.entries.index(forKey: call), !calls.entries.values[index].item.hasBegun else {
+            return .nothing
+        }
+        calls.entries.values[index].item.hasBegun = true
+        return .beganCall(call)
+    }
+
+    /// The open calls that wait for an approval, and whose bodies have not begun.
+    var unbegunCalls: Set<CallID> {
+        var unbegun: Set<CallID> = []
+        for approval in approvals.entries.values {
+            guard let call = approval.item.call, isAsked(call, by: approval), calls[call]?.hasBegun == false else {
+                continue
+            }
+            unbegun.insert(call)
+        }
+        return unbegun
+    }
+
+    /// Whether a request for approval is for a call that is open, and not for an earlier one of the same id.
+    private func isAsked(_ call: CallID, by approval: ItemLedger<ApprovalID, OpenApproval>.Entry) -> Bool {
+        calls.entries[call].map { $0.ordinal < approval.ordinal } ?? false
+    }
+
     /// Ends a call. Its id is not kept: providers use it again for another call.
     mutating func closeCall(_ call: CallID) -> Undo {
         calls.release(call).map { .closedCall(call, $0) } ?? .nothing
@@ -129,10 +157,22 @@ struct OpenWork: Hashable, Sendable {
             expirations[resolved.approvalID] = time
         }
         let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
-        return .closedApproval(resolved.approvalID, closing, forgottenExpiration: forgotten)
+        var began: CallID?
+        if resolved.decision == .approved, let approval = closing.entry, let call = approval.item.call,
+            isAsked(call, by: approval), case .beganCall = beginCall(call)
+        {
+            began = call
+        }
+        return .closedApproval(resolved.approvalID, closing, forgottenExpiration: forgotten, began: began)
     }
 
-    mutating func openChild(_ run: RunID) { children[run] = takeOrdinal() }
+    /// - Parameter call: the call that starts it.
+    /// - Returns: whether that is the first sign of the call's body.
+    mutating func openChild(_ run: RunID, call: CallID?) -> Bool {
+        children[run] = takeOrdinal()
+        guard let call, case .beganCall = beginCall(call) else { return false }
+        return true
+    }
 
     /// - Returns: the place that the child had; `nil` when it was not open.
     mutating func closeChild(_ run: RunID) -> Int? { children.removeValue(forKey: run) }
@@ -152,6 +192,8 @@ struct OpenWork: Hashable, Sendable {
         case .openedCall(let call):
             _ = calls.release(call)
             nextOrdinal -= 1
+        case .beganCall(let call):
+            undoBeginCall(call)
         case .closedCall(let call, let entry):
             calls.entries[call] = entry
         case .openedMessage(let message):
@@ -165,15 +207,24 @@ struct OpenWork: Hashable, Sendable {
         case .openedApproval(let approval):
             _ = approvals.release(approval)
             nextOrdinal -= 1
-        case .closedApproval(let approval, let closing, let forgottenExpiration):
+        case .closedApproval(let approval, let closing, let forgottenExpiration, let began):
+            if let began { undoBeginCall(began) }
             approvals.undoClose(approval, closing)
             expirations[approval] = nil
             if let forgotten = closing.forgotten { expirations[forgotten] = forgottenExpiration }
         }
     }
 
-    /// Takes back ``openChild(_:)``.
-    mutating func undoOpenChild(_ run: RunID) {
+    private mutating func undoBeginCall(_ call: CallID) {
+        guard let index = calls.entries.index(forKey: call) else { return }
+        calls.entries.values[index].item.hasBegun = false
+    }
+
+    /// Takes back ``openChild(_:call:)``.
+    ///
+    /// - Parameter began: the call of which it was the first sign.
+    mutating func undoOpenChild(_ run: RunID, began: CallID?) {
+        if let began { undoBeginCall(began) }
         children[run] = nil
         nextOrdinal -= 1
     }

@@ -1,9 +1,10 @@
 /// The rules of a run's order, by their codes.
 @nonexhaustive
 public enum OrderRule: String, CaseIterable, Sendable {
-    /// A run's first event is `agent_started`.
+    /// A run's first event is `agent_queued` or `agent_started`; one that is queued starts, is cancelled, or fails with
+    /// the code `run.not_started_in_time`.
     case notStarted = "order.not_started"
-    /// A run has one `agent_started`, and its id is never used twice among the events of a thread that can be read.
+    /// A run is queued and started once at most, and its id is never used twice among the events of a thread that can be read.
     case alreadyStarted = "order.already_started"
     /// Nothing follows a run's terminal event.
     case alreadyEnded = "order.already_ended"
@@ -19,8 +20,8 @@ public enum OrderRule: String, CaseIterable, Sendable {
     case approvalReused = "order.approval_reused"
     /// A run does not complete while a call, message, approval or child run is open.
     case workOpen = "order.work_open"
-    /// While paused only: `agent_resumed`, the ends of calls and approvals already open, `agent_failed`,
-    /// `agent_cancelled`.
+    /// While paused only: `agent_resumed`, the progress and the ends of calls already open, the ends of approvals already
+    /// open, `usage_reported`, `agent_failed`, `agent_cancelled`.
     case paused = "order.paused"
     /// `agent_resumed` follows `agent_paused`.
     case notPaused = "order.not_paused"

@@ -24,7 +24,11 @@ extension RunStateMachine {
     }
 
     func rejectSecondStart(_ payload: EventPayload) -> CheckAction {
-        reject(payload, .alreadyStarted, "a run of this id has started before, a run id is used once in a thread")
+        let problem =
+            state == .queued
+            ? "the run is queued already, its next event is agent_started"
+            : "a run of this id has started before, a run id is used once in a thread"
+        return reject(payload, .alreadyStarted, problem)
     }
 
     func rejectCall(_ call: CallID, _ payload: EventPayload) -> CheckAction {
@@ -64,6 +68,7 @@ extension RunStateMachine {
         let words =
             switch state {
             case .notStarted: "not started"
+            case .queued: "queued"
             case .running: "running"
             case .paused: "paused"
             case .ended: "ended"
@@ -82,7 +87,8 @@ extension RunStateMachine {
     /// Whether some event of the type would be accepted in this state.
     func accepts(_ type: EventType) -> Bool {
         switch state {
-        case .notStarted: type == .agentStarted
+        case .notStarted: type.beginsRun
+        case .queued: type == .agentStarted || type == .agentFailed || type == .agentCancelled
         case .running: acceptsRunning(type)
         case .paused: acceptsPaused(type)
         case .ended: false
@@ -91,24 +97,24 @@ extension RunStateMachine {
 
     private func acceptsRunning(_ type: EventType) -> Bool {
         switch type {
-        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalRequested, .agentPaused,
-            .agentFailed, .agentCancelled, .custom:
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalRequested,
+            .usageReported, .agentPaused, .agentFailed, .agentCancelled, .custom:
             true
         case .toolExecuting: allowsTools
         case .toolProgress, .toolCompleted: !work.calls.isEmpty
         case .approvalResolved: !work.approvals.isEmpty
         case .agentCompleted: work.isEmpty && allowsCompletion
-        case .agentStarted, .agentResumed, .userMessage, .stateUpdated: false
+        case .agentQueued, .agentStarted, .agentResumed, .userMessage, .stateUpdated: false
         }
     }
 
     private func acceptsPaused(_ type: EventType) -> Bool {
         switch type {
-        case .toolCompleted: !work.calls.isEmpty
+        case .toolProgress, .toolCompleted: !work.calls.isEmpty
         case .approvalResolved: !work.approvals.isEmpty
-        case .agentResumed, .agentFailed, .agentCancelled: true
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .approvalRequested, .agentPaused, .agentCompleted, .userMessage,
+        case .usageReported, .agentResumed, .agentFailed, .agentCancelled: true
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .approvalRequested, .agentPaused, .agentCompleted, .userMessage,
             .stateUpdated, .custom:
             false
         }

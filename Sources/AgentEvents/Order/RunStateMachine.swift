@@ -1,13 +1,20 @@
 /// The order of one run's events.
 ///
 /// ```
-///                      agent_paused
-///                  ┌────────────────> paused ──┐
-/// not started ──> running <────────────┘       │ agent_failed, agent_cancelled
-///   agent_started  │      agent_resumed        v
-///                  └────────────────────────> ended
-///                   agent_completed, agent_failed, agent_cancelled
+///             agent_started              agent_paused
+/// not started ──────────────> running ────────────────> paused ──┐
+///      │                       ^   │ <───────────────────┘       │
+///      │ agent_queued          │   │       agent_resumed         │ agent_failed, agent_cancelled
+///      └────────────> queued ──┘   │                             v
+///                       │ agent_started                        ended
+///                       │          └──────────────────────────>  ^
+///                       │     agent_completed, agent_failed, agent_cancelled
+///                       └────────────────────────────────────────┘
+///                         agent_cancelled, agent_failed (run.not_started_in_time)
 /// ```
+///
+/// While queued nothing can be open, so that nothing is closed when such a run ends. Whether a run *waits* for a person is no
+/// state of its own: it is read off what is open (``ThreadState/Run/isWaiting``).
 ///
 /// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event
 /// is checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is
@@ -15,6 +22,7 @@
 package struct RunStateMachine: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case notStarted
+        case queued
         case running
         case paused
         case ended
@@ -25,6 +33,8 @@ package struct RunStateMachine: Hashable, Sendable {
         ///
         /// - Parameter byteCount: how long the text of a `message_delta` is in JSON, in bytes; 0 for another event.
         case accept(agent: AgentName?, byteCount: Int)
+        /// Start the run, which is queued.
+        case startQueued(agent: AgentName)
         /// End what is open, given innermost first, then log the event, which is the run's last.
         case end(open: [OpenItem])
         /// Log nothing.
@@ -36,6 +46,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case nothing
         case thought
         case state(State)
+        indirect case usage(TokenUsage?)
         case work(OpenWork.Undo)
         case completedCall(OpenWork.Undo, hadCompletedCall: Bool)
     }
@@ -45,15 +56,16 @@ package struct RunStateMachine: Hashable, Sendable {
     /// The longest text of an open message, in bytes as it stands in JSON.
     let maximumMessageByteCount: Int
     private(set) var state: State
-    /// The agent, from `agent_started` on.
+    /// The agent, from the first event on.
     private(set) var agent: AgentName?
-    /// When the run started.
+    /// When the run started; `nil` while it is queued.
     private(set) var startTime: Timestamp?
     /// The run that this one is a child of.
     private(set) var parent: RunID?
     private(set) var work = OpenWork()
     private var hasThought = false
     private var hasCompletedCall = false
+    private var tokens = RunTokens.none
 
     /// - Parameter state: `.notStarted`, or `.ended` for a run of which nothing else is known.
     init(run: RunID, policy: OrderPolicy, maximumMessageByteCount: Int, state: State = .notStarted) {
@@ -69,7 +81,7 @@ package struct RunStateMachine: Hashable, Sendable {
     /// ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
-    ///   - agent: the agent that the event names; needed with `agent_started`.
+    ///   - agent: the agent that the event names; needed with `agent_queued` and `agent_started`.
     ///   - half: the first half of a character, with which a `message_delta` ended.
     mutating func check(
         _ payload: EventPayload,
@@ -80,17 +92,22 @@ package struct RunStateMachine: Hashable, Sendable {
         switch payload {
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, problemForUnknownRun(payload))
-        case .agentStarted:
+        case .agentQueued:
             // Whatever agent it names, a second start is a second start.
             guard state == .notStarted else { return rejectSecondStart(payload) }
-        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
-            .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .agentCompleted,
-            .agentFailed, .agentCancelled, .custom:
+        case .agentStarted:
+            guard state == .notStarted || state == .queued else { return rejectSecondStart(payload) }
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported, .agentPaused,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .custom:
             break
         }
         switch state {
         case .notStarted:
             return checkFirst(payload, agent: agent)
+        case .queued:
+            if let agent, agent != self.agent { return rejectAgent(agent, payload) }
+            return checkQueued(payload, agent: agent)
         case .running:
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
             return checkRunning(payload, half: half, at: time)
@@ -105,18 +122,54 @@ package struct RunStateMachine: Hashable, Sendable {
     private var accepted: CheckAction { .accept(agent: agent, byteCount: 0) }
 
     private func checkFirst(_ payload: EventPayload, agent: AgentName?) -> CheckAction {
-        guard case .agentStarted = payload else {
-            return reject(payload, .notStarted, "the run has not started, its first event is agent_started")
+        guard payload.type?.beginsRun == true else {
+            return reject(
+                payload, .notStarted, "the run has not started, its first event is agent_started or agent_queued")
         }
-        guard let agent else {
-            return reject(payload, .notStarted, "agent_started names no agent, a run starts with the name of its agent")
-        }
+        guard let agent else { return rejectNameless(payload) }
         return .accept(agent: agent, byteCount: 0)
+    }
+
+    /// What has done nothing yet can start, or end without having started.
+    private func checkQueued(_ payload: EventPayload, agent: AgentName?) -> CheckAction {
+        switch payload {
+        case .agentStarted(let started):
+            guard let agent else { return rejectNameless(payload) }
+            guard started.parentRunID == nil, started.parentCallID == nil else {
+                return reject(
+                    payload, .parentNotOpen, "the run was queued without a parent, it starts without one")
+            }
+            return .startQueued(agent: agent)
+        case .agentFailed(let failed):
+            guard failed.error.code == RunFailure.notStartedInTime.code else {
+                return reject(
+                    payload, .notStarted,
+                    "the run is queued and has not started, so it fails with no other code than "
+                        + "\(RunFailure.notStartedInTime.code); end it with agent_cancelled")
+            }
+            return .end(open: [])
+        case .agentCancelled:
+            return .end(open: [])
+        case .agentQueued:
+            return rejectSecondStart(payload)
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported, .agentPaused,
+            .agentResumed, .agentCompleted, .custom:
+            return reject(
+                payload, .notStarted, "the run is queued and has not started, agent_started comes before its work")
+        case .userMessage, .stateUpdated, .unknown:
+            return reject(payload, .notStarted, problemForUnknownRun(payload))
+        }
+    }
+
+    private func rejectNameless(_ payload: EventPayload) -> CheckAction {
+        reject(
+            payload, .notStarted, "\(payload.typeName) names no agent, a run starts with the name of its agent")
     }
 
     private mutating func checkRunning(_ payload: EventPayload, half: UInt16?, at time: Timestamp) -> CheckAction {
         switch payload {
-        case .agentThinking, .agentProgress, .agentPaused, .custom:
+        case .inputTaken, .agentThinking, .agentProgress, .usageReported, .agentPaused, .custom:
             return accepted
         case .messageDelta(let delta):
             let check = work.check(
@@ -160,7 +213,7 @@ package struct RunStateMachine: Hashable, Sendable {
             return checkCompletion(payload)
         case .agentFailed, .agentCancelled:
             return .end(open: openFromTheTop)
-        case .agentStarted:
+        case .agentQueued, .agentStarted:
             return rejectSecondStart(payload)
         case .userMessage, .stateUpdated, .unknown:
             return reject(payload, .notStarted, problemForUnknownRun(payload))
@@ -169,17 +222,21 @@ package struct RunStateMachine: Hashable, Sendable {
 
     private func checkPaused(_ payload: EventPayload, at time: Timestamp) -> CheckAction {
         switch payload {
+        // A call that is under way goes on, and what it tells must not fail it.
+        case .toolProgress(let progress):
+            guard work.calls.isOpen(progress.callID) else { return rejectCall(progress.callID, payload) }
+            return accepted
         case .toolCompleted(let completed):
             return check(completed, payload)
         case .approvalResolved(let resolved):
             return check(resolved, payload, at: time)
-        case .agentResumed:
+        case .usageReported, .agentResumed:
             return accepted
         case .agentFailed, .agentCancelled:
             return .end(open: openFromTheTop)
-        case .agentStarted:
+        case .agentQueued, .agentStarted:
             return rejectSecondStart(payload)
-        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting, .toolProgress,
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
             .approvalRequested, .agentPaused, .agentCompleted, .custom:
             return reject(payload, .paused, "the run is paused and takes no \(payload.typeName) until it is resumed")
         case .userMessage, .stateUpdated, .unknown:
@@ -226,7 +283,7 @@ package struct RunStateMachine: Hashable, Sendable {
 
     // MARK: Applying
 
-    /// Makes the change of an event of the run that was accepted, after its start and before its end. Nothing is
+    /// Makes the change of an event of the run that was accepted, after its first one and before its end. Nothing is
     /// checked, nothing can fail.
     ///
     /// - Parameters:
@@ -250,6 +307,8 @@ package struct RunStateMachine: Hashable, Sendable {
             return .work(work.closeMessage(completed.messageID))
         case .toolExecuting(let executing):
             return .work(work.openCall(executing.callID, tool: executing.tool, at: time))
+        case .toolProgress(let progress):
+            return .work(work.beginCall(progress.callID))
         case .toolCompleted(let completed):
             let undo = Undo.completedCall(work.closeCall(completed.callID), hadCompletedCall: hasCompletedCall)
             hasCompletedCall = true
@@ -262,8 +321,10 @@ package struct RunStateMachine: Hashable, Sendable {
             return enter(.paused)
         case .agentResumed:
             return enter(.running)
-        case .agentStarted, .agentProgress, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
-            .stateUpdated, .custom, .unknown:
+        case .usageReported(let report):
+            return .usage(tokens.add(report))
+        case .agentQueued, .agentStarted, .inputTaken, .agentProgress, .agentCompleted, .agentFailed, .agentCancelled,
+            .userMessage, .stateUpdated, .custom, .unknown:
             return .nothing
         }
     }
@@ -278,6 +339,7 @@ package struct RunStateMachine: Hashable, Sendable {
         switch change {
         case .nothing: break
         case .thought: hasThought = false
+        case .usage(let reported): tokens.setReported(reported)
         case .state(let state): self.state = state
         case .work(let change): work.undo(change)
         case .completedCall(let change, let hadCompletedCall):
@@ -286,7 +348,24 @@ package struct RunStateMachine: Hashable, Sendable {
         }
     }
 
-    /// Starts the run.
+    /// Queues the run.
+    mutating func queue(agent: AgentName) {
+        self.agent = agent
+        state = .queued
+    }
+
+    /// Starts the run, which was queued.
+    mutating func startQueued(at time: Timestamp) {
+        startTime = time
+        state = .running
+    }
+
+    mutating func undoStartQueued() {
+        startTime = nil
+        state = .queued
+    }
+
+    /// Starts the run, which was not queued.
     mutating func start(agent: AgentName, parent: RunID?, at time: Timestamp) {
         self.agent = agent
         self.parent = parent
@@ -295,9 +374,12 @@ package struct RunStateMachine: Hashable, Sendable {
     }
 
     /// A child run has started under this one.
-    mutating func startChild(_ run: RunID) { work.openChild(run) }
+    ///
+    /// - Parameter call: the call that starts it.
+    /// - Returns: whether that is the first sign of the call's body.
+    mutating func startChild(_ run: RunID, call: CallID?) -> Bool { work.openChild(run, call: call) }
 
-    mutating func undoStartChild(_ run: RunID) { work.undoOpenChild(run) }
+    mutating func undoStartChild(_ run: RunID, began: CallID?) { work.undoOpenChild(run, began: began) }
 
     /// A child run of this one has ended.
     ///
@@ -305,6 +387,17 @@ package struct RunStateMachine: Hashable, Sendable {
     mutating func endChild(_ run: RunID) -> Int? { work.closeChild(run) }
 
     mutating func undoEndChild(_ run: RunID, _ place: Int) { work.undoCloseChild(run, place) }
+
+    // MARK: Usage
+
+    /// The tokens that `usage_reported` of the run adds up to; `nil` for none.
+    var reportedTokens: TokenUsage? { tokens.reported }
+
+    /// The tokens that child runs used which have ended, as their ends say; `nil` for none.
+    var tokensOfChildren: TokenUsage? { tokens.ofChildren }
+
+    /// A child run has ended, and this is what it used.
+    mutating func addTokens(ofChild usage: TokenUsage) { tokens.add(ofChild: usage) }
 
     // MARK: The policy
 

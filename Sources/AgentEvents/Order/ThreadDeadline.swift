@@ -2,7 +2,7 @@
 /// search, and ``ThreadStateMachine/takeOverdue(at:)`` finds out.
 ///
 /// ```
-///          an approval that expires, a run that may fall silent
+///          an approval that expires, a queued run with a time to start by, a run that may fall silent
 ///   never <──────────────────────────────────────────────────> at a time ──> the time has come: taken, then never or the next
 ///          no run is open
 /// ```
@@ -19,9 +19,9 @@ struct ThreadDeadline: Sendable {
             if let expiresAt = requested.expiresAt { self.time = min(self.time, expiresAt) }
         case .approvalResolved, .agentResumed:
             noteIdle(idleMilliseconds(), at: time)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .agentPaused, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
-            .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .usageReported, .agentPaused,
+            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
         }
     }
@@ -47,7 +47,11 @@ extension ThreadStateMachine {
     package enum Overdue: Hashable, Sendable {
         /// A request for approval has expired.
         case approval(ApprovalID, run: RunID)
+        /// A run that is queued has not started by the time it was asked for.
+        case notStarted(run: RunID)
         /// For so long, in milliseconds, nothing has come for a tree of runs whose root is hosted outside.
         case idle(root: RunID, milliseconds: Int64)
+        /// For so long, in milliseconds, nothing has come for a queued run that is hosted outside.
+        case idleInQueue(run: RunID, milliseconds: Int64)
     }
 }

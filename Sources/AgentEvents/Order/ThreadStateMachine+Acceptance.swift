@@ -43,7 +43,9 @@ extension ThreadStateMachine {
 
     enum Change: Hashable, Sendable {
         case nothing
+        case queue
         case start
+        case startQueued(place: Int)
         case event(place: Int, half: UInt16?, byteCount: Int)
         case end(place: Int)
     }
@@ -75,9 +77,9 @@ extension ThreadStateMachine {
         case .unknown(let event):
             let problem = "\(event.typeName) is not a type of this version's catalogue, it can be read but not emitted"
             return .reject(violationOfThread(payload, .notStarted, problem))
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled:
             let problem = "\(payload.typeName) names no run"
             return .reject(violationOfThread(payload, .notStarted, problem))
         }

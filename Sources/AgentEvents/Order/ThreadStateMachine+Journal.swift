@@ -3,7 +3,9 @@ extension ThreadStateMachine {
     /// not with those of the thread.
     package struct Journal: Sendable {
         enum Undo: Sendable {
-            case started(RunID)
+            /// - Parameter began: the call of its parent of whose body it was the first sign.
+            case began(RunID, began: CallID?)
+            case startedQueued(RunID, lastTime: Timestamp, idleMilliseconds: Int64?, OpenRuns.StartWindow)
             case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
             indirect case ended(EndedTree)
         }

@@ -14,11 +14,13 @@
 ///
 /// No step copies the thread, a run or the text of a message, so an event costs the same however much came before it.
 /// There is no clock here, no ids made up, no input or output.
+///
+/// The file is long because each change stands beside the one that takes it back, over state that nobody else can reach.
 package struct ThreadStateMachine: Sendable {
     private let policy: OrderPolicy
     private let maximumMessageByteCount: Int
     private let idleMilliseconds: Int64?
-    private var runs = OpenRuns()
+    private(set) var runs = OpenRuns()
     private var ended = EndedRuns()
     private var nextOrdinal = 0
     /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
@@ -49,8 +51,8 @@ package struct ThreadStateMachine: Sendable {
     /// Decides on one event, and changes nothing; why it is mutating, see ``OpenRuns/check(_:_:at:time:)``.
     ///
     /// - Parameters:
-    ///   - draft: the event. Its agent is needed with `agent_started`, and else `nil` or the run's.
-    ///   - host: who hosts the run that the event starts.
+    ///   - draft: the event. Its agent is needed with `agent_queued` and `agent_started`, and else `nil` or the run's.
+    ///   - host: who hosts the run that the event begins.
     ///   - time: the time that the event will carry; durations end there.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
     package mutating func check(
@@ -72,6 +74,11 @@ package struct ThreadStateMachine: Sendable {
                     agent: agent, resolved: resolved, closing: [],
                     change: .event(place: place, half: draft.halves?.start, byteCount: byteCount), host: host,
                     time: time))
+        case .startQueued(let agent):
+            return .accept(
+                Acceptance(
+                    agent: agent, resolved: nil, closing: [], change: .startQueued(place: place), host: host, time: time
+                ))
         case .end(let open):
             return .accept(
                 Acceptance(
@@ -108,14 +115,15 @@ package struct ThreadStateMachine: Sendable {
         }
         switch machine.check(payload, agent: draft.agent, at: time) {
         case .accept(let agent, byteCount: _):
-            guard case .agentStarted = payload, agent != nil else {
-                preconditionFailure("a run begins with a start, which names its agent")
+            guard let type = payload.type, type.beginsRun, agent != nil else {
+                preconditionFailure("a run begins with an event that names its agent")
             }
             return .accept(
                 Acceptance(
-                    agent: agent, resolved: nil, closing: [], change: .start, host: host, time: time))
-        case .end:
-            preconditionFailure("a run that is not open does not end")
+                    agent: agent, resolved: nil, closing: [], change: type == .agentQueued ? .queue : .start,
+                    host: host, time: time))
+        case .startQueued, .end:
+            preconditionFailure("a run that is not open was not queued, and does not end")
         case .reject(let violation):
             return .reject(violation)
         }
@@ -147,8 +155,18 @@ package struct ThreadStateMachine: Sendable {
         case .start:
             guard let run = draft.runID, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
             else { preconditionFailure("the draft is the one that was accepted") }
-            start(run, agent, started, acceptance.host, at: acceptance.time)
-            return .started(run)
+            let began = start(run, agent, started, acceptance.host, at: acceptance.time)
+            return .began(run, began: began)
+        case .queue:
+            guard let run = draft.runID, let agent = acceptance.agent, case .agentQueued(let queued) = draft.payload
+            else { preconditionFailure("the draft is the one that was accepted") }
+            queue(run, agent, queued, acceptance.host, at: acceptance.time)
+            return .began(run, began: nil)
+        case .startQueued(let place):
+            guard let run = draft.runID, case .agentStarted(let started) = draft.payload else {
+                preconditionFailure("the draft is the one that was accepted")
+            }
+            return startQueued(run, at: place, started, acceptance.time)
         case .event(let place, let half, let byteCount):
             guard let run = draft.runID else { preconditionFailure("the draft is the one that was accepted") }
             if case .payload(let payload)? = acceptance.resolved {
@@ -187,13 +205,56 @@ package struct ThreadStateMachine: Sendable {
         return .event(run, lastTime: lastTime, undo)
     }
 
+    private mutating func queue(
+        _ run: RunID,
+        _ agent: AgentName,
+        _ queued: AgentQueued,
+        _ host: RunHost,
+        at time: Timestamp
+    ) {
+        var machine = RunStateMachine(run: run, policy: policy, maximumMessageByteCount: maximumMessageByteCount)
+        machine.queue(agent: agent)
+        let idleMilliseconds = ownIdleMilliseconds(host, nil)
+        runs.insert(
+            OpenRuns.Entry(
+                ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds,
+                window: OpenRuns.StartWindow(notBefore: queued.notBefore, startBy: queued.startBy), machine: machine,
+                lastTime: time))
+        nextOrdinal += 1
+        due.noteIdle(idleMilliseconds, at: time)
+        if let startBy = queued.startBy { due.lookAgain(at: startBy) }
+    }
+
+    private mutating func startQueued(
+        _ run: RunID,
+        at place: Int,
+        _ started: AgentStarted,
+        _ time: Timestamp
+    ) -> Journal.Undo {
+        let idleMilliseconds = ownIdleMilliseconds(runs.host(at: place), started)
+        due.noteIdle(idleMilliseconds, at: time)
+        return runs.change(at: place) { entry in
+            precondition(entry.machine.run == run, "nothing was applied since the check")
+            defer {
+                entry.lastTime = time
+                entry.idleMilliseconds = idleMilliseconds
+                entry.window = OpenRuns.StartWindow()
+                entry.machine.startQueued(at: time)
+            }
+            return .startedQueued(
+                run, lastTime: entry.lastTime, idleMilliseconds: entry.idleMilliseconds, entry.window)
+        }
+    }
+
+    /// - Returns: the parent's call of whose body it is the first sign.
+    @discardableResult
     private mutating func start(
         _ run: RunID,
         _ agent: AgentName,
         _ started: AgentStarted,
         _ host: RunHost,
         at time: Timestamp
-    ) {
+    ) -> CallID? {
         var machine = RunStateMachine(
             run: run,
             policy: policy,
@@ -201,7 +262,8 @@ package struct ThreadStateMachine: Sendable {
         )
         machine.start(agent: agent, parent: started.parentRunID, at: time)
         let parent = started.parentRunID.flatMap { runs.place(of: $0) }
-        if let parent { runs.change(at: parent) { $0.machine.startChild(run) } }
+        let isFirstSign =
+            parent.map { runs.change(at: $0) { $0.machine.startChild(run, call: started.parentCallID) } } ?? false
         // A tree of runs is as patient as its root.
         let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
         runs.insert(
@@ -209,12 +271,15 @@ package struct ThreadStateMachine: Sendable {
                 ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
+        return isFirstSign ? started.parentCallID : nil
     }
 
     /// The longest time without an event for a root run.
-    private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted) -> Int64? {
+    ///
+    /// - Parameter started: its start; `nil` while it is queued.
+    private func ownIdleMilliseconds(_ host: RunHost, _ started: AgentStarted?) -> Int64? {
         guard host == .outside, let idleMilliseconds else { return nil }
-        return started.idleTimeoutMilliseconds ?? idleMilliseconds
+        return started?.idleTimeoutMilliseconds ?? idleMilliseconds
     }
 
     /// A run was taken away, and what was open in it.
@@ -245,11 +310,19 @@ package struct ThreadStateMachine: Sendable {
 
     private mutating func undo(_ undo: Journal.Undo) {
         switch undo {
-        case .started(let run):
+        case .began(let run, let call):
             guard let place = runs.place(of: run) else { break }
             let parent = runs.remove(at: place).machine.parent
             guard let parent = parent.flatMap({ runs.place(of: $0) }) else { break }
-            runs.change(at: parent) { $0.machine.undoStartChild(run) }
+            runs.change(at: parent) { $0.machine.undoStartChild(run, began: call) }
+        case .startedQueued(let run, let lastTime, let idleMilliseconds, let window):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { entry in
+                entry.machine.undoStartQueued()
+                entry.lastTime = lastTime
+                entry.idleMilliseconds = idleMilliseconds
+                entry.window = window
+            }
         case .event(let run, let lastTime, let change):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
@@ -279,8 +352,14 @@ package struct ThreadStateMachine: Sendable {
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
         guard let run = event.runID else { return }
         guard let place = runs.place(of: run) else {
-            guard case .agentStarted(let started) = event.payload, let agent = event.agent else { return }
-            return start(run, agent, started, host, at: event.time)
+            guard let agent = event.agent else { return }
+            if case .agentQueued(let queued) = event.payload { queue(run, agent, queued, host, at: event.time) }
+            if case .agentStarted(let started) = event.payload { start(run, agent, started, host, at: event.time) }
+            return
+        }
+        if case .agentStarted(let started) = event.payload {
+            if runs.state(at: place) == .queued { _ = startQueued(run, at: place, started, event.time) }
+            return
         }
         guard event.type?.endsRun == true else {
             runs.change(at: place) { entry in
@@ -290,7 +369,16 @@ package struct ThreadStateMachine: Sendable {
             return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))
         }
         let parent = runs.remove(at: place).machine.parent
+        if let usage = event.payload.usage, let parent { addTokens(usage, ofChildOf: parent) }
         _ = didEnd(run, parent: parent, at: event.time)
+    }
+
+    /// A child of a run has ended, and its end is on its way into the log.
+    ///
+    /// - Parameter usage: the tokens that it used, as its end says.
+    package mutating func addTokens(_ usage: TokenUsage, ofChildOf run: RunID) {
+        guard let place = runs.place(of: run) else { return }
+        runs.change(at: place) { $0.machine.addTokens(ofChild: usage) }
     }
 
     // MARK: Runs that have ended
@@ -328,45 +416,6 @@ package struct ThreadStateMachine: Sendable {
     }
 }
 
-extension ThreadStateMachine {
-    /// The open runs, in the order in which they started.
-    package var openRuns: [RunID] { runs.inOrder.map(\.machine.run) }
-
-    /// The open runs that this process hosts, in the order in which they started: each parent before its children.
-    package var openHostedRuns: [RunID] { runs.inOrder.filter { $0.host == .process }.map(\.machine.run) }
-
-    /// The open runs without an open parent, in the order in which they started.
-    package var openRootRuns: [RunID] {
-        runs.inOrder.map(\.machine).filter { $0.parent.map { !isOpen($0) } ?? true }.map(\.run)
-    }
-
-    package func isOpen(_ run: RunID) -> Bool { runs.place(of: run) != nil }
-
-    /// When an open run started; `nil` when it is not open.
-    package func startTime(of run: RunID) -> Timestamp? {
-        runs.place(of: run).flatMap { runs.startTime(at: $0) }
-    }
-
-    /// The agent of an open run; `nil` when it is not open.
-    package func agent(of run: RunID) -> AgentName? { runs.place(of: run).flatMap { runs.agent(at: $0) } }
-
-    /// The run that started an open one; `nil` for one that no other run started, and for one that is not open.
-    func parent(of run: RunID) -> RunID? { runs.place(of: run).flatMap { runs.parent(at: $0) } }
-
-    /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
-    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
-        runs.place(of: run).flatMap { runs.message(message, at: $0)?.closedText }
-    }
-
-    /// Whether an open message waits with half of a character.
-    var holdsHalf: Bool { runs.holdsHalf }
-
-    /// When an open call started; `nil` when the call or the run is not open.
-    package func openedTime(ofCall call: CallID, in run: RunID) -> Timestamp? {
-        runs.place(of: run).flatMap { runs.call(call, at: $0)?.time }
-    }
-}
-
 // MARK: Time
 
 extension ThreadStateMachine {
@@ -383,7 +432,7 @@ extension ThreadStateMachine {
 
     /// Whether something came for a run that is hosted outside at a time or later, and more can be expected.
     package func isEmittedTo(since time: Timestamp) -> Bool {
-        runs.trees.contains { !$0.waits && $0.lastTime >= time }
+        runs.trees.contains { !$0.waits && !$0.isQueued && $0.lastTime >= time }
     }
 }
 

@@ -37,6 +37,9 @@ public struct AgentRun: Sendable {
     /// Tokens that no event can hold (a negative count, a further member named `input_tokens`) refuse `agent_completed` with
     /// the error of the encoder, and are left out of `agent_failed` and `agent_cancelled`, which are never refused. What is
     /// added after the end of the run has no effect.
+    ///
+    /// These are in the memory of this process. What is logged with ``reportUsage(_:)`` survives it, counts in the end of the
+    /// run besides, and is not among them: tokens are counted here or reported, not both.
     public var usage: RunUsage {
         get { ownUsage }
         nonmutating set { ownUsage.take(from: newValue) }
@@ -113,6 +116,12 @@ public struct AgentRun: Sendable {
         of total: Int? = nil
     ) async throws(AgentEventsError) {
         try await emit(.agentProgress(AgentProgress(message: message, fraction: fraction, step: step, total: total)))
+    }
+
+    /// Reports the tokens of one call of a model. They are logged at once, so that they count however the run ends, also when
+    /// its process does, and stand in its end and in that of its parent.
+    public func reportUsage(_ report: UsageReported) async throws(AgentEventsError) {
+        try await emit(.usageReported(report))
     }
 
     // MARK: Messages

@@ -216,7 +216,7 @@ public final class AgentRuntime: Sendable {
     }
 
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns
-    /// when that is committed. Runs hosted outside continue.
+    /// when that is committed. Runs hosted outside continue, and queued ones stay queued.
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
     package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {

@@ -15,9 +15,10 @@ extension EventPayload {
             guard let shorter = cancelled.reason.flatMap({ Self.cut($0, by: byteCount) }) else { return nil }
             cancelled.reason = shorter
             return .agentCancelled(cancelled)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .userMessage, .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .agentCompleted, .userMessage, .stateUpdated, .custom,
+            .unknown:
             return nil
         }
     }

@@ -137,6 +137,12 @@ extension ExecutionContext {
         try await end(run, .agentCancelled(AgentCancelled(reason: reason, by: user, durationMilliseconds: 0)))
     }
 
+    /// Ends a run whose process is gone, unless it has ended before or is queued.
+    func endLost(_ run: RunID) async throws(AgentEventsError) {
+        guard !path.machine.isQueued(run) else { return }
+        _ = try await fail(run, .lostWithProcess)
+    }
+
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) async throws(AgentEventsError) -> UInt64? {
         let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
@@ -154,10 +160,12 @@ extension ExecutionContext {
         path.setUsage(nil, of: run)
     }
 
-    /// Ends all open runs that this process hosts, and with them their children. Those that are hosted outside stay
-    /// open.
+    /// Ends all runs that have started and that this process hosts, and with them their children. Those that are hosted
+    /// outside stay open, and those that are queued stay queued.
     func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
-        for run in path.machine.openHostedRuns { _ = try await cancel(run, reason: reason, by: nil) }
+        for run in path.machine.openHostedRuns where !path.machine.isQueued(run) {
+            _ = try await cancel(run, reason: reason, by: nil)
+        }
     }
 
     /// Ends a tool call without a result.

@@ -32,7 +32,7 @@ package struct KeyedEmissionsStateMachine<Waiter>: ~Copyable {
 
     package enum BeginAction: Equatable {
         /// Look the key up in the log, emit if it does not know it, and say how that ended:
-        /// ``finish(_:accepted:digest:)``.
+        /// ``finish(_:accepted:_:committedThrough:)``.
         case lookUp
         /// Another emission with the key is under way: wait, then begin again.
         case wait

@@ -1,5 +1,6 @@
 /// The runs that a process hosted which is gone: they were open when it died, and are ended as `agent_failed`, code
-/// `run.lost`, before the next process takes events (I7).
+/// `run.lost`, before the next process takes events (I7). A run that was queued has done nothing that could be lost: it
+/// stays queued.
 struct LostRuns {
     /// This many threads are read at a time.
     private static let threadCount = 8
@@ -37,8 +38,8 @@ struct LostRuns {
             return
         }
         let context = try await contexts.context(user: record.user, thread: thread, services)
-        // In the order of their starts: a child that ended with its parent is not open any longer.
-        for run in lost { _ = try await context.fail(run.run, .lostWithProcess) }
+        // In the order of their first events: a child that ended with its parent is not open any longer.
+        for run in lost { try await context.endLost(run.run) }
         // However many threads there are, no more than the buffer of the log holds waits for it.
         await services.commit.waitForCapacity()
     }

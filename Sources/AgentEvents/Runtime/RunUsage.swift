@@ -62,12 +62,12 @@ extension TokenUsage {
         usage.other = sum(usage.other, more.other)
     }
 
-    private static func sum(_ one: Int64?, _ other: Int64?) -> Int64? {
+    static func sum(_ one: Int64?, _ other: Int64?) -> Int64? {
         guard let one, let other else { return one ?? other }
         return sum(one, other)
     }
 
-    private static func sum(_ one: Int64, _ other: Int64) -> Int64 {
+    static func sum(_ one: Int64, _ other: Int64) -> Int64 {
         let (sum, overflows) = one.addingReportingOverflow(other)
         return overflows ? (other > 0 ? .max : .min) : sum
     }
@@ -98,9 +98,9 @@ extension EventPayload {
         case .agentCompleted(let completed): completed.usage
         case .agentFailed(let failed): failed.usage
         case .agentCancelled(let cancelled): cancelled.usage
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .userMessage, .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .userMessage, .stateUpdated, .custom, .unknown:
             nil
         }
     }
@@ -118,9 +118,10 @@ extension EventPayload {
         case .agentCancelled(var cancelled) where cancelled.usage == nil:
             cancelled.usage = usage
             return .agentCancelled(cancelled)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+            .stateUpdated, .custom, .unknown:
             return nil
         }
     }
@@ -129,9 +130,10 @@ extension EventPayload {
     var isForcedEnd: Bool {
         switch self {
         case .agentFailed, .agentCancelled: true
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed,
-            .agentCompleted, .userMessage, .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved,
+            .usageReported, .agentPaused, .agentResumed, .agentCompleted, .userMessage, .stateUpdated, .custom,
+            .unknown:
             false
         }
     }

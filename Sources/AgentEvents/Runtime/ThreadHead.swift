@@ -64,7 +64,7 @@ package struct ThreadHead: Sendable {
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
         /// The usage of the children of open runs that end with this emission, by the run.
-        private var usagesOfChildren: [RunID: ChildUsage] = [:]
+        fileprivate private(set) var usagesOfChildren: [RunID: ChildUsage] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
 
         fileprivate init(time: Timestamp, journal: ThreadStateMachine.Journal) {
@@ -82,18 +82,24 @@ package struct ThreadHead: Sendable {
         ///
         /// - Parameters:
         ///   - tokens: the usage in the event that ends it.
-        ///   - usage: that of the run.
-        fileprivate mutating func add(_ tokens: TokenUsage, ofChildrenOf run: RunID, _ usage: RunUsage) {
+        ///   - usage: that of the run, when it is one of a scope.
+        fileprivate mutating func add(_ tokens: TokenUsage, ofChildrenOf run: RunID, _ usage: RunUsage?) {
             usagesOfChildren[run, default: ChildUsage(usage: usage)].tokens += tokens
         }
 
         /// The usage to add to runs that stay open, once the emission is in the log.
         var childUsages: some Collection<ChildUsage> { usagesOfChildren.values }
 
-        /// The usage in the event that ends a run; `nil` when none was reported.
-        fileprivate func usage(of run: RunID, _ usages: [RunID: RunUsage]) -> TokenUsage? {
-            guard let usage = usages[run] else { return nil }
-            var total = usage.total
+        /// The usage in the event that ends a run: what it has reported, what the handle of its scope says, and what its
+        /// children have used; `nil` when there is none.
+        fileprivate func usage(
+            of run: RunID,
+            _ usages: [RunID: RunUsage],
+            _ machine: borrowing ThreadStateMachine
+        ) -> TokenUsage? {
+            // The handle knows the children that have ended, too.
+            var total = usages[run]?.total ?? machine.tokensOfChildren(of: run) ?? TokenUsage()
+            if let reported = machine.reportedTokens(of: run) { total += reported }
             if let more = usagesOfChildren[run] { total += more.tokens }
             return total == TokenUsage() ? nil : total
         }
@@ -257,6 +263,7 @@ package struct ThreadHead: Sendable {
         lastSequence += UInt64(batch.count)
         lastTime = batch.time
         guard batch.endsRun else { return }
+        for (run, usage) in batch.usagesOfChildren { machine.addTokens(usage.tokens, ofChildOf: run) }
         machine.didOffer(at: position)
         if machine.endedRuns.count >= Self.endedRunsWorthForgetting {
             machine.forgetEndedRuns(committedThrough: committed())
@@ -284,7 +291,7 @@ package struct ThreadHead: Sendable {
         _ usages: [RunID: RunUsage],
         to batch: inout Batch
     ) throws(AgentEventsError) {
-        var ended = batch.usage(of: run, usages).flatMap { payload.with($0) } ?? payload
+        var ended = batch.usage(of: run, usages, machine).flatMap { payload.with($0) } ?? payload
         let entry: LogEntry
         do throws(AgentEventsError) {
             entry = try encode(ended, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
@@ -294,8 +301,8 @@ package struct ThreadHead: Sendable {
             entry = try encode(payload, run: run, agent: agent, host: host, isLimited: isLimited, in: batch)
         }
         batch.append(entry, isClosing: isClosing)
-        if let tokens = ended.usage, let parent = machine.parent(of: run), let usage = usages[parent] {
-            batch.add(tokens, ofChildrenOf: parent, usage)
+        if let tokens = ended.usage, let parent = machine.parent(of: run) {
+            batch.add(tokens, ofChildrenOf: parent, usages[parent])
         }
     }
 
@@ -358,6 +365,11 @@ extension ThreadHead {
             case .approval(let approval, let run):
                 return EventDraft(
                     runID: run, .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired)))
+            case .notStarted(let run):
+                return .measured(run, .agentFailed(AgentFailed(error: .notStartedInTime, durationMilliseconds: 0)))
+            case .idleInQueue(let run, let milliseconds):
+                let reason = RunFailure.silence(of: milliseconds)
+                return .measured(run, .agentCancelled(AgentCancelled(reason: reason, durationMilliseconds: 0)))
             case .idle(let root, let milliseconds):
                 return .measured(
                     root, .agentFailed(AgentFailed(error: .lost(after: milliseconds), durationMilliseconds: 0)))
@@ -379,13 +391,13 @@ extension ThreadHead {
 
 /// The tokens of children of a run that end with one emission.
 struct ChildUsage: Sendable {
-    /// The usage of the run.
-    let usage: RunUsage
+    /// The usage of the run; `nil` for one that is not one of a scope.
+    let usage: RunUsage?
     /// The tokens in the events that end the children.
     var tokens = TokenUsage()
 
     /// Adds the tokens to those of the run.
-    func count() { usage.add(ofChildren: tokens) }
+    func count() { usage?.add(ofChildren: tokens) }
 }
 
 extension EventDraft {

@@ -14,9 +14,11 @@ public struct ThreadState: Hashable, Sendable {
     public internal(set) var cursor: Cursor?
     /// The messages, of agents and of users, in the order in which they were opened.
     public internal(set) var messages: [Message] = []
-    /// The runs: first those that have ended, in the order of their ends, then the open ones, in the order of their
-    /// starts.
+    /// The runs: first those that have ended, in the order of their ends, then the open ones, queued ones among them, in
+    /// the order of their first events.
     public internal(set) var runs: [Run] = []
+    /// The runs that are queued, in the order in which they were: the position of a run is its place here.
+    public internal(set) var queue: [QueuedRun] = []
     /// The open calls, in the order of their starts.
     public internal(set) var calls: [Call] = []
     /// The open requests for approval, in their order.
@@ -33,7 +35,7 @@ public struct ThreadState: Hashable, Sendable {
     /// The state of a thread without events.
     public init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// The open runs, in the order of their starts.
+    /// The open runs, in the order of their first events.
     public var openRuns: ArraySlice<Run> { runs[endedRuns.count...] }
 
     /// A JSON value as the state keeps it; `nil` when it is nested too deep for it.
@@ -54,7 +56,7 @@ extension ThreadState {
         public var messageByteCount = 512 * 1024
         /// The most runs that have ended; at least 1. The one that ended first goes first.
         public var runCount = 100
-        /// The most bytes of the results and errors of ended runs, together.
+        /// The most bytes of the results, errors and usages of ended runs, together.
         public var runByteCount = 256 * 1024
         /// The most entries of the shared state; at least 1. Removed ones go first, then the one that changed longest
         /// ago.

@@ -7,8 +7,8 @@ extension ThreadState {
 
     /// Applies the thread's next event, one that was accepted or a merged one.
     ///
-    /// Nothing is checked and nothing can fail: the event was accepted once. `custom` and types that this version does not
-    /// know only move the cursor. When the first events of a thread were trimmed, a run may appear with a later event than its
+    /// Nothing is checked and nothing can fail: the event was accepted once. `custom` only shows that its run goes on, and types
+    /// that this version does not know only move the cursor. When the first events of a thread were trimmed, a run may appear with a later event than its
     /// start.
     public mutating func apply(_ event: AgentEvent) {
         cursor = event.id
@@ -22,17 +22,27 @@ extension ThreadState {
             closeMessage(at: messages.count - 1)
         case .stateUpdated(let update):
             set(Entry(update))
+        case .agentQueued(let queued):
+            enqueue(queued, by: event)
         case .agentStarted(let started):
             updateRun(of: event) { run in
+                run.status = .running
                 run.parentRunID = started.parentRunID
                 run.parentCallID = started.parentCallID
                 run.startedAt = event.time
+                run.deadlineAt = nil
             }
+            dequeue(event.runID)
+            if let parent = started.parentRunID { endWaiting(parent) }
         case .agentThinking(let thinking):
             let limit = limits.thoughtByteCount
             updateRun(of: event) { $0.think(thinking, maximumByteCount: limit) }
         case .agentProgress(let progress):
             updateRun(of: event) { $0.progress = Progress(progress) }
+        case .inputTaken:
+            updateRun(of: event) { _ in }
+        case .usageReported(let report):
+            updateRun(of: event, isWork: false) { $0.report(report) }
         case .agentPaused:
             updateRun(of: event) { $0.status = .paused }
         case .agentResumed:
@@ -55,14 +65,17 @@ extension ThreadState {
             }
         case .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved:
             applyWork(event)
-        case .custom, .unknown:
+        case .custom:
+            if let run = event.runID { endWaiting(run) }
+        case .unknown:
             break
         }
     }
 
     /// Applies an event that opens, moves or closes a call or a request for approval.
     private mutating func applyWork(_ event: AgentEvent) {
-        updateRun(of: event) { _ in }
+        let isAboutApproval = event.type == .approvalRequested || event.type == .approvalResolved
+        updateRun(of: event, isWork: !isAboutApproval) { _ in }
         guard let run = event.runID else { return }
         switch event.payload {
         case .toolExecuting(let executing):
@@ -79,16 +92,73 @@ extension ThreadState {
             calls.remove(at: index)
         case .approvalRequested(let requested):
             approvals.append(Approval(requested, runID: run, at: event.time))
+            beginWaiting(run)
         case .approvalResolved(let resolved):
             guard let index = approvals.lastIndex(where: { $0.approvalID == resolved.approvalID && $0.runID == run })
             else {
                 return
             }
             approvals.remove(at: index)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .agentPaused,
-            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
-            .unknown:
+            // An answer that leaves others open leaves the run waiting for those.
+            if !approvals.contains(where: { $0.runID == run }) { endWaiting(run) }
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
+        }
+    }
+
+    // MARK: Queue
+
+    private mutating func enqueue(_ queued: AgentQueued, by event: AgentEvent) {
+        guard let run = event.runID, let agent = event.agent, openRunIndex(of: event) != nil else { return }
+        updateRun(of: event) { run in
+            run.status = .queued
+            run.queuedAt = event.time
+            run.deadlineAt = queued.startBy
+        }
+        queue.append(
+            QueuedRun(
+                runID: run, agent: agent, messageIDs: queued.messageIDs, queuedAt: event.time,
+                notBefore: queued.notBefore))
+    }
+
+    private mutating func dequeue(_ run: RunID?) {
+        guard let index = queue.firstIndex(where: { $0.runID == run }) else { return }
+        queue.remove(at: index)
+    }
+
+    // MARK: Waiting
+
+    /// A run has asked: it waits if nothing in it can go on, and with it the runs above it.
+    private mutating func beginWaiting(_ run: RunID) {
+        var next: RunID? = run
+        while let run = next, let index = openRuns.lastIndex(where: { $0.runID == run }) {
+            guard canOnlyWait(run) else { return }
+            runs[index].isWaiting = true
+            next = runs[index].parentRunID
+        }
+    }
+
+    /// Whether each open call of a run waits for an approval or for a child run, and each open child run waits.
+    private func canOnlyWait(_ run: RunID) -> Bool {
+        var waiting: Set<CallID> = []
+        for child in openRuns where child.parentRunID == run {
+            guard child.isWaiting else { return false }
+            if let call = child.parentCallID { waiting.insert(call) }
+        }
+        for approval in approvals where approval.runID == run {
+            if let call = approval.callID { waiting.insert(call) }
+        }
+        return calls.allSatisfy { $0.runID != run || waiting.contains($0.callID) }
+    }
+
+    /// A run goes on, and with it the runs above it, which wait for it no longer.
+    private mutating func endWaiting(_ run: RunID) {
+        var next: RunID? = run
+        while let run = next, let index = openRuns.lastIndex(where: { $0.runID == run }), runs[index].isWaiting {
+            runs[index].isWaiting = false
+            next = runs[index].parentRunID
         }
     }
 
@@ -158,17 +228,23 @@ extension ThreadState {
     // MARK: Runs
 
     /// Changes the open run of an event, which may be new.
-    private mutating func updateRun(of event: AgentEvent, _ change: (inout Run) -> Void) {
+    ///
+    /// - Parameter isWork: whether it shows that the run goes on, when it waited.
+    private mutating func updateRun(of event: AgentEvent, isWork: Bool = true, _ change: (inout Run) -> Void) {
         guard let index = openRunIndex(of: event) else { return }
         change(&runs[index])
+        if isWork, runs[index].isWaiting { endWaiting(runs[index].runID) }
     }
 
     /// Changes the run of an event and ends it, with all that is open in it.
     private mutating func endRun(of event: AgentEvent, _ change: (inout Run) -> Void) {
         guard let index = openRunIndex(of: event) else { return }
+        // Those above it wait for it no longer.
+        endWaiting(runs[index].runID)
         var run = runs.remove(at: index)
         change(&run)
-        run.end(at: event.time)
+        run.end(at: event.time, event.payload.usage)
+        if run.queuedAt != nil { dequeue(run.runID) }
         runs.insert(run, at: endedRuns.count)
         endedRuns.add(run.byteCount)
         calls.removeAll { $0.runID == run.runID }

@@ -10,6 +10,7 @@ extension ThreadState {
         members.add("cursor", cursor.map { .string($0.description) } ?? .null)
         members.add("messages", .array(messages.map(\.json)))
         members.add("runs", .array(runs.map(\.json)))
+        members.add("queue", .array(queue.enumerated().map { $0.element.json(position: $0.offset + 1) }))
         members.add("calls", .array(calls.map(\.json)))
         members.add("approvals", .array(approvals.map(\.json)))
         members.add("entries", .array(entries.map(\.json)))
@@ -31,6 +32,10 @@ extension ThreadState {
         let cursor = try Self.cursor(in: &reader)
         messages = try reader.objects("messages") { element throws(WireError) in try Message(from: &element) }
         runs = try reader.objects("runs") { element throws(WireError) in try Run(from: &element) }
+        // A state that an earlier version has written knows no queue.
+        if try reader.arrayIfPresent("queue") != nil {
+            queue = try reader.objects("queue") { element throws(WireError) in try QueuedRun(from: &element) }
+        }
         calls = try reader.objects("calls") { element throws(WireError) in try Call(from: &element) }
         approvals = try reader.objects("approvals") { element throws(WireError) in try Approval(from: &element) }
         entries = try reader.objects("entries") { element throws(WireError) in try Entry(from: &element) }
@@ -134,12 +139,16 @@ extension ThreadState.Run {
         members.add("run_id", runID)
         members.add("agent", agent)
         members.add("status", status.rawValue)
+        members.add("waiting", isWaiting ? .bool(true) : nil)
         members.add("parent_run_id", parentRunID)
         members.add("parent_call_id", parentCallID)
+        members.add("queued_at", queuedAt)
         members.add("started_at", startedAt)
         members.add("ended_at", endedAt)
+        members.add("deadline_at", deadlineAt)
         members.add("progress", progress?.json)
         members.add("thought", thought?.json)
+        members.add("usage", usage?.json)
         members.add("result", result)
         members.add("error", error.map(Self.json))
         members.add("reason", reason)
@@ -155,15 +164,19 @@ extension ThreadState.Run {
         self.init(runID: try reader.identifier("run_id"), agent: try reader.name("agent"))
         status = try reader.choice("status")
         parentRunID = try reader.identifierIfPresent("parent_run_id")
+        isWaiting = try reader.boolIfPresent("waiting") ?? false
         parentCallID = try reader.identifierIfPresent("parent_call_id")
+        queuedAt = try reader.timeIfPresent("queued_at")
         startedAt = try reader.timeIfPresent("started_at")
         endedAt = try reader.timeIfPresent("ended_at")
+        deadlineAt = try reader.timeIfPresent("deadline_at")
         if var progress = try reader.objectIfPresent("progress") {
             self.progress = try ThreadState.Progress(from: &progress)
         }
         if var thought = try reader.objectIfPresent("thought") {
             self.thought = try ThreadState.Thought(from: &thought)
         }
+        usage = try TokenUsage(ifPresentIn: &reader)
         result = reader.take("result")
         if var error = try reader.objectIfPresent("error") {
             self.error = RunFailure(
@@ -172,6 +185,36 @@ extension ThreadState.Run {
         }
         reason = try reader.textIfPresent("reason")
         by = try reader.identifierIfPresent("by")
+    }
+}
+
+extension ThreadState.QueuedRun {
+    fileprivate func json(position: Int) -> JSONValue {
+        var members = StateMembers()
+        members.add("run_id", runID)
+        members.add("agent", agent)
+        members.add("message_ids", messageIDs.isEmpty ? nil : .array(messageIDs.map { .string($0.rawValue) }))
+        members.add("queued_at", queuedAt)
+        members.add("not_before", notBefore)
+        members.add("position", position)
+        return members.json
+    }
+
+    fileprivate init(from reader: inout MemberReader) throws(WireError) {
+        self.init(
+            runID: try reader.identifier("run_id"), agent: try reader.name("agent"),
+            messageIDs: try reader.identifiersIfPresent("message_ids", upTo: MessageList.maximumCount) ?? [],
+            queuedAt: try reader.time("queued_at"), notBefore: try reader.timeIfPresent("not_before"))
+    }
+}
+
+extension TokenUsage {
+    fileprivate var json: JSONValue {
+        var members = StateMembers()
+        members.add("input_tokens", inputTokens.map { .integer($0) })
+        members.add("output_tokens", outputTokens.map { .integer($0) })
+        for (name, value) in other { members.add(name, value) }
+        return members.json
     }
 }
 
@@ -241,7 +284,10 @@ extension ThreadState.Approval {
         members.add("approval_id", approvalID)
         members.add("call_id", callID)
         members.add("prompt", prompt)
+        members.add("kind", kind == .approval ? nil : kind.rawValue)
         members.add("schema", schema)
+        members.add("editable", isEditable ? .bool(true) : nil)
+        members.add("approvers", approvers.isEmpty ? nil : .array(approvers.map { .string($0.rawValue) }))
         members.add("requested_at", requestedAt)
         members.add("expires_at", expiresAt)
         return members.json
@@ -251,7 +297,10 @@ extension ThreadState.Approval {
         self.init(
             runID: try reader.identifier("run_id"), approvalID: try reader.identifier("approval_id"),
             callID: try reader.identifierIfPresent("call_id"), prompt: try reader.text("prompt"),
-            schema: reader.take("schema"), requestedAt: try reader.time("requested_at"),
+            kind: try reader.choiceIfPresent("kind") ?? .approval, schema: reader.take("schema"),
+            isEditable: try reader.boolIfPresent("editable") ?? false,
+            approvers: try reader.identifiersIfPresent("approvers", upTo: ApprovalRequested.maximumApproverCount) ?? [],
+            requestedAt: try reader.time("requested_at"),
             expiresAt: try reader.timeIfPresent("expires_at"))
     }
 }

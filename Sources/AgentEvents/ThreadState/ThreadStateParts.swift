@@ -46,14 +46,28 @@ extension ThreadState {
         public internal(set) var parentRunID: RunID?
         /// The call of the parent that started this run.
         public internal(set) var parentCallID: CallID?
-        /// When it started; `nil` when that event was not there to be applied.
+        /// Whether an open run waits for people, and does nothing until they have answered: it asked for an approval, and
+        /// then each of its open calls waited for one, and each of its open child runs did. It waits until its next event
+        /// other than a further request, an answer that leaves requests open, or `usage_reported`; a call that waits with
+        /// its child run waits.
+        public internal(set) var isWaiting = false
+        /// When it was queued; `nil` for one that started at once.
+        public internal(set) var queuedAt: Timestamp?
+        /// When it started; `nil` when it has not, and when that event was not there to be applied.
         public internal(set) var startedAt: Timestamp?
         /// When it ended.
         public internal(set) var endedAt: Timestamp?
+        /// When an open run ends by itself if nothing else happens, as far as its events say: the time by which a queued
+        /// run has to start.
+        public internal(set) var deadlineAt: Timestamp?
         /// The progress of an open run.
         public internal(set) var progress: Progress?
         /// The current thought of an open run, or its last one.
         public internal(set) var thought: Thought?
+        /// The tokens used: of an open run the sum of what it has reported, of one that has ended what its end says, which
+        /// is the sum over the run and the child runs below it. `nil` when nothing was reported, and when it was nested
+        /// deeper than ``Limits/valueDepth``.
+        public internal(set) var usage: TokenUsage?
         /// The result of a completed run; `nil` also when that was nested deeper than ``Limits/valueDepth``.
         public internal(set) var result: JSONValue?
         /// The error of a failed run.
@@ -72,6 +86,7 @@ extension ThreadState {
         var byteCount: Int {
             (result?.encoded().count ?? 0) + (error.map { $0.code.utf8.count + $0.message.utf8.count } ?? 0)
                 + (reason?.utf8.count ?? 0)
+                + (usage.map { $0.other.isEmpty ? 0 : JSONValue.object($0.other).encoded().count } ?? 0)
         }
 
         mutating func think(_ thinking: AgentThinking, maximumByteCount: Int) {
@@ -79,16 +94,42 @@ extension ThreadState {
             thought?.append(thinking.text, maximumByteCount: maximumByteCount)
         }
 
-        mutating func end(at time: Timestamp) {
+        mutating func report(_ report: UsageReported) {
+            var sum = usage ?? TokenUsage()
+            sum.add(report)
+            usage = sum
+        }
+
+        /// - Parameter usage: what the end says.
+        mutating func end(at time: Timestamp, _ usage: TokenUsage?) {
             endedAt = time
+            isWaiting = false
+            deadlineAt = nil
             progress = nil
             thought = nil
+            guard let usage else { return }
+            self.usage = ThreadState.kept(.object(usage.other)) == nil ? nil : usage
         }
+    }
+
+    /// A run that waits for its turn.
+    public struct QueuedRun: Hashable, Sendable {
+        /// The run; it is among ``ThreadState/runs``, too.
+        public let runID: RunID
+        /// Its agent.
+        public let agent: AgentName
+        /// The messages that it is to answer.
+        public let messageIDs: [MessageID]
+        /// When it was queued.
+        public let queuedAt: Timestamp
+        /// It does not start earlier.
+        public let notBefore: Timestamp?
     }
 
     /// The status of a run, by the names in JSON.
     @nonexhaustive
     public enum RunStatus: String, CaseIterable, Sendable {
+        case queued
         case running
         case paused
         case completed
@@ -98,7 +139,7 @@ extension ThreadState {
         /// Whether the run has ended.
         public var isEnd: Bool {
             switch self {
-            case .running, .paused: false
+            case .queued, .running, .paused: false
             case .completed, .failed, .cancelled: true
             }
         }
@@ -197,9 +238,15 @@ extension ThreadState {
         public let callID: CallID?
         /// The question.
         public let prompt: String
+        /// The kind of answer that is asked for.
+        public let kind: ApprovalKind
         /// JSON Schema of the data that an answer may carry; `nil` also when that is nested deeper than
         /// ``Limits/valueDepth``.
         public let schema: JSONValue?
+        /// Whether the answer may replace the arguments of the call.
+        public let isEditable: Bool
+        /// The users who may answer; empty for the user of the thread.
+        public let approvers: [UserID]
         /// When it was asked.
         public let requestedAt: Timestamp
         /// When the question lapses.
@@ -211,7 +258,8 @@ extension ThreadState.Approval {
     init(_ requested: ApprovalRequested, runID: RunID, at time: Timestamp) {
         self.init(
             runID: runID, approvalID: requested.approvalID, callID: requested.callID, prompt: requested.prompt,
-            schema: requested.schema.flatMap(ThreadState.kept), requestedAt: time, expiresAt: requested.expiresAt)
+            kind: requested.kind, schema: requested.schema.flatMap(ThreadState.kept), isEditable: requested.isEditable,
+            approvers: requested.approvers, requestedAt: time, expiresAt: requested.expiresAt)
     }
 }
 

@@ -28,8 +28,8 @@ enum EnvelopeRule {
         if hasAgent, !hasRun {
             throw WireError(.missingField, path: "$.run_id", "an event that names an agent names the run, too")
         }
-        if type == .agentStarted, !hasAgent {
-            throw WireError(.missingField, path: "$.agent", "agent_started names the agent")
+        if type.beginsRun, !hasAgent {
+            throw WireError(.missingField, path: "$.agent", "\(type.rawValue) names the agent")
         }
     }
 

@@ -2,7 +2,9 @@ extension EventPayload {
     /// Reads the members of `data` that the type has.
     init(_ type: EventType, from data: inout MemberReader) throws(WireError) {
         switch type {
+        case .agentQueued: self = .agentQueued(try AgentQueued(from: &data))
         case .agentStarted: self = .agentStarted(try AgentStarted(from: &data))
+        case .inputTaken: self = .inputTaken(try InputTaken(from: &data))
         case .agentThinking: self = .agentThinking(try AgentThinking(from: &data))
         case .agentProgress: self = .agentProgress(try AgentProgress(from: &data))
         case .messageDelta: self = .messageDelta(try MessageDelta(from: &data))
@@ -12,6 +14,7 @@ extension EventPayload {
         case .toolCompleted: self = .toolCompleted(try ToolCompleted(from: &data))
         case .approvalRequested: self = .approvalRequested(try ApprovalRequested(from: &data))
         case .approvalResolved: self = .approvalResolved(try ApprovalResolved(from: &data))
+        case .usageReported: self = .usageReported(try UsageReported(from: &data))
         case .agentPaused: self = .agentPaused(try AgentPaused(from: &data))
         case .agentResumed: self = .agentResumed(try AgentResumed(from: &data))
         case .agentCompleted: self = .agentCompleted(try AgentCompleted(from: &data))
@@ -24,12 +27,30 @@ extension EventPayload {
     }
 }
 
+extension AgentQueued {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            input: data.json("input"), messageIDs: try data.messageIDs() ?? [], by: try data.identifierIfPresent("by"),
+            notBefore: try data.timeIfPresent("not_before"), startBy: try data.timeIfPresent("start_by"),
+            scheduleID: try data.identifierIfPresent("schedule_id"), attempt: try data.attempt())
+    }
+}
+
 extension AgentStarted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             input: data.json("input"), parentRunID: try data.identifierIfPresent("parent_run_id"),
             parentCallID: try data.identifierIfPresent("parent_call_id"),
-            idleTimeoutMilliseconds: try data.integerIfPresent("idle_timeout_ms", in: Self.idleTimeoutMilliseconds))
+            idleTimeoutMilliseconds: try data.integerIfPresent("idle_timeout_ms", in: Self.idleTimeoutMilliseconds),
+            messageIDs: try data.messageIDs() ?? [], attempt: try data.attempt(),
+            retryOf: try data.identifierIfPresent("retry_of"))
+    }
+}
+
+extension InputTaken {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        guard let messages = try data.messageIDs() else { throw data.missing("message_ids") }
+        self.init(messageIDs: messages)
     }
 }
 
@@ -57,7 +78,8 @@ extension MessageDelta {
 extension MessageCompleted {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
-            messageID: try data.identifier("message_id"), role: try data.choice("role"), text: try data.text("text"))
+            messageID: try data.identifier("message_id"), role: try data.choice("role"), text: try data.text("text"),
+            isInterrupted: try data.flag("interrupted"))
     }
 }
 
@@ -98,7 +120,9 @@ extension ApprovalRequested {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             approvalID: try data.identifier("approval_id"), callID: try data.identifierIfPresent("call_id"),
-            prompt: try data.text("prompt"), schema: data.json("schema"),
+            prompt: try data.text("prompt"), kind: try data.choiceIfPresent("kind") ?? .approval,
+            schema: data.json("schema"), isEditable: try data.flag("editable"),
+            approvers: try data.identifiersIfPresent("approvers", upTo: Self.maximumApproverCount) ?? [],
             expiresAt: try data.timeIfPresent("expires_at"))
     }
 }
@@ -108,6 +132,18 @@ extension ApprovalResolved {
         self.init(
             approvalID: try data.identifier("approval_id"), decision: try data.choice("decision"),
             by: try data.identifierIfPresent("by"), data: data.json("data"))
+    }
+}
+
+extension UsageReported {
+    fileprivate init(from data: inout MemberReader) throws(WireError) {
+        self.init(
+            model: try data.textIfPresent("model"), inputTokens: try data.integer("input_tokens", from: 0),
+            outputTokens: try data.integer("output_tokens", from: 0),
+            cachedInputTokens: try data.integerIfPresent("cached_input_tokens", from: 0),
+            reasoningTokens: try data.integerIfPresent("reasoning_tokens", from: 0),
+            isEstimated: try data.flag("estimated"))
+        other = data.takeRest(known: Self.dataMembers)
     }
 }
 
@@ -132,7 +168,7 @@ extension AgentCompleted {
 }
 
 extension TokenUsage {
-    fileprivate init?(ifPresentIn data: inout MemberReader) throws(WireError) {
+    init?(ifPresentIn data: inout MemberReader) throws(WireError) {
         guard var members = try data.objectIfPresent("usage") else { return nil }
         self.init(
             inputTokens: try members.integerIfPresent("input_tokens", from: 0),
@@ -163,6 +199,7 @@ extension AgentCancelled {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             reason: try data.textIfPresent("reason"), by: try data.identifierIfPresent("by"),
+            supersededBy: try data.identifierIfPresent("superseded_by"), isDiscarded: try data.flag("discarded"),
             usage: try TokenUsage(ifPresentIn: &data), durationMilliseconds: try data.duration("duration_ms"))
     }
 }
@@ -171,7 +208,7 @@ extension UserMessage {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             messageID: try data.identifier("message_id"), userID: try data.identifier("user_id"),
-            text: try data.text("text"), data: data.json("data"))
+            text: try data.text("text"), data: data.json("data"), replaces: try data.identifierIfPresent("replaces"))
     }
 }
 
@@ -179,7 +216,8 @@ extension StateUpdated {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             version: try data.integer("version", from: 1), key: try data.text("key"),
-            change: try StateChange(in: &data), expiresAt: try data.timeIfPresent("expires_at"))
+            change: try StateChange(in: &data), expiresAt: try data.timeIfPresent("expires_at"),
+            by: try data.identifierIfPresent("by"), reason: try data.textIfPresent("reason"))
     }
 }
 
@@ -210,6 +248,19 @@ extension CustomEvent {
 }
 
 extension MemberReader {
+    /// The messages that a run is about.
+    fileprivate mutating func messageIDs() throws(WireError) -> [MessageID]? {
+        try identifiersIfPresent("message_ids", upTo: MessageList.maximumCount)
+    }
+
+    /// The number of an attempt.
+    fileprivate mutating func attempt() throws(WireError) -> Int? {
+        try integerIfPresent("attempt", from: 1).map { Int(clamping: $0) }
+    }
+
+    /// A member that is left out where it is false.
+    fileprivate mutating func flag(_ name: String) throws(WireError) -> Bool { try boolIfPresent(name) ?? false }
+
     /// A call without arguments is one with none, which is an empty object for most tools.
     fileprivate mutating func arguments() throws(WireError) -> JSONValue {
         isDraft ? json("arguments") ?? [:] : try required("arguments")

@@ -6,9 +6,9 @@ extension EventPayload {
         case .messageDelta(let event): event.text.utf8.count
         case .messageCompleted(let event): event.text.utf8.count
         case .userMessage(let event): event.text.utf8.count
-        case .agentStarted, .agentProgress, .toolExecuting, .toolProgress, .toolCompleted, .approvalRequested,
-            .approvalResolved, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled,
-            .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentProgress, .toolExecuting, .toolProgress, .toolCompleted,
+            .approvalRequested, .approvalResolved, .usageReported, .agentPaused, .agentResumed, .agentCompleted,
+            .agentFailed, .agentCancelled, .stateUpdated, .custom, .unknown:
             256
         }
     }
@@ -16,7 +16,9 @@ extension EventPayload {
     /// Writes the members of `data`, in the order of the catalogue.
     func write(into data: inout MemberWriter) throws(WireError) {
         switch self {
+        case .agentQueued(let event): try event.write(into: &data)
         case .agentStarted(let event): try event.write(into: &data)
+        case .inputTaken(let event): try event.write(into: &data)
         case .agentThinking(let event): event.write(into: &data)
         case .agentProgress(let event): try event.write(into: &data)
         case .messageDelta(let event): event.write(into: &data)
@@ -26,6 +28,7 @@ extension EventPayload {
         case .toolCompleted(let event): try event.write(into: &data)
         case .approvalRequested(let event): try event.write(into: &data)
         case .approvalResolved(let event): try event.write(into: &data)
+        case .usageReported(let event): try event.write(into: &data)
         case .agentPaused(let event): event.write(into: &data)
         case .agentResumed(let event): event.write(into: &data)
         case .agentCompleted(let event): try event.write(into: &data)
@@ -39,12 +42,33 @@ extension EventPayload {
     }
 }
 
+extension AgentQueued {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.json("input", input)
+        try data.identifiersIfAny("message_ids", messageIDs, upTo: MessageList.maximumCount)
+        data.identifier("by", by)
+        try data.time("not_before", notBefore)
+        try data.time("start_by", startBy)
+        data.identifier("schedule_id", scheduleID)
+        try data.integer("attempt", attempt.map(Int64.init), from: 1)
+    }
+}
+
 extension AgentStarted {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         try data.json("input", input)
         data.identifier("parent_run_id", parentRunID)
         data.identifier("parent_call_id", parentCallID)
         try data.integer("idle_timeout_ms", idleTimeoutMilliseconds, in: Self.idleTimeoutMilliseconds)
+        try data.identifiersIfAny("message_ids", messageIDs, upTo: MessageList.maximumCount)
+        try data.integer("attempt", attempt.map(Int64.init), from: 1)
+        data.identifier("retry_of", retryOf)
+    }
+}
+
+extension InputTaken {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.identifiers("message_ids", messageIDs, upTo: MessageList.maximumCount)
     }
 }
 
@@ -76,6 +100,7 @@ extension MessageCompleted {
         data.identifier("message_id", messageID)
         data.text("role", role.rawValue)
         data.text("text", text)
+        data.flag("interrupted", isInterrupted)
     }
 }
 
@@ -117,7 +142,10 @@ extension ApprovalRequested {
         data.identifier("approval_id", approvalID)
         data.identifier("call_id", callID)
         data.text("prompt", prompt)
+        if kind != .approval { data.text("kind", kind.rawValue) }
         try data.json("schema", schema)
+        data.flag("editable", isEditable)
+        try data.identifiersIfAny("approvers", approvers, upTo: Self.maximumApproverCount)
         try data.time("expires_at", expiresAt)
     }
 }
@@ -128,6 +156,18 @@ extension ApprovalResolved {
         data.text("decision", decision.rawValue)
         data.identifier("by", by)
         try data.json("data", self.data)
+    }
+}
+
+extension UsageReported {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        data.text("model", model)
+        try data.integer("input_tokens", inputTokens, from: 0)
+        try data.integer("output_tokens", outputTokens, from: 0)
+        try data.integer("cached_input_tokens", cachedInputTokens, from: 0)
+        try data.integer("reasoning_tokens", reasoningTokens, from: 0)
+        data.flag("estimated", isEstimated)
+        try data.members(other, reserved: Self.dataMembers, level: 2)
     }
 }
 
@@ -179,6 +219,8 @@ extension AgentCancelled {
     fileprivate func write(into data: inout MemberWriter) throws(WireError) {
         data.text("reason", reason)
         data.identifier("by", by)
+        data.identifier("superseded_by", supersededBy)
+        data.flag("discarded", isDiscarded)
         try usage?.write(into: &data)
         try data.integer("duration_ms", durationMilliseconds, from: 0)
     }
@@ -190,6 +232,7 @@ extension UserMessage {
         data.identifier("user_id", userID)
         data.text("text", text)
         try data.json("data", self.data)
+        data.identifier("replaces", replaces)
     }
 }
 
@@ -202,6 +245,8 @@ extension StateUpdated {
         case .removed: data.bool("removed", true)
         }
         try data.time("expires_at", expiresAt)
+        data.identifier("by", by)
+        data.text("reason", reason)
     }
 }
 

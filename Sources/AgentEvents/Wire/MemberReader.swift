@@ -56,7 +56,7 @@ package struct MemberReader {
 
     package mutating func required(_ name: String) throws(WireError) -> JSONValue {
         guard let value = take(name) else {
-            throw WireError(.missingField, path: path(name), "the member \(name) is missing")
+            throw missing(name)
         }
         return value
     }
@@ -171,12 +171,46 @@ package struct MemberReader {
 
     mutating func choice<Choice>(_ name: String) throws(WireError) -> Choice
     where Choice: RawRepresentable<String> & CaseIterable {
-        let text = try word(name)
+        try choice(try word(name), name)
+    }
+
+    mutating func choiceIfPresent<Choice>(_ name: String) throws(WireError) -> Choice?
+    where Choice: RawRepresentable<String> & CaseIterable {
+        guard let value = takePresent(name) else { return nil }
+        return try choice(try word(value, name), name)
+    }
+
+    private func choice<Choice>(_ text: String, _ name: String) throws(WireError) -> Choice
+    where Choice: RawRepresentable<String> & CaseIterable {
         guard let choice = Choice(rawValue: text) else {
             let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
             throw invalid(name, "\(name) must be one of: \(choices)")
         }
         return choice
+    }
+
+    /// The identifiers of an array: at least one, and none twice.
+    mutating func identifiersIfPresent<ID: Identifier>(
+        _ name: String, upTo maximumCount: Int
+    ) throws(WireError) -> [ID]? {
+        guard let values = try arrayIfPresent(name) else { return nil }
+        guard (1...maximumCount).contains(values.count) else {
+            throw invalid(name, "\(name) must have 1 to \(maximumCount) ids, it has \(values.count)")
+        }
+        var identifiers: [ID] = []
+        identifiers.reserveCapacity(values.count)
+        for (index, value) in values.enumerated() {
+            // The same as of a member whose name is the place.
+            let place = "\(name)[\(index)]"
+            let identifier: ID = try MemberReader.identifier(value, at: "\(path(name))[\(index)]", called: place)
+            guard !identifiers.contains(identifier) else {
+                throw WireError(
+                    .invalidValue, path: "\(path(name))[\(index)]",
+                    "\(identifier) stands in \(name) twice, each id stands there once")
+            }
+            identifiers.append(identifier)
+        }
+        return identifiers
     }
 
     /// The reader of an object inside of this one; give it to ``close(_:as:)`` when it is read.
@@ -210,6 +244,12 @@ package struct MemberReader {
 
     package mutating func array(_ name: String) throws(WireError) -> [JSONValue] {
         let value = try required(name)
+        guard case .array(let values) = value else { throw wrongType(value, name, expected: "an array") }
+        return values
+    }
+
+    mutating func arrayIfPresent(_ name: String) throws(WireError) -> [JSONValue]? {
+        guard let value = takePresent(name) else { return nil }
         guard case .array(let values) = value else { throw wrongType(value, name, expected: "an array") }
         return values
     }
@@ -250,6 +290,13 @@ package struct MemberReader {
         return JSONObject(uniqueMembers: members + nested)
     }
 
+    /// Takes all members whose names are not known, as they are.
+    mutating func takeRest(known: [String]) -> JSONObject {
+        let rest = untaken(known: known)
+        takenCount = object.count
+        return rest
+    }
+
     // MARK: Conversions
 
     private func text(_ value: JSONValue, _ name: String) throws(WireError) -> String {
@@ -264,16 +311,32 @@ package struct MemberReader {
     }
 
     private func word(_ value: JSONValue, _ name: String) throws(WireError) -> String {
-        guard case .unpairedString = value else { return try text(value, name) }
-        throw WireError(.loneSurrogate, path: path(name), "\(name) has half of a surrogate pair, which is no character")
+        try Self.word(value, at: path(name), called: name)
+    }
+
+    private static func word(_ value: JSONValue, at path: String, called name: String) throws(WireError) -> String {
+        switch value {
+        case .string(let text):
+            return text
+        case .unpairedString:
+            throw WireError(.loneSurrogate, path: path, "\(name) has half of a surrogate pair, which is no character")
+        case .null, .bool, .number, .array, .object:
+            throw wrongType(value, path, expected: "a string")
+        }
     }
 
     private func identifier<ID: Identifier>(_ value: JSONValue, _ name: String) throws(WireError) -> ID {
-        let text = try word(value, name)
+        try Self.identifier(value, at: path(name), called: name)
+    }
+
+    private static func identifier<ID: Identifier>(
+        _ value: JSONValue, at path: String, called name: String
+    ) throws(WireError) -> ID {
+        let text = try word(value, at: path, called: name)
         do throws(IdentifierError) {
             return try ID(text)
         } catch {
-            throw WireError(.invalidIdentifier, path: path(name), error.message)
+            throw WireError(.invalidIdentifier, path: path, error.message)
         }
     }
 
@@ -310,6 +373,10 @@ package struct MemberReader {
     }
 
     // MARK: Faults
+
+    func missing(_ name: String) -> WireError {
+        WireError(.missingField, path: path(name), "the member \(name) is missing")
+    }
 
     package func invalid(_ name: String, _ problem: String) -> WireError {
         WireError(.invalidValue, path: path(name), problem)

@@ -49,6 +49,38 @@ struct MemberWriter {
         writer.value(.bool(bool))
     }
 
+    /// A member that is left out where it is false.
+    mutating func flag(_ name: StaticString, _ isSet: Bool) {
+        if isSet { bool(name, true) }
+    }
+
+    /// An array of identifiers that is left out when it is empty.
+    mutating func identifiersIfAny<ID: Identifier>(
+        _ name: StaticString, _ ids: [ID], upTo maximumCount: Int
+    ) throws(WireError) {
+        if !ids.isEmpty { try identifiers(name, ids, upTo: maximumCount) }
+    }
+
+    /// An array of identifiers: at least one, and none twice.
+    mutating func identifiers<ID: Identifier>(
+        _ name: StaticString, _ ids: [ID], upTo maximumCount: Int
+    ) throws(WireError) {
+        guard (1...maximumCount).contains(ids.count) else {
+            throw fault(.invalidValue, name, "\(name) must have 1 to \(maximumCount) ids, it has \(ids.count)")
+        }
+        guard Set(ids).count == ids.count else {
+            throw fault(.invalidValue, name, "\(name) must have each id once")
+        }
+        key(name)
+        writer.byte(ASCII.openBracket)
+        for (index, id) in ids.enumerated() {
+            writer.raw(index == 0 ? "\"" : ",\"")
+            writer.plain(id.rawValue)
+            writer.byte(ASCII.quote)
+        }
+        writer.byte(ASCII.closeBracket)
+    }
+
     mutating func integer(_ name: StaticString, _ integer: Int64?, from minimum: Int64) throws(WireError) {
         guard let integer else { return }
         guard integer >= minimum else {
@@ -107,8 +139,10 @@ struct MemberWriter {
         writer.byte(ASCII.closeBrace)
     }
 
-    /// Members as they are, in an object inside of `data`; none of them may have a reserved name.
-    mutating func members(_ object: JSONObject, reserved: [String]) throws(WireError) {
+    /// Members as they are; none of them may have a reserved name.
+    ///
+    /// - Parameter level: how deep in the event they stand: 2 in `data`, 3 in an object inside of it.
+    mutating func members(_ object: JSONObject, reserved: [String], level: Int = 3) throws(WireError) {
         for (name, value) in object {
             guard !reserved.contains(name) else {
                 throw WireError(.duplicateKey, path: "\(path).\(name)", "\(name) has a property of its own")
@@ -117,7 +151,7 @@ struct MemberWriter {
             isFirst = false
             writer.string(name)
             writer.byte(ASCII.colon)
-            guard writer.value(value, depthLimit: JSONParser.depthLimit - 3) else {
+            guard writer.value(value, depthLimit: JSONParser.depthLimit - level) else {
                 throw WireError(.depth, path: path + WireError.component(name), Self.depthProblem)
             }
         }

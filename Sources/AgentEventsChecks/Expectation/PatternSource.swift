@@ -42,7 +42,13 @@ extension PatternSource {
     /// The pattern of one event, alone.
     static func event(_ event: AgentEvent) -> PatternSource {
         switch event.payload {
+        case .agentQueued(let queued):
+            PatternSource(
+                name: "agentQueued",
+                arguments: (event.agent.map { ["agent: \(SwiftLiteral.text($0.rawValue))"] } ?? [])
+                    + json("input", queued.input) + equal("attempt", queued.attempt.map { "\($0)" }))
         case .agentStarted: started("agentStarted", event)
+        case .inputTaken: PatternSource(name: "inputTaken")
         case .agentThinking(let thinking): thought(thinking.text)
         case .agentProgress(let progress):
             PatternSource(
@@ -72,6 +78,11 @@ extension PatternSource {
         case .approvalResolved(let resolved):
             PatternSource(
                 name: "approvalResolved", arguments: [".\(resolved.decision)"] + including("data", resolved.data))
+        case .usageReported(let report):
+            PatternSource(
+                name: "usageReported",
+                arguments: (report.model.map { ["model: \(SwiftLiteral.text($0))"] } ?? [])
+                    + equal("inputTokens", "\(report.inputTokens)") + equal("outputTokens", "\(report.outputTokens)"))
         case .agentPaused(let paused):
             PatternSource(name: "agentPaused", arguments: equal("reason", paused.reason.map(SwiftLiteral.text)))
         case .agentResumed(let resumed):

@@ -77,7 +77,7 @@ struct RecordedThread {
             approvals[Key(run: event.runID, identifier: requested.approvalID)] = callsOfEvents[index]
         case .approvalResolved(let resolved):
             callsOfEvents[index] = approvals[Key(run: event.runID, identifier: resolved.approvalID)]
-        case .agentProgress, .agentPaused, .agentResumed, .agentCompleted,
+        case .agentQueued, .inputTaken, .agentProgress, .usageReported, .agentPaused, .agentResumed, .agentCompleted,
             .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
         }
@@ -119,7 +119,9 @@ struct RecordedThread {
             let call = callsOfEvents[span.lowerBound]
             owner = call.flatMap { isInside(span, $0) ? .call($0) : nil } ?? .run(parent)
         }
-        let kind: RecordedPart.Kind = starts[run] == nil ? .restOfRun : .run(event)
+        // One that was queued begins with that, and no pattern of a run does.
+        let isWhole = if case .agentStarted = event.payload { true } else { false }
+        let kind: RecordedPart.Kind = isWhole ? .run(event) : .restOfRun
         parts[owner, default: []].append(RecordedPart(kind: kind, span: span))
     }
 
@@ -134,9 +136,9 @@ struct RecordedThread {
         case .toolProgress, .approvalRequested, .approvalResolved:
             guard let call = callsOfEvents[index], isInside(index...index, call) else { return .run(run) }
             return .call(call)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolCompleted, .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
-            .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolCompleted, .usageReported, .agentPaused, .agentResumed,
+            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             return .run(run)
         }
     }
@@ -159,9 +161,9 @@ struct RecordedThread {
             return (.call(call.start, call.end), call.span)
         case .toolCompleted:
             return call(at: index) == nil ? (.event(event), index...index) : nil
-        case .agentStarted, .agentProgress, .toolProgress, .approvalRequested, .approvalResolved, .agentPaused,
-            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
-            .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentProgress, .toolProgress, .approvalRequested,
+            .approvalResolved, .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             return (.event(event), index...index)
         }
     }
@@ -197,7 +199,7 @@ struct RecordedPart {
         case call(ToolExecuting, ToolCompleted)
         /// A run from its start.
         case run(AgentEvent)
-        /// A run of which the recording does not have the start.
+        /// A run that does not begin with its start: it was queued before, or the recording does not have the start.
         case restOfRun
     }
 
@@ -239,9 +241,9 @@ struct RecordedPart {
         case .toolProgress(let progress): progress.callID
         case .toolCompleted(let completed): completed.callID
         case .approvalRequested(let requested): requested.callID
-        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .approvalResolved, .agentPaused,
-            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
-            .unknown:
+        case .agentQueued, .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted,
+            .approvalResolved, .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             nil
         }
     }

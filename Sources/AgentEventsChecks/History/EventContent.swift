@@ -12,15 +12,22 @@ struct EventContent: Hashable {
     init(_ event: AgentEvent, leavingDuration: Bool = false) {
         thread = event.threadID
         run = event.runID
-        payload = leavingDuration ? Self.withoutDuration(event.payload) : event.payload
+        payload = Self.unstamped(leavingDuration ? Self.withoutDuration(event.payload) : event.payload)
         leavesDuration = leavingDuration
     }
 
     init(_ thread: ThreadID, _ draft: EventDraft) {
         self.thread = thread
         run = draft.runID
-        payload = draft.payload
+        payload = Self.unstamped(draft.payload)
         leavesDuration = draft.isDurationMeasured
+    }
+
+    /// Without what the service alone sets: who has answered.
+    private static func unstamped(_ payload: EventPayload) -> EventPayload {
+        guard case .approvalResolved(var resolved) = payload, resolved.by != nil else { return payload }
+        resolved.by = nil
+        return .approvalResolved(resolved)
     }
 
     private static func withoutDuration(_ payload: EventPayload) -> EventPayload {
@@ -37,9 +44,9 @@ struct EventContent: Hashable {
         case .agentCancelled(var cancelled):
             cancelled.durationMilliseconds = 0
             return .agentCancelled(cancelled)
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-            .toolProgress, .approvalRequested, .approvalResolved, .agentPaused, .agentResumed, .userMessage,
-            .stateUpdated, .custom, .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .approvalRequested, .approvalResolved, .usageReported,
+            .agentPaused, .agentResumed, .userMessage, .stateUpdated, .custom, .unknown:
             return payload
         }
     }
@@ -48,11 +55,11 @@ struct EventContent: Hashable {
     var isMadeByRuntime: Bool {
         switch payload {
         case .toolCompleted(let completed): completed.status == .cancelled || completed.status == .timedOut
-        case .approvalResolved(let resolved): resolved.decision == .expired
+        case .approvalResolved(let resolved): resolved.decision == .expired || resolved.decision == .cancelled
         case .messageCompleted, .agentFailed, .agentCancelled: true
-        case .agentStarted, .agentThinking, .agentProgress, .messageDelta, .toolExecuting, .toolProgress,
-            .approvalRequested, .agentPaused, .agentResumed, .agentCompleted, .userMessage, .stateUpdated, .custom,
-            .unknown:
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta, .toolExecuting,
+            .toolProgress, .approvalRequested, .usageReported, .agentPaused, .agentResumed, .agentCompleted,
+            .userMessage, .stateUpdated, .custom, .unknown:
             false
         }
     }

@@ -109,7 +109,7 @@ struct LogOpener {
         )
         var tail = TailStateMachine(limits: limits, end: indexedThrough)
         let (lastKnown, lastStart, lastStored, scan, open) = try index.read { database in
-            var scan = TailScan(blocks: blocks, end: end) { try LogDatabase.thread(number: $0, in: database) }
+            var scan = TailRebuild(blocks: blocks, end: end) { try LogDatabase.thread(number: $0, in: database) }
             try scan.run(into: &tail)
             var open: [UInt64: ThreadID] = [:]
             for number in try LogDatabase.threadsWithOpenRuns(in: database) {

@@ -2,6 +2,9 @@
 /// commit is not whole. A commit that was on the disk for certain is never cut off: where such a one is damaged, the
 /// log is refused.
 ///
+/// A torn block, which a crash has left half-written, is none that ``SegmentStore/intactBlock`` finds; ``SegmentRecovery`` cuts off
+/// what ``finish`` says.
+///
 ///     start ──(files are missing)──> refused
 ///       │
 ///     scanning: block after block from where the index ends
@@ -20,7 +23,7 @@
 ///     lookingBehind it ──(only zeros)─────────────────────────────────────────────────> finished
 ///           ╲──(another commit)──> refused
 ///
-/// The last part is for what cannot be read from its very start on, which may be all there is. It is only emptied when
+/// From `weighing` on it is about files of which not even the first block is intact; there may be no others. It is only emptied when
 /// it is certain that nobody was ever told of what it holds: when it can only be the first commit ever, which a crash
 /// tore. That is so when
 /// - the index knows of an opening, since its number is on the disk before its first block (without that number the

@@ -215,24 +215,26 @@ struct TailStateMachine: Sendable {
         plan.placements.append(Placement(slot: index, number: number, mark: mark))
     }
 
-    /// The start or end that an entry is. An end of a run that is not open counts for nothing.
+    /// The beginning or end of a run that an entry is. An end of a run that is not open counts for nothing.
     ///
-    /// - Parameter started: the runs that the commit itself starts, by the number of the thread.
+    /// - Parameter started: the runs that the commit itself begins, by the number of the thread.
     private func mark(
         of entry: LogEntry,
         number: UInt64,
         slot: Int,
         started: inout [UInt64: [OpenRun]]
     ) -> RunMark? {
-        let starts = entry.type == .agentStarted
-        guard starts || entry.type.endsRun, let run = entry.run else { return nil }
-        if starts {
+        let begins = entry.type.beginsRun
+        guard begins || entry.type.endsRun, let run = entry.run else { return nil }
+        let isThis = { (open: OpenRun) in open.run == run }
+        let open = started[number]?.last(where: isThis) ?? slots[slot]?.openRuns.last(where: isThis)
+        if begins {
+            // One that was queued is open, and starts now.
+            guard open == nil else { return nil }
             let mark = RunMark.started(run, sequence: entry.id.sequence, host: entry.host)
             started[number, default: []].note(mark)
             return mark
         }
-        let isThis = { (open: OpenRun) in open.run == run }
-        let open = started[number]?.last(where: isThis) ?? slots[slot]?.openRuns.last(where: isThis)
         return open.map { .ended(startSequence: $0.sequence) }
     }
 

@@ -152,13 +152,13 @@ final class StreamSubscription {
             }
         }
         // Events of another writer of the log that lie before these are in the log, and nowhere else.
-        let isWritable =
+        let canWrite =
             if let events = committed.events {
                 events.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: events.byteCount)
             } else {
                 false
             }
-        switch machine.committed(upTo: committed.lastID.sequence, isWritable: isWritable) {
+        switch machine.committed(upTo: committed.lastID.sequence, canWrite: canWrite) {
         case .none: return
         case .write(let after):
             guard let events = committed.events, let frames = events.frames(after: after) else { return }

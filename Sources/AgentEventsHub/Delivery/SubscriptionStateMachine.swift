@@ -3,8 +3,8 @@
 ///     opening -> replaying <-> live        (and `ended` from anywhere)
 ///
 /// While it replays, pages come from the log, one at a time and only while the connection is writable. It is live when
-/// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. As
-/// soon as the connection is not writable it replays again, from its cursor.
+/// its cursor is the last event that its event loop has seen of the thread; then it gets each commit as it comes. A commit
+/// that cannot be written, because the connection is full, makes it fall behind: it replays again, from its cursor.
 package struct SubscriptionStateMachine: Equatable {
     private enum State: Equatable {
         /// Its place in the log is being looked up.
@@ -130,16 +130,16 @@ package struct SubscriptionStateMachine: Equatable {
         case none
         /// Write what follows the given event.
         case write(after: UInt64)
-        /// The connection is full: replay from the cursor once it is writable.
+        /// Too slow, too large for one write, or events before it are only in the log: replay from the cursor.
         case fallBehind
     }
 
     /// The event loop got a commit with events of the thread.
-    package mutating func committed(upTo last: UInt64, isWritable: Bool) -> CommitAction {
+    package mutating func committed(upTo last: UInt64, canWrite: Bool) -> CommitAction {
         switch state {
         case .live(let cursor) where cursor >= last:
             return .none
-        case .live(let cursor) where isWritable:
+        case .live(let cursor) where canWrite:
             state = .live(cursor: last)
             return .write(after: cursor)
         case .live(let cursor):

@@ -71,12 +71,20 @@ package struct EventIngest: Sendable {
     ) async throws(ProtocolError) -> EmitReceipt {
         let thread = request.thread
         // Before the key of the request is looked at.
-        if !isAllowed(request, as: principal, answer) {
-            _ = try await authorize(thread, of: request.user, as: principal, answer)
+        let owner: UserID?
+        if let known = allowedOwner(of: request, as: principal, answer) {
+            owner = known
+        } else {
+            owner = try await authorize(thread, of: request.user, as: principal, answer)
+        }
+        var drafts = request.drafts
+        if let index = try EmittedAnswers(drafts, in: thread, root: root).first {
+            try await checkAnswer(at: index, in: thread, of: owner, by: principal, root: root)
+            drafts = EmittedAnswers.signed(drafts, by: principal.user)
         }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: request.user ?? principal.user, thread: thread)
-            return try await context.emit(request.drafts, key: request.key, host: .outside)
+            return try await context.emit(drafts, key: request.key, host: .outside)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
@@ -86,17 +94,37 @@ package struct EventIngest: Sendable {
         }
     }
 
-    /// Whether it is known without a question, and without the log, that the request is allowed.
-    private func isAllowed(_ request: EmitRequest, as principal: Principal, _ answer: RightsAnswer?) -> Bool {
-        guard principal.scopes.contains(.emit), let owner = runtime.knownOwner(of: request.thread) else { return false }
+    /// The owner of the thread, when it is known without a question, and without the log, that the request is allowed.
+    private func allowedOwner(of request: EmitRequest, as principal: Principal, _ answer: RightsAnswer?) -> UserID? {
+        guard principal.scopes.contains(.emit), let owner = runtime.knownOwner(of: request.thread) else { return nil }
         let question = RightsRequest(principal: principal, thread: request.thread, owner: owner)
-        guard let known = find(answer, for: owner) ?? access.known(question) else { return false }
-        return known.allows(.emit) && principal.mayEmit(in: request.thread, as: request.user ?? principal.user)
+        guard let known = find(answer, for: owner) ?? access.known(question) else { return nil }
+        let isAllowed = known.allows(.emit) && principal.mayEmit(in: request.thread, as: request.user ?? principal.user)
+        return isAllowed ? owner : nil
     }
 
     /// - Returns: the answer, if it is one about a thread of the owner, and counts.
     private func find(_ answer: RightsAnswer?, for owner: UserID?) -> RightsAnswer? {
         answer.flatMap { $0.owner == owner && access.counts($0) ? $0 : nil }
+    }
+
+    /// Whether the principal may answer requests for approval.
+    ///
+    /// - Throws: ``ProtocolError``: `approval.forbidden`, or `auth.unavailable`.
+    private func checkAnswer(
+        at index: Int,
+        in thread: ThreadID,
+        of owner: UserID?,
+        by principal: Principal,
+        root: DraftRoot
+    ) async throws(ProtocolError) {
+        do throws(ProtocolError) {
+            try await access.check(.command, of: thread, owner: owner, by: principal)
+        } catch {
+            // That the thread is there the principal knows: it may emit in it.
+            guard error.code == .scopeMissing || error.code == .threadUnknown else { throw error }
+            throw EmittedAnswers.forbidden(at: index, in: thread, root: root)
+        }
     }
 
     /// The rights that a request takes, as far as they are known without a question; `nil` when the authorizer has to be

@@ -25,7 +25,7 @@ extension ProtocolError.Code.Name {
             .runDeadline, .toolTimedOut, .retentionUnsupported:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
-        case .threadForbidden, .scopeMissing, .originForbidden, .hostForbidden: .forbidden
+        case .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden: .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable

@@ -65,7 +65,8 @@ struct SimulatedThread {
 
     private mutating func note(_ mark: Mark, at sequence: UInt64) {
         guard let run = mark.run else { return }
-        if mark.type == .agentStarted {
+        if mark.type.beginsRun {
+            guard !openRuns.contains(where: { $0.run == run }) else { return }
             runs.insert(run)
             openRuns.append(OpenRun(run: run, sequence: sequence, host: mark.host))
         } else if mark.type.endsRun {
@@ -123,7 +124,7 @@ struct SimulatedThread {
         let target = min(firstKept + UInt64(count), head + 1, openRuns.first?.sequence ?? .max)
         guard target > firstKept else { return 0 }
         let trimmed = Int(target - firstKept)
-        for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type == .agentStarted {
+        for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type.beginsRun {
             if let run = mark.run { runs.remove(run) }
         }
         firstKept = target
@@ -149,7 +150,7 @@ struct SimulatedThread {
         for (index, mark) in marks.enumerated() {
             note(mark, at: UInt64(index + 1))
         }
-        for mark in marks.prefix(Int(firstKept - 1)) where mark.type == .agentStarted {
+        for mark in marks.prefix(Int(firstKept - 1)) where mark.type.beginsRun {
             if let run = mark.run { runs.remove(run) }
         }
     }

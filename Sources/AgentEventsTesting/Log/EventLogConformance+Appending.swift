@@ -7,6 +7,8 @@ extension EventLogConformance {
         let first = OpenRun(run: "r_1", sequence: 2, host: .outside)
         let second = OpenRun(run: "r_2", sequence: 4)
         let third = OpenRun(run: "r_3", sequence: 6, host: .outside)
+        let queued = OpenRun(run: "r_5", sequence: 10)
+        let cancelled = OpenRun(run: "r_6", sequence: 11, host: .outside)
         let steps: [(type: EventType, run: RunID?, host: RunHost, open: [OpenRun])] = [
             (.userMessage, nil, .process, []),
             (.agentStarted, "r_1", .outside, [first]),
@@ -17,6 +19,12 @@ extension EventLogConformance {
             (.agentFailed, "r_2", .process, [third]),
             (.agentCancelled, "r_3", .process, []),
             (.userMessage, nil, .process, []),
+            // A run is open from the event with which it is queued, and its start is no second beginning.
+            (.agentQueued, "r_5", .process, [queued]),
+            (.agentQueued, "r_6", .outside, [queued, cancelled]),
+            (.agentStarted, "r_5", .outside, [queued, cancelled]),
+            (.agentCancelled, "r_6", .process, [queued]),
+            (.agentCompleted, "r_5", .process, []),
         ]
         for step in steps {
             let entry = script.entry("t_1", step.type, run: step.run, host: step.host)
@@ -36,10 +44,20 @@ extension EventLogConformance {
         try await append(LogCommit(entries: entries, time: .wallClock), to: log)
         let record = try await log.thread("t_1")
         check(record?.firstOpenSequence == nil, "a run that was started and ended at once is not open")
+        let more = [
+            script.entry("t_1", .agentQueued, run: "r_7"), script.entry("t_1", .agentStarted, run: "r_7"),
+            script.entry("t_1", .agentQueued, run: "r_8"), script.entry("t_1", .agentCancelled, run: "r_8"),
+        ]
+        try await append(LogCommit(entries: more, time: .wallClock), to: log)
+        let open = try await log.thread("t_1")?.openRuns
+        check(
+            open == [OpenRun(run: "r_7", sequence: more[0].id.sequence)],
+            "a run that was queued and started at once is open once, from where it was queued: \(String(describing: open))"
+        )
         check(try await log.thread("t_3") == nil, "a thread without events is nil")
     }
 
-    /// A run is known by its id in its thread from its start on, also when it has ended, and no other is.
+    /// A run is known by its id in its thread from its first event on, also when it has ended, and no other is.
     public func knowsStartedRuns() async throws {
         var (log, script) = try await opened()
         var started: Set<RunID> = []
@@ -47,7 +65,8 @@ extension EventLogConformance {
         check(try await log.startedRuns(among: unknown, in: "t_1").isEmpty, "a thread without events has no runs")
         for number in 1...300 {
             let run = "r_\(number)".runID
-            var entries = [script.entry("t_1", .agentStarted, run: run)]
+            var entries = [script.entry("t_1", number % 4 == 0 ? .agentQueued : .agentStarted, run: run)]
+            if number % 8 == 0 { entries.append(script.entry("t_1", .agentStarted, run: run)) }
             // Some runs have all of their events in one commit, some are long, some are in a thread of their own.
             if number % 3 == 0 { entries.append(script.entry("t_1", .agentCompleted, run: run)) }
             let other = "other_\(number)".runID

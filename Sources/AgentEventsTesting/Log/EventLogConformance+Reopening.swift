@@ -12,7 +12,7 @@ extension EventLogConformance {
         for round in 1...5 {
             let entries = [
                 script.entry(
-                    "t_1", .agentStarted, run: RunID(stringLiteral: "r_\(round)"),
+                    "t_1", round == 3 ? .agentQueued : .agentStarted, run: RunID(stringLiteral: "r_\(round)"),
                     host: round % 2 == 0 ? .outside : .process),
                 script.entry("t_2", .agentStarted, run: RunID(stringLiteral: "r_\(round)")),
                 script.entry("t_3"),
@@ -29,7 +29,9 @@ extension EventLogConformance {
             try await append(LogCommit(entries: entries + more, keys: [keyed], time: .wallClock), to: log)
             if round == 4 {
                 let end = script.entry("t_1", .agentFailed, run: "r_1")
-                try await append(LogCommit(entries: [end], time: .wallClock), to: log)
+                // One that was queued before the log was opened again.
+                let start = script.entry("t_1", .agentStarted, run: "r_3", host: .outside)
+                try await append(LogCommit(entries: [end, start], time: .wallClock), to: log)
             }
 
             let threads: [ThreadID] = ["t_1", "t_2", "t_3"]

@@ -56,8 +56,8 @@ extension TrimmableLogConformance {
             script.entry("t_1"),
             script.entry("t_1", .agentStarted, run: "r_1"),
             script.entry("t_1", .agentCompleted, run: "r_1"),
+            script.entry("t_1", .agentQueued, run: "r_2"),
             script.entry("t_1", .agentStarted, run: "r_2"),
-            script.entry("t_1"),
             script.entry("t_1", .agentStarted, run: "r_3"),
             script.entry("t_1", .agentCompleted, run: "r_3"),
         ]

@@ -3,6 +3,33 @@ import AgentEvents
 // One matcher for each type of the catalogue, with what a pattern can say of it.
 
 extension EventMatcher {
+    static func agentQueued(
+        _ agent: AgentName?, _ input: JSONValue?, _ constraints: [PayloadConstraint<AgentQueued>]
+    ) -> EventMatcher {
+        let payload = { @Sendable (payload: EventPayload) -> AgentQueued? in
+            if case .agentQueued(let queued) = payload { queued } else { nil }
+        }
+        let input = Condition.includes("input", input) { payload($0.payload)?.input }
+        return EventMatcher(
+            "agentQueued", .agentQueued, [.agent(agent), input] + Condition.payload(payload, constraints))
+    }
+
+    static func inputTaken(_ constraints: [PayloadConstraint<InputTaken>]) -> EventMatcher {
+        EventMatcher(
+            "inputTaken", .inputTaken,
+            Condition.payload({ if case .inputTaken(let taken) = $0 { taken } else { nil } }, constraints))
+    }
+
+    static func usageReported(
+        _ model: String?, _ constraints: [PayloadConstraint<UsageReported>]
+    ) -> EventMatcher {
+        let payload = { @Sendable (payload: EventPayload) -> UsageReported? in
+            if case .usageReported(let report) = payload { report } else { nil }
+        }
+        let isModel = Condition.equal("model", called: "model", model) { payload($0.payload)?.model }
+        return EventMatcher("usageReported", .usageReported, [isModel] + Condition.payload(payload, constraints))
+    }
+
     static func agentStarted(
         _ agent: AgentName?, _ input: JSONValue?, _ constraints: [PayloadConstraint<AgentStarted>]
     ) -> EventMatcher {

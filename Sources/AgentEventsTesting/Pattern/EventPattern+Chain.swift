@@ -4,11 +4,23 @@ public import AgentEvents
 // pattern is written below the last one as if it stood alone.
 
 extension EventPattern {
+    /// A run is queued.
+    public func agentQueued(
+        agent: AgentName? = nil, input: JSONValue? = nil, _ constraints: PayloadConstraint<AgentQueued>...
+    ) -> EventPattern {
+        then(EventPattern(.agentQueued(agent, input, constraints)))
+    }
+
     /// A run starts.
     public func agentStarted(
         agent: AgentName? = nil, input: JSONValue? = nil, _ constraints: PayloadConstraint<AgentStarted>...
     ) -> EventPattern {
         then(EventPattern(.agentStarted(agent, input, constraints)))
+    }
+
+    /// A run takes messages of users as input.
+    public func inputTaken(_ constraints: PayloadConstraint<InputTaken>...) -> EventPattern {
+        then(EventPattern(.inputTaken(constraints)))
     }
 
     /// A thought: one or more fragments of one id.
@@ -85,6 +97,13 @@ extension EventPattern {
         _ decision: ApprovalDecision? = nil, _ constraints: PayloadConstraint<ApprovalResolved>...
     ) -> EventPattern {
         then(EventPattern(.approvalResolved(decision, constraints)))
+    }
+
+    /// A run reports the tokens of one call of a model.
+    public func usageReported(
+        model: String? = nil, _ constraints: PayloadConstraint<UsageReported>...
+    ) -> EventPattern {
+        then(EventPattern(.usageReported(model, constraints)))
     }
 
     /// The run is paused.

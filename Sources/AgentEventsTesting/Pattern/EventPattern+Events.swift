@@ -3,6 +3,18 @@ public import AgentEvents
 // The patterns of single events, of thoughts, messages and tool calls.
 
 extension EventPattern {
+    /// A run is queued.
+    ///
+    /// - Parameters:
+    ///   - agent: the agent; any when it is `nil`.
+    ///   - input: JSON that the input has, and perhaps more.
+    ///   - constraints: conditions on the payload.
+    public static func agentQueued(
+        agent: AgentName? = nil, input: JSONValue? = nil, _ constraints: PayloadConstraint<AgentQueued>...
+    ) -> EventPattern {
+        EventPattern(.agentQueued(agent, input, constraints))
+    }
+
     /// A run starts.
     ///
     /// - Parameters:
@@ -13,6 +25,13 @@ extension EventPattern {
         agent: AgentName? = nil, input: JSONValue? = nil, _ constraints: PayloadConstraint<AgentStarted>...
     ) -> EventPattern {
         EventPattern(.agentStarted(agent, input, constraints))
+    }
+
+    /// A run takes messages of users as input.
+    ///
+    /// - Parameter constraints: conditions on the payload.
+    public static func inputTaken(_ constraints: PayloadConstraint<InputTaken>...) -> EventPattern {
+        EventPattern(.inputTaken(constraints))
     }
 
     /// A thought: one or more fragments of one id.
@@ -131,6 +150,17 @@ extension EventPattern {
         _ decision: ApprovalDecision? = nil, _ constraints: PayloadConstraint<ApprovalResolved>...
     ) -> EventPattern {
         EventPattern(.approvalResolved(decision, constraints))
+    }
+
+    /// A run reports the tokens of one call of a model.
+    ///
+    /// - Parameters:
+    ///   - model: the model; any when it is `nil`.
+    ///   - constraints: conditions on the payload.
+    public static func usageReported(
+        model: String? = nil, _ constraints: PayloadConstraint<UsageReported>...
+    ) -> EventPattern {
+        EventPattern(.usageReported(model, constraints))
     }
 
     /// The run is paused.

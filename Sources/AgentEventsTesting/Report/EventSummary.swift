@@ -12,7 +12,8 @@ enum EventSummary {
 
     private static func detail(of event: AgentEvent) -> String {
         switch event.payload {
-        case .agentStarted: event.agent?.rawValue ?? ""
+        case .agentQueued, .agentStarted: event.agent?.rawValue ?? ""
+        case .inputTaken(let taken): taken.messageIDs.map(\.rawValue).joined(separator: " ")
         case .agentThinking(let thinking): PatternText.quoted(thinking.text)
         case .agentProgress(let progress): progress.message.map(PatternText.quoted) ?? ""
         case .messageDelta(let delta): PatternText.quoted(delta.text)
@@ -22,6 +23,7 @@ enum EventSummary {
         case .toolCompleted(let completed): joined("\(completed.tool) \(completed.status.rawValue)", completed.result)
         case .approvalRequested(let requested): PatternText.quoted(requested.prompt)
         case .approvalResolved(let resolved): resolved.decision.rawValue
+        case .usageReported(let report): "\(report.inputTokens) in, \(report.outputTokens) out"
         case .agentPaused(let paused): paused.reason.map(PatternText.quoted) ?? ""
         case .agentResumed(let resumed): resumed.reason.map(PatternText.quoted) ?? ""
         case .agentCompleted(let completed): joined("", completed.result)

@@ -35,7 +35,9 @@ enum SinkScript {
     private static var payloads: [EventPayload] {
         [
             .userMessage(UserMessage(messageID: "u_1", userID: "u_1", text: "Hello \u{0}\u{1B}[31m\r\n")),
+            .agentQueued(AgentQueued(messageIDs: ["u_1"])),
             .agentStarted(AgentStarted(input: ["q": "x"])),
+            .inputTaken(InputTaken(messageIDs: ["u_1"])),
             .agentThinking(AgentThinking(thoughtID: "th_1", text: "Hm.")),
             .agentProgress(AgentProgress(message: "half", fraction: 0.5, step: 1, total: 2)),
             .toolExecuting(ToolExecuting(callID: "c_1", tool: "search", arguments: ["api_key": "secret"])),
@@ -46,6 +48,7 @@ enum SinkScript {
                 ToolCompleted(callID: "c_1", tool: "search", status: .succeeded, result: nil, durationMilliseconds: 1)),
             .messageDelta(MessageDelta(messageID: "m_1", text: "")),
             .messageCompleted(MessageCompleted(messageID: "m_1", text: "")),
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: 0)),
             .agentPaused(AgentPaused()),
             .agentResumed(AgentResumed()),
             .stateUpdated(StateUpdated(version: 1, key: "k", change: .value(nil))),

@@ -36,6 +36,11 @@ struct RecordedDraft {
             }
         }
         for name in ["id", "seq", "from_seq", "time", "thread_id"] { members[name] = nil }
+        if members["type"]?.stringValue == "approval_resolved", var data = members["data"]?.objectValue {
+            // Whoever replays an answer gives it, and the service says so.
+            data["by"] = nil
+            members["data"] = .object(data)
+        }
         draft = NumberedDraft(line: line.number, value: .object(members))
     }
 

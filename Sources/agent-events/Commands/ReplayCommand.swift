@@ -8,7 +8,8 @@ struct ReplayCommand: AsyncParsableCommand {
         abstract: "Emit recorded events again, at the pace at which they happened.",
         discussion: """
             Takes what tail --format json has written, or what a recorder of WebSockets has: other messages are skipped. \
-            Run ids stay as they are, so a thread takes a recording once; ids, sequence numbers and times are new. Prints \
+            Run ids stay as they are, so a thread takes a recording once; ids, sequence numbers and times are new, and \
+            answers to requests for approval are given by you, which takes the scope command. Prints \
             the id of each event once it is committed. When the service goes away, it waits and continues as emit does.
 
             Example:

@@ -23,7 +23,10 @@ package struct EventLine: Sendable {
 
     private func body(of payload: EventPayload) -> (colour: Style.Colour?, indent: String, text: String) {
         switch payload {
+        case .agentQueued(let queued):
+            (.bold, "", Self.joined([queued.by.map { "by \($0)" }, Self.text(queued.input)]))
         case .agentStarted(let started): (.bold, "", Self.text(started.input))
+        case .inputTaken(let taken): (.dim, "  ", taken.messageIDs.map(\.rawValue).joined(separator: " "))
         case .agentThinking(let thinking): (.dim, "  ", thinking.text)
         case .agentProgress(let progress):
             (.dim, "  ", Self.joined([progress.message, Self.percent(progress.fraction), Self.step(progress)]))
@@ -36,6 +39,11 @@ package struct EventLine: Sendable {
         case .approvalRequested(let approval): (.yellow, "  ", approval.prompt)
         case .approvalResolved(let approval):
             (.yellow, "  ", Self.joined([approval.decision.rawValue, approval.by.map { "by \($0)" }]))
+        case .usageReported(let report):
+            (
+                .dim, "  ",
+                Self.joined([report.model, "\(report.inputTokens) in", "\(report.outputTokens) out"])
+            )
         case .agentPaused(let paused): (.yellow, "  ", Self.joined([paused.by.map { "by \($0)" }, paused.reason]))
         case .agentResumed(let resumed): (.yellow, "  ", Self.joined([resumed.by.map { "by \($0)" }, resumed.reason]))
         case .agentCompleted(let completed):

@@ -143,21 +143,21 @@ struct SubscriptionStateMachineTests {
     func aCommitIsWrittenToTheLive(start: Start, expected: CommitAction) {
         var machine = Self.machine(start)
         let before = machine
-        let action = machine.committed(upTo: 8, isWritable: true)
+        let action = machine.committed(upTo: 8, canWrite: true)
         #expect(action == expected)
         if expected == .none { #expect(machine == before) } else { #expect(machine.cursor == 8) }
     }
 
     @Test func aCommitOfWhatAPageHadIsNotWrittenAgain() {
         var machine = Self.machine(.live)
-        let action = machine.committed(upTo: 5, isWritable: false)
+        let action = machine.committed(upTo: 5, canWrite: false)
         #expect(action == .none)
         #expect(machine.isLive)
     }
 
     @Test func aFullConnectionFallsBehindKeepsItsCursorAndIsToldLiveOnce() {
         var machine = Self.machine(.live)
-        let action = machine.committed(upTo: 8, isWritable: false)
+        let action = machine.committed(upTo: 8, canWrite: false)
         #expect(action == .fallBehind)
         #expect(machine.cursor == 5)
         let after = machine.startReading()
@@ -208,7 +208,7 @@ struct SubscriptionStateMachineTests {
             case 1 where !commits.isEmpty:
                 let commit = commits.removeFirst()
                 head = commit.upperBound
-                switch machine.committed(upTo: commit.upperBound, isWritable: isWritable) {
+                switch machine.committed(upTo: commit.upperBound, canWrite: isWritable) {
                 case .none: break
                 case .write(let after): written += (after + 1)...commit.upperBound
                 case .fallBehind: wantsToRead = true

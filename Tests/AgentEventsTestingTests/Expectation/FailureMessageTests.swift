@@ -281,7 +281,7 @@ import Testing
             failure
                 == """
                 The events are not well-formed:
-                  1-2: order.call_not_open: call c_1 is not open (run r_1: running; legal now: agent_thinking, agent_progress, message_delta, message_completed, tool_executing, approval_requested, agent_paused, agent_completed, agent_failed, agent_cancelled, custom)
+                  1-2: order.call_not_open: call c_1 is not open (run r_1: running; legal now: input_taken, agent_thinking, agent_progress, message_delta, message_completed, tool_executing, approval_requested, usage_reported, agent_paused, agent_completed, agent_failed, agent_cancelled, custom)
                   1-4: seq.gap: seq 4 where 3 was due
                   1-1: run.unended: the run r_1 starts here and has no end; legal: agent_completed, agent_failed, agent_cancelled
                 """)

@@ -30,8 +30,10 @@ import Testing
             let thread = RecordedThread(try RandomThread(seed: seed).events)
             return PatternArrangement.patterns(of: thread.topParts, isTop: true).flatMap(Self.names)
         }
-        for name in ["anyOrder", "sequence", "run", "tool", "message", "agentThinking", "toolExecuting", "userMessage"]
-        {
+        for name in [
+            "anyOrder", "sequence", "run", "tool", "message", "agentThinking", "toolExecuting", "userMessage",
+            "agentQueued", "usageReported",
+        ] {
             #expect(names.count { $0 == name } >= 5, "\(name)")
         }
     }
@@ -42,6 +44,8 @@ import Testing
         let body = try source.body.map(pattern).reduce(EventPattern.nothing) { $0.then($1) }
         return switch source.name {
         case "agentStarted": .agentStarted(agent: try agent(source))
+        case "agentQueued": .agentQueued(agent: try agent(source))
+        case "inputTaken": .inputTaken()
         case "agentThinking": .agentThinking()
         case "agentProgress": .agentProgress()
         case "message": .message()
@@ -53,6 +57,7 @@ import Testing
         case "toolCompleted": .toolCompleted(try tool(source), status: status(source))
         case "approvalRequested": .approvalRequested()
         case "approvalResolved": .approvalResolved()
+        case "usageReported": .usageReported()
         case "agentPaused": .agentPaused()
         case "agentResumed": .agentResumed()
         case "agentCompleted": .agentCompleted()

@@ -4,8 +4,15 @@ import Testing
 @Suite struct ClosingTests {
     private typealias Closing = ThreadStateMachine.ClosingEvent
 
-    private static func callCancelled(_ call: CallID, _ tool: ToolName, after milliseconds: Int64) -> EventPayload {
-        .toolCompleted(ToolCompleted(callID: call, tool: tool, status: .cancelled, durationMilliseconds: milliseconds))
+    private static func callCancelled(
+        _ call: CallID,
+        _ tool: ToolName,
+        _ error: ToolFailure = .abandoned,
+        after milliseconds: Int64
+    ) -> EventPayload {
+        .toolCompleted(
+            ToolCompleted(
+                callID: call, tool: tool, status: .cancelled, error: error, durationMilliseconds: milliseconds))
     }
 
     private static func runCancelled(_ reason: String, after milliseconds: Int64) -> EventPayload {
@@ -31,9 +38,10 @@ import Testing
                 Closing(
                     run: "r_1",
                     agent: "guide",
-                    payload: .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .expired))
+                    payload: .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .cancelled))
                 ),
-                Closing(run: "r_1", agent: "guide", payload: Self.callCancelled("c_1", "search", after: 80)),
+                Closing(
+                    run: "r_1", agent: "guide", payload: Self.callCancelled("c_1", "search", .notStarted, after: 80)),
                 Closing(
                     run: "r_1",
                     agent: "guide",
@@ -79,6 +87,82 @@ import Testing
             #expect(machine.start(run).rule == .alreadyStarted)
             #expect(machine.receive(run, .think).rule == .alreadyEnded)
         }
+    }
+
+    /// What a call that is closed says of its body.
+    @Test(arguments: [
+        ([EventPayload.ask("a_1", call: "c_1")], ToolFailure.notStarted),
+        ([.ask("a_1")], .abandoned),
+        ([.ask("a_1", call: "c_1"), .callProgress("c_1")], .abandoned),
+        ([.callProgress("c_1"), .ask("a_1", call: "c_1")], .abandoned),
+        ([.ask("a_1", call: "c_1"), .answer("a_1")], .abandoned),
+        ([.ask("a_1", call: "c_1"), .answer("a_1"), .ask("a_2", call: "c_1")], .abandoned),
+        ([.ask("a_1", call: "c_1"), deny("a_1"), .ask("a_2", call: "c_1")], .notStarted),
+        ([.ask("a_1", call: "c_1"), deny("a_1")], .abandoned),
+        // The question was about an earlier call of the same id.
+        ([.ask("a_1", call: "c_1"), .callEnd("c_1"), .call("c_1")], .abandoned),
+        ([.ask("a_1", call: "c_1"), .callEnd("c_1"), .call("c_1"), .answer("a_1")], .abandoned),
+        (
+            [.ask("a_1", call: "c_1"), .callEnd("c_1"), .call("c_1"), .ask("a_2", call: "c_1"), .answer("a_1")],
+            .notStarted
+        ),
+    ])
+    func aClosedCallSaysWhetherItsBodyHadBegun(events: [EventPayload], error: ToolFailure) {
+        var machine = ThreadStateMachine(policy: .standard)
+        #expect(machine.start("r_1").rule == nil)
+        #expect(machine.receive("r_1", .call("c_1")).rule == nil)
+        for event in events { #expect(machine.receive("r_1", event).rule == nil) }
+        let closing = machine.receive("r_1", .cancel).acceptance?.closing.map(\.payload) ?? []
+        let errors = closing.compactMap { payload in
+            if case .toolCompleted(let completed) = payload { completed.error } else { nil }
+        }
+        #expect(errors == [error])
+    }
+
+    private static func deny(_ approval: ApprovalID) -> EventPayload {
+        .approvalResolved(ApprovalResolved(approvalID: approval, decision: .denied))
+    }
+
+    @Test func aCallWithAChildRunHasBegun() {
+        var machine = ThreadStateMachine(policy: .standard)
+        #expect(machine.start("r_1").rule == nil)
+        #expect(machine.receive("r_1", .call("c_1")).rule == nil)
+        #expect(machine.receive("r_1", .ask("a_1", call: "c_1")).rule == nil)
+        #expect(machine.start("r_2", parent: "r_1", call: "c_1").rule == nil)
+        #expect(machine.receive("r_2", .complete).rule == nil)
+        let closing = machine.receive("r_1", .fail).acceptance?.closing.map(\.payload)
+        #expect(closing?.last == Self.callCancelled("c_1", "search", after: 0))
+    }
+
+    /// With a run that is lost, its calls are.
+    @Test(arguments: [RunFailure.lostWithProcess, .lost(after: 1000)])
+    func aLostRunSaysThatItsCallsAreLost(failure: RunFailure) {
+        var machine = ThreadStateMachine(policy: .standard)
+        #expect(machine.start("r_1").rule == nil)
+        #expect(machine.receive("r_1", .call("c_1")).rule == nil)
+        #expect(machine.start("r_2", parent: "r_1").rule == nil)
+        #expect(machine.receive("r_2", .call("c_2")).rule == nil)
+        #expect(machine.receive("r_2", .call("c_3")).rule == nil)
+        #expect(machine.receive("r_2", .ask("a_1", call: "c_3")).rule == nil)
+        let lost = EventPayload.agentFailed(AgentFailed(error: failure, durationMilliseconds: 0))
+        #expect(
+            machine.receive("r_1", lost).acceptance?.closing.map(\.payload) == [
+                .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .cancelled)),
+                Self.callCancelled("c_3", "search", .notStarted, after: 0),
+                Self.callCancelled("c_2", "search", .lost, after: 0),
+                Self.runCancelled("parent run failed", after: 0), Self.callCancelled("c_1", "search", .lost, after: 0),
+            ])
+    }
+
+    @Test func aQueuedRunThatIsClosedOnlyEnds() {
+        var machine = ThreadStateMachine(policy: .standard)
+        #expect(machine.receive(OrderInput("r_1", agent: "guide", .queue)).rule == nil)
+        #expect(machine.openRuns == ["r_1"])
+        #expect(machine.isQueued("r_1"))
+        #expect(machine.startTime(of: "r_1") == nil)
+        #expect(machine.receive("r_1", .cancel, at: 100).acceptance?.closing == [])
+        #expect(machine.openRuns == [])
+        #expect(machine.receive(OrderInput("r_1", agent: "guide", .queue)).rule == .alreadyStarted)
     }
 
     @Test func endOfAChildLeavesItsParentOpen() {

@@ -4,7 +4,8 @@ import AgentEventsTesting
 /// An event of the reference model: small numbers in the place of ids.
 struct ModelEvent: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
-        case start, think, progress, delta, message, call, callProgress, callEnd, ask, answer, pause, resume, complete
+        case queue, start, takeInput, usage, think, progress, delta, message, call, callProgress, callEnd, ask, answer,
+            pause, resume, complete
         case fail, cancel, custom, userMessage, stateUpdate
     }
 
@@ -30,6 +31,9 @@ struct ModelEvent: Hashable, Sendable {
     var payload: EventPayload {
         switch kind {
         case .start: .start(parent: parent.map { Self.runs[$0] }, call: call.map { Self.calls[$0] })
+        case .queue: .queue
+        case .takeInput: .takeInput
+        case .usage: .usage
         case .think: .think
         case .progress: .progress
         case .delta: .delta(Self.messages[item], fragment)
@@ -62,12 +66,13 @@ struct ModelEvent: Hashable, Sendable {
     /// An event that may be anything, and is more often one that makes sense.
     static func random(at time: Int64, using randomness: inout SeededGenerator) -> ModelEvent {
         let run = randomness.below(runCount)
-        let kind = time < 4 && randomness.percent(60) ? Kind.start : weighted[randomness.below(weighted.count)]
+        let first = randomness.percent(12) ? Kind.queue : .start
+        let kind = time < 4 && randomness.percent(60) ? first : weighted[randomness.below(weighted.count)]
         var event = ModelEvent(kind: kind, run: run, time: time)
         event.item = randomness.below(itemCount)
         event.tool = randomness.percent(90) ? event.item : randomness.below(tools.count)
         event.length = randomness.below(6)
-        if kind == .start || randomness.percent(30) { event.agent = run % agents.count }
+        if kind == .start || kind == .queue || randomness.percent(30) { event.agent = run % agents.count }
         switch kind {
         case .start:
             if randomness.percent(60) { event.parent = randomness.below(runCount) }
@@ -76,7 +81,8 @@ struct ModelEvent: Hashable, Sendable {
             if randomness.percent(40) { event.call = randomness.below(itemCount) }
         case .userMessage, .stateUpdate:
             if randomness.percent(70) { (event.run, event.agent) = (nil, nil) }
-        case .think, .progress, .delta, .message, .call, .callProgress, .callEnd, .answer, .pause, .resume, .complete,
+        case .queue, .takeInput, .usage, .think, .progress, .delta, .message, .call, .callProgress, .callEnd, .answer,
+            .pause, .resume, .complete,
             .fail, .cancel, .custom:
             break
         }
@@ -86,8 +92,10 @@ struct ModelEvent: Hashable, Sendable {
     }
 
     private static let weighted: [Kind] = [
-        .start, .start, .start, .start, .think, .think, .think, .progress, .delta, .delta, .delta, .delta, .delta,
-        .delta, .message, .message, .call, .call, .call, .call, .callProgress, .callProgress, .callEnd, .callEnd,
+        .queue, .start, .start, .start, .start, .start, .start, .takeInput, .usage, .think, .think, .think, .progress,
+        .delta, .delta, .delta, .delta, .delta,
+        .delta, .delta, .message, .message, .call, .call, .call, .call, .callProgress, .callProgress, .callEnd,
+        .callEnd,
         .callEnd, .callEnd, .ask, .ask, .ask, .answer, .answer, .pause, .resume, .resume, .resume, .complete, .complete,
         .fail, .cancel, .custom, .userMessage, .stateUpdate,
     ]

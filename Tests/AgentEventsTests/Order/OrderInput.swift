@@ -17,6 +17,9 @@ extension EventPayload {
     static func start(parent: RunID? = nil, call: CallID? = nil) -> Self {
         .agentStarted(AgentStarted(parentRunID: parent, parentCallID: call))
     }
+    static var queue: Self { .agentQueued(AgentQueued()) }
+    static var takeInput: Self { .inputTaken(InputTaken(messageIDs: ["m_u"])) }
+    static var usage: Self { .usageReported(UsageReported(inputTokens: 10, outputTokens: 2)) }
     static var think: Self { .agentThinking(AgentThinking(thoughtID: "t_1", text: "hm")) }
     static var progress: Self { .agentProgress(AgentProgress(fraction: 0.5)) }
     static func delta(_ message: MessageID, _ text: String = "text") -> Self {
@@ -45,6 +48,7 @@ extension EventPayload {
         let failure = RunFailure(code: "test.failed", message: "It failed.", retryable: false)
         return .agentFailed(AgentFailed(error: failure, durationMilliseconds: 1))
     }
+    static var failLate: Self { .agentFailed(AgentFailed(error: .notStartedInTime, durationMilliseconds: 1)) }
     static var cancel: Self { .agentCancelled(AgentCancelled(durationMilliseconds: 1)) }
     static var userMessage: Self { .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "Hello")) }
     static var stateUpdate: Self { .stateUpdated(StateUpdated(version: 1, key: "key", change: .removed)) }

@@ -50,6 +50,26 @@ struct OrderModel {
         events(of: run).last { $0.kind == .pause || $0.kind == .resume }?.kind == .pause
     }
 
+    private func isQueued(_ run: Int) -> Bool {
+        let own = events(of: run)
+        return own.first?.kind == .queue && !own.contains { $0.kind == .start || isEnd($0) }
+    }
+
+    /// Whether a call waits for an approval, and there is no sign that its body has begun.
+    private func isUnbegun(_ call: Int, openedAt place: Int, in run: Int) -> Bool {
+        let later = log[place...].map(\.event).filter { $0.run == run || $0.parent == run }
+        let asks = later.filter { $0.run == run && $0.kind == .ask && $0.call == call }.map(\.item)
+        let isBegun = later.contains { event in
+            switch event.kind {
+            case .callProgress: event.run == run && event.item == call
+            case .start: event.parent == run && event.call == call
+            case .answer: event.run == run && asks.contains(event.item)
+            default: false
+            }
+        }
+        return !isBegun && !asks.isEmpty
+    }
+
     /// The places in the log at which something was opened in the run that is open still.
     private func openings(in run: Int) -> [Int] {
         log.indices.filter { place in
@@ -98,16 +118,22 @@ struct OrderModel {
         if isOfThread { return .notStarted }
         let own = events(of: run)
         guard let first = own.first, let last = own.last else {
-            return event.kind == .start ? brokenRuleOfStart(event) : .notStarted
+            switch event.kind {
+            case .start: return brokenRuleOfStart(event)
+            case .queue: return event.agent == nil ? .notStarted : nil
+            default: return .notStarted
+            }
         }
-        if event.kind == .start { return .alreadyStarted }
+        if event.kind == .queue || event.kind == .start && !isQueued(run) { return .alreadyStarted }
         if isEnd(last) { return .alreadyEnded }
         if let agent = event.agent, agent != first.agent { return .agentMismatch }
+        if isQueued(run) { return brokenRuleInQueue(event) }
         if event.kind == .callEnd {
             let tool = own.last { $0.kind == .call && $0.item == event.item }?.tool
             return isOpenCall(event.item, in: run) && tool == event.tool ? nil : .callNotOpen
         }
-        if event.kind == .fail || event.kind == .cancel { return nil }
+        if event.kind == .fail || event.kind == .cancel || event.kind == .usage { return nil }
+        if event.kind == .callProgress { return isOpenCall(event.item, in: run) ? nil : .callNotOpen }
         if event.kind == .answer {
             return has(run, .ask, event.item) && !has(run, .answer, event.item) ? nil : .approvalNotOpen
         }
@@ -115,9 +141,18 @@ struct OrderModel {
         return brokenRuleOfWork(event, run, own)
     }
 
+    private func brokenRuleInQueue(_ event: ModelEvent) -> OrderRule? {
+        switch event.kind {
+        case .cancel: return nil
+        case .start where event.agent == nil: return .notStarted
+        case .start: return event.parent == nil && event.call == nil ? nil : .parentNotOpen
+        default: return .notStarted
+        }
+    }
+
     private func brokenRuleOfStart(_ event: ModelEvent) -> OrderRule? {
         if let parent = event.parent {
-            if !isOpen(parent) { return .parentNotOpen }
+            if !isOpen(parent) || isQueued(parent) { return .parentNotOpen }
             if isPaused(parent) { return .paused }
             if let call = event.call, !isOpenCall(call, in: parent) { return .callNotOpen }
         } else if event.call != nil {
@@ -137,8 +172,6 @@ struct OrderModel {
         case .call:
             if isOpenCall(event.item, in: run) { return .callReused }
             return policy == .canonical && !hasThought ? .notCanonical : nil
-        case .callProgress:
-            return isOpenCall(event.item, in: run) ? nil : .callNotOpen
         case .ask:
             if has(run, .ask, event.item) { return .approvalReused }
             if let call = event.call, !isOpenCall(call, in: run) { return .callNotOpen }
@@ -149,7 +182,8 @@ struct OrderModel {
             if !openings(in: run).isEmpty { return .workOpen }
             let isWhole = hasThought && own.contains { $0.kind == .callEnd }
             return policy == .canonical && !isWhole ? .notCanonical : nil
-        case .start, .think, .progress, .callEnd, .answer, .pause, .fail, .cancel, .custom, .userMessage, .stateUpdate:
+        case .queue, .start, .takeInput, .usage, .think, .progress, .callProgress, .callEnd, .answer, .pause, .fail,
+            .cancel, .custom, .userMessage, .stateUpdate:
             return nil
         }
     }
@@ -157,7 +191,12 @@ struct OrderModel {
     // MARK: The end of a run
 
     private mutating func close(_ run: Int, reason: String, at time: Int64) {
-        for place in openings(in: run).reversed() {
+        let open = openings(in: run)
+        // Before the end of the run adds answers of its own.
+        let unbegun = open.filter {
+            log[$0].event.kind == .call && isUnbegun(log[$0].event.item, openedAt: $0, in: run)
+        }
+        for place in open.reversed() {
             let opening = log[place].event
             let duration = time - opening.time
             var end = ModelEvent(kind: .cancel, run: run, item: opening.item, tool: opening.tool, time: time)
@@ -171,6 +210,7 @@ struct OrderModel {
                         callID: ModelEvent.calls[opening.item],
                         tool: ModelEvent.tools[opening.tool],
                         status: .cancelled,
+                        error: unbegun.contains(place) ? .notStarted : .abandoned,
                         durationMilliseconds: duration
                     )
                 )
@@ -181,9 +221,9 @@ struct OrderModel {
             case .ask:
                 end.kind = .answer
                 let approval = ModelEvent.approvals[opening.item]
-                payload = .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired))
-            case .start, .think, .progress, .message, .callProgress, .callEnd, .answer, .pause, .resume, .complete,
-                .fail, .cancel, .custom, .userMessage, .stateUpdate:
+                payload = .approvalResolved(ApprovalResolved(approvalID: approval, decision: .cancelled))
+            case .queue, .start, .takeInput, .usage, .think, .progress, .message, .callProgress, .callEnd, .answer,
+                .pause, .resume, .complete, .fail, .cancel, .custom, .userMessage, .stateUpdate:
                 guard let child = opening.run else { continue }
                 close(child, reason: "parent run cancelled", at: time)
                 (end.run, end.agent) = (child, opening.agent)

@@ -12,8 +12,8 @@ import Testing
 
     private static let start = OrderInput("r_1", agent: "guide", .start())
     private static let whenRunning =
-        "agent_thinking, agent_progress, message_delta, message_completed, tool_executing, approval_requested, "
-        + "agent_paused, agent_completed, agent_failed, agent_cancelled, custom"
+        "input_taken, agent_thinking, agent_progress, message_delta, message_completed, tool_executing, "
+        + "approval_requested, usage_reported, agent_paused, agent_completed, agent_failed, agent_cancelled, custom"
 
     private static func story(of rule: OrderRule) -> Story {
         switch rule {
@@ -21,8 +21,8 @@ import Testing
             Story(
                 accepted: [],
                 rejected: OrderInput("r_1", .think),
-                message: "the run has not started, its first event is agent_started "
-                    + "(run r_1: not started; legal now: agent_started)"
+                message: "the run has not started, its first event is agent_started or agent_queued "
+                    + "(run r_1: not started; legal now: agent_queued, agent_started)"
             )
         case .alreadyStarted:
             Story(
@@ -45,9 +45,9 @@ import Testing
                 ],
                 rejected: OrderInput("r_1", .call("c_1")),
                 message: "call c_1 is open already, its id may be used again after its tool_completed "
-                    + "(run r_1: running, open: call c_1 (search); legal now: agent_thinking, agent_progress, "
-                    + "message_delta, message_completed, tool_executing, tool_progress, tool_completed, "
-                    + "approval_requested, agent_paused, agent_failed, agent_cancelled, custom)"
+                    + "(run r_1: running, open: call c_1 (search); legal now: input_taken, agent_thinking, "
+                    + "agent_progress, message_delta, message_completed, tool_executing, tool_progress, tool_completed, "
+                    + "approval_requested, usage_reported, agent_paused, agent_failed, agent_cancelled, custom)"
             )
         case .callNotOpen:
             Story(
@@ -84,8 +84,9 @@ import Testing
                 message: "the run cannot complete while this is open: "
                     + "call c_1 (search), approval a_1 (call c_1), child run r_2, message m_1 "
                     + "(run r_1: running, open: call c_1 (search), approval a_1 (call c_1), child run r_2, message m_1; "
-                    + "legal now: agent_thinking, agent_progress, message_delta, message_completed, tool_executing, "
-                    + "tool_progress, tool_completed, approval_requested, approval_resolved, agent_paused, "
+                    + "legal now: input_taken, agent_thinking, agent_progress, message_delta, message_completed, "
+                    + "tool_executing, tool_progress, tool_completed, approval_requested, approval_resolved, "
+                    + "usage_reported, agent_paused, "
                     + "agent_failed, agent_cancelled, custom)"
             )
         case .paused:
@@ -94,7 +95,7 @@ import Testing
                 rejected: OrderInput("r_1", .think),
                 message: "the run is paused and takes no agent_thinking until it is resumed "
                     + "(run r_1: paused, open: call c_1 (search); "
-                    + "legal now: tool_completed, agent_resumed, agent_failed, agent_cancelled)"
+                    + "legal now: tool_progress, tool_completed, usage_reported, agent_resumed, agent_failed, agent_cancelled)"
             )
         case .notPaused:
             Story(
@@ -107,7 +108,8 @@ import Testing
             Story(
                 accepted: [start, OrderInput("r_1", .complete)],
                 rejected: OrderInput("r_2", agent: "finder", .start(parent: "r_1")),
-                message: "the parent run r_1 is not open (run r_2: not started; legal now: agent_started)"
+                message: "the parent run r_1 is not open (run r_2: not started; "
+                    + "legal now: agent_queued, agent_started)"
             )
         case .agentMismatch:
             Story(
@@ -121,8 +123,8 @@ import Testing
                 accepted: [start, OrderInput("r_1", .delta("m_1", "ä👋"))],
                 rejected: OrderInput("r_1", .delta("m_1", "123")),
                 message: "message m_1 would have more than 8 bytes of text, complete it and open another one "
-                    + "(run r_1: running, open: message m_1; legal now: agent_thinking, agent_progress, message_delta, "
-                    + "message_completed, tool_executing, approval_requested, agent_paused, agent_failed, "
+                    + "(run r_1: running, open: message m_1; legal now: input_taken, agent_thinking, agent_progress, "
+                    + "message_delta, message_completed, tool_executing, approval_requested, usage_reported, agent_paused, agent_failed, "
                     + "agent_cancelled, custom)"
             )
         case .notCanonical:
@@ -131,8 +133,8 @@ import Testing
                 accepted: [start],
                 rejected: OrderInput("r_1", .call("c_1")),
                 message: "the run has not thought yet, it thinks before it calls a tool "
-                    + "(run r_1: running; legal now: agent_thinking, agent_progress, message_delta, message_completed, "
-                    + "approval_requested, agent_paused, agent_failed, agent_cancelled, custom)"
+                    + "(run r_1: running; legal now: input_taken, agent_thinking, agent_progress, message_delta, "
+                    + "message_completed, approval_requested, usage_reported, agent_paused, agent_failed, agent_cancelled, custom)"
             )
         }
     }

@@ -61,13 +61,23 @@ import Testing
     @Test(arguments: OrderTable.columns)
     func stateChangesOnlyByEventsThatChangeIt(column: String) throws {
         let machine = try #require(OrderTable.machine(column: column))
-        for row in ["progress", "custom", "call-progress"] {
+        for row in ["progress", "custom", "input-taken"] {
             let input = try #require(OrderTable.inputs[row])
             var changed = machine
             _ = changed.receive(input)
             #expect(changed == machine, "\(row) in \(column)")
         }
-        for row in ["start", "call-new", "delta-new", "message-new", "ask-new", "pause", "resume", "fail"] {
+        // The first progress of a call shows that it has begun; the next one shows nothing new.
+        let progress = try #require(OrderTable.inputs["call-progress"])
+        var begun = machine
+        let isAccepted = begun.receive(progress).acceptance != nil
+        #expect((begun != machine) == isAccepted, "call-progress in \(column)")
+        var again = begun
+        _ = again.receive(progress)
+        #expect(again == begun, "call-progress twice in \(column)")
+        for row in [
+            "queue", "start", "call-new", "delta-new", "message-new", "ask-new", "usage", "pause", "resume", "fail",
+        ] {
             let input = try #require(OrderTable.inputs[row])
             var changed = machine
             guard changed.receive(input).acceptance != nil else { continue }
@@ -78,6 +88,7 @@ import Testing
     @Test(
         arguments: [
             (EventPayload.userMessage, nil), (.stateUpdate, nil), (.custom, nil), (.unheardOf, .notStarted),
+            (.queue, .notStarted), (.takeInput, .notStarted), (.usage, .notStarted),
             (.start(), .notStarted), (.think, .notStarted), (.progress, .notStarted), (.delta("m_1"), .notStarted),
             (.message("m_1"), .notStarted), (.call("c_1"), .notStarted), (.callProgress("c_1"), .notStarted),
             (.callEnd("c_1"), .notStarted), (.ask("a_1"), .notStarted), (.answer("a_1"), .notStarted),

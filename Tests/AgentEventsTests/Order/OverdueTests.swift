@@ -15,7 +15,7 @@ import Testing
         _ host: RunHost = .process,
         at milliseconds: Int64
     ) -> OrderRule? {
-        let agent: AgentName? = payload.type == .agentStarted ? "guide" : nil
+        let agent: AgentName? = payload.type?.beginsRun == true ? "guide" : nil
         return machine.receive(
             run: run, agent: agent, payload: payload, host: host, at: Timestamp(milliseconds: milliseconds)
         ).rule
@@ -40,6 +40,48 @@ import Testing
         receive("r_1", .think, at: 50)
         #expect(overdue(at: 149) == [])
         #expect(overdue(at: 150) == Self.isIdle("r_1"))
+    }
+
+    @Test(arguments: RunHost.allCases)
+    mutating func aQueuedRunIsOverdueWhenItHasNotStartedInTime(host: RunHost) {
+        let queued = EventPayload.agentQueued(
+            AgentQueued(notBefore: Timestamp(milliseconds: 1000), startBy: Timestamp(milliseconds: 2000)))
+        receive("r_1", queued, host, at: 0)
+        #expect(overdue(at: 1099) == [])
+        if host == .outside {
+            // It is not asked to start earlier; from there on its program may be idle for so long.
+            #expect(overdue(at: 1100) == [.idleInQueue(run: "r_1", milliseconds: Self.idle)])
+        }
+        machine.lookAgain(at: Timestamp(milliseconds: 2000))
+        #expect(overdue(at: 2000) == [.notStarted(run: "r_1")])
+    }
+
+    @Test mutating func aRunThatHasStartedInTimeIsNotOverdue() {
+        receive("r_1", .agentQueued(AgentQueued(startBy: Timestamp(milliseconds: 50))), at: 0)
+        #expect(machine.deadline == Timestamp(milliseconds: 50))
+        receive("r_1", .start(), at: 49)
+        #expect(overdue(at: 50) == [])
+        #expect(machine.deadline == ThreadStateMachine.never)
+    }
+
+    @Test mutating func aQueuedRunThatStartsIsAsPatientAsItsStartSays() {
+        receive("r_1", .queue, .outside, at: 0)
+        receive("r_1", .agentStarted(AgentStarted(idleTimeoutMilliseconds: 1000)), .outside, at: 60)
+        #expect(overdue(at: 1059) == [])
+        #expect(overdue(at: 1060) == Self.isIdle("r_1", 1000))
+    }
+
+    @Test mutating func aQueuedRunOutsideIsNotWaitedFor() {
+        receive("r_1", .queue, .outside, at: 0)
+        #expect(!machine.isEmittedTo(since: Timestamp(milliseconds: 0)))
+        receive("r_1", .start(), .outside, at: 10)
+        #expect(machine.isEmittedTo(since: Timestamp(milliseconds: 10)))
+    }
+
+    @Test mutating func aQueuedRunOfThisProcessWaitsForAsLongAsItTakes() {
+        receive("r_1", .queue, at: 0)
+        #expect(machine.deadline == ThreadStateMachine.never)
+        #expect(overdue(at: 1_000_000) == [])
     }
 
     @Test mutating func aRunOfThisProcessIsNeverIdle() {

@@ -60,7 +60,7 @@ import Testing
                 guard time.isMultiple(of: 4) else { continue }
 
                 // A log gives the events from the start of the oldest open run on.
-                let firstOpen = log.firstIndex { $0.type == .agentStarted && $0.runID.map(machine.isOpen) == true }
+                let firstOpen = log.firstIndex { $0.type?.beginsRun == true && $0.runID.map(machine.isOpen) == true }
                 var fromTheTail = ThreadStateMachine(
                     policy: policy,
                     maximumMessageByteCount: Self.maximumLength

@@ -69,7 +69,7 @@ import Testing
                     endsUndone += applied.filter { $0.payload.type?.endsRun == true }.count
                 } else {
                     for draft in applied {
-                        if case .agentStarted = draft.payload, let run = draft.runID { committed.insert(run) }
+                        if draft.payload.type?.beginsRun == true, let run = draft.runID { committed.insert(run) }
                     }
                     machine.didOffer(at: UInt64(time))
                     if randomness.percent(50) {

@@ -44,6 +44,47 @@ struct RunUsageTests {
                 == TokenUsage(inputTokens: 15, outputTokens: 2, other: ["cached_tokens": 7, "cost": 0.1]))
     }
 
+    /// A report counts in every end, beside what the handle says, and in that of the parent.
+    @Test(arguments: [EventType.agentCompleted, .agentFailed, .agentCancelled])
+    func everyEndSaysWhatWasReported(end: EventType) async throws {
+        let events = try await events { run in
+            let report = UsageReported(
+                model: "small", inputTokens: 10, outputTokens: 2, reasoningTokens: 1, isEstimated: true,
+                other: ["cost": 0.5, "images": 2])
+            try await run.reportUsage(report)
+            run.usage += TokenUsage(inputTokens: 100)
+            try await run.withChild(agent: "reader") { try await $0.reportUsage(report) }
+            if end == .agentFailed { throw Broken() }
+            if end == .agentCancelled { throw CancellationError() }
+        }
+        #expect(events.last?.type == end)
+        let usage = Self.usage(of: events.last)
+        #expect(usage?.inputTokens == 120)
+        #expect(usage?.outputTokens == 4)
+        #expect(usage?.other["reasoning_tokens"] == 2)
+        #expect(usage?.other["images"] == 4)
+        #expect(usage?.other["estimated"] == true)
+        // What a price adds up to is not known.
+        #expect(usage?.other["cost"] == nil)
+        #expect(usage?.other["model"] == nil)
+    }
+
+    /// However many members reports have, the sum stays small.
+    @Test func aSumOfReportsIsBounded() {
+        var usage = TokenUsage()
+        for number in 0..<1000 {
+            usage.add(UsageReported(inputTokens: .max, outputTokens: 1, other: ["n_\(number)": 1, "all": 1]))
+            usage.add(
+                UsageReported(
+                    inputTokens: 0, outputTokens: 0,
+                    other: [String(repeating: "x", count: 65): 1, "text": "a", "half": 0.5]))
+        }
+        #expect(usage.inputTokens == .max)
+        #expect(usage.outputTokens == 1000)
+        #expect(usage.other["all"] == 1000)
+        #expect(usage.other.count == 16)
+    }
+
     @Test func withoutAnyTheEndHasNoUsage() async throws {
         let events = try await events { _ in }
         #expect(events.map(\.typeName) == ["agent_started", "agent_completed"])

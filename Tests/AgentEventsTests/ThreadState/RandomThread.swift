@@ -100,8 +100,20 @@ struct RandomThread {
             update.key = ["plan", "é", "e\u{301}", ""][generator.below(4)]
             if generator.below(3) > 0 { update.change = .value(try RandomJSON.value(&generator)) }
             return .stateUpdated(update)
-        case .agentStarted, .toolCompleted, .approvalResolved, .agentPaused, .agentResumed, .agentFailed, .custom,
-            .unknown:
+        case .agentQueued(var queued):
+            queued.input = try optional { try RandomJSON.value(&$0) }
+            if generator.below(2) == 0 { queued.messageIDs = ["m_u", "m_v"] }
+            queued.notBefore = optional { Timestamp(milliseconds: Int64($0.below(1 << 30))) }
+            queued.startBy = optional { Timestamp(milliseconds: Int64($0.below(1 << 30))) }
+            return .agentQueued(queued)
+        case .usageReported(var report):
+            report.inputTokens = Int64(generator.below(1000))
+            report.cachedInputTokens = optional { Int64($0.below(100)) }
+            report.isEstimated = generator.below(4) == 0
+            if generator.below(2) == 0 { report.other = ["cost": try RandomJSON.value(&generator), "images": 2] }
+            return .usageReported(report)
+        case .agentStarted, .inputTaken, .toolCompleted, .approvalResolved, .agentPaused, .agentResumed, .agentFailed,
+            .custom, .unknown:
             return payload
         }
     }

@@ -48,6 +48,18 @@ import Testing
     private static let failure = RunFailure(code: "a.b", message: "no", retryable: true)
 
     static let folds: [Fold] = [
+        Fold(
+            .agentQueued, [.agentQueued(AgentQueued(startBy: Timestamp(milliseconds: 9)))], "runs",
+            run(#""queued","queued_at":\#(time(2)),"started_at":\#(time(1)),"deadline_at":\#(time(9))"#)),
+        Fold(
+            .agentQueued, [.agentQueued(AgentQueued(messageIDs: ["m_1"], notBefore: Timestamp(milliseconds: 9)))],
+            "queue",
+            #"{"run_id":"r_1","agent":"guide","message_ids":["m_1"],"queued_at":\#(time(2)),"not_before":\#(time(9)),"#
+                + #""position":1}"#),
+        Fold(.inputTaken, [.takeInput], "runs", run(#""running","started_at":\#(time(1))"#)),
+        Fold(
+            .usageReported, [.usage, .usage], "runs",
+            run(#""running","started_at":\#(time(1)),"usage":{"input_tokens":20,"output_tokens":4}"#)),
         Fold(.agentStarted, [], "runs", run(#""running","started_at":\#(time(1))"#)),
         Fold(
             .agentStarted, [.agentStarted(AgentStarted(parentRunID: "r_0", parentCallID: "c_0"))], "runs",
@@ -167,7 +179,7 @@ import Testing
     @Test func stateWithoutEventsIsEmpty() {
         #expect(
             String(decoding: ThreadState().json.encoded(), as: UTF8.self)
-                == #"{"format":1,"cursor":null,"messages":[],"runs":[],"calls":[],"approvals":[],"entries":[],"#
+                == #"{"format":1,"cursor":null,"messages":[],"runs":[],"queue":[],"calls":[],"approvals":[],"entries":[],"#
                 + #""dropped":{"messages":0,"runs":0,"entries":0},"limits":{"message_count":200,"message_bytes":524288,"#
                 + #""run_count":100,"run_bytes":262144,"entry_count":256,"entry_bytes":262144,"thought_bytes":16384}}"#)
     }

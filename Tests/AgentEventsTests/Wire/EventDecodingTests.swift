@@ -42,6 +42,11 @@ struct EventDecodingTests {
         }
     }
 
+    /// An array of many ids.
+    private static func many(_ prefix: String, _ count: Int) -> String {
+        "[" + (0..<count).map { #""\#(prefix)_\#($0)""# }.joined(separator: ",") + "]"
+    }
+
     static let envelope: [Change] = [
         Change(.agentPaused, "type", nil, .missingField),
         Change(.agentPaused, "type", "1", .wrongType),
@@ -92,6 +97,40 @@ struct EventDecodingTests {
     ]
 
     static let data: [Change] = [
+        Change(.agentQueued, "data.message_ids", "[]", .invalidValue),
+        Change(.agentQueued, "data.message_ids", #""m_1""#, .wrongType),
+        Change(.agentQueued, "data.message_ids", "[1]", .wrongType, path: "$.data.message_ids[0]"),
+        Change(.agentQueued, "data.message_ids", #"["m_1","m 2"]"#, .invalidIdentifier, path: "$.data.message_ids[1]"),
+        Change(.agentQueued, "data.message_ids", #"["\udc00"]"#, .loneSurrogate, path: "$.data.message_ids[0]"),
+        Change(.agentQueued, "data.message_ids", #"["m","n","m"]"#, .invalidValue, path: "$.data.message_ids[2]"),
+        Change(.agentQueued, "data.message_ids", many("m", 257), .invalidValue),
+        Change(.agentQueued, "data.by", #""""#, .invalidIdentifier),
+        Change(.agentQueued, "data.not_before", #""soon""#, .invalidValue),
+        Change(.agentQueued, "data.start_by", "1", .wrongType),
+        Change(.agentQueued, "data.schedule_id", #""a b""#, .invalidIdentifier),
+        Change(.agentQueued, "data.attempt", "0", .invalidValue),
+        Change(.agentStarted, "data.message_ids", "[]", .invalidValue),
+        Change(.agentStarted, "data.attempt", "1.5", .invalidValue),
+        Change(.agentStarted, "data.retry_of", "[]", .wrongType),
+        Change(.inputTaken, "data.message_ids", nil, .missingField),
+        Change(.inputTaken, "data.message_ids", "null", .missingField),
+        Change(.inputTaken, "data.message_ids", "[]", .invalidValue),
+        Change(.usageReported, "data.input_tokens", nil, .missingField),
+        Change(.usageReported, "data.output_tokens", "-1", .invalidValue),
+        Change(.usageReported, "data.cached_input_tokens", "1.5", .invalidValue),
+        Change(.usageReported, "data.reasoning_tokens", "9223372036854775808", .numberRange),
+        Change(.usageReported, "data.estimated", "1", .wrongType),
+        Change(.usageReported, "data.model", "7", .wrongType),
+        Change(.messageCompleted, "data.interrupted", #""no""#, .wrongType),
+        Change(.approvalRequested, "data.kind", #""question""#, .invalidValue),
+        Change(.approvalRequested, "data.editable", "0", .wrongType),
+        Change(.approvalRequested, "data.approvers", "[]", .invalidValue),
+        Change(.approvalRequested, "data.approvers", many("u", 65), .invalidValue),
+        Change(.agentCancelled, "data.superseded_by", "1", .wrongType),
+        Change(.agentCancelled, "data.discarded", #""yes""#, .wrongType),
+        Change(.userMessage, "data.replaces", #""""#, .invalidIdentifier),
+        Change(.stateUpdated, "data.by", "7", .wrongType),
+        Change(.stateUpdated, "data.reason", "7", .wrongType),
         Change(.agentStarted, "data.parent_run_id", "1", .wrongType),
         Change(.agentStarted, "data.parent_call_id", #""a b""#, .invalidIdentifier),
         Change(.agentThinking, "data.thought_id", nil, .missingField),
@@ -189,6 +228,33 @@ struct EventDecodingTests {
         }
         #expect(error?.code == change.code)
         #expect(error?.path == "$.events[3]" + change.expectedPath.dropFirst())
+    }
+
+    /// `false` and `null` are how some writers say that something is not there.
+    @Test(arguments: [
+        (EventType.messageCompleted, "interrupted"), (.approvalRequested, "editable"), (.agentCancelled, "discarded"),
+        (.usageReported, "estimated"),
+    ])
+    func aFlagThatIsFalseIsLeftOut(_ type: EventType, _ member: String) throws {
+        for json in ["false", "null"] {
+            let value = try Change(type, "data.\(member)", json, .syntax).apply()
+            let event = try EventDecoder.decode(value.encoded())
+            #expect(event.unrecognized == nil)
+            #expect(try JSONValue(parsing: EventEncoder.encode(event))["data"]?[member] == nil)
+        }
+    }
+
+    /// Of a report, every member is kept, by events and by drafts.
+    @Test func furtherMembersOfAReportAreKept() throws {
+        let text =
+            #"{"type":"usage_reported","run_id":"r","data":{"input_tokens":1,"output_tokens":2,"a":[null],"b":1e400}}"#
+        let draft = try EventDecoder.decodeDraft(
+            try JSONValue(parsing: Array(text.utf8)), path: "$", thread: "t_7")
+        guard case .usageReported(let report) = draft.payload else {
+            Issue.record("it is \(draft.payload)")
+            return
+        }
+        #expect(report.other == ["a": [nil], "b": try JSONValue(parsing: Array("1e400".utf8))])
     }
 
     @Test(arguments: ["1", "[]", "null", #""x""#])

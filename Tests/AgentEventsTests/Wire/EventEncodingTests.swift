@@ -17,6 +17,8 @@ struct EventEncodingTests {
         var testDescription: String { "\(payload)".prefix(100) + " \(path)" }
     }
 
+    private static func many(_ count: Int) -> [MessageID] { (0..<count).map { MessageID(stringLiteral: "m_\($0)") } }
+
     static func nested(_ depth: Int) -> JSONValue { (0..<depth).reduce(1) { value, _ in [value] } }
 
     @Test(arguments: [
@@ -53,6 +55,35 @@ struct EventEncodingTests {
             .approvalRequested(
                 ApprovalRequested(approvalID: "a", prompt: "", expiresAt: Timestamp(milliseconds: .max))),
             .invalidValue, "$.data.expires_at"),
+        Refusal(.inputTaken(InputTaken(messageIDs: [])), .invalidValue, "$.data.message_ids"),
+        Refusal(.inputTaken(InputTaken(messageIDs: ["m", "m"])), .invalidValue, "$.data.message_ids"),
+        Refusal(.agentQueued(AgentQueued(messageIDs: many(257))), .invalidValue, "$.data.message_ids"),
+        Refusal(.agentQueued(AgentQueued(attempt: 0)), .invalidValue, "$.data.attempt"),
+        Refusal(
+            .agentQueued(AgentQueued(notBefore: Timestamp(milliseconds: .max))), .invalidValue, "$.data.not_before"),
+        Refusal(
+            .agentQueued(AgentQueued(startBy: Timestamp(milliseconds: .max))), .invalidValue, "$.data.start_by"),
+        Refusal(.agentStarted(AgentStarted(messageIDs: many(257))), .invalidValue, "$.data.message_ids"),
+        Refusal(.agentStarted(AgentStarted(attempt: -1)), .invalidValue, "$.data.attempt"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: -1, outputTokens: 1)), .invalidValue, "$.data.input_tokens"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: -1)), .invalidValue, "$.data.output_tokens"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: 1, cachedInputTokens: -1)), .invalidValue,
+            "$.data.cached_input_tokens"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: 1, reasoningTokens: -1)), .invalidValue,
+            "$.data.reasoning_tokens"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: 1, other: ["model": 1])), .duplicateKey,
+            "$.data.model"),
+        Refusal(
+            .usageReported(UsageReported(inputTokens: 1, outputTokens: 1, other: ["x": nested(63)])), .depth,
+            "$.data.x"),
+        Refusal(
+            .approvalRequested(ApprovalRequested(approvalID: "a", prompt: "", approvers: ["u", "u"])), .invalidValue,
+            "$.data.approvers"),
         Refusal(
             .stateUpdated(StateUpdated(version: 0, key: "k", change: .removed)), .invalidValue, "$.data.version"),
         Refusal(.custom(CustomEvent(name: "", value: 1)), .invalidValue, "$.data.name"),
@@ -69,6 +100,9 @@ struct EventEncodingTests {
     @Test func theDeepestNestingThatCanBeReadIsWritten() throws {
         let deepest = EventExample(.custom(CustomEvent(name: "n", value: Self.nested(62))), "").event
         #expect(try EventDecoder.decode(EventEncoder.encode(deepest)) == deepest)
+        let report = UsageReported(inputTokens: 1, outputTokens: 1, other: ["x": Self.nested(62)])
+        let reported = EventExample(.usageReported(report), "").event
+        #expect(try EventDecoder.decode(EventEncoder.encode(reported)) == reported)
         let usage = TokenUsage(other: ["x": Self.nested(61)])
         let other = EventExample(.agentCompleted(AgentCompleted(usage: usage, durationMilliseconds: 1)), "").event
         #expect(try EventDecoder.decode(EventEncoder.encode(other)) == other)

@@ -37,6 +37,51 @@ struct EventExample: CustomStringConvertible, Sendable {
     static let time = Timestamp(milliseconds: 1_795_227_000_123)
 
     static let all: [EventExample] = [
+        EventExample(.agentQueued(AgentQueued()), "{}"),
+        EventExample(
+            .agentQueued(
+                AgentQueued(
+                    input: ["question": "why?"], messageIDs: ["m_0", "m_1"], by: "u_1", notBefore: time, startBy: time,
+                    scheduleID: "sch_1", attempt: 2)),
+            #"{"input":{"question":"why?"},"message_ids":["m_0","m_1"],"by":"u_1","#
+                + #""not_before":"2026-11-21T02:10:00.123Z","start_by":"2026-11-21T02:10:00.123Z","#
+                + #""schedule_id":"sch_1","attempt":2}"#),
+        EventExample(
+            .agentStarted(AgentStarted(messageIDs: ["m_0"], attempt: 1, retryOf: "r_0")),
+            #"{"message_ids":["m_0"],"attempt":1,"retry_of":"r_0"}"#),
+        EventExample(.inputTaken(InputTaken(messageIDs: ["m_0"])), #"{"message_ids":["m_0"]}"#),
+        EventExample(
+            .usageReported(UsageReported(inputTokens: 0, outputTokens: 0)), #"{"input_tokens":0,"output_tokens":0}"#),
+        EventExample(
+            .usageReported(
+                UsageReported(
+                    model: "small", inputTokens: 10, outputTokens: 2, cachedInputTokens: 5, reasoningTokens: 1,
+                    isEstimated: true, other: ["cost": 0.01, "provider": nil, "parts": [["n": 1]]])),
+            #"{"model":"small","input_tokens":10,"output_tokens":2,"cached_input_tokens":5,"reasoning_tokens":1,"#
+                + #""estimated":true,"cost":0.01,"provider":null,"parts":[{"n":1}]}"#),
+        EventExample(
+            .messageCompleted(MessageCompleted(messageID: "m_1", text: "Found", isInterrupted: true)),
+            #"{"message_id":"m_1","role":"assistant","text":"Found","interrupted":true}"#),
+        EventExample(
+            .approvalRequested(
+                ApprovalRequested(
+                    approvalID: "a_1", prompt: "Which?", kind: .input, isEditable: true, approvers: ["u_1", "u_2"])),
+            #"{"approval_id":"a_1","prompt":"Which?","kind":"input","editable":true,"approvers":["u_1","u_2"]}"#),
+        EventExample(
+            .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .cancelled)),
+            #"{"approval_id":"a_1","decision":"cancelled"}"#),
+        EventExample(
+            .agentCancelled(
+                AgentCancelled(
+                    reason: "superseded", supersededBy: "r_2", isDiscarded: true, durationMilliseconds: 7)),
+            #"{"reason":"superseded","superseded_by":"r_2","discarded":true,"duration_ms":7}"#),
+        EventExample(
+            .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "how?", replaces: "m_0")),
+            #"{"message_id":"m_1","user_id":"u_1","text":"how?","replaces":"m_0"}"#),
+        EventExample(
+            .stateUpdated(
+                StateUpdated(version: 2, key: "plan", change: .removed, by: "u_1", reason: "expired")),
+            #"{"version":2,"key":"plan","removed":true,"by":"u_1","reason":"expired"}"#),
         EventExample(.agentStarted(AgentStarted()), "{}"),
         EventExample(
             .agentStarted(AgentStarted(input: ["question": "why?"], parentRunID: "r_0", parentCallID: "c_0")),

@@ -181,7 +181,8 @@ import Testing
             text: #"{"type":"agent_cancelled","run_id":"r","data":{"resaon":null}}"#, code: .unknownField,
             path: "$.data.resaon",
             problem: "agent_cancelled has no member \"resaon\"; reason is probably meant. "
-                + "Its members are: reason, by, usage, duration_ms; use a custom event for data of your own"),
+                + "Its members are: reason, by, superseded_by, discarded, usage, duration_ms; use a custom event for data of your own"
+        ),
         Strict(
             text: #"{"type":"agent_thinking","run_id":"r"}"#, code: .missingField, path: "$.data",
             problem: "the member data is missing"),

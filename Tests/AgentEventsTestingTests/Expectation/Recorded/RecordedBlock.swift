@@ -23,7 +23,8 @@ struct RecordedBlock: Sendable, CustomStringConvertible {
         RecordedBlock("conversation", conversation), RecordedBlock("failures", failures),
         RecordedBlock("goldenRun", goldenRun), RecordedBlock("guide", guide),
         RecordedBlock("interleaved", interleaved), RecordedBlock("merged", merged), RecordedBlock("middle", middle),
-        RecordedBlock("parallelTools", parallelTools), RecordedBlock("twoThreads", twoThreads),
+        RecordedBlock("parallelTools", parallelTools), RecordedBlock("queued", queued),
+        RecordedBlock("twoThreads", twoThreads),
         RecordedBlock("values", values),
     ]
 

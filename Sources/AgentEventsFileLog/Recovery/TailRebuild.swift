@@ -1,7 +1,7 @@
 import AgentEvents
 
 /// Reads the blocks after the watermark into the part of the index that is in memory.
-struct TailScan {
+struct TailRebuild {
     let blocks: SegmentStore
     /// The index's record of a thread, by its number.
     let stored: (UInt64) throws -> StoredThread?

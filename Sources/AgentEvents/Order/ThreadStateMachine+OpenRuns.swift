@@ -1,0 +1,53 @@
+// The open runs of a thread, for those who ask. Nothing here changes anything.
+
+extension ThreadStateMachine {
+    /// The open runs, queued ones among them, in the order of their first events.
+    package var openRuns: [RunID] { runs.inOrder.map(\.machine.run) }
+
+    /// The open runs that this process hosts, in the order of their first events: each parent before its children.
+    package var openHostedRuns: [RunID] { runs.inOrder.filter { $0.host == .process }.map(\.machine.run) }
+
+    /// The open runs without an open parent, in the order of their first events.
+    package var openRootRuns: [RunID] {
+        runs.inOrder.map(\.machine).filter { $0.parent.map { !isOpen($0) } ?? true }.map(\.run)
+    }
+
+    package func isOpen(_ run: RunID) -> Bool { runs.place(of: run) != nil }
+
+    /// Whether a run is queued: it is open, and has not started.
+    package func isQueued(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .queued } ?? false }
+
+    /// When an open run started; `nil` when it is not open, and when it is queued.
+    package func startTime(of run: RunID) -> Timestamp? {
+        runs.place(of: run).flatMap { runs.startTime(at: $0) }
+    }
+
+    /// The agent of an open run; `nil` when it is not open.
+    package func agent(of run: RunID) -> AgentName? { runs.place(of: run).flatMap { runs.agent(at: $0) } }
+
+    /// The run that started an open one; `nil` for one that no other run started, and for one that is not open.
+    func parent(of run: RunID) -> RunID? { runs.place(of: run).flatMap { runs.parent(at: $0) } }
+
+    /// The text that the fragments of an open message add up to; `nil` when the message or the run is not open.
+    package func openMessageText(_ message: MessageID, in run: RunID) -> String? {
+        runs.place(of: run).flatMap { runs.message(message, at: $0)?.closedText }
+    }
+
+    /// Whether an open message waits with half of a character.
+    var holdsHalf: Bool { runs.holdsHalf }
+
+    /// When an open call started; `nil` when the call or the run is not open.
+    package func openedTime(ofCall call: CallID, in run: RunID) -> Timestamp? {
+        runs.place(of: run).flatMap { runs.call(call, at: $0)?.time }
+    }
+
+    /// The tokens that the reports of an open run add up to; `nil` for none.
+    package func reportedTokens(of run: RunID) -> TokenUsage? {
+        runs.place(of: run).flatMap { runs.reportedTokens(at: $0) }
+    }
+
+    /// The tokens that children of an open run have used that have ended; `nil` for none.
+    package func tokensOfChildren(of run: RunID) -> TokenUsage? {
+        runs.place(of: run).flatMap { runs.tokensOfChildren(at: $0) }
+    }
+}
