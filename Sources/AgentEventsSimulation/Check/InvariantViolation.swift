@@ -24,6 +24,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case requestsAnswered = "every request is answered, in order"
         /// One side of the protocol found fault with the other.
         case protocolKept = "the protocol is kept"
+        /// The end of a run says other tokens than the run and its children have used.
+        case usage = "usage is summed up"
         /// A slot for an agent is kept by nobody.
         case slots = "slots are given back"
         /// Something happened that the schedule did not let happen.

@@ -86,16 +86,17 @@ final class AgentCrew: Sendable {
         while await pause() {
             if isSettling { return }
             var begun: RunID?
+            var usage: Int64 = 0
             do {
                 let run = try await runtime.withRun(
                     user: owner.user, thread: owner.thread, agent: "guide", input: "where is the parser?"
                 ) { run in
                     begun = run.id
                     host(run.id)
-                    try await act(run)
+                    usage = try await act(run)
                     return run.id.rawValue
                 }
-                if !isStopped { witness.mustHaveEnded(run, in: owner.thread) }
+                if !isStopped { witness.mustHaveEnded(run, usage: usage, in: owner.thread) }
             } catch {
                 // The script failed, the run was ended by somebody else, or the log is gone.
                 noteRefusal(error, in: owner.thread)
@@ -129,9 +130,15 @@ final class AgentCrew: Sendable {
         witness.count(.threadTakenElsewhere)
     }
 
-    private func act(_ run: AgentRun) async throws {
-        for _ in 0..<(1 + below(6)) {
+    /// - Returns: the tokens that it has used.
+    private func act(_ run: AgentRun) async throws -> Int64 {
+        var usage: Int64 = 0
+        for number in 0..<(1 + below(6)) {
             guard await pause() else { throw CancellationError() }
+            if number % 2 == 0 {
+                run.usage += TokenUsage(inputTokens: 100)
+                usage += 100
+            }
             switch below(8) {
             case 0 where below(4) == 0:
                 // As fast as it can, so that it has to wait for the log.
@@ -153,6 +160,7 @@ final class AgentCrew: Sendable {
                 }
             case 5:
                 try await run.withChild(agent: "helper") { child in
+                    child.usage += TokenUsage(inputTokens: 7)
                     try await child.think("hm")
                     _ = await pause()
                 }
@@ -160,6 +168,7 @@ final class AgentCrew: Sendable {
             default: try await run.message { message in try await message.append("a whole message") }
             }
         }
+        return usage
     }
 
     /// Reads a thread inside the process: from the oldest event on, each once, in order (I2).

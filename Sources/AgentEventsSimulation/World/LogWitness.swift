@@ -172,10 +172,13 @@ final class LogWitness: Sendable {
 
     // MARK: What was promised
 
-    /// A scope has returned: the end of its run is committed (I7).
-    func mustHaveEnded(_ run: String, in thread: ThreadID) {
+    /// A scope has returned: the end of its run is committed (I7), and says what was used.
+    ///
+    /// - Parameter usage: the run's own tokens.
+    func mustHaveEnded(_ run: String, usage: Int64, in thread: ThreadID) {
         guard let number = numbers[thread], let run = try? RunID(run) else { return }
         state.withLock { state in
+            state.note(state.threads[number].difference(ofUsageIn: run, own: usage))
             guard state.threads[number].openRuns.contains(where: { $0.run == run }) else { return }
             state.note(InvariantViolation(.runsEnd, "\(thread): run \(run) has returned, and no end is committed"))
         }

@@ -25,6 +25,7 @@ struct SimulatedThread {
     private var check = EventSequenceCheck()
     /// Where the values are that are to be logged once.
     private var once: [String: UInt64] = [:]
+    private var usage = UsageAccount()
 
     /// Events of this name have a value that is logged once.
     static let onceName = "once"
@@ -78,6 +79,7 @@ struct SimulatedThread {
         do throws(WireError) {
             let event = try EventDecoder.decode(bytes)
             let faults = check.receive(event, at: Int(id.sequence))
+            usage.receive(event)
             if case .custom(let custom) = event.payload, custom.name == Self.onceName,
                 let value = custom.value.stringValue, let known = once.updateValue(id.sequence, forKey: value),
                 known != id.sequence
@@ -96,6 +98,15 @@ struct SimulatedThread {
             return InvariantViolation(.acknowledgedIsKept, "what has the key \(keyed.key) is committed twice")
         }
         return nil
+    }
+
+    /// What is wrong with the tokens that the end of a run says.
+    ///
+    /// - Parameter own: what the run has used itself.
+    func difference(ofUsageIn run: RunID, own: Int64) -> InvariantViolation? {
+        guard let (said, due) = usage.tokens(of: run, own: own), said != due else { return nil }
+        return InvariantViolation(
+            .usage, "\(owner.thread): run \(run) is said to have used \(said) tokens, and has used \(due)")
     }
 
     /// Behind which event a context reads to be rebuilt.
@@ -158,6 +169,7 @@ struct SimulatedThread {
     /// After a loss the order is judged from the oldest run on that is open.
     mutating func revalidate() -> InvariantViolation? {
         check = EventSequenceCheck()
+        usage = UsageAccount()
         for event in events.dropFirst(Int(rebuiltAfter)) {
             if let violation = judge(event.bytes, event.id) { return violation }
         }

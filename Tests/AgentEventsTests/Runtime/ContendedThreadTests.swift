@@ -188,7 +188,7 @@ import Testing
         @Sendable func entry(_ run: RunID, _ id: EventID) throws -> LogEntry {
             let bytes = try EventEncoder.encode(
                 .agentStarted(AgentStarted()), id: id, thread: "t_1", run: run, agent: "guide",
-                time: Timestamp(milliseconds: 0))
+                time: WallClock.system.now())
             return LogEntry(owner: owner, id: id, type: .agentStarted, run: run, bytes: bytes)
         }
         let lost = try entry("r_lost", EventID(generation: opening.generation, sequence: 1))
