@@ -108,9 +108,10 @@ struct WithdrawnRightsTests {
             authorizer.set { _ in [] }
             session.hub.invalidateRights(user: "u_1", thread: "t_1")
             log.letGo()
-            try await wait(for: "the place") { try await Self.given(session).last == "live" }
+            try await wait(for: "the place") { try await Self.given(session).contains("subscribed") }
             let texts = try await session.texts()
-            #expect(texts.allSatisfy { !$0.contains("1-2") && !$0.contains("m_0") }, "\(texts)")
+            try #require(texts.allSatisfy { !$0.contains("1-2") && !$0.contains("m_0") }, "\(texts)")
+            try await wait(for: "the end") { try await Self.given(session).last == "live" }
             #expect(try await Self.given(session).filter { $0 != "snapshot" } == ["subscribed", "live"])
             authorizer.set { _ in Self.all }
             session.hub.invalidateRights(user: "u_1", thread: "t_1")
