@@ -89,6 +89,10 @@ package final class ThreadAccess: Sendable {
     /// Whether rights have not changed since the answer.
     func isOfNow(_ answer: RightsAnswer) -> Bool { table.withLock { $0.epoch == answer.epoch } }
 
+    /// Whether what was found by an answer may still be given: an answer that counts no longer is used once, unless rights
+    /// have changed since.
+    func stands(_ answer: RightsAnswer) -> Bool { answer.expires == nil || isOfNow(answer) }
+
     /// The time by which answers expire.
     var now: Duration { environment.monotonicNow() }
 

@@ -89,6 +89,9 @@ final class LoopDelivery: Sendable {
     /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
     /// flushed once.
     private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {
+        for change in batch.rightsChanges {
+            for session in state.sessions { session.rightsChanged(of: change.user, in: change.thread) }
+        }
         state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
         for (committed, position) in batch.elements {
@@ -136,11 +139,11 @@ final class LoopDelivery: Sendable {
         }
     }
 
-    /// Rights have changed.
+    /// Rights have changed. What is committed from now on is not given by those of before, not even to a loop that is
+    /// about to take earlier commits.
     func rightsChanged(of user: UserID?, in thread: ThreadID?) {
-        execute { state in
-            for session in state.sessions { session.rightsChanged(of: user, in: thread) }
-        }
+        guard inbox.withLock({ $0.post(RightsChange(user: user, thread: thread)) }) else { return }
+        execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
     /// The subscribers of a thread on this loop.

@@ -30,6 +30,8 @@ final class StreamSubscription {
     private var knownEnd: UInt64 = 0
     /// Whether the subscriber may read the thread.
     private var clearance = ClearanceStateMachine()
+    /// Whether its place is known, and it has not ended: it may be given a state, or events.
+    private var isLocated = false
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
@@ -51,6 +53,7 @@ final class StreamSubscription {
 
     /// The place in the log was looked up. Events come from ``begin()`` on.
     func located(_ opened: OpenedSubscription) {
+        isLocated = true
         if let owner = opened.owner { loopThread.wasFound(owner: owner) }
         if let answer = opened.rights, access.counts(answer) { take(answer) }
         sent = GivenEvents(after: opened.cursor)
@@ -234,6 +237,9 @@ final class StreamSubscription {
         return false
     }
 
+    /// Whether the next part of a state may be written now.
+    func mayBeGivenSnapshot() -> Bool { mayBeGiven(owner: loopThread.owner) }
+
     private func question(owner: UserID) -> RightsRequest {
         RightsRequest(principal: identity.principal, thread: thread, owner: owner)
     }
@@ -270,10 +276,13 @@ final class StreamSubscription {
 
     /// There was no answer, or rights have changed: it is asked, unless the answer can be no other.
     func askAgain() {
-        if machine.cursor != nil, clearance.askAgain() { rights.append(self) }
+        if isLocated, clearance.askAgain() { rights.append(self) }
     }
 
-    func end() { machine.end() }
+    func end() {
+        isLocated = false
+        machine.end()
+    }
 }
 
 /// The place where a subscription begins, looked up in the log.

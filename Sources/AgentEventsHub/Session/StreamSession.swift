@@ -345,6 +345,9 @@ public final class StreamSession {
             ask(.read, of: subscription.thread) { session, answer in
                 guard session.subscriptions.contains(bound.value) else { return }
                 bound.value.answered(answer)
+                session.snapshots.resume(bound.value)
+                session.writeSnapshots()
+                session.carryOutNext()
                 session.readNext()
             }
         }
@@ -415,8 +418,7 @@ public final class StreamSession {
         let isAccepted = workers.submit {
             let outcome = await job.run()
             eventLoop.execute {
-                session.value.didLookUp(
-                    subscription.value, outcome, tag, takesSnapshot: takesSnapshot, hasTurn: readsPage)
+                session.value.didLookUp(subscription.value, request, outcome, tag, hasTurn: readsPage)
             }
         }
         if readsPage {
@@ -427,16 +429,24 @@ public final class StreamSession {
 
     private func didLookUp(
         _ subscription: StreamSubscription,
+        _ request: SubscribeRequest,
         _ outcome: Result<SubscriptionLookUp.Found, ProtocolError>,
         _ tag: RequestTag?,
-        takesSnapshot: Bool,
         hasTurn: Bool
     ) {
+        var outcome = outcome
+        let takesSnapshot = request.snapshot != .never
         if hasTurn { endTurn() }
         guard !isEnded, subscriptions.contains(subscription) else {
             // The connection has ended before the place was found: nothing else ends a subscription that is looked up.
             if case .success = outcome, let key = subscription.consumerKey { services.consumers?.detach(key) }
             return
+        }
+        if case .success(let found) = outcome, let answer = found.opened.rights, !services.access.stands(answer) {
+            // Rights have changed since: what was found may be no business of the client any longer.
+            if let key = subscription.consumerKey { services.consumers?.detach(key) }
+            if lookUp(subscription, request, tag, nil) { return readNext() }
+            outcome = .failure(.stopsSubscriptions(to: request.thread))
         }
         switch outcome {
         case .success(let found):
@@ -492,14 +502,19 @@ public final class StreamSession {
     }
 
     private func writeSnapshots() {
-        while let written = snapshots.writeNext() {
-            switch written.next {
-            case .begin:
-                order.snapshotEnded()
+        while true {
+            switch snapshots.writeNext() {
+            case .none:
+                return
+            case .held(let write):
+                if write.isAwaited { order.snapshotEnded() }
+            case .whole(let write):
+                if write.isAwaited { order.snapshotEnded() }
+                switch write.next {
                 // Without a page there is no further snapshot.
-                _ = written.subscription.begin()
-            case .proceed(let page):
-                written.subscription.write(page)
+                case .begin: _ = write.subscription.begin()
+                case .proceed(let page): write.subscription.write(page)
+                }
             }
         }
     }

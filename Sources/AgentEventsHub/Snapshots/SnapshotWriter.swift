@@ -12,46 +12,81 @@ struct SnapshotWrite {
     let messages: SnapshotMessages
     let next: Next
     var writtenCount = 0
+    /// Whether the rest waits for rights. The client gets other snapshots meanwhile.
+    var isHeld = false
+    /// Whether it was held before: it counts no longer as one that is under way.
+    var wasHeld = false
+
+    /// Whether the order of requests waits for it.
+    var isAwaited: Bool {
+        switch next {
+        case .begin: !wasHeld
+        case .proceed: false
+        }
+    }
 }
 
 /// Writes snapshots to one client. They are large: their parts are written one at a time, and only while the connection
 /// is writable. So of a snapshot no more than one part waits in the transport, and the rest is shared by all who get
 /// the same one. No event of the thread comes in between, because its subscription has not begun, or is in the midst of
 /// a page.
+///
+/// Before each part the rights of the subscription count, as before each event:
+///
+///     being written ── may not be given ──> held ── resume: rights are known again ──> being written ──> written
 final class SnapshotWriter {
     private let output: SessionOutput
     private var writes: [SnapshotWrite] = []
 
     init(_ output: SessionOutput) { self.output = output }
 
-    var isEmpty: Bool { writes.isEmpty }
+    /// Nothing is to be written that may be.
+    var isEmpty: Bool { writes.allSatisfy(\.isHeld) }
 
     func append(_ write: SnapshotWrite) { writes.append(write) }
 
-    /// Writes until the last part of a snapshot is written, or the client takes no more.
-    ///
-    /// - Returns: the snapshot that is written; `nil` when there is none for now.
-    func writeNext() -> SnapshotWrite? {
-        while output.isWritable, let first = writes.first {
-            output.write(first.messages.frames[first.writtenCount])
-            if first.writtenCount + 1 == first.messages.frames.count { return writes.removeFirst() }
-            writes[0].writtenCount += 1
+    enum Written {
+        /// Nothing for now.
+        case none
+        /// The last part of a snapshot.
+        case whole(SnapshotWrite)
+        /// The rest of a snapshot waits for rights.
+        case held(SnapshotWrite)
+    }
+
+    /// Writes until the last part of a snapshot is written, the client takes no more, or the next part may not be given.
+    func writeNext() -> Written {
+        while output.isWritable, let index = writes.firstIndex(where: { !$0.isHeld }) {
+            let write = writes[index]
+            // The state of nothing is what everybody gets of a thread that is unknown to them.
+            guard write.messages.cursor == nil || write.subscription.mayBeGivenSnapshot() else {
+                (writes[index].isHeld, writes[index].wasHeld) = (true, true)
+                return .held(write)
+            }
+            output.write(write.messages.frames[write.writtenCount])
+            if write.writtenCount + 1 == write.messages.frames.count { return .whole(writes.remove(at: index)) }
+            writes[index].writtenCount += 1
             output.flush()
         }
-        return nil
+        return .none
+    }
+
+    /// It is known whether a subscription may be given what was held.
+    func resume(_ subscription: StreamSubscription) {
+        for index in writes.indices where writes[index].subscription === subscription { writes[index].isHeld = false }
     }
 
     /// The subscription ends: nothing further of its snapshot is written.
     ///
-    /// - Returns: whether the subscription waited for the snapshot to begin.
+    /// - Returns: whether the order of requests waited for its snapshot.
     func drop(_ subscription: StreamSubscription) -> Bool {
-        var begins = false
+        var wasAwaited = false
         writes.removeAll { write in
             guard write.subscription === subscription else { return false }
-            if case .begin = write.next { begins = true }
+            wasAwaited = wasAwaited || write.isAwaited
             return true
         }
-        return begins
+        return wasAwaited
     }
 
     func removeAll() { writes = [] }

@@ -46,6 +46,26 @@ struct CommitInboxTests {
         #expect(position == 6)
     }
 
+    /// They wait one by one up to a limit; more of them concern everybody.
+    @Test func changesOfRightsAreTakenWithWhatIsPostedAfterThem() {
+        var inbox = CommitInbox(maximumByteCount: 10_000)
+        _ = inbox.post([Self.element("a", 1)], upTo: 1)
+        let change = RightsChange(user: "u", thread: "a")
+        let told = [inbox.post(change), inbox.post(change), inbox.post([Self.element("a", 2)], upTo: 2)]
+        #expect(told == [false, false, false])
+        let batch = inbox.take()
+        #expect(batch.rightsChanges == [change])
+        #expect(Self.words(batch) == ["a1@1", "a2@2"])
+        let isTold = inbox.post(change)
+        #expect(isTold)
+        for number in 0..<100 {
+            _ = inbox.post(RightsChange(user: "u", thread: ThreadID(stringLiteral: "t_\(number)")))
+        }
+        let changes = inbox.take().rightsChanges
+        #expect(changes.contains(RightsChange(user: nil, thread: nil)) && changes.count < 100)
+        #expect(inbox.take().rightsChanges.isEmpty)
+    }
+
     @Test func whatGoesBeyondTheLimitIsNewsOnlyOneForEachThread() {
         // Each element costs 356 bytes.
         var inbox = CommitInbox(maximumByteCount: 800)

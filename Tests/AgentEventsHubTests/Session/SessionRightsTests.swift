@@ -206,7 +206,8 @@ struct SessionRightsTests {
         }
     }
 
-    /// It was asked for while it was allowed, and comes when it no longer is; with the look-up, or after it.
+    /// It was asked for while it was allowed, and comes when it no longer is; with the look-up, which then finds a thread
+    /// without events, or after it.
     @Test(arguments: [true, false])
     func aPageThatComesAfterTheRightsAreGoneIsNotGiven(isFirst: Bool) async throws {
         let authorizer = ScriptedAuthorizer { _ in Self.all }
@@ -237,11 +238,11 @@ struct SessionRightsTests {
             try await AgentEventsHubTests.wait(for: "the other thread") {
                 try await Self.given("t_2", session) == ["1", "2", "live"]
             }
-            #expect(try await Self.given("t_1", session) == [])
+            #expect(try await Self.given("t_1", session) == (isFirst ? ["live"] : []))
             authorizer.set { _ in Self.all }
             session.hub.invalidateRights(user: "u_1", thread: nil)
             try await AgentEventsHubTests.wait(for: "the events") { try await Self.given("t_1", session).count == 3 }
-            #expect(try await Self.given("t_1", session) == ["1", "2", "live"])
+            #expect(try await Self.given("t_1", session) == (isFirst ? ["live", "1", "2"] : ["1", "2", "live"]))
         }
     }
 

@@ -13,6 +13,8 @@ final class RecordingTransport: StreamTransport {
     let framing: StreamFraming
     var isWritable = true
     var pendingByteCount = 0
+    /// Called after each write.
+    var onWrite: (RecordingTransport) -> Void = { _ in }
     /// In words: the op of a message or the type of an event, `flush`, `reading on`, `reading off`, `close 1001`.
     private(set) var calls: [String] = [] {
         didSet { tellWaiters() }
@@ -31,6 +33,7 @@ final class RecordingTransport: StreamTransport {
             let json = try? JSONValue(parsing: bytes)
             calls.append(json?["op"]?.stringValue ?? json?["type"]?.stringValue ?? "(malformed)")
         }
+        onWrite(self)
     }
 
     func flush() { calls.append("flush") }
