@@ -266,6 +266,18 @@ draft_case("a count of 2^63", draft("agent_progress", "r_1", step=1 << 63, total
 draft_case("a negative duration", draft("agent_completed", "r_1", duration_ms=-1), "event.invalid_value", ".data.duration_ms")
 draft_case("an unknown status", draft("tool_completed", "r_1", call_id="c", tool="t", status="great", duration_ms=1), "event.invalid_value", ".data.status")
 draft_case("a time that is none", draft("approval_requested", "r_1", approval_id="a", prompt="?", expires_at="soon"), "event.invalid_value", ".data.expires_at")
+APPROVAL = draft("approval_requested", "r_1", approval_id="a_1", prompt="?")
+draft_case("a run that is queued without an agent", draft("agent_queued", "r_2"), "event.missing_field", ".agent")
+draft_case("no messages where there must be some", draft("input_taken", "r_1", message_ids=[]), "event.invalid_value", ".data.message_ids")
+draft_case("a message twice", draft("input_taken", "r_1", message_ids=["m_1", "m_1"]), "event.invalid_value", ".data.message_ids[1]")
+draft_case("257 messages", draft("input_taken", "r_1", message_ids=[f"m_{n}" for n in range(257)]), "event.invalid_value", ".data.message_ids")
+draft_case("a message that is none", draft("agent_queued", "r_2", "guide", message_ids=["m 1"]), "event.invalid_id", ".data.message_ids[0]")
+draft_case("the attempt 0", draft("agent_queued", "r_2", "guide", attempt=0), "event.invalid_value", ".data.attempt")
+draft_case("a count below 0", draft("usage_reported", "r_1", input_tokens=-1, output_tokens=0), "event.invalid_value", ".data.input_tokens")
+draft_case("a report without a count", draft("usage_reported", "r_1", input_tokens=1), "event.missing_field", ".data.output_tokens")
+draft_case("an unknown kind of question", {**APPROVAL, "data": {**APPROVAL["data"], "kind": "guess"}}, "event.invalid_value", ".data.kind")
+draft_case("no approvers", draft("approval_requested", "r_1", approval_id="a", prompt="?", approvers=[]), "event.invalid_value", ".data.approvers")
+draft_case("an answer that says who gives it", draft("approval_resolved", "r_1", approval_id="a", decision="approved", by="local"), "event.field_not_allowed", ".data.by")
 draft_case("a lone surrogate in an id", raw_thought('{"thought_id":"\\ud83d","text":"x"}'), "json.lone_surrogate", ".data.thought_id")
 draft_case("a lone surrogate in a key", raw_thought('{"thought_id":"th_1","text":"x","\\udc00":1}'), "json.lone_surrogate")
 draft_case("a key twice", raw_thought('{"thought_id":"th_1","text":"x","text":"y"}'), "json.duplicate_key")
@@ -372,11 +384,11 @@ def completed(run="r_1"):
 
 
 MESSAGE = draft("message_completed", "r_1", message_id="m_1", role="assistant", text="x")
-APPROVAL = draft("approval_requested", "r_1", approval_id="a_1", prompt="?")
 APPROVED = draft("approval_resolved", "r_1", approval_id="a_1", decision="approved")
 PAUSED, RESUMED = draft("agent_paused", "r_1"), draft("agent_resumed", "r_1")
 CHILD = draft("agent_started", "r_2", "helper", parent_run_id="r_1")
 LONG = "x" * 600_000
+QUEUED = draft("agent_queued", "r_1", "worker")
 
 # Rule: what comes before, and what breaks the rule.
 ORDER = [
@@ -387,6 +399,15 @@ ORDER = [
     ("order.already_ended", [started(), completed()], thought()),
     ("order.already_ended", [started(), completed()], completed()),
     ("order.already_ended", [started(), completed()], draft("agent_cancelled", "r_1", duration_ms=1)),
+    ("order.not_started", [QUEUED], thought()),
+    ("order.not_started", [QUEUED], completed()),
+    ("order.not_started", [QUEUED], draft("usage_reported", "r_1", input_tokens=1, output_tokens=1)),
+    ("order.already_started", [QUEUED], QUEUED),
+    ("order.already_started", [QUEUED, started()], QUEUED),
+    ("order.already_started", [QUEUED, started()], started()),
+    ("order.agent_mismatch", [QUEUED], draft("agent_started", "r_1", "another")),
+    ("order.parent_not_open", [QUEUED], CHILD),
+    ("order.paused", [started(), PAUSED], draft("input_taken", "r_1", message_ids=["m_1"])),
     ("order.call_reused", [started(), call()], call()),
     ("order.call_reused", [started(), call(), called(), call()], call()),
     ("order.call_not_open", [started()], called()),
@@ -435,7 +456,9 @@ def order_case(rule, before, bad):
             is_open = bool(before) and before[-1]["type"] != "agent_completed"
             if is_open:
                 error = {"code": "test", "message": "over", "retryable": False}
-                emit(peer, thread, [draft("agent_failed", "r_1", error=error, duration_ms=1)])
+                end = draft("agent_failed", "r_1", error=error, duration_ms=1)
+                # What has not started does not fail.
+                emit(peer, thread, [draft("agent_cancelled", "r_1") if before[-1] == QUEUED else end])
 
     label = "empty" if not before else ", ".join(event["type"] for event in before)
     TABLE.add(f"order: {rule}: {bad['type']} after {label}", body)

@@ -133,6 +133,10 @@ TAKEN = [
     ("a time with an offset", [event(
         "approval_requested", '{"approval_id":"a_1","prompt":"?","expires_at":"2030-01-01T01:00:00.5+01:00"}')], [
         '{"approval_id":"a_1","prompt":"?","expires_at":"2030-01-01T00:00:00.500Z"}']),
+    ("flags that are false", [
+        event("usage_reported", '{"model":null,"input_tokens":12.0,"output_tokens":1,"estimated":false,"cost":null}'),
+        event("agent_cancelled", '{"discarded":false,"superseded_by":null,"usage":{},"duration_ms":1}')], [
+        '{"input_tokens":12,"output_tokens":1,"cost":null}', '{"usage":{},"duration_ms":1}']),
     ("slashes that are escaped", [
         event("tool_executing", '{"call_id":"mcp\\/1","tool":"mcp\\/server\\/search","arguments":"a\\/b"}')], [
         '{"call_id":"mcp/1","tool":"mcp/server/search","arguments":"a/b"}']),

@@ -1,8 +1,9 @@
-/// The data of an event: one case for each type of the catalogue.
+/// The data of an event: one case for each type of the catalogue. Cases of large types that are not frequent are indirect,
+/// so that a payload, which is moved several times on its way into the log, stays as small as those that are.
 @nonexhaustive
 public enum EventPayload: Hashable, Sendable {
-    case agentQueued(AgentQueued)
-    case agentStarted(AgentStarted)
+    indirect case agentQueued(AgentQueued)
+    indirect case agentStarted(AgentStarted)
     case inputTaken(InputTaken)
     case agentThinking(AgentThinking)
     case agentProgress(AgentProgress)
@@ -11,14 +12,14 @@ public enum EventPayload: Hashable, Sendable {
     case toolExecuting(ToolExecuting)
     case toolProgress(ToolProgress)
     case toolCompleted(ToolCompleted)
-    case approvalRequested(ApprovalRequested)
+    indirect case approvalRequested(ApprovalRequested)
     case approvalResolved(ApprovalResolved)
     case usageReported(UsageReported)
     case agentPaused(AgentPaused)
     case agentResumed(AgentResumed)
     case agentCompleted(AgentCompleted)
     case agentFailed(AgentFailed)
-    case agentCancelled(AgentCancelled)
+    indirect case agentCancelled(AgentCancelled)
     case userMessage(UserMessage)
     case stateUpdated(StateUpdated)
     case custom(CustomEvent)

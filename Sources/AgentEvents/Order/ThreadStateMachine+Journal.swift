@@ -5,7 +5,7 @@ extension ThreadStateMachine {
         enum Undo: Sendable {
             /// - Parameter began: the call of its parent of whose body it was the first sign.
             case began(RunID, began: CallID?)
-            case startedQueued(RunID, lastTime: Timestamp, idleMilliseconds: Int64?, OpenRuns.StartWindow)
+            indirect case startedQueued(RunID, lastTime: Timestamp, idleMilliseconds: Int64?, OpenRuns.StartWindow)
             case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
             indirect case ended(EndedTree)
         }

@@ -93,7 +93,7 @@ extension TokenUsage {
 
 extension EventPayload {
     /// The tokens that the end of a run says; `nil` when it says none, and for another event.
-    var usage: TokenUsage? {
+    package var usage: TokenUsage? {
         switch self {
         case .agentCompleted(let completed): completed.usage
         case .agentFailed(let failed): failed.usage

@@ -34,7 +34,8 @@ public struct RuntimeConfiguration: Sendable {
     /// The longest time in which nothing comes for a run that is emitted from outside (``RunHost/outside``) and does
     /// not ask for a time of its own: then it ends as `agent_failed`, code `run.lost`, and what is open in it is
     /// closed. Any event of the run or of a run below it counts; while one of them is paused, or waits for an approval,
-    /// the time does not pass. It is measured by the times of events, also while no process has the log open. At least
+    /// the time does not pass. One that is queued ends as `agent_cancelled`, and not before the time that it is to start
+    /// after and this one more. It is measured by the times of events, also while no process has the log open. At least
     /// a millisecond. Default: 15 minutes.
     public var emittedRunTimeout: Duration = .seconds(15 * 60)
     /// The source of the times of events. Default: the operating system.

@@ -8,12 +8,27 @@ struct EventContent: Hashable {
     /// Whether the producer left the duration to the service; it is 0 here then.
     let leavesDuration: Bool
 
-    /// - Parameter leavingDuration: whether to compare it with what a producer left to the service.
-    init(_ event: AgentEvent, leavingDuration: Bool = false) {
+    /// - Parameters:
+    ///   - leavingDuration: whether to compare it with what a producer left to the service.
+    ///   - leavingUsage: whether the producer of the end of a run did not say what the run has used.
+    init(_ event: AgentEvent, leavingDuration: Bool = false, leavingUsage: Bool = false) {
         thread = event.threadID
         run = event.runID
-        payload = Self.unstamped(leavingDuration ? Self.withoutDuration(event.payload) : event.payload)
+        var payload = leavingDuration ? Self.withoutDuration(event.payload) : event.payload
+        if leavingUsage { payload = Self.withoutUsage(payload) }
+        self.payload = Self.unstamped(payload)
         leavesDuration = leavingDuration
+    }
+
+    /// An event of the log as it was emitted, whatever was left to the service; `nil` when it was not.
+    static func emitted(_ event: AgentEvent, among emitted: [EventContent: Int]) -> EventContent? {
+        for leavingUsage in event.payload.usage == nil ? [false] : [false, true] {
+            for leavingDuration in [true, false] {
+                let content = EventContent(event, leavingDuration: leavingDuration, leavingUsage: leavingUsage)
+                if emitted[content] != nil { return content }
+            }
+        }
+        return nil
     }
 
     init(_ thread: ThreadID, _ draft: EventDraft) {
@@ -28,6 +43,22 @@ struct EventContent: Hashable {
         guard case .approvalResolved(var resolved) = payload, resolved.by != nil else { return payload }
         resolved.by = nil
         return .approvalResolved(resolved)
+    }
+
+    private static func withoutUsage(_ payload: EventPayload) -> EventPayload {
+        switch payload {
+        case .agentCompleted(var completed):
+            completed.usage = nil
+            return .agentCompleted(completed)
+        case .agentFailed(var failed):
+            failed.usage = nil
+            return .agentFailed(failed)
+        case .agentCancelled(var cancelled):
+            cancelled.usage = nil
+            return .agentCancelled(cancelled)
+        default:
+            return payload
+        }
     }
 
     private static func withoutDuration(_ payload: EventPayload) -> EventPayload {

@@ -186,6 +186,10 @@ extension HistoryCheck {
         let threads = Set(logged.keys).union(seen.keys).sortedByName
         for thread in threads { book[thread] = logged[thread] ?? seenBySequence(thread) }
         for thread in threads { judgeContents(of: thread) }
+        for thread in threads where logged[thread] != nil {
+            faults += ReportedUsage.faults(
+                in: thread, (book[thread] ?? [:]).values.map(\.event), emitted: emissions(in: thread).flatMap(\.drafts))
+        }
         judgeAcknowledgements()
         let acknowledged = Dictionary(grouping: acknowledgements, by: \.thread).mapValues { $0.flatMap(\.ids) }
         for client in clients.keys.sorted() {
@@ -216,8 +220,7 @@ extension HistoryCheck {
         var counts: [EventContent: Int] = [:]
         let events = (book[thread] ?? [:]).values.sorted { $0.event.sequence < $1.event.sequence }
         for event in events.map(\.event) {
-            let measured = EventContent(event, leavingDuration: true)
-            let content = emitted[measured] == nil ? EventContent(event) : measured
+            let content = EventContent.emitted(event, among: emitted) ?? EventContent(event)
             counts[content, default: 0] += 1
             let limit = emitted[content, default: 0]
             guard counts[content, default: 0] > limit, limit > 0 || !content.isMadeByRuntime else { continue }
@@ -297,7 +300,9 @@ extension HistoryCheck {
             return
         }
         if let draft,
-            EventContent(found.event, leavingDuration: draft.isDurationMeasured) != EventContent(thread, draft)
+            EventContent(
+                found.event, leavingDuration: draft.isDurationMeasured, leavingUsage: draft.payload.usage == nil)
+                != EventContent(thread, draft)
         {
             add(
                 HistoryFault(

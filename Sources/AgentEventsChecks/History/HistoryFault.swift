@@ -80,6 +80,8 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case loggedPartly = "logged.partly"
     /// An event is in the log that nobody emitted, or that was refused.
     case loggedUnattempted = "logged.unattempted"
+    /// The end of a run counts fewer tokens than the run, and the runs below it, have reported.
+    case usageLost = "usage.lost"
     /// A client acknowledged an event that it had not seen.
     case ackUnseen = "ack.unseen"
     /// A client is said to have acknowledged what it did not (I10).

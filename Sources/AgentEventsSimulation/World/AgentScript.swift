@@ -1,7 +1,7 @@
 import AgentEvents
 
-/// What an agent does next: runs with thoughts, messages in fragments, tools in parallel and child runs, and now and then
-/// what the order forbids.
+/// What an agent does next: runs that are queued or start at once, with thoughts, messages in fragments, tools in parallel,
+/// questions, reports of tokens and child runs, and now and then what the order forbids.
 struct AgentScript {
     private static let agents: [AgentName] = ["guide", "helper"]
     private static let tools: [ToolName] = ["search", "read"]
@@ -14,6 +14,8 @@ struct AgentScript {
     private var calls: [CallID] = []
     private var message: MessageID?
     private var text = ""
+    /// Whether the run has not started yet.
+    private var isQueued = false
     /// Whether it tries to start a run again. Where runs are trimmed it does not: one that has ended meanwhile may be gone from
     /// the log, and its id free again.
     private let restartsRuns: Bool
@@ -40,6 +42,7 @@ struct AgentScript {
         calls = []
         message = nil
         text = ""
+        isQueued = false
     }
 
     /// The next events of the agent, and the script as it is when they are accepted.
@@ -56,7 +59,8 @@ struct AgentScript {
     private mutating func advance(_ random: inout SimulationRandom) -> [EventDraft] {
         isForbidden = false
         guard let run else { return start(&random) }
-        switch random.below(24) {
+        if isQueued { return leaveQueue(run, &random) }
+        switch random.below(28) {
         case 0..<3: return [draft(.agentThinking(AgentThinking(thoughtID: ThoughtID(text: identifier()), text: "so")))]
         case 3..<12: return say()
         case 12: return closeMessage()
@@ -65,11 +69,53 @@ struct AgentScript {
         case 17: return startOrEndChild()
         case 18: return [draft(.agentProgress(AgentProgress(fraction: random.fraction())))]
         case 19: return forbidden(run, &random)
-        case 20: return [draft(.agentPaused(AgentPaused())), draft(.agentResumed(AgentResumed()))]
+        case 20: return pause(&random)
         case 21: return end(run, .agentCancelled(AgentCancelled(reason: "enough", durationMilliseconds: 1)))
         case 22: return end(run, .agentFailed(AgentFailed(error: Self.failure, durationMilliseconds: 1)))
+        case 23: return [report(&random)]
+        case 24: return [draft(.inputTaken(InputTaken(messageIDs: [MessageID(text: identifier())])))]
+        case 25: return ask(run, &random)
         default: return complete(run)
         }
+    }
+
+    /// What has not begun starts, is cancelled, or is not allowed to do anything yet.
+    private mutating func leaveQueue(_ run: RunID, _ random: inout SimulationRandom) -> [EventDraft] {
+        switch random.below(6) {
+        case 0:
+            return end(run, .agentCancelled(AgentCancelled(reason: "superseded", durationMilliseconds: 0)))
+        case 1:
+            isForbidden = true
+            return [draft(.agentProgress(AgentProgress(step: 1)))]
+        default:
+            isQueued = false
+            return [EventDraft(runID: run, agent: Self.agents[0], .agentStarted(AgentStarted(attempt: 1)))]
+        }
+    }
+
+    /// A pause, in which what is under way may go on.
+    private func pause(_ random: inout SimulationRandom) -> [EventDraft] {
+        var drafts = [draft(.agentPaused(AgentPaused()))]
+        if let call = calls.first { drafts.append(draft(.toolProgress(ToolProgress(callID: call)))) }
+        if random.once(in: 2) { drafts.append(report(&random)) }
+        return drafts + [draft(.agentResumed(AgentResumed()))]
+    }
+
+    private func report(_ random: inout SimulationRandom) -> EventDraft {
+        draft(.usageReported(UsageReported(model: "small", inputTokens: Int64(random.below(1000)), outputTokens: 7)))
+    }
+
+    /// A question that nobody answers: it lapses, or the run ends and closes it. It does not stay open, for a run that waits
+    /// for an answer is never idle.
+    private mutating func ask(_ run: RunID, _ random: inout SimulationRandom) -> [EventDraft] {
+        let approval = ApprovalID(text: identifier())
+        let asked = draft(
+            .approvalRequested(ApprovalRequested(approvalID: approval, callID: calls.last, prompt: "May I?")))
+        guard !random.once(in: 4) else {
+            return [asked] + end(run, .agentCancelled(AgentCancelled(reason: "enough", durationMilliseconds: 1)))
+        }
+        let decision: ApprovalDecision = random.once(in: 2) ? .expired : .cancelled
+        return [asked, draft(.approvalResolved(ApprovalResolved(approvalID: approval, decision: decision)))]
     }
 
     private static let failure = RunFailure(code: "agent.failed", message: "it did not work", retryable: false)
@@ -79,7 +125,9 @@ struct AgentScript {
     private mutating func start(_ random: inout SimulationRandom) -> [EventDraft] {
         let run = RunID(text: identifier())
         self.run = run
-        let started = EventDraft(runID: run, agent: Self.agents[0], .agentStarted(AgentStarted()))
+        isQueued = random.once(in: 5)
+        let first: EventPayload = isQueued ? .agentQueued(AgentQueued(by: "u_1")) : .agentStarted(AgentStarted())
+        let started = EventDraft(runID: run, agent: Self.agents[0], first)
         guard random.once(in: 2) else { return [started] }
         let asked = UserMessage(messageID: MessageID(text: identifier()), userID: "u_1", text: "Where is it?")
         return [EventDraft(.userMessage(asked)), started]

@@ -36,7 +36,8 @@ struct LogModel {
             threads[thread, default: Thread()].events.append(
                 StoredEvent(thread: thread, id: entry.id, bytes: entry.bytes))
             guard let run = entry.run else { continue }
-            if entry.type == .agentStarted {
+            if entry.type.beginsRun {
+                guard threads[thread]?.openRuns.contains(where: { $0.run == run }) != true else { continue }
                 threads[thread]?.starts[run] = entry.id.sequence
                 threads[thread]?.openRuns.append(OpenRun(run: run, sequence: entry.id.sequence, host: entry.host))
             } else if entry.type.endsRun {

@@ -354,8 +354,10 @@ struct SimulatedHistory {
             var (type, run) = (EventType.custom, RunID?.none)
             if chance(of: 6) {
                 runCount += 1
-                (type, run) = (.agentStarted, RunID(stringLiteral: "r_\(runCount)"))
+                (type, run) = (runCount % 3 == 0 ? .agentQueued : .agentStarted, RunID(stringLiteral: "r_\(runCount)"))
                 openRuns[thread, default: []].append(RunID(stringLiteral: "r_\(runCount)"))
+            } else if chance(of: 4), let open = openRuns[thread]?.last {
+                (type, run) = (.agentStarted, open)
             } else if chance(of: 2), let open = openRuns[thread]?.first {
                 (type, run) = (.agentFailed, open)
                 openRuns[thread]?.removeFirst()

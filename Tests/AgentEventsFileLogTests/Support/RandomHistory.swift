@@ -60,8 +60,10 @@ struct RandomHistory {
         var run: RunID?
         if chance(of: 4) {
             runCount += 1
-            (type, run) = (.agentStarted, RunID(stringLiteral: "r_\(runCount)"))
+            (type, run) = (runCount % 3 == 0 ? .agentQueued : .agentStarted, RunID(stringLiteral: "r_\(runCount)"))
             openRuns[thread, default: []].append(RunID(stringLiteral: "r_\(runCount)"))
+        } else if chance(of: 4), let open = openRuns[thread]?.last {
+            (type, run) = (.agentStarted, open)
         } else if chance(of: 2), let open = openRuns[thread]?.randomElement(using: &random) {
             (type, run) = (.agentFailed, open)
             openRuns[thread]?.removeAll { $0 == open }
@@ -75,7 +77,7 @@ struct RandomHistory {
             id: EventID(generation: generation, sequence: heads[thread, default: 1]),
             type: type,
             run: run,
-            host: type == .agentStarted && runCount % 2 == 0 ? .outside : .process,
+            host: type.beginsRun && runCount % 2 == 0 ? .outside : .process,
             bytes: (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
         )
     }

@@ -13,6 +13,7 @@ final class ReferenceEventLog: EventLog {
             namesTheWrongOldest
         case sharesKeys, keepsKeysForEver, forgetsKeys, forgetsGapsInKeys, forgetsDigests, keepsKeysOfARefusedCommit
         case tearsCommits, acknowledgesEarly
+        case opensRunsTwice
         case keepsTheGeneration, countsGenerations, losesTheTail, forgetsWhereRunsAreOpen
     }
 
@@ -115,7 +116,8 @@ final class ReferenceEventLog: EventLog {
         state.events.append(event)
         var thread = state.threads[id] ?? Thread(user: entry.owner.user)
         thread.events.append(event)
-        if let run = entry.run, entry.type == .agentStarted {
+        let isOpen = thread.open.contains { $0.run == entry.run }
+        if let run = entry.run, entry.type.beginsRun, !isOpen || fault == .opensRunsTwice {
             thread.runs.insert(run)
             let host = fault == .forgetsHosts ? .process : entry.host
             thread.open.append(OpenRun(run: run, sequence: entry.id.sequence, host: host))

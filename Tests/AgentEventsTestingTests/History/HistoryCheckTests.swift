@@ -66,6 +66,62 @@ import Testing
         #expect(history.faults() == ["seen.repeated c_1 t_1 1-2"])
     }
 
+    /// The events of a thread as a log has them, and attempts to emit them with some changes.
+    private static func reporting(
+        _ steps: [Step],
+        attempted change: (inout [EventDraft]) -> Void = { _ in }
+    ) throws -> SoundHistory {
+        var history = try SoundHistory()
+        let events = steps.events(in: "t_3")
+        var drafts = steps.map { EventDraft(runID: $0.run, agent: $0.agent, $0.payload) }
+        change(&drafts)
+        history.records.append(.attempted(HistoryAttempt(name: "u", thread: "t_3", user: "u_3", drafts: drafts)))
+        history.records.append(.acknowledged(attempt: "u", thread: "t_3", ids: events.map(\.id)))
+        for event in events { history.records.append(.logged(bytes: try EventEncoder.encode(event))) }
+        return history
+    }
+
+    private static func report(_ count: Int64) -> Step {
+        Step(.usageReported(UsageReported(inputTokens: count, outputTokens: 1)))
+    }
+
+    private static func ended(_ usage: TokenUsage?) -> Step {
+        Step(.agentCompleted(AgentCompleted(usage: usage, durationMilliseconds: 1)))
+    }
+
+    private static let whole = TokenUsage(inputTokens: 30, outputTokens: 3, other: ["x": 1])
+
+    private static func steps(_ end: TokenUsage?) -> [Step] {
+        [
+            .start, report(10), .child("r_2", of: "r_1"), report(20).of("r_2", agent: "finder"),
+            report(0).of("r_2", agent: "finder"),
+            ended(TokenUsage(inputTokens: 20, outputTokens: 2)).of("r_2", agent: "finder"), ended(end),
+        ]
+    }
+
+    private static func withoutUsage(_ drafts: inout [EventDraft]) {
+        for index in drafts.indices {
+            guard case .agentCompleted(var completed) = drafts[index].payload else { continue }
+            completed.usage = nil
+            drafts[index].payload = .agentCompleted(completed)
+        }
+    }
+
+    @Test func usageThatTheServiceAddsUpIsNoChange() throws {
+        #expect(try Self.reporting(Self.steps(Self.whole), attempted: Self.withoutUsage).faults() == [])
+    }
+
+    @Test(arguments: [nil, TokenUsage(inputTokens: 29, outputTokens: 3), TokenUsage(inputTokens: 30, outputTokens: 2)])
+    func usageThatIsLostIsFound(said: TokenUsage?) throws {
+        let history = try Self.reporting(Self.steps(said), attempted: Self.withoutUsage)
+        #expect(history.faults() == ["usage.lost t_3 1-7"])
+    }
+
+    /// The end of a run that says itself what was used is believed.
+    @Test func usageThatAProducerSaysIsItsOwn() throws {
+        #expect(try Self.reporting(Self.steps(TokenUsage(inputTokens: 1))).faults() == [])
+    }
+
     @Test func swappedEventsAreFound() throws {
         var history = try SoundHistory()
         let index = try #require(try history.index(ofSeen: 2, by: "c_1"))
@@ -304,7 +360,7 @@ import Testing
 
     @Test func everyRuleHasATest() {
         // Kept by hand: a rule that is added here needs a test above.
-        #expect(HistoryRule.allCases.count == 19)
+        #expect(HistoryRule.allCases.count == 20)
     }
 
     @Test func theRecorderReportsAllFaultsAsOneIssue() throws {
