@@ -18,7 +18,7 @@
 ///
 /// It knows the run alone; the rules that join runs (parents, ids used before) are ``ThreadStateMachine``'s. An event
 /// is checked, which changes nothing, and what was accepted is applied, which cannot fail; until another event is
-/// applied, it can be undone.
+/// applied, it can be undone. The file is long because it holds the whole table: each state with each event.
 package struct RunStateMachine: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case notStarted

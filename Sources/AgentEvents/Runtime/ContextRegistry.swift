@@ -118,7 +118,11 @@ struct ContextRegistry<Waiter> {
     }
 
     /// The context of a thread, when it is in memory. This is no use of it.
-    func context(of thread: ThreadID) -> ExecutionContext? { known[thread]?.context }
+    func context(of thread: ThreadID) -> ExecutionContext? {
+        // First where it is held: to look at a weak reference costs more.
+        if let context = young[thread], context.ownership != .foreign { return context }
+        return known[thread]?.context
+    }
 
     /// Those in memory, in the order of their threads.
     var contexts: [ExecutionContext] {

@@ -389,17 +389,6 @@ extension ThreadHead {
     }
 }
 
-/// The tokens of children of a run that end with one emission.
-struct ChildUsage: Sendable {
-    /// The usage of the run; `nil` for one that is not one of a scope.
-    let usage: RunUsage?
-    /// The tokens in the events that end the children.
-    var tokens = TokenUsage()
-
-    /// Adds the tokens to those of the run.
-    func count() { usage?.add(ofChildren: tokens) }
-}
-
 extension EventDraft {
     /// An event of a run that has its duration measured when it is accepted.
     static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {

@@ -1,6 +1,7 @@
 /// Takes the members of one object by their names, and keeps account of those nobody took.
 ///
 /// Members mostly come in the order in which they are asked for, so the search starts after the last one found.
+/// The file is long because every kind of member is read here, and nowhere else.
 package struct MemberReader {
     package let object: JSONObject
     let path: String
