@@ -44,7 +44,7 @@ struct MountingTests {
         var configuration = HubConfiguration()
         configuration.allowedOrigins = ["https://chat.example.com"]
         // For what hangs, and not for what is slow.
-        configuration.shutdownGrace = .seconds(60)
+        configuration.shutdownGrace = .seconds(600)
         configuration.handshakeTimeout = .seconds(300)
         return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog(generations: .counting)), agents: agents,

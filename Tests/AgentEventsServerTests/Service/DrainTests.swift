@@ -54,7 +54,7 @@ struct DrainTests {
     @Test func agentsEndInPeaceWhileTheServiceDrains() async throws {
         let agent = HeldAgent()
         try await withRunningService(agents: [agent]) {
-            $0.shutdownGrace = .seconds(60)
+            $0.shutdownGrace = .seconds(600)
         } _: { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)
@@ -147,7 +147,7 @@ struct DrainTests {
         try await withRunningService(
             log: log, agents: [agent], stuckAgents: report,
             // The report comes with the end of the time.
-            configure: { ($0.shutdownGrace, $0.agentGrace) = (.seconds(15), .milliseconds(200)) }
+            configure: { ($0.shutdownGrace, $0.agentGrace) = (.seconds(30), .milliseconds(200)) }
         ) { service in
             try await service.withWebSocket { socket in
                 try await Self.ask(service)

@@ -35,7 +35,7 @@ func withRunningService<Result: Sendable>(
     var configuration = ServiceConfiguration()
     configuration.port = 0
     // For what hangs, and not for what is slow.
-    configuration.shutdownGrace = .seconds(60)
+    configuration.shutdownGrace = .seconds(600)
     configuration.handshakeTimeout = .seconds(300)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
