@@ -921,9 +921,11 @@ def integer_runs():
     start = draft("agent_started", "r", "a")
     call = draft("tool_executing", "r", call_id="c", tool="t", arguments={})
     return {
+        "agent_queued": ([], draft("agent_queued", "r", "a", attempt=1)),
         "agent_started": ([], draft("agent_started", "r", "a", idle_timeout_ms=60_000)),
         "agent_progress": ([start], draft("agent_progress", "r", step=1, total=2)),
         "tool_completed": ([start, call], draft("tool_completed", "r", call_id="c", tool="t", status="succeeded", duration_ms=1)),
+        "usage_reported": ([start], draft("usage_reported", "r", input_tokens=1, output_tokens=1)),
         "agent_completed": ([start], draft("agent_completed", "r", usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
         "agent_failed": ([start], draft("agent_failed", "r", error={"code": "x", "message": "x", "retryable": False}, usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
         "agent_cancelled": ([start], draft("agent_cancelled", "r", usage={"input_tokens": 1, "output_tokens": 1}, duration_ms=1)),
