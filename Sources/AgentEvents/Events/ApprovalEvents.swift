@@ -10,7 +10,7 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var kind: ApprovalKind
     /// JSON Schema of the data that an answer may carry.
     public var schema: JSONValue?
-    /// Whether the answer may replace the arguments of the call.
+    /// Allows the answer to replace the arguments of the call.
     public var isEditable: Bool
     /// The users who may answer, up to 64; empty for the user of the thread.
     public var approvers: [UserID]
@@ -47,7 +47,7 @@ public struct ApprovalRequested: Hashable, Sendable {
 public enum ApprovalKind: String, CaseIterable, Sendable {
     /// A yes or a no.
     case approval
-    /// What a person fills in: the data of the answer.
+    /// Data that a person fills in; the answer carries it.
     case input
 }
 

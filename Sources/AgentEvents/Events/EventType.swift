@@ -34,8 +34,7 @@ public enum EventType: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether an event of this type may be the first of its run. A run that waits begins with `agent_queued`, and its
-    /// `agent_started` comes later.
+    /// `true` for the types that the first event of a run may have. A queued run has both, `agent_queued` first.
     public var beginsRun: Bool {
         switch self {
         case .agentQueued, .agentStarted: true

@@ -19,7 +19,7 @@ public struct MessageCompleted: Hashable, Sendable {
     public var role: MessageRole
     /// The whole text.
     public var text: String
-    /// Whether the message broke off, and what it says is said again in another one.
+    /// Marks a message that broke off; another one says it again.
     public var isInterrupted: Bool
 
     public init(messageID: MessageID, role: MessageRole = .assistant, text: String, isInterrupted: Bool = false) {

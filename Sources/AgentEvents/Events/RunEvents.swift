@@ -225,7 +225,7 @@ extension RunFailure {
         code: "run.not_started_in_time", message: "the run was queued, and did not start by the time it was asked for",
         retryable: true)
 
-    /// Whether the party that kept the run going is gone.
+    /// Marks the failure of a run whose process or program is gone.
     var isLost: Bool { code == Self.lostCode }
 
     /// Nothing came for a run that is hosted outside for as long as it may be idle.
@@ -249,7 +249,7 @@ public struct AgentCancelled: Hashable, Sendable {
     public var by: UserID?
     /// The run that takes its place.
     public var supersededBy: RunID?
-    /// Whether readers leave out the run, with all that it has said and done, as if it had not been.
+    /// Tells readers to leave the run out, with everything in it.
     public var isDiscarded: Bool
     /// The tokens used.
     public var usage: TokenUsage?

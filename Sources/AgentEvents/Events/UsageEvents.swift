@@ -11,7 +11,7 @@ public struct UsageReported: Hashable, Sendable {
     public var cachedInputTokens: Int64?
     /// Tokens among those written that the model thought with; at least 0.
     public var reasoningTokens: Int64?
-    /// Whether the counts are estimated, because the call broke off before its provider told them.
+    /// Marks counts that are estimated: the call broke off before its provider sent them.
     public var isEstimated: Bool
     /// Further members, as they are (`cost`, `provider`, …).
     public var other: JSONObject

@@ -249,7 +249,9 @@ package struct GroupCommitStateMachine<Waiter>: ~Copyable {
         return resumed
     }
 
-    /// Whether the log has refused what a context offered last, which has come to its end. Asked once.
+    /// Takes the refusal of the last offer of a context.
+    ///
+    /// - Returns: whether there was one.
     package mutating func takeRefusal(of owner: ObjectIdentifier) -> Bool { refusedOwners.remove(owner) != nil }
 
     /// The log failed: nothing of what is pending is committed, nothing more is accepted.

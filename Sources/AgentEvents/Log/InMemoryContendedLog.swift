@@ -34,7 +34,7 @@ public final class InMemoryContendedLog: ContendedLog {
         }
     }
 
-    /// What other writers have committed since a writer has asked: of each thread its last event.
+    /// The threads in which other writers have committed since a writer asked last, each with its last event.
     private final class News: Sendable {
         private let threads = Mutex<[ThreadID: AdvancedThread]>([:])
         let signal = WakeSignal()

@@ -25,7 +25,7 @@ struct InMemoryThread: Sendable {
         )
     }
 
-    /// Whether a run begins in the events kept.
+    /// Looks for the first event of a run among those kept.
     func hasStarted(_ run: RunID) -> Bool { runs[run] != nil }
 
     /// The events after a sequence.

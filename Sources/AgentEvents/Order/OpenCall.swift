@@ -4,6 +4,6 @@ struct OpenCall: Hashable, Sendable {
     var tool: ToolName
     /// When `tool_executing` was accepted.
     var time: Timestamp
-    /// Whether its body is known to have begun: it told its progress, was approved, or started a child run.
+    /// Set at the first sign that its body has begun: progress, an approval, or a child run.
     var hasBegun = false
 }

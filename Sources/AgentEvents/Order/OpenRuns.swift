@@ -66,9 +66,9 @@ struct OpenRuns: Sendable {
         entries.span[place].machine.work.messages[message]
     }
 
-    /// What the reports of a run add up to.
+    /// The sum of the tokens that a run has reported.
     func reportedTokens(at place: Int) -> TokenUsage? { entries.span[place].machine.reportedTokens }
-    /// What the children of a run have used that have ended.
+    /// The tokens used by the children of a run that have ended.
     func tokensOfChildren(at place: Int) -> TokenUsage? { entries.span[place].machine.tokensOfChildren }
 
     /// The run as a whole: a copy.

@@ -24,8 +24,6 @@ public final class AgentRuntime: Sendable {
     package let hub = CommitHub()
 
     private let commit: GroupCommit
-    /// Whether others write the log at the same time; see ``ContendedLog``.
-    private let isContended: Bool
     private let lifecycle = RuntimeLifecycle()
     private let contexts: ThreadContexts
     private let watchers = ThreadWatchers()
@@ -47,7 +45,6 @@ public final class AgentRuntime: Sendable {
         var environment = configuration.environment
         environment.wallClock = configuration.clock
         self.environment = environment
-        isContended = log is any ContendedLog
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)

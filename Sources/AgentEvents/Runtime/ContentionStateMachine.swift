@@ -53,7 +53,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
 
     private var state = State.free
     /// Whether the thread's state has events that the log has refused.
-    private var isBehind = false
+    private var isOutOfDate = false
     private var waiters = Deque<Waiter>()
 
     init() {}
@@ -78,8 +78,8 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     /// - Returns: whether it has to catch up first.
     mutating func mustCatchUp() -> Bool {
         guard case .deciding = state else { preconditionFailure("asks in its turn") }
-        if isBehind { state = .catchingUp }
-        return isBehind
+        if isOutOfDate { state = .catchingUp }
+        return isOutOfDate
     }
 
     /// The emission, or what is overdue before it, was decided.
@@ -102,7 +102,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     /// - Parameter isTaken: whether they are in the log; otherwise somebody else has appended first.
     mutating func settled(isTaken: Bool) -> ContentionAction {
         guard case .offered = state else { preconditionFailure("something was offered") }
-        isBehind = !isTaken
+        isOutOfDate = !isTaken
         state = isTaken ? .deciding(isCurrent: true) : .catchingUp
         return isTaken ? .answer : .catchUp
     }
@@ -110,7 +110,7 @@ struct ContentionStateMachine<Waiter>: ~Copyable {
     /// The thread is known as the log has it.
     mutating func caughtUp() {
         guard case .catchingUp = state else { preconditionFailure("catches up when it is told to") }
-        isBehind = false
+        isOutOfDate = false
         state = .deciding(isCurrent: true)
     }
 

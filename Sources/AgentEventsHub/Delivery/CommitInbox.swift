@@ -58,7 +58,7 @@ struct CommitInbox {
     /// - Returns: whether to tell the loop that there is something to take.
     mutating func post(_ change: RightsChange) -> Bool {
         if !batch.rightsChanges.contains(change) { batch.rightsChanges.append(change) }
-        // So many concern everybody.
+        // More than that count as a change of all rights.
         if batch.rightsChanges.count > Self.maximumChangeCount {
             batch.rightsChanges = [RightsChange(user: nil, thread: nil)]
         }

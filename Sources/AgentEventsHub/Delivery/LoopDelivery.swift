@@ -139,8 +139,8 @@ final class LoopDelivery: Sendable {
         }
     }
 
-    /// Rights have changed. What is committed from now on is not given by those of before, not even to a loop that is
-    /// about to take earlier commits.
+    /// Rights have changed. Events that are committed from now on are given by the new rights alone, also when the loop has
+    /// yet to take earlier commits.
     func rightsChanged(of user: UserID?, in thread: ThreadID?) {
         guard inbox.withLock({ $0.post(RightsChange(user: user, thread: thread)) }) else { return }
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }

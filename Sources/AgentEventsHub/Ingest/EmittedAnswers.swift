@@ -3,8 +3,8 @@ import AgentEventsProtocol
 
 /// The answers to requests for approval among the events of one request.
 ///
-/// An event is an entry of the log that anybody may act on, so an answer in it has to be one: whoever emits can ask, and
-/// must not be able to answer for somebody else. By `emit` alone an approval is only said to be `expired` or `cancelled`.
+/// Agents act on the answers that are in the log, so each has to come from a person who may give it: a program that emits
+/// can ask, and must not answer its own question. By `emit` alone an approval is only said to be `expired` or `cancelled`.
 /// `approved` and `denied` take the right to command in the thread besides, and the one who answers is the user of the
 /// credentials: no draft says it.
 struct EmittedAnswers {

@@ -180,68 +180,6 @@ import Testing
         }
     }
 
-    /// A process that finds runs of one that died ends those, and not what another process hosts by then.
-    @Test func onlyTheRunsOfAProcessThatIsGoneAreEndedAsLost() async throws {
-        let log = InMemoryContendedLog()
-        let opening = try await log.open()
-        let owner = ThreadOwner(thread: "t_1", user: "u_1")
-        @Sendable func entry(_ run: RunID, _ id: EventID) throws -> LogEntry {
-            let bytes = try EventEncoder.encode(
-                .agentStarted(AgentStarted()), id: id, thread: "t_1", run: run, agent: "guide",
-                time: WallClock.system.now())
-            return LogEntry(owner: owner, id: id, type: .agentStarted, run: run, bytes: bytes)
-        }
-        let lost = try entry("r_lost", EventID(generation: opening.generation, sequence: 1))
-        try await log.append(LogCommit(entries: [lost], time: Timestamp(milliseconds: 0)))
-        log.close()
-        // The other process starts a run after the log was opened, and before the runtime looks at the thread.
-        let other = log.anotherWriter()
-        let held = HeldLog(log) { opening in
-            _ = try await other.open()
-            let hosted = try entry("r_hosted", EventID(generation: opening.generation, sequence: 2))
-            try await other.append(LogCommit(entries: [hosted], time: Timestamp(milliseconds: 0)))
-        }
-        try await withAgentRuntime(log: held) { runtime in
-            _ = try await runtime.context(user: "u_1", thread: "t_1")
-            #expect(try await log.thread("t_1")?.openRuns.map(\.run) == ["r_hosted"])
-        }
-    }
-
-    /// A log at whose opening something else happens, before anybody is told of it.
-    private final class HeldLog: ContendedLog {
-        private let log: InMemoryContendedLog
-        private let didOpen: @Sendable (LogOpening) async throws -> Void
-
-        init(_ log: InMemoryContendedLog, didOpen: @escaping @Sendable (LogOpening) async throws -> Void) {
-            self.log = log
-            self.didOpen = didOpen
-        }
-
-        func open() async throws(EventLogError) -> LogOpening {
-            let opening = try await log.open()
-            do {
-                try await didOpen(opening)
-            } catch {
-                throw EventLogError(.failed, "\(error)", cause: error)
-            }
-            return opening
-        }
-
-        func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
-        func appendByThread(_ commit: LogCommit) async throws(EventLogError) -> ContendedCommit {
-            try await log.appendByThread(commit)
-        }
-        func advancedThreads() async -> [AdvancedThread]? { await log.advancedThreads() }
-        func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
-        func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
-        func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
-            try await log.startedRuns(among: runs, in: thread)
-        }
-        func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
-            try await log.recall(key, in: thread)
-        }
-    }
-
     // MARK: Seeded
 
     private enum Answer: Sendable {
