@@ -18,6 +18,8 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation
+# Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
+seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
 soaked := every_cut kill_under_load slow_among_fast herd no_ghosts
 
 help:
@@ -52,7 +54,7 @@ test: .build/setup/checks
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
 	@$(step) 'release build' $(release_build)
-	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000
+	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \

@@ -46,6 +46,9 @@ package struct EventSequenceCheck: Sendable {
         if threads[thread] != nil { threads[thread] = ThreadSequenceCheck(thread: thread, policy: policy) }
     }
 
+    /// Runs of a thread were trimmed: their ids are free again.
+    package mutating func forgetRuns(_ runs: Set<RunID>, in thread: ThreadID) { threads[thread]?.forget(runs) }
+
     /// A subscription to a thread begins: where it does not continue what came before, it is judged by itself.
     ///
     /// - Parameter after: the event after which it begins; `nil` for the start.

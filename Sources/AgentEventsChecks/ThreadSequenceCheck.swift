@@ -105,6 +105,9 @@ struct ThreadSequenceCheck {
         return faults
     }
 
+    /// The ids of runs that have ended are free again.
+    mutating func forget(_ runs: Set<RunID>) { met.subtract(runs.subtracting(machine.openRuns)) }
+
     /// The faults at the end of the sequence: runs that have no end.
     func finish() -> [SequenceFault] {
         var faults = suspected.values.flatMap { $0 }.sorted { $0.position < $1.position }

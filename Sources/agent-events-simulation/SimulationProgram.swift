@@ -43,11 +43,11 @@ enum SimulationProgram {
         let summary = await Campaign(seed: seed).run(extent)
         for occurrence in Occurrence.allCases { print("\(occurrence) \(summary.counts[occurrence])") }
         if let failure = summary.failure {
-            await report(failure)
+            await report(failure, ofCampaign: seed)
             return false
         }
         if extent.coversAll, !summary.counts.missing.isEmpty {
-            print("never happened: \(summary.counts.missing.map { "\($0)" }.joined(separator: ", "))")
+            print("seed \(seed): never happened: \(summary.counts.missing.map { "\($0)" }.joined(separator: ", "))")
             return false
         }
         print(
@@ -57,7 +57,8 @@ enum SimulationProgram {
     }
 
     /// Prints the schedule, shrunk, and how to see it again.
-    private static func report(_ failure: Simulation.Outcome) async {
+    private static func report(_ failure: Simulation.Outcome, ofCampaign seed: UInt64) async {
+        print("seed \(seed):")
         if let violation = failure.violation { print("violated: \(violation)") }
         guard var shrinking = Shrinking(failure) else { return }
         print("\(failure.schedule.choices.count) choices, world \(failure.schedule.size), shrinking")

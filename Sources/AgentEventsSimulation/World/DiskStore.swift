@@ -221,6 +221,7 @@ final class DiskStore: WorldStore {
 
     func trim(_ trims: [ThreadTrim]) async throws(EventLogError) {
         let log = try log()
+        witness.willTrim(trims)
         do throws(EventLogError) {
             try await log.trim(trims)
         } catch {

@@ -99,6 +99,7 @@ final class DurableStore: WorldStore {
     }
 
     func trim(_ trims: [ThreadTrim]) async throws(EventLogError) {
+        witness.willTrim(trims)
         try await base.trim(trims)
         for trim in trims {
             state.withLock { $0.trims[trim.thread] = trim }

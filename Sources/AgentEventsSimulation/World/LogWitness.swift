@@ -83,6 +83,15 @@ final class LogWitness: Sendable {
         }
     }
 
+    func willTrim(_ trims: [ThreadTrim]) {
+        state.withLock { state in
+            for trim in trims {
+                guard let number = numbers[trim.thread] else { continue }
+                state.threads[number].freeRuns(before: trim.firstKept)
+            }
+        }
+    }
+
     func didTrim(_ thread: ThreadID, to firstKept: UInt64) {
         guard let number = numbers[thread] else { return }
         state.withLock { state in

@@ -19,7 +19,6 @@ struct SimulatedThread {
     private(set) var keys: [IdempotencyKey: [EventID]] = [:]
     /// Events that were committed, and went with a power loss.
     private(set) var lost: Set<EventID> = []
-    private var runs: Set<RunID> = []
     /// In the order of their starts.
     private(set) var openRuns: [OpenRun] = []
     private var check = EventSequenceCheck()
@@ -43,9 +42,6 @@ struct SimulatedThread {
             openRuns: openRuns)
     }
 
-    /// Whether a run starts in the events that can be read.
-    func hasStarted(_ run: RunID) -> Bool { runs.contains(run) }
-
     func event(_ sequence: UInt64) -> StoredEvent? {
         sequence >= 1 && sequence <= head ? events[Int(sequence - 1)] : nil
     }
@@ -68,7 +64,6 @@ struct SimulatedThread {
         guard let run = mark.run else { return }
         if mark.type.beginsRun {
             guard !openRuns.contains(where: { $0.run == run }) else { return }
-            runs.insert(run)
             openRuns.append(OpenRun(run: run, sequence: sequence, host: mark.host))
         } else if mark.type.endsRun {
             openRuns.removeAll { $0.run == run }
@@ -135,11 +130,17 @@ struct SimulatedThread {
         let target = min(firstKept + UInt64(count), head + 1, openRuns.first?.sequence ?? .max)
         guard target > firstKept else { return 0 }
         let trimmed = Int(target - firstKept)
-        for mark in marks[Int(firstKept - 1)..<Int(target - 1)] where mark.type.beginsRun {
-            if let run = mark.run { runs.remove(run) }
-        }
+        freeRuns(before: target)
         firstKept = target
         return trimmed
+    }
+
+    /// Events may be trimmed from now on: the ids of runs that began in them, and have ended, may be used again.
+    mutating func freeRuns(before sequence: UInt64) {
+        let target = min(sequence, head + 1, openRuns.first?.sequence ?? .max)
+        guard target > firstKept else { return }
+        let begun = marks[Int(firstKept - 1)..<Int(target - 1)].lazy.filter(\.type.beginsRun)
+        check.forgetRuns(Set(begun.compactMap(\.run)), in: owner.thread)
     }
 
     /// Everything before an event is trimmed.
@@ -156,13 +157,9 @@ struct SimulatedThread {
         for key in lostKeys { keys[key] = nil }
         let end = head
         once = once.filter { $0.value <= end }
-        runs = []
         openRuns = []
         for (index, mark) in marks.enumerated() {
             note(mark, at: UInt64(index + 1))
-        }
-        for mark in marks.prefix(Int(firstKept - 1)) where mark.type.beginsRun {
-            if let run = mark.run { runs.remove(run) }
         }
     }
 

@@ -44,6 +44,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func theIDOfATrimmedRunIsFreeAgain(isTrimmed: Bool) {
+        var check = EventSequenceCheck()
+        let events = [Step.start, .complete, .start].events()
+        for (index, event) in events.prefix(2).enumerated() { #expect(check.receive(event, at: index) == []) }
+        if isTrimmed, let run = events[0].runID { check.forgetRuns([run], in: events[0].threadID) }
+        #expect(check.receive(events[2], at: 2).map(\.rule) == (isTrimmed ? [] : ["order.run_closed"]))
+    }
+
+    @Test func theIDOfAnOpenRunIsNotFree() {
+        var check = EventSequenceCheck()
+        let events = [Step.start, .start].events()
+        #expect(check.receive(events[0], at: 0) == [])
+        if let run = events[0].runID { check.forgetRuns([run], in: events[0].threadID) }
+        #expect(check.receive(events[1], at: 1) != [])
+    }
+
     @Test func aMarkOfUTF8IsSkipped() throws {
         let lines = try [Step.start, .complete].events().map { try EventEncoder.encode($0) }
         #expect(validate(recording: [0xEF, 0xBB, 0xBF] + Array(lines.joined(separator: [0x0D, 0x0A]))) == [])
