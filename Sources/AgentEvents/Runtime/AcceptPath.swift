@@ -119,7 +119,8 @@ struct AcceptPath {
         return batch.accepted
     }
 
-    private mutating func accept(
+    /// - Parameter time: what ``begin()`` has given, for the same decision.
+    mutating func accept(
         _ drafts: [EventDraft],
         _ emission: Emission,
         at time: Timestamp
@@ -266,6 +267,13 @@ struct Emission {
     var isLimited = true
     /// Of runs that are not open, whether the log had one of that id.
     var lookedUp: [RunID: Bool] = [:]
+
+    /// The emission of a request with a key.
+    func with(_ request: KeyedRequest) -> Emission {
+        var emission = self
+        emission.request = request
+        return emission
+    }
 }
 
 struct KeyedRequest {
@@ -308,6 +316,44 @@ extension Accepted: Decided {
 extension AcceptedBatch: Decided {
     var decision: ContentionDecision { .offered }
     var offeredPosition: UInt64? { accepted.position }
+}
+
+/// A decision that a key stands for.
+protocol KeyedDecision: Decided {
+    /// The events; `nil` when nothing was offered, and the key stands for nothing.
+    var batch: AcceptedBatch? { get }
+}
+
+extension AcceptedBatch: KeyedDecision {
+    var batch: AcceptedBatch? { self }
+}
+
+/// The outcome of a request with a key.
+enum KeyedOutcome<Value: KeyedDecision>: Decided {
+    case decided(Value)
+    /// It was logged before.
+    case known(EmitReceipt)
+
+    var decision: ContentionDecision {
+        switch self {
+        case .decided(let value): value.decision
+        case .known: .final
+        }
+    }
+
+    var offeredPosition: UInt64? {
+        switch self {
+        case .decided(let value): value.offeredPosition
+        case .known: nil
+        }
+    }
+
+    var batch: AcceptedBatch? {
+        switch self {
+        case .decided(let value): value.batch
+        case .known: nil
+        }
+    }
 }
 
 extension Accepted?: Decided {

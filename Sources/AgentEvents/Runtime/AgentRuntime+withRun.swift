@@ -59,19 +59,4 @@ extension AgentRuntime {
         return try await RunScope(context: context, agent: agent, input: input, id: id, deadline: deadline)
             .runCancelling(body, result: ResultEncoding.json)
     }
-
-    /// Runs an agent whose result is JSON, or absent, where the result of the other methods would be `null`. Its body is
-    /// cancelled at the configured deadline.
-    package func withJSONRun(
-        user: UserID,
-        thread: ThreadID,
-        agent: AgentName,
-        input: JSONValue,
-        id: RunID,
-        _ body: @escaping @Sendable (AgentRun) async throws -> JSONValue?
-    ) async throws {
-        let context = try await context(user: user, thread: thread)
-        _ = try await RunScope(context: context, agent: agent, input: input, id: id)
-            .runCancelling(body, result: { $0 })
-    }
 }

@@ -94,48 +94,17 @@ public actor ExecutionContext {
         as request: RequestKey?,
         host: RunHost = .process
     ) async throws(AgentEventsError) -> EmitReceipt {
-        var emission = Emission(host: host, isIndexed: true)
+        let emission = Emission(host: host, isIndexed: true)
         guard let request else { return try await emit(drafts, emission) }
-        let key = request.key
-        let digest = try RequestDigest(of: drafts, for: user, detail: request.detail)
-        emission.request = KeyedRequest(key: key, digest: digest)
-        // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
-        beginning: while true {
-            switch keyedEmissions.begin(key, digest) {
-            case .lookUp:
-                break beginning
-            case .wait:
-                await withCheckedContinuation { waiter in
-                    if !keyedEmissions.wait(for: key, waiter) { waiter.resume() }
-                }
-            case .repeated(let receipt):
-                return receipt
-            case .conflict(let ids):
-                throw Self.conflict(key, ids)
-            }
-        }
-        let outcome: KeyedOutcome
-        do throws(AgentEventsError) {
-            outcome = try await settled { () async throws(AgentEventsError) in
-                if let known = try await recall(key, digest) { return .known(known) }
-                return .accepted(try await acceptBatch(drafts, emission))
-            }
-        } catch {
-            for waiter in keyedEmissions.finish(key) { waiter.resume() }
-            throw error
-        }
-        switch outcome {
-        case .known(let receipt):
-            for waiter in keyedEmissions.finish(key) { waiter.resume() }
-            return receipt
-        case .accepted(let batch):
-            // The log knows the key once it is committed; until then it is known here.
-            let committed = services.commit.committedPosition
-            for waiter in keyedEmissions.finish(key, accepted: batch.receipt, digest, committedThrough: committed) {
-                waiter.resume()
-            }
-            if batch.accepted.isFull { await services.commit.waitForCapacity() }
-            return batch.receipt
+        let keyed = KeyedRequest(key: request.key, digest: try digest(of: drafts, request))
+        switch try await once(
+            keyed,
+            { () async throws(AgentEventsError) in
+                try await acceptBatch(drafts, emission.with(keyed))
+            })
+        {
+        case .known(let receipt): return receipt
+        case .decided(let batch): return batch.receipt
         }
     }
 
@@ -146,24 +115,57 @@ public actor ExecutionContext {
         return batch.receipt
     }
 
-    private enum KeyedOutcome: Decided {
-        case accepted(AcceptedBatch)
-        /// It was logged before.
-        case known(EmitReceipt)
+    // MARK: Keys
 
-        var decision: ContentionDecision {
-            switch self {
-            case .accepted: .offered
-            case .known: .final
+    /// Stands for a request that is made of events.
+    func digest(of drafts: [EventDraft], _ request: RequestKey) throws(AgentEventsError) -> RequestDigest {
+        try RequestDigest(of: drafts, for: user, detail: request.detail)
+    }
+
+    /// Has a request with a key decided once, and not again when it comes again.
+    ///
+    /// - Parameter decide: decides, and offers at most once; see ``settled(_:)``.
+    func once<Value: KeyedDecision>(
+        _ request: KeyedRequest,
+        _ decide: () async throws(AgentEventsError) -> Value
+    ) async throws(AgentEventsError) -> KeyedOutcome<Value> {
+        let (key, digest) = (request.key, request.digest)
+        // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
+        beginning: while true {
+            switch keyedEmissions.begin(key, digest) {
+            case .lookUp:
+                break beginning
+            case .wait:
+                await withCheckedContinuation { waiter in
+                    if !keyedEmissions.wait(for: key, waiter) { waiter.resume() }
+                }
+            case .repeated(let receipt):
+                return .known(receipt)
+            case .conflict(let ids):
+                throw Self.conflict(key, ids)
             }
         }
-
-        var offeredPosition: UInt64? {
-            switch self {
-            case .accepted(let batch): batch.offeredPosition
-            case .known: nil
+        let outcome: KeyedOutcome<Value>
+        do throws(AgentEventsError) {
+            outcome = try await settled { () async throws(AgentEventsError) in
+                if let known = try await recall(key, digest) { return .known(known) }
+                return .decided(try await decide())
             }
+        } catch {
+            for waiter in keyedEmissions.finish(key) { waiter.resume() }
+            throw error
         }
+        guard let batch = outcome.batch else {
+            for waiter in keyedEmissions.finish(key) { waiter.resume() }
+            return outcome
+        }
+        // The log knows the key once it is committed; until then it is known here.
+        let committed = services.commit.committedPosition
+        for waiter in keyedEmissions.finish(key, accepted: batch.receipt, digest, committedThrough: committed) {
+            waiter.resume()
+        }
+        if batch.accepted.isFull { await services.commit.waitForCapacity() }
+        return outcome
     }
 
     /// The emission that the log has under a key.

@@ -7,7 +7,9 @@ struct RunScope: Sendable {
     /// Whether the id is one that nobody can have used before.
     private let isNew: Bool
     var parent: (run: RunID, call: CallID?)?
-    private let usage = RunUsage()
+    private let usage: RunUsage
+    /// The place of the first event of a run that has started already.
+    private let started: RunStart?
     private let limit: TimeLimit?
     private let expiry = Expiry()
 
@@ -27,8 +29,24 @@ struct RunScope: Sendable {
         self.id = id ?? configuration.identifiers.runID()
         isNew = id == nil && configuration.identifiers.isUnguessable
         self.parent = parent
+        usage = RunUsage()
+        started = nil
         // A child ends with its parent, and so at the parent's deadline.
         limit = TimeLimit(deadline ?? (parent == nil ? configuration.runDeadline : nil), configuration)
+    }
+
+    /// The scope of a run that has started.
+    init(_ run: AcceptedRun) {
+        let configuration = run.context.services.configuration
+        context = run.context
+        agent = run.agent
+        input = nil
+        id = run.id
+        isNew = false
+        parent = nil
+        usage = run.usage
+        started = run.start
+        limit = TimeLimit(configuration.runDeadline, configuration)
     }
 
     /// - Parameter convert: turns what the body returns into the run's result.
@@ -57,6 +75,7 @@ struct RunScope: Sendable {
     }
 
     private func start() async throws -> RunStart {
+        if let started { return started }
         let input = try input.map { try JSONValue(converting: $0) }
         return try await context.start(
             id, isNew: isNew, agent: agent,

@@ -107,17 +107,13 @@ package final class AgentDispatcher: Sendable {
     private func execute(_ job: AgentJob) async {
         defer { slots.withLock { $0.didEnd() } }
         do {
-            try await runtime.withJSONRun(
-                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text), id: job.run
-            ) { run in
-                try await job.agent.respond(to: job.prompt, run: run)
-            }
+            try await runtime.work(for: job.run) { run in try await job.agent.respond(to: job.prompt, run: run) }
         } catch {
             // The thread's readers are told by the run's last event.
             logger.info(
                 "run ended with an error",
                 metadata: [
-                    "thread.id": "\(job.thread)", "run.id": "\(job.run)", "agent.name": "\(job.agent.name)",
+                    "thread.id": "\(job.thread)", "run.id": "\(job.run.id)", "agent.name": "\(job.agent.name)",
                     "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
                 ]
             )
@@ -125,13 +121,10 @@ package final class AgentDispatcher: Sendable {
     }
 }
 
-/// A run to start.
+/// A run that has started, and that an agent has to work for.
 struct AgentJob: Sendable {
     var agent: any ServedAgent
     var prompt: UserPrompt
-    /// Made beforehand, so that the user who asked can be told.
-    var run: RunID
+    var run: AcceptedRun
     var thread: ThreadID
-    /// The user the thread belongs to.
-    var owner: UserID
 }

@@ -1,0 +1,39 @@
+import AgentEvents
+import Synchronization
+
+/// A log that notes its commits, and takes no further one after some.
+final class CuttingLog: EventLog {
+    private let log: InMemoryEventLog
+    private let rest: Mutex<Int>
+    private let noted = Mutex<[[LogEntry]]>([])
+
+    /// - Parameter commitCount: the number of commits that it takes; `nil` for all.
+    init(_ log: InMemoryEventLog, after commitCount: Int? = nil) {
+        self.log = log
+        rest = Mutex(commitCount ?? .max)
+    }
+
+    /// The entries of each commit.
+    var commits: [[LogEntry]] { noted.withLock { $0 } }
+
+    func append(_ commit: LogCommit) async throws(EventLogError) {
+        let isTaken = rest.withLock { rest in
+            guard rest > 0 else { return false }
+            rest -= 1
+            return true
+        }
+        guard isTaken else { throw EventLogError(.failed, "the power is gone") }
+        try await log.append(commit)
+        noted.withLock { $0.append(commit.entries) }
+    }
+
+    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    func read(_ request: LogRead) async throws(EventLogError) -> LogPage { try await log.read(request) }
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        try await log.startedRuns(among: runs, in: thread)
+    }
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+        try await log.recall(key, in: thread)
+    }
+}
