@@ -255,8 +255,8 @@ let package = Package(
         .testTarget(
             name: "AgentEventsHubTests",
             dependencies: [
-                "AgentEvents", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess", "AgentEventsProtocol",
-                "AgentEventsTesting", "AgentEventsTestSupport",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsClient", "AgentEventsHub", "AgentEventsInProcess",
+                "AgentEventsProtocol", "AgentEventsTesting", "AgentEventsTestSupport",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: server),

@@ -25,6 +25,10 @@ extension ProtocolError {
             case agentUnknown = "agent.unknown"
             case approvalForbidden = "approval.forbidden"
             case agentsBusy = "agents.busy"
+            case threadBusy = "thread.busy"
+            case threadQueueFull = "thread.queue_full"
+            case userQueueFull = "user.queue_full"
+            case policyNotAllowed = "policy.not_allowed"
             case stopping = "server.stopping"
             case scopeMissing = "auth.scope_missing"
             case originForbidden = "origin.forbidden"
@@ -137,8 +141,16 @@ extension ProtocolError {
         public static let agentUnknown = Code(name: .agentUnknown)
         /// An answer to a request for approval by one who may not give it.
         public static let approvalForbidden = Code(name: .approvalForbidden)
-        /// As many agents run as may.
+        /// As many agents run, and as many runs are queued, as may.
         public static let agentsBusy = Code(name: .agentsBusy)
+        /// A run is open or queued in the thread, and the policy is to reject what comes then.
+        public static let threadBusy = Code(name: .threadBusy)
+        /// As many runs are queued in the thread as may be.
+        public static let threadQueueFull = Code(name: .threadQueueFull)
+        /// As many runs of the user are queued as may be.
+        public static let userQueueFull = Code(name: .userQueueFull)
+        /// The agent does not take the policy that the request asks for.
+        public static let policyNotAllowed = Code(name: .policyNotAllowed)
         /// The service is about to stop.
         public static let stopping = Code(name: .stopping)
         /// The credentials do not allow this.

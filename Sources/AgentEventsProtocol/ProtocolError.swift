@@ -22,6 +22,8 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     public var state: String?
     /// The thread that the request was about.
     public var threadID: ThreadID?
+    /// The state that the request met, where the code has some.
+    public var details: JSONObject?
 
     public init(
         _ code: Code,
@@ -67,6 +69,7 @@ extension ProtocolError {
             legal: members["legal"]?.arrayValue?.compactMap(\.stringValue),
             state: members["state"]?.stringValue,
             threadID: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
+        details = members["details"]?.objectValue
     }
 
     /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what
@@ -97,6 +100,7 @@ extension ProtocolError {
             ("legal", legal.map { .array($0.map { .string($0) }) }),
             ("state", state.map { .string(Self.bounded($0)) }),
             ("thread_id", threadID?.json),
+            ("details", details.map { .object($0) }),
         ]
     }
 }

@@ -11,15 +11,19 @@ struct OpenRuns: Sendable {
         var idleMilliseconds: Int64?
         /// The times between which a run that is queued should start.
         var window = StartWindow()
+        /// The messages that the run answers, as its first events say.
+        var messageIDs: [MessageID] = []
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
     }
 
-    /// The times between which a queued run should start, as far as it was asked.
+    /// The times between which a queued run should start, as far as it was asked, and on whose behalf.
     struct StartWindow: Hashable, Sendable {
         var notBefore: Timestamp?
         var startBy: Timestamp?
+        var by: UserID?
+        var isScheduled = false
     }
 
     private var places: [RunID: Int] = [:]

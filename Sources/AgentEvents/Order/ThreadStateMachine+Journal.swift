@@ -5,9 +5,17 @@ extension ThreadStateMachine {
         enum Undo: Sendable {
             /// - Parameter began: the call of its parent of whose body it was the first sign.
             case began(RunID, began: CallID?)
-            indirect case startedQueued(RunID, lastTime: Timestamp, idleMilliseconds: Int64?, OpenRuns.StartWindow)
+            indirect case startedQueued(RunID, QueuedEntry)
             case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
             indirect case ended(EndedTree)
+        }
+
+        /// What the start of a queued run replaces.
+        struct QueuedEntry: Sendable {
+            var lastTime: Timestamp
+            var idleMilliseconds: Int64?
+            var window: OpenRuns.StartWindow
+            var messageIDs: [MessageID]
         }
 
         struct EndedTree: Sendable {

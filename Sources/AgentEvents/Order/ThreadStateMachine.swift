@@ -218,8 +218,10 @@ package struct ThreadStateMachine: Sendable {
         runs.insert(
             OpenRuns.Entry(
                 ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds,
-                window: OpenRuns.StartWindow(notBefore: queued.notBefore, startBy: queued.startBy), machine: machine,
-                lastTime: time))
+                window: OpenRuns.StartWindow(
+                    notBefore: queued.notBefore, startBy: queued.startBy, by: queued.by,
+                    isScheduled: queued.scheduleID != nil),
+                messageIDs: queued.messageIDs, machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
         if let startBy = queued.startBy { due.lookAgain(at: startBy) }
@@ -239,10 +241,14 @@ package struct ThreadStateMachine: Sendable {
                 entry.lastTime = time
                 entry.idleMilliseconds = idleMilliseconds
                 entry.window = OpenRuns.StartWindow()
+                if !started.messageIDs.isEmpty { entry.messageIDs = started.messageIDs }
                 entry.machine.startQueued(at: time)
             }
             return .startedQueued(
-                run, lastTime: entry.lastTime, idleMilliseconds: entry.idleMilliseconds, entry.window)
+                run,
+                Journal.QueuedEntry(
+                    lastTime: entry.lastTime, idleMilliseconds: entry.idleMilliseconds, window: entry.window,
+                    messageIDs: entry.messageIDs))
         }
     }
 
@@ -268,7 +274,8 @@ package struct ThreadStateMachine: Sendable {
         let idleMilliseconds = parent.map { runs.idleMilliseconds(at: $0) } ?? ownIdleMilliseconds(host, started)
         runs.insert(
             OpenRuns.Entry(
-                ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, machine: machine, lastTime: time))
+                ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds, messageIDs: started.messageIDs,
+                machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
         return isFirstSign ? started.parentCallID : nil
@@ -315,13 +322,14 @@ package struct ThreadStateMachine: Sendable {
             let parent = runs.remove(at: place).machine.parent
             guard let parent = parent.flatMap({ runs.place(of: $0) }) else { break }
             runs.change(at: parent) { $0.machine.undoStartChild(run, began: call) }
-        case .startedQueued(let run, let lastTime, let idleMilliseconds, let window):
+        case .startedQueued(let run, let queued):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
                 entry.machine.undoStartQueued()
-                entry.lastTime = lastTime
-                entry.idleMilliseconds = idleMilliseconds
-                entry.window = window
+                entry.lastTime = queued.lastTime
+                entry.idleMilliseconds = queued.idleMilliseconds
+                entry.window = queued.window
+                entry.messageIDs = queued.messageIDs
             }
         case .event(let run, let lastTime, let change):
             guard let place = runs.place(of: run) else { break }

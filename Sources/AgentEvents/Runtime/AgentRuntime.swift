@@ -31,6 +31,7 @@ public final class AgentRuntime: Sendable {
     private let pumps: [SinkPump]
     private let retention: Mutex<RetentionSweep?>
     private let openedGeneration = Atomic<UInt64>(0)
+    private let queuedThreads = Mutex<[ThreadOwner]>([])
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -164,7 +165,10 @@ public final class AgentRuntime: Sendable {
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
         do throws(AgentEventsError) {
-            try await LostRuns(contexts: contexts, services: services).end(in: opening.threadsWithOpenRuns)
+            let lost = LostRuns(contexts: contexts, services: services) { owner in
+                self.queuedThreads.withLock { $0.append(owner) }
+            }
+            try await lost.end(in: opening.threadsWithOpenRuns)
             return true
         } catch {
             guard commit.refusal == nil else { return false }
@@ -178,6 +182,32 @@ public final class AgentRuntime: Sendable {
         await deadlines.run(configuration) { owner async throws(AgentEventsError) in
             try await self.contexts.context(user: owner.user, thread: owner.thread, services).sweep()
         }
+    }
+
+    /// The threads in which runs were queued when the log was opened, by a process that is gone; known once the runtime has
+    /// started.
+    package var threadsWithQueuedRuns: [ThreadOwner] {
+        queuedThreads.withLock { $0.sorted { $0.thread.rawValue < $1.thread.rawValue } }
+    }
+
+    /// The runs of a thread that are queued, and that a process with this log is to start.
+    package func queuedRuns(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> [QueuedRun] {
+        let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
+        guard let record, record.user == user else { return [] }
+        // Also where others write too: there it is the log that knows who hosts what.
+        let hosted = record.openRuns.filter { $0.host == .process }
+        guard !hosted.isEmpty else { return [] }
+        let load = try await context(user: user, thread: thread).upToDateLoad()
+        return load.queue.compactMap { queued in
+            hosted.first { $0.run == queued.run }.map { QueuedRun(queued: queued, sequence: $0.sequence) }
+        }
+    }
+
+    /// A run that is queued in a log.
+    package struct QueuedRun: Sendable {
+        package var queued: ThreadLoad.Queued
+        /// The number of its first event.
+        package var sequence: UInt64
     }
 
     /// The log's, of this opening; 0 before it is open.

@@ -45,6 +45,16 @@ extension ExecutionContext {
         }
     }
 
+    /// What is open in the thread, as the log has it.
+    func upToDateLoad() async throws(AgentEventsError) -> ThreadLoad {
+        // Where others write too, a decision without events reads the thread from the log.
+        let decided = try await decide { machine, _ in ThreadDecision(machine.load) }
+        guard case .decided(let result) = decided else {
+            preconditionFailure("a request without a key is not repeated")
+        }
+        return result.outcome
+    }
+
     private nonisolated var configurationGivesNewIDs: Bool { services.configuration.identifiers.isUnguessable }
 
     private func acceptDecision<Outcome: Sendable>(

@@ -138,9 +138,12 @@ extension ExecutionContext {
     }
 
     /// Ends a run whose process is gone, unless it has ended before or is queued.
-    func endLost(_ run: RunID) async throws(AgentEventsError) {
-        guard !path.machine.isQueued(run) else { return }
+    ///
+    /// - Returns: `false` when it is queued, and stays so.
+    func endLost(_ run: RunID) async throws(AgentEventsError) -> Bool {
+        guard !path.machine.isQueued(run) else { return false }
         _ = try await fail(run, .lostWithProcess)
+        return true
     }
 
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).

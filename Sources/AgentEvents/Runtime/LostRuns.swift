@@ -7,6 +7,8 @@ struct LostRuns {
 
     let contexts: ThreadContexts
     let services: RuntimeServices
+    /// Is told of the threads in which runs of such a process are queued.
+    let noteQueued: @Sendable (ThreadOwner) -> Void
 
     /// Ends them in some threads. Runs hosted outside continue; whether nothing came for one of them is checked once
     /// events are taken.
@@ -39,7 +41,9 @@ struct LostRuns {
         }
         let context = try await contexts.context(user: record.user, thread: thread, services)
         // In the order of their first events: a child that ended with its parent is not open any longer.
-        for run in lost { try await context.endLost(run.run) }
+        var isQueued = false
+        for run in lost where try await !context.endLost(run.run) { isQueued = true }
+        if isQueued { noteQueued(context.owner) }
         // However many threads there are, no more than the buffer of the log holds waits for it.
         await services.commit.waitForCapacity()
     }

@@ -391,7 +391,7 @@ extension ThreadHead {
 
 extension EventDraft {
     /// An event of a run that has its duration measured when it is accepted.
-    static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
+    package static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
         var draft = EventDraft(runID: run, payload)
         draft.isDurationMeasured = true
         return draft

@@ -165,7 +165,7 @@ package struct MemberReader {
 
     mutating func time(_ name: String) throws(WireError) -> Timestamp { try time(try required(name), name) }
 
-    mutating func timeIfPresent(_ name: String) throws(WireError) -> Timestamp? {
+    package mutating func timeIfPresent(_ name: String) throws(WireError) -> Timestamp? {
         guard let value = takePresent(name) else { return nil }
         return try time(value, name)
     }
@@ -175,7 +175,7 @@ package struct MemberReader {
         try choice(try word(name), name)
     }
 
-    mutating func choiceIfPresent<Choice>(_ name: String) throws(WireError) -> Choice?
+    package mutating func choiceIfPresent<Choice>(_ name: String) throws(WireError) -> Choice?
     where Choice: RawRepresentable<String> & CaseIterable {
         guard let value = takePresent(name) else { return nil }
         return try choice(try word(value, name), name)

@@ -3,52 +3,94 @@ package import AgentEventsProtocol
 package import Logging
 import Synchronization
 
-/// Runs the service's agents: a bounded number at once, all of them children of ``run()``.
+/// Runs the service's agents, all of them children of ``run()``: those that start at once, and the queued ones when it is
+/// their turn.
+///
+/// ``RunQueueStateMachine`` says which queued run is tried next. Whether it starts is decided in its thread, on what the log
+/// has. So it does not matter that others may start, queue or stop something in the thread at the same time, also from
+/// another process that writes the log.
+///
+/// ```
+/// request ── admit ──> decided in its thread ── settle ──┬── started: its body works, in a slot
+///                                                        └── queued ──> RunQueueStateMachine ──> attempt ──┘
+///                                                                          ^
+///                   commits that end something, time, other processes ─────┘
+/// ```
 package final class AgentDispatcher: Sendable {
     private let runtime: AgentRuntime
     private let agents: [any ServedAgent]
     private let logger: Logger
-    private let slots: Mutex<AgentSlotsStateMachine>
-    private let jobs: AsyncStream<AgentJob>
-    private let handOver: AsyncStream<AgentJob>.Continuation
+    private let queue: Mutex<RunQueueStateMachine>
+    /// Whether anything is queued or works: commits are looked at then.
+    private let isConcerned = Atomic<Bool>(false)
+    private let jobs: AsyncStream<Job>
+    private let handOver: AsyncStream<Job>.Continuation
     private let cancellation = Gate()
+    /// Signalled when time will change something.
+    private let timer = WakeSignal()
+    /// The threads in which other processes have written, and that have not been looked at since.
+    private let advanced = Mutex<[ThreadID: UserID]>([:])
+    private let advances = WakeSignal()
+    /// The agents of which was told that a queued run waits for one that is not served.
+    private let missing = Mutex<Set<AgentName>>([])
 
-    /// - Parameters:
-    ///   - agents: the first one answers those who name none.
-    ///   - maximumRuns: how many runs there may be at once; further ones are refused with `agents.busy`.
-    package init(runtime: AgentRuntime, agents: [any ServedAgent], maximumRuns: Int, logger: Logger) {
+    private enum Job: Sendable {
+        case work(AgentJob)
+        case attempt(RunQueueStateMachine.Entry)
+    }
+
+    /// - Parameter agents: the first one answers those who name none.
+    package init(
+        runtime: AgentRuntime,
+        agents: [any ServedAgent],
+        limits: RunQueueStateMachine.Limits,
+        logger: Logger
+    ) {
         self.runtime = runtime
         self.agents = agents
         self.logger = logger
-        slots = Mutex(AgentSlotsStateMachine(maximumRuns: maximumRuns))
-        // Never full: the caller that hands a run over has one of the slots.
-        (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(maximumRuns))
+        queue = Mutex(RunQueueStateMachine(limits: limits))
+        // Each job is about a run that has a slot, or had one and waits for a person before it could begin: there are few.
+        (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+        runtime.hub.add(self)
     }
+
+    // MARK: Life
 
     /// Runs agents until ``close()``, and waits for those that still run. They are cancelled by ``cancel()``, or when
     /// the task is cancelled.
     package func run() async {
-        await withTaskGroup { group in
-            group.addTask { await self.runAgents() }
-            group.addTask { await self.cancellation.wait() }
-            // Whichever is first: all agents have ended, or have to be cancelled.
-            await group.next()
-            group.cancelAll()
+        defer { runtime.hub.remove(self) }
+        await withTaskGroup { beside in
+            beside.addTask { await self.watchTime() }
+            beside.addTask { await self.takeUpQueue() }
+            await withTaskGroup { group in
+                group.addTask { await self.runAgents() }
+                group.addTask { await self.cancellation.wait() }
+                // Whichever is first: all agents have ended, or have to be cancelled.
+                await group.next()
+                group.cancelAll()
+            }
+            beside.cancelAll()
         }
     }
 
     private func runAgents() async {
         await withDiscardingTaskGroup { group in
             for await job in jobs {
-                group.addTask { await self.execute(job) }
+                group.addTask {
+                    switch job {
+                    case .work(let job): await self.execute(job)
+                    case .attempt(let entry): await self.attempt(entry)
+                    }
+                }
             }
         }
     }
 
-    /// Takes no further runs; ``run()`` returns when those under way have ended. May be called several times.
-    package func close() {
-        act(on: slots.withLock { $0.close() })
-    }
+    /// Takes no further runs, and starts none of the queued ones; ``run()`` returns when those under way have ended. May
+    /// be called several times.
+    package func close() { perform { $0.close() } }
 
     /// Takes no further runs and cancels those under way. May be called several times.
     package func cancel() {
@@ -57,7 +99,15 @@ package final class AgentDispatcher: Sendable {
     }
 
     /// The number of agents that run.
-    package var runningCount: Int { slots.withLock { $0.running } }
+    package var runningCount: Int { queue.withLock { $0.bodyCount } }
+
+    /// The number of slots in use: of the agents that run, without those that wait for a person.
+    package var slotCount: Int { queue.withLock { $0.slotCount } }
+
+    /// The number of queued runs that this process knows.
+    package var queuedCount: Int { queue.withLock { $0.queuedCount } }
+
+    // MARK: Agents
 
     /// The agent of a name, or the first one.
     ///
@@ -65,66 +115,272 @@ package final class AgentDispatcher: Sendable {
     /// - Throws: ``ProtocolError`` `agent.unknown` with the names of all agents.
     package func agent(named name: AgentName?) throws(ProtocolError) -> (any ServedAgent)? {
         guard let name else { return agents.first }
-        if let agent = agents.first(where: { $0.name == name }) { return agent }
+        if let agent = served(name) { return agent }
         let known = agents.isEmpty ? "none" : agents.map(\.name.rawValue).joined(separator: ", ")
         throw ProtocolError(.agentUnknown, "no agent of that name is served here; there are: \(known)")
     }
 
-    /// Keeps a slot for a run. Each is followed by ``start(_:)`` or ``giveBack()``.
+    private func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
+
+    /// The agents that take input while they run.
+    var inputAgents: Set<AgentName> { Set(agents.filter { $0.settings.takesInput }.map(\.name)) }
+
+    // MARK: Requests
+
+    /// A request for a run comes in, on behalf of a user. It is followed by ``settle(_:as:)``.
     ///
-    /// - Throws: ``ProtocolError`` `agents.busy` or `server.stopping`.
-    package func reserve() throws(ProtocolError) {
-        switch slots.withLock({ $0.reserve() }) {
-        case .accept:
-            return
-        case .rejectBusy:
-            throw ProtocolError(.agentsBusy, "as many agents run as may; try again soon", isRetryable: true)
-        case .rejectClosed:
+    /// - Throws: ``ProtocolError`` `server.stopping`.
+    func admit(_ user: UserID) throws(ProtocolError) -> RunQueueStateMachine.Admission {
+        guard let admission = queue.withLock({ $0.admit(user) }) else {
             throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true)
         }
+        return admission
     }
 
-    /// Hands a run over to ``run()``, in a reserved slot.
-    func start(_ job: AgentJob) {
-        // Counted before it is handed over: it may end before the next line.
-        let action = slots.withLock { $0.start() }
-        handOver.yield(job)
-        act(on: action)
+    /// Whether bodies of runs of a thread have not returned.
+    func hasBodies(in thread: ThreadID) -> Bool { queue.withLock { $0.hasBodies(in: thread) } }
+
+    /// The request of an admission was decided.
+    ///
+    /// - Parameter job: the run to work for, when one has started.
+    func settle(
+        _ admission: RunQueueStateMachine.Admission,
+        as outcome: RunQueueStateMachine.Outcome,
+        _ job: AgentJob? = nil
+    ) {
+        perform(job) { $0.settle(admission.ticket, as: outcome) }
     }
 
-    /// Gives a reserved slot back.
-    package func giveBack() {
-        act(on: slots.withLock { $0.giveBack() })
-    }
-
-    private func act(on action: AgentSlotsStateMachine.HandOverAction) {
-        switch action {
-        case .none: break
-        case .finish: handOver.finish()
+    /// Changes the queue, and does what follows.
+    ///
+    /// - Parameter job: the run to work for, when one has started.
+    private func perform(
+        _ job: AgentJob? = nil,
+        _ input: (inout RunQueueStateMachine) -> [RunQueueStateMachine.Action]
+    ) {
+        let now = runtime.configuration.clock.now()
+        let (actions, isTimed) = queue.withLock { queue in
+            let actions = queue.timePassed(to: now) + input(&queue)
+            isConcerned.store(!queue.isIdle, ordering: .sequentiallyConsistent)
+            return (actions, queue.nextTime != nil)
         }
+        // Before the machine may say that no further one comes.
+        if let job { handOver.yield(.work(job)) }
+        for action in actions {
+            switch action {
+            case .start(let entry): handOver.yield(.attempt(entry))
+            case .proceed: break
+            case .finish: handOver.finish()
+            }
+        }
+        if isTimed { timer.signal() }
     }
+
+    // MARK: Working
 
     private func execute(_ job: AgentJob) async {
-        defer { slots.withLock { $0.didEnd() } }
+        defer { perform { $0.bodyEnded(job.place) } }
         do {
-            try await runtime.work(for: job.run) { run in try await job.agent.respond(to: job.prompt, run: run) }
+            try await runtime.work(for: job.run) { run in
+                try await job.agent.respond(to: try await job.prompt(run), run: run)
+            }
         } catch {
             // The thread's readers are told by the run's last event.
             logger.info(
                 "run ended with an error",
                 metadata: [
-                    "thread.id": "\(job.thread)", "run.id": "\(job.run.id)", "agent.name": "\(job.agent.name)",
+                    "thread.id": "\(job.place.thread)", "run.id": "\(job.place.run)", "agent.name": "\(job.agent.name)",
                     "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
                 ]
             )
         }
+    }
+
+    /// What became of a queued run whose turn it seemed to be.
+    private enum Attempt: Sendable {
+        case started(messages: [MessageID], mayStartOthers: Bool)
+        case held
+        case gone
+    }
+
+    /// Tries to start a queued run, in the slot that it has.
+    private func attempt(_ entry: RunQueueStateMachine.Entry) async {
+        guard let agent = served(entry.agent) else {
+            // It keeps its place in the log, and so do those after it: another process may serve its agent, or the next one.
+            noteMissing(entry)
+            return perform { $0.attemptEnded(entry.place, .held) }
+        }
+        do throws(AgentEventsError) {
+            let context = try await runtime.context(user: entry.owner, thread: entry.place.thread)
+            let settings = agent.settings
+            let decided = try await context.decide { machine, time in
+                Self.decide(on: entry, machine.load, settings, at: time)
+            }
+            guard case .decided(let result) = decided else {
+                preconditionFailure("a request without a key is not repeated")
+            }
+            switch result.outcome {
+            case .held:
+                perform { $0.attemptEnded(entry.place, .held) }
+            case .gone:
+                perform { $0.attemptEnded(entry.place, .gone) }
+            case .started(let messages, let mayStartOthers):
+                perform { $0.attemptEnded(entry.place, mayStartOthers ? .startedBesideOthers : .started) }
+                guard let run = result.started else { preconditionFailure("the run that was started is known") }
+                let log = runtime.log
+                await execute(
+                    AgentJob(agent: agent, run: run, place: entry.place) { run in
+                        // What was queued a moment ago may not be in the log yet.
+                        try await run.flush()
+                        return try await QueuedPrompt(entry, messages).read(from: log)
+                    })
+            }
+        } catch {
+            logger.info(
+                "queued run not started",
+                metadata: [
+                    "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
+                ])
+            perform { $0.attemptEnded(entry.place, .held) }
+        }
+    }
+
+    private static func decide(
+        on entry: RunQueueStateMachine.Entry,
+        _ load: ThreadLoad,
+        _ settings: AgentConcurrency,
+        at time: Timestamp
+    ) -> ThreadDecision<Attempt> {
+        let limit = settings.policy == .parallel ? max(1, settings.parallelLimit) : 1
+        switch ConcurrencyPolicy.mayStart(entry.place.run, load, at: time, parallelLimit: limit) {
+        case .leave: return ThreadDecision(.gone)
+        case .wait: return ThreadDecision(.held)
+        case .start(let place):
+            let start = QueuedStart(load, place: place, merges: settings.mergesQueued, at: time)
+            let mayStartOthers = load.roots.count + 1 < limit
+            return ThreadDecision(
+                .started(messages: start.messageIDs, mayStartOthers: mayStartOthers), drafts: start.drafts,
+                startedRun: entry.place.run)
+        }
+    }
+
+    private func noteMissing(_ entry: RunQueueStateMachine.Entry) {
+        guard missing.withLock({ $0.insert(entry.agent).inserted }) else { return }
+        logger.warning(
+            "queued runs wait for an agent that is not served here",
+            metadata: [
+                "agent.name": "\(entry.agent)", "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)",
+            ])
+    }
+
+    // MARK: Time
+
+    /// Looks at the queue when a delayed run may start.
+    private func watchTime() async {
+        while !Task.isCancelled {
+            guard let next = queue.withLock({ $0.nextTime }) else {
+                _ = await timer.wait()
+                continue
+            }
+            let now = runtime.configuration.clock.now()
+            // The wall clock may be moved.
+            let pause = Duration.milliseconds(max(1, min(60_000, next.milliseconds(since: now))))
+            await withTaskGroup { group in
+                group.addTask { _ = await self.timer.wait() }
+                // A cancelled sleep is the end of the pause as well.
+                group.addTask { try? await self.runtime.environment.sleep(pause) }
+                await group.next()
+                group.cancelAll()
+            }
+            perform { _ in [] }
+        }
+    }
+
+    // MARK: The log
+
+    /// Takes up the runs that are queued in the log: at the start those that were left by the process before, later those in
+    /// threads in which other processes have written.
+    private func takeUpQueue() async {
+        guard !agents.isEmpty else { return }
+        do throws(AgentEventsError) {
+            try await runtime.waitForStart()
+        } catch {
+            // The run of the runtime ends with the same error.
+            return
+        }
+        for owner in runtime.threadsWithQueuedRuns { await takeUp(owner.thread, of: owner.user) }
+        while await advances.wait() {
+            let threads = advanced.withLock { threads in
+                defer { threads = [:] }
+                return threads
+            }
+            for (thread, user) in threads.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                await takeUp(thread, of: user)
+            }
+        }
+    }
+
+    /// Takes up the queued runs of a thread.
+    private func takeUp(_ thread: ThreadID, of user: UserID) async {
+        do throws(AgentEventsError) {
+            let queued = try await runtime.queuedRuns(of: thread, user: user)
+            perform { queue in
+                var actions = queued.flatMap { run in
+                    queue.enqueue(
+                        RunQueueStateMachine.Entry(
+                            place: RunQueueStateMachine.Place(thread: thread, run: run.queued.run), owner: user,
+                            user: run.queued.by ?? user, agent: run.queued.agent, sequence: run.sequence,
+                            queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore,
+                            isScheduled: run.queued.isScheduled))
+                }
+                actions += queue.freed(thread)
+                return actions
+            }
+        } catch {
+            logger.info(
+                "queued runs not taken up",
+                metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
+        }
+    }
+}
+
+extension AgentDispatcher: CommitObserver {
+    package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
+        guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
+        var ended: [RunQueueStateMachine.Place] = []
+        var started: [RunQueueStateMachine.Place] = []
+        for entry in commit.entries {
+            guard let run = entry.run else { continue }
+            if entry.type.endsRun {
+                ended.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
+            } else if entry.type == .agentStarted {
+                started.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
+            }
+        }
+        guard !ended.isEmpty || !started.isEmpty else { return }
+        perform { queue in
+            var actions: [RunQueueStateMachine.Action] = []
+            // What was queued and has started is so no longer, whoever started it.
+            for place in started + ended where queue.isQueued(place) { actions += queue.left(place) }
+            for place in ended { actions += queue.freed(place.thread) }
+            return actions
+        }
+    }
+
+    package func didAdvance(_ threads: [AdvancedThread]) {
+        guard !agents.isEmpty else { return }
+        advanced.withLock { advanced in
+            for thread in threads { advanced[thread.thread] = thread.user }
+        }
+        advances.signal()
     }
 }
 
 /// A run that has started, and that an agent has to work for.
 struct AgentJob: Sendable {
     var agent: any ServedAgent
-    var prompt: UserPrompt
     var run: AcceptedRun
-    var thread: ThreadID
+    var place: RunQueueStateMachine.Place
+    /// The request that it is to answer.
+    var prompt: @Sendable (AgentRun) async throws -> UserPrompt
 }

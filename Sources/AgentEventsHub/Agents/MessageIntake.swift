@@ -1,24 +1,48 @@
 package import AgentEvents
 package import AgentEventsProtocol
 
-/// Takes a user's message: logs it and has an agent answer it.
+/// Takes users' requests for runs, messages most of all: has them decided in their threads, and agents answer them.
 package struct MessageIntake: Sendable {
     private let runtime: AgentRuntime
     private let access: ThreadAccess
     private let dispatcher: AgentDispatcher
+    private let configuration: HubConfiguration
 
-    init(runtime: AgentRuntime, access: ThreadAccess, dispatcher: AgentDispatcher) {
+    init(
+        runtime: AgentRuntime,
+        access: ThreadAccess,
+        dispatcher: AgentDispatcher,
+        configuration: HubConfiguration
+    ) {
         self.runtime = runtime
         self.access = access
         self.dispatcher = dispatcher
+        self.configuration = configuration
     }
 
-    /// The outcome of a message.
+    /// The outcome of a request.
     package struct Answer: Hashable, Sendable {
         package var thread: ThreadID
-        package var message: MessageID
+        /// The message; `nil` for a request without one.
+        package var message: MessageID?
         /// The run that answers; `nil` when the service has no agents.
         package var run: RunID?
+        /// What became of the run, or of the message, when it was decided.
+        package var status: Status?
+        /// The events: the message, and the first event of its run. Events that ended other runs are not among them.
+        package var cursors: [EventID] = []
+        /// Whether the request was logged before, under the same key.
+        package var isRepeated = false
+    }
+
+    /// What became of a request, by the names on the wire.
+    package enum Status: String, Hashable, Sendable {
+        /// Its run has started.
+        case started
+        /// Its run is queued.
+        case queued
+        /// The message was given to a run under way.
+        case given
     }
 
     /// Whether the principal may send messages to the agents of a thread, before there is one.
@@ -37,6 +61,8 @@ package struct MessageIntake: Sendable {
     /// Returns when `user_message`, and in the same commit the first event of the run that answers it, are committed; the
     /// run continues by itself. So no message is accepted that nobody answers: not even a crash comes in between.
     ///
+    /// What a message becomes in a thread that is busy is a matter of its policy; see ``ConcurrencyPolicy``.
+    ///
     /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer. One that
     /// was logged without a run, because no agent was served then or by an earlier version, is answered now. Another
     /// message, or one for another agent, is refused with `key.conflict`.
@@ -50,90 +76,191 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         let owner = try await owner(of: thread, for: principal)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
-        let prompt = UserPrompt(
-            text: request.text, data: request.data,
-            messageID: key?.message ?? runtime.configuration.identifiers.messageID(), author: principal.user)
-        let message = Message(prompt: prompt, agent: request.agent, key: key, thread: thread, owner: owner)
-        guard let agent = try dispatcher.agent(named: request.agent) else {
-            _ = try await decide(on: message, from: principal) { ThreadDecision((), drafts: [message.draft]) }
-            return Answer(thread: thread, message: prompt.messageID)
-        }
-        let run = runtime.configuration.identifiers.runID()
-        let drafts = [message.draft, message.start(run, of: agent)]
-        switch try await start(agent, for: message, newRun: run, from: principal, drafts: drafts) {
-        case .decided:
-            return Answer(thread: thread, message: prompt.messageID, run: run)
-        case .repeated(let receipt):
-            let answering = try await self.run(answering: receipt, to: message, agent, from: principal)
-            return Answer(thread: thread, message: prompt.messageID, run: answering)
-        }
+        let agent = try dispatcher.agent(named: request.agent)
+        let policy = try self.policy(request.policy, of: agent, in: thread)
+        let message = UserMessage(
+            messageID: key?.message ?? runtime.configuration.identifiers.messageID(), userID: principal.user,
+            text: request.text, data: request.data, replaces: request.replaces)
+        guard let agent else { return try await log(message, request, key, in: thread, of: owner, from: principal) }
+        let run = RunRequest(
+            thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
+            input: .string(message.text), notBefore: request.notBefore, startBy: request.startBy,
+            takesAnyAgent: request.agent == nil, run: runtime.configuration.identifiers.runID())
+        let identity = key.map { RequestIdentity(key: $0, detail: request.detail, draft: run.messageDraft) }
+        return try await take(run, identity, from: principal)
     }
 
-    /// Has a run started, in a slot that is its own, and hands it over.
-    private func start(
-        _ agent: any ServedAgent,
-        for message: Message,
-        newRun run: RunID,
-        from principal: Principal,
-        drafts: [EventDraft]
-    ) async throws(ProtocolError) -> DecidedRequest<Void> {
-        try dispatcher.reserve()
-        var isHandedOver = false
-        let decided: DecidedRequest<Void>
+    /// Logs a message that no agent of this service answers: others may, by way of the events.
+    private func log(
+        _ message: UserMessage,
+        _ request: MessageRequest,
+        _ key: MessageKey?,
+        in thread: ThreadID,
+        of owner: UserID,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Answer {
+        let draft = EventDraft(.userMessage(message))
+        let identity = key.map { RequestIdentity(key: $0, detail: request.detail, draft: draft) }
+        let decided = try await decide(identity, in: thread, of: owner, from: principal) { _, _ in
+            ThreadDecision((), drafts: [draft])
+        }
+        var answer = Answer(thread: thread, message: message.messageID)
+        switch decided {
+        case .decided(let result):
+            answer.cursors = result.receipt?.ids ?? []
+        case .repeated(let receipt):
+            answer.cursors = receipt.ids
+            answer.isRepeated = true
+            if receipt.ids.count > 1 { answer = try await self.answer(receipt, in: answer) }
+        }
+        return answer
+    }
+
+    /// The policy that counts for a request.
+    ///
+    /// - Throws: ``ProtocolError`` `policy.not_allowed`.
+    private func policy(
+        _ asked: ConcurrencyPolicy?,
+        of agent: (any ServedAgent)?,
+        in thread: ThreadID
+    ) throws(ProtocolError) -> ConcurrencyPolicy {
+        let settings = agent?.settings ?? AgentConcurrency()
+        let own = settings.policy ?? configuration.concurrencyPolicy
+        guard let asked, asked != own else { return own }
+        guard settings.allowedPolicies.contains(asked) else {
+            let allowed = ConcurrencyPolicy.allCases.filter { $0 == own || settings.allowedPolicies.contains($0) }
+            throw ProtocolError(
+                .policyNotAllowed,
+                "the agent does not take the policy \(asked.rawValue): leave it out, or ask for one of "
+                    + allowed.map(\.rawValue).joined(separator: ", "), threadID: thread)
+        }
+        return asked
+    }
+
+    // MARK: Deciding
+
+    /// Has a request decided in its thread, and its run worked for if it starts.
+    private func take(
+        _ request: RunRequest,
+        _ identity: RequestIdentity?,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Answer {
+        let admission = try dispatcher.admit(request.author)
+        let dispatcher = dispatcher
+        let rules = RunRequest.Rules(
+            hasSlot: admission.hasSlot, queueRefusal: admission.queueRefusal,
+            maximumQueuedCount: configuration.maximumQueuedRunsPerThread, inputAgents: dispatcher.inputAgents)
+        let decided: DecidedRequest<RunRequest.Outcome>
         do throws(ProtocolError) {
-            decided = try await decide(on: message, newRun: run, from: principal) {
-                ThreadDecision((), drafts: drafts, startedRun: run)
-            } begin: { started in
-                isHandedOver = true
-                dispatcher.start(AgentJob(agent: agent, prompt: message.prompt, run: started, thread: message.thread))
+            decided = try await decide(
+                identity, in: request.thread, of: request.owner, newRuns: request.isRunNew ? [request.run] : [],
+                from: principal
+            ) { machine, time in
+                request.decide(machine.load, rules, hasBodies: dispatcher.hasBodies(in: request.thread), at: time)
+            } settle: { result in
+                settle(admission, request, result)
             }
         } catch {
-            // A run that has started has its slot until its body returns, also when its start could not be committed.
-            if !isHandedOver { dispatcher.giveBack() }
+            dispatcher.settle(admission, as: .nothing)
             throw error
         }
-        if case .repeated = decided { dispatcher.giveBack() }
-        return decided
+        var answer = Answer(thread: request.thread, message: request.message?.messageID)
+        switch decided {
+        case .repeated(let receipt):
+            dispatcher.settle(admission, as: .nothing)
+            answer.cursors = receipt.ids
+            answer.isRepeated = true
+            return try await self.answer(receipt, in: answer, request, from: principal)
+        case .decided(let result):
+            answer.cursors = result.receipt?.ids ?? []
+            switch result.outcome {
+            case .started:
+                (answer.run, answer.status) = (request.run, .started)
+            case .queued:
+                (answer.run, answer.status) = (request.run, .queued)
+            case .given(let run):
+                (answer.run, answer.status) = (run, .given)
+            case .refused(let refusal, let load):
+                throw ProtocolError(refusal, load, in: request.thread)
+            }
+            return answer
+        }
     }
 
-    /// The run that answers a message which came again.
+    /// Tells the dispatcher what a request has become, before its events are committed.
+    private func settle(
+        _ admission: RunQueueStateMachine.Admission,
+        _ request: RunRequest,
+        _ result: DecidedRequest<RunRequest.Outcome>.Result
+    ) {
+        let place = RunQueueStateMachine.Place(thread: request.thread, run: request.run)
+        switch result.outcome {
+        case .started:
+            guard let run = result.started else { preconditionFailure("the run that was started is known") }
+            let prompt = request.prompt
+            dispatcher.settle(
+                admission, as: .started(place),
+                AgentJob(agent: request.agent, run: run, place: place) { _ in prompt })
+        case .queued(let queuedAt, let settlesUntil):
+            guard let id = result.receipt?.ids.last else { preconditionFailure("a run is queued by an event") }
+            let entry = RunQueueStateMachine.Entry(
+                place: place, owner: request.owner, user: request.author, agent: request.agent.name,
+                sequence: id.sequence, queuedAt: queuedAt, notBefore: request.notBefore)
+            dispatcher.settle(admission, as: .queued(entry, settlesUntil: settlesUntil))
+        case .given, .refused:
+            dispatcher.settle(admission, as: .nothing)
+        }
+    }
+
+    /// The answer to a request that came again.
     ///
-    /// - Parameter receipt: the events of the message that were logged before: itself, and the first event of its run.
-    /// - Returns: `nil` when that event was trimmed.
-    private func run(
-        answering receipt: EmitReceipt,
-        to message: Message,
-        _ agent: any ServedAgent,
+    /// - Parameter receipt: the events that were logged before: the message, and the first event of its run.
+    private func answer(
+        _ receipt: EmitReceipt,
+        in answer: Answer,
+        _ request: RunRequest,
         from principal: Principal
-    ) async throws(ProtocolError) -> RunID? {
-        guard let event = receipt.ids.first, let last = receipt.ids.last else { return nil }
-        if event != last { return try await self.run(beganBy: last, in: message.thread) }
+    ) async throws(ProtocolError) -> Answer {
+        guard let event = receipt.ids.first, let last = receipt.ids.last, event == last, request.message != nil else {
+            return try await self.answer(receipt, in: answer)
+        }
         // It was logged without a run. The run's id comes from that of the event, which is never given twice, so that there
         // is one however often it comes again.
+        var answer = answer
         let run = MessageKey.run(answering: event)
-        if let record = try await record(of: message.thread), event.sequence < record.oldest.sequence { return run }
-        var again = message
-        again.key = nil
+        answer.run = run
+        if let record = try await record(of: answer.thread), event.sequence < record.oldest.sequence { return answer }
+        var again = request
+        again.run = run
+        again.isRunNew = false
+        again.isMessageLogged = true
         do throws(ProtocolError) {
-            _ = try await start(
-                agent, for: again, newRun: run, from: principal, drafts: [message.start(run, of: agent)])
+            answer.status = try await take(again, nil, from: principal).status
         } catch {
             // Of two that start it at the same time, the second one is refused by the order of runs.
             guard error.code == .order(.alreadyStarted) || error.code == .order(.alreadyEnded) else { throw error }
         }
-        return run
+        return answer
     }
 
-    /// The run whose first event this is; `nil` when it was trimmed.
-    private func run(beganBy event: EventID, in thread: ThreadID) async throws(ProtocolError) -> RunID? {
+    /// The answer to a request whose last event was the first one of its run; without the run when that was trimmed.
+    private func answer(_ receipt: EmitReceipt, in answer: Answer) async throws(ProtocolError) -> Answer {
+        guard let id = receipt.ids.last, let event = try await event(id, in: answer.thread) else { return answer }
+        var answer = answer
+        answer.run = event.runID
+        answer.status = event.type == .agentQueued ? .queued : .started
+        return answer
+    }
+
+    /// - Returns: `nil` when it was trimmed.
+    private func event(_ id: EventID, in thread: ThreadID) async throws(ProtocolError) -> AgentEvent? {
         do throws(EventLogError) {
-            let page = try await runtime.log.read(
-                LogRead(.thread(thread, after: event.sequence - 1), maximumCount: 1))
-            guard let stored = page.events.first, stored.id == event else { return nil }
+            let page = try await runtime.log.read(LogRead(.thread(thread, after: id.sequence - 1), maximumCount: 1))
+            guard let stored = page.events.first, stored.id == id else { return nil }
             do throws(WireError) {
-                return try EventDecoder.decode(stored.bytes).runID
+                return try EventDecoder.decode(stored.bytes)
             } catch {
-                throw EventLogError(.corrupt, "event \(event) of thread \(thread) is unreadable", cause: error)
+                throw EventLogError(.corrupt, "event \(id) of thread \(thread) is unreadable", cause: error)
             }
         } catch {
             throw ProtocolError(error, threadID: thread)
@@ -161,56 +288,37 @@ package struct MessageIntake: Sendable {
         return owner ?? principal.user
     }
 
-    /// A message on its way into its thread.
-    private struct Message: Sendable {
-        var prompt: UserPrompt
-        /// The agent that was asked for.
-        var agent: AgentName?
-        var key: MessageKey?
-        var thread: ThreadID
-        /// The user the thread belongs to.
-        var owner: UserID
-
-        var draft: EventDraft {
-            EventDraft(
-                .userMessage(
-                    UserMessage(
-                        messageID: prompt.messageID, userID: prompt.author, text: prompt.text, data: prompt.data)))
-        }
-
-        func start(_ run: RunID, of agent: any ServedAgent) -> EventDraft {
-            let started = AgentStarted(input: .string(prompt.text), messageIDs: [prompt.messageID])
-            return EventDraft(runID: run, agent: agent.name, .agentStarted(started))
-        }
+    /// The key of a request, and what it stands for.
+    private struct RequestIdentity: Sendable {
+        var key: MessageKey
+        /// What the request asks for besides its message.
+        var detail: String?
+        var draft: EventDraft
     }
 
-    /// Has a message decided in its thread, and returns when the events are committed.
+    /// Has a request decided in its thread, and returns when its events are committed.
     ///
-    /// - Parameter begin: is given the run that starts, before the commit.
-    private func decide(
-        on message: Message,
-        newRun: RunID? = nil,
+    /// - Parameter settle: is given the decision at once, before the commit.
+    private func decide<Outcome: Sendable>(
+        _ identity: RequestIdentity?,
+        in thread: ThreadID,
+        of owner: UserID,
+        newRuns: Set<RunID> = [],
         from author: Principal,
-        by decision: @escaping @Sendable () -> ThreadDecision<Void>,
-        begin: (AcceptedRun) -> Void = { _ in }
-    ) async throws(ProtocolError) -> DecidedRequest<Void> {
-        let thread = message.thread
+        by decision: @escaping @Sendable (ThreadStateMachine, Timestamp) -> ThreadDecision<Outcome>,
+        settle: (DecidedRequest<Outcome>.Result) -> Void = { _ in }
+    ) async throws(ProtocolError) -> DecidedRequest<Outcome> {
         do throws(AgentEventsError) {
-            let context = try await runtime.context(user: message.owner, thread: thread)
-            let key = message.key.map {
-                DecisionKey(RequestKey($0.key, detail: message.agent?.rawValue), for: [message.draft])
-            }
-            let decided = try await context.decide(key, newRuns: Set([newRun].compactMap(\.self))) { _, _ in decision()
-            }
-            let receipt: EmitReceipt?
+            let context = try await runtime.context(user: owner, thread: thread)
+            let key = identity.map { DecisionKey(RequestKey($0.key.key, detail: $0.detail), for: [$0.draft]) }
+            let decided = try await context.decide(key, newRuns: newRuns, by: decision)
             switch decided {
-            case .repeated(let logged):
-                receipt = logged
+            case .repeated(let receipt):
+                try await runtime.waitForCommit(of: receipt)
             case .decided(let result):
-                if let started = result.started { begin(started) }
-                receipt = result.receipt
+                settle(result)
+                if let receipt = result.receipt { try await runtime.waitForCommit(of: receipt) }
             }
-            if let receipt { try await runtime.waitForCommit(of: receipt) }
             return decided
         } catch {
             // It was opened meanwhile for somebody else, of whom the author may not be to know.
@@ -219,7 +327,7 @@ package struct MessageIntake: Sendable {
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil
             failure.path = nil
-            if let key = message.key, failure.code == .keyConflict {
+            if let key = identity?.key, failure.code == .keyConflict {
                 // The key in the log is not the one that the client knows.
                 failure.message =
                     "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"

@@ -10,14 +10,47 @@ package struct MessageRequest: Hashable, Sendable {
     /// Further data of the message; any JSON value, which becomes the `data` of `user_message`. `null` counts as none.
     package var data: JSONValue?
 
-    package init(text: String, agent: AgentName? = nil, data: JSONValue? = nil) {
+    /// What happens when the thread is busy; `nil` for the policy of the agent.
+    package var policy: ConcurrencyPolicy?
+    /// The message in whose place this one stands.
+    package var replaces: MessageID?
+    /// The run that answers does not start earlier.
+    package var notBefore: Timestamp?
+    /// A run that has not started by then fails with `run.not_started_in_time`.
+    package var startBy: Timestamp?
+
+    package init(
+        text: String,
+        agent: AgentName? = nil,
+        data: JSONValue? = nil,
+        policy: ConcurrencyPolicy? = nil,
+        replaces: MessageID? = nil,
+        notBefore: Timestamp? = nil,
+        startBy: Timestamp? = nil
+    ) {
         self.text = text
         self.agent = agent
         self.data = data
+        self.policy = policy
+        self.replaces = replaces
+        self.notBefore = notBefore
+        self.startBy = startBy
+    }
+
+    /// What the request asks for besides its message, as it is compared when its key comes again.
+    var detail: String? {
+        guard policy != nil || notBefore != nil || startBy != nil else { return agent?.rawValue }
+        let members: [JSONValue] = [
+            agent.map { .string($0.rawValue) } ?? .null, policy.map { .string($0.rawValue) } ?? .null,
+            notBefore.map { .integer($0.milliseconds) } ?? .null, startBy.map { .integer($0.milliseconds) } ?? .null,
+        ]
+        var writer = JSONWriter()
+        writer.value(.array(members))
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 
     /// The members that a body may have, in the order of the schema.
-    package static let members = ["text", "agent", "data"]
+    package static let members = ["text", "agent", "data", "policy", "replaces", "not_before", "start_by"]
 
     /// Names under which other systems have in the body what is elsewhere here, and where that is.
     private static let elsewhere: [String: String] = {
@@ -46,23 +79,19 @@ package struct MessageRequest: Hashable, Sendable {
         }
         try object.checkNames(of: "a message", known: Self.members, elsewhere: elsewhere)
         var members = MemberReader(object, path: "$")
-        let text: String
-        let agent: String?
+        let request: MessageRequest
         do throws(WireError) {
-            text = try members.text("text")
-            agent = try members.wordIfPresent("agent")
+            request = MessageRequest(
+                text: try members.text("text"), agent: try members.nameIfPresent("agent"),
+                data: members.takePresent("data"),
+                policy: try members.choiceIfPresent("policy"), replaces: try members.identifierIfPresent("replaces"),
+                notBefore: try members.timeIfPresent("not_before"), startBy: try members.timeIfPresent("start_by"))
         } catch {
             throw ProtocolError(member: error)
         }
-        guard !text.isEmpty else {
+        guard !request.text.isEmpty else {
             throw ProtocolError(.messageInvalid, "the member text is not empty", path: "$.text")
         }
-        do throws(IdentifierError) {
-            return MessageRequest(
-                text: text, agent: try agent.map { name throws(IdentifierError) in try AgentName(name) },
-                data: members.takePresent("data"))
-        } catch {
-            throw ProtocolError(error, path: "$.agent")
-        }
+        return request
     }
 }

@@ -72,7 +72,7 @@ public final class AgentEventsHub: Sendable {
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
         dispatcher = AgentDispatcher(
-            runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, logger: logger)
+            runtime: runtime, agents: agents, limits: configuration.queueLimits, logger: logger)
         services = SessionServices(
             runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
             logger: logger)
@@ -128,7 +128,8 @@ public final class AgentEventsHub: Sendable {
     package var ingest: EventIngest { services.ingest }
     /// Takes the messages of users.
     package var intake: MessageIntake {
-        MessageIntake(runtime: runtime, access: services.access, dispatcher: dispatcher)
+        MessageIntake(
+            runtime: runtime, access: services.access, dispatcher: dispatcher, configuration: configuration)
     }
     /// Decides what principals may do.
     package var access: ThreadAccess { services.access }

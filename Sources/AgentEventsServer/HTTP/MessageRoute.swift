@@ -19,8 +19,10 @@ struct MessageRoute: Sendable {
         try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
         let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
         let answer = try await intake.submit(message, key: key, in: thread, from: principal)
-        var json: JSONObject = ["thread_id": answer.thread.json, "message_id": answer.message.json]
+        var json: JSONObject = ["thread_id": answer.thread.json]
+        json["message_id"] = answer.message?.json
         json["run_id"] = answer.run?.json
+        json["status"] = answer.status.map { .string($0.rawValue) }
         return Response(status: .accepted, json: .object(json))
     }
 }

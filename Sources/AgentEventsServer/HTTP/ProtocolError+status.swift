@@ -25,16 +25,17 @@ extension ProtocolError.Code.Name {
             .runDeadline, .toolTimedOut, .retentionUnsupported:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
-        case .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden: .forbidden
+        case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
+            .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
-        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
+        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy: .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
-        case .tooManySubscriptions: .tooManyRequests
+        case .tooManySubscriptions, .threadQueueFull, .userQueueFull: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .internalFailure: .internalServerError
         case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable

@@ -1,4 +1,4 @@
-import AgentEventsHub
+public import AgentEventsHub
 
 /// The settings of an ``AgentEventsService``. Every value has a default that suits a development machine.
 public struct ServiceConfiguration: Sendable {
@@ -36,8 +36,21 @@ public struct ServiceConfiguration: Sendable {
     /// The number of committed bytes that wait for an event loop that is busy with its connections; its subscribers
     /// read everything beyond that from the log. Default: 4 MiB.
     public var eventLoopBacklogByteCount = 4 * 1024 * 1024
-    /// The largest number of agents that run at once. Default: 256.
+    /// The largest number of agents that run at once; further runs are queued. One that waits for a person, or is paused,
+    /// does not count. Default: 256.
     public var maximumConcurrentRuns = 256
+    /// The largest number of agents that run at once on behalf of one user; further runs are queued. Default: 8.
+    public var maximumConcurrentRunsPerUser = 8
+    /// The largest number of queued runs; beyond it requests are refused with `agents.busy`. Default: 10 000.
+    public var maximumQueuedRuns = 10_000
+    /// The largest number of queued runs of one user; beyond it requests are refused with `user.queue_full`. Default: 64.
+    public var maximumQueuedRunsPerUser = 64
+    /// The largest number of queued runs in one thread; beyond it requests are refused with `thread.queue_full`. Default:
+    /// 16.
+    public var maximumQueuedRunsPerThread = 16
+    /// The policy for messages that meet a busy thread, where neither they nor their agent say. Default:
+    /// ``ConcurrencyPolicy/queue``.
+    public var concurrencyPolicy: ConcurrencyPolicy = .queue
     /// The origins whose web pages may use the service, over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
     /// the start (`server.origin_invalid`). The service's own pages always may. Default: none.
@@ -69,6 +82,11 @@ public struct ServiceConfiguration: Sendable {
         hub.pageByteCount = pageByteCount
         hub.eventLoopBacklogByteCount = eventLoopBacklogByteCount
         hub.maximumConcurrentRuns = maximumConcurrentRuns
+        hub.maximumConcurrentRunsPerUser = maximumConcurrentRunsPerUser
+        hub.maximumQueuedRuns = maximumQueuedRuns
+        hub.maximumQueuedRunsPerUser = maximumQueuedRunsPerUser
+        hub.maximumQueuedRunsPerThread = maximumQueuedRunsPerThread
+        hub.concurrencyPolicy = concurrencyPolicy
         hub.allowedOrigins = allowedOrigins
         hub.shutdownGrace = shutdownGrace
         hub.reconnectSpread = reconnectSpread

@@ -26,6 +26,8 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case protocolKept = "the protocol is kept"
         /// The end of a run says other tokens than the run and its children have used.
         case usage = "usage is summed up"
+        /// A message has no run, two runs are open where there should be one, or a queued run was overtaken.
+        case queue = "messages are answered in their order"
         /// A slot for an agent is kept by nobody.
         case slots = "slots are given back"
         /// Something happened that the schedule did not let happen.

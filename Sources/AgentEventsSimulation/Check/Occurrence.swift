@@ -2,7 +2,8 @@
 package enum Occurrence: Int, CaseIterable, Sendable {
     // The log and its producers.
     case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
-    case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, visited, stateRead, seenReplaying
+    case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, messageQueued, queuedRunStarted,
+        runSuperseded, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven

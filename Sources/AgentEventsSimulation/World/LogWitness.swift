@@ -199,6 +199,11 @@ final class LogWitness: Sendable {
         case .agentFailed:
             if entry.bytes.contains(overdue) { return .runEndedAsIdle }
             return entry.bytes.contains(lost) ? .runFailedAsLost : nil
+        case .agentStarted:
+            // What was queued says its input there.
+            return entry.bytes.contains(answered) && !entry.bytes.contains(asked) ? .queuedRunStarted : nil
+        case .agentCancelled:
+            return entry.bytes.contains(superseded) ? .runSuperseded : nil
         case .toolCompleted:
             return entry.bytes.contains(cancelled) ? .workClosedByEnd : nil
         default:
@@ -207,6 +212,9 @@ final class LogWitness: Sendable {
     }
 
     private static let lost = Array(#""code":"run.lost""#.utf8)
+    private static let answered = Array(#""message_ids":"#.utf8)
+    private static let asked = Array(#""input":"#.utf8)
+    private static let superseded = Array(#""reason":"superseded""#.utf8)
     private static let overdue = Array(#"nothing came from the program"#.utf8)
     private static let cancelled = Array(#""status":"cancelled""#.utf8)
 }

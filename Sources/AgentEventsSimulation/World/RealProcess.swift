@@ -72,7 +72,6 @@ final class RealProcess {
     let gate: LogGate
     let crew: AgentCrew
     private let hub: AgentEventsHub
-    private let maximumRuns: Int
     private let preemption: Preemption
     private let life = Life()
     private let watermark: Int
@@ -112,14 +111,14 @@ final class RealProcess {
         crew = AgentCrew(
             owners: world.crewOwners, process: 0, contention: world.store as? ContendedStore, witness: world.witness,
             seed: seed ^ 2)
-        maximumRuns = max(1, size.threadCount / 2)
         watermark = size.watermarkByteCount
         witness = world.witness
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
             runtime: runtime, agents: [CrewAgent(crew: crew)], authorizer: OwnershipAuthorizer(),
             authenticator: NoAuthentication(),
-            configuration: Self.configuration(maximumRuns: maximumRuns), limits: Self.limits(watermark),
+            configuration: Self.configuration(maximumRuns: max(1, size.threadCount / 2)),
+            limits: Self.limits(watermark),
             metrics: ServiceMetrics(witness: world.witness), logger: logger, onUnresponsiveAgents: { _ in })
         parts = Parts(hub: hub, crew: crew, life: life)
         let parts = parts
@@ -130,6 +129,8 @@ final class RealProcess {
     private static func configuration(maximumRuns: Int) -> HubConfiguration {
         var configuration = HubConfiguration()
         configuration.maximumConcurrentRuns = maximumRuns
+        configuration.maximumQueuedRuns = 3
+        configuration.maximumQueuedRunsPerThread = 2
         configuration.shutdownGrace = .seconds(2)
         configuration.reconnectSpread = .seconds(1)
         return configuration
@@ -262,11 +263,12 @@ final class RealProcess {
 
     /// Slots that are kept although no agent runs.
     var slotViolation: InvariantViolation? {
-        var reserved = 0
-        for _ in 0..<maximumRuns where (try? hub.dispatcher.reserve()) != nil { reserved += 1 }
-        for _ in 0..<reserved { hub.dispatcher.giveBack() }
-        guard reserved == maximumRuns else {
-            return InvariantViolation(.slots, "\(maximumRuns - reserved) of \(maximumRuns) slots are kept by nobody")
+        let dispatcher = hub.dispatcher
+        guard dispatcher.slotCount == 0, dispatcher.runningCount == 0, dispatcher.queuedCount == 0 else {
+            return InvariantViolation(
+                .slots,
+                "\(dispatcher.slotCount) slots are kept by nobody, \(dispatcher.runningCount) bodies are counted, and "
+                    + "\(dispatcher.queuedCount) queued runs")
         }
         return nil
     }

@@ -295,6 +295,9 @@ final class RealWorld {
         return false
     }
 
+    /// The policies of messages, as far as runs do not stand beside each other; most leave it to the service.
+    private static let policies: [ConcurrencyPolicy?] = [nil, nil, nil, .queue, .reject, .supersede, .rollback]
+
     /// A person writes to an agent: sometimes the same message again, sometimes another one under its key.
     private func write(to thread: Int, _ random: inout SimulationRandom) -> Bool {
         guard let process, process.takesConnections else { return false }
@@ -303,11 +306,13 @@ final class RealWorld {
         let principal = Principal(user: owner.user, scopes: [.read, .command])
         // Where runs are trimmed, two that answer one message at once may both begin: the id of a trimmed run is free again.
         let key = retains ? nil : IdempotencyKey(text: IdentifierText(unchecked: "w\(random.below(8))"))
-        let request = MessageRequest(text: "question \(random.below(2))")
+        let request = MessageRequest(
+            text: "question \(random.below(2))", policy: Self.policies[random.below(Self.policies.count)])
         let witness = witness
         process.start { hub in
             do throws(ProtocolError) {
-                _ = try await hub.intake.submit(request, key: key, in: owner.thread, from: principal)
+                let answer = try await hub.intake.submit(request, key: key, in: owner.thread, from: principal)
+                if answer.status == .queued { witness.count(.messageQueued) }
             } catch {
                 if error.code == .agentsBusy { witness.count(.agentRefusedBusy) }
             }

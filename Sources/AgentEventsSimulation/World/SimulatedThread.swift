@@ -22,6 +22,7 @@ struct SimulatedThread {
     /// In the order of their starts.
     private(set) var openRuns: [OpenRun] = []
     private var check = EventSequenceCheck()
+    private var queue = QueueCheck()
     /// Where the values are that are to be logged once.
     private var once: [String: UInt64] = [:]
     private var usage = UsageAccount()
@@ -75,6 +76,8 @@ struct SimulatedThread {
             let event = try EventDecoder.decode(bytes)
             let faults = check.receive(event, at: Int(id.sequence))
             usage.receive(event)
+            queue.receive(event)
+            if let fault = queue.faults.first { return InvariantViolation(.queue, "\(id): \(fault)") }
             if case .custom(let custom) = event.payload, custom.name == Self.onceName,
                 let value = custom.value.stringValue, let known = once.updateValue(id.sequence, forKey: value),
                 known != id.sequence
@@ -167,6 +170,7 @@ struct SimulatedThread {
     mutating func revalidate() -> InvariantViolation? {
         check = EventSequenceCheck()
         usage = UsageAccount()
+        queue = QueueCheck()
         for event in events.dropFirst(Int(rebuiltAfter)) {
             if let violation = judge(event.bytes, event.id) { return violation }
         }
@@ -175,6 +179,12 @@ struct SimulatedThread {
 
     /// What is missing at the end.
     var unended: InvariantViolation? {
-        check.finish().first.map { InvariantViolation(.runsEnd, "thread \(owner.thread): \($0.message)") }
+        if let fault = check.finish().first {
+            return InvariantViolation(.runsEnd, "thread \(owner.thread): \(fault.message)")
+        }
+        // Those of producers outside are answered by nobody.
+        return queue.faultsAtRest { $0.rawValue.hasPrefix("m_") }.first.map {
+            InvariantViolation(.queue, "thread \(owner.thread): \($0)")
+        }
     }
 }

@@ -108,7 +108,9 @@ struct MessageIntakeTests {
             }
             kept.close()
         }
-        #expect(Set(answers).count == 1)
+        #expect(Set(answers.map(\.run)).count == 1 && Set(answers.map(\.cursors)).count == 1)
+        #expect(Set(answers.map(\.message)).count == 1 && Set(answers.map(\.status)) == [.started])
+        #expect(answers.map(\.isRepeated) == [false, true, true, true])
         #expect(try await Self.events(of: kept).filter { $0.type == .agentStarted }.count == 1)
     }
 }

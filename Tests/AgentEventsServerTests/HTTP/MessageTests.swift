@@ -140,7 +140,7 @@ struct MessageTests {
 
     @Test func moreRunsThanMayAreRefusedAndLogNothing() async throws {
         try await withRunningService(agents: [WaitingAgent()]) {
-            $0.maximumConcurrentRuns = 1
+            ($0.maximumConcurrentRuns, $0.maximumQueuedRuns) = (1, 0)
             $0.shutdownGrace = .milliseconds(200)
         } _: { service in
             #expect(try await service.client.post(Self.path, #"{"text":"one"}"#).status == 202)

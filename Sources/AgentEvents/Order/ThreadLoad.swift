@@ -1,0 +1,111 @@
+/// What is open in a thread, for those who decide whether something may start there.
+package struct ThreadLoad: Hashable, Sendable {
+    /// A run without an open parent that has started and not ended.
+    package struct Root: Hashable, Sendable {
+        package var run: RunID
+        package var agent: AgentName
+        package var host: RunHost
+        package var isPaused: Bool
+        /// The messages that it answers, as far as its first events say.
+        package var messageIDs: [MessageID]
+        /// The open requests for approval of it and of the runs below it, in their order.
+        package var approvals: [ApprovalID]
+
+        package init(
+            run: RunID,
+            agent: AgentName,
+            host: RunHost = .process,
+            isPaused: Bool = false,
+            messageIDs: [MessageID] = [],
+            approvals: [ApprovalID] = []
+        ) {
+            self.run = run
+            self.agent = agent
+            self.host = host
+            self.isPaused = isPaused
+            self.messageIDs = messageIDs
+            self.approvals = approvals
+        }
+    }
+
+    /// A run that is queued.
+    package struct Queued: Hashable, Sendable {
+        package var run: RunID
+        package var agent: AgentName
+        package var host: RunHost
+        package var messageIDs: [MessageID]
+        package var queuedAt: Timestamp
+        package var notBefore: Timestamp?
+        package var by: UserID?
+        package var isScheduled: Bool
+
+        package init(
+            run: RunID,
+            agent: AgentName,
+            host: RunHost = .process,
+            messageIDs: [MessageID] = [],
+            queuedAt: Timestamp = Timestamp(milliseconds: 0),
+            notBefore: Timestamp? = nil,
+            by: UserID? = nil,
+            isScheduled: Bool = false
+        ) {
+            self.run = run
+            self.agent = agent
+            self.host = host
+            self.messageIDs = messageIDs
+            self.queuedAt = queuedAt
+            self.notBefore = notBefore
+            self.by = by
+            self.isScheduled = isScheduled
+        }
+    }
+
+    /// In the order of their first events.
+    package var roots: [Root]
+    /// In the order in which they were queued, which is that in which they start.
+    package var queue: [Queued]
+
+    package init(roots: [Root] = [], queue: [Queued] = []) {
+        self.roots = roots
+        self.queue = queue
+    }
+
+    /// Whether a message meets something here.
+    package var isBusy: Bool { !roots.isEmpty || !queue.isEmpty }
+}
+
+extension ThreadStateMachine {
+    /// What is open in the thread.
+    package var load: ThreadLoad {
+        var load = ThreadLoad()
+        var places: [RunID: Int] = [:]
+        for entry in runs.inOrder {
+            guard let agent = entry.machine.agent else { continue }
+            let run = entry.machine.run
+            if entry.machine.state == .queued {
+                load.queue.append(
+                    ThreadLoad.Queued(
+                        run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs,
+                        queuedAt: entry.lastTime, notBefore: entry.window.notBefore, by: entry.window.by,
+                        isScheduled: entry.window.isScheduled))
+                continue
+            }
+            let place: Int
+            if let above = entry.machine.parent.flatMap({ places[$0] }) {
+                place = above
+            } else {
+                place = load.roots.count
+                load.roots.append(
+                    ThreadLoad.Root(
+                        run: run, agent: agent, host: entry.host, isPaused: entry.machine.state == .paused,
+                        messageIDs: entry.messageIDs))
+            }
+            places[run] = place
+            guard !entry.machine.work.approvals.isEmpty else { continue }
+            for case .approval(let approval, call: _) in entry.machine.work.items {
+                load.roots[place].approvals.append(approval)
+            }
+        }
+        return load
+    }
+}

@@ -1,0 +1,195 @@
+import AgentEvents
+import AgentEventsProtocol
+
+/// A request for a run, on its way into its thread.
+struct RunRequest: Sendable {
+    var thread: ThreadID
+    /// The user that the thread belongs to.
+    var owner: UserID
+    /// The user who asks.
+    var author: UserID
+    var agent: any ServedAgent
+    var policy: ConcurrencyPolicy
+    /// The message that the run answers; `nil` for a request without one.
+    var message: UserMessage?
+    /// Whether the message is in the log already.
+    var isMessageLogged = false
+    var input: JSONValue?
+    var notBefore: Timestamp?
+    var startBy: Timestamp?
+    /// Whether any agent may answer: none was named.
+    var takesAnyAgent = false
+    var run: RunID
+    /// Whether nobody can have used the id of the run before.
+    var isRunNew = true
+
+    /// What counts for all requests, at this moment.
+    struct Rules: Sendable {
+        var hasSlot: Bool
+        var queueRefusal: ConcurrencyPolicy.QueueRefusal?
+        var maximumQueuedCount: Int
+        var inputAgents: Set<AgentName>
+    }
+
+    enum Outcome: Sendable {
+        case started
+        /// - Parameter settlesUntil: it waits until then for the bodies of the runs that it supersedes.
+        case queued(at: Timestamp, settlesUntil: Timestamp?)
+        /// A run under way has the message.
+        case given(to: RunID)
+        case refused(ConcurrencyPolicy.QueueRefusal, ThreadLoad)
+    }
+
+    /// The request as the agent gets it.
+    var prompt: UserPrompt {
+        UserPrompt(
+            text: message?.text ?? input?.stringValue ?? "", data: message?.data,
+            messageID: message?.messageID ?? "m_none", author: author)
+    }
+
+    /// The message as it would be logged in a thread that is free.
+    var messageDraft: EventDraft {
+        guard let message else { preconditionFailure("a request without a message has no draft of one") }
+        return EventDraft(.userMessage(message))
+    }
+
+    /// Decides what the request becomes, by what is open in its thread.
+    ///
+    /// - Parameter hasBodies: whether bodies of runs of the thread have not returned.
+    func decide(
+        _ load: ThreadLoad,
+        _ rules: Rules,
+        hasBodies: Bool,
+        at time: Timestamp
+    ) -> ThreadDecision<Outcome> {
+        let settings = agent.settings
+        var request = ConcurrencyPolicy.Request(agent: agent.name)
+        request.takesAnyAgent = takesAnyAgent
+        request.isMessage = message != nil && !isMessageLogged
+        request.hasSlot = rules.hasSlot
+        request.queueRefusal = rules.queueRefusal
+        request.hasBodies = hasBodies
+        request.isDelayed = notBefore.map { $0 > time } ?? false
+        request.maximumQueuedCount = rules.maximumQueuedCount
+        request.parallelLimit = max(1, settings.parallelLimit)
+        request.inputAgents = rules.inputAgents
+        switch policy.decide(load, request) {
+        case .refuse(let refusal):
+            return ThreadDecision(.refused(refusal, load))
+        case .start:
+            return started(message.map { [$0] } ?? [], [])
+        case .enqueue:
+            return queued(message, [], at: time, settlesUntil: nil)
+        case .steer(let run):
+            guard let message else { preconditionFailure("only a message is given to a run") }
+            return ThreadDecision(.given(to: run), drafts: [EventDraft(.userMessage(message))])
+        case .replace(let runs, let discards, let starts):
+            let ends = runs.map { end($0, discards: discards) }
+            var message = message
+            if discards, message?.replaces == nil { message?.replaces = load.newestMessage }
+            guard !starts else { return started(message.map { [$0] } ?? [], ends) }
+            let settles = hasBodies ? time.advanced(by: settings.settleTime) : nil
+            return queued(message, ends, at: time, settlesUntil: settles)
+        }
+    }
+
+    // MARK: Events
+
+    private func started(_ messages: [UserMessage], _ ends: [EventDraft]) -> ThreadDecision<Outcome> {
+        let started = AgentStarted(input: input, messageIDs: messageIDs)
+        let drafts = ends + logged(messages.first) + [EventDraft(runID: run, agent: agent.name, .agentStarted(started))]
+        return ThreadDecision(.started, drafts: drafts, startedRun: run)
+    }
+
+    private func queued(
+        _ message: UserMessage?,
+        _ ends: [EventDraft],
+        at time: Timestamp,
+        settlesUntil: Timestamp?
+    ) -> ThreadDecision<Outcome> {
+        let queued = AgentQueued(
+            input: input, messageIDs: messageIDs, by: author, notBefore: notBefore, startBy: startBy)
+        let drafts = ends + logged(message) + [EventDraft(runID: run, agent: agent.name, .agentQueued(queued))]
+        return ThreadDecision(.queued(at: time, settlesUntil: settlesUntil), drafts: drafts)
+    }
+
+    private var messageIDs: [MessageID] { message.map { [$0.messageID] } ?? [] }
+
+    private func logged(_ message: UserMessage?) -> [EventDraft] {
+        guard let message, !isMessageLogged else { return [] }
+        return [EventDraft(.userMessage(message))]
+    }
+
+    private func end(_ run: RunID, discards: Bool) -> EventDraft {
+        .measured(
+            run,
+            .agentCancelled(
+                AgentCancelled(
+                    reason: "superseded", by: author, supersededBy: self.run, isDiscarded: discards,
+                    durationMilliseconds: 0)))
+    }
+}
+
+extension ThreadLoad {
+    /// The newest message that an open run answers; queued ones are newer than those that have started.
+    fileprivate var newestMessage: MessageID? {
+        queue.last { !$0.messageIDs.isEmpty }?.messageIDs.last ?? roots.last { !$0.messageIDs.isEmpty }?.messageIDs.last
+    }
+}
+
+extension Timestamp {
+    /// The time so much later, or the last there is.
+    fileprivate func advanced(by duration: Duration) -> Timestamp {
+        let (sum, isOver) = milliseconds.addingReportingOverflow(duration.milliseconds)
+        return Timestamp(milliseconds: isOver ? .max : sum)
+    }
+}
+
+extension ProtocolError {
+    /// The refusal of a request for a run, by what it met.
+    init(_ refusal: ConcurrencyPolicy.QueueRefusal, _ load: ThreadLoad, in thread: ThreadID) {
+        switch refusal {
+        case .threadBusy:
+            self.init(
+                .threadBusy,
+                "a run is open or queued in this thread: send the message again when none is, or with another policy",
+                isRetryable: true, threadID: thread)
+        case .threadFull:
+            self.init(
+                .threadQueueFull,
+                "\(load.queue.count) runs are queued in this thread, as many as may be: wait for one, or stop one",
+                isRetryable: true, threadID: thread)
+        case .userFull:
+            self.init(
+                .userQueueFull, "as many runs of this user are queued as may be: wait for one, or stop one",
+                isRetryable: true,
+                threadID: thread)
+        case .serviceFull:
+            self.init(
+                .agentsBusy, "as many agents run, and as many runs are queued, as may be; try again soon",
+                isRetryable: true,
+                retryAfterMilliseconds: Self.busyMilliseconds, threadID: thread)
+        }
+        details = load.details
+    }
+
+    /// The time after which a service that is full is asked again, in milliseconds.
+    private static var busyMilliseconds: Int64 { 1000 }
+}
+
+extension ThreadLoad {
+    /// The state that a request met.
+    var details: JSONObject {
+        [
+            "runs": .array(
+                roots.map { root in
+                    [
+                        "run_id": root.run.json,
+                        "status": .string(root.isPaused ? "paused" : "running"),
+                        "waiting_for": .array(root.approvals.map(\.json)),
+                    ]
+                }
+                    + queue.map { ["run_id": $0.run.json, "status": "queued", "waiting_for": []] })
+        ]
+    }
+}
