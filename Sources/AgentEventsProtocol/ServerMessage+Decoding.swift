@@ -33,6 +33,9 @@ extension ServerMessage {
         case "emitted":
             self = .emitted(
                 try members.tag(), try members.identifier("thread_id"), cursors: try members.cursors("cursors"))
+        case "accepted":
+            self = .accepted(
+                try members.tag(), try members.identifier("thread_id"), try CommandAnswer(&members))
         case "ping":
             self = .ping
         case "drain":

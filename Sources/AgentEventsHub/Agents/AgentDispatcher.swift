@@ -12,13 +12,22 @@ package final class AgentDispatcher: Sendable {
     private let jobs: AsyncStream<AgentJob>
     private let handOver: AsyncStream<AgentJob>.Continuation
     private let cancellation = Gate()
+    private let bodies: StuckBodies
 
     /// - Parameters:
     ///   - agents: the first one answers those who name none.
     ///   - maximumRuns: how many runs there may be at once; further ones are refused with `agents.busy`.
-    package init(runtime: AgentRuntime, agents: [any ServedAgent], maximumRuns: Int, logger: Logger) {
+    ///   - bodies: is told of the agents that work after their runs have ended.
+    package init(
+        runtime: AgentRuntime,
+        agents: [any ServedAgent],
+        maximumRuns: Int,
+        bodies: StuckBodies,
+        logger: Logger
+    ) {
         self.runtime = runtime
         self.agents = agents
+        self.bodies = bodies
         self.logger = logger
         slots = Mutex(AgentSlotsStateMachine(maximumRuns: maximumRuns))
         // Never full: the caller that hands a run over has one of the slots.
@@ -29,10 +38,15 @@ package final class AgentDispatcher: Sendable {
     /// the task is cancelled.
     package func run() async {
         await withTaskGroup { group in
-            group.addTask { await self.runAgents() }
-            group.addTask { await self.cancellation.wait() }
-            // Whichever is first: all agents have ended, or have to be cancelled.
-            await group.next()
+            // Until the agents have ended, which is after they were cancelled.
+            group.addTask { await self.bodies.watch() }
+            await withTaskGroup { group in
+                group.addTask { await self.runAgents() }
+                group.addTask { await self.cancellation.wait() }
+                // Whichever is first: all agents have ended, or have to be cancelled.
+                await group.next()
+                group.cancelAll()
+            }
             group.cancelAll()
         }
     }
@@ -70,6 +84,11 @@ package final class AgentDispatcher: Sendable {
         throw ProtocolError(.agentUnknown, "no agent of that name is served here; there are: \(known)")
     }
 
+    /// Whether an agent takes a command of the application's own.
+    func takes(_ command: CommandName, agent name: AgentName) -> Bool {
+        (agents.first { $0.name == name } as? any CommandedAgent)?.takes(command) ?? false
+    }
+
     /// Keeps a slot for a run. Each is followed by ``start(_:)`` or ``giveBack()``.
     ///
     /// - Throws: ``ProtocolError`` `agents.busy` or `server.stopping`.
@@ -105,10 +124,14 @@ package final class AgentDispatcher: Sendable {
     }
 
     private func execute(_ job: AgentJob) async {
-        defer { slots.withLock { $0.didEnd() } }
+        defer {
+            bodies.returned(job.run)
+            slots.withLock { $0.didEnd() }
+        }
         do {
             try await runtime.withJSONRun(
-                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text), id: job.run
+                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text), id: job.run,
+                observer: bodies.observer(of: job.run, in: job.thread, agent: job.agent.name)
             ) { run in
                 try await job.agent.respond(to: job.prompt, run: run)
             }

@@ -28,6 +28,10 @@ public struct HubConfiguration: Sendable {
     public var eventLoopBacklogByteCount = 4 * 1024 * 1024
     /// The largest number of agents that run at once. Default: 256.
     public var maximumConcurrentRuns = 256
+    /// The largest number of commands of one connection within a second. Default: 50.
+    public var maximumCommandsPerSecond = 50
+    /// The time after which an agent that still works although its run has ended is named in the log. Default: 30 seconds.
+    public var stuckAgentTimeout: Duration = .seconds(30)
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
     /// the start. Pages of the same origin always may. Default: none.
@@ -51,6 +55,7 @@ public struct HubConfiguration: Sendable {
         var limits = StreamLimits()
         limits.maximumMessageByteCount = maximumMessageByteCount
         limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
+        limits.maximumCommandsPerSecond = maximumCommandsPerSecond
         limits.maximumSubscriptions = maximumSubscriptionsPerConnection
         limits.outboundWatermarkByteCount = outboundWatermarkByteCount
         limits.pageByteCount = pageByteCount

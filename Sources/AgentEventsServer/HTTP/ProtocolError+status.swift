@@ -22,19 +22,21 @@ extension ProtocolError.Code.Name {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
-            .runDeadline, .toolTimedOut, .retentionUnsupported:
+            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
         case .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden: .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
-        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict: .conflict
+        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .commandUnsupported, .runNotStarted,
+            .runNotOpen, .runPaused:
+            .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
-        case .tooManySubscriptions: .tooManyRequests
+        case .tooManySubscriptions, .tooManyCommands: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .internalFailure: .internalServerError
         case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable

@@ -109,7 +109,7 @@ final class WireClient {
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe, .emit, .acknowledge, .ping, .pong:
+        case .unsubscribe, .emit, .command, .acknowledge, .ping, .pong:
             break
         }
         check.sent(message)
