@@ -99,7 +99,7 @@ extension ClientMessage {
             return .subscribe(try SubscribeRequest(&members))
         case .unsubscribe:
             do throws(WireError) {
-                return .unsubscribe(try members.identifier("thread_id"))
+                return .unsubscribe(try members.threadID())
             } catch {
                 throw ProtocolError(member: error)
             }
@@ -122,7 +122,7 @@ extension ClientMessage {
         let thread: ThreadID
         let text: String
         do throws(WireError) {
-            thread = try members.identifier("thread_id")
+            thread = try members.threadID()
             text = try members.word("cursor")
         } catch {
             throw ProtocolError(member: error)

@@ -1,4 +1,4 @@
-package import AgentEvents
+import AgentEvents
 
 extension CommandRequest {
     /// - Throws: ``ProtocolError`` with the path to the fault.
@@ -6,7 +6,7 @@ extension CommandRequest {
         let thread: ThreadID
         let key: IdempotencyKey?
         do throws(WireError) {
-            thread = try members.identifier("thread_id")
+            thread = try members.threadID()
             key = try members.identifierIfPresent("key")
         } catch {
             throw ProtocolError(member: error)

@@ -24,7 +24,7 @@ extension EmitRequest {
     init(_ members: inout MemberReader, maximumBatchEvents: Int) throws(ProtocolError) {
         let events: [JSONValue]
         do throws(WireError) {
-            thread = try members.identifier("thread_id")
+            thread = try members.threadID()
             events = try members.array("events")
             user = try members.identifierIfPresent("user_id")
             key = try members.identifierIfPresent("key")

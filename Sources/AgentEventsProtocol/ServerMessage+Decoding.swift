@@ -18,24 +18,23 @@ extension ServerMessage {
             self = .welcome(Welcome(members.object))
         case "subscribed":
             self = .subscribed(
-                try members.tag(), try members.identifier("thread_id"), after: try members.cursorIfPresent("after"),
+                try members.tag(), try members.threadID(), after: try members.cursorIfPresent("after"),
                 head: try members.cursorIfPresent("head"))
         case "unsubscribed":
-            self = .unsubscribed(try members.tag(), try members.identifier("thread_id"))
+            self = .unsubscribed(try members.tag(), try members.threadID())
         case "live":
-            self = .live(try members.identifier("thread_id"), cursor: try members.cursorIfPresent("cursor"))
+            self = .live(try members.threadID(), cursor: try members.cursorIfPresent("cursor"))
         case "reset":
             self = .reset(
-                try members.identifier("thread_id"), ResetReason(rawValue: try members.word("reason")),
+                try members.threadID(), ResetReason(rawValue: try members.word("reason")),
                 oldest: try members.cursorIfPresent("oldest"))
         case "snapshot":
             self = try Self.snapshot(&members)
         case "emitted":
             self = .emitted(
-                try members.tag(), try members.identifier("thread_id"), cursors: try members.cursors("cursors"))
+                try members.tag(), try members.threadID(), cursors: try members.cursors("cursors"))
         case "accepted":
-            self = .accepted(
-                try members.tag(), try members.identifier("thread_id"), try CommandAnswer(&members))
+            self = .accepted(try members.tag(), try members.threadID(), try CommandAnswer(&members))
         case "ping":
             self = .ping
         case "drain":
@@ -54,7 +53,7 @@ extension ServerMessage {
     }
 
     private static func snapshot(_ members: inout MemberReader) throws(WireError) -> ServerMessage {
-        let thread: ThreadID = try members.identifier("thread_id")
+        let thread: ThreadID = try members.threadID()
         let cursor = try members.cursorIfPresent("cursor")
         if let state = members.take("state") { return .snapshot(thread, cursor: cursor, state: state) }
         return .snapshotPart(

@@ -28,7 +28,7 @@ public struct StreamEvent: Hashable, Sendable {
         guard let cursor = try members.cursorIfPresent("id") else {
             throw WireError(.missingField, path: "$.id", "the member id is missing")
         }
-        let thread: ThreadID = try members.identifier("thread_id")
+        let thread: ThreadID = try members.threadID()
         let first = try members.sequenceIfPresent("from_seq")
         if let first, first >= cursor.sequence {
             throw members.invalid("from_seq", "from_seq must be below the number in id, \(cursor.sequence)")

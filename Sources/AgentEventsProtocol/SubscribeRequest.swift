@@ -42,7 +42,7 @@ extension SubscribeRequest {
     init(_ members: inout MemberReader) throws(ProtocolError) {
         let after: String?
         do throws(WireError) {
-            self.init(thread: try members.identifier("thread_id"))
+            self.init(thread: try members.threadID())
             consumer = try members.identifierIfPresent("consumer")
             merges = try members.boolIfPresent("merge") ?? true
             if try members.boolIfPresent("snapshot") ?? false { snapshot = .onReset }

@@ -29,6 +29,12 @@ package struct GivenEvents: Hashable, Sendable {
         part = cursor.map { Part(first: $0.sequence, generation: $0.generation) }
     }
 
+    /// - Parameter first: the event with which the reader begins; it may know of those before, which were trimmed.
+    package init(beginningWith first: EventID) {
+        reachesBack = true
+        part = Part(first: first.sequence, generation: first.generation)
+    }
+
     /// - Parameter reachesBack: whether the reader may know of events before the first one that it is given.
     package init(reachingBack reachesBack: Bool) { self.reachesBack = reachesBack }
 
@@ -45,8 +51,11 @@ package struct GivenEvents: Hashable, Sendable {
 
     /// Whether an event is one of those given, or one from before that may be of the same history.
     package func mayInclude(_ id: EventID) -> Bool {
-        guard let last, let part, id.sequence <= last.sequence else { return false }
-        if id.sequence >= part.first { return id.generation == part.generation }
+        guard let part else { return false }
+        if id.sequence >= part.first {
+            guard let last, id.sequence <= last.sequence else { return false }
+            return id.generation == part.generation
+        }
         if let known = earlier.last(where: { $0.first <= id.sequence }) { return id.generation == known.generation }
         return reachesBack && id.generation <= (earlier.first ?? part).generation
     }

@@ -212,6 +212,13 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
+    /// The context of a thread, when it is in memory, the runtime runs, and the thread certainly is its user's.
+    package func contextInMemory(of thread: ThreadID) -> ExecutionContext? {
+        guard lifecycle.isRunning, let context = contexts.use(contextOf: thread), context.ownership == .confirmed
+        else { return nil }
+        return context
+    }
+
     /// The user that a thread belongs to, as far as that is known in memory for certain.
     package func knownOwner(of thread: ThreadID) -> UserID? {
         guard let context = contexts.context(of: thread), context.ownership == .confirmed else { return nil }

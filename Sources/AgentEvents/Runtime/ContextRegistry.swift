@@ -63,11 +63,7 @@ struct ContextRegistry<Waiter> {
 
     /// - Parameter waiter: kept when the answer is `wait`; without one nothing changes on `wait` and `open`.
     mutating func find(_ thread: ThreadID, waiter: Waiter? = nil) -> FindAction {
-        if let context = young[thread], context.ownership != .foreign { return .found(context) }
-        if let context = known[thread]?.context {
-            use(context)
-            return .found(context)
-        }
+        if let context = use(contextOf: thread) { return .found(context) }
         if opening[thread] != nil {
             if let waiter { opening[thread]?.append(waiter) }
             return .wait
@@ -122,6 +118,14 @@ struct ContextRegistry<Waiter> {
         // First where it is held: to look at a weak reference costs more.
         if let context = young[thread], context.ownership != .foreign { return context }
         return known[thread]?.context
+    }
+
+    /// The same, and this is a use of it.
+    mutating func use(contextOf thread: ThreadID) -> ExecutionContext? {
+        if let context = young[thread], context.ownership != .foreign { return context }
+        guard let context = known[thread]?.context else { return nil }
+        use(context)
+        return context
     }
 
     /// Those in memory, in the order of their threads.

@@ -150,6 +150,10 @@ public actor ExecutionContext {
 
     /// Several events without a key.
     private func emit(_ drafts: [EventDraft], _ emission: Emission) async throws(AgentEventsError) -> EmitReceipt {
+        if !services.isContended, let batch = try acceptAtOnce(drafts, emission) {
+            if batch.accepted.isFull { await services.commit.waitForCapacity() }
+            return batch.receipt
+        }
         let batch = try await settled { () async throws(AgentEventsError) in try await acceptBatch(drafts, emission) }
         if batch.accepted.isFull { await services.commit.waitForCapacity() }
         return batch.receipt
@@ -246,10 +250,14 @@ public actor ExecutionContext {
         _ drafts: [EventDraft],
         _ emission: Emission
     ) async throws(AgentEventsError) -> AcceptedBatch {
+        if let batch = try acceptAtOnce(drafts, emission) { return batch }
+        return try await acceptAfterLookUp(drafts, emission)
+    }
+
+    /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
+    private func acceptAtOnce(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
-        guard let batch = try path.accept(drafts, emission) else {
-            return try await acceptAfterLookUp(drafts, emission)
-        }
+        guard let batch = try path.accept(drafts, emission) else { return nil }
         keepForHalves()
         return batch
     }

@@ -53,6 +53,13 @@ final class RuntimeLifecycle: Sendable {
         }
     }
 
+    var isRunning: Bool {
+        state.withLock { state in
+            guard case .running = state.phase else { return false }
+            return true
+        }
+    }
+
     /// Waits for the start, for a while.
     ///
     /// - Parameter sleep: returns when a time is over.

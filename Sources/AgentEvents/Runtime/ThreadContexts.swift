@@ -80,6 +80,9 @@ final class ThreadContexts: Sendable {
     /// The context of a thread, when it is in memory. This is no use of it.
     func context(of thread: ThreadID) -> ExecutionContext? { registry.withLock { $0.context(of: thread) } }
 
+    /// The same, and this is a use of it.
+    func use(contextOf thread: ThreadID) -> ExecutionContext? { registry.withLock { $0.use(contextOf: thread) } }
+
     /// Those in memory, in the order of their threads.
     var all: [ExecutionContext] { registry.withLock { $0.contexts } }
 

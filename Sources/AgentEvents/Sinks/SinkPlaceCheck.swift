@@ -44,19 +44,24 @@ struct SinkPlaceCheck: Sendable {
     /// lost ones. No event of this opening was given to the sink before, whatever its generation.
     private func end(ofGeneration generation: UInt64) async throws -> SinkOffset {
         var place = SinkOffset(0)
+        var maximumCount: Int?
         while true {
-            let page = try await log.read(LogRead(.all(afterOffset: place.offset)))
+            var request = LogRead(.all(afterOffset: place.offset))
+            if let maximumCount { request.maximumCount = maximumCount }
+            let page = try await log.read(request)
             let count = page.events.prefix {
                 $0.id.generation <= generation && $0.id.generation != opening.generation
             }.count
             if count == page.events.count {
                 place = SinkOffset(page.nextOffset, last: page.events.last.map { .init($0) } ?? place.last)
                 if page.reachesEnd { return place }
+                maximumCount = nil
             } else if count == 0 {
                 return place
             } else {
-                let part = try await log.read(LogRead(.all(afterOffset: place.offset), maximumCount: count))
-                return SinkOffset(part.nextOffset, last: .init(page.events[count - 1]))
+                // Only of a whole page it is told where it ends. When it is read, some may have been trimmed, and it
+                // may go further.
+                maximumCount = count
             }
         }
     }

@@ -21,7 +21,7 @@ public enum EventDecoder {
         let typeName = try typeName(in: &envelope)
         let id = try id(in: &envelope)
         let fromSequence = try envelope.sequenceIfPresent("from_seq")
-        let thread: ThreadID = try envelope.identifier("thread_id")
+        let thread: ThreadID = try envelope.threadID()
         let run: RunID? = try envelope.identifierIfPresent("run_id")
         let agent: AgentName? = try envelope.nameIfPresent("agent")
         let time = try envelope.time("time")
@@ -58,12 +58,12 @@ public enum EventDecoder {
     /// - Throws: ``WireError`` with the path to the fault. `event.field_not_allowed` for `id`, `seq`, `from_seq` and
     ///   `time`, which only the runtime sets, and for a run where there must be none.
     public static func decodeDraft(
-        _ value: JSONValue, path: String, thread: ThreadID
+        _ value: JSONValue, path: @autoclosure () -> String, thread: ThreadID
     ) throws(WireError) -> EventDraft {
         do throws(WireError) {
             return try decodeDraft(value, thread: thread)
         } catch {
-            throw error.inside(path: path)
+            throw error.inside(path: path())
         }
     }
 

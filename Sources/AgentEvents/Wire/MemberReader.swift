@@ -4,7 +4,9 @@
 /// The file is long because every kind of member is read here, and nowhere else.
 package struct MemberReader {
     package let object: JSONObject
-    let path: String
+    private let base: String
+    /// The name of the object in the one at `base`; `nil` for that one itself.
+    private let member: String?
     /// Whether this is a draft, which may leave out what the service can tell by itself. Whatever is read, `null` for an
     /// optional member of a type is its absence; of a draft, also for one that may be any JSON.
     let isDraft: Bool
@@ -18,15 +20,33 @@ package struct MemberReader {
     private var nested: [JSONObject.Element] = []
 
     package init(_ object: JSONObject, path: String, isDraft: Bool = false) {
-        self.object = object
-        self.path = path
-        self.isDraft = isDraft
+        self.init(object, base: path, member: nil, isDraft: isDraft)
     }
 
     package init(_ value: JSONValue, path: String, isDraft: Bool = false) throws(WireError) {
         guard case .object(let object) = value else { throw Self.wrongType(value, path, expected: "an object") }
         self.init(object, path: path, isDraft: isDraft)
     }
+
+    private init(_ object: JSONObject, base: String, member: String?, isDraft: Bool) {
+        self.object = object
+        self.base = base
+        self.member = member
+        self.isDraft = isDraft
+    }
+
+    /// The reader of an object inside of this one.
+    private func inner(_ value: JSONValue, _ name: String) throws(WireError) -> MemberReader {
+        guard case .object(let object) = value else { throw wrongType(value, name, expected: "an object") }
+        return inner(object, name)
+    }
+
+    private func inner(_ object: JSONObject, _ name: String) -> MemberReader {
+        MemberReader(object, base: member == nil ? base : path, member: name, isDraft: isDraft)
+    }
+
+    /// Paths are for errors, and are made when there is one.
+    var path: String { member.map { base + WireError.component($0) } ?? base }
 
     // MARK: Any value
 
@@ -92,6 +112,9 @@ package struct MemberReader {
     package mutating func identifier<ID: Identifier>(_ name: String) throws(WireError) -> ID {
         try identifier(try required(name), name)
     }
+
+    /// The member `thread_id`, of nearly every message: without generics, which cost more across modules.
+    package mutating func threadID() throws(WireError) -> ThreadID { try identifier("thread_id") }
 
     package mutating func identifierIfPresent<ID: Identifier>(_ name: String) throws(WireError) -> ID? {
         guard let value = takePresent(name) else { return nil }
@@ -202,8 +225,8 @@ package struct MemberReader {
         identifiers.reserveCapacity(values.count)
         for (index, value) in values.enumerated() {
             // The same as of a member whose name is the place.
-            let place = "\(name)[\(index)]"
-            let identifier: ID = try MemberReader.identifier(value, at: "\(path(name))[\(index)]", called: place)
+            let identifier: ID = try MemberReader.identifier(
+                value, at: "\(path(name))[\(index)]", called: "\(name)[\(index)]")
             guard !identifiers.contains(identifier) else {
                 throw WireError(
                     .invalidValue, path: "\(path(name))[\(index)]",
@@ -216,17 +239,17 @@ package struct MemberReader {
 
     /// The reader of an object inside of this one; give it to ``close(_:as:)`` when it is read.
     mutating func object(_ name: String) throws(WireError) -> MemberReader {
-        try MemberReader(try required(name), path: path(name), isDraft: isDraft)
+        try inner(try required(name), name)
     }
 
     mutating func objectIfPresent(_ name: String) throws(WireError) -> MemberReader? {
         guard let value = takePresent(name) else { return nil }
-        return try MemberReader(value, path: path(name), isDraft: isDraft)
+        return try inner(value, name)
     }
 
     /// The members of an object inside of this one that may be left out as a whole.
     mutating func objectOrEmpty(_ name: String) throws(WireError) -> MemberReader {
-        try objectIfPresent(name) ?? MemberReader(JSONObject(uniqueMembers: []), path: path(name), isDraft: isDraft)
+        try objectIfPresent(name) ?? inner(JSONObject(uniqueMembers: []), name)
     }
 
     /// The objects of an array, each read by the closure.
@@ -315,14 +338,17 @@ package struct MemberReader {
         try Self.word(value, at: path(name), called: name)
     }
 
-    private static func word(_ value: JSONValue, at path: String, called name: String) throws(WireError) -> String {
+    private static func word(
+        _ value: JSONValue, at path: @autoclosure () -> String, called name: @autoclosure () -> String
+    ) throws(WireError) -> String {
         switch value {
         case .string(let text):
             return text
         case .unpairedString:
-            throw WireError(.loneSurrogate, path: path, "\(name) has half of a surrogate pair, which is no character")
+            throw WireError(
+                .loneSurrogate, path: path(), "\(name()) has half of a surrogate pair, which is no character")
         case .null, .bool, .number, .array, .object:
-            throw wrongType(value, path, expected: "a string")
+            throw wrongType(value, path(), expected: "a string")
         }
     }
 
@@ -331,13 +357,13 @@ package struct MemberReader {
     }
 
     private static func identifier<ID: Identifier>(
-        _ value: JSONValue, at path: String, called name: String
+        _ value: JSONValue, at path: @autoclosure () -> String, called name: @autoclosure () -> String
     ) throws(WireError) -> ID {
-        let text = try word(value, at: path, called: name)
+        let text = try word(value, at: path(), called: name())
         do throws(IdentifierError) {
             return try ID(text)
         } catch {
-            throw WireError(.invalidIdentifier, path: path, error.message)
+            throw WireError(.invalidIdentifier, path: path(), error.message)
         }
     }
 

@@ -92,7 +92,7 @@ extension HistoryRecord {
             self = .attempted(try HistoryAttempt(&members))
         case "acknowledged":
             self = .acknowledged(
-                attempt: try members.textIfPresent("attempt"), thread: try members.identifier("thread_id"),
+                attempt: try members.textIfPresent("attempt"), thread: try members.threadID(),
                 ids: try members.cursors("cursors"))
         case "refused":
             self = .refused(attempt: try members.text("attempt"))
@@ -101,22 +101,22 @@ extension HistoryRecord {
         case "subscribed":
             self = .subscribed(
                 client: try members.text("client"), user: try members.identifierIfPresent("user_id"),
-                thread: try members.identifier("thread_id"), after: try members.cursorIfPresent("after"))
+                thread: try members.threadID(), after: try members.cursorIfPresent("after"))
         case "seen":
             self = .seen(client: try members.text("client"), bytes: Array(try members.text("event").utf8))
         case "reset":
             self = .reset(
-                client: try members.text("client"), thread: try members.identifier("thread_id"),
+                client: try members.text("client"), thread: try members.threadID(),
                 HistoryReset(try members.reason(), oldest: try members.cursorIfPresent("oldest")))
         case "ack":
             guard let cursor = try members.cursorIfPresent("cursor") else {
                 throw WireError(.missingField, path: "$.cursor", "the member cursor is missing")
             }
             self = .acknowledgedByClient(
-                client: try members.text("client"), thread: try members.identifier("thread_id"), cursor: cursor)
+                client: try members.text("client"), thread: try members.threadID(), cursor: cursor)
         case "reported":
             self = .reported(
-                client: try members.text("client"), thread: try members.identifier("thread_id"),
+                client: try members.text("client"), thread: try members.threadID(),
                 acknowledged: try members.cursorIfPresent("acknowledged"), sent: try members.cursorIfPresent("sent"))
         case "left":
             self = .left(client: try members.text("client"))
@@ -131,7 +131,7 @@ extension HistoryRecord {
 
 extension HistoryAttempt {
     fileprivate init(_ members: inout MemberReader) throws(WireError) {
-        let thread: ThreadID = try members.identifier("thread_id")
+        let thread: ThreadID = try members.threadID()
         self.init(
             name: try members.text("attempt"), thread: thread, user: try members.identifierIfPresent("user_id"),
             key: try members.identifierIfPresent("key"), drafts: [])

@@ -56,7 +56,7 @@ final class StreamSubscription {
         isLocated = true
         if let owner = opened.owner { loopThread.wasFound(owner: owner) }
         if let answer = opened.rights, access.counts(answer) { take(answer) }
-        sent = GivenEvents(after: opened.cursor)
+        sent = opened.firstKept.map { GivenEvents(beginningWith: $0) } ?? GivenEvents(after: opened.cursor)
         startSequence = opened.after
         knownEnd = opened.end
         acknowledgements.resume(at: opened.acknowledged)
@@ -291,6 +291,9 @@ struct OpenedSubscription: Sendable {
     var after: UInt64
     /// The id of that event; `nil` when the subscriber begins at the start.
     var cursor: EventID?
+    /// The oldest event that is kept, with which the subscriber begins, when it may know of those that were trimmed;
+    /// `nil` when it begins elsewhere.
+    var firstKept: EventID?
     /// The thread's last event; 0 when there is none that the subscriber may know of.
     var end: UInt64
     /// The user whose thread it is, whether or not the subscriber may read it; `nil` when the thread has no event.

@@ -71,9 +71,10 @@ package struct EventIngest: Sendable {
     ) async throws(ProtocolError) -> EmitReceipt {
         let thread = request.thread
         // Before the key of the request is looked at.
+        let open = allowedContext(of: request, as: principal, answer)
         let owner: UserID?
-        if let known = allowedOwner(of: request, as: principal, answer) {
-            owner = known
+        if let open {
+            owner = open.user
         } else {
             owner = try await authorize(thread, of: request.user, as: principal, answer)
         }
@@ -83,7 +84,10 @@ package struct EventIngest: Sendable {
             drafts = EmittedAnswers.signed(drafts, by: principal.user)
         }
         do throws(AgentEventsError) {
-            let context = try await runtime.context(user: request.user ?? principal.user, thread: thread)
+            let context =
+                if let open { open } else {
+                    try await runtime.context(user: request.user ?? principal.user, thread: thread)
+                }
             return try await context.emit(drafts, key: request.key, host: .outside)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
@@ -94,13 +98,19 @@ package struct EventIngest: Sendable {
         }
     }
 
-    /// The owner of the thread, when it is known without a question, and without the log, that the request is allowed.
-    private func allowedOwner(of request: EmitRequest, as principal: Principal, _ answer: RightsAnswer?) -> UserID? {
-        guard principal.scopes.contains(.emit), let owner = runtime.knownOwner(of: request.thread) else { return nil }
-        let question = RightsRequest(principal: principal, thread: request.thread, owner: owner)
-        guard let known = find(answer, for: owner) ?? access.known(question) else { return nil }
-        let isAllowed = known.allows(.emit) && principal.mayEmit(in: request.thread, as: request.user ?? principal.user)
-        return isAllowed ? owner : nil
+    /// The context of the thread, when it is known without a question, and without the log, that the request is allowed.
+    private func allowedContext(
+        of request: EmitRequest,
+        as principal: Principal,
+        _ answer: RightsAnswer?
+    ) -> ExecutionContext? {
+        let user = request.user ?? principal.user
+        guard principal.scopes.contains(.emit), let context = runtime.contextInMemory(of: request.thread),
+            context.user == user, principal.mayEmit(in: request.thread, as: user)
+        else { return nil }
+        let question = RightsRequest(principal: principal, thread: request.thread, owner: user)
+        guard let known = find(answer, for: user) ?? access.known(question), known.allows(.emit) else { return nil }
+        return context
     }
 
     /// - Returns: the answer, if it is one about a thread of the owner, and counts.

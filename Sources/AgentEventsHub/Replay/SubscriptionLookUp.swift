@@ -134,12 +134,17 @@ struct SubscriptionLookUp: Sendable {
                 found.reset = ResetReason(resolved)
                 found.oldest = record.isEmpty ? nil : record.oldest
             }
+            let beginsWithOldest = found.opened.after < record.oldest.sequence && found.opened.cursor == nil
+            if beginsWithOldest, found.reset == nil || found.reset == .trimmed, record.oldest.sequence > 1 {
+                found.opened.firstKept = record.oldest
+            }
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
             let snapshot = try await mapLogError { () async throws(EventLogError) in
                 try await snapshots.messages(of: thread, framing: framing)
             }
             found.snapshot = snapshot
+            found.opened.firstKept = nil
             found.opened.cursor = snapshot.cursor
             found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
         } else if readsPage, found.opened.after < record.head.sequence {

@@ -25,13 +25,14 @@ final class MessageParser {
     /// Nothing is parsed on a worker, and nothing waits for that.
     var isIdle: Bool { machine.isIdle }
 
-    /// A whole message has come. ``next(_:)`` gives it out.
+    /// A whole message has come.
     ///
     /// - Parameter isInTime: whether the connection takes emissions.
-    func receive(_ bytes: ByteBuffer, isInTime: Bool) {
-        machine.receive(
-            Message(bytes: bytes, isInTime: isInTime),
-            isLarge: bytes.readableBytes > services.limits.maximumInlineByteCount)
+    /// - Returns: the message, parsed; `nil` when ``next(_:)`` gives it out.
+    func receive(_ bytes: ByteBuffer, isInTime: Bool) -> ParsedMessage? {
+        let message = Message(bytes: bytes, isInTime: isInTime)
+        let isLarge = bytes.readableBytes > services.limits.maximumInlineByteCount
+        return machine.receive(message, isLarge: isLarge) ? Self.parse(message, services.limits) : nil
     }
 
     /// The next message; to be asked for again until there is none.

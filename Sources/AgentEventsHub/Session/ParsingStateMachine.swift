@@ -21,8 +21,14 @@ struct ParsingStateMachine<Message> {
         case parseElsewhere(Message)
     }
 
-    /// A message has come. ``next()`` says what to do with it.
-    mutating func receive(_ message: Message, isLarge: Bool) { waiting.append((message, isLarge)) }
+    /// A message has come.
+    ///
+    /// - Returns: whether to parse it at once. Otherwise it waits, and ``next()`` says what to do with it.
+    mutating func receive(_ message: Message, isLarge: Bool) -> Bool {
+        guard isLarge || !isIdle else { return true }
+        waiting.append((message, isLarge))
+        return false
+    }
 
     /// The message that was parsed elsewhere is ready. Carry it out before the next call of ``next()``.
     mutating func parsedElsewhere() { isElsewhere = false }

@@ -89,9 +89,11 @@ package struct RequestOrderStateMachine<Request> {
         var isIdle: Bool { !isLookingUp && emissionCount == 0 && waiting.isEmpty }
     }
 
+    private typealias Lanes = [ThreadID: Lane]
+
     private let maximumFollowedCount: Int
     /// Those that are not idle.
-    private var lanes: [ThreadID: Lane] = [:]
+    private var lanes: Lanes = [:]
     /// The threads that the connection follows once everything is carried out that has come.
     private var followed: Set<ThreadID> = []
     private var ready = Deque<ThreadID>()
@@ -123,9 +125,10 @@ package struct RequestOrderStateMachine<Request> {
         _ request: Request
     ) -> ReceiveAction {
         let exceedsLimit = follow(kind, thread)
-        let allows = lanes[thread].map { $0.waiting.isEmpty && $0.allows(kind) } ?? true
+        let place = lanes.index(forKey: thread)
+        let allows = place.map { lanes.values[$0].waiting.isEmpty && lanes.values[$0].allows(kind) } ?? true
         if allows, kind != .subscribeWithSnapshot || exceedsLimit {
-            begin(kind, thread, exceedsLimit: exceedsLimit)
+            begin(kind, thread, at: place, exceedsLimit: exceedsLimit)
             return .start(Start(kind: kind, thread: thread, request: request, exceedsLimit: exceedsLimit))
         }
         lanes[thread, default: Lane()].waiting.append(
@@ -165,7 +168,7 @@ package struct RequestOrderStateMachine<Request> {
             lanes[thread]?.isReady = false
             waitingCount -= 1
             waitingByteCount -= first.byteCount
-            begin(first.kind, thread, exceedsLimit: first.exceedsLimit)
+            begin(first.kind, thread, at: lanes.index(forKey: thread), exceedsLimit: first.exceedsLimit)
             makeReady(thread)
             return Start(kind: first.kind, thread: thread, request: first.request, exceedsLimit: first.exceedsLimit)
         }
@@ -183,14 +186,19 @@ package struct RequestOrderStateMachine<Request> {
         return (thread, true)
     }
 
-    private mutating func begin(_ kind: Kind, _ thread: ThreadID, exceedsLimit: Bool) {
+    /// - Parameter place: of the thread's lane; `nil` when it has none.
+    private mutating func begin(_ kind: Kind, _ thread: ThreadID, at place: Lanes.Index?, exceedsLimit: Bool) {
         switch kind {
         case .subscribe, .subscribeWithSnapshot:
             guard !exceedsLimit else { break }
             lanes[thread, default: Lane()].isLookingUp = true
             if kind == .subscribeWithSnapshot { isSnapshotUnderWay = true }
         case .emit:
-            lanes[thread, default: Lane()].emissionCount += 1
+            if let place {
+                lanes.values[place].emissionCount += 1
+            } else {
+                lanes[thread] = Lane(emissionCount: 1)
+            }
         case .unsubscribe, .acknowledge:
             break
         }
@@ -199,16 +207,21 @@ package struct RequestOrderStateMachine<Request> {
     /// Something of a lane has changed. What may begin can do so until it has: only its own beginning, or that of what
     /// came before it, would keep it from that.
     private mutating func makeReady(_ thread: ThreadID) {
-        guard let lane = lanes[thread], !lane.isReady else { return }
+        if let place = lanes.index(forKey: thread) { makeReady(thread, at: place) }
+    }
+
+    private mutating func makeReady(_ thread: ThreadID, at place: Lanes.Index) {
+        let lane = lanes.values[place]
+        guard !lane.isReady else { return }
         guard let first = lane.waiting.first else {
             guard lane.isIdle else { return }
-            lanes[thread] = nil
+            lanes.remove(at: place)
             // An idle connection keeps no room for them.
             if lanes.isEmpty { lanes = [:] }
             return
         }
         guard lane.allows(first.kind) else { return }
-        lanes[thread]?.isReady = true
+        lanes.values[place].isReady = true
         if first.takesSnapshot {
             readyForSnapshot.append(thread)
         } else {
@@ -270,9 +283,9 @@ package struct RequestOrderStateMachine<Request> {
 
     /// One emission is answered.
     package mutating func answered(_ thread: ThreadID) {
-        guard let count = lanes[thread]?.emissionCount, count > 0 else { return }
-        lanes[thread]?.emissionCount = count - 1
-        makeReady(thread)
+        guard let place = lanes.index(forKey: thread), lanes.values[place].emissionCount > 0 else { return }
+        lanes.values[place].emissionCount -= 1
+        makeReady(thread, at: place)
     }
 
     /// A request that was to be carried out is refused: nothing came of it.

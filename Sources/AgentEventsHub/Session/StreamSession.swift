@@ -164,8 +164,9 @@ public final class StreamSession {
         guard message.readableBytes <= maximum else {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
         }
-        parser.receive(message, isInTime: output.takesEmissions)
-        parseNext()
+        guard let parsed = parser.receive(message, isInTime: output.takesEmissions) else { return parseNext() }
+        didParse(parsed)
+        if !isEnded { updateReading() }
     }
 
     /// Something has come that is not a message: a pong, a part of a message.

@@ -101,6 +101,26 @@ struct TrimmedSubscriptionTests {
         }
     }
 
+    /// An application may be slow to handle what it was given on an earlier connection.
+    @Test(arguments: LogKind.allCases)
+    func whatWasTrimmedMayStillBeAcknowledged(_ kind: LogKind) async throws {
+        try await Self.withService(kind) { service, hours in
+            try await Self.emit(20, service)
+            try await Self.trimAll(service, hours)
+            try await Self.emit(3, service)
+            try await service.withWebSocket { socket in
+                try await socket.send(#"{"op":"subscribe","thread_id":"t_1","after":"1-5"}"#)
+                _ = try await socket.messages(until: "live")
+                for (cursor, answer) in [("1-7", "pong"), ("1-23", "pong"), ("2-7", "error"), ("1-24", "error")] {
+                    try await socket.send(#"{"op":"ack","thread_id":"t_1","cursor":"\#(cursor)"}"#)
+                    try await socket.send(#"{"op":"ping"}"#)
+                    #expect(try await Self.words(socket, count: 1) == [answer], "\(cursor)")
+                    if answer == "error" { #expect(try await Self.words(socket, count: 1) == ["pong"]) }
+                }
+            }
+        }
+    }
+
     @Test(arguments: LogKind.allCases)
     func aCursorThatWasTrimmedGetsTheStateIfItWants(_ kind: LogKind) async throws {
         try await Self.withService(kind) { service, hours in

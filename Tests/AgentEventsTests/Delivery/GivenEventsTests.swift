@@ -28,6 +28,20 @@ import Testing
         }
     }
 
+    /// A reader that begins with the oldest event may know of those that were trimmed, before it is given anything, too.
+    @Test(arguments: [false, true])
+    func whatWasTrimmedMayBeKnown(isGiven: Bool) throws {
+        var given = GivenEvents(beginningWith: try Self.id("4-7"))
+        if isGiven { given.insert(try Self.id("4-8"), from: 7) }
+        #expect(given.last == (isGiven ? EventID("4-8") : nil))
+        for (text, expected) in [
+            ("4-6", true), ("2-6", true), ("5-6", false), ("4-7", isGiven), ("4-8", isGiven), ("4-9", false),
+            ("3-7", false),
+        ] {
+            #expect(given.mayInclude(try Self.id(text)) == expected, "\(text)")
+        }
+    }
+
     /// However often the generation changes, a bounded number of changes is remembered.
     @Test func manyGenerationsAreForgottenFromTheStart() {
         var given = GivenEvents(after: nil)

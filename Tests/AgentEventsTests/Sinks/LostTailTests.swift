@@ -1,4 +1,5 @@
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 @testable import AgentEvents
@@ -116,6 +117,19 @@ struct LostTailTests {
         #expect(state.divergedCount == 1 && taken.count == 1)
     }
 
+    /// What is trimmed while the place is looked for does not move it.
+    @Test func noEventIsPassedOverWhenSomeAreTrimmedMeanwhile() async throws {
+        let log = try await Self.log([5, 0, 3], threads: ["t_1"])
+        _ = try await log.open()
+        let trimming = TrimmingLog(log, [ThreadTrim(thread: "t_1", firstKept: 3)])
+        let opening = LogOpening(generation: 3, threadsWithOpenRuns: [], endOffset: 8)
+        let lost = SinkOffset(9, last: .init(thread: "t_1", id: EventID(generation: 2, sequence: 9)))
+        let found = try await SinkPlaceCheck(name: "scripted", log: trimming, opening: opening).check(lost)
+        let following = try await log.read(LogRead(.all(afterOffset: found.place.offset))).events
+        #expect(Self.ids(following) == ["t_1 3-6", "t_1 3-7", "t_1 3-8"])
+        #expect(found.isDiverged && found.place.last == .init(thread: "t_1", id: EventID(generation: 1, sequence: 5)))
+    }
+
     @Test func aSinkTellsHowItIsDoing() async throws {
         let sink = ScriptedSink { events in
             if events.count > 1 { throw ScriptedSink.Refusal() }
@@ -136,5 +150,38 @@ struct LostTailTests {
             #expect(after.attemptCount == 4 && after.refusalCount == 3 && after.receivedCount == 1)
             #expect(after.pendingCommitCount == 1)
         }
+    }
+}
+
+/// A log that is trimmed when all threads have been read once.
+private final class TrimmingLog: EventLog {
+    private let log: InMemoryEventLog
+    private let trims: Mutex<[ThreadTrim]>
+
+    init(_ log: InMemoryEventLog, _ trims: [ThreadTrim]) {
+        self.log = log
+        self.trims = Mutex(trims)
+    }
+
+    func read(_ request: LogRead) async throws(EventLogError) -> LogPage {
+        let page = try await log.read(request)
+        guard case .all = request.selection else { return page }
+        try await log.trim(
+            trims.withLock { trims in
+                defer { trims = [] }
+                return trims
+            })
+        return page
+    }
+
+    func open() async throws(EventLogError) -> LogOpening { try await log.open() }
+    func close() { log.close() }
+    func append(_ commit: LogCommit) async throws(EventLogError) { try await log.append(commit) }
+    func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? { try await log.thread(thread) }
+    func startedRuns(among runs: Set<RunID>, in thread: ThreadID) async throws(EventLogError) -> Set<RunID> {
+        try await log.startedRuns(among: runs, in: thread)
+    }
+    func recall(_ key: IdempotencyKey, in thread: ThreadID) async throws(EventLogError) -> RecalledRequest? {
+        try await log.recall(key, in: thread)
     }
 }
