@@ -58,7 +58,7 @@ package struct CommandIntake: Sendable {
     ///
     /// - Parameter answer: what is known of the rights; `nil` for nothing.
     /// - Throws: ``ProtocolError``; then nothing was logged.
-    package func carryOut(
+    func carryOut(
         _ request: CommandRequest,
         as principal: Principal,
         _ answer: RightsAnswer? = nil
