@@ -107,11 +107,13 @@ extension ClientMessage {
             return try acknowledge(&members)
         case .emit:
             return .emit(try EmitRequest(&members, maximumBatchEvents: maximumBatchEvents))
+        case .command:
+            return .command(try CommandRequest(&members))
         case .ping:
             return .ping
         case .pong:
             return .pong
-        case .auth, .command, .refresh:
+        case .auth, .refresh:
             preconditionFailure("\(name.rawValue) is not supported")
         }
     }

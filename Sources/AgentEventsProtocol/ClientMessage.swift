@@ -9,6 +9,7 @@ package struct ClientMessage: Hashable, Sendable {
         /// - Parameter cursor: everything up to there is acknowledged.
         case acknowledge(ThreadID, cursor: Cursor)
         case emit(EmitRequest)
+        case command(CommandRequest)
         case ping
         case pong
     }
@@ -39,6 +40,8 @@ extension ClientMessage {
             return Self.encodedEmit(
                 tag: tag, thread: request.thread, user: request.user, key: request.key?.rawValue,
                 events: try request.encodedDrafts())
+        case .command(let request):
+            return encode(.command, [("thread_id", request.thread.json), ("key", request.key.json)] + request.members)
         case .ping:
             return encode(.ping, [])
         case .pong:

@@ -13,8 +13,8 @@ package enum OperationName: String, CaseIterable, Sendable {
     /// Whether this service does what the op asks for; the others are known, and refused with `op.unsupported`.
     package var isSupported: Bool {
         switch self {
-        case .subscribe, .unsubscribe, .ack, .emit, .ping, .pong: true
-        case .auth, .command, .refresh: false
+        case .subscribe, .unsubscribe, .ack, .emit, .command, .ping, .pong: true
+        case .auth, .refresh: false
         }
     }
 
@@ -26,7 +26,7 @@ package enum OperationName: String, CaseIterable, Sendable {
         case .unsubscribe: ["op", "req", "thread_id"]
         case .ack: ["op", "req", "thread_id", "cursor"]
         case .emit: ["op", "req", "thread_id", "user_id", "key", "events"]
-        case .command: ["op", "req", "thread_id", "key", "name"]
+        case .command: ["op", "req", "thread_id", "key", "name", "run_id", "as_of", "data"]
         case .ping, .pong: ["op", "req"]
         }
     }

@@ -59,6 +59,15 @@ extension ProtocolError {
             case runDeadline = "run.deadline"
             case toolTimedOut = "tool.timed_out"
             case retentionUnsupported = "retention.unsupported"
+            case commandUnknown = "command.unknown"
+            case commandUnsupported = "command.unsupported"
+            case commandInvalid = "command.invalid"
+            case commandKeyMissing = "command.key_missing"
+            case runUnknown = "run.unknown"
+            case runNotStarted = "run.not_started"
+            case runNotOpen = "run.not_open"
+            case runPaused = "run.paused"
+            case tooManyCommands = "limits.commands"
         }
 
         /// A code, by the part that it is of.
@@ -211,6 +220,24 @@ extension ProtocolError {
         public static let toolTimedOut = Code(name: .toolTimedOut)
         /// The log cannot trim.
         public static let retentionUnsupported = Code(name: .retentionUnsupported)
+        /// There is no command of that name.
+        public static let commandUnknown = Code(name: .commandUnknown)
+        /// The command is one of the protocol that the service, or the agent, does not take.
+        public static let commandUnsupported = Code(name: .commandUnsupported)
+        /// The data of a command is not what it takes.
+        public static let commandInvalid = Code(name: .commandInvalid)
+        /// A command without an idempotency key.
+        public static let commandKeyMissing = Code(name: .commandKeyMissing)
+        /// A command names a run that was never in the thread.
+        public static let runUnknown = Code(name: .runUnknown)
+        /// A command is for a run that is queued and has not started.
+        public static let runNotStarted = Code(name: .runNotStarted)
+        /// A command is for a run that has ended.
+        public static let runNotOpen = Code(name: .runNotOpen)
+        /// A command is for a run that is paused, and takes none like it until it is resumed.
+        public static let runPaused = Code(name: .runPaused)
+        /// Too many commands in a second on one connection.
+        public static let tooManyCommands = Code(name: .tooManyCommands)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
@@ -232,6 +259,11 @@ extension ProtocolError {
                 case .toolTimedOut: .toolTimedOut
                 case .emptyBatch: .emptyBatch
                 case .keyConflict: .keyConflict
+                case .runUnknown: .runUnknown
+                case .runNotStarted: .runNotStarted
+                case .runNotOpen: .runNotOpen
+                case .runPaused: .runPaused
+                case .commandUnsupported: .commandUnsupported
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

@@ -20,10 +20,10 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     public var legal: [String]?
     /// The state of the run whose order was broken, in words.
     public var state: String?
+    /// The state that the request met, where it was more than words can say.
+    public var details: JSONValue?
     /// The thread that the request was about.
     public var threadID: ThreadID?
-    /// The state that the request met, where the code has some.
-    public var details: JSONObject?
 
     public init(
         _ code: Code,
@@ -34,6 +34,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         path: String? = nil,
         legal: [String]? = nil,
         state: String? = nil,
+        details: JSONValue? = nil,
         threadID: ThreadID? = nil
     ) {
         self.code = code
@@ -44,6 +45,7 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         self.path = path
         self.legal = legal
         self.state = state
+        self.details = details
         self.threadID = threadID
     }
 
@@ -68,8 +70,8 @@ extension ProtocolError {
             path: members["path"]?.stringValue,
             legal: members["legal"]?.arrayValue?.compactMap(\.stringValue),
             state: members["state"]?.stringValue,
+            details: members["details"].flatMap { $0 == .null ? nil : $0 },
             threadID: members["thread_id"]?.stringValue.flatMap { try? ThreadID($0) })
-        details = members["details"]?.objectValue
     }
 
     /// The longest message, path and state that a client is told, in bytes; the rest is cut off. They may quote what
@@ -99,8 +101,8 @@ extension ProtocolError {
             ("path", path.map { .string(Self.bounded($0)) }),
             ("legal", legal.map { .array($0.map { .string($0) }) }),
             ("state", state.map { .string(Self.bounded($0)) }),
+            ("details", details),
             ("thread_id", threadID?.json),
-            ("details", details.map { .object($0) }),
         ]
     }
 }
@@ -139,6 +141,7 @@ extension ProtocolError {
         } else {
             self.init(Code(error.code), error.message, isRetryable: error.isRetryable)
             index = error.index
+            details = error.details?.json
             if let index = error.index {
                 // The encoder's paths begin at the event.
                 let rest = (error.cause as? WireError)?.path.dropFirst() ?? ""

@@ -33,6 +33,8 @@ extension ServerMessage {
         case "emitted":
             self = .emitted(
                 try members.tag(), try members.threadID(), cursors: try members.cursors("cursors"))
+        case "accepted":
+            self = .accepted(try members.tag(), try members.threadID(), try CommandAnswer(&members))
         case "ping":
             self = .ping
         case "drain":

@@ -20,6 +20,7 @@ package enum ServerMessage: Hashable, Sendable {
     ///   - text: a piece of the state's JSON.
     case snapshotPart(ThreadID, cursor: Cursor?, part: Int, of: Int, text: String)
     case emitted(RequestTag?, ThreadID, cursors: [Cursor])
+    case accepted(RequestTag?, ThreadID, CommandAnswer)
     case ping
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
@@ -63,6 +64,8 @@ package enum ServerMessage: Hashable, Sendable {
                 ])
         case .emitted(let tag, let thread, let cursors):
             return Self.encodeEmitted(tag, thread, cursors)
+        case .accepted(let tag, let thread, let answer):
+            return Self.encode("accepted", tag, [("thread_id", thread.json)] + answer.members)
         case .ping:
             return Self.encode("ping", nil, [])
         case .drain(let milliseconds):

@@ -118,7 +118,35 @@ struct ClientMessageTests {
         (#"{"op":"ack","thread_id":"t_7","cursor":57}"#, "message.invalid", "$.cursor"),
         (#"{"op":"ack","thread_id":"t_7","cursor":"now"}"#, "cursor.invalid", "$.cursor"),
         (#"{"op":"auth","token":"x"}"#, "op.unsupported", "$.op"),
-        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"command","thread_id":"t_7","name":"stop"}"#, "command.key_missing", "$.key"),
+        (#"{"op":"command","thread_id":"t_7","key":null,"name":"stop"}"#, "command.key_missing", "$.key"),
+        (#"{"op":"command","key":"k","name":"stop"}"#, "message.invalid", "$.thread_id"),
+        (#"{"op":"command","thread_id":"t_7","key":"k"}"#, "message.invalid", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"halt"}"#, "command.unknown", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"Stop"}"#, "command.unknown", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":""}"#, "message.invalid", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"a b.c"}"#, "command.invalid", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","run_id":7}"#, "message.invalid", "$.run_id"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","as_of":"42"}"#, "cursor.invalid", "$.as_of"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","by":"u_2"}"#, "event.unknown_field", "$.by"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","data":[]}"#, "command.invalid", "$.data"),
+        (
+            #"{"op":"command","thread_id":"t_7","key":"k","name":"stop","data":{"by":"u_2"}}"#, "command.invalid",
+            "$.data.by"
+        ),
+        (
+            #"{"op":"command","thread_id":"t_7","key":"k","name":"pause","data":{"reason":1}}"#, "command.invalid",
+            "$.data.reason"
+        ),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":"message"}"#, "command.invalid", "$.data.text"),
+        (
+            #"{"op":"command","thread_id":"t_7","key":"k","name":"message","data":{"text":""}}"#, "command.invalid",
+            "$.data.text"
+        ),
+        (
+            #"{"op":"command","thread_id":"t_7","key":"k","name":"start","data":{"policy":"wait"}}"#, "command.invalid",
+            "$.data.policy"
+        ),
         (#"{"op":"refresh","token":"x"}"#, "op.unsupported", "$.op"),
         (#"{"op":"ping","req":{}}"#, "message.invalid", "$.req"),
         (#"{"op":"ping","req":null}"#, "message.invalid", "$.req"),

@@ -28,6 +28,20 @@ struct RoundTripTests {
         ClientMessage(tag: RequestTag(4), .emit(EmitRequest(thread: "t_7", user: "u_1", key: "k_1", drafts: drafts))),
         ClientMessage(.emit(EmitRequest(thread: "t_7", drafts: [drafts[0]]))),
         ClientMessage(.ping), ClientMessage(tag: RequestTag(5), .ping), ClientMessage(.pong),
+    ] + commands.map { ClientMessage(tag: RequestTag(6), .command(CommandRequest(thread: "t_7", key: "k_1", $0))) }
+
+    static let commands: [CommandBody] = [
+        CommandBody(.run(.stop, reason: nil)), CommandBody(.run(.stop, reason: "enough"), run: "r_1", asOf: cursor),
+        CommandBody(.run(.pause, reason: nil), run: "r_1"), CommandBody(.run(.resume, reason: "go"), asOf: cursor),
+        CommandBody(.run(.custom("editor.undo", value: ["steps": 2]), reason: nil), run: "r_1"),
+        CommandBody(.start(StartCommand())),
+        CommandBody(.start(StartCommand(agent: "guide", input: [1], policy: "queue", retryOf: "r_1"))),
+        CommandBody(.message(MessageCommand(text: "Hello"))),
+        CommandBody(
+            .message(
+                MessageCommand(text: "Hello", agent: "guide", data: [1], policy: "supersede", replaces: "m_1")),
+            asOf: cursor),
+        CommandBody(.answer(["approval_id": "a_1", "decision": "approved"])),
     ]
 
     @Test(arguments: requests)
@@ -46,6 +60,7 @@ struct RoundTripTests {
         case .unsubscribe: .unsubscribe
         case .acknowledge: .ack
         case .emit: .emit
+        case .command: .command
         case .ping: .ping
         case .pong: .pong
         }
@@ -108,6 +123,24 @@ struct RoundTripTests {
         .snapshot("t_7", cursor: cursor, state: ["format": 1]), .snapshot("t_7", cursor: nil, state: nil),
         .snapshotPart("t_7", cursor: cursor, part: 1, of: 2, text: #"{"format":1,"a":"🦩"#),
         .emitted(RequestTag(1.5), "t_7", cursors: [cursor, cursor]), .emitted(nil, "t_7", cursors: []),
+        .accepted(RequestTag(1), "t_7", CommandAnswer(name: "stop", outcome: .repeated)),
+        .accepted(
+            nil, "t_7",
+            CommandAnswer(
+                name: "stop", outcome: .done, cursors: [cursor, cursor], runID: "r_1", messageID: "m_1",
+                details: CommandDetails(
+                    runs: [
+                        CommandDetails.Run(runID: "r_1", status: .waiting, since: cursor, waitingFor: ["a_1", "a_2"])
+                    ],
+                    left: [CommandDetails.Run(runID: "r_2", status: .queued)], isCursorUnknown: true))),
+        .accepted(
+            nil, "t_7",
+            CommandAnswer(
+                name: "pause", outcome: .unchanged,
+                details: CommandDetails(runs: [
+                    CommandDetails.Run(runID: "r_1", status: nil), CommandDetails.Run(runID: "r_2", status: .paused),
+                ]))),
+        .accepted(nil, "t_7", CommandAnswer(name: "a.b", outcome: .unchanged, details: CommandDetails())),
         .ping, .drain(reconnectMilliseconds: 12_000), .pong(nil), .pong(RequestTag(1)),
         .error(ProtocolError(.agentsBusy, "busy", isRetryable: true)), .error(whole),
         .other(["op": "later", "x": nil]),
@@ -115,7 +148,7 @@ struct RoundTripTests {
     private static let whole: ProtocolError = {
         var error = ProtocolError(
             .order(.workOpen), "m", isRetryable: true, retryAfterMilliseconds: 1500, index: 2, path: "$.events[2]",
-            legal: ["custom"], state: "running", threadID: "t_7")
+            legal: ["custom"], state: "running", details: ["run_id": "r_1"], threadID: "t_7")
         error.tag = RequestTag("a")
         return error
     }()
@@ -127,7 +160,7 @@ struct RoundTripTests {
 
     @Test func everyMessageOfTheServiceIsWrittenAndRead() {
         let kinds = Set(Self.replies.map(Self.kind))
-        #expect(kinds == Set(1...14))
+        #expect(kinds == Set(1...15))
     }
 
     private static func kind(_ message: ServerMessage) -> Int {
@@ -146,6 +179,7 @@ struct RoundTripTests {
         case .pong: 12
         case .error: 13
         case .other: 14
+        case .accepted: 15
         }
     }
 
@@ -166,7 +200,7 @@ struct RoundTripTests {
             let message = try ServerMessage(bytes)
             #expect(message.encoded() == bytes, "\(name)")
             if case .other(let members) = message {
-                #expect(["accepted", "refreshed"].contains(members["op"]?.stringValue), "\(name)")
+                #expect(["refreshed"].contains(members["op"]?.stringValue), "\(name)")
             }
         }
     }
@@ -175,7 +209,7 @@ struct RoundTripTests {
         let examples = try Self.examples("client")
         #expect(examples.count >= 13)
         for (name, bytes) in examples {
-            if ["auth.json", "command.json", "refresh.json"].contains(name) {
+            if ["auth.json", "refresh.json"].contains(name) {
                 let error = #expect(throws: ProtocolError.self) {
                     try ClientMessage.decode(bytes, maximumBatchEvents: 10)
                 }
@@ -205,7 +239,8 @@ struct RoundTripTests {
     @Test func theCodesOfTheCoreAreWrittenAsTheyAre() {
         let codes: [AgentEventsError.Code] = [
             .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .notRunning,
-            .tooLarge, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .order(.paused),
+            .tooLarge, .runDeadline, .toolTimedOut, .emptyBatch, .keyConflict, .runUnknown, .runNotStarted, .runNotOpen,
+            .runPaused, .commandUnsupported, .order(.paused),
             .wire(.syntax), .log(.full), .sink(.fileFull),
         ]
         for code in codes {

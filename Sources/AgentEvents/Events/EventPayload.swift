@@ -81,9 +81,12 @@ public struct CustomEvent: Hashable, Sendable {
     public var name: String
     /// The data of the event: any JSON.
     public var value: JSONValue
+    /// The user who gave it as a command to the run; `nil` for an event that is no command.
+    public var by: UserID?
 
-    public init(name: String, value: JSONValue) {
+    public init(name: String, value: JSONValue, by: UserID? = nil) {
         self.name = name
         self.value = value
+        self.by = by
     }
 }

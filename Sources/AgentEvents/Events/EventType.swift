@@ -111,7 +111,7 @@ extension EventType {
         case .agentCancelled: ["reason", "by", "superseded_by", "discarded", "usage", "duration_ms"]
         case .userMessage: ["message_id", "user_id", "text", "data", "replaces"]
         case .stateUpdated: ["version", "key", "value", "removed", "expires_at", "by", "reason"]
-        case .custom: ["name", "value"]
+        case .custom: ["name", "value", "by"]
         }
     }
 }

@@ -16,6 +16,15 @@ struct OpenRuns: Sendable {
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
+        var marks = Marks()
+    }
+
+    /// The events of a run that commands refer to; `nil` while they have no id yet.
+    struct Marks: Hashable, Sendable {
+        /// Its first one.
+        var began: EventID?
+        /// The one since which it is queued, running or paused, or the last request for approval or answer after that.
+        var since: EventID?
     }
 
     /// The times between which a queued run should start, as far as it was asked, and on whose behalf.
@@ -236,13 +245,15 @@ extension OpenRuns {
 }
 
 extension OpenRuns: Equatable {
-    /// Whether two threads have the same runs open. Of their places only the order counts.
+    /// Whether two threads have the same runs open. Of their places only the order counts, and the ids of their events do
+    /// not: these are given after an event is applied.
     static func == (one: Self, other: Self) -> Bool {
         let (ones, others) = (one.inOrder, other.inOrder)
         return ones.count == others.count
             && zip(ones, others).allSatisfy { one, other in
                 var one = one
                 one.ordinal = other.ordinal
+                one.marks = other.marks
                 return one == other
             }
     }

@@ -30,6 +30,9 @@ struct OpenWork: Hashable, Sendable {
     /// Whether nothing is open.
     var isEmpty: Bool { calls.isEmpty && messages.isEmpty && approvals.isEmpty && children.isEmpty }
 
+    /// The child runs that are open.
+    var childRuns: some Collection<RunID> { children.keys }
+
     /// The open approvals that expire, the earliest first, and when.
     var expiringApprovals: [(approval: ApprovalID, expiresAt: Timestamp)] {
         guard !approvals.isEmpty else { return [] }

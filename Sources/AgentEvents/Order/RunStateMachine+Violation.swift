@@ -76,6 +76,14 @@ extension RunStateMachine {
         return work.isEmpty ? words : "\(words), open: \(openWorkInWords)"
     }
 
+    /// The refusal of whatever would happen in a run that has ended.
+    static func violationOfEndedRun(_ run: RunID, _ payload: EventPayload) -> OrderViolation {
+        RunStateMachine(run: run, policy: .standard, maximumMessageByteCount: 0, state: .ended)
+            .violation(payload, .alreadyEnded, problemOfEndedRun)
+    }
+
+    static let problemOfEndedRun = "the run has ended, nothing follows its terminal event"
+
     /// The open items by name, in the order in which they were opened.
     var openWorkInWords: String {
         let items = work.items

@@ -115,7 +115,7 @@ package struct RunStateMachine: Hashable, Sendable {
             if let agent, agent != self.agent { return rejectAgent(agent, payload) }
             return checkPaused(payload, at: time)
         case .ended:
-            return reject(payload, .alreadyEnded, "the run has ended, nothing follows its terminal event")
+            return reject(payload, .alreadyEnded, Self.problemOfEndedRun)
         }
     }
 

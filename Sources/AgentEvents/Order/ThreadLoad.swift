@@ -5,26 +5,19 @@ package struct ThreadLoad: Hashable, Sendable {
         package var run: RunID
         package var agent: AgentName
         package var host: RunHost
-        package var isPaused: Bool
         /// The messages that it answers, as far as its first events say.
         package var messageIDs: [MessageID]
-        /// The open requests for approval of it and of the runs below it, in their order.
-        package var approvals: [ApprovalID]
 
         package init(
             run: RunID,
             agent: AgentName,
             host: RunHost = .process,
-            isPaused: Bool = false,
-            messageIDs: [MessageID] = [],
-            approvals: [ApprovalID] = []
+            messageIDs: [MessageID] = []
         ) {
             self.run = run
             self.agent = agent
             self.host = host
-            self.isPaused = isPaused
             self.messageIDs = messageIDs
-            self.approvals = approvals
         }
     }
 
@@ -78,7 +71,6 @@ extension ThreadStateMachine {
     /// What is open in the thread.
     package var load: ThreadLoad {
         var load = ThreadLoad()
-        var places: [RunID: Int] = [:]
         for entry in runs.inOrder {
             guard let agent = entry.machine.agent else { continue }
             let run = entry.machine.run
@@ -88,24 +80,16 @@ extension ThreadStateMachine {
                         run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs,
                         queuedAt: entry.lastTime, notBefore: entry.window.notBefore, by: entry.window.by,
                         isScheduled: entry.window.isScheduled))
-                continue
-            }
-            let place: Int
-            if let above = entry.machine.parent.flatMap({ places[$0] }) {
-                place = above
-            } else {
-                place = load.roots.count
+            } else if !(entry.machine.parent.map(isOpen) ?? false) {
                 load.roots.append(
-                    ThreadLoad.Root(
-                        run: run, agent: agent, host: entry.host, isPaused: entry.machine.state == .paused,
-                        messageIDs: entry.messageIDs))
-            }
-            places[run] = place
-            guard !entry.machine.work.approvals.isEmpty else { continue }
-            for case .approval(let approval, call: _) in entry.machine.work.items {
-                load.roots[place].approvals.append(approval)
+                    ThreadLoad.Root(run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs))
             }
         }
         return load
+    }
+
+    /// The open runs without a parent, as those are told whose request is refused because of them.
+    package var loadDetails: CommandDetails {
+        CommandDetails(runs: occupancy.roots.map { CommandDetails.Run($0) })
     }
 }

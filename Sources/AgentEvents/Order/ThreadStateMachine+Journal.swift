@@ -7,6 +7,8 @@ extension ThreadStateMachine {
             case began(RunID, began: CallID?)
             indirect case startedQueued(RunID, QueuedEntry)
             case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
+            /// - Parameter since: the mark before; see ``OpenRuns/Marks``.
+            case marked(RunID, since: EventID?)
             indirect case ended(EndedTree)
         }
 

@@ -17,6 +17,9 @@ extension ThreadStateMachine {
     /// Whether a run is queued: it is open, and has not started.
     package func isQueued(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .queued } ?? false }
 
+    /// Whether a run is paused.
+    package func isPaused(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .paused } ?? false }
+
     /// When an open run started; `nil` when it is not open, and when it is queued.
     package func startTime(of run: RunID) -> Timestamp? {
         runs.place(of: run).flatMap { runs.startTime(at: $0) }

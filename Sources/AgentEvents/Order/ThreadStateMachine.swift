@@ -187,6 +187,26 @@ package struct ThreadStateMachine: Sendable {
         }
     }
 
+    /// The event that was applied last has its id.
+    ///
+    /// - Returns: how that is taken back; `nil` for an event that commands do not refer to.
+    @discardableResult
+    mutating func mark(_ payload: EventPayload, of run: RunID?, as id: EventID) -> Journal.Undo? {
+        guard payload.marksRun, let run, let place = runs.place(of: run) else { return nil }
+        return runs.change(at: place) { entry in
+            defer {
+                entry.marks.since = id
+                if entry.marks.began == nil { entry.marks.began = id }
+            }
+            return .marked(run, since: entry.marks.since)
+        }
+    }
+
+    /// The same, and notes how it is taken back.
+    package mutating func mark(_ payload: EventPayload, of run: RunID?, as id: EventID, _ journal: inout Journal) {
+        if let undo = mark(payload, of: run, as: id) { journal.append(undo) }
+    }
+
     private mutating func apply(
         _ payload: EventPayload,
         of run: RunID,
@@ -337,6 +357,9 @@ package struct ThreadStateMachine: Sendable {
                 entry.machine.undo(change)
                 entry.lastTime = lastTime
             }
+        case .marked(let run, let since):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { $0.marks.since = since }
         case .ended(let tree):
             for entry in tree.entries { runs.insert(entry) }
             ended.removeLast(tree.entries.count)
@@ -359,6 +382,7 @@ package struct ThreadStateMachine: Sendable {
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
         guard let run = event.runID else { return }
+        defer { mark(event.payload, of: run, as: event.id) }
         guard let place = runs.place(of: run) else {
             guard let agent = event.agent else { return }
             if case .agentQueued(let queued) = event.payload { queue(run, agent, queued, host, at: event.time) }

@@ -22,6 +22,10 @@ struct AcceptPath {
     private var sweptAt = ThreadStateMachine.never
     /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
+    /// Where tasks wait while their run is paused; `nil` as long as none has.
+    private var gate: PauseGate?
+    /// Signalled when a run ends while its body works, so that the body's task is cancelled.
+    private var endings: [RunID: WakeSignal] = [:]
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
     private var unsettledUsages: [ChildUsage] = []
@@ -49,7 +53,7 @@ struct AcceptPath {
         let time = try begin()
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
-                return didOffer(offer)
+                return didOffer(offer, releases: draft.payload.resumesRun)
             }
         } catch {
             try notAccepted(error, index: nil)
@@ -89,6 +93,7 @@ struct AcceptPath {
         unsettledUsages = []
         hostedRuns = Set(head.machine.openHostedRuns)
         setSweep()
+        release()
     }
 
     /// Logs the end of what is over at a time, before anything else is decided: that the sweep has not come yet changes
@@ -132,7 +137,7 @@ struct AcceptPath {
                     drafts[0], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, at: time
                 )
             {
-                let accepted = didOffer(offer)
+                let accepted = didOffer(offer, releases: drafts[0].payload.resumesRun)
                 return AcceptedBatch(ids: emission.isIndexed ? [accepted.lastID] : [], accepted: accepted)
             }
             var batch = head.begin(at: time)
@@ -188,12 +193,15 @@ struct AcceptPath {
         } else {
             for usage in batch.childUsages { usage.count() }
         }
-        return AcceptedBatch(ids: ids, accepted: didOffer(offer))
+        return AcceptedBatch(ids: ids, accepted: didOffer(offer, releases: batch.releases))
     }
 
-    private mutating func didOffer(_ offer: GroupCommit.Offer) -> Accepted {
+    /// - Parameter releases: whether a run has ended, or is not paused any longer.
+    private mutating func didOffer(_ offer: GroupCommit.Offer, releases: Bool) -> Accepted {
         offered.didOffer(upTo: offer.position)
         setSweep()
+        // Where others write too, what was offered may be refused yet.
+        if releases, !services.isContended { release() }
         return Accepted(
             lastID: head.lastID, position: offer.position, isFull: offer.isFull,
             hasHeldHalves: head.machine.hasHeldHalves)
@@ -243,7 +251,42 @@ struct AcceptPath {
         for usage in unsettledUsages { usage.count() }
         unsettledUsages = []
         hostedRuns = Set(head.machine.openHostedRuns)
+        release()
     }
+
+    // MARK: Those who wait
+
+    /// Lets those go who wait for a run that is not paused any longer, and tells the bodies whose runs have ended.
+    private mutating func release() {
+        gate?.release { head.machine.isPaused($0) }
+        guard !endings.isEmpty else { return }
+        for (run, ending) in endings where !head.machine.isOpen(run) {
+            endings[run] = nil
+            ending.signal()
+        }
+    }
+
+    /// Somebody waits until a run is not paused any longer.
+    mutating func arrive(at run: RunID) -> (gate: PauseGate, place: UInt64) {
+        let gate = gate ?? PauseGate()
+        self.gate = gate
+        return (gate, gate.arrive(at: run))
+    }
+
+    /// The number of tasks that wait while their run is paused.
+    var waitingCount: Int { gate?.count ?? 0 }
+
+    /// Sets what is signalled when a run ends: while its body works, and `nil` from its return on.
+    mutating func setEnding(_ ending: WakeSignal?, of run: RunID) {
+        endings[run] = ending
+        if let ending, !head.machine.isOpen(run) {
+            endings[run] = nil
+            ending.signal()
+        }
+    }
+
+    /// Whether somebody here waits for what others may do to a run.
+    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
     ///

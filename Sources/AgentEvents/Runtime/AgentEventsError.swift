@@ -14,6 +14,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case toolTimedOut
             case emptyBatch
             case keyConflict
+            case runUnknown
+            case runNotStarted
+            case runNotOpen
+            case runPaused
+            case commandUnsupported
             case order(OrderRule)
             case wire(WireError.Code)
             case log(EventLogError.Code)
@@ -45,6 +50,17 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         /// The idempotency key was used for another request.
         public static let keyConflict = Code(value: .keyConflict)
 
+        /// A command names a run that was never in the thread.
+        public static let runUnknown = Code(value: .runUnknown)
+        /// A command is for a run that is queued and has not started.
+        public static let runNotStarted = Code(value: .runNotStarted)
+        /// A command is for a run that has ended.
+        public static let runNotOpen = Code(value: .runNotOpen)
+        /// A command is for a run that is paused, and takes none like it until it is resumed.
+        public static let runPaused = Code(value: .runPaused)
+        /// The agent of the run takes no commands of the application's own.
+        public static let commandUnsupported = Code(value: .commandUnsupported)
+
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
@@ -67,6 +83,11 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .toolTimedOut: "tool.timed_out"
             case .emptyBatch: "event.empty_batch"
             case .keyConflict: "key.conflict"
+            case .runUnknown: "run.unknown"
+            case .runNotStarted: "run.not_started"
+            case .runNotOpen: "run.not_open"
+            case .runPaused: "run.paused"
+            case .commandUnsupported: "command.unsupported"
             case .order(let rule): rule.rawValue
             case .wire(let code): code.description
             case .log(let code): code.description
@@ -86,6 +107,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     public var index: Int?
     /// The rule of order that was broken, with the state and what was legal.
     public var violation: OrderViolation?
+    /// The state that a refused command met.
+    public var details: CommandDetails?
     /// The error underneath, if there is one.
     public var cause: (any Error)?
 
@@ -118,7 +141,7 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         switch code.value {
         case .notRunning, .runDeadline, .toolTimedOut, .log: true
         case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .emptyBatch,
-            .keyConflict, .order, .wire, .sink:
+            .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .order, .wire, .sink:
             false
         }
     }

@@ -4,6 +4,11 @@
 /// A handle may be used from several tasks at once, so tools can run in parallel. Methods return when their events are
 /// accepted; ``flush()`` and the end of the run wait for the commit. They do not react to cancellation, since the ends of
 /// a cancelled run are events too; they throw ``AgentEventsError`` when an event is refused or the log fails.
+///
+/// While the run is paused they wait, and continue where they were when it is resumed: an agent need not know of pauses, and
+/// nothing of what it says is lost. That is so for everything that a paused run does not do, the start of a tool's body, of
+/// a child run, and the end of the run among it; bodies of tools that have begun continue. They throw `order.already_ended`
+/// when the run ends meanwhile, and, in a task that is cancelled, `order.paused`.
 public struct AgentRun: Sendable {
     /// The run's id.
     public let id: RunID
@@ -71,6 +76,21 @@ public struct AgentRun: Sendable {
             try await ThreadHistory(
                 of: context.thread, before: start.id.sequence, limit: limit, from: context.services.log)
         }
+    }
+
+    /// The commands of the application's own that users give to this run, as they come; see ``RunCommands``.
+    ///
+    /// ```swift
+    /// for try await command in run.commands where command.name == "editor.undo" { editor.undo() }
+    /// ```
+    ///
+    /// It ends with the run: a task that follows it is a child of the body's, and is cancelled when the body returns.
+    public var commands: RunCommands {
+        RunCommands(
+            run: id,
+            stored: StoredThreadEvents(
+                thread: context.thread, after: start.id.sequence, cursor: start.id, end: nil, log: context.services.log,
+                watchers: context.services.watchers))
     }
 
     // MARK: Thinking and progress
@@ -245,7 +265,8 @@ public struct AgentRun: Sendable {
     ///   - body: the child. What it returns is the child's result when it is `Encodable`; anything else, and nothing, is not
     ///     logged.
     /// - Returns: what the body returns.
-    /// - Throws: as ``AgentRuntime/withRun(user:thread:agent:input:id:_:)``.
+    /// - Throws: as ``AgentRuntime/withRun(user:thread:agent:input:id:_:)``. A child that is ended from elsewhere, or by its own
+    ///   body, ends by itself: its error is one of this run only if it is not caught.
     @discardableResult
     public func withChild<Result>(
         agent: AgentName,
@@ -258,14 +279,40 @@ public struct AgentRun: Sendable {
             .run(body, result: ResultEncoding.json)
     }
 
+    /// Runs another agent inside this one, whose body is cancelled when the child ends before it: at its deadline, or by a
+    /// command.
+    ///
+    /// - Parameters:
+    ///   - call: the open tool call that starts it, if there is one.
+    ///   - id: the child's id; a new one when it is `nil`. Never used twice in a thread.
+    ///   - deadline: how long the child may take; `nil` for as long as this run.
+    ///   - body: the child. What it returns is the child's result when it is `Encodable`; anything else, and nothing, is not
+    ///     logged.
+    /// - Returns: what the body returns.
+    /// - Throws: as ``AgentRuntime/withRun(user:thread:agent:input:id:deadline:_:)``.
+    @discardableResult
+    public func withChild<Result: Sendable>(
+        agent: AgentName,
+        input: (any Encodable & Sendable)? = nil,
+        call: CallID? = nil,
+        id: RunID? = nil,
+        deadline: Duration?,
+        _ body: @escaping @Sendable (AgentRun) async throws -> Result
+    ) async throws -> Result {
+        try await RunScope(
+            context: context, agent: agent, input: input, id: id, parent: (self.id, call), deadline: deadline
+        ).runCancelling(body, result: ResultEncoding.json)
+    }
+
     // MARK: Raw events
 
-    /// Emits any event of the run; it goes through the same checks as all others.
+    /// Emits any event of the run; it goes through the same checks as all others. While the run is paused it waits, as
+    /// everything does; ``ExecutionContext/emit(_:)`` is refused then.
     ///
     /// - Returns: the event's id.
     @discardableResult
     public func emit(_ payload: EventPayload) async throws(AgentEventsError) -> EventID {
-        try await context.emit(EventDraft(runID: id, agent: agent, payload))
+        try await context.emitPassingGate(EventDraft(runID: id, agent: agent, payload), of: id)
     }
 
     /// Returns when everything that the run has emitted is committed.

@@ -2,9 +2,9 @@ extension AgentRuntime {
     /// Runs an agent: `agent_started`, the body, and the end — `agent_completed` with what the body returns,
     /// `agent_failed` when it throws, `agent_cancelled` when its task is cancelled.
     ///
-    /// Returns when the end is committed. Under a ``RuntimeConfiguration/runDeadline`` the run is ended at the
-    /// deadline; the body learns of it when it emits. For a body that should be cancelled then, pass a deadline of its
-    /// own.
+    /// Returns when the end is committed. At a ``RuntimeConfiguration/runDeadline``, or by a command, the run is ended from
+    /// elsewhere; the body learns of it when it emits. For a body that should be cancelled then, pass a `deadline`, which may
+    /// be `nil`.
     ///
     /// - Parameters:
     ///   - user: whose thread it is.
@@ -29,8 +29,8 @@ extension AgentRuntime {
             body, result: ResultEncoding.json)
     }
 
-    /// Runs an agent whose body is cancelled at its deadline: then the run is ended, at once, as `agent_failed` with the code
-    /// `run.deadline`, and the body's task is cancelled.
+    /// Runs an agent whose body is cancelled when the run ends before it returns. At its deadline the run is ended, at once, as
+    /// `agent_failed` with the code `run.deadline`; a command may end it, and so may the end of its parent.
     ///
     /// The method throws when the body has returned: one that ignores its cancellation holds up the caller, but nobody who
     /// watches. What it emits after the end of the run is refused.
@@ -58,5 +58,23 @@ extension AgentRuntime {
         let context = try await context(user: user, thread: thread)
         return try await RunScope(context: context, agent: agent, input: input, id: id, deadline: deadline)
             .runCancelling(body, result: ResultEncoding.json)
+    }
+
+    /// Runs an agent whose result is JSON, or absent, where the result of the other methods would be `null`. Its body is
+    /// cancelled when the run ends before it returns.
+    ///
+    /// - Parameter observer: is told about a body that works after its run has ended.
+    package func withJSONRun(
+        user: UserID,
+        thread: ThreadID,
+        agent: AgentName,
+        input: JSONValue,
+        id: RunID,
+        observer: RunBodyObserver? = nil,
+        _ body: @escaping @Sendable (AgentRun) async throws -> JSONValue?
+    ) async throws {
+        let context = try await context(user: user, thread: thread)
+        _ = try await RunScope(context: context, agent: agent, input: input, id: id, observer: observer)
+            .runCancelling(body, result: { $0 })
     }
 }

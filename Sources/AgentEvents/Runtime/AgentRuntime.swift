@@ -109,7 +109,7 @@ public final class AgentRuntime: Sendable {
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
-            environment: environment, deadlines: deadlines)
+            environment: environment, deadlines: deadlines, watchers: watchers)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -130,7 +130,10 @@ public final class AgentRuntime: Sendable {
                 }
                 if let contended = log as? any ContendedLog {
                     group.addTask(executorPreference: environment.backgroundExecutor) {
-                        while let threads = await contended.advancedThreads() { self.hub.publish(threads) }
+                        while let threads = await contended.advancedThreads() {
+                            self.hub.publish(threads)
+                            await self.followOthers(in: threads)
+                        }
                     }
                 }
                 // Here, on the log's own executor: no hop between two commits.
@@ -208,6 +211,15 @@ public final class AgentRuntime: Sendable {
         package var queued: ThreadLoad.Queued
         /// The number of its first event.
         package var sequence: UInt64
+    }
+
+    /// Tells those who wait for a run here what others have done to it.
+    private func followOthers(in threads: [AdvancedThread]) async {
+        for advanced in threads {
+            guard let context = contexts.context(of: advanced.thread) else { continue }
+            // When the log cannot be read, the next emission into the thread meets the same error, and reports it.
+            try? await context.followOthers()
+        }
     }
 
     /// The log's, of this opening; 0 before it is open.
@@ -373,13 +385,7 @@ public final class AgentRuntime: Sendable {
         guard let record else { return ThreadState() }
         guard record.user == user else { throw .forbidden(thread) }
         return try await mapLogError { () async throws(EventLogError) in
-            let store = log as? any StateStore
-            var fold = try await ThreadFold(loading: thread, from: log, store)
-            // The retention has overtaken it; each time again takes another trim.
-            while try await fold.advance(thread, in: log) == .overtaken {
-                fold = try await ThreadFold(loading: thread, from: log, store)
-            }
-            return fold.state
+            try await ThreadFold.state(of: thread, in: log)
         }
     }
 

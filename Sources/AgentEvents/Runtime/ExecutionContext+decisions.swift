@@ -100,10 +100,12 @@ extension ExecutionContext {
                 preconditionFailure("a run that was started is open")
             }
             let usage = RunUsage()
+            let ending = WakeSignal()
             path.setUsage(usage, of: run)
+            path.setEnding(ending, of: run)
             accepted = AcceptedRun(
                 id: run, agent: agent, context: self, start: RunStart(id: id, position: batch.accepted.position),
-                usage: usage)
+                usage: usage, ending: ending)
         }
         return .decided(DecidedBatch(outcome: decision.outcome, started: accepted, batch: batch))
     }
@@ -171,14 +173,20 @@ package struct AcceptedRun: Sendable {
     let context: ExecutionContext
     let start: RunStart
     let usage: RunUsage
+    /// Signalled when the run ends while its body works.
+    let ending: WakeSignal
 }
 
 extension AgentRuntime {
-    /// Works for a run that has started. Its result is JSON, or absent; its body is cancelled at the configured deadline.
+    /// Works for a run that has started. Its result is JSON, or absent; its body is cancelled when the run ends before it
+    /// returns.
+    ///
+    /// - Parameter observer: is told about a body that works after its run has ended.
     package func work(
         for run: AcceptedRun,
+        observer: RunBodyObserver? = nil,
         _ body: @escaping @Sendable (AgentRun) async throws -> JSONValue?
     ) async throws {
-        _ = try await RunScope(run).runCancelling(body, result: { $0 })
+        _ = try await RunScope(run, observer: observer).runCancelling(body, result: { $0 })
     }
 }

@@ -6,19 +6,23 @@ extension ExecutionContext {
     ///   - isNew: whether the id is one that nobody can have used before; it is not looked up.
     ///   - usage: what the run will have used. Whichever way it ends, its end says it, and the end of its parent adds it
     ///     up.
+    ///   - ending: signalled when the run ends before ``complete(_:result:)`` is called.
     func start(
         _ run: RunID,
         isNew: Bool,
         agent: AgentName,
         _ started: AgentStarted,
-        usage: RunUsage
+        usage: RunUsage,
+        ending: WakeSignal? = nil
     ) async throws(AgentEventsError) -> RunStart {
         let emission = Emission(lookedUp: isNew ? [run: false] : [:])
         let draft = EventDraft(runID: run, agent: agent, .agentStarted(started))
-        let accepted = try await settled { () async throws(AgentEventsError) in
-            try await acceptBatch([draft], emission).accepted
+        // No child starts under a run that is paused.
+        let accepted = try await passingGate(of: started.parentRunID ?? run) { () async throws(AgentEventsError) in
+            try await settled { () async throws(AgentEventsError) in try await acceptBatch([draft], emission).accepted }
         }
         path.setUsage(usage, of: run)
+        if let ending { path.setEnding(ending, of: run) }
         if accepted.isFull { await services.commit.waitForCapacity() }
         return RunStart(id: accepted.lastID, position: accepted.position)
     }
@@ -28,6 +32,12 @@ extension ExecutionContext {
     /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
     ///   takes its place.
     func say(_ text: String, message given: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
+        try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await sayNow(text, message: given, run: run)
+        }
+    }
+
+    private func sayNow(_ text: String, message given: MessageID?, run: RunID) async throws(AgentEventsError) {
         var spoken = spokenMessages[run]
         var message = given ?? spoken ?? services.configuration.identifiers.messageID()
         let accepted: Accepted
@@ -54,8 +64,10 @@ extension ExecutionContext {
     /// Emits the first fragment of a message that is not the run's spoken one; that one is completed first.
     func beginMessage(_ message: MessageID, _ text: String, run: RunID) async throws(AgentEventsError) {
         let draft = Self.delta(message, text, run)
-        let accepted = try await settled { () async throws(AgentEventsError) in
-            try await acceptBatch(completionOfSpokenMessage(of: run) + [draft], Emission()).accepted
+        let accepted = try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await settled { () async throws(AgentEventsError) in
+                try await acceptBatch(completionOfSpokenMessage(of: run) + [draft], Emission()).accepted
+            }
         }
         spokenMessages[run] = nil
         if accepted.isFull { await services.commit.waitForCapacity() }
@@ -67,20 +79,32 @@ extension ExecutionContext {
 
     /// The event that completes the spoken message of a run; none when there is no such message, or it is not open.
     private func completionOfSpokenMessage(of run: RunID) -> [EventDraft] {
-        guard let message = spokenMessages[run], let text = path.machine.openMessageText(message, in: run) else {
-            return []
+        spokenMessages[run].flatMap { completion(of: $0, run: run) } ?? []
+    }
+
+    /// The events that complete the messages of a run that nobody else completes.
+    private func completionOfLeftMessages(of run: RunID) -> [EventDraft] {
+        let broken = brokenMessages[run] ?? []
+        return broken.compactMap { completion(of: $0, run: run) }.flatMap(\.self) + completionOfSpokenMessage(of: run)
+    }
+
+    private func completion(of message: MessageID, run: RunID) -> [EventDraft]? {
+        path.machine.openMessageText(message, in: run).map { text in
+            [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
         }
-        return [EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))]
     }
 
     /// - Returns: the whole text of the message.
     @discardableResult
     func completeMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) -> String {
         var text = ""
-        let accepted = try await settled { () async throws(AgentEventsError) in
-            text = path.machine.openMessageText(message, in: run) ?? ""
-            let completed = MessageCompleted(messageID: message, role: .assistant, text: text)
-            return try await acceptBatch([EventDraft(runID: run, .messageCompleted(completed))], Emission()).accepted
+        let accepted = try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await settled { () async throws(AgentEventsError) in
+                text = path.machine.openMessageText(message, in: run) ?? ""
+                let completed = MessageCompleted(messageID: message, role: .assistant, text: text)
+                return try await acceptBatch([EventDraft(runID: run, .messageCompleted(completed))], Emission())
+                    .accepted
+            }
         }
         if accepted.isFull { await services.commit.waitForCapacity() }
         return text
@@ -103,6 +127,7 @@ extension ExecutionContext {
             do throws(AgentEventsError) {
                 return try acceptOfOpenRuns([completed], at: time)
             } catch  where error.violation != nil {
+                brokenMessages[run, default: []].append(message)
                 return nil
             }
         }
@@ -112,16 +137,23 @@ extension ExecutionContext {
         try await emit(.measured(run, .toolCompleted(completed)))
     }
 
-    /// Ends a run well; a message that `say` left open is completed with it.
+    /// Ends a run well, now that its body has returned; a message that `say` left open is completed with it. A run that is
+    /// paused meanwhile stays paused, and is completed when it is resumed.
     func complete(_ run: RunID, result: JSONValue?) async throws(AgentEventsError) -> UInt64 {
+        path.setEnding(nil, of: run)
         let completed = AgentCompleted(result: result, durationMilliseconds: 0)
-        let accepted = try await settled { () async throws(AgentEventsError) in
-            let drafts = completionOfSpokenMessage(of: run) + [.measured(run, .agentCompleted(completed))]
-            return try await acceptBatch(drafts, Emission()).accepted
+        let accepted = try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await settled { () async throws(AgentEventsError) in
+                let drafts = completionOfLeftMessages(of: run) + [.measured(run, .agentCompleted(completed))]
+                return try await acceptBatch(drafts, Emission()).accepted
+            }
         }
         forget(run)
         return accepted.position
     }
+
+    /// The body of a run has thrown: nobody is told any longer when the run ends.
+    func bodyDidThrow(in run: RunID) { path.setEnding(nil, of: run) }
 
     /// Ends a run as failed.
     ///
@@ -160,6 +192,7 @@ extension ExecutionContext {
     /// Forgets a run that has ended.
     private func forget(_ run: RunID) {
         spokenMessages[run] = nil
+        brokenMessages[run] = nil
         path.setUsage(nil, of: run)
     }
 

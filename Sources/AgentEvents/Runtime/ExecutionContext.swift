@@ -29,7 +29,9 @@ public actor ExecutionContext {
     private var keptForHalves: ExecutionContext?
     /// The messages that `say` has open, by run.
     var spokenMessages: [RunID: MessageID] = [:]
-    private var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
+    /// The messages that broke off while their run was paused, by run: they are completed with it.
+    var brokenMessages: [RunID: [MessageID]] = [:]
+    var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()
     private var contention = ContentionStateMachine<CheckedContinuation<Void, Never>>()
 
     init(head: ThreadHead, services: RuntimeServices) {
@@ -126,6 +128,27 @@ public actor ExecutionContext {
         try RequestDigest(of: drafts, for: user, detail: request.detail)
     }
 
+    /// Begins a request with a key. Several tasks may send the same key at once: one looks it up and decides, and ends that
+    /// with `keyedEmissions.finish`; the others wait for how it ends.
+    ///
+    /// - Returns: the receipt of one that was accepted before; `nil` when it is to be looked up.
+    func begin(_ key: IdempotencyKey, _ digest: RequestDigest) async throws(AgentEventsError) -> EmitReceipt? {
+        while true {
+            switch keyedEmissions.begin(key, digest) {
+            case .lookUp:
+                return nil
+            case .wait:
+                await withCheckedContinuation { waiter in
+                    if !keyedEmissions.wait(for: key, waiter) { waiter.resume() }
+                }
+            case .repeated(let receipt):
+                return receipt
+            case .conflict(let ids):
+                throw Self.conflict(key, ids)
+            }
+        }
+    }
+
     /// Has a request with a key decided once, and not again when it comes again.
     ///
     /// - Parameter decide: decides, and offers at most once; see ``settled(_:)``.
@@ -134,21 +157,7 @@ public actor ExecutionContext {
         _ decide: () async throws(AgentEventsError) -> Value
     ) async throws(AgentEventsError) -> KeyedOutcome<Value> {
         let (key, digest) = (request.key, request.digest)
-        // Several tasks may send the same key at once: one looks it up and emits, the others wait for how that ends.
-        beginning: while true {
-            switch keyedEmissions.begin(key, digest) {
-            case .lookUp:
-                break beginning
-            case .wait:
-                await withCheckedContinuation { waiter in
-                    if !keyedEmissions.wait(for: key, waiter) { waiter.resume() }
-                }
-            case .repeated(let receipt):
-                return .known(receipt)
-            case .conflict(let ids):
-                throw Self.conflict(key, ids)
-            }
-        }
+        if let repeated = try await begin(key, digest) { return .known(repeated) }
         let outcome: KeyedOutcome<Value>
         do throws(AgentEventsError) {
             outcome = try await settled { () async throws(AgentEventsError) in
@@ -176,7 +185,7 @@ public actor ExecutionContext {
     ///
     /// - Throws: `key.conflict` when the key stands for another one. One that was logged without a digest, by an
     ///   earlier version, stands for any.
-    private func recall(
+    func recall(
         _ key: IdempotencyKey,
         _ digest: RequestDigest
     ) async throws(AgentEventsError) -> EmitReceipt? {
@@ -188,12 +197,11 @@ public actor ExecutionContext {
         return EmitReceipt(ids: known.ids, isRepeated: true, position: 0)
     }
 
-    private static func conflict(_ key: IdempotencyKey, _ known: [EventID]) -> AgentEventsError {
+    static func conflict(_ key: IdempotencyKey, _ known: [EventID]) -> AgentEventsError {
         let ids = known.prefix(3).map(\.description).joined(separator: ", ")
+        let events = known.isEmpty ? "" : ", whose events are \(ids)\(known.count > 3 ? ", …" : "")"
         return AgentEventsError(
-            .keyConflict,
-            "the key \(key) was used for another request, whose events are \(ids)\(known.count > 3 ? ", …" : ""): "
-                + "send this one with a key of its own")
+            .keyConflict, "the key \(key) was used for another request\(events): send this one with a key of its own")
     }
 
     /// The number of emissions that wait for another one with their key.
@@ -212,6 +220,9 @@ public actor ExecutionContext {
             try await services.commit.waitForCommit(of: position)
         }
     }
+
+    /// The number of tasks that wait while their run is paused.
+    package var pausedTaskCount: Int { path.waitingCount }
 
     // MARK: Time
 
@@ -319,6 +330,13 @@ public actor ExecutionContext {
             if action == .answer { return decided }
             try await catchUp()
         }
+    }
+
+    /// Others have appended: tells those who wait here for a run what has become of it. Only where others write too.
+    func followOthers() async throws(AgentEventsError) {
+        guard path.watchesRuns else { return }
+        // Nothing to log, by what was known before: the thread is read from the log.
+        _ = try await settled { () async throws(AgentEventsError) -> Accepted? in nil }
     }
 
     /// Waits until what was offered is committed, or refused.

@@ -12,6 +12,9 @@ struct RunScope: Sendable {
     private let started: RunStart?
     private let limit: TimeLimit?
     private let expiry = Expiry()
+    /// Signalled when the run ends while its body works.
+    private let endSignal: WakeSignal
+    private let observer: RunBodyObserver?
 
     /// - Parameter deadline: how long the run may take; of a run without a parent, the configured one when it is `nil`.
     init(
@@ -20,7 +23,8 @@ struct RunScope: Sendable {
         input: (any Encodable & Sendable)?,
         id: RunID? = nil,
         parent: (run: RunID, call: CallID?)? = nil,
-        deadline: Duration? = nil
+        deadline: Duration? = nil,
+        observer: RunBodyObserver? = nil
     ) {
         let configuration = context.services.configuration
         self.context = context
@@ -31,12 +35,14 @@ struct RunScope: Sendable {
         self.parent = parent
         usage = RunUsage()
         started = nil
+        endSignal = WakeSignal()
+        self.observer = observer
         // A child ends with its parent, and so at the parent's deadline.
         limit = TimeLimit(deadline ?? (parent == nil ? configuration.runDeadline : nil), configuration)
     }
 
     /// The scope of a run that has started.
-    init(_ run: AcceptedRun) {
+    init(_ run: AcceptedRun, observer: RunBodyObserver?) {
         let configuration = run.context.services.configuration
         context = run.context
         agent = run.agent
@@ -46,6 +52,8 @@ struct RunScope: Sendable {
         parent = nil
         usage = run.usage
         started = run.start
+        endSignal = run.ending
+        self.observer = observer
         limit = TimeLimit(configuration.runDeadline, configuration)
     }
 
@@ -61,26 +69,60 @@ struct RunScope: Sendable {
         }
     }
 
-    /// As ``run(_:result:)``, with a body that is cancelled at the deadline.
+    /// As ``run(_:result:)``, with a body that is cancelled when the run ends before it returns: at the deadline, by a
+    /// command, with its parent.
     func runCancelling<Result: Sendable>(
         _ body: @escaping @Sendable (AgentRun) async throws -> Result,
         result convert: @escaping @Sendable (Result) throws -> JSONValue?
     ) async throws -> Result {
-        let start = try await start()
+        let start = try await start(endSignal)
         return try await ending {
-            guard let limit else { return try await complete(start, body, convert) }
-            return try await limit.runCancelling(
-                { try await complete(start, body, convert) }, expire: { await expire(limit) })
+            try await withThrowingTaskGroup(of: Step<Result>.self) { group in
+                group.addTask { .returned(try await complete(start, body, convert)) }
+                group.addTask {
+                    guard await endSignal.wait() else { return .idle }
+                    observer?.runDidEnd()
+                    return .ended
+                }
+                if let limit { group.addTask { await limit.isOver() ? await expired(limit) : .idle } }
+                // Whichever is first ends the others: the body the waits, the end of the run the body.
+                defer { group.cancelAll() }
+                while let step = try await group.next() {
+                    switch step {
+                    case .returned(let result):
+                        return result
+                    case .ended:
+                        group.cancelAll()
+                    case .idle:
+                        break
+                    }
+                }
+                preconditionFailure("the body returns or throws")
+            }
         }
     }
 
-    private func start() async throws -> RunStart {
+    private enum Step<Result: Sendable>: Sendable {
+        case returned(Result)
+        /// The run has ended.
+        case ended
+        /// A wait was of no use.
+        case idle
+    }
+
+    private func expired<Result>(_ limit: TimeLimit) async -> Step<Result> {
+        await expire(limit)
+        return .ended
+    }
+
+    /// - Parameter ending: signalled when the run ends while its body works; `nil` for a body that is not cancelled.
+    private func start(_ ending: WakeSignal? = nil) async throws -> RunStart {
         if let started { return started }
         let input = try input.map { try JSONValue(converting: $0) }
         return try await context.start(
             id, isNew: isNew, agent: agent,
-            AgentStarted(input: input, parentRunID: parent?.run, parentCallID: parent?.call), usage: usage
-        )
+            AgentStarted(input: input, parentRunID: parent?.run, parentCallID: parent?.call), usage: usage,
+            ending: ending)
     }
 
     private func complete<Result>(
@@ -90,7 +132,13 @@ struct RunScope: Sendable {
     ) async throws -> Result {
         let result = try await body(AgentRun(id: id, agent: agent, context: context, start: start, usage: usage))
         let json = try convert(result)
-        let position = try await context.complete(id, result: json)
+        let position: UInt64
+        do throws(AgentEventsError) {
+            position = try await context.complete(id, result: json)
+        } catch {
+            if error.code == .order(.alreadyEnded) { observer?.bodyDidReturnLate(.success(json)) }
+            throw error
+        }
         try await context.waitForCommit(at: position)
         return result
     }
@@ -110,6 +158,7 @@ struct RunScope: Sendable {
     }
 
     private func end(after error: any Error) async throws(AgentEventsError) {
+        await context.bodyDidThrow(in: id)
         let position =
             if isCancellation(error) {
                 try await context.cancel(id, reason: "the agent's task was cancelled", by: nil)
@@ -117,7 +166,13 @@ struct RunScope: Sendable {
                 try await context.fail(id, RunFailure(describing: error))
             }
         // At the deadline, from elsewhere by a command, or through the parent: there was nothing left to end.
-        guard let position else { return try await context.flush() }
+        guard let position else {
+            // Those two are how a body learns that it was stopped.
+            if !(error is CancellationError), !(error is AgentEventsError) {
+                observer?.bodyDidReturnLate(.failure(error))
+            }
+            return try await context.flush()
+        }
         try await context.waitForCommit(at: position)
     }
 
@@ -127,6 +182,22 @@ struct RunScope: Sendable {
             retryable: true)
         // When the end cannot be logged, no other event can: the body's end reports it.
         if (try? await context.fail(id, failure)) != nil { expiry.happen() }
+    }
+}
+
+/// Is told about a body that works after its run has ended. Called in the tasks of the run's scope; it returns soon.
+package struct RunBodyObserver: Sendable {
+    /// The run has ended, and its body has not returned; it is cancelled next.
+    let runDidEnd: @Sendable () -> Void
+    /// The body has returned, or thrown something other than that it was stopped, after the end of its run: nobody gets it.
+    let bodyDidReturnLate: @Sendable (Result<JSONValue?, any Error>) -> Void
+
+    package init(
+        runDidEnd: @escaping @Sendable () -> Void,
+        bodyDidReturnLate: @escaping @Sendable (Result<JSONValue?, any Error>) -> Void
+    ) {
+        self.runDidEnd = runDidEnd
+        self.bodyDidReturnLate = bodyDidReturnLate
     }
 }
 

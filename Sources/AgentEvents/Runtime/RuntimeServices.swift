@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The parts of a running runtime that its contexts share. A reference: an idle context has one word of it.
 final class RuntimeServices: Sendable {
     let log: any EventLog
@@ -9,6 +11,10 @@ final class RuntimeServices: Sendable {
     let environment: Environment
     /// Looks at threads when something in them may be overdue.
     let deadlines: DeadlineSweep
+    /// Those who follow single threads in this process.
+    let watchers: ThreadWatchers
+    /// The answers to commands that made no event.
+    let rememberedCommands = Mutex(RememberedCommands())
 
     init(
         log: any EventLog,
@@ -16,7 +22,8 @@ final class RuntimeServices: Sendable {
         generation: UInt64,
         configuration: RuntimeConfiguration,
         environment: Environment,
-        deadlines: DeadlineSweep
+        deadlines: DeadlineSweep,
+        watchers: ThreadWatchers
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -25,5 +32,6 @@ final class RuntimeServices: Sendable {
         self.configuration = configuration
         self.environment = environment
         self.deadlines = deadlines
+        self.watchers = watchers
     }
 }

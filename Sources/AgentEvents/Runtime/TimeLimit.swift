@@ -47,5 +47,5 @@ struct TimeLimit: Sendable {
     }
 
     /// - Returns: `false` when the body was done before.
-    private func isOver() async -> Bool { (try? await clock.sleep(for: duration)) != nil }
+    func isOver() async -> Bool { (try? await clock.sleep(for: duration)) != nil }
 }

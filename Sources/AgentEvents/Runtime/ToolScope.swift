@@ -21,7 +21,7 @@ struct ToolScope: Sendable {
         _ arguments: some Encodable & Sendable,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await start(arguments)
+        try await begin(arguments)
         return try await ending {
             guard let limit else { return try await complete(body) }
             return try await limit.run({ try await complete(body) }, expire: { await expire(limit) })
@@ -33,17 +33,25 @@ struct ToolScope: Sendable {
         _ arguments: some Encodable & Sendable,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await start(arguments)
+        try await begin(arguments)
         return try await ending {
             guard let limit else { return try await complete(body) }
             return try await limit.runCancelling({ try await complete(body) }, expire: { await expire(limit) })
         }
     }
 
-    private func start(_ arguments: some Encodable & Sendable) async throws {
+    /// Starts the call. A pause between its start and that of the body holds the body back, and the end of the run prevents
+    /// it; neither takes of the call's time.
+    private func begin(_ arguments: some Encodable & Sendable) async throws {
         let arguments = try JSONValue(converting: arguments)
-        try await run.emit(
-            .toolExecuting(ToolExecuting(callID: call.id, tool: call.tool, arguments: arguments, purpose: purpose)))
+        let executing = ToolExecuting(callID: call.id, tool: call.tool, arguments: arguments, purpose: purpose)
+        try await run.emit(.toolExecuting(executing))
+        do throws(AgentEventsError) {
+            try await run.context.waitToBegin(executing, in: run.id)
+        } catch {
+            try await end(after: error)
+            throw error
+        }
     }
 
     private func complete<Result>(
@@ -55,18 +63,24 @@ struct ToolScope: Sendable {
             result = try await body(call)
             completed.result = try ResultEncoding.json(result)
         } catch {
-            completed.status = isCancellation(error) ? .cancelled : .failed
-            completed.error = ToolFailure(describing: error)
-            do throws(AgentEventsError) {
-                // There may be nothing left to end: at its time, or with its run, the call has ended already.
-                _ = try await run.context.endTool(completed, run: run.id)
-            } catch let unlogged {
-                throw unlogged.endingAfter(error)
-            }
+            try await end(after: error)
             throw error
         }
         try await run.context.completeTool(completed, run: run.id)
         return result
+    }
+
+    /// Ends the call because of an error.
+    private func end(after error: any Error) async throws(AgentEventsError) {
+        let completed = ToolCompleted(
+            callID: call.id, tool: call.tool, status: isCancellation(error) ? .cancelled : .failed,
+            error: ToolFailure(describing: error), durationMilliseconds: 0)
+        do throws(AgentEventsError) {
+            // There may be nothing left to end: at its time, or with its run, the call has ended already.
+            _ = try await run.context.endTool(completed, run: run.id)
+        } catch let unlogged {
+            throw unlogged.endingAfter(error)
+        }
     }
 
     private func ending<Result>(_ work: () async throws -> Result) async throws -> Result {

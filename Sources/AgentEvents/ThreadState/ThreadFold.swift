@@ -76,5 +76,16 @@ package struct ThreadFold: Sendable {
         return .reachedEnd
     }
 
+    /// The state of a thread at the end of its log.
+    static func state(of thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> ThreadState {
+        let store = log as? any StateStore
+        var fold = try await ThreadFold(loading: thread, from: log, store)
+        // The retention has overtaken it; each time again takes another trim.
+        while try await fold.advance(thread, in: log) == .overtaken {
+            fold = try await ThreadFold(loading: thread, from: log, store)
+        }
+        return fold.state
+    }
+
     package mutating func wasStored() { unstoredCount = 0 }
 }

@@ -242,7 +242,8 @@ extension StateChange {
 
 extension CustomEvent {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
-        self.init(name: try data.text("name"), value: try data.required("value"))
+        self.init(
+            name: try data.text("name"), value: try data.required("value"), by: try data.identifierIfPresent("by"))
         guard !name.isEmpty else { throw data.invalid("name", "a custom event's name must not be empty") }
     }
 }

@@ -255,5 +255,6 @@ extension CustomEvent {
         guard !name.isEmpty else { throw data.fault(.invalidValue, "name", "a custom event's name must not be empty") }
         data.text("name", name)
         try data.json("value", value)
+        data.identifier("by", by)
     }
 }

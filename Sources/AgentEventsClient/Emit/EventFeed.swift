@@ -194,7 +194,8 @@ package struct EventFeed: Sendable {
                 continue
             case .emitted(let tag, _, let cursors): action = core.emitted(tag, cursors)
             case .error(let error): action = core.refused(error)
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .pong, .other: continue
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted, .pong, .other:
+                continue
             }
             switch action {
             case .ignore, .proceed: break

@@ -198,7 +198,7 @@ package struct StreamStateMachine: Sendable {
             about(thread, random: random, &actions) { $0.reset(reason, random: random) }
         case .unsubscribed(_, let thread):
             left(thread, &actions)
-        case .snapshot, .snapshotPart, .emitted, .pong, .other:
+        case .snapshot, .snapshotPart, .emitted, .accepted, .pong, .other:
             break
         }
         return actions

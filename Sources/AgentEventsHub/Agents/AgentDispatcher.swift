@@ -26,6 +26,7 @@ package final class AgentDispatcher: Sendable {
     private let jobs: AsyncStream<Job>
     private let handOver: AsyncStream<Job>.Continuation
     private let cancellation = Gate()
+    private let bodies: StuckBodies
     /// Signalled when time will change something.
     private let timer = WakeSignal()
     /// The threads in which other processes have written, and that have not been looked at since.
@@ -39,15 +40,19 @@ package final class AgentDispatcher: Sendable {
         case attempt(RunQueueStateMachine.Entry)
     }
 
-    /// - Parameter agents: the first one answers those who name none.
+    /// - Parameters:
+    ///   - agents: the first one answers those who name none.
+    ///   - bodies: is told of the agents that work after their runs have ended.
     package init(
         runtime: AgentRuntime,
         agents: [any ServedAgent],
         limits: RunQueueStateMachine.Limits,
+        bodies: StuckBodies,
         logger: Logger
     ) {
         self.runtime = runtime
         self.agents = agents
+        self.bodies = bodies
         self.logger = logger
         queue = Mutex(RunQueueStateMachine(limits: limits))
         // Each job is about a run that has a slot, or had one and waits for a person before it could begin: there are few.
@@ -62,6 +67,8 @@ package final class AgentDispatcher: Sendable {
     package func run() async {
         defer { runtime.hub.remove(self) }
         await withTaskGroup { beside in
+            // Until the agents have ended, which is after they were cancelled.
+            beside.addTask { await self.bodies.watch() }
             beside.addTask { await self.watchTime() }
             beside.addTask { await self.takeUpQueue() }
             await withTaskGroup { group in
@@ -125,6 +132,11 @@ package final class AgentDispatcher: Sendable {
     /// The agents that take input while they run.
     var inputAgents: Set<AgentName> { Set(agents.filter { $0.settings.takesInput }.map(\.name)) }
 
+    /// Whether an agent takes a command of the application's own.
+    func takes(_ command: CommandName, agent name: AgentName) -> Bool {
+        (served(name) as? any CommandedAgent)?.takes(command) ?? false
+    }
+
     // MARK: Requests
 
     /// A request for a run comes in, on behalf of a user. It is followed by ``settle(_:as:)``.
@@ -179,9 +191,13 @@ package final class AgentDispatcher: Sendable {
     // MARK: Working
 
     private func execute(_ job: AgentJob) async {
-        defer { perform { $0.bodyEnded(job.place) } }
+        defer {
+            bodies.returned(job.place.run)
+            perform { $0.bodyEnded(job.place) }
+        }
         do {
-            try await runtime.work(for: job.run) { run in
+            let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
+            try await runtime.work(for: job.run, observer: observer) { run in
                 try await job.agent.respond(to: try await job.prompt(run), run: run)
             }
         } catch {

@@ -156,7 +156,7 @@ package struct MessageIntake: Sendable {
                 identity, in: request.thread, of: request.owner, newRuns: request.isRunNew ? [request.run] : [],
                 from: principal
             ) { machine, time in
-                request.decide(machine.load, rules, hasBodies: dispatcher.hasBodies(in: request.thread), at: time)
+                request.decide(on: machine, rules, hasBodies: dispatcher.hasBodies(in: request.thread), at: time)
             } settle: { result in
                 settle(admission, request, result)
             }
@@ -180,8 +180,8 @@ package struct MessageIntake: Sendable {
                 (answer.run, answer.status) = (request.run, .queued)
             case .given(let run):
                 (answer.run, answer.status) = (run, .given)
-            case .refused(let refusal, let load):
-                throw ProtocolError(refusal, load, in: request.thread)
+            case .refused(let refusal, let met):
+                throw ProtocolError(refusal, met, in: request.thread)
             }
             return answer
         }

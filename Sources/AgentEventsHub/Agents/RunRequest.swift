@@ -37,7 +37,7 @@ struct RunRequest: Sendable {
         case queued(at: Timestamp, settlesUntil: Timestamp?)
         /// A run under way has the message.
         case given(to: RunID)
-        case refused(ConcurrencyPolicy.QueueRefusal, ThreadLoad)
+        case refused(ConcurrencyPolicy.QueueRefusal, CommandDetails)
     }
 
     /// The request as the agent gets it.
@@ -57,11 +57,12 @@ struct RunRequest: Sendable {
     ///
     /// - Parameter hasBodies: whether bodies of runs of the thread have not returned.
     func decide(
-        _ load: ThreadLoad,
+        on thread: ThreadStateMachine,
         _ rules: Rules,
         hasBodies: Bool,
         at time: Timestamp
     ) -> ThreadDecision<Outcome> {
+        let load = thread.load
         let settings = agent.settings
         var request = ConcurrencyPolicy.Request(agent: agent.name)
         request.takesAnyAgent = takesAnyAgent
@@ -75,7 +76,7 @@ struct RunRequest: Sendable {
         request.inputAgents = rules.inputAgents
         switch policy.decide(load, request) {
         case .refuse(let refusal):
-            return ThreadDecision(.refused(refusal, load))
+            return ThreadDecision(.refused(refusal, thread.loadDetails))
         case .start:
             return started(message.map { [$0] } ?? [], [])
         case .enqueue:
@@ -147,7 +148,7 @@ extension Timestamp {
 
 extension ProtocolError {
     /// The refusal of a request for a run, by what it met.
-    init(_ refusal: ConcurrencyPolicy.QueueRefusal, _ load: ThreadLoad, in thread: ThreadID) {
+    init(_ refusal: ConcurrencyPolicy.QueueRefusal, _ met: CommandDetails, in thread: ThreadID) {
         switch refusal {
         case .threadBusy:
             self.init(
@@ -157,7 +158,7 @@ extension ProtocolError {
         case .threadFull:
             self.init(
                 .threadQueueFull,
-                "\(load.queue.count) runs are queued in this thread, as many as may be: wait for one, or stop one",
+                "as many runs are queued in this thread as may be: wait for one, or stop one",
                 isRetryable: true, threadID: thread)
         case .userFull:
             self.init(
@@ -170,26 +171,9 @@ extension ProtocolError {
                 isRetryable: true,
                 retryAfterMilliseconds: Self.busyMilliseconds, threadID: thread)
         }
-        details = load.details
+        details = met.json
     }
 
     /// The time after which a service that is full is asked again, in milliseconds.
     private static var busyMilliseconds: Int64 { 1000 }
-}
-
-extension ThreadLoad {
-    /// The state that a request met.
-    var details: JSONObject {
-        [
-            "runs": .array(
-                roots.map { root in
-                    [
-                        "run_id": root.run.json,
-                        "status": .string(root.isPaused ? "paused" : "running"),
-                        "waiting_for": .array(root.approvals.map(\.json)),
-                    ]
-                }
-                    + queue.map { ["run_id": $0.run.json, "status": "queued", "waiting_for": []] })
-        ]
-    }
 }

@@ -40,6 +40,8 @@ public final class AgentEventsHub: Sendable {
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
+    ///   - onLateResult: is told what an agent returns, or throws, after its run has ended. Called in the agent's task; it
+    ///     returns soon.
     public convenience init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
@@ -47,12 +49,13 @@ public final class AgentEventsHub: Sendable {
         authenticator: any Authenticator = NoAuthentication(),
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
-        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
+        onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
             configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
-            logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
+            logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
     }
 
     package init(
@@ -64,18 +67,23 @@ public final class AgentEventsHub: Sendable {
         limits: StreamLimits,
         metrics: any MetricsFactory,
         logger: Logger,
-        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void,
+        onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         self.runtime = runtime
         self.authenticator = authenticator
         self.configuration = configuration
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
-        dispatcher = AgentDispatcher(
-            runtime: runtime, agents: agents, limits: configuration.queueLimits, logger: logger)
+        let bodies = StuckBodies(
+            patience: configuration.stuckAgentTimeout, environment: runtime.environment, logger: logger, metrics: metrics,
+            onLateResult: onLateResult)
+        let dispatcher = AgentDispatcher(
+            runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
+        self.dispatcher = dispatcher
         services = SessionServices(
             runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger)
+            logger: logger, takesCustom: { dispatcher.takes($1, agent: $0) })
         runtime.hub.add(services.delivery)
     }
 
@@ -126,6 +134,8 @@ public final class AgentEventsHub: Sendable {
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }
+    /// Carries out the commands of users.
+    package var commands: CommandIntake { services.commands }
     /// Takes the messages of users.
     package var intake: MessageIntake {
         MessageIntake(

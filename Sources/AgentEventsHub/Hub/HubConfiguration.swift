@@ -41,6 +41,10 @@ public struct HubConfiguration: Sendable {
     /// The policy for messages that meet a busy thread, where neither they nor their agent say. Default:
     /// ``ConcurrencyPolicy/queue``.
     public var concurrencyPolicy: ConcurrencyPolicy = .queue
+    /// The largest number of commands of one connection within a second. Default: 50.
+    public var maximumCommandsPerSecond = 50
+    /// The time after which an agent that still works although its run has ended is named in the log. Default: 30 seconds.
+    public var stuckAgentTimeout: Duration = .seconds(30)
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
     /// the start. Pages of the same origin always may. Default: none.
@@ -74,6 +78,7 @@ public struct HubConfiguration: Sendable {
         var limits = StreamLimits()
         limits.maximumMessageByteCount = maximumMessageByteCount
         limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
+        limits.maximumCommandsPerSecond = maximumCommandsPerSecond
         limits.maximumSubscriptions = maximumSubscriptionsPerConnection
         limits.outboundWatermarkByteCount = outboundWatermarkByteCount
         limits.pageByteCount = pageByteCount

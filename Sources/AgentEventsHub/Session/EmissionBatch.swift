@@ -6,6 +6,7 @@ struct EmissionBatch: Sendable {
     let items: [EmissionQueue.Item]
     let principal: Principal
     let ingest: EventIngest
+    let commands: CommandIntake
 
     func run() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
@@ -18,10 +19,19 @@ struct EmissionBatch: Sendable {
         let (request, tag) = (item.request, item.tag)
         if let refusal = item.refusal { return EmissionReply(refusing: request, tag, refusal) }
         do throws(ProtocolError) {
-            let receipt = try await ingest.emit(request, as: principal, try item.rights?.get())
-            return EmissionReply(
-                position: receipt.position, tag: tag, thread: request.thread,
-                message: .emitted(tag, request.thread, cursors: receipt.ids))
+            let rights = try item.rights?.get()
+            switch request {
+            case .emit(let request):
+                let receipt = try await ingest.emit(request, as: principal, rights)
+                return EmissionReply(
+                    position: receipt.position, tag: tag, thread: request.thread,
+                    message: .emitted(tag, request.thread, cursors: receipt.ids))
+            case .command(let request):
+                let accepted = try await commands.carryOut(request, as: principal, rights)
+                return EmissionReply(
+                    position: accepted.position, tag: tag, thread: request.thread,
+                    message: .accepted(tag, request.thread, accepted.answer))
+            }
         } catch {
             return EmissionReply(refusing: request, tag, error)
         }

@@ -1,12 +1,12 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// The emissions of one connection, from their beginning to the reply: carried out one batch after the other, answered
+/// The emissions of one connection, commands among them, from their beginning to the reply: carried out one batch after the other, answered
 /// in the order in which they began, each when its events are committed.
 struct EmissionQueue {
     /// An emission that has begun.
     struct Item: Sendable {
-        let request: EmitRequest
+        let request: Addition
         let tag: RequestTag?
         /// Why nothing is emitted. It is answered in its turn all the same.
         var refusal: ProtocolError?
@@ -81,7 +81,7 @@ struct EmissionReply: Sendable {
 
 extension EmissionReply {
     /// - Parameter error: why nothing was emitted.
-    init(refusing request: EmitRequest, _ tag: RequestTag?, _ error: ProtocolError) {
+    init(refusing request: Addition, _ tag: RequestTag?, _ error: ProtocolError) {
         self.init(position: 0, tag: tag, thread: request.thread, message: .error(error.answering(tag)))
     }
 }

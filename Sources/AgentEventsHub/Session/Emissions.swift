@@ -1,7 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// The emissions of one connection: carried out by workers, one batch at a time, and answered when the loop is told of
+/// The emissions of one connection, commands among them: carried out by workers, one batch at a time, and answered when the loop is told of
 /// their commits. Confined to the event loop.
 final class Emissions {
     private var queue = EmissionQueue()
@@ -10,11 +10,13 @@ final class Emissions {
     private let output: SessionOutput
     /// Whether the client has emitted something.
     private var hasEmitted = false
+    private var commandLimit: CommandLimit
 
     init(_ identity: SessionIdentity, services: SessionServices, output: SessionOutput) {
         self.identity = identity
         self.services = services
         self.output = output
+        commandLimit = CommandLimit(maximumCount: services.limits.maximumCommandsPerSecond)
     }
 
     /// Nothing waits, runs or has an answer outstanding.
@@ -28,10 +30,10 @@ final class Emissions {
     ///
     /// - Throws: why nothing is emitted, when that can be answered at once: nothing that was emitted earlier waits for
     ///   its answer.
-    func begin(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+    func begin(_ request: Addition, _ received: ReceivedRequest) throws(ProtocolError) {
         let refusal = refusal(of: request, received)
         if let refusal, queue.isIdle { throw refusal }
-        if refusal == nil, !hasEmitted {
+        if refusal == nil, case .emit = request, !hasEmitted {
             hasEmitted = true
             services.outsideEmitters.didBeginEmitting()
         }
@@ -41,20 +43,26 @@ final class Emissions {
             byteCount: received.byteCount)
     }
 
-    private func refusal(of request: EmitRequest, _ received: ReceivedRequest) -> ProtocolError? {
+    private func refusal(of request: Addition, _ received: ReceivedRequest) -> ProtocolError? {
         do throws(ProtocolError) {
-            try ThreadAccess.checkScope(of: identity.principal, for: .emit, in: request.thread)
+            try ThreadAccess.checkScope(of: identity.principal, for: request.use, in: request.thread)
             _ = try received.rights?.get()
         } catch {
             return error
         }
-        return received.isInTime ? nil : .stopsEmissions(in: request.thread)
+        guard received.isInTime else { return .stopsEmissions(in: request.thread) }
+        guard case .command = request else { return nil }
+        return commandLimit.record(
+            at: services.runtime.environment.monotonicMilliseconds, in: request.thread)
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)``
     /// follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map { EmissionBatch(items: $0, principal: identity.principal, ingest: services.ingest) }
+        queue.takeBatch().map {
+            EmissionBatch(
+            items: $0, principal: identity.principal, ingest: services.ingest, commands: services.commands)
+        }
     }
 
     func didEmit(_ replies: [EmissionReply]) { queue.didEmit(replies) }

@@ -41,6 +41,9 @@ final class SessionRights {
         case .emit(let request):
             let isKnown = services.ingest.knownRights(for: request, of: identity.principal) != nil
             return isKnown ? nil : use(.emit)
+        case .command(let request):
+            let isKnown = services.commands.knownRights(in: request.thread, of: identity.principal) != nil
+            return isKnown ? nil : use(.command)
         case .unsubscribe, .ping, .pong:
             return nil
         }

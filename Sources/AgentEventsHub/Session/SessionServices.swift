@@ -24,16 +24,20 @@ final class SessionServices: Sendable {
     let limits: StreamLimits
     let logger: Logger
     let outsideEmitters: OutsideEmitters
+    /// Carries out the commands of users.
+    let commands: CommandIntake
 
     init(
         runtime: AgentRuntime,
         authorizer: any Authorizer,
         limits: StreamLimits,
         metrics: StreamMetrics,
-        logger: Logger
+        logger: Logger,
+        takesCustom: @escaping @Sendable (AgentName, CommandName) -> Bool = { _, _ in false }
     ) {
         self.runtime = runtime
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
+        commands = CommandIntake(runtime: runtime, access: access, takesCustom: takesCustom)
         self.limits = limits
         self.metrics = metrics
         self.logger = logger

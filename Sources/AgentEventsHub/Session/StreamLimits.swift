@@ -6,6 +6,9 @@ package struct StreamLimits: Hashable, Sendable {
     package var maximumBatchEvents = 1000
     /// The largest number of threads that one connection follows at a time. Default: 1000.
     package var maximumSubscriptions = 1000
+    /// The number of commands that a connection may give within a second; further ones are refused with `limits.commands`.
+    /// Default: 50.
+    package var maximumCommandsPerSecond = 50
     /// The number of requests of a connection that wait to be carried out; with more, nothing further is read from it.
     /// Default: 4096.
     package var maximumQueuedRequests = 4096

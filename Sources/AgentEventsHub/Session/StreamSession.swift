@@ -271,6 +271,8 @@ public final class StreamSession {
             receive(.acknowledge, of: thread, request)
         case .emit(let operation):
             receive(.emit, of: operation.thread, request)
+        case .command(let operation):
+            receive(.emit, of: operation.thread, request)
         case .ping:
             output.send(.pong(message.tag))
         case .pong:
@@ -317,7 +319,9 @@ public final class StreamSession {
                 _ = try start.request.rights?.get()
                 try subscriptions.acknowledge(thread, cursor)
             case .emit(let request):
-                try emit(request, start.request)
+                try emit(.emit(request), start.request)
+            case .command(let request):
+                try emit(.command(request), start.request)
             case .ping, .pong:
                 break
             }
@@ -591,7 +595,7 @@ public final class StreamSession {
 
     // MARK: Emissions
 
-    private func emit(_ request: EmitRequest, _ received: ReceivedRequest) throws(ProtocolError) {
+    private func emit(_ request: Addition, _ received: ReceivedRequest) throws(ProtocolError) {
         try emissions.begin(request, received)
         // Before it is carried out, so that the loop is told of its commit.
         state.beginAwaitingCommits(self)

@@ -28,6 +28,8 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
             maximumBatchEvents: hub.configuration.maximumBatchEvents)
         let messages = MessageRoute(
             intake: hub.intake, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
+        let commands = CommandRoute(
+            intake: hub.commands, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
         let state = StateRoute(hub: hub, access: access)
         let subscribers = SubscribersRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
@@ -40,6 +42,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
+        add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)
         add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
     }
 

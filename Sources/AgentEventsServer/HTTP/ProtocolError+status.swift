@@ -22,20 +22,22 @@ extension ProtocolError.Code.Name {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
-            .runDeadline, .toolTimedOut, .retentionUnsupported:
+            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
             .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
-        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy: .conflict
+        case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
+            .runNotStarted, .runNotOpen, .runPaused:
+            .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
-        case .tooManySubscriptions, .threadQueueFull, .userQueueFull: .tooManyRequests
+        case .tooManySubscriptions, .threadQueueFull, .userQueueFull, .tooManyCommands: .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .internalFailure: .internalServerError
         case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable

@@ -94,7 +94,7 @@ struct PipelinedRequests {
             isMine = about == thread
         case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
-        case .welcome, .snapshot, .snapshotPart, .ping, .drain, .pong, .other:
+        case .welcome, .snapshot, .snapshotPart, .accepted, .ping, .drain, .pong, .other:
             isMine = false
         }
         return (isMine, nil)

@@ -31,6 +31,7 @@ struct WireCheck {
             if let connection { witness.went(live: false, connection, thread) }
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
+        case .command(let request): thread = request.thread
         case .acknowledge, .ping, .pong: return
         }
         guard let number = message.tag?.number else { return }
@@ -65,7 +66,7 @@ struct WireCheck {
             witness.count(.drained)
         case .welcome(let welcome):
             connection = welcome.connection
-        case .snapshotPart, .emitted, .error, .ping, .pong:
+        case .snapshotPart, .emitted, .accepted, .error, .ping, .pong:
             break
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
@@ -97,7 +98,7 @@ struct WireCheck {
         let thread: ThreadID
         let number = message.answeredRequest
         switch message {
-        case .subscribed(_, let about, _, _), .unsubscribed(_, let about):
+        case .subscribed(_, let about, _, _), .unsubscribed(_, let about), .accepted(_, let about, _):
             thread = about
         case .error(let refusal):
             // Of acknowledgements only the refused ones are answered.
@@ -146,7 +147,8 @@ extension ServerMessage {
     /// The number of the request that the message answers.
     var answeredRequest: Int64? {
         switch self {
-        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _), .pong(let tag):
+        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _), .accepted(let tag, _, _),
+            .pong(let tag):
             tag?.number
         case .error(let error): error.tag?.number
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .other: nil

@@ -109,7 +109,7 @@ final class WireClient {
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe, .emit, .acknowledge, .ping, .pong:
+        case .unsubscribe, .emit, .command, .acknowledge, .ping, .pong:
             break
         }
         check.sent(message)
@@ -298,7 +298,7 @@ final class WireClient {
         case .reset(let thread, _, _):
             guard let index = index(of: thread) else { return }
             readers[index].reset()
-        case .snapshotPart, .pong, .drain, .event, .other:
+        case .snapshotPart, .accepted, .pong, .drain, .event, .other:
             break
         }
     }

@@ -1,0 +1,65 @@
+/// The state that a command met, as far as the runs go that it was for.
+public struct CommandDetails: Hashable, Sendable {
+    /// A run as the command met it.
+    public struct Run: Hashable, Sendable {
+        /// The run.
+        public var runID: RunID
+        /// Its status; `nil` for one that has ended so long ago that nothing else is known of it.
+        public var status: Status?
+        /// The event that brought it into its status, where that is known.
+        public var since: Cursor?
+        /// The requests for approval that were open in it.
+        public var waitingFor: [ApprovalID]
+
+        public init(runID: RunID, status: Status?, since: Cursor? = nil, waitingFor: [ApprovalID] = []) {
+            self.runID = runID
+            self.status = status
+            self.since = since
+            self.waitingFor = waitingFor
+        }
+    }
+
+    /// The status of a run, by the names on the wire.
+    @nonexhaustive
+    public enum Status: String, CaseIterable, Sendable {
+        case queued
+        case running
+        /// It waits for an answer to a request for approval, and does nothing else.
+        case waiting
+        case paused
+        case completed
+        case failed
+        case cancelled
+
+        init(_ status: ThreadState.RunStatus) {
+            self =
+                switch status {
+                case .queued: .queued
+                case .running: .running
+                case .paused: .paused
+                case .completed: .completed
+                case .failed: .failed
+                case .cancelled: .cancelled
+                }
+        }
+    }
+
+    /// The runs that the command was for, in the order of their first events.
+    public var runs: [Run]
+    /// The open runs without a parent that a `stop` left as they are.
+    public var left: [Run]
+    /// Whether the log did not know the event that the sender had seen last: then the command was for all open runs.
+    public var isCursorUnknown: Bool
+
+    public init(runs: [Run] = [], left: [Run] = [], isCursorUnknown: Bool = false) {
+        self.runs = runs
+        self.left = left
+        self.isCursorUnknown = isCursorUnknown
+    }
+}
+
+extension CommandDetails.Run {
+    init(_ run: ThreadOccupancy.Run) {
+        self.init(runID: run.id, status: run.status, since: run.since, waitingFor: run.approvals)
+    }
+}

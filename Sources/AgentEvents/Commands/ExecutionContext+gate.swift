@@ -1,0 +1,70 @@
+// The gate at which the tasks of a run wait while it is paused.
+
+extension ExecutionContext {
+    /// Has something accepted that a run does not do while it is paused: then it waits, and is decided again once the run is
+    /// not paused any longer. So code that knows nothing of pauses can be paused, and nothing of it is lost.
+    ///
+    /// Nothing is asked of an event that is accepted: that the run is paused is what its refusal says.
+    ///
+    /// - Parameters:
+    ///   - run: the one that has to be running: the run itself, or the parent of a child that starts.
+    ///   - decide: called again after each wait.
+    /// - Throws: ``AgentEventsError``: `order.already_ended` when the run has ended meanwhile; `order.paused` when the task is
+    ///   cancelled and the run still paused.
+    func passingGate<Value>(
+        of run: RunID,
+        _ decide: () async throws(AgentEventsError) -> Value
+    ) async throws(AgentEventsError) -> Value {
+        while true {
+            do throws(AgentEventsError) {
+                return try await decide()
+            } catch {
+                guard error.isWaitedFor, !Task.isCancelled else { throw error }
+                await waitWhilePaused(run)
+            }
+        }
+    }
+
+    /// Returns when a run is not paused, or the task is cancelled.
+    private func waitWhilePaused(_ run: RunID) async {
+        guard path.machine.isPaused(run) else { return }
+        // Nothing comes in between the look and the arrival.
+        let (gate, place) = path.arrive(at: run)
+        await gate.wait(place)
+    }
+
+    /// Emits an event of a run, once the run is not paused.
+    func emitPassingGate(_ draft: EventDraft, of run: RunID) async throws(AgentEventsError) -> EventID {
+        try await passingGate(of: run) { () async throws(AgentEventsError) in try await emit(draft) }
+    }
+
+    /// Returns when the body of a call may begin.
+    ///
+    /// - Parameter executing: the event that started the call.
+    /// - Throws: ``AgentEventsError`` as ``passingGate(of:_:)``.
+    func waitToBegin(_ executing: ToolExecuting, in run: RunID) async throws(AgentEventsError) {
+        try await passingGate(of: run) { () throws(AgentEventsError) in
+            guard let refusal = path.machine.refusalOfWork(.toolExecuting(executing), in: run) else { return }
+            throw AgentEventsError(refusal)
+        }
+    }
+}
+
+extension ThreadStateMachine {
+    /// Why nothing can be done in a run now; `nil` when something can.
+    ///
+    /// - Parameter payload: the event that tells of it.
+    func refusalOfWork(_ payload: EventPayload, in run: RunID) -> OrderViolation? {
+        guard let machine = runs.machine(run) else { return RunStateMachine.violationOfEndedRun(run, payload) }
+        guard machine.state == .paused else { return nil }
+        return machine.violation(payload, .paused, "the run is paused, nothing begins in it until it is resumed")
+    }
+}
+
+extension AgentEventsError {
+    /// Whether something is refused that is accepted once its run is resumed. A second pause is not among it.
+    fileprivate var isWaitedFor: Bool {
+        guard let violation else { return false }
+        return violation.rule == .paused && violation.eventType != EventType.agentPaused.rawValue
+    }
+}

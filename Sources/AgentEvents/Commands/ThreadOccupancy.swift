@@ -1,0 +1,108 @@
+/// The open runs of a thread as a command meets them.
+package struct ThreadOccupancy: Hashable, Sendable {
+    /// An open run.
+    package struct Run: Hashable, Sendable {
+        package var id: RunID
+        package var agent: AgentName
+        package var host: RunHost
+        /// The open run that it is a child of.
+        package var parent: RunID?
+        package var status: CommandDetails.Status
+        /// Its first event.
+        package var began: EventID?
+        /// The event that brought it into its status, as far as the order of the thread tells.
+        package var since: EventID?
+        /// The requests for approval that are open in it.
+        package var approvals: [ApprovalID]
+
+        package init(
+            _ id: RunID,
+            agent: AgentName,
+            host: RunHost = .process,
+            parent: RunID? = nil,
+            _ status: CommandDetails.Status,
+            began: EventID? = nil,
+            since: EventID? = nil,
+            approvals: [ApprovalID] = []
+        ) {
+            self.id = id
+            self.agent = agent
+            self.host = host
+            self.parent = parent
+            self.status = status
+            self.began = began
+            self.since = since
+            self.approvals = approvals
+        }
+    }
+
+    /// In the order of their first events: each parent before its children.
+    package var runs: [Run]
+
+    package init(_ runs: [Run]) { self.runs = runs }
+
+    /// The runs without an open parent.
+    var roots: [Run] { runs.filter { $0.parent == nil } }
+
+    func run(_ id: RunID) -> Run? { runs.first { $0.id == id } }
+
+    /// A run and those below it, each parent before its children.
+    func tree(of root: RunID) -> [Run] {
+        var ids: Set<RunID> = [root]
+        return runs.filter { run in
+            if run.id == root { return true }
+            guard let parent = run.parent, ids.contains(parent) else { return false }
+            ids.insert(run.id)
+            return true
+        }
+    }
+}
+
+extension ThreadStateMachine {
+    /// The open runs as a command meets them.
+    package var occupancy: ThreadOccupancy {
+        let entries = runs.inOrder
+        var waiting: Set<RunID> = []
+        // The children of a run come after it, so that they are known by then.
+        for entry in entries.reversed() where entry.machine.isWaiting(children: waiting) {
+            waiting.insert(entry.machine.run)
+        }
+        return ThreadOccupancy(
+            entries.map { entry in
+                let machine = entry.machine
+                guard let agent = machine.agent else { preconditionFailure("an open run has an agent") }
+                let status: CommandDetails.Status =
+                    switch machine.state {
+                    case .queued: .queued
+                    case .running: waiting.contains(machine.run) ? .waiting : .running
+                    case .paused: .paused
+                    case .notStarted, .ended: preconditionFailure("an open run is queued, running or paused")
+                    }
+                return ThreadOccupancy.Run(
+                    machine.run, agent: agent, host: entry.host, parent: machine.parent.flatMap { isOpen($0) ? $0 : nil },
+                    status, began: entry.marks.began, since: entry.marks.since, approvals: machine.work.openApprovals)
+            })
+    }
+}
+
+extension RunStateMachine {
+    /// Whether a run that is under way does nothing until people have answered: a request is open in it or below it, and
+    /// each of its open calls and children waits for one.
+    ///
+    /// - Parameter children: the runs below it that wait.
+    fileprivate func isWaiting(children waiting: Set<RunID>) -> Bool {
+        guard state == .running else { return false }
+        let children = work.childRuns
+        guard !work.approvals.isEmpty || !children.isEmpty, children.allSatisfy(waiting.contains) else { return false }
+        let asked = Set(work.approvals.entries.values.compactMap(\.item.call))
+        // A call that waits with its child has no request of its own.
+        return work.calls.entries.keys.allSatisfy(asked.contains) || !children.isEmpty
+    }
+}
+
+extension OpenWork {
+    /// The open requests for approval, in their order.
+    fileprivate var openApprovals: [ApprovalID] {
+        approvals.entries.sorted { $0.value.ordinal < $1.value.ordinal }.map(\.key)
+    }
+}

@@ -1,0 +1,151 @@
+package import AgentEvents
+package import AgentEventsProtocol
+
+/// Carries out the commands of users, over whatever transport.
+package struct CommandIntake: Sendable {
+    private let runtime: AgentRuntime
+    private let access: ThreadAccess
+    /// Whether an agent takes a command of the application's own.
+    private let takesCustom: @Sendable (AgentName, CommandName) -> Bool
+
+    init(
+        runtime: AgentRuntime,
+        access: ThreadAccess,
+        takesCustom: @escaping @Sendable (AgentName, CommandName) -> Bool
+    ) {
+        self.runtime = runtime
+        self.access = access
+        self.takesCustom = takesCustom
+    }
+
+    /// The answer to a command that is carried out.
+    package struct Accepted: Hashable, Sendable {
+        package var answer: CommandAnswer
+        /// What it tells is committed once everything up to there is.
+        package var position: UInt64
+    }
+
+    /// Whether the principal may command in a thread, before there is a command.
+    ///
+    /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
+    /// - Throws: ``ProtocolError``.
+    package func checkAccess(
+        to thread: ThreadID,
+        for principal: Principal,
+        looksUp: Bool
+    ) async throws(ProtocolError) {
+        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
+        if looksUp { _ = try await owner(of: thread, for: principal, nil) }
+    }
+
+    /// Carries a command out, and returns when what its answer tells is committed.
+    ///
+    /// - Throws: ``ProtocolError``; then nothing was logged.
+    package func submit(
+        _ request: CommandRequest,
+        as principal: Principal
+    ) async throws(ProtocolError) -> CommandAnswer {
+        let accepted = try await carryOut(request, as: principal)
+        do throws(AgentEventsError) {
+            try await runtime.waitForCommit(at: accepted.position)
+        } catch {
+            throw ProtocolError(error, threadID: request.thread)
+        }
+        return accepted.answer
+    }
+
+    /// Carries a command out; its events may not be committed yet.
+    ///
+    /// - Parameter answer: what is known of the rights; `nil` for nothing.
+    /// - Throws: ``ProtocolError``; then nothing was logged.
+    func carryOut(
+        _ request: CommandRequest,
+        as principal: Principal,
+        _ answer: RightsAnswer? = nil
+    ) async throws(ProtocolError) -> Accepted {
+        let thread = request.thread
+        let owner = try await owner(of: thread, for: principal, answer)
+        let action: RunCommand.Action
+        let reason: String?
+        switch request.body.kind {
+        case .run(let given, let text):
+            (action, reason) = (given, text)
+        case .start, .message, .answer:
+            throw ProtocolError(
+                .commandUnsupported, "this service does not take \(request.body.name) as a command yet", threadID: thread)
+        }
+        let key = CommandKey(request.key, author: principal.user, thread: thread)
+        let command = RunCommand(
+            action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user)
+        do throws(AgentEventsError) {
+            let context = try await runtime.context(user: owner, thread: thread)
+            let receipt = try await context.carryOut(command, key: key.key) { agent in
+                guard case .custom(let name, value: _) = action else { return false }
+                return takesCustom(agent, name)
+            }
+            return Accepted(
+                answer: CommandAnswer(
+                    name: request.body.name, outcome: receipt.outcome, cursors: receipt.cursors, runID: receipt.run,
+                    details: receipt.details),
+                position: receipt.position)
+        } catch {
+            // It was opened meanwhile for somebody else, of whom the principal may not be to know.
+            if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: principal, nil) }
+            var failure = ProtocolError(error, threadID: thread)
+            if failure.code == .keyConflict {
+                // The key in the log is not the one that the client knows.
+                failure.message =
+                    "the key \(request.key) was used for another command: send this one with a key of its own"
+            }
+            throw failure
+        }
+    }
+
+    /// The rights that a command takes, as far as they are known without a question; `nil` when the authorizer has to be
+    /// asked.
+    func knownRights(in thread: ThreadID, of principal: Principal) -> RightsAnswer? {
+        guard let owner = runtime.knownOwner(of: thread) else { return nil }
+        return access.known(RightsRequest(principal: principal, thread: thread, owner: owner))
+    }
+
+    /// The user of a thread in which the principal may command.
+    ///
+    /// - Throws: ``ProtocolError``; `thread.unknown` also for a thread without events: there is nothing to command.
+    private func owner(
+        of thread: ThreadID,
+        for principal: Principal,
+        _ answer: RightsAnswer?
+    ) async throws(ProtocolError) -> UserID {
+        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
+        let owner: UserID?
+        do throws(EventLogError) {
+            owner = try await runtime.owner(of: thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        if let answer, answer.owner == owner, access.counts(answer) {
+            guard answer.allows(.command) else { throw .unknown(thread) }
+        } else {
+            try await access.check(.command, of: thread, owner: owner, by: principal)
+        }
+        guard let owner else { throw .unknown(thread) }
+        return owner
+    }
+}
+
+/// The identity of a command that may be sent again: one key of one author in one thread.
+struct CommandKey: Hashable, Sendable {
+    /// The key in the log; what others send under the same key is no repetition of it.
+    let key: IdempotencyKey
+
+    init(_ key: IdempotencyKey, author: UserID, thread: ThreadID) {
+        // An id has no space in it.
+        let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
+        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(text.utf8)).prefix(16))
+        do throws(IdentifierError) {
+            self.key = try IdempotencyKey("command~\(digits)")
+        } catch {
+            preconditionFailure("letters and digits are an id")
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package import AgentEvents
+package import CoreMetrics
+package import Logging
+import Synchronization
+
+/// Watches the agents that still work although their runs have ended: counts them (`agent_events_agents_stuck`), names those
+/// that take long in the log, and tells what they return.
+package final class StuckBodies: Sendable {
+    private struct State {
+        var machine: StuckBodiesStateMachine
+        var agents: [RunID: (thread: ThreadID, agent: AgentName)] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let environment: Environment
+    private let logger: Logger
+    private let gauge: Meter
+    private let changes = WakeSignal()
+    private let onLateResult: @Sendable (LateResult) -> Void
+
+    /// - Parameter patience: the time after which an agent is named.
+    package init(
+        patience: Duration,
+        environment: Environment,
+        logger: Logger,
+        metrics: any MetricsFactory,
+        onLateResult: @escaping @Sendable (LateResult) -> Void
+    ) {
+        state = Mutex(State(machine: StuckBodiesStateMachine(patience: patience)))
+        self.environment = environment
+        self.logger = logger
+        gauge = Meter(label: "agent_events_agents_stuck", factory: metrics)
+        self.onLateResult = onLateResult
+    }
+
+    /// The number of agents that still work although their runs have ended.
+    package var count: Int { state.withLock { $0.machine.count } }
+
+    /// What the scope of a run tells of its body.
+    func observer(of run: RunID, in thread: ThreadID, agent: AgentName) -> RunBodyObserver {
+        RunBodyObserver(
+            runDidEnd: {
+                self.state.withLock { [now = self.environment.monotonicNow()] state in
+                    state.machine.ended(run, at: now)
+                    state.agents[run] = (thread, agent)
+                }
+                self.gauge.increment()
+                self.changes.signal()
+            },
+            bodyDidReturnLate: { result in
+                self.onLateResult(LateResult(threadID: thread, runID: run, agent: agent, result: result))
+            })
+    }
+
+    /// A body has returned, whichever way its run ended.
+    func returned(_ run: RunID) {
+        let wasCounted = state.withLock { state in
+            state.agents[run] = nil
+            return state.machine.returned(run)
+        }
+        if wasCounted { gauge.decrement() }
+    }
+
+    /// Names those that take long, until the task is cancelled.
+    func watch() async {
+        while !Task.isCancelled {
+            let (named, rest) = state.withLock { [now = environment.monotonicNow()] state in
+                let (runs, rest) = state.machine.time(now)
+                return (runs.compactMap { run in state.agents[run].map { (run, $0.thread, $0.agent) } }, rest)
+            }
+            for (run, thread, agent) in named {
+                logger.warning(
+                    "agent still works although its run has ended",
+                    metadata: ["thread.id": "\(thread)", "run.id": "\(run)", "agent.name": "\(agent)"])
+            }
+            guard let rest else {
+                _ = await changes.wait()
+                continue
+            }
+            // What ends meanwhile is due later.
+            try? await environment.sleep(rest)
+        }
+    }
+}

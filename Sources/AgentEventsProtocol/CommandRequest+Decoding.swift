@@ -1,0 +1,145 @@
+import AgentEvents
+
+extension CommandRequest {
+    /// - Throws: ``ProtocolError`` with the path to the fault.
+    init(_ members: inout MemberReader) throws(ProtocolError) {
+        let thread: ThreadID
+        let key: IdempotencyKey?
+        do throws(WireError) {
+            thread = try members.threadID()
+            key = try members.identifierIfPresent("key")
+        } catch {
+            throw ProtocolError(member: error)
+        }
+        let body = try CommandBody(&members)
+        guard let key else { throw CommandBody.keyMissing("the member key", path: "$.key") }
+        self.init(thread: thread, key: key, body)
+    }
+}
+
+extension CommandBody {
+    /// The refusal of a command that nobody could repeat.
+    ///
+    /// - Parameter place: where the key belongs, in words.
+    package static func keyMissing(_ place: String, path: String?) -> ProtocolError {
+        ProtocolError(
+            .commandKeyMissing,
+            "a command has a key in \(place), new for each command and the same when it is sent again: so it is carried out "
+                + "once, whatever becomes of the connection",
+            path: path)
+    }
+
+    /// Reads the body of an HTTP request.
+    ///
+    /// - Throws: ``ProtocolError`` with the path to the fault.
+    package static func decode(_ bytes: [UInt8]) throws(ProtocolError) -> CommandBody {
+        let json: JSONValue
+        do throws(WireError) {
+            json = try JSONValue(parsing: bytes)
+        } catch {
+            throw ProtocolError(error)
+        }
+        guard let object = json.objectValue else {
+            throw ProtocolError(.messageInvalid, "the body is a JSON object with the member name", path: "$")
+        }
+        try object.checkNames(
+            of: "a command", known: members,
+            elsewhere: [
+                "key": "the key stands in the header Idempotency-Key",
+                "thread_id": "the thread stands in the path of the request",
+                "by": byIsStamped, "user_id": byIsStamped,
+            ])
+        var reader = MemberReader(object, path: "$")
+        return try CommandBody(&reader)
+    }
+
+    private static let byIsStamped = "the service knows from the credentials of the request who gives it"
+
+    /// - Throws: ``ProtocolError`` with the path to the fault.
+    init(_ members: inout MemberReader) throws(ProtocolError) {
+        let name: String
+        let asOf: String?
+        do throws(WireError) {
+            name = try members.word("name")
+            run = try members.identifierIfPresent("run_id")
+            asOf = try members.wordIfPresent("as_of")
+        } catch {
+            throw ProtocolError(member: error)
+        }
+        self.asOf = try asOf.map { text throws(ProtocolError) in
+            guard let cursor = Cursor(text) else {
+                throw ProtocolError(
+                    .cursorInvalid,
+                    "that is no cursor: as_of is the id of the last event that the sender has seen, such as 3-42",
+                    path: "$.as_of")
+            }
+            return cursor
+        }
+        let data = members.takePresent("data")
+        if let word = CommandWord(rawValue: name) {
+            kind = try Self.kind(word, data)
+        } else {
+            kind = .run(.custom(try Self.customName(name), value: data ?? .null), reason: nil)
+        }
+    }
+
+    private static func customName(_ name: String) throws(ProtocolError) -> CommandName {
+        guard name.contains(".") else {
+            throw ProtocolError(
+                .commandUnknown,
+                "there is no command of that name; there are: \(CommandWord.known), and those of an application, with a dot "
+                    + "in the name",
+                path: "$.name")
+        }
+        do throws(IdentifierError) {
+            return try CommandName(name)
+        } catch {
+            throw ProtocolError(.commandInvalid, error.message, path: "$.name")
+        }
+    }
+
+    private static func kind(_ word: CommandWord, _ data: JSONValue?) throws(ProtocolError) -> Kind {
+        guard let object = (data ?? .object([:])).objectValue else {
+            throw ProtocolError(.commandInvalid, "the data of \(word.rawValue) is an object", path: "$.data")
+        }
+        for name in object.keys where !word.dataMembers.contains(name) {
+            let problem = NearestName.problem(name, kind: "member", of: "the data of \(word.rawValue)", known: word.dataMembers)
+            throw ProtocolError(.commandInvalid, problem, path: "$.data" + WireError.component(name))
+        }
+        var members = MemberReader(object, path: "$.data")
+        do throws(WireError) {
+            switch word {
+            case .stop: return .run(.stop, reason: try members.textIfPresent("reason"))
+            case .pause: return .run(.pause, reason: try members.textIfPresent("reason"))
+            case .resume: return .run(.resume, reason: try members.textIfPresent("reason"))
+            case .answer: return .answer(object)
+            case .start:
+                return .start(
+                    StartCommand(
+                        agent: try members.nameIfPresent("agent"), input: members.takePresent("input"), policy: try members.policy(),
+                        retryOf: try members.identifierIfPresent("retry_of")))
+            case .message:
+                let text = try members.text("text")
+                guard !text.isEmpty else { throw members.invalid("text", "the text of a message is not empty") }
+                return .message(
+                    MessageCommand(
+                        text: text, agent: try members.nameIfPresent("agent"), data: members.takePresent("data"),
+                        policy: try members.policy(), replaces: try members.identifierIfPresent("replaces")))
+            }
+        } catch {
+            throw ProtocolError(.commandInvalid, error.problem, path: error.path)
+        }
+    }
+}
+
+extension MemberReader {
+    private static var policies: [String] { ["reject", "queue", "supersede", "rollback", "parallel", "steer"] }
+
+    fileprivate mutating func policy() throws(WireError) -> String? {
+        guard let word = try wordIfPresent("policy") else { return nil }
+        guard Self.policies.contains(word) else {
+            throw invalid("policy", "policy is one of: \(Self.policies.joined(separator: ", "))")
+        }
+        return word
+    }
+}

@@ -1,0 +1,159 @@
+package import AgentEvents
+
+/// A command of a user about a thread.
+package struct CommandRequest: Hashable, Sendable {
+    package var thread: ThreadID
+    /// Names the request, so that sending it again does nothing twice.
+    package var key: IdempotencyKey
+    package var body: CommandBody
+
+    package init(thread: ThreadID, key: IdempotencyKey, _ body: CommandBody) {
+        self.thread = thread
+        self.key = key
+        self.body = body
+    }
+}
+
+/// The command itself, as it stands in a message of the stream and in the body of an HTTP request.
+package struct CommandBody: Hashable, Sendable {
+    /// The kinds of command.
+    package enum Kind: Hashable, Sendable {
+        /// Ends, pauses or resumes runs, or gives one an application's own command.
+        case run(RunCommand.Action, reason: String?)
+        case start(StartCommand)
+        case message(MessageCommand)
+        /// The answer to a request for approval. Its data is read where it is carried out.
+        case answer(JSONObject)
+    }
+
+    package var kind: Kind
+    /// The run that it is for.
+    package var run: RunID?
+    /// The last event that the sender had seen.
+    package var asOf: Cursor?
+
+    package init(_ kind: Kind, run: RunID? = nil, asOf: Cursor? = nil) {
+        self.kind = kind
+        self.run = run
+        self.asOf = asOf
+    }
+
+    /// The name on the wire.
+    package var name: String {
+        switch kind {
+        case .run(let action, reason: _): action.name
+        case .start: CommandWord.start.rawValue
+        case .message: CommandWord.message.rawValue
+        case .answer: CommandWord.answer.rawValue
+        }
+    }
+
+    /// The members that a body of HTTP may have, in the order of the schema.
+    package static let members = ["name", "run_id", "as_of", "data"]
+}
+
+/// Has an agent start without a message.
+package struct StartCommand: Hashable, Sendable {
+    /// The agent; `nil` for the service's first one.
+    package var agent: AgentName?
+    package var input: JSONValue?
+    /// What is done when the thread is busy; `nil` for what the agent or the service does.
+    package var policy: String?
+    /// The run that is to be done again.
+    package var retryOf: RunID?
+
+    package init(agent: AgentName? = nil, input: JSONValue? = nil, policy: String? = nil, retryOf: RunID? = nil) {
+        self.agent = agent
+        self.input = input
+        self.policy = policy
+        self.retryOf = retryOf
+    }
+}
+
+/// Sends a message to an agent.
+package struct MessageCommand: Hashable, Sendable {
+    package var text: String
+    /// The agent; `nil` for the service's first one.
+    package var agent: AgentName?
+    package var data: JSONValue?
+    /// What is done when the thread is busy; `nil` for what the agent or the service does.
+    package var policy: String?
+    /// The message in whose place it comes.
+    package var replaces: MessageID?
+
+    package init(
+        text: String,
+        agent: AgentName? = nil,
+        data: JSONValue? = nil,
+        policy: String? = nil,
+        replaces: MessageID? = nil
+    ) {
+        self.text = text
+        self.agent = agent
+        self.data = data
+        self.policy = policy
+        self.replaces = replaces
+    }
+}
+
+/// The names of commands that are not an application's own.
+package enum CommandWord: String, CaseIterable, Sendable {
+    case stop
+    case pause
+    case resume
+    case answer
+    case start
+    case message
+
+    static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    /// The members that its data may have.
+    var dataMembers: [String] {
+        switch self {
+        case .stop, .pause, .resume: ["reason"]
+        case .answer: ["approval_id", "decision", "data"]
+        case .start: ["agent", "input", "policy", "retry_of"]
+        case .message: ["text", "agent", "data", "policy", "replaces"]
+        }
+    }
+}
+
+// MARK: Encoding
+
+extension CommandRequest {
+    /// The members in the order of the schema, without `op`, `req`, `thread_id` and `key`.
+    var members: [(String, JSONValue?)] { body.members }
+}
+
+extension CommandBody {
+    /// The members in the order of the schema.
+    package var members: [(String, JSONValue?)] {
+        [("name", .string(name)), ("run_id", run?.json), ("as_of", asOf?.json), ("data", data)]
+    }
+
+    private var data: JSONValue? {
+        let members: [(String, JSONValue?)]
+        switch kind {
+        case .run(.custom(_, let value), reason: _):
+            return value
+        case .run(_, let reason):
+            guard let reason else { return nil }
+            members = [("reason", .string(reason))]
+        case .start(let start):
+            members = [
+                ("agent", start.agent.map { .string($0.rawValue) }), ("input", start.input),
+                ("policy", start.policy.map { .string($0) }), ("retry_of", start.retryOf?.json),
+            ]
+        case .message(let message):
+            members = [
+                ("text", .string(message.text)), ("agent", message.agent.map { .string($0.rawValue) }),
+                ("data", message.data), ("policy", message.policy.map { .string($0) }),
+                ("replaces", message.replaces?.json),
+            ]
+        case .answer(let data):
+            return .object(data)
+        }
+        let object = JSONObject(present: members)
+        return object.isEmpty ? nil : .object(object)
+    }
+}
