@@ -252,7 +252,9 @@ extension RunCommand {
     fileprivate var canonicalText: String {
         var writer = JSONWriter()
         let value: JSONValue = if case .custom(_, let value) = action { value } else { .null }
-        let texts = [run?.rawValue, asOf?.description, reason, by?.rawValue].map { $0.map { JSONValue.string($0) } ?? .null }
+        let texts = [run?.rawValue, asOf?.description, reason, by?.rawValue].map {
+            $0.map { JSONValue.string($0) } ?? .null
+        }
         writer.canonical(.array([.string("command"), .string(action.name), value] + texts))
         return String(decoding: writer.bytes, as: UTF8.self)
     }

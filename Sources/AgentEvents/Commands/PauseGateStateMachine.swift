@@ -67,7 +67,11 @@ package struct PauseGateStateMachine<Waiter>: ~Copyable {
         var released: [Waiter] = []
         var rest: [Entry] = []
         for entry in entries {
-            if !runs.contains(entry.run) { rest.append(entry) } else if let waiter = entry.waiter { released.append(waiter) }
+            if !runs.contains(entry.run) {
+                rest.append(entry)
+            } else if let waiter = entry.waiter {
+                released.append(waiter)
+            }
         }
         entries = rest
         return released

@@ -141,7 +141,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         switch code.value {
         case .notRunning, .runDeadline, .toolTimedOut, .log: true
         case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .emptyBatch,
-            .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .order, .wire, .sink:
+            .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .order, .wire,
+            .sink:
             false
         }
     }

@@ -72,7 +72,8 @@ package struct CommandIntake: Sendable {
             (action, reason) = (given, text)
         case .start, .message, .answer:
             throw ProtocolError(
-                .commandUnsupported, "this service does not take \(request.body.name) as a command yet", threadID: thread)
+                .commandUnsupported, "this service does not take \(request.body.name) as a command yet",
+                threadID: thread)
         }
         let key = CommandKey(request.key, author: principal.user, thread: thread)
         let command = RunCommand(
