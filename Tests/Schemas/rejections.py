@@ -14,7 +14,7 @@ SPOILT = [
         ("message_ids", []), ("message_ids", ["m_1", "m_1"]), ("message_ids/0", "m 1"), ("message_ids", "m_1"),
         ("message_ids", [f"m_{number}" for number in range(257)]), ("by", ""), ("not_before", "soon"),
         ("start_by", "2026-11-21T02:15:00Z"), ("schedule_id", 7), ("attempt", 0), ("attempt", 1.5),
-        ("parent_run_id", "r_1")]),
+        ("parent_run_id", "r_1"), ("retry_of", 7)]),
     ("events/input_taken.schema.json", "events/input_taken.json", "data", [
         ("message_ids", ABSENT), ("message_ids", []), ("message_ids/1", "m_3"), ("message_ids/0", None),
         ("message_ids", [f"m_{number}" for number in range(257)]), ("messages", ["m_1"])]),
@@ -61,7 +61,8 @@ SPOILT = [
         ("duration_ms", ABSENT), ("duration_ms", 0.5), ("by", "u 1"), ("usage/output_tokens", "2"), ("superseded_by", ""),
         ("discarded", "yes"), ("discarded", None)]),
     ("events/user_message.schema.json", "events/user_message.json", "data", [
-        ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1"), ("replaces", "m 0"), ("replaces", ["m_0"])]),
+        ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1"), ("replaces", "m 0"), ("replaces", ["m_0"]),
+        ("given_to", "r 1")]),
     ("events/state_updated.schema.json", "events/state_updated.json", "data", [
         ("removed", True), ("value", ABSENT), ("version", 0), ("key", ABSENT)]),
     ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [
@@ -158,9 +159,11 @@ SPOILT = [
     ("http.schema.json#/$defs/events", "http/events.json", "", [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
     ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),
-    ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [("text", ABSENT), ("agent", "")]),
+    ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [
+        ("text", ABSENT), ("agent", ""), ("policy", "wait"), ("replaces", "m 0"), ("not_before", 5), ("start_by", "soon"),
+        ("retry_of", "r_1")]),
     ("http.schema.json#/$defs/message_answer", "http/message_answer.json", "", [
-        ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT)]),
+        ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT), ("status", "running")]),
     ("http.schema.json#/$defs/command_request", "http/command_request.json", "", [
         ("name", ABSENT), ("name", "halt"), ("key", "k_1"), ("thread_id", "t_7"), ("by", "u_1"), ("as_of", 57),
         ("data/reason", [])]),

@@ -88,7 +88,7 @@ extension EventType {
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {
-        case .agentQueued: ["input", "message_ids", "by", "not_before", "start_by", "schedule_id", "attempt"]
+        case .agentQueued: ["input", "message_ids", "by", "not_before", "start_by", "schedule_id", "attempt", "retry_of"]
         case .agentStarted:
             [
                 "input", "parent_run_id", "parent_call_id", "idle_timeout_ms", "message_ids", "attempt", "retry_of",
@@ -109,7 +109,7 @@ extension EventType {
         case .agentCompleted: ["result", "usage", "duration_ms"]
         case .agentFailed: ["error", "usage", "duration_ms"]
         case .agentCancelled: ["reason", "by", "superseded_by", "discarded", "usage", "duration_ms"]
-        case .userMessage: ["message_id", "user_id", "text", "data", "replaces"]
+        case .userMessage: ["message_id", "user_id", "text", "data", "replaces", "given_to"]
         case .stateUpdated: ["version", "key", "value", "removed", "expires_at", "by", "reason"]
         case .custom: ["name", "value", "by"]
         }

@@ -51,18 +51,23 @@ public struct UserMessage: Hashable, Sendable {
     public var data: JSONValue?
     /// The message in whose place this one stands.
     public var replaces: MessageID?
+    /// The run under way that is given the message as input. If it ends without having taken it (``InputTaken``), a run is
+    /// queued for the message, next to that end.
+    public var givenTo: RunID?
 
     public init(
         messageID: MessageID,
         userID: UserID,
         text: String,
         data: JSONValue? = nil,
-        replaces: MessageID? = nil
+        replaces: MessageID? = nil,
+        givenTo: RunID? = nil
     ) {
         self.messageID = messageID
         self.userID = userID
         self.text = text
         self.data = data
         self.replaces = replaces
+        self.givenTo = givenTo
     }
 }

@@ -15,6 +15,8 @@ public struct AgentQueued: Hashable, Sendable {
     public var scheduleID: ScheduleID?
     /// The number of the attempt that waits, from 1; `nil` for the first one.
     public var attempt: Int?
+    /// The run that did not end well, or whose answer did not please, and that this one does again.
+    public var retryOf: RunID?
 
     public init(
         input: JSONValue? = nil,
@@ -23,7 +25,8 @@ public struct AgentQueued: Hashable, Sendable {
         notBefore: Timestamp? = nil,
         startBy: Timestamp? = nil,
         scheduleID: ScheduleID? = nil,
-        attempt: Int? = nil
+        attempt: Int? = nil,
+        retryOf: RunID? = nil
     ) {
         self.input = input
         self.messageIDs = messageIDs
@@ -32,6 +35,7 @@ public struct AgentQueued: Hashable, Sendable {
         self.startBy = startBy
         self.scheduleID = scheduleID
         self.attempt = attempt
+        self.retryOf = retryOf
     }
 }
 

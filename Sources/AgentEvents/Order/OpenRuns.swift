@@ -13,6 +13,8 @@ struct OpenRuns: Sendable {
         var window = StartWindow()
         /// The messages that the run answers, as its first events say.
         var messageIDs: [MessageID] = []
+        /// The messages that the run was given and has not taken, in their order.
+        var inputs: [GivenInput] = []
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
@@ -27,12 +29,20 @@ struct OpenRuns: Sendable {
         var since: EventID?
     }
 
+    /// A message that a run under way was given.
+    struct GivenInput: Hashable, Sendable {
+        var message: MessageID
+        /// The number of its event.
+        var sequence: UInt64
+    }
+
     /// The times between which a queued run should start, as far as it was asked, and on whose behalf.
     struct StartWindow: Hashable, Sendable {
         var notBefore: Timestamp?
         var startBy: Timestamp?
         var by: UserID?
         var isScheduled = false
+        var retryOf: RunID?
     }
 
     private var places: [RunID: Int] = [:]
@@ -69,6 +79,7 @@ struct OpenRuns: Sendable {
     }
 
     func host(at place: Int) -> RunHost { entries.span[place].host }
+    func inputs(at place: Int) -> [GivenInput] { entries.span[place].inputs }
     func idleMilliseconds(at place: Int) -> Int64? { entries.span[place].idleMilliseconds }
     func state(at place: Int) -> RunStateMachine.State { entries.span[place].machine.state }
     func startTime(at place: Int) -> Timestamp? { entries.span[place].machine.startTime }

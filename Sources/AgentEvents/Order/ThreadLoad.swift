@@ -7,17 +7,21 @@ package struct ThreadLoad: Hashable, Sendable {
         package var host: RunHost
         /// The messages that it answers, as far as its first events say.
         package var messageIDs: [MessageID]
+        /// The number of messages that it was given and has not taken.
+        package var inputCount: Int
 
         package init(
             run: RunID,
             agent: AgentName,
             host: RunHost = .process,
-            messageIDs: [MessageID] = []
+            messageIDs: [MessageID] = [],
+            inputCount: Int = 0
         ) {
             self.run = run
             self.agent = agent
             self.host = host
             self.messageIDs = messageIDs
+            self.inputCount = inputCount
         }
     }
 
@@ -31,6 +35,7 @@ package struct ThreadLoad: Hashable, Sendable {
         package var notBefore: Timestamp?
         package var by: UserID?
         package var isScheduled: Bool
+        package var retryOf: RunID?
 
         package init(
             run: RunID,
@@ -40,7 +45,8 @@ package struct ThreadLoad: Hashable, Sendable {
             queuedAt: Timestamp = Timestamp(milliseconds: 0),
             notBefore: Timestamp? = nil,
             by: UserID? = nil,
-            isScheduled: Bool = false
+            isScheduled: Bool = false,
+            retryOf: RunID? = nil
         ) {
             self.run = run
             self.agent = agent
@@ -50,6 +56,7 @@ package struct ThreadLoad: Hashable, Sendable {
             self.notBefore = notBefore
             self.by = by
             self.isScheduled = isScheduled
+            self.retryOf = retryOf
         }
     }
 
@@ -79,10 +86,12 @@ extension ThreadStateMachine {
                     ThreadLoad.Queued(
                         run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs,
                         queuedAt: entry.lastTime, notBefore: entry.window.notBefore, by: entry.window.by,
-                        isScheduled: entry.window.isScheduled))
+                        isScheduled: entry.window.isScheduled, retryOf: entry.window.retryOf))
             } else if !(entry.machine.parent.map(isOpen) ?? false) {
                 load.roots.append(
-                    ThreadLoad.Root(run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs))
+                    ThreadLoad.Root(
+                        run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs,
+                        inputCount: entry.inputs.count))
             }
         }
         return load

@@ -35,6 +35,11 @@ extension ThreadStateMachine {
         package var endsRun: Bool {
             if case .end = change { true } else { false }
         }
+
+        /// The run under way that is given the message; `nil` for another event.
+        package var receiver: RunID? {
+            if case .give(let run) = change { run } else { nil }
+        }
     }
 
     indirect enum Resolved: Hashable, Sendable {
@@ -46,6 +51,8 @@ extension ThreadStateMachine {
         case queue
         case start
         case startQueued(place: Int)
+        /// A message is given to a run under way.
+        case give(RunID)
         case event(place: Int, half: UInt16?, byteCount: Int)
         case end(place: Int)
     }
@@ -71,7 +78,7 @@ extension ThreadStateMachine {
             guard let agent = draft.agent else {
                 return .accept(
                     Acceptance(
-                        agent: nil, resolved: nil, closing: [], change: .nothing, host: host, time: time))
+                        agent: nil, resolved: nil, closing: [], change: changeOfThread(payload), host: host, time: time))
             }
             return .reject(violationOfThread(payload, .agentMismatch, "the event names the agent \(agent) but no run"))
         case .unknown(let event):
@@ -83,6 +90,13 @@ extension ThreadStateMachine {
             let problem = "\(payload.typeName) names no run"
             return .reject(violationOfThread(payload, .notStarted, problem))
         }
+    }
+
+    private func changeOfThread(_ payload: EventPayload) -> Change {
+        guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run) else {
+            return .nothing
+        }
+        return .give(run)
     }
 
     private func violationOfThread(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> OrderViolation {

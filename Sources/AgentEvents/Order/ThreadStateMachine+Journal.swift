@@ -6,6 +6,8 @@ extension ThreadStateMachine {
             /// - Parameter began: the call of its parent of whose body it was the first sign.
             case began(RunID, began: CallID?)
             indirect case startedQueued(RunID, QueuedEntry)
+            case gaveInput(RunID)
+            indirect case tookInput(RunID, lastTime: Timestamp, [OpenRuns.GivenInput])
             case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
             /// - Parameter since: the mark before; see ``OpenRuns/Marks``.
             case marked(RunID, since: EventID?)

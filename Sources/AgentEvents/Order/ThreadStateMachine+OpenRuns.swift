@@ -20,6 +20,22 @@ extension ThreadStateMachine {
     /// Whether a run is paused.
     package func isPaused(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .paused } ?? false }
 
+    /// Whether a run keeps what it is given until it takes it: it has started, and this process hosts it.
+    func takesInput(_ run: RunID) -> Bool {
+        runs.place(of: run).map { runs.host(at: $0) == .process && runs.state(at: $0) != .queued } ?? false
+    }
+
+    /// The messages that a run was given and has not taken, and the numbers of their events.
+    func inputs(of run: RunID) -> [OpenRuns.GivenInput] { runs.place(of: run).map { runs.inputs(at: $0) } ?? [] }
+
+    /// The messages that a run leaves when it ends now. What takes its place leaves none.
+    func leftInput(of run: RunID?, endedBy payload: EventPayload) -> LeftInput? {
+        if case .agentCancelled(let cancelled) = payload, cancelled.supersededBy != nil { return nil }
+        guard let run, let agent = agent(of: run) else { return nil }
+        let inputs = inputs(of: run)
+        return inputs.isEmpty ? nil : LeftInput(agent: agent, messages: inputs.map(\.message))
+    }
+
     /// When an open run started; `nil` when it is not open, and when it is queued.
     package func startTime(of run: RunID) -> Timestamp? {
         runs.place(of: run).flatMap { runs.startTime(at: $0) }
@@ -52,5 +68,16 @@ extension ThreadStateMachine {
     /// The tokens that children of an open run have used that have ended; `nil` for none.
     package func tokensOfChildren(of run: RunID) -> TokenUsage? {
         runs.place(of: run).flatMap { runs.tokensOfChildren(at: $0) }
+    }
+}
+
+/// The messages that a run was given and has not taken when it ends: a run of their own answers them.
+package struct LeftInput: Hashable, Sendable {
+    var agent: AgentName
+    var messages: [MessageID]
+
+    /// The first event of that run.
+    func draft(_ run: RunID) -> EventDraft {
+        EventDraft(runID: run, agent: agent, .agentQueued(AgentQueued(messageIDs: messages)))
     }
 }

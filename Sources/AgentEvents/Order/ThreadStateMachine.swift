@@ -152,6 +152,12 @@ package struct ThreadStateMachine: Sendable {
         switch acceptance.change {
         case .nothing:
             return nil
+        case .give(let run):
+            guard case .userMessage(let message) = draft.payload else {
+                preconditionFailure("the draft is the one that was accepted")
+            }
+            give(message.messageID, to: run, sequence: 0)
+            return .gaveInput(run)
         case .start:
             guard let run = draft.runID, let agent = acceptance.agent, case .agentStarted(let started) = draft.payload
             else { preconditionFailure("the draft is the one that was accepted") }
@@ -215,6 +221,15 @@ package struct ThreadStateMachine: Sendable {
         byteCount: Int,
         _ time: Timestamp
     ) -> Journal.Undo {
+        if case .inputTaken(let taken) = payload {
+            return runs.change(at: place) { entry in
+                defer {
+                    entry.lastTime = time
+                    entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
+                }
+                return .tookInput(run, lastTime: entry.lastTime, entry.inputs)
+            }
+        }
         let (lastTime, undo) = runs.change(at: place) { entry in
             precondition(entry.machine.run == run, "nothing was applied since the check")
             defer { entry.lastTime = time }
@@ -223,6 +238,20 @@ package struct ThreadStateMachine: Sendable {
         if half != nil { hasHeldHalves = true }
         due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
         return .event(run, lastTime: lastTime, undo)
+    }
+
+    private mutating func give(_ message: MessageID, to run: RunID, sequence: UInt64) {
+        guard let place = runs.place(of: run) else { return }
+        runs.change(at: place) { $0.inputs.append(OpenRuns.GivenInput(message: message, sequence: sequence)) }
+    }
+
+    /// The message that was given to a run last has its number.
+    mutating func numberInput(of run: RunID, as sequence: UInt64) {
+        guard let place = runs.place(of: run) else { return }
+        runs.change(at: place) { entry in
+            guard let last = entry.inputs.indices.last else { return }
+            entry.inputs[last].sequence = sequence
+        }
     }
 
     private mutating func queue(
@@ -240,7 +269,7 @@ package struct ThreadStateMachine: Sendable {
                 ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds,
                 window: OpenRuns.StartWindow(
                     notBefore: queued.notBefore, startBy: queued.startBy, by: queued.by,
-                    isScheduled: queued.scheduleID != nil),
+                    isScheduled: queued.scheduleID != nil, retryOf: queued.retryOf),
                 messageIDs: queued.messageIDs, machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
@@ -351,6 +380,15 @@ package struct ThreadStateMachine: Sendable {
                 entry.window = queued.window
                 entry.messageIDs = queued.messageIDs
             }
+        case .gaveInput(let run):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { _ = $0.inputs.popLast() }
+        case .tookInput(let run, let lastTime, let inputs):
+            guard let place = runs.place(of: run) else { break }
+            runs.change(at: place) { entry in
+                entry.inputs = inputs
+                entry.lastTime = lastTime
+            }
         case .event(let run, let lastTime, let change):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
@@ -381,7 +419,12 @@ package struct ThreadStateMachine: Sendable {
     ///
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
-        guard let run = event.runID else { return }
+        guard let run = event.runID else {
+            guard case .userMessage(let message) = event.payload, let run = message.givenTo, takesInput(run) else {
+                return
+            }
+            return give(message.messageID, to: run, sequence: event.sequence)
+        }
         defer { mark(event.payload, of: run, as: event.id) }
         guard let place = runs.place(of: run) else {
             guard let agent = event.agent else { return }
@@ -397,6 +440,9 @@ package struct ThreadStateMachine: Sendable {
             runs.change(at: place) { entry in
                 _ = entry.machine.apply(event.payload, at: event.time)
                 entry.lastTime = event.time
+                if case .inputTaken(let taken) = event.payload {
+                    entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
+                }
             }
             return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))
         }

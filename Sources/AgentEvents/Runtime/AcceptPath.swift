@@ -141,14 +141,22 @@ struct AcceptPath {
                 return AcceptedBatch(ids: emission.isIndexed ? [accepted.lastID] : [], accepted: accepted)
             }
             var batch = head.begin(at: time)
+            var queuesRun = false
             do throws(ThreadHead.Refusal) {
                 while index < drafts.count {
                     try head.accept(
                         drafts[index], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp,
                         usages: usages, in: &batch)
                     index += 1
+                    while let left = batch.takeLeftInput() {
+                        let run = services.configuration.identifiers.runID()
+                        try head.accept(left.draft(run), lookedUp: [run: false], isAdded: true, in: &batch)
+                        queuesRun = true
+                    }
                 }
-                return try offer(batch, emission)
+                let accepted = try offer(batch, emission)
+                if queuesRun { services.queueNotice.give(head.owner) }
+                return accepted
             } catch {
                 head.rollBack(batch)
                 throw error

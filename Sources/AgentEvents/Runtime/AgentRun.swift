@@ -93,6 +93,39 @@ public struct AgentRun: Sendable {
                 watchers: context.services.watchers))
     }
 
+    // MARK: Input
+
+    /// Takes the messages that users have given the run while it is under way, under the policy `steer`: `input_taken` with
+    /// all of them, in their order. What a run has not taken when it ends, is answered by a run of its own.
+    ///
+    /// ```swift
+    /// for message in try await run.takeInput() { prompt.append("user", message.text) }
+    /// ```
+    ///
+    /// - Returns: the messages; empty when there are none, and then nothing is logged.
+    /// - Throws: ``AgentEventsError`` when the run has ended, or the log fails.
+    public func takeInput() async throws(AgentEventsError) -> [UserMessage] {
+        guard let taken = try await context.takeInput(of: id) else { return [] }
+        try await context.waitForCommit(at: taken.position)
+        return try await mapLogError { () async throws(EventLogError) in
+            var messages: [UserMessage] = []
+            for input in taken.inputs {
+                let page = try await context.services.log.read(
+                    LogRead(.thread(context.thread, after: input.sequence - 1), maximumCount: 1))
+                guard let stored = page.events.first, stored.id.sequence == input.sequence else { continue }
+                do throws(WireError) {
+                    if case .userMessage(let message) = try EventDecoder.decode(stored.bytes).payload {
+                        messages.append(message)
+                    }
+                } catch {
+                    throw EventLogError(
+                        .corrupt, "event \(stored.id) of thread \(context.thread) is unreadable", cause: error)
+                }
+            }
+            return messages
+        }
+    }
+
     // MARK: Thinking and progress
 
     /// Emits a thought, or a further fragment of one.

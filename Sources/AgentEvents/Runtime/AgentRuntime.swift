@@ -32,6 +32,7 @@ public final class AgentRuntime: Sendable {
     private let retention: Mutex<RetentionSweep?>
     private let openedGeneration = Atomic<UInt64>(0)
     private let queuedThreads = Mutex<[ThreadOwner]>([])
+    private let queueNotice = QueueNotice()
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -109,7 +110,8 @@ public final class AgentRuntime: Sendable {
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
-            environment: environment, deadlines: deadlines, watchers: watchers)
+            environment: environment, deadlines: deadlines, watchers: watchers,
+            queueNotice: queueNotice)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -195,6 +197,8 @@ public final class AgentRuntime: Sendable {
 
     /// The runs of a thread that are queued, and that a process with this log is to start.
     package func queuedRuns(of thread: ThreadID, user: UserID) async throws(AgentEventsError) -> [QueuedRun] {
+        // What was queued a moment ago may not be in the log yet.
+        try await flush()
         let record = try await mapLogError { () async throws(EventLogError) in try await log.thread(thread) }
         guard let record, record.user == user else { return [] }
         // Also where others write too: there it is the log that knows who hosts what.
@@ -205,6 +209,10 @@ public final class AgentRuntime: Sendable {
             hosted.first { $0.run == queued.run }.map { QueuedRun(queued: queued, sequence: $0.sequence) }
         }
     }
+
+    /// Tells somebody of the threads in which the runtime itself queues runs. Called before ``run()``; the observer returns
+    /// at once.
+    package func observeQueue(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { queueNotice.set(observer) }
 
     /// A run that is queued in a log.
     package struct QueuedRun: Sendable {

@@ -133,6 +133,23 @@ extension ExecutionContext {
         }
     }
 
+    /// Takes the messages that a run was given since it took some last.
+    ///
+    /// - Returns: the messages with the numbers of their events, and the position to wait for; `nil` for no messages.
+    func takeInput(of run: RunID) async throws(AgentEventsError) -> (inputs: [OpenRuns.GivenInput], position: UInt64)? {
+        var inputs: [OpenRuns.GivenInput] = []
+        let accepted = try await passingGate(of: run) { () async throws(AgentEventsError) in
+            try await settled { () async throws(AgentEventsError) -> Accepted? in
+                let time = try path.begin()
+                inputs = Array(path.machine.inputs(of: run).prefix(MessageList.maximumCount))
+                guard !inputs.isEmpty else { return nil }
+                let taken = InputTaken(messageIDs: inputs.map(\.message))
+                return try acceptOfOpenRuns([EventDraft(runID: run, .inputTaken(taken))], at: time)
+            }
+        }
+        return accepted.map { (inputs, $0.position) }
+    }
+
     func completeTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) {
         try await emit(.measured(run, .toolCompleted(completed)))
     }

@@ -11,6 +11,8 @@ final class RuntimeServices: Sendable {
     let environment: Environment
     /// Looks at threads when something in them may be overdue.
     let deadlines: DeadlineSweep
+    /// Is told of the threads in which the runtime itself queues runs.
+    let queueNotice: QueueNotice
     /// Those who follow single threads in this process.
     let watchers: ThreadWatchers
     /// The answers to commands that made no event.
@@ -23,7 +25,8 @@ final class RuntimeServices: Sendable {
         configuration: RuntimeConfiguration,
         environment: Environment,
         deadlines: DeadlineSweep,
-        watchers: ThreadWatchers
+        watchers: ThreadWatchers,
+        queueNotice: QueueNotice
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -32,6 +35,17 @@ final class RuntimeServices: Sendable {
         self.configuration = configuration
         self.environment = environment
         self.deadlines = deadlines
+        self.queueNotice = queueNotice
         self.watchers = watchers
     }
+}
+
+/// Tells somebody of the threads in which the runtime itself queues runs: for messages that a run was given and has not
+/// taken.
+final class QueueNotice: Sendable {
+    private let observer = Mutex<(@Sendable (ThreadOwner) -> Void)?>(nil)
+
+    func set(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { self.observer.withLock { $0 = observer } }
+
+    func give(_ owner: ThreadOwner) { observer.withLock { $0 }?(owner) }
 }

@@ -63,6 +63,8 @@ package struct ThreadHead: Sendable {
         /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
+        /// What runs that end have been given and have not taken.
+        private var left: [LeftInput] = []
         fileprivate var resumesRun = false
         /// Whether somebody may wait for this: a run has ended, or is not paused any longer.
         var releases: Bool { endsRun || resumesRun }
@@ -80,6 +82,13 @@ package struct ThreadHead: Sendable {
             entries.append(entry)
             count += 1
         }
+
+        fileprivate mutating func leave(_ input: LeftInput?) {
+            if let input { left.append(input) }
+        }
+
+        /// What a run that ends leaves, once: the same emission queues a run for it.
+        mutating func takeLeftInput() -> LeftInput? { left.popLast() }
 
         /// A child of a run has ended.
         ///
@@ -145,7 +154,7 @@ package struct ThreadHead: Sendable {
     ) throws(Refusal) -> GroupCommit.Offer? {
         switch machine.check(draft, host: host, at: time, lookedUp: lookedUp) {
         case .accept(let acceptance):
-            guard !acceptance.endsRun else { return nil }
+            guard !acceptance.endsRun, acceptance.receiver == nil else { return nil }
             let offered = try offerOnly(
                 try entry(of: draft, acceptance, at: time, host: host, isLimited: isLimited), offer)
             machine.apply(acceptance, of: draft)
@@ -205,6 +214,7 @@ package struct ThreadHead: Sendable {
     ///   - host: who hosts the run that the event starts.
     ///   - isLimited: whether the event is refused when it is too large.
     ///   - lookedUp: of runs that are not open, whether the log had one of that id.
+    ///   - isAdded: whether the event is not one of those that were asked for.
     ///   - usages: what runs have used; their ends say it, with what their children have used.
     /// - Throws: why it is not accepted. Then this event has changed nothing, and the emission is rolled back.
     package mutating func accept(
@@ -212,6 +222,7 @@ package struct ThreadHead: Sendable {
         host: RunHost = .process,
         isLimited: Bool = true,
         lookedUp: [RunID: Bool] = [:],
+        isAdded: Bool = false,
         usages: [RunID: RunUsage] = [:],
         in batch: inout Batch
     ) throws(Refusal) {
@@ -244,16 +255,20 @@ package struct ThreadHead: Sendable {
                     batch.append(
                         try encode(
                             draft.payload, run: draft.runID, agent: acceptance.agent, host: host, isLimited: isLimited,
-                            in: batch), isClosing: false)
+                            in: batch), isClosing: isAdded)
                 }
             } catch {
                 throw .refused(error)
             }
-            if acceptance.endsRun { batch.endsRun = true }
+            if acceptance.endsRun {
+                batch.endsRun = true
+                batch.leave(machine.leftInput(of: draft.runID, endedBy: acceptance.payload(of: draft)))
+            }
             if draft.payload.resumesRun { batch.resumesRun = true }
             machine.apply(acceptance, of: draft, &batch.journal)
             let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count))
             machine.mark(draft.payload, of: draft.runID, as: id, &batch.journal)
+            if let receiver = acceptance.receiver { machine.numberInput(of: receiver, as: id.sequence) }
         case .reject(let violation):
             throw .refused(AgentEventsError(violation))
         case .lookUp:

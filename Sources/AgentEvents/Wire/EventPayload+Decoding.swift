@@ -32,7 +32,8 @@ extension AgentQueued {
         self.init(
             input: data.json("input"), messageIDs: try data.messageIDs() ?? [], by: try data.identifierIfPresent("by"),
             notBefore: try data.timeIfPresent("not_before"), startBy: try data.timeIfPresent("start_by"),
-            scheduleID: try data.identifierIfPresent("schedule_id"), attempt: try data.attempt())
+            scheduleID: try data.identifierIfPresent("schedule_id"), attempt: try data.attempt(),
+            retryOf: try data.identifierIfPresent("retry_of"))
     }
 }
 
@@ -208,7 +209,8 @@ extension UserMessage {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
         self.init(
             messageID: try data.identifier("message_id"), userID: try data.identifier("user_id"),
-            text: try data.text("text"), data: data.json("data"), replaces: try data.identifierIfPresent("replaces"))
+            text: try data.text("text"), data: data.json("data"), replaces: try data.identifierIfPresent("replaces"),
+            givenTo: try data.identifierIfPresent("given_to"))
     }
 }
 

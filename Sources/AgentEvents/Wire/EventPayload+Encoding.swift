@@ -51,6 +51,7 @@ extension AgentQueued {
         try data.time("start_by", startBy)
         data.identifier("schedule_id", scheduleID)
         try data.integer("attempt", attempt.map(Int64.init), from: 1)
+        data.identifier("retry_of", retryOf)
     }
 }
 
@@ -233,6 +234,7 @@ extension UserMessage {
         data.text("text", text)
         try data.json("data", self.data)
         data.identifier("replaces", replaces)
+        data.identifier("given_to", givenTo)
     }
 }
 

@@ -24,6 +24,8 @@ package struct QueueCheck: Sendable {
     private let isParallel: Bool
     private var messages: [MessageID] = []
     private var answered: Set<MessageID> = []
+    /// The messages that were given to a run under way.
+    private var given: [RunID: [MessageID]] = [:]
     private var runs: [RunID: Run] = [:]
     /// The queued runs, in their order.
     private var queue: [RunID] = []
@@ -37,6 +39,7 @@ package struct QueueCheck: Sendable {
         switch event.payload {
         case .userMessage(let message):
             messages.append(message.messageID)
+            if let run = message.givenTo { given[run, default: []].append(message.messageID) }
         case .inputTaken(let taken):
             answered.formUnion(taken.messageIDs)
         case .agentQueued(let queued):
@@ -57,6 +60,10 @@ package struct QueueCheck: Sendable {
             runs[run] = Run(isQueued: false)
             started.append(run)
         case .agentCompleted, .agentFailed, .agentCancelled:
+            // What takes the place of a run takes that of its messages.
+            if let run = event.runID, case .agentCancelled(let cancelled) = event.payload, cancelled.supersededBy != nil {
+                answered.formUnion(given[run] ?? [])
+            }
             guard let run = event.runID, runs.removeValue(forKey: run) != nil else { return }
             queue.removeAll { $0 == run }
             started.removeAll { $0 == run }

@@ -29,8 +29,8 @@ package final class AgentDispatcher: Sendable {
     private let bodies: StuckBodies
     /// Signalled when time will change something.
     private let timer = WakeSignal()
-    /// The threads in which other processes have written, and that have not been looked at since.
-    private let advanced = Mutex<[ThreadID: UserID]>([:])
+    /// The threads in which others have written, or the runtime has queued a run, and that have not been looked at since.
+    private let advanced = Threads()
     private let advances = WakeSignal()
     /// The agents of which was told that a queued run waits for one that is not served.
     private let missing = Mutex<Set<AgentName>>([])
@@ -58,6 +58,10 @@ package final class AgentDispatcher: Sendable {
         // Each job is about a run that has a slot, or had one and waits for a person before it could begin: there are few.
         (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
         runtime.hub.add(self)
+        runtime.observeQueue { [advanced, advances] owner in
+            advanced.insert(owner.thread, of: owner.user)
+            advances.signal()
+        }
     }
 
     // MARK: Life
@@ -326,10 +330,7 @@ package final class AgentDispatcher: Sendable {
         }
         for owner in runtime.threadsWithQueuedRuns { await takeUp(owner.thread, of: owner.user) }
         while await advances.wait() {
-            let threads = advanced.withLock { threads in
-                defer { threads = [:] }
-                return threads
-            }
+            let threads = advanced.take()
             for (thread, user) in threads.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
                 await takeUp(thread, of: user)
             }
@@ -385,9 +386,7 @@ extension AgentDispatcher: CommitObserver {
 
     package func didAdvance(_ threads: [AdvancedThread]) {
         guard !agents.isEmpty else { return }
-        advanced.withLock { advanced in
-            for thread in threads { advanced[thread.thread] = thread.user }
-        }
+        for thread in threads { advanced.insert(thread.thread, of: thread.user) }
         advances.signal()
     }
 }
@@ -399,4 +398,18 @@ struct AgentJob: Sendable {
     var place: RunQueueStateMachine.Place
     /// The request that it is to answer.
     var prompt: @Sendable (AgentRun) async throws -> UserPrompt
+}
+
+/// Threads that are to be looked at, each once.
+private final class Threads: Sendable {
+    private let users = Mutex<[ThreadID: UserID]>([:])
+
+    func insert(_ thread: ThreadID, of user: UserID) { users.withLock { $0[thread] = user } }
+
+    func take() -> [ThreadID: UserID] {
+        users.withLock { users in
+            defer { users = [:] }
+            return users
+        }
+    }
 }

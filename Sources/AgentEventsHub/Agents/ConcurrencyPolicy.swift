@@ -47,8 +47,6 @@ extension ConcurrencyPolicy {
         package var parallelLimit = 4
         /// The agents that take input while they run.
         package var inputAgents: Set<AgentName> = []
-        /// Whether the message answers the requests for approval that are open in the run that is given it.
-        package var answersApprovals = false
 
         package init(agent: AgentName) { self.agent = agent }
     }
@@ -102,7 +100,7 @@ extension ConcurrencyPolicy {
             guard request.isMessage, let root = load.roots.last(where: { takesInput($0, of: request) }) else {
                 return request.enqueue(after: load.queue.count)
             }
-            return .steer(root.run)
+            return root.inputCount < request.maximumQueuedCount ? .steer(root.run) : .refuse(.threadFull)
         }
     }
 

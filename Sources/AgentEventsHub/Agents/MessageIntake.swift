@@ -43,6 +43,14 @@ package struct MessageIntake: Sendable {
         case queued
         /// The message was given to a run under way.
         case given
+
+        /// The status of the run.
+        var ofRun: CommandDetails.Status {
+            switch self {
+            case .queued: .queued
+            case .started, .given: .running
+            }
+        }
     }
 
     /// Whether the principal may send messages to the agents of a thread, before there is one.
@@ -86,8 +94,83 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
             input: .string(message.text), notBefore: request.notBefore, startBy: request.startBy,
             takesAnyAgent: request.agent == nil, run: runtime.configuration.identifiers.runID())
-        let identity = key.map { RequestIdentity(key: $0, detail: request.detail, draft: run.messageDraft) }
+        let identity = key.map { RequestIdentity($0, detail: request.detail, draft: run.messageDraft) }
         return try await take(run, identity, from: principal)
+    }
+
+    /// Starts an agent without a message, or does a run again: returns when the first event of the run is committed. What
+    /// it becomes in a thread that is busy is a matter of its policy, as for a message.
+    ///
+    /// - Throws: ``ProtocolError``, among others `run.unknown` for a run to do again that the thread does not have, or no
+    ///   longer; then nothing was logged.
+    package func start(
+        _ request: StartRequest,
+        key: IdempotencyKey,
+        in thread: ThreadID,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Answer {
+        let owner = try await owner(of: thread, for: principal)
+        let retried = try await retried(request.retryOf, in: thread)
+        guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent) else {
+            throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)
+        }
+        let run = RunRequest(
+            thread: thread, owner: owner, author: principal.user, agent: agent,
+            policy: try policy(request.policy, of: agent, in: thread), message: nil,
+            input: request.input ?? retried?.input, retried: retried.map { ($0.run, $0.messageIDs) },
+            run: runtime.configuration.identifiers.runID())
+        let identity = RequestIdentity(
+            key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
+        return try await take(run, identity, from: principal)
+    }
+
+    /// A run that is done again.
+    private struct Retried {
+        var run: RunID
+        var agent: AgentName?
+        var input: JSONValue?
+        var messageIDs: [MessageID] = []
+    }
+
+    /// Finds a run by its first events. That takes a look at the thread from its start: people do not ask for it often.
+    private func retried(_ run: RunID?, in thread: ThreadID) async throws(ProtocolError) -> Retried? {
+        guard let run else { return nil }
+        var found: Retried?
+        var after: UInt64 = 0
+        do throws(EventLogError) {
+            while true {
+                let page = try await runtime.log.read(LogRead(.thread(thread, after: after)))
+                guard let last = page.events.last else { break }
+                for stored in page.events {
+                    let event = try stored.decoded()
+                    guard event.runID == run else { continue }
+                    var retried = found ?? Retried(run: run, agent: event.agent)
+                    switch event.payload {
+                    case .agentQueued(let queued):
+                        retried.input = queued.input
+                        retried.messageIDs = queued.messageIDs
+                    case .agentStarted(let started):
+                        retried.input = started.input ?? retried.input
+                        if !started.messageIDs.isEmpty { retried.messageIDs = started.messageIDs }
+                        return retried
+                    case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+                        .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported,
+                        .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
+                        .stateUpdated, .custom, .unknown:
+                        break
+                    }
+                    found = retried
+                }
+                after = last.id.sequence
+            }
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        guard let found else {
+            throw ProtocolError(
+                .runUnknown, "there is no run \(run) in this thread that could be done again", threadID: thread)
+        }
+        return found
     }
 
     /// Logs a message that no agent of this service answers: others may, by way of the events.
@@ -100,7 +183,7 @@ package struct MessageIntake: Sendable {
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
         let draft = EventDraft(.userMessage(message))
-        let identity = key.map { RequestIdentity(key: $0, detail: request.detail, draft: draft) }
+        let identity = key.map { RequestIdentity($0, detail: request.detail, draft: draft) }
         let decided = try await decide(identity, in: thread, of: owner, from: principal) { _, _ in
             ThreadDecision((), drafts: [draft])
         }
@@ -197,10 +280,8 @@ package struct MessageIntake: Sendable {
         switch result.outcome {
         case .started:
             guard let run = result.started else { preconditionFailure("the run that was started is known") }
-            let prompt = request.prompt
-            dispatcher.settle(
-                admission, as: .started(place),
-                AgentJob(agent: request.agent, run: run, place: place) { _ in prompt })
+            let job = AgentJob(agent: request.agent, run: run, place: place, prompt: request.prompt(from: runtime.log))
+            dispatcher.settle(admission, as: .started(place), job)
         case .queued(let queuedAt, let settlesUntil):
             guard let id = result.receipt?.ids.last else { preconditionFailure("a run is queued by an event") }
             let entry = RunQueueStateMachine.Entry(
@@ -223,6 +304,13 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         guard let event = receipt.ids.first, let last = receipt.ids.last, event == last, request.message != nil else {
             return try await self.answer(receipt, in: answer)
+        }
+        if case .userMessage(let message)? = try await self.event(event, in: answer.thread)?.payload,
+            let run = message.givenTo
+        {
+            var answer = answer
+            (answer.run, answer.status) = (run, .given)
+            return answer
         }
         // It was logged without a run. The run's id comes from that of the event, which is never given twice, so that there
         // is one however often it comes again.
@@ -257,11 +345,7 @@ package struct MessageIntake: Sendable {
         do throws(EventLogError) {
             let page = try await runtime.log.read(LogRead(.thread(thread, after: id.sequence - 1), maximumCount: 1))
             guard let stored = page.events.first, stored.id == id else { return nil }
-            do throws(WireError) {
-                return try EventDecoder.decode(stored.bytes)
-            } catch {
-                throw EventLogError(.corrupt, "event \(id) of thread \(thread) is unreadable", cause: error)
-            }
+            return try stored.decoded()
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
@@ -290,10 +374,29 @@ package struct MessageIntake: Sendable {
 
     /// The key of a request, and what it stands for.
     private struct RequestIdentity: Sendable {
-        var key: MessageKey
+        /// As it stands in the log.
+        var key: IdempotencyKey
+        /// As the author gave it.
+        var given: IdempotencyKey
         /// What the request asks for besides its message.
         var detail: String?
-        var draft: EventDraft
+        /// The message; `nil` for a request without one.
+        var draft: EventDraft?
+
+        init(key: IdempotencyKey, given: IdempotencyKey, detail: String?) {
+            self.key = key
+            self.given = given
+            self.detail = detail
+        }
+
+        init(_ key: MessageKey, detail: String?, draft: EventDraft) {
+            self.init(key: key.key, given: key.given, detail: detail)
+            self.draft = draft
+        }
+
+        var decisionKey: DecisionKey {
+            DecisionKey(RequestKey(key, detail: detail), for: [draft].compactMap(\.self))
+        }
     }
 
     /// Has a request decided in its thread, and returns when its events are committed.
@@ -310,8 +413,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> DecidedRequest<Outcome> {
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let key = identity.map { DecisionKey(RequestKey($0.key.key, detail: $0.detail), for: [$0.draft]) }
-            let decided = try await context.decide(key, newRuns: newRuns, by: decision)
+            let decided = try await context.decide(identity?.decisionKey, newRuns: newRuns, by: decision)
             switch decided {
             case .repeated(let receipt):
                 try await runtime.waitForCommit(of: receipt)
@@ -327,10 +429,12 @@ package struct MessageIntake: Sendable {
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil
             failure.path = nil
-            if let key = identity?.key, failure.code == .keyConflict {
+            if let identity, failure.code == .keyConflict {
                 // The key in the log is not the one that the client knows.
+                var known = ""
+                if case .userMessage(let message)? = identity.draft?.payload { known = ", \(message.messageID)" }
                 failure.message =
-                    "the key \(key.given) was used for another message, \(key.message): send this one with a key of its own"
+                    "the key \(identity.given) was used for another message\(known): send this one with a key of its own"
             }
             throw failure
         }

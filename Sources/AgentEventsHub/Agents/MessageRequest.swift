@@ -95,3 +95,37 @@ package struct MessageRequest: Hashable, Sendable {
         return request
     }
 }
+
+/// The request for a run without a message: the command `start`.
+package struct StartRequest: Hashable, Sendable {
+    /// The agent; `nil` for that of the run to do again, or the service's first one.
+    package var agent: AgentName?
+    package var input: JSONValue?
+    /// What happens when the thread is busy; `nil` for the policy of the agent.
+    package var policy: ConcurrencyPolicy?
+    /// The run to do again: the new one answers the same messages.
+    package var retryOf: RunID?
+
+    package init(
+        agent: AgentName? = nil,
+        input: JSONValue? = nil,
+        policy: ConcurrencyPolicy? = nil,
+        retryOf: RunID? = nil
+    ) {
+        self.agent = agent
+        self.input = input
+        self.policy = policy
+        self.retryOf = retryOf
+    }
+
+    /// What the request asks for, as it is compared when its key comes again.
+    var detail: String {
+        let members: [JSONValue] = [
+            "start", agent.map { .string($0.rawValue) } ?? .null, input ?? .null,
+            policy.map { .string($0.rawValue) } ?? .null, retryOf.map { .string($0.rawValue) } ?? .null,
+        ]
+        var writer = JSONWriter()
+        writer.value(.array(members))
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}

@@ -25,35 +25,52 @@ struct QueuedStart {
                             AgentCancelled(reason: "merged", supersededBy: queued.run, durationMilliseconds: 0))))
             }
         }
-        let started = AgentStarted(messageIDs: messageIDs)
+        let started = AgentStarted(messageIDs: messageIDs, retryOf: queued.retryOf)
         drafts.append(EventDraft(runID: queued.run, agent: queued.agent, .agentStarted(started)))
     }
 }
 
-/// The request that a queued run answers. It is not kept in memory while the run waits, but read from the log when it starts.
+/// The request that a run answers whose messages came earlier. They are not kept in memory while it waits, but read from the
+/// log when it starts.
 struct QueuedPrompt: Sendable {
     /// So many events before the queued run are looked at first: its message is mostly just before it.
     private static let nearCount: UInt64 = 16
 
-    private let entry: RunQueueStateMachine.Entry
+    private let thread: ThreadID
     private let messages: [MessageID]
+    /// The queued run, and the number of its first event.
+    private var queued: (run: RunID, sequence: UInt64)?
+    private let input: JSONValue?
+    private let author: UserID
 
     init(_ entry: RunQueueStateMachine.Entry, _ messages: [MessageID]) {
-        self.entry = entry
+        self.init(thread: entry.place.thread, messages: messages, input: nil, author: entry.user)
+        queued = (entry.place.run, entry.sequence)
+    }
+
+    /// - Parameter input: stands for the messages when these were trimmed, or there are none.
+    init(thread: ThreadID, messages: [MessageID], input: JSONValue?, author: UserID) {
+        self.thread = thread
         self.messages = messages
+        self.input = input
+        self.author = author
     }
 
     /// Reads the messages, in their order, as one request. When they were trimmed, the run's own input stands for them.
     func read(from log: any EventLog) async throws(EventLogError) -> UserPrompt {
         var found: [MessageID: UserMessage] = [:]
-        let near = entry.sequence > Self.nearCount ? entry.sequence - Self.nearCount : 0
-        let input = try await search(log, after: near, upTo: entry.sequence, &found)
+        var input = input
+        if let queued {
+            let near = queued.sequence > Self.nearCount ? queued.sequence - Self.nearCount : 0
+            try await search(log, after: near, upTo: queued.sequence, &found, &input)
+        }
         // Those that were merged into it came later; one that was given to another run before may be anywhere earlier.
-        if found.count < messages.count { _ = try await search(log, after: 0, upTo: .max, &found) }
+        if found.count < messages.count { try await search(log, after: 0, upTo: .max, &found, &input) }
         let given = messages.compactMap { found[$0] }
         guard let last = given.last else {
             return UserPrompt(
-                text: input?.stringValue ?? "", messageID: messages.last ?? Self.noMessage, author: entry.user)
+                text: input?.stringValue ?? "", data: input?.stringValue == nil ? input : nil,
+                messageID: messages.last ?? Self.noMessage, author: author)
         }
         return UserPrompt(
             text: given.map(\.text).joined(separator: "\n\n"), data: given.last { $0.data != nil }?.data,
@@ -62,35 +79,36 @@ struct QueuedPrompt: Sendable {
 
     private static let noMessage: MessageID = "m_none"
 
-    /// - Returns: the input of the queued run, where it was passed.
     private func search(
         _ log: any EventLog,
         after start: UInt64,
         upTo end: UInt64,
-        _ found: inout [MessageID: UserMessage]
-    ) async throws(EventLogError) -> JSONValue? {
-        let thread = entry.place.thread
+        _ found: inout [MessageID: UserMessage],
+        _ input: inout JSONValue?
+    ) async throws(EventLogError) {
         var after = start
-        var input: JSONValue?
-        while after < end, found.count < messages.count || input == nil {
+        while after < end, found.count < messages.count || end != .max {
             let page = try await log.read(LogRead(.thread(thread, after: after)))
-            guard let last = page.events.last else { break }
+            guard let last = page.events.last else { return }
             for stored in page.events where stored.id.sequence <= end {
-                let event: AgentEvent
-                do throws(WireError) {
-                    event = try EventDecoder.decode(stored.bytes)
-                } catch {
-                    throw EventLogError(.corrupt, "event \(stored.id) of thread \(thread) is unreadable", cause: error)
-                }
+                let event = try stored.decoded()
                 if case .userMessage(let message) = event.payload, messages.contains(message.messageID) {
                     found[message.messageID] = message
                 }
-                if case .agentQueued(let queued) = event.payload, event.runID == entry.place.run {
-                    input = queued.input
-                }
+                if case .agentQueued(let first) = event.payload, event.runID == queued?.run { input = first.input }
             }
             after = last.id.sequence
         }
-        return input
+    }
+}
+
+extension StoredEvent {
+    /// - Throws: ``EventLogError`` `log.corrupt`.
+    func decoded() throws(EventLogError) -> AgentEvent {
+        do throws(WireError) {
+            return try EventDecoder.decode(bytes)
+        } catch {
+            throw EventLogError(.corrupt, "event \(id) of thread \(thread) is unreadable", cause: error)
+        }
     }
 }

@@ -17,6 +17,8 @@ struct RunRequest: Sendable {
     var input: JSONValue?
     var notBefore: Timestamp?
     var startBy: Timestamp?
+    /// The run that this one does again, and the messages that it answers.
+    var retried: (run: RunID, messageIDs: [MessageID])?
     /// Whether any agent may answer: none was named.
     var takesAnyAgent = false
     var run: RunID
@@ -40,11 +42,15 @@ struct RunRequest: Sendable {
         case refused(ConcurrencyPolicy.QueueRefusal, CommandDetails)
     }
 
-    /// The request as the agent gets it.
-    var prompt: UserPrompt {
-        UserPrompt(
-            text: message?.text ?? input?.stringValue ?? "", data: message?.data,
-            messageID: message?.messageID ?? "m_none", author: author)
+    /// Gives the request as the agent gets it.
+    func prompt(from log: any EventLog) -> @Sendable (AgentRun) async throws -> UserPrompt {
+        if let message {
+            let prompt = UserPrompt(
+                text: message.text, data: message.data, messageID: message.messageID, author: author)
+            return { _ in prompt }
+        }
+        let prompt = QueuedPrompt(thread: thread, messages: messageIDs, input: input, author: author)
+        return { _ in try await prompt.read(from: log) }
     }
 
     /// The message as it would be logged in a thread that is free.
@@ -82,7 +88,8 @@ struct RunRequest: Sendable {
         case .enqueue:
             return queued(message, [], at: time, settlesUntil: nil)
         case .steer(let run):
-            guard let message else { preconditionFailure("only a message is given to a run") }
+            guard var message else { preconditionFailure("only a message is given to a run") }
+            message.givenTo = run
             return ThreadDecision(.given(to: run), drafts: [EventDraft(.userMessage(message))])
         case .replace(let runs, let discards, let starts):
             let ends = runs.map { end($0, discards: discards) }
@@ -97,7 +104,7 @@ struct RunRequest: Sendable {
     // MARK: Events
 
     private func started(_ messages: [UserMessage], _ ends: [EventDraft]) -> ThreadDecision<Outcome> {
-        let started = AgentStarted(input: input, messageIDs: messageIDs)
+        let started = AgentStarted(input: input, messageIDs: messageIDs, retryOf: retried?.run)
         let drafts = ends + logged(messages.first) + [EventDraft(runID: run, agent: agent.name, .agentStarted(started))]
         return ThreadDecision(.started, drafts: drafts, startedRun: run)
     }
@@ -109,12 +116,13 @@ struct RunRequest: Sendable {
         settlesUntil: Timestamp?
     ) -> ThreadDecision<Outcome> {
         let queued = AgentQueued(
-            input: input, messageIDs: messageIDs, by: author, notBefore: notBefore, startBy: startBy)
+            input: input, messageIDs: messageIDs, by: author, notBefore: notBefore, startBy: startBy,
+            retryOf: retried?.run)
         let drafts = ends + logged(message) + [EventDraft(runID: run, agent: agent.name, .agentQueued(queued))]
         return ThreadDecision(.queued(at: time, settlesUntil: settlesUntil), drafts: drafts)
     }
 
-    private var messageIDs: [MessageID] { message.map { [$0.messageID] } ?? [] }
+    private var messageIDs: [MessageID] { message.map { [$0.messageID] } ?? retried?.messageIDs ?? [] }
 
     private func logged(_ message: UserMessage?) -> [EventDraft] {
         guard let message, !isMessageLogged else { return [] }

@@ -5,16 +5,20 @@ package import AgentEventsProtocol
 package struct CommandIntake: Sendable {
     private let runtime: AgentRuntime
     private let access: ThreadAccess
+    /// Takes what asks for a run.
+    private let intake: MessageIntake
     /// Whether an agent takes a command of the application's own.
     private let takesCustom: @Sendable (AgentName, CommandName) -> Bool
 
     init(
         runtime: AgentRuntime,
         access: ThreadAccess,
+        intake: MessageIntake,
         takesCustom: @escaping @Sendable (AgentName, CommandName) -> Bool
     ) {
         self.runtime = runtime
         self.access = access
+        self.intake = intake
         self.takesCustom = takesCustom
     }
 
@@ -64,6 +68,7 @@ package struct CommandIntake: Sendable {
         _ answer: RightsAnswer? = nil
     ) async throws(ProtocolError) -> Accepted {
         let thread = request.thread
+        if let accepted = try await begin(request, as: principal) { return accepted }
         let owner = try await owner(of: thread, for: principal, answer)
         let action: RunCommand.Action
         let reason: String?
@@ -100,6 +105,36 @@ package struct CommandIntake: Sendable {
             }
             throw failure
         }
+    }
+
+    /// Has a run begin, if the command asks for one. A thread that is not there yet is opened for it.
+    private func begin(
+        _ request: CommandRequest,
+        as principal: Principal
+    ) async throws(ProtocolError) -> Accepted? {
+        let begun: MessageIntake.Answer
+        switch request.body.kind {
+        case .run, .answer:
+            return nil
+        case .message(let message):
+            let asked = MessageRequest(
+                text: message.text, agent: message.agent, data: message.data,
+                policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces)
+            begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
+        case .start(let start):
+            let asked = StartRequest(
+                agent: start.agent, input: start.input,
+                policy: start.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, retryOf: start.retryOf)
+            begun = try await intake.start(asked, key: request.key, in: request.thread, from: principal)
+        }
+        return Accepted(
+            answer: CommandAnswer(
+                name: request.body.name, outcome: begun.isRepeated ? .repeated : .done, cursors: begun.cursors,
+                runID: begun.run, messageID: begun.message,
+                details: begun.run.map { run in
+                    CommandDetails(runs: [CommandDetails.Run(runID: run, status: begun.status?.ofRun)])
+                }),
+            position: 0)
     }
 
     /// The rights that a command takes, as far as they are known without a question; `nil` when the authorizer has to be

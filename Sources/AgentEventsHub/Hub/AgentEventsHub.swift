@@ -84,7 +84,7 @@ public final class AgentEventsHub: Sendable {
         self.dispatcher = dispatcher
         services = SessionServices(
             runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger, takesCustom: { dispatcher.takes($1, agent: $0) })
+            logger: logger, dispatcher: dispatcher, configuration: configuration)
         runtime.hub.add(services.delivery)
     }
 
@@ -138,10 +138,7 @@ public final class AgentEventsHub: Sendable {
     /// Carries out the commands of users.
     package var commands: CommandIntake { services.commands }
     /// Takes the messages of users.
-    package var intake: MessageIntake {
-        MessageIntake(
-            runtime: runtime, access: services.access, dispatcher: dispatcher, configuration: configuration)
-    }
+    package var intake: MessageIntake { services.intake }
     /// Decides what principals may do.
     package var access: ThreadAccess { services.access }
 

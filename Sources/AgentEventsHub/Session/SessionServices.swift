@@ -24,6 +24,8 @@ final class SessionServices: Sendable {
     let limits: StreamLimits
     let logger: Logger
     let outsideEmitters: OutsideEmitters
+    /// Takes the messages of users.
+    let intake: MessageIntake
     /// Carries out the commands of users.
     let commands: CommandIntake
 
@@ -33,11 +35,16 @@ final class SessionServices: Sendable {
         limits: StreamLimits,
         metrics: StreamMetrics,
         logger: Logger,
-        takesCustom: @escaping @Sendable (AgentName, CommandName) -> Bool = { _, _ in false }
+        dispatcher: AgentDispatcher,
+        configuration: HubConfiguration
     ) {
         self.runtime = runtime
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
-        commands = CommandIntake(runtime: runtime, access: access, takesCustom: takesCustom)
+        intake = MessageIntake(
+            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration)
+        commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
+            dispatcher.takes($1, agent: $0)
+        }
         self.limits = limits
         self.metrics = metrics
         self.logger = logger

@@ -11,6 +11,12 @@ import Testing
 struct AgentStage: Sendable {
     static let principal = Principal(user: "u_1", scopes: [.read, .command])
 
+    static let silentLogger: Logger = {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return logger
+    }()
+
     let hub: AgentEventsHub
     let control: AgentControl
 
@@ -27,12 +33,10 @@ struct AgentStage: Sendable {
         configuration.shutdownGrace = .seconds(600)
         configure(&configuration)
         let control = AgentControl()
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: runtime),
             agents: agents.map { StagedAgent(name: $0, concurrency: concurrency, control: control) },
-            authorizer: OwnershipAuthorizer(), configuration: configuration, logger: logger)
+            authorizer: OwnershipAuthorizer(), configuration: configuration, logger: silentLogger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             // The log of some tests fails, and the hub with it.
             tasks.addTask { try? await hub.run() }
@@ -123,6 +127,7 @@ final class AgentControl: Sendable {
         var bodies: [RunID: Body] = [:]
         var released: Set<RunID> = []
         var releasesAll = false
+        var isInputTaken = true
         var watchers: [RunID: [CheckedContinuation<Void, Never>]] = [:]
     }
 
@@ -130,6 +135,11 @@ final class AgentControl: Sendable {
 
     /// The prompt that a run was given; `nil` when its body has not begun.
     func prompt(of run: RunID) -> UserPrompt? { state.withLock { $0.bodies[run]?.prompt } }
+
+    /// Whether agents take what they are given, before they end.
+    var isInputTaken: Bool { state.withLock { $0.isInputTaken } }
+
+    func takesNoInput() { state.withLock { $0.isInputTaken = false } }
 
     /// The number of bodies that have begun.
     var bodyCount: Int { state.withLock { $0.bodies.count } }
@@ -194,6 +204,9 @@ struct StagedAgent: ConcurrentAgent {
         try await run.say(prompt.text)
         await control.hold(run.id, prompt)
         try Task.checkCancellation()
+        if concurrency.takesInput, control.isInputTaken {
+            for message in try await run.takeInput() { try await run.say(message.text) }
+        }
         return nil
     }
 }

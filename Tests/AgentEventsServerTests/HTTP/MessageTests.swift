@@ -61,7 +61,7 @@ struct MessageTests {
     @Test(arguments: [
         ("content", "event.unknown_field", "text is probably meant"),
         ("attachments", "event.unknown_field", "data is probably meant"),
-        ("colour", "event.unknown_field", "text, agent, data"),
+        ("colour", "event.unknown_field", "text, agent, data, policy"),
         ("user_id", "event.field_not_allowed", "credentials"),
         ("idempotency_key", "event.field_not_allowed", "Idempotency-Key"),
     ])

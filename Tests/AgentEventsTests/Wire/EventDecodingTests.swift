@@ -128,6 +128,8 @@ struct EventDecodingTests {
         Change(.approvalRequested, "data.approvers", many("u", 65), .invalidValue),
         Change(.agentCancelled, "data.superseded_by", "1", .wrongType),
         Change(.agentCancelled, "data.discarded", #""yes""#, .wrongType),
+        Change(.agentQueued, "data.retry_of", "[]", .wrongType),
+        Change(.userMessage, "data.given_to", "7", .wrongType),
         Change(.userMessage, "data.replaces", #""""#, .invalidIdentifier),
         Change(.stateUpdated, "data.by", "7", .wrongType),
         Change(.stateUpdated, "data.reason", "7", .wrongType),

@@ -42,10 +42,10 @@ struct EventExample: CustomStringConvertible, Sendable {
             .agentQueued(
                 AgentQueued(
                     input: ["question": "why?"], messageIDs: ["m_0", "m_1"], by: "u_1", notBefore: time, startBy: time,
-                    scheduleID: "sch_1", attempt: 2)),
+                    scheduleID: "sch_1", attempt: 2, retryOf: "r_0")),
             #"{"input":{"question":"why?"},"message_ids":["m_0","m_1"],"by":"u_1","#
                 + #""not_before":"2026-11-21T02:10:00.123Z","start_by":"2026-11-21T02:10:00.123Z","#
-                + #""schedule_id":"sch_1","attempt":2}"#),
+                + #""schedule_id":"sch_1","attempt":2,"retry_of":"r_0"}"#),
         EventExample(
             .agentStarted(AgentStarted(messageIDs: ["m_0"], attempt: 1, retryOf: "r_0")),
             #"{"message_ids":["m_0"],"attempt":1,"retry_of":"r_0"}"#),
@@ -76,8 +76,8 @@ struct EventExample: CustomStringConvertible, Sendable {
                     reason: "superseded", supersededBy: "r_2", isDiscarded: true, durationMilliseconds: 7)),
             #"{"reason":"superseded","superseded_by":"r_2","discarded":true,"duration_ms":7}"#),
         EventExample(
-            .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "how?", replaces: "m_0")),
-            #"{"message_id":"m_1","user_id":"u_1","text":"how?","replaces":"m_0"}"#),
+            .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "how?", replaces: "m_0", givenTo: "r_1")),
+            #"{"message_id":"m_1","user_id":"u_1","text":"how?","replaces":"m_0","given_to":"r_1"}"#),
         EventExample(
             .stateUpdated(
                 StateUpdated(version: 2, key: "plan", change: .removed, by: "u_1", reason: "expired")),
