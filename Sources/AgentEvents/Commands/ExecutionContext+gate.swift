@@ -21,6 +21,8 @@ extension ExecutionContext {
             } catch {
                 guard error.isWaitedFor, !Task.isCancelled else { throw error }
                 await waitWhilePaused(run)
+                // Others may work in the place that it had.
+                await services.slotGate.wait(thread, path.machine.root(of: run))
             }
         }
     }

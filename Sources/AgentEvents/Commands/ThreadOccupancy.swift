@@ -65,6 +65,8 @@ extension ThreadStateMachine {
         var waiting: Set<RunID> = []
         // The children of a run come after it, so that they are known by then.
         for entry in entries.reversed() where entry.machine.isWaiting(children: waiting) {
+            // One that has asked, and does something else meanwhile, does not wait.
+            if entry.hasMovedOn, !entry.machine.work.approvals.isEmpty { continue }
             waiting.insert(entry.machine.run)
         }
         return ThreadOccupancy(

@@ -88,7 +88,8 @@ extension EventType {
     /// The members of `data`, by their names and in their order on the wire.
     package var dataMembers: [String] {
         switch self {
-        case .agentQueued: ["input", "message_ids", "by", "not_before", "start_by", "schedule_id", "attempt", "retry_of"]
+        case .agentQueued:
+            ["input", "message_ids", "by", "not_before", "start_by", "schedule_id", "attempt", "retry_of"]
         case .agentStarted:
             [
                 "input", "parent_run_id", "parent_call_id", "idle_timeout_ms", "message_ids", "attempt", "retry_of",

@@ -229,6 +229,10 @@ extension RunFailure {
         code: "run.not_started_in_time", message: "the run was queued, and did not start by the time it was asked for",
         retryable: true)
 
+    /// The run was open for as long as a run may be.
+    package static let tooOld = RunFailure(
+        code: "run.too_old", message: "the run was open for longer than a run may be", retryable: false)
+
     /// Marks the failure of a run whose process or program is gone.
     var isLost: Bool { code == Self.lostCode }
 

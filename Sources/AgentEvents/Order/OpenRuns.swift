@@ -15,6 +15,8 @@ struct OpenRuns: Sendable {
         var messageIDs: [MessageID] = []
         /// The messages that the run was given and has not taken, in their order.
         var inputs: [GivenInput] = []
+        /// Whether the run has done something since it asked for an approval last.
+        var hasMovedOn = true
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
@@ -172,13 +174,26 @@ extension OpenRuns {
     }
 
     /// The items that are overdue, approvals first and each run once, and the time at which others may be.
-    func overdue(at time: Timestamp) -> (overdue: [ThreadStateMachine.Overdue], next: Timestamp) {
+    ///
+    /// - Parameter maximumAge: the longest time from the start of a run without a parent to its end, in milliseconds; `nil`
+    ///   for no limit.
+    func overdue(
+        at time: Timestamp,
+        maximumAge: Int64? = nil
+    ) -> (overdue: [ThreadStateMachine.Overdue], next: Timestamp) {
         var overdue: [ThreadStateMachine.Overdue] = []
         var next = ThreadStateMachine.never
         var late: Set<RunID> = []
+        var old: Set<RunID> = []
         for entry in inOrder {
             if let startBy = entry.window.startBy {
                 if startBy <= time { late.insert(entry.machine.run) } else { next = min(next, startBy) }
+            }
+            if let maximumAge, let start = entry.machine.startTime,
+                entry.machine.parent.map({ place(of: $0) == nil }) ?? true
+            {
+                let end = start.advanced(byMilliseconds: maximumAge)
+                if end <= time { old.insert(entry.machine.run) } else { next = min(next, end) }
             }
             for (approval, expiresAt) in entry.machine.work.expiringApprovals {
                 if expiresAt <= time {
@@ -191,7 +206,8 @@ extension OpenRuns {
         for entry in inOrder where late.contains(entry.machine.run) {
             overdue.append(.notStarted(run: entry.machine.run))
         }
-        for tree in trees where !tree.waits && !late.contains(tree.root) {
+        for entry in inOrder where old.contains(entry.machine.run) { overdue.append(.tooOld(run: entry.machine.run)) }
+        for tree in trees where !tree.waits && !late.contains(tree.root) && !old.contains(tree.root) {
             let end = tree.idleEnd
             if end <= time {
                 overdue.append(

@@ -49,6 +49,8 @@ extension ThreadStateMachine {
         case approval(ApprovalID, run: RunID)
         /// A run that is queued has not started by the time it was asked for.
         case notStarted(run: RunID)
+        /// A run without a parent has been open for as long as it may.
+        case tooOld(run: RunID)
         /// For so long, in milliseconds, nothing has come for a tree of runs whose root is hosted outside.
         case idle(root: RunID, milliseconds: Int64)
         /// For so long, in milliseconds, nothing has come for a queued run that is hosted outside.

@@ -78,7 +78,8 @@ extension ThreadStateMachine {
             guard let agent = draft.agent else {
                 return .accept(
                     Acceptance(
-                        agent: nil, resolved: nil, closing: [], change: changeOfThread(payload), host: host, time: time))
+                        agent: nil, resolved: nil, closing: [], change: changeOfThread(payload), host: host, time: time)
+                )
             }
             return .reject(violationOfThread(payload, .agentMismatch, "the event names the agent \(agent) but no run"))
         case .unknown(let event):

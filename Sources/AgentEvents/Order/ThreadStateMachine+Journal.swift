@@ -8,7 +8,7 @@ extension ThreadStateMachine {
             indirect case startedQueued(RunID, QueuedEntry)
             case gaveInput(RunID)
             indirect case tookInput(RunID, lastTime: Timestamp, [OpenRuns.GivenInput])
-            case event(RunID, lastTime: Timestamp, RunStateMachine.Undo)
+            case event(RunID, lastTime: Timestamp, hadMovedOn: Bool, RunStateMachine.Undo)
             /// - Parameter since: the mark before; see ``OpenRuns/Marks``.
             case marked(RunID, since: EventID?)
             indirect case ended(EndedTree)
@@ -41,11 +41,13 @@ extension ThreadStateMachine {
         let nextOrdinal: Int
         let hasHeldHalves: Bool
         let deadline: Timestamp
+        let rests: RunRests
 
-        init(nextOrdinal: Int, hasHeldHalves: Bool, deadline: Timestamp) {
+        init(nextOrdinal: Int, hasHeldHalves: Bool, deadline: Timestamp, rests: RunRests) {
             self.nextOrdinal = nextOrdinal
             self.hasHeldHalves = hasHeldHalves
             self.deadline = deadline
+            self.rests = rests
         }
 
         mutating func append(_ undo: Undo) {

@@ -25,6 +25,13 @@ extension ThreadStateMachine {
         runs.place(of: run).map { runs.host(at: $0) == .process && runs.state(at: $0) != .queued } ?? false
     }
 
+    /// The run at the top of the tree that a run is in.
+    func root(of run: RunID) -> RunID {
+        var root = run
+        while let parent = parent(of: root), isOpen(parent) { root = parent }
+        return root
+    }
+
     /// The messages that a run was given and has not taken, and the numbers of their events.
     func inputs(of run: RunID) -> [OpenRuns.GivenInput] { runs.place(of: run).map { runs.inputs(at: $0) } ?? [] }
 

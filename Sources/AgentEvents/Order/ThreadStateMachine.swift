@@ -26,6 +26,8 @@ package struct ThreadStateMachine: Sendable {
     /// Whether a fragment has ever ended with half of a character, since the thread was rebuilt.
     private(set) var hasHeldHalves = false
     private var due = ThreadDeadline()
+    private let maximumAge: Int64?
+    private(set) var rests = RunRests()
 
     /// Nothing is overdue before. What is due later than it was keeps this time until ``takeOverdue(at:)`` looks.
     package var deadline: Timestamp { due.time }
@@ -36,14 +38,18 @@ package struct ThreadStateMachine: Sendable {
     ///     stands in JSON.
     ///   - idleMilliseconds: how long nothing may come for a run that is hosted outside and does not ask for a time of
     ///     its own; `nil` when no run is ended because nothing comes.
+    ///   - maximumAge: the longest time from the start of a run without a parent to its end, in milliseconds; `nil` for no
+    ///     limit.
     package init(
         policy: OrderPolicy,
         maximumMessageByteCount: Int = 960 * 1024,
-        idleMilliseconds: Int64? = nil
+        idleMilliseconds: Int64? = nil,
+        maximumAge: Int64? = nil
     ) {
         self.policy = policy
         self.maximumMessageByteCount = maximumMessageByteCount
         self.idleMilliseconds = idleMilliseconds
+        self.maximumAge = maximumAge
     }
 
     // MARK: Checking
@@ -133,7 +139,7 @@ package struct ThreadStateMachine: Sendable {
 
     /// An empty journal, for an emission that begins now.
     package var journal: Journal {
-        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline)
+        Journal(nextOrdinal: nextOrdinal, hasHeldHalves: hasHeldHalves, deadline: deadline, rests: rests)
     }
 
     /// Makes the change of an event that was accepted last, and notes how it is taken back.
@@ -189,6 +195,8 @@ package struct ThreadStateMachine: Sendable {
             }
             for entry in tree.entries { ended.insert(entry.machine.run) }
             tree.parent = didEnd(root.machine.run, parent: root.machine.parent, at: acceptance.time)
+            rests.remove(root.machine.run)
+            if tree.parent != nil || rests.restingCount > 0 { noteRests(at: acceptance.time) }
             return .ended(tree)
         }
     }
@@ -222,6 +230,7 @@ package struct ThreadStateMachine: Sendable {
         _ time: Timestamp
     ) -> Journal.Undo {
         if case .inputTaken(let taken) = payload {
+            defer { if rests.restingCount > 0 { noteRests(at: time) } }
             return runs.change(at: place) { entry in
                 defer {
                     entry.lastTime = time
@@ -230,14 +239,21 @@ package struct ThreadStateMachine: Sendable {
                 return .tookInput(run, lastTime: entry.lastTime, entry.inputs)
             }
         }
-        let (lastTime, undo) = runs.change(at: place) { entry in
+        let (lastTime, hadMovedOn, undo) = runs.change(at: place) { entry in
             precondition(entry.machine.run == run, "nothing was applied since the check")
-            defer { entry.lastTime = time }
-            return (entry.lastTime, entry.machine.apply(payload, half: half, byteCount: byteCount, at: time))
+            defer {
+                entry.lastTime = time
+                if let moves = payload.movesRun { entry.hasMovedOn = moves }
+            }
+            return (
+                entry.lastTime, entry.hasMovedOn,
+                entry.machine.apply(payload, half: half, byteCount: byteCount, at: time)
+            )
         }
+        if rests.restingCount > 0 || payload.mayRestRun { noteRests(at: time) }
         if half != nil { hasHeldHalves = true }
         due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
-        return .event(run, lastTime: lastTime, undo)
+        return .event(run, lastTime: lastTime, hadMovedOn: hadMovedOn, undo)
     }
 
     private mutating func give(_ message: MessageID, to run: RunID, sequence: UInt64) {
@@ -284,6 +300,7 @@ package struct ThreadStateMachine: Sendable {
     ) -> Journal.Undo {
         let idleMilliseconds = ownIdleMilliseconds(runs.host(at: place), started)
         due.noteIdle(idleMilliseconds, at: time)
+        if let maximumAge { due.lookAgain(at: time.advanced(byMilliseconds: maximumAge)) }
         return runs.change(at: place) { entry in
             precondition(entry.machine.run == run, "nothing was applied since the check")
             defer {
@@ -327,6 +344,8 @@ package struct ThreadStateMachine: Sendable {
                 machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
+        if parent == nil, let maximumAge { due.lookAgain(at: time.advanced(byMilliseconds: maximumAge)) }
+        if rests.restingCount > 0 { noteRests(at: time) }
         return isFirstSign ? started.parentCallID : nil
     }
 
@@ -362,6 +381,7 @@ package struct ThreadStateMachine: Sendable {
         nextOrdinal = journal.nextOrdinal
         hasHeldHalves = journal.hasHeldHalves
         due.set(journal.deadline)
+        rests = journal.rests
     }
 
     private mutating func undo(_ undo: Journal.Undo) {
@@ -389,9 +409,10 @@ package struct ThreadStateMachine: Sendable {
                 entry.inputs = inputs
                 entry.lastTime = lastTime
             }
-        case .event(let run, let lastTime, let change):
+        case .event(let run, let lastTime, let hadMovedOn, let change):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
+                entry.hasMovedOn = hadMovedOn
                 entry.machine.undo(change)
                 entry.lastTime = lastTime
             }
@@ -440,15 +461,19 @@ package struct ThreadStateMachine: Sendable {
             runs.change(at: place) { entry in
                 _ = entry.machine.apply(event.payload, at: event.time)
                 entry.lastTime = event.time
+                if let moves = event.payload.movesRun { entry.hasMovedOn = moves }
                 if case .inputTaken(let taken) = event.payload {
                     entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
                 }
             }
+            if rests.restingCount > 0 || event.payload.mayRestRun { noteRests(at: event.time) }
             return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))
         }
         let parent = runs.remove(at: place).machine.parent
         if let usage = event.payload.usage, let parent { addTokens(usage, ofChildOf: parent) }
         _ = didEnd(run, parent: parent, at: event.time)
+        rests.remove(run)
+        if parent != nil || rests.restingCount > 0 { noteRests(at: event.time) }
     }
 
     /// A child of a run has ended, and its end is on its way into the log.
@@ -500,9 +525,16 @@ extension ThreadStateMachine {
     /// Takes what is overdue, approvals first. The caller logs its end at once, and asks no second time.
     package mutating func takeOverdue(at time: Timestamp) -> [Overdue] {
         guard deadline <= time else { return [] }
-        let (overdue, next) = runs.overdue(at: time)
+        let (overdue, next) = runs.overdue(at: time, maximumAge: maximumAge)
         due.set(next)
         return overdue
+    }
+
+    /// Notes which runs rest from a time on. That is looked at when a run may begin to, and as long as one does.
+    private mutating func noteRests(at time: Timestamp) {
+        for run in occupancy.runs where run.parent == nil && run.status != .queued {
+            rests.set(run.id, isResting: run.status == .paused || run.status == .waiting, at: time)
+        }
     }
 
     /// The items taken as overdue at a time were not ended: they will be taken again.

@@ -33,6 +33,7 @@ public final class AgentRuntime: Sendable {
     private let openedGeneration = Atomic<UInt64>(0)
     private let queuedThreads = Mutex<[ThreadOwner]>([])
     private let queueNotice = QueueNotice()
+    private let slotGate = SlotGate()
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -111,7 +112,7 @@ public final class AgentRuntime: Sendable {
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers,
-            queueNotice: queueNotice)
+            queueNotice: queueNotice, slotGate: slotGate)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -213,6 +214,11 @@ public final class AgentRuntime: Sendable {
     /// Tells somebody of the threads in which the runtime itself queues runs. Called before ``run()``; the observer returns
     /// at once.
     package func observeQueue(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { queueNotice.set(observer) }
+
+    /// Has runs that were paused wait before their next step. Called before ``run()``.
+    ///
+    /// - Parameter wait: returns when the run, one without a parent, may work again, or the task is cancelled.
+    package func keepSlots(_ wait: @escaping @Sendable (ThreadID, RunID) async -> Void) { slotGate.set(wait) }
 
     /// A run that is queued in a log.
     package struct QueuedRun: Sendable {

@@ -133,6 +133,17 @@ extension ExecutionContext {
         }
     }
 
+    /// The time in which a run without a parent has rested.
+    func restTime(of run: RunID) -> RestTime {
+        let rests = path.machine.rests
+        return RestTime(
+            total: .milliseconds(rests.milliseconds(of: run, at: services.environment.wallClock.now())),
+            isResting: rests.isResting(run))
+    }
+
+    /// The open runs without a parent that rest.
+    package var restingRuns: Set<RunID> { path.machine.rests.resting }
+
     /// Takes the messages that a run was given since it took some last.
     ///
     /// - Returns: the messages with the numbers of their events, and the position to wait for; `nil` for no messages.

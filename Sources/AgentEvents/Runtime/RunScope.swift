@@ -65,7 +65,8 @@ struct RunScope: Sendable {
         let start = try await start()
         return try await ending {
             guard let limit else { return try await complete(start, body, convert) }
-            return try await limit.run({ try await complete(start, body, convert) }, expire: { await expire(limit) })
+            return try await limit.run(
+                { try await complete(start, body, convert) }, rest: rest, expire: { await expire(limit) })
         }
     }
 
@@ -84,7 +85,7 @@ struct RunScope: Sendable {
                     observer?.runDidEnd()
                     return .ended
                 }
-                if let limit { group.addTask { await limit.isOver() ? await expired(limit) : .idle } }
+                if let limit { group.addTask { await limit.isOver(rest) ? await expired(limit) : .idle } }
                 // Whichever is first ends the others: the body the waits, the end of the run the body.
                 defer { group.cancelAll() }
                 while let step = try await group.next() {
@@ -108,6 +109,11 @@ struct RunScope: Sendable {
         case ended
         /// A wait was of no use.
         case idle
+    }
+
+    /// The deadline counts the time in which the run works.
+    private var rest: @Sendable () async -> RestTime {
+        { [context, id] in await context.restTime(of: id) }
     }
 
     private func expired<Result>(_ limit: TimeLimit) async -> Step<Result> {

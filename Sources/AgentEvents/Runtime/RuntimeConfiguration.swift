@@ -25,9 +25,14 @@ public struct RuntimeConfiguration: Sendable {
     public var retention = RetentionPolicy()
     /// The time between two sweeps that trim the log. Default: 60 seconds.
     public var retentionInterval: Duration = .seconds(60)
-    /// The longest time that a run without a parent takes when its caller sets no deadline; `nil` for no limit. At its
-    /// end the run fails with `run.deadline`, and what its body emits later is refused. Default: `nil`.
+    /// The longest time that a run without a parent works when its caller sets no deadline; `nil` for no limit. At its
+    /// end the run fails with `run.deadline`, and what its body emits later is refused. Times in which the run is paused, or
+    /// in which it and its children only wait for answers to requests for approval, do not count. Default: `nil`.
     public var runDeadline: Duration?
+    /// The longest time from the start of a run without a parent to its end, whatever happens in between; `nil` for no limit.
+    /// At its end the run fails with `run.too_old`. It is measured by the times of events, also while no process has the log
+    /// open. At least a millisecond. Default: 7 days.
+    public var maximumRunAge: Duration? = .seconds(7 * 24 * 60 * 60)
     /// The longest time that a tool call takes when its caller sets no time limit; `nil` for no limit. At its end the
     /// call completes as `timed_out`, and what its body returns later is not used. Default: `nil`.
     public var toolTimeout: Duration?

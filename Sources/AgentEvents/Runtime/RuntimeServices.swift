@@ -11,6 +11,8 @@ final class RuntimeServices: Sendable {
     let environment: Environment
     /// Looks at threads when something in them may be overdue.
     let deadlines: DeadlineSweep
+    /// Where runs that have rested wait for a place to work.
+    let slotGate: SlotGate
     /// Is told of the threads in which the runtime itself queues runs.
     let queueNotice: QueueNotice
     /// Those who follow single threads in this process.
@@ -26,7 +28,8 @@ final class RuntimeServices: Sendable {
         environment: Environment,
         deadlines: DeadlineSweep,
         watchers: ThreadWatchers,
-        queueNotice: QueueNotice
+        queueNotice: QueueNotice,
+        slotGate: SlotGate
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -36,6 +39,7 @@ final class RuntimeServices: Sendable {
         self.environment = environment
         self.deadlines = deadlines
         self.queueNotice = queueNotice
+        self.slotGate = slotGate
         self.watchers = watchers
     }
 }
@@ -48,4 +52,13 @@ final class QueueNotice: Sendable {
     func set(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { self.observer.withLock { $0 = observer } }
 
     func give(_ owner: ThreadOwner) { observer.withLock { $0 }?(owner) }
+}
+
+/// Where a run that has rested waits until it may work again, if somebody has places for runs.
+final class SlotGate: Sendable {
+    private let keeper = Mutex<(@Sendable (ThreadID, RunID) async -> Void)?>(nil)
+
+    func set(_ keeper: @escaping @Sendable (ThreadID, RunID) async -> Void) { self.keeper.withLock { $0 = keeper } }
+
+    func wait(_ thread: ThreadID, _ run: RunID) async { await keeper.withLock { $0 }?(thread, run) }
 }

@@ -6,7 +6,8 @@ extension ThreadHead {
             owner: owner, generation: services.generation, maximumEventByteCount: configuration.maximumEventByteCount,
             machine: ThreadStateMachine(
                 policy: configuration.orderPolicy, maximumMessageByteCount: configuration.maximumMessageByteCount,
-                idleMilliseconds: configuration.emittedRunTimeoutMilliseconds))
+                idleMilliseconds: configuration.emittedRunTimeoutMilliseconds,
+                maximumAge: configuration.maximumRunAge.map { Int64(clamping: $0.wholeMilliseconds) }))
     }
 
     /// Rebuilds the head of a thread from the tail of the log: from the first event of its oldest open run on, or only

@@ -390,6 +390,8 @@ extension ThreadHead {
                     runID: run, .approvalResolved(ApprovalResolved(approvalID: approval, decision: .expired)))
             case .notStarted(let run):
                 return .measured(run, .agentFailed(AgentFailed(error: .notStartedInTime, durationMilliseconds: 0)))
+            case .tooOld(let run):
+                return .measured(run, .agentFailed(AgentFailed(error: .tooOld, durationMilliseconds: 0)))
             case .idleInQueue(let run, let milliseconds):
                 let reason = RunFailure.silence(of: milliseconds)
                 return .measured(run, .agentCancelled(AgentCancelled(reason: reason, durationMilliseconds: 0)))

@@ -11,13 +11,16 @@ struct TimeLimit: Sendable {
 
     /// Runs a body and returns when it does, however long it takes.
     ///
-    /// - Parameter expire: called once, while the body continues, when its time is over.
+    /// - Parameters:
+    ///   - rest: gives the time that does not count, so far.
+    ///   - expire: called once, while the body continues, when its time is over.
     func run<Result>(
         _ body: () async throws -> Result,
+        rest: (@Sendable () async -> RestTime)? = nil,
         expire: @escaping @Sendable () async -> Void
     ) async throws -> Result {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { if await isOver() { await expire() } }
+            group.addTask { if await isOver(rest) { await expire() } }
             defer { group.cancelAll() }
             return try await body()
         }
@@ -47,5 +50,34 @@ struct TimeLimit: Sendable {
     }
 
     /// - Returns: `false` when the body was done before.
-    func isOver() async -> Bool { (try? await clock.sleep(for: duration)) != nil }
+    ///
+    /// - Parameter rest: gives the time that does not count, so far.
+    func isOver(_ rest: (@Sendable () async -> RestTime)? = nil) async -> Bool {
+        var left = duration
+        var rested = await rest?().total ?? .zero
+        while true {
+            guard let elapsed = try? await sleep(for: left) else { return false }
+            guard let now = await rest?(), now.total > rested else { return true }
+            // What did not count is left.
+            left -= max(.zero, elapsed - (now.total - rested))
+            rested = now.total
+            guard left > .zero else { return true }
+            // One that rests is not looked at all the time.
+            if now.isResting { left = max(left, Self.longestDelay) }
+        }
+    }
+
+    /// - Returns: how long it took.
+    private func sleep(for duration: Duration) async throws -> Duration {
+        try await clock.measure { try await clock.sleep(for: duration) }
+    }
+
+    /// A limit on something that rests when its time is nearly over may be late by so much.
+    private static let longestDelay = Duration.seconds(1)
+}
+
+/// The time in which something has rested, so far.
+struct RestTime: Sendable {
+    var total: Duration
+    var isResting: Bool
 }

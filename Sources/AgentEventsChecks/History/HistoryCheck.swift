@@ -31,6 +31,7 @@ package struct HistoryCheck: Sendable {
     }
 
     private let policy: OrderPolicy
+    private let checksQueue: Bool
     private var attempts: [String: HistoryAttempt] = [:]
     private var refused: Set<String> = []
     private var acknowledgements: [Acknowledgement] = []
@@ -53,8 +54,11 @@ package struct HistoryCheck: Sendable {
     /// The number of records.
     package private(set) var recordCount = 0
 
-    package init(policy: OrderPolicy = .standard) {
+    /// - Parameter checksQueue: whether all messages were taken by a service with agents, whose runs are not to stand beside
+    ///   each other.
+    package init(policy: OrderPolicy = .standard, checksQueue: Bool = false) {
         self.policy = policy
+        self.checksQueue = checksQueue
         logOrder = EventSequenceCheck(policy: policy)
     }
 
@@ -190,6 +194,7 @@ extension HistoryCheck {
             faults += ReportedUsage.faults(
                 in: thread, (book[thread] ?? [:]).values.map(\.event), emitted: emissions(in: thread).flatMap(\.drafts))
         }
+        if checksQueue { for thread in threads where logged[thread] != nil { judgeQueue(of: thread) } }
         judgeAcknowledgements()
         let acknowledged = Dictionary(grouping: acknowledgements, by: \.thread).mapValues { $0.flatMap(\.ids) }
         for client in clients.keys.sorted() {
@@ -208,6 +213,27 @@ extension HistoryCheck {
     }
 
     private func known(_ sequence: UInt64, in thread: ThreadID) -> Seen? { book[thread]?[sequence] }
+
+    /// How runs that answer messages were queued, started and ended.
+    private mutating func judgeQueue(of thread: ThreadID) {
+        var check = QueueCheck()
+        for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {
+            check.receive(event)
+        }
+        for fault in check.faultsAtRest() {
+            switch fault {
+            case .twoOpen(let one, let other):
+                add(HistoryFault(.queueTwoOpen, thread: thread, "the run \(other) started while \(one) was open"))
+            case .overtaken(let run, let other):
+                add(HistoryFault(.queueOvertaken, thread: thread, "the run \(other) started before \(run)"))
+            case .unanswered(let message):
+                add(HistoryFault(.messageUnanswered, thread: thread, "the message \(message) has no run"))
+            case .open:
+                // The order says so.
+                break
+            }
+        }
+    }
 
     // MARK: Producers
 

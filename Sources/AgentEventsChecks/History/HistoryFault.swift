@@ -82,6 +82,12 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case loggedUnattempted = "logged.unattempted"
     /// The end of a run counts fewer tokens than the run, and the runs below it, have reported.
     case usageLost = "usage.lost"
+    /// A message that the service took has no run, and no run has taken it.
+    case messageUnanswered = "message.unanswered"
+    /// A queued run started before one that was queued earlier.
+    case queueOvertaken = "queue.overtaken"
+    /// Two runs that answer messages are open at once.
+    case queueTwoOpen = "queue.two_open"
     /// A client acknowledged an event that it had not seen.
     case ackUnseen = "ack.unseen"
     /// A client is said to have acknowledged what it did not (I10).

@@ -61,7 +61,8 @@ package struct QueueCheck: Sendable {
             started.append(run)
         case .agentCompleted, .agentFailed, .agentCancelled:
             // What takes the place of a run takes that of its messages.
-            if let run = event.runID, case .agentCancelled(let cancelled) = event.payload, cancelled.supersededBy != nil {
+            if let run = event.runID, case .agentCancelled(let cancelled) = event.payload, cancelled.supersededBy != nil
+            {
                 answered.formUnion(given[run] ?? [])
             }
             guard let run = event.runID, runs.removeValue(forKey: run) != nil else { return }

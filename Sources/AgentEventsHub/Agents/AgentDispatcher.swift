@@ -23,6 +23,13 @@ package final class AgentDispatcher: Sendable {
     private let queue: Mutex<RunQueueStateMachine>
     /// Whether anything is queued or works: commits are looked at then.
     private let isConcerned = Atomic<Bool>(false)
+    /// Whether a run rests: each event of its thread may end that.
+    private let hasResting = Atomic<Bool>(false)
+    /// The threads in which runs may have begun to rest, or ended it, and that have not been looked at since.
+    private let rested = Threads()
+    private let rests = WakeSignal()
+    /// The tasks that wait until their run has a slot.
+    private let slotWaiters = Mutex<[RunQueueStateMachine.Place: [WakeSignal]]>([:])
     private let jobs: AsyncStream<Job>
     private let handOver: AsyncStream<Job>.Continuation
     private let cancellation = Gate()
@@ -62,6 +69,9 @@ package final class AgentDispatcher: Sendable {
             advanced.insert(owner.thread, of: owner.user)
             advances.signal()
         }
+        runtime.keepSlots { [weak self] thread, run in
+            await self?.waitForSlot(RunQueueStateMachine.Place(thread: thread, run: run))
+        }
     }
 
     // MARK: Life
@@ -75,6 +85,7 @@ package final class AgentDispatcher: Sendable {
             beside.addTask { await self.bodies.watch() }
             beside.addTask { await self.watchTime() }
             beside.addTask { await self.takeUpQueue() }
+            beside.addTask { await self.watchRests() }
             await withTaskGroup { group in
                 group.addTask { await self.runAgents() }
                 group.addTask { await self.cancellation.wait() }
@@ -178,6 +189,7 @@ package final class AgentDispatcher: Sendable {
         let (actions, isTimed) = queue.withLock { queue in
             let actions = queue.timePassed(to: now) + input(&queue)
             isConcerned.store(!queue.isIdle, ordering: .sequentiallyConsistent)
+            hasResting.store(queue.hasResting, ordering: .sequentiallyConsistent)
             return (actions, queue.nextTime != nil)
         }
         // Before the machine may say that no further one comes.
@@ -185,7 +197,7 @@ package final class AgentDispatcher: Sendable {
         for action in actions {
             switch action {
             case .start(let entry): handOver.yield(.attempt(entry))
-            case .proceed: break
+            case .proceed(let place): wakeSlotWaiters(of: place)
             case .finish: handOver.finish()
             }
         }
@@ -198,6 +210,7 @@ package final class AgentDispatcher: Sendable {
         defer {
             bodies.returned(job.place.run)
             perform { $0.bodyEnded(job.place) }
+            wakeSlotWaiters(of: job.place)
         }
         do {
             let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
@@ -293,6 +306,42 @@ package final class AgentDispatcher: Sendable {
             ])
     }
 
+    // MARK: Rests
+
+    /// Gives the slots of runs that wait for people to others, and has them asked for again when these go on.
+    private func watchRests() async {
+        while await rests.wait() {
+            for (thread, user) in rested.take().sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                let places = queue.withLock { $0.bodies(in: thread) }
+                guard !places.isEmpty, let context = try? await runtime.context(user: user, thread: thread) else {
+                    continue
+                }
+                let resting = await context.restingRuns
+                perform { queue in
+                    places.flatMap { resting.contains($0.run) ? queue.waits($0) : queue.mayContinue($0) }
+                }
+            }
+        }
+    }
+
+    /// Returns when a run has a slot, or needs none, or the task is cancelled.
+    private func waitForSlot(_ place: RunQueueStateMachine.Place) async {
+        let signal = WakeSignal()
+        // Before it is asked for: what is given at once finds somebody.
+        slotWaiters.withLock { $0[place, default: []].append(signal) }
+        perform { $0.mayContinue(place) }
+        if !queue.withLock({ $0.isContinuing(place) }) { signal.signal() }
+        _ = await signal.wait()
+        slotWaiters.withLock { waiters in
+            waiters[place]?.removeAll { $0 === signal }
+            if waiters[place]?.isEmpty == true { waiters[place] = nil }
+        }
+    }
+
+    private func wakeSlotWaiters(of place: RunQueueStateMachine.Place) {
+        for waiter in slotWaiters.withLock({ $0[place] ?? [] }) { waiter.signal() }
+    }
+
     // MARK: Time
 
     /// Looks at the queue when a delayed run may start.
@@ -364,16 +413,23 @@ package final class AgentDispatcher: Sendable {
 extension AgentDispatcher: CommitObserver {
     package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
+        let isResting = hasResting.load(ordering: .sequentiallyConsistent)
         var ended: [RunQueueStateMachine.Place] = []
         var started: [RunQueueStateMachine.Place] = []
+        var mayRest = false
         for entry in commit.entries {
             guard let run = entry.run else { continue }
+            if isResting || entry.type == .agentPaused || entry.type == .approvalRequested {
+                rested.insert(entry.owner.thread, of: entry.owner.user)
+                mayRest = true
+            }
             if entry.type.endsRun {
                 ended.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
             } else if entry.type == .agentStarted {
                 started.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
             }
         }
+        if mayRest { rests.signal() }
         guard !ended.isEmpty || !started.isEmpty else { return }
         perform { queue in
             var actions: [RunQueueStateMachine.Action] = []

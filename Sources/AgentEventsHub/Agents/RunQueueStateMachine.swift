@@ -158,6 +158,8 @@ package struct RunQueueStateMachine: Sendable {
     private var queuedCounts: [UserID: Int] = [:]
     private var slots: [Holder: UserID] = [:]
     private var slotCounts: [UserID: Int] = [:]
+    /// The number of slots that bodies have.
+    private var bodySlotCount = 0
     /// Admitted requests that may become queued runs.
     private var queueTickets: [Int: UserID] = [:]
     private var lastTicket = 0
@@ -195,6 +197,15 @@ package struct RunQueueStateMachine: Sendable {
     package func isQueued(_ place: Place) -> Bool { queuedUsers[place] != nil }
     /// Whether runs of a thread are queued, or work.
     package func isConcerned(_ thread: ThreadID) -> Bool { threads[thread] != nil || bodyCounts[thread] != nil }
+    /// The runs of a thread whose bodies have not returned.
+    package func bodies(in thread: ThreadID) -> [Place] {
+        guard bodyCounts[thread] != nil else { return [] }
+        return bodies.keys.filter { $0.thread == thread }.sorted { $0.run.rawValue < $1.run.rawValue }
+    }
+    /// Whether a body waits for a slot.
+    package func isContinuing(_ place: Place) -> Bool { continuing.contains(place) }
+    /// Whether a body has no slot.
+    package var hasResting: Bool { bodySlotCount < bodies.count }
     /// Whether nothing is queued and no body works.
     package var isIdle: Bool { queuedUsers.isEmpty && bodies.isEmpty }
 
@@ -368,11 +379,13 @@ package struct RunQueueStateMachine: Sendable {
 
     private mutating func take(_ holder: Holder, for user: UserID) {
         guard slots.updateValue(user, forKey: holder) == nil else { return }
+        if case .body = holder { bodySlotCount += 1 }
         slotCounts[user, default: 0] += 1
     }
 
     private mutating func give(_ holder: Holder) {
         guard let user = slots.removeValue(forKey: holder) else { return }
+        if case .body = holder { bodySlotCount -= 1 }
         Self.subtract(user, from: &slotCounts)
         if slotCounts[user, default: 0] == limits.runningPerUser - 1 {
             people.wake(user)

@@ -255,3 +255,43 @@ struct BusyThreadTests {
         }
     }
 }
+
+/// Slots of runs that wait for people; section (f) 56.
+struct RestingRunTests {
+    /// 56: an approval that waits holds no slot, and a pause does not either.
+    @Test(arguments: [true, false])
+    func aRunThatWaitsForAPersonHoldsNoSlot(_ isPaused: Bool) async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await AgentStage.with(log) {
+            $0.maximumConcurrentRuns = 1
+        } _: { (stage: AgentStage) async throws in
+            let first = try await stage.send("one")
+            try await stage.waitForStart(of: first.run)
+            let second = try await stage.send("two", to: "t_2")
+            #expect(second.status == .queued)
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            let asked: EventPayload =
+                isPaused
+                ? .agentPaused(AgentPaused())
+                : .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "May I?"))
+            try await context.emit(EventDraft(runID: first.run, asked))
+            try await stage.waitForStart(of: second.run, in: "t_2")
+            let third = try await stage.send("three", to: "t_3")
+            // What goes on comes before what is new.
+            let answered: EventPayload =
+                isPaused
+                ? .agentResumed(AgentResumed())
+                : .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved))
+            try await context.emit(EventDraft(runID: first.run, answered))
+            try await context.flush()
+            if isPaused {
+                // Its end waits for a slot, which the second one has.
+                stage.control.release(try #require(first.run))
+            }
+            try await stage.finish(second.run, in: "t_2")
+            try await stage.finish(first.run)
+            try await stage.waitForStart(of: third.run, in: "t_3")
+            try await stage.finish(third.run, in: "t_3")
+        }
+    }
+}

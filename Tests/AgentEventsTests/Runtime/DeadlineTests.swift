@@ -18,6 +18,8 @@ struct DeadlineTests {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = clock
         configuration.runDeadline = runDeadline
+        // Whoever looks after the age of runs sleeps on the same clock.
+        configuration.maximumRunAge = nil
         configuration.toolTimeout = toolTimeout
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration, body)
     }

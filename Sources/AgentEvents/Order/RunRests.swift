@@ -1,0 +1,71 @@
+/// The times in which runs without a parent rest: the run is paused, or it and everything below it only waits for people.
+/// Clocks that measure its work stand still then, and it needs no slot.
+///
+/// ```
+///            it is paused, or waits          it goes on
+///   works ───────────────────────────> rests ─────────> works, and its time of rest is longer
+/// ```
+struct RunRests: Sendable {
+    private struct Rest: Sendable {
+        /// In the rests that are over.
+        var milliseconds: Int64 = 0
+        var since: Timestamp?
+    }
+
+    private var rests: [RunID: Rest] = [:]
+    /// The number of runs that rest.
+    private(set) var restingCount = 0
+
+    func isResting(_ run: RunID) -> Bool { rests[run]?.since != nil }
+
+    /// The runs that rest.
+    var resting: Set<RunID> { Set(rests.lazy.filter { $0.value.since != nil }.map(\.key)) }
+
+    /// How long a run has rested so far, in milliseconds.
+    func milliseconds(of run: RunID, at time: Timestamp) -> Int64 {
+        guard let rest = rests[run] else { return 0 }
+        return rest.milliseconds + (rest.since.map { max(0, time.milliseconds(since: $0)) } ?? 0)
+    }
+
+    mutating func set(_ run: RunID, isResting: Bool, at time: Timestamp) {
+        guard isResting != self.isResting(run) else { return }
+        if isResting {
+            rests[run, default: Rest()].since = time
+            restingCount += 1
+        } else {
+            rests[run] = Rest(milliseconds: milliseconds(of: run, at: time))
+            restingCount -= 1
+        }
+    }
+
+    /// The run has ended.
+    mutating func remove(_ run: RunID) {
+        if rests.removeValue(forKey: run)?.since != nil { restingCount -= 1 }
+    }
+}
+
+extension EventPayload {
+    /// Whether the event shows that its run does something else than to wait for people; `nil` when it shows neither.
+    var movesRun: Bool? {
+        switch self {
+        case .approvalRequested: false
+        case .approvalResolved, .usageReported: nil
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .agentPaused, .agentResumed,
+            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
+            true
+        }
+    }
+
+    /// Whether a run may rest from the event on.
+    var mayRestRun: Bool {
+        switch self {
+        case .approvalRequested, .agentPaused: true
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalResolved, .usageReported,
+            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
+            .unknown:
+            false
+        }
+    }
+}
