@@ -8,7 +8,8 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var prompt: String
     /// The kind of answer that is asked for.
     public var kind: ApprovalKind
-    /// JSON Schema of the data that an answer may carry.
+    /// JSON Schema of the data that the answer `approved` carries, which is checked by it; an ``ApprovalSchema``. A request
+    /// with one that is none is refused when it is emitted.
     public var schema: JSONValue?
     /// Allows the answer to replace the arguments of the call.
     public var isEditable: Bool
@@ -36,6 +37,16 @@ public struct ApprovalRequested: Hashable, Sendable {
         self.isEditable = isEditable
         self.approvers = approvers
         self.expiresAt = expiresAt
+    }
+
+    /// - Throws: ``WireError`` with the path from the root of the event.
+    func checkSchema() throws(WireError) {
+        guard let schema else { return }
+        do throws(WireError) {
+            _ = try ApprovalSchema(schema)
+        } catch {
+            throw error.inside(path: "$.data.schema")
+        }
     }
 
     /// The most users that can be named as approvers.

@@ -338,6 +338,7 @@ package struct ThreadHead: Sendable {
         let id = EventID(generation: generation, sequence: number)
         let bytes: [UInt8]
         do throws(WireError) {
+            if case .approvalRequested(let request) = payload { try request.checkSchema() }
             bytes = try EventEncoder.encode(
                 payload, id: id, thread: owner.thread, run: run, agent: agent, time: time)
         } catch {

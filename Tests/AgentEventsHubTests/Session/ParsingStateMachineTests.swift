@@ -17,26 +17,31 @@ struct ParsingStateMachineTests {
         }
     }
 
+    /// - Returns: whether the message is parsed at once.
+    private static func receive(_ message: String, isLarge: Bool, _ machine: inout Machine) -> Bool {
+        machine.receive(message, isLarge: isLarge)
+    }
+
     @Test func smallMessagesAreParsedAtOnce() {
         var machine = Machine()
-        #expect(machine.receive("a", isLarge: false))
-        #expect(machine.receive("b", isLarge: false))
+        #expect(Self.receive("a", isLarge: false, &machine))
+        #expect(Self.receive("b", isLarge: false, &machine))
         #expect(machine.isIdle && Self.actions(of: &machine) == [])
     }
 
     @Test func whatComesAfterALargeMessageWaitsForIt() {
         var machine = Machine()
-        #expect(!machine.receive("a", isLarge: true))
-        #expect(!machine.receive("b", isLarge: false))
-        #expect(!machine.receive("c", isLarge: true))
-        #expect(!machine.receive("d", isLarge: false))
+        #expect(!Self.receive("a", isLarge: true, &machine))
+        #expect(!Self.receive("b", isLarge: false, &machine))
+        #expect(!Self.receive("c", isLarge: true, &machine))
+        #expect(!Self.receive("d", isLarge: false, &machine))
         #expect(Self.actions(of: &machine) == ["(a)"])
         #expect(!machine.isIdle)
         machine.parsedElsewhere()
         // While others wait it is not idle, or the connection would close before they are answered.
         #expect(!machine.isIdle)
         #expect(Self.actions(of: &machine) == ["b", "(c)"])
-        #expect(!machine.receive("e", isLarge: false))
+        #expect(!Self.receive("e", isLarge: false, &machine))
         #expect(Self.actions(of: &machine) == [])
         machine.parsedElsewhere()
         #expect(Self.actions(of: &machine) == ["d", "e"])
@@ -45,8 +50,8 @@ struct ParsingStateMachineTests {
 
     @Test func atTheEndNothingWaits() {
         var machine = Machine()
-        #expect(!machine.receive("a", isLarge: true))
-        #expect(!machine.receive("b", isLarge: false))
+        #expect(!Self.receive("a", isLarge: true, &machine))
+        #expect(!Self.receive("b", isLarge: false, &machine))
         #expect(Self.actions(of: &machine) == ["(a)"])
         machine.end()
         #expect(machine.isIdle && Self.actions(of: &machine) == [])

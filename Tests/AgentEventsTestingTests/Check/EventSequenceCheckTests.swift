@@ -50,7 +50,7 @@ import Testing
         let events = [Step.start, .complete, .start].events()
         for (index, event) in events.prefix(2).enumerated() { #expect(check.receive(event, at: index) == []) }
         if isTrimmed, let run = events[0].runID { check.forgetRuns([run], in: events[0].threadID) }
-        #expect(check.receive(events[2], at: 2).map(\.rule) == (isTrimmed ? [] : ["order.run_closed"]))
+        #expect(check.receive(events[2], at: 2).map(\.rule) == (isTrimmed ? [] : ["order.already_started"]))
     }
 
     @Test func theIDOfAnOpenRunIsNotFree() {
