@@ -61,6 +61,13 @@ package struct StartCommand: Hashable, Sendable {
     package var policy: String?
     /// The run that is to be done again.
     package var retryOf: RunID?
+
+    package init(agent: AgentName? = nil, input: JSONValue? = nil, policy: String? = nil, retryOf: RunID? = nil) {
+        self.agent = agent
+        self.input = input
+        self.policy = policy
+        self.retryOf = retryOf
+    }
 }
 
 /// Sends a message to an agent.
@@ -73,6 +80,20 @@ package struct MessageCommand: Hashable, Sendable {
     package var policy: String?
     /// The message in whose place it comes.
     package var replaces: MessageID?
+
+    package init(
+        text: String,
+        agent: AgentName? = nil,
+        data: JSONValue? = nil,
+        policy: String? = nil,
+        replaces: MessageID? = nil
+    ) {
+        self.text = text
+        self.agent = agent
+        self.data = data
+        self.policy = policy
+        self.replaces = replaces
+    }
 }
 
 /// The names of commands that are not an application's own.

@@ -67,7 +67,7 @@ SPOILT = [
     ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [
         ("removed", False), ("by", ""), ("reason", 3)]),
     ("events/custom.schema.json", "events/custom.json", "data", [
-        ("name", ""), ("value", ABSENT), ("name", ABSENT), ("values", [])]),
+        ("name", ""), ("value", ABSENT), ("name", ABSENT), ("values", []), ("by", ""), ("by", None)]),
     ("event.schema.json", "events/agent_thinking.json", "", [
         ("type", "agent_thought"), ("type", ABSENT), ("id", "3-042"), ("id", 3), ("seq", 0), ("seq", "3"),
         ("run_id", ABSENT), ("agent", ABSENT), ("time", "2026-11-21T02:10:00.123+00:00"), ("data", []),
@@ -94,7 +94,16 @@ SPOILT = [
     ("client-message.schema.json", "client/emit.json", "", [
         ("events", []), ("events", ABSENT), ("events/0/seq", 1), ("events/2/data/call_id", ABSENT), ("key", ""),
         ("user_id", 1)]),
-    ("client-message.schema.json", "client/command.json", "", [("name", ABSENT), ("key", ABSENT), ("name", "")]),
+    ("client-message.schema.json", "client/command.json", "", [
+        ("name", ABSENT), ("key", ABSENT), ("name", ""), ("name", "halt"), ("key", ""), ("thread_id", ABSENT),
+        ("run_id", ""), ("as_of", "57"), ("data", []), ("data/reason", 3), ("data/by", "u_1"), ("by", "u_1")]),
+    ("client-message.schema.json", "client/command.custom.json", "", [("name", "editor undo."), ("run_id", 7)]),
+    ("client-message.schema.json", "client/command.message.json", "", [
+        ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1")]),
+    ("client-message.schema.json", "client/command.start.json", "", [
+        ("data/agent", ""), ("data/policy", 1), ("data/text", "x")]),
+    ("client-message.schema.json", "client/command.answer.json", "", [
+        ("data/approval_id", ABSENT), ("data/decision", "yes"), ("data/by", "u_1"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
     ("client-message.schema.json", "client/ping.json", "", [("time", 1)]),
     ("client-message.schema.json", "client/pong.json", "", [("time", 1)]),
@@ -113,7 +122,12 @@ SPOILT = [
         ("state", {}), ("cursor", ABSENT)]),
     ("server-message.schema.json", "server/reset.json", "", [("reason", "lost"), ("oldest", ABSENT)]),
     ("server-message.schema.json", "server/emitted.json", "", [("cursors", []), ("cursors/0", "58"), ("ids", [])]),
-    ("server-message.schema.json", "server/accepted.json", "", [("req", True), ("thread_id", "t_7")]),
+    ("server-message.schema.json", "server/accepted.json", "", [
+        ("req", True), ("thread_id", ABSENT), ("outcome", "ok"), ("outcome", ABSENT), ("cursors", ABSENT),
+        ("cursors/0", "61"), ("name", ABSENT), ("run_id", ""), ("details/status", "open"), ("details/runs", []),
+        ("details/waiting_for", []), ("details/left", []), ("details/left/0/run_id", ABSENT), ("details/as_of", "3-57")]),
+    ("server-message.schema.json", "server/accepted.several.json", "", [
+        ("details/runs", ABSENT), ("details/run_id", "r_1"), ("details/runs/0/status", 1)]),
     ("server-message.schema.json", "server/refreshed.json", "", [("expires_at", ABSENT), ("expires_at", "")]),
     ("server-message.schema.json", "server/ping.json", "", [("req", 1)]),
     ("server-message.schema.json", "server/pong.json", "", [("time", 1)]),
@@ -147,6 +161,12 @@ SPOILT = [
     ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [("text", ABSENT), ("agent", "")]),
     ("http.schema.json#/$defs/message_answer", "http/message_answer.json", "", [
         ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT)]),
+    ("http.schema.json#/$defs/command_request", "http/command_request.json", "", [
+        ("name", ABSENT), ("name", "halt"), ("key", "k_1"), ("thread_id", "t_7"), ("by", "u_1"), ("as_of", 57),
+        ("data/reason", [])]),
+    ("http.schema.json#/$defs/command_answer", "http/command_answer.json", "", [
+        ("thread_id", ABSENT), ("outcome", "accepted"), ("cursors", ABSENT), ("op", "accepted"),
+        ("details/run_id", ABSENT)]),
     ("http.schema.json#/$defs/error", "http/error.json", "", [
         ("error/code", ABSENT), ("error/op", "error"), ("error", "no"), ("op", "error")]),
 ]
@@ -174,6 +194,10 @@ DEFINITIONS = {
     "error_code": (["order.paused", "a.b.c_1"], [
         "", "paused", "Order.paused", "order.", "order.paused\n", "order paused"]),
     "failure": ([], [{}, None, {"code": "a.b", "message": "", "retryable": False}]),
+    "met_run": ([{"run_id": "r_1"}, {"run_id": "r_1", "status": "paused", "since": "3-1"}], [
+        {}, {"run_id": ""}, {"run_id": "r_1", "status": "open"}, {"run_id": "r_1", "waiting_for": ["a", "a"]}]),
+    "command_details": ([{"runs": []}, {"run_id": "r_1"}, {"runs": [], "left": [{"run_id": "r_1"}], "as_of": "unknown"}], [
+        {}, {"run_id": "r_1", "runs": []}, {"runs": [], "left": []}, {"runs": [], "as_of": "3-1"}]),
 }
 
 

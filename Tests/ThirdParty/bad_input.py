@@ -116,8 +116,27 @@ message_case("op of the wrong type", '{"op":1,"req":"a"}', "message.invalid", re
 message_case("unknown op", '{"op":"explode","req":7}', "op.unknown", req=7)
 message_case("op in capitals", '{"op":"PING"}', "op.unknown")
 message_case("req of the wrong type", '{"op":"ping","req":{}}', "message.invalid")
-for op in ("auth", "command", "refresh"):
+for op in ("auth", "refresh"):
     message_case(f"{op} is not there yet", {"op": op, "req": 1, "token": "x", "key": "k", "name": "stop"}, "op.unsupported", req=1)
+
+
+def command(name="stop", thread="t_cmd", **members):
+    message = {"op": "command", "req": 1, "thread_id": thread, "key": "k", "name": name, **members}
+    return {member: value for member, value in message.items() if value is not ...}
+
+
+message_case("a command without key", command(key=...), "command.key_missing", req=1, path="$.key")
+message_case("a command without name", command(name=...), "message.invalid", req=1, path="$.name")
+message_case("a command that there is not", command("halt"), "command.unknown", req=1, path="$.name")
+message_case("a command in capitals", command("STOP"), "command.unknown", req=1, path="$.name")
+message_case("a command with a space", command("a b.c"), "command.invalid", req=1, path="$.name")
+message_case("a command that says who gives it", command(by="u_2"), "event.unknown_field", req=1, path="$.by")
+message_case("a command whose data says who gives it", command(data={"by": "u_2"}), "command.invalid", req=1, path="$.data.by")
+message_case("a command with an as_of that is none", command(as_of="42"), "cursor.invalid", req=1, path="$.as_of")
+message_case("a command for a run that is no id", command(run_id="a b"), "message.invalid", req=1, path="$.run_id")
+message_case("a command with data of the wrong type", command(data=[]), "command.invalid", req=1, path="$.data")
+message_case("a message without text", command("message"), "command.invalid", req=1, path="$.data.text")
+message_case("a command in a thread that there is not", command(thread="t_never"), "thread.unknown", req=1)
 message_case("merge of the wrong type", lambda t: {"op": "subscribe", "thread_id": t, "merge": 1}, "message.invalid")
 message_case("snapshot of the wrong type", lambda t: {"op": "subscribe", "thread_id": t, "snapshot": 1}, "message.invalid")
 message_case("a consumer that is no name", lambda t: {"op": "subscribe", "thread_id": t, "consumer": "a b"}, "message.invalid")

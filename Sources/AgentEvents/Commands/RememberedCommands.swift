@@ -32,7 +32,7 @@ package struct RememberedCommands: Sendable {
         let time: Duration
     }
 
-    private var answers: [Place: (number: UInt64, answer: Answer)] = [:]
+    private var answers: [Place: (element: Element, answer: Answer)] = [:]
     /// The places of ``answers`` in the order in which they came; one that has gone before stays here until its turn.
     private var order = Deque<Element>()
     private var ofThreads: [ThreadID: Deque<Element>] = [:]
@@ -40,12 +40,12 @@ package struct RememberedCommands: Sendable {
 
     package init() {}
 
-    /// The number of answers.
+    /// The number of answers that are kept.
     package var count: Int { answers.count }
 
-    package mutating func find(_ key: IdempotencyKey, in thread: ThreadID, at now: Duration) -> Answer? {
-        forget(at: now)
-        return answers[Place(thread: thread, key: key)]?.answer
+    package func find(_ key: IdempotencyKey, in thread: ThreadID, at now: Duration) -> Answer? {
+        guard let (element, answer) = answers[Place(thread: thread, key: key)] else { return nil }
+        return now - element.time < Self.lifetime ? answer : nil
     }
 
     package mutating func remember(
@@ -57,7 +57,7 @@ package struct RememberedCommands: Sendable {
         forget(at: now)
         let element = Element(place: Place(thread: thread, key: key), number: nextNumber, time: now)
         nextNumber += 1
-        answers[element.place] = (element.number, answer)
+        answers[element.place] = (element, answer)
         order.append(element)
         ofThreads[thread, default: Deque()].append(element)
         if ofThreads[thread]?.count ?? 0 > Self.maximumCountOfThread, let oldest = ofThreads[thread]?.popFirst() {
@@ -83,6 +83,6 @@ package struct RememberedCommands: Sendable {
 
     /// Removes an answer, unless a newer one has its place.
     private mutating func remove(_ element: Element) {
-        if answers[element.place]?.number == element.number { answers[element.place] = nil }
+        if answers[element.place]?.element.number == element.number { answers[element.place] = nil }
     }
 }

@@ -42,11 +42,13 @@ public struct AgentEventsService: Service {
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
-        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in }
+        onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
+        onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents)
+            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents,
+            onLateResult: onLateResult)
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening

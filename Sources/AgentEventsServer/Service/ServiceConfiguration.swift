@@ -26,6 +26,10 @@ public struct ServiceConfiguration: Sendable {
     public var maximumBatchEvents = 1000
     /// The largest number of threads that one connection is subscribed to. Default: 1000.
     public var maximumSubscriptionsPerConnection = 1000
+    /// The largest number of commands of one connection within a second. Default: 50.
+    public var maximumCommandsPerSecond = 50
+    /// The time after which an agent that still works although its run has ended is named in the log. Default: 30 seconds.
+    public var stuckAgentTimeout: Duration = .seconds(30)
     /// The number of bytes not yet taken by a connection at which no further event is written to it, until it has taken
     /// half of them; the events in between come from the log then. Beyond that at most one page or one commit waits for
     /// it, 1 MiB or a single larger event, and 64 KiB of answers. Default: 256 KiB.
@@ -65,6 +69,8 @@ public struct ServiceConfiguration: Sendable {
         hub.maximumBodyByteCount = maximumBodyByteCount
         hub.maximumBatchEvents = maximumBatchEvents
         hub.maximumSubscriptionsPerConnection = maximumSubscriptionsPerConnection
+        hub.maximumCommandsPerSecond = maximumCommandsPerSecond
+        hub.stuckAgentTimeout = stuckAgentTimeout
         hub.outboundWatermarkByteCount = outboundWatermarkByteCount
         hub.pageByteCount = pageByteCount
         hub.eventLoopBacklogByteCount = eventLoopBacklogByteCount

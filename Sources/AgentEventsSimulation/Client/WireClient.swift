@@ -298,7 +298,7 @@ final class WireClient {
         case .reset(let thread, _, _):
             guard let index = index(of: thread) else { return }
             readers[index].reset()
-        case .snapshotPart, .pong, .drain, .event, .other:
+        case .snapshotPart, .accepted, .pong, .drain, .event, .other:
             break
         }
     }

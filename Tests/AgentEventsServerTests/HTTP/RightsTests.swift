@@ -14,6 +14,7 @@ struct RightsTests {
             ("GET", "\(path)/events", nil), ("GET", "\(path)/events?after=1-1", nil), ("GET", "\(path)/state", nil),
             ("GET", "\(path)/subscribers", nil), ("POST", "\(path)/events", event),
             ("POST", "\(path)/events?user_id=u_2", event), ("POST", "\(path)/messages", #"{"text":"x"}"#),
+            ("POST", "\(path)/commands", #"{"name":"stop"}"#),
         ]
     }
 

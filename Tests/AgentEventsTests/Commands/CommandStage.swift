@@ -24,12 +24,24 @@ struct CommandStage {
         }
     }
 
-    func run<Result: Sendable>(
+    func run<Value: Sendable>(
         _ agent: AgentName = "guide",
         id: RunID? = nil,
-        _ body: @escaping @Sendable (AgentRun) async throws -> Result
-    ) async throws -> Result {
+        _ body: @escaping @Sendable (AgentRun) async throws -> Value
+    ) async throws -> Value {
         try await runtime.withRun(user: "u_1", thread: "t_1", agent: agent, id: id, deadline: nil, body)
+    }
+
+    /// How a run ends, for those that do not end well.
+    func outcome<Value: Sendable>(
+        id: RunID? = nil,
+        _ body: @escaping @Sendable (AgentRun) async throws -> Value
+    ) async -> Result<Value, any Error> {
+        do {
+            return .success(try await run(id: id, body))
+        } catch {
+            return .failure(error)
+        }
     }
 
     @discardableResult
@@ -51,6 +63,8 @@ struct CommandStage {
 
     /// The types of all events, without those that begin runs.
     var types: [String] { get async throws { try await events.map(\.typeName).filter { $0 != "agent_started" } } }
+
+    var lastType: String? { get async throws { try await types.last } }
 
     /// Waits until this many tasks wait while their run is paused.
     func waitForPaused(_ count: Int) async { while await context.pausedTaskCount != count { await Task.yield() } }

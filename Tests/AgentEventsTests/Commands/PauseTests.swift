@@ -34,7 +34,7 @@ import Testing
                 if case .messageDelta(let delta) = event.payload { delta.text } else { nil }
             }
             #expect(said == tokens)
-            #expect(try await stage.types.last == "agent_completed")
+            #expect(try await stage.lastType == "agent_completed")
         }
     }
 
@@ -199,7 +199,7 @@ import Testing
     @Test(arguments: CommandStage.logs)
     func aStopOfAPausedRunWakesThoseWhoWait(contended: Bool) async throws {
         try await CommandStage.with(contended: contended) { stage in
-            async let run: Void = stage.run(id: "r_1") { run in
+            async let run = stage.outcome(id: "r_1") { run in
                 try await stage.command(.pause)
                 let error = await #expect(throws: AgentEventsError.self) { try await run.say("late") }
                 #expect(error?.code == .order(.alreadyEnded))
@@ -207,7 +207,8 @@ import Testing
             await stage.waitForPaused(1)
             let receipt = try await stage.command(.stop, run: "r_1")
             #expect(receipt.details?.runs.first?.status == .paused)
-            await #expect(throws: AgentEventsError.self) { try await run }
+            let outcome = await run
+            #expect(throws: AgentEventsError.self) { try outcome.get() }
             #expect(try await stage.types == ["agent_paused", "agent_cancelled"])
         }
     }
@@ -223,11 +224,11 @@ import Testing
             let second = try await stage.command(.pause, run: "r_1")
             #expect(second.outcome == .unchanged)
             #expect(second.cursors.isEmpty)
-            #expect(second.details?.runs == [CommandDetails.Run(
-                runID: "r_1", status: .paused, since: try await stage.events.last?.id)])
+            let since = try await stage.events.last?.id
+            #expect(second.details?.runs == [CommandDetails.Run(runID: "r_1", status: .paused, since: since)])
             try await stage.command(.resume, run: "r_1")
             try await run
-            #expect(try await stage.types.last == "agent_completed")
+            #expect(try await stage.lastType == "agent_completed")
         }
     }
 
@@ -247,7 +248,8 @@ import Testing
                 await stage.waitForPaused(1)
                 group.cancelAll()
             }
-            #expect(try await stage.types == ["agent_paused", "agent_cancelled"])
+            let types = try await stage.types
+            #expect(types == ["agent_paused", "agent_cancelled"])
         }
     }
 
@@ -272,7 +274,7 @@ import Testing
             await stage.waitForPaused(1)
             try await stage.command(.resume)
             try await run
-            #expect(try await stage.types.last == "agent_completed")
+            #expect(try await stage.lastType == "agent_completed")
         }
     }
 

@@ -1,7 +1,7 @@
 import Testing
 
 @Suite struct HelpTests {
-    @Test(arguments: [[], ["serve"], ["tail"], ["emit"], ["validate"], ["replay"]])
+    @Test(arguments: [[], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"]])
     func everyHelpHasAnExample(command: [String]) async throws {
         let outcome = try await Program.run(command + ["--help"])
         #expect(outcome.status == 0)
@@ -24,6 +24,8 @@ import Testing
         ["serve", "--durability", "none"], ["serve", "--in-memory", "--durability", "disk"],
         ["serve", "--demo-folder", "."], ["serve", "--heartbeat", "0"], ["serve", "--log-level", "loud"],
         ["serve", "--in-memory", "--host", "0.0.0.0"],
+        ["command"], ["command", "t"], ["command", "t", "halt"], ["command", "t", "stop", "--as-of", "now"],
+        ["command", "t", "stop", "--give-up", "-1"], ["command", "t", "stop", "--reason", "x", "--data", "{}"],
     ])
     func wrongUsageIsSaidInWordsAndEndsWith64(arguments: [String]) async throws {
         let outcome = try await Program.run(arguments)

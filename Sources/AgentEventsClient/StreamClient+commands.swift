@@ -1,0 +1,106 @@
+public import AgentEvents
+public import AgentEventsProtocol
+
+// Commands of users: each over a connection of its own, repeated until there is an answer.
+
+extension StreamClient {
+    /// Stops, pauses or resumes runs of a thread, or gives one a command of the application's own; returns when that is in the
+    /// log.
+    ///
+    /// ```swift
+    /// let answer = try await client.command(.init(.stop, asOf: lastSeen), thread: "t_7")
+    /// ```
+    ///
+    /// When a connection ends before the answer, the command is sent again over another one, with the same key: it is carried
+    /// out once, and its answer then says ``AgentEvents/CommandReceipt/Outcome/repeated``.
+    ///
+    /// - Parameters:
+    ///   - command: the command. Give the last event that was shown as its `asOf`: then what began later is left as it is. Who
+    ///     gives it the service knows from the token; `by` is not sent.
+    ///   - key: the same key again within 24 hours answers with the same cursors and does nothing; a new one when it is `nil`.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Throws: ``AgentEventsClientError``; when the service refused, with its ``AgentEventsClientError/refusal``, whose
+    ///   details name the state that the command met.
+    public func command(
+        _ command: RunCommand,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        try await self.command(
+            CommandBody(.run(command.action, reason: command.reason), run: command.run, asOf: command.asOf),
+            thread: thread, key: key, timeout: timeout)
+    }
+
+    /// The same, for any command of the protocol.
+    package func command(
+        _ body: CommandBody,
+        thread: ThreadID,
+        key: IdempotencyKey?,
+        timeout: Duration
+    ) async throws -> CommandAnswer {
+        let environment = configuration.environment
+        let key = key ?? IdempotencyKey(random: environment.randomNumber(), environment.randomNumber())
+        let request = CommandRequest(thread: thread, key: key, body)
+        let start = environment.monotonicNow()
+        var failures = 0
+        while true {
+            do {
+                return try await withConnection { try await CommandExchange($0, configuration).answer(to: request) }
+            } catch let error as AgentEventsClientError {
+                failures += 1
+                let pause = max(
+                    configuration.backoff.pause(afterFailures: failures, random: configuration.random()),
+                    error.retryAfter ?? .zero)
+                guard error.isRetryable, environment.monotonicNow() - start + pause < timeout else { throw error }
+                try await configuration.clock.sleep(for: pause)
+            }
+        }
+    }
+}
+
+extension IdempotencyKey {
+    /// A key that nobody else makes.
+    fileprivate init(random high: UInt64, _ low: UInt64) {
+        do throws(IdentifierError) {
+            try self.init("k_" + String(high, radix: 36) + String(low, radix: 36))
+        } catch {
+            preconditionFailure("letters and digits are an id")
+        }
+    }
+}
+
+/// One command over one connection.
+private struct CommandExchange {
+    private let connection: StreamConnection
+    private let configuration: ClientConfiguration
+
+    init(_ connection: StreamConnection, _ configuration: ClientConfiguration) {
+        self.connection = connection
+        self.configuration = configuration
+    }
+
+    func answer(to request: CommandRequest) async throws -> CommandAnswer {
+        let tag = RequestTag(number: 1)
+        try await connection.send(ClientMessage(tag: tag, .command(request)))
+        for try await bytes in connection.messages {
+            switch try ServerMessage(received: bytes) {
+            case .accepted(tag, _, let answer):
+                return answer
+            // Without a tag the service could not tell which request it was; there is only this one.
+            case .error(let error) where error.tag == nil || error.tag == tag:
+                throw AgentEventsClientError(error)
+            case .welcome(let welcome):
+                guard let heartbeat = welcome.heartbeatMilliseconds else { continue }
+                connection.limitSilence(
+                    to: Duration.milliseconds(heartbeat) * 2 + configuration.heartbeatTolerance)
+            case .ping:
+                try await connection.send(ClientMessage(.pong))
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .drain,
+                .pong, .error, .other:
+                continue
+            }
+        }
+        throw CancellationError()
+    }
+}

@@ -1,0 +1,50 @@
+import AgentEvents
+import AgentEventsClient
+import AgentEventsProtocol
+import NIOCore
+import NIOWebSocket
+import Testing
+
+@Suite(.timeLimit(.minutes(10))) struct StreamClientCommandTests {
+    /// The connection breaks before the answer: the same key comes again, over another one.
+    @Test func aCommandIsRepeatedUntilItIsAnswered() async throws {
+        try await ScriptedService.run { number, connection in
+            try await connection.send(#"{"op":"welcome","connection_id":"c","heartbeat_ms":60000,"limits":{}}"#)
+            guard let frame = try await connection.receive() else { return }
+            let text = String(buffer: frame.unmaskedData)
+            #expect(
+                text == #"{"op":"command","req":1,"thread_id":"t_7","key":"k_1","name":"stop","as_of":"3-7","#
+                    + #""data":{"reason":"enough"}}"#)
+            guard number > 1 else { return }
+            try await connection.send(#"{"op":"ping"}"#)
+            try await connection.send(
+                #"{"op":"accepted","req":1,"thread_id":"t_7","name":"stop","outcome":"repeated","cursors":["3-9"]}"#)
+            try await connection.hold()
+        } _: { url in
+            var configuration = ClientConfiguration()
+            configuration.backoff.firstPause = .milliseconds(1)
+            let answer = try await StreamClient(url: url, configuration: configuration).command(
+                RunCommand(.stop, asOf: Cursor(generation: 3, sequence: 7), reason: "enough", by: "u_2"), thread: "t_7",
+                key: "k_1", timeout: .seconds(600))
+            #expect(
+                answer == CommandAnswer(
+                    name: "stop", outcome: .repeated, cursors: [Cursor(generation: 3, sequence: 9)]))
+        }
+    }
+
+    @Test func aRefusedCommandIsAnError() async throws {
+        try await ScriptedService.run { _, connection in
+            _ = try await connection.receive()
+            try await connection.send(
+                #"{"op":"error","req":1,"code":"run.not_open","message":"ended","retryable":false,"retry_after_ms":null,"#
+                    + #""details":{"run_id":"r_1","status":"completed"},"thread_id":"t_7"}"#)
+            try await connection.hold()
+        } _: { url in
+            let error = await #expect(throws: AgentEventsClientError.self) {
+                try await StreamClient(url: url).command(RunCommand(.pause, run: "r_1"), thread: "t_7")
+            }
+            #expect(error?.refusal?.code == .runNotOpen)
+            #expect(error?.refusal?.details == ["run_id": "r_1", "status": "completed"])
+        }
+    }
+}

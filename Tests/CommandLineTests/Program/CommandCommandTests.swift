@@ -1,0 +1,70 @@
+import AgentEvents
+import Foundation
+import Testing
+
+/// `agent-events command` against `agent-events serve`. The numbers are those of the cases in the design.
+@Suite(.serialized) struct CommandCommandTests {
+    private static func command(_ service: RunningService, _ arguments: [String]) async throws -> Program.Outcome {
+        try await Program.run(["command", "t_1"] + arguments + ["--url", service.streamURL])
+    }
+
+    private static func start(_ run: String) -> String {
+        #"{"type":"agent_started","run_id":"\#(run)","agent":"far","data":{}}"#
+    }
+
+    private static func json(_ outcome: Program.Outcome) throws -> JSONValue {
+        #expect(outcome.status == 0, "\(outcome.error)")
+        return try JSONValue(parsing: Array(try #require(outcome.lines.first).utf8))
+    }
+
+    /// 4 and 7: the log says it over a kill, and a late stop leaves what began later.
+    @Test func aStopAndItsKeyOutliveTheService() async throws {
+        try await TemporaryFolder.with { folder in
+            var answers: [JSONValue] = []
+            try await RunningService.with(["--data", folder.path]) { service in
+                _ = try await service.emit([Self.start("r_1")], thread: "t_1")
+                answers.append(try Self.json(try await Self.command(service, ["pause", "--key", "k_1"])))
+                let refused = try await service.emit(
+                    [#"{"type":"agent_progress","run_id":"r_1","data":{"step":1}}"#], thread: "t_1")
+                #expect(refused.status == 1)
+                #expect(refused.error.contains("order.paused"))
+                answers.append(
+                    try Self.json(try await Self.command(service, ["stop", "--key", "k_2", "--reason", "enough"])))
+            }
+            #expect(answers.map { $0["outcome"]?.stringValue } == ["done", "done"])
+            try await RunningService.with(["--data", folder.path]) { service in
+                _ = try await service.emit([Self.start("r_2")], thread: "t_1")
+                let repeated = try Self.json(
+                    try await Self.command(service, ["stop", "--key", "k_2", "--reason", "enough"]))
+                #expect(repeated["outcome"] == "repeated")
+                #expect(repeated["cursors"] == answers[1]["cursors"])
+                let seen = try #require(answers[1]["cursors"]?.arrayValue?.first?.stringValue)
+                let late = try Self.json(try await Self.command(service, ["stop", "--as-of", seen]))
+                #expect(late["outcome"] == "unchanged")
+                #expect(late["details"]?["left"]?.arrayValue?.first?["run_id"] == "r_2")
+                let stopped = try Self.json(try await Self.command(service, ["stop"]))
+                #expect(stopped["run_id"] == "r_2")
+                #expect(try await service.page("t_1") == [1, 2, 3, 4, 5])
+            }
+        }
+    }
+
+    @Test func whatIsWrongIsSaid() async throws {
+        try await RunningService.with(["--in-memory"]) { service in
+            let unknown = try await Self.command(service, ["stop"])
+            #expect(unknown.status == 1)
+            #expect(unknown.error.contains("thread.unknown"), "\(unknown.error)")
+            _ = try await service.emit([Self.start("r_1")], thread: "t_1")
+            let wrong = try await Self.command(service, ["pause", "--run", "r_9"])
+            #expect(wrong.status == 1)
+            #expect(wrong.error.contains("run.unknown"), "\(wrong.error)")
+        }
+        for arguments in [["halt"], ["stop", "--as-of", "x"], ["stop", "--data", "{"], ["stop", "--data", #"{"x":1}"#]] {
+            let outcome = try await Program.run(["command", "t_1"] + arguments)
+            #expect(outcome.status == 64, "\(arguments): \(outcome)")
+        }
+        let nobody = try await Program.run(
+            ["command", "t_1", "stop", "--url", "http://127.0.0.1:1", "--give-up", "0"])
+        #expect(nobody.status == 69)
+    }
+}
