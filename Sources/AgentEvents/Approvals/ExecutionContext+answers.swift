@@ -151,7 +151,8 @@ extension AgentEventsError {
         switch refusal {
         case .forbidden:
             self.init(
-                .approvalForbidden, "the request \(answer.approvalID) is not for \(answer.by) to answer, it stays open", met)
+                .approvalForbidden, "the request \(answer.approvalID) is not for \(answer.by) to answer, it stays open",
+                met)
         case .dataInvalid(let error):
             self.init(
                 .approvalDataInvalid, "\(error.problem); the request \(answer.approvalID) stays open", met)

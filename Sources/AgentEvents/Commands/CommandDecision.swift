@@ -201,7 +201,8 @@ extension AgentEventsError {
             self.init(.runPaused, "the run is paused and takes no \(name) until it is resumed")
             details = met
         case .unsupported(let agent, let met):
-            self.init(.commandUnsupported, "the agent \(agent) takes no commands of an application: stop, pause or resume it")
+            self.init(
+                .commandUnsupported, "the agent \(agent) takes no commands of an application: stop, pause or resume it")
             details = met
         }
     }

@@ -79,7 +79,8 @@ extension ThreadStateMachine {
                     case .notStarted, .ended: preconditionFailure("an open run is queued, running or paused")
                     }
                 return ThreadOccupancy.Run(
-                    machine.run, agent: agent, host: entry.host, parent: machine.parent.flatMap { isOpen($0) ? $0 : nil },
+                    machine.run, agent: agent, host: entry.host,
+                    parent: machine.parent.flatMap { isOpen($0) ? $0 : nil },
                     status, began: entry.marks.began, since: entry.marks.since, approvals: machine.work.openApprovals)
             })
     }

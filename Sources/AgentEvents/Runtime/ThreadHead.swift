@@ -63,9 +63,9 @@ package struct ThreadHead: Sendable {
         /// The number of entries that it was given.
         fileprivate private(set) var count = 0
         fileprivate var endsRun = false
-        fileprivate var resumesRun = false
-        /// Whether somebody may wait for this: a run has ended, or is not paused any longer.
-        var releases: Bool { endsRun || resumesRun }
+        fileprivate var releasesOthers = false
+        /// Whether somebody may wait for this: a run has ended or is not paused any longer, or a request has its answer.
+        var releases: Bool { endsRun || releasesOthers }
         /// The usage of the children of open runs that end with this emission, by the run.
         fileprivate private(set) var usagesOfChildren: [RunID: ChildUsage] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
@@ -250,7 +250,7 @@ package struct ThreadHead: Sendable {
                 throw .refused(error)
             }
             if acceptance.endsRun { batch.endsRun = true }
-            if draft.payload.resumesRun { batch.resumesRun = true }
+            if draft.payload.releases { batch.releasesOthers = true }
             machine.apply(acceptance, of: draft, &batch.journal)
             let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count))
             machine.mark(draft.payload, of: draft.runID, as: id, &batch.journal)
