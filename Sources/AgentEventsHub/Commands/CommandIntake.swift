@@ -65,24 +65,24 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) -> Accepted {
         let thread = request.thread
         let owner = try await owner(of: thread, for: principal, answer)
-        let action: RunCommand.Action
-        let reason: String?
+        let task: Task
         switch request.body.kind {
-        case .run(let given, let text):
-            (action, reason) = (given, text)
-        case .start, .message, .answer:
+        case .run(let action, let reason):
+            task = .run(
+                RunCommand(action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user))
+        case .answer(let answer):
+            task = .answer(
+                ApprovalAnswer(
+                    answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
+                    by: principal.user))
+        case .start, .message:
             throw ProtocolError(
                 .commandUnsupported, "this service does not take \(request.body.name) as a command yet", threadID: thread)
         }
         let key = CommandKey(request.key, author: principal.user, thread: thread)
-        let command = RunCommand(
-            action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user)
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let receipt = try await context.carryOut(command, key: key.key) { agent in
-                guard case .custom(let name, value: _) = action else { return false }
-                return takesCustom(agent, name)
-            }
+            let receipt = try await carryOut(task, in: context, key.key)
             return Accepted(
                 answer: CommandAnswer(
                     name: request.body.name, outcome: receipt.outcome, cursors: receipt.cursors, runID: receipt.run,
@@ -92,12 +92,37 @@ package struct CommandIntake: Sendable {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: principal, nil) }
             var failure = ProtocolError(error, threadID: thread)
+            if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
+                failure.path = "$.data.data" + fault.path.dropFirst()
+            }
             if failure.code == .keyConflict {
                 // The key in the log is not the one that the client knows.
                 failure.message =
                     "the key \(request.key) was used for another command: send this one with a key of its own"
             }
             throw failure
+        }
+    }
+
+    /// What is carried out in the thread.
+    private enum Task {
+        case run(RunCommand)
+        case answer(ApprovalAnswer)
+    }
+
+    private func carryOut(
+        _ task: Task,
+        in context: ExecutionContext,
+        _ key: IdempotencyKey
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        switch task {
+        case .answer(let answer):
+            return try await context.carryOut(answer, key: key)
+        case .run(let command):
+            return try await context.carryOut(command, key: key) { agent in
+                guard case .custom(let name, value: _) = command.action else { return false }
+                return takesCustom(agent, name)
+            }
         }
     }
 

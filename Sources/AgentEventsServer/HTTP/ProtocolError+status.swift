@@ -26,11 +26,12 @@ extension ProtocolError.Code.Name {
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
         case .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden: .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
+        case .approvalDataInvalid: .unprocessableContent
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .commandUnsupported, .runNotStarted,
-            .runNotOpen, .runPaused:
+            .runNotOpen, .runPaused, .approvalResolved, .approvalExpired:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
