@@ -48,7 +48,8 @@ public final class EventEmitter {
                 if let heartbeat = welcome.heartbeatMilliseconds { limitSilence(heartbeat) }
             case .ping:
                 try await connection.send(ClientMessage(.pong))
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .drain,
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
+                .drain,
                 .pong, .error, .other:
                 continue
             }

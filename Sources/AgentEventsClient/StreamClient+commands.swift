@@ -126,7 +126,8 @@ private struct CommandExchange {
                     to: Duration.milliseconds(heartbeat) * 2 + configuration.heartbeatTolerance)
             case .ping:
                 try await connection.send(ClientMessage(.pong))
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .drain,
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
+                .drain,
                 .pong, .error, .other:
                 continue
             }

@@ -103,7 +103,8 @@ extension CommandBody {
             throw ProtocolError(.commandInvalid, "the data of \(word.rawValue) is an object", path: "$.data")
         }
         for name in object.keys where !word.dataMembers.contains(name) {
-            let problem = NearestName.problem(name, kind: "member", of: "the data of \(word.rawValue)", known: word.dataMembers)
+            let problem = NearestName.problem(
+                name, kind: "member", of: "the data of \(word.rawValue)", known: word.dataMembers)
             throw ProtocolError(.commandInvalid, problem, path: "$.data" + WireError.component(name))
         }
         var members = MemberReader(object, path: "$.data")
@@ -120,7 +121,8 @@ extension CommandBody {
             case .start:
                 return .start(
                     StartCommand(
-                        agent: try members.nameIfPresent("agent"), input: members.takePresent("input"), policy: try members.policy(),
+                        agent: try members.nameIfPresent("agent"), input: members.takePresent("input"),
+                        policy: try members.policy(),
                         retryOf: try members.identifierIfPresent("retry_of")))
             case .message:
                 let text = try members.text("text")

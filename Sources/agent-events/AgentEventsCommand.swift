@@ -15,7 +15,8 @@ struct AgentEventsCommand: AsyncParsableCommand {
               agent-events tail t_1 --after start
             """,
         subcommands: [
-            ServeCommand.self, TailCommand.self, EmitCommand.self, CommandCommand.self, ValidateCommand.self, ReplayCommand.self,
+            ServeCommand.self, TailCommand.self, EmitCommand.self, CommandCommand.self, ValidateCommand.self,
+            ReplayCommand.self,
             BenchCommand.self,
         ])
 }

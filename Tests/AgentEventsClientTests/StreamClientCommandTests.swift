@@ -27,8 +27,9 @@ import Testing
                 RunCommand(.stop, asOf: Cursor(generation: 3, sequence: 7), reason: "enough", by: "u_2"), thread: "t_7",
                 key: "k_1", timeout: .seconds(600))
             #expect(
-                answer == CommandAnswer(
-                    name: "stop", outcome: .repeated, cursors: [Cursor(generation: 3, sequence: 9)]))
+                answer
+                    == CommandAnswer(
+                        name: "stop", outcome: .repeated, cursors: [Cursor(generation: 3, sequence: 9)]))
         }
     }
 

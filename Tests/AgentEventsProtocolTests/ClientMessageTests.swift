@@ -124,7 +124,7 @@ struct ClientMessageTests {
         (#"{"op":"command","thread_id":"t_7","key":"k"}"#, "message.invalid", "$.name"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"halt"}"#, "command.unknown", "$.name"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"Stop"}"#, "command.unknown", "$.name"),
-        (#"{"op":"command","thread_id":"t_7","key":"k","name":""}"#, "message.invalid", "$.name"),
+        (#"{"op":"command","thread_id":"t_7","key":"k","name":""}"#, "command.unknown", "$.name"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"a b.c"}"#, "command.invalid", "$.name"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","run_id":7}"#, "message.invalid", "$.run_id"),
         (#"{"op":"command","thread_id":"t_7","key":"k","name":"stop","as_of":"42"}"#, "cursor.invalid", "$.as_of"),

@@ -15,20 +15,23 @@ struct RoundTripTests {
 
     // MARK: Requests
 
-    static let requests: [ClientMessage] = [
-        ClientMessage(.subscribe(SubscribeRequest(thread: "t_7"))),
-        ClientMessage(tag: RequestTag(number: 1), .subscribe(SubscribeRequest(thread: "t_7", start: .start))),
-        ClientMessage(tag: RequestTag("a"), .subscribe(SubscribeRequest(thread: "t_7", start: .now, merges: false))),
-        ClientMessage(
-            .subscribe(
-                SubscribeRequest(thread: "a/b", start: .after(cursor), consumer: "phone", snapshot: .onReset))),
-        ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", consumer: "phone", snapshot: .atStart))),
-        ClientMessage(tag: RequestTag(2), .unsubscribe("t_7")),
-        ClientMessage(tag: RequestTag(3), .acknowledge("t_7", cursor: cursor)),
-        ClientMessage(tag: RequestTag(4), .emit(EmitRequest(thread: "t_7", user: "u_1", key: "k_1", drafts: drafts))),
-        ClientMessage(.emit(EmitRequest(thread: "t_7", drafts: [drafts[0]]))),
-        ClientMessage(.ping), ClientMessage(tag: RequestTag(5), .ping), ClientMessage(.pong),
-    ] + commands.map { ClientMessage(tag: RequestTag(6), .command(CommandRequest(thread: "t_7", key: "k_1", $0))) }
+    static let requests: [ClientMessage] =
+        [
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7"))),
+            ClientMessage(tag: RequestTag(number: 1), .subscribe(SubscribeRequest(thread: "t_7", start: .start))),
+            ClientMessage(
+                tag: RequestTag("a"), .subscribe(SubscribeRequest(thread: "t_7", start: .now, merges: false))),
+            ClientMessage(
+                .subscribe(
+                    SubscribeRequest(thread: "a/b", start: .after(cursor), consumer: "phone", snapshot: .onReset))),
+            ClientMessage(.subscribe(SubscribeRequest(thread: "t_7", consumer: "phone", snapshot: .atStart))),
+            ClientMessage(tag: RequestTag(2), .unsubscribe("t_7")),
+            ClientMessage(tag: RequestTag(3), .acknowledge("t_7", cursor: cursor)),
+            ClientMessage(
+                tag: RequestTag(4), .emit(EmitRequest(thread: "t_7", user: "u_1", key: "k_1", drafts: drafts))),
+            ClientMessage(.emit(EmitRequest(thread: "t_7", drafts: [drafts[0]]))),
+            ClientMessage(.ping), ClientMessage(tag: RequestTag(5), .ping), ClientMessage(.pong),
+        ] + commands.map { ClientMessage(tag: RequestTag(6), .command(CommandRequest(thread: "t_7", key: "k_1", $0))) }
 
     static let commands: [CommandBody] = [
         CommandBody(.run(.stop, reason: nil)), CommandBody(.run(.stop, reason: "enough"), run: "r_1", asOf: cursor),

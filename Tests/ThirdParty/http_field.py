@@ -83,6 +83,7 @@ OPS = {
     "unsubscribe": [("thread", "thread_id"), ("colour", None)],
     "ack": [("after", "cursor"), ("colour", None)],
     "emit": [("idempotency_key", "key"), ("idempotencyKey", "key"), ("user", "user_id"), ("event", "events"), ("colour", None)],
+    "command": [("idempotency_key", "key"), ("command", None), ("run", "run_id"), ("asOf", "as_of"), ("after", None), ("by", None)],
     "ping": [("colour", None)],
     "pong": [("colour", None)],
 }
@@ -96,6 +97,8 @@ def op_message(op, thread):
         message["cursor"] = "1-1"
     if op == "emit":
         message["events"] = [note()]
+    if op == "command":
+        message |= {"key": "k", "name": "stop"}
     return message
 
 

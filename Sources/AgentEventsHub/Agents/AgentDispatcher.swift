@@ -130,7 +130,8 @@ package final class AgentDispatcher: Sendable {
         }
         do {
             try await runtime.withJSONRun(
-                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text), id: job.run,
+                user: job.owner, thread: job.thread, agent: job.agent.name, input: .string(job.prompt.text),
+                id: job.run,
                 observer: bodies.observer(of: job.run, in: job.thread, agent: job.agent.name)
             ) { run in
                 try await job.agent.respond(to: job.prompt, run: run)

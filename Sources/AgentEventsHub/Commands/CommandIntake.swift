@@ -77,7 +77,8 @@ package struct CommandIntake: Sendable {
                     by: principal.user))
         case .start, .message:
             throw ProtocolError(
-                .commandUnsupported, "this service does not take \(request.body.name) as a command yet", threadID: thread)
+                .commandUnsupported, "this service does not take \(request.body.name) as a command yet",
+                threadID: thread)
         }
         let key = CommandKey(request.key, author: principal.user, thread: thread)
         do throws(AgentEventsError) {

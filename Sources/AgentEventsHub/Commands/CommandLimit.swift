@@ -17,7 +17,8 @@ struct CommandLimit {
         if let start = windowStart, now - start < Self.windowMilliseconds {
             guard count < maximumCount else {
                 return ProtocolError(
-                    .tooManyCommands, "a connection gives at most \(maximumCount) commands a second; send it again later",
+                    .tooManyCommands,
+                    "a connection gives at most \(maximumCount) commands a second; send it again later",
                     isRetryable: true, retryAfterMilliseconds: start + Self.windowMilliseconds - now, threadID: thread)
             }
             count += 1

@@ -76,7 +76,8 @@ public final class AgentEventsHub: Sendable {
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
         let bodies = StuckBodies(
-            patience: configuration.stuckAgentTimeout, environment: runtime.environment, logger: logger, metrics: metrics,
+            patience: configuration.stuckAgentTimeout, environment: runtime.environment, logger: logger,
+            metrics: metrics,
             onLateResult: onLateResult)
         let dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, maximumRuns: configuration.maximumConcurrentRuns, bodies: bodies,

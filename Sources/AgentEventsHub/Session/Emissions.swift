@@ -61,7 +61,7 @@ final class Emissions {
     func takeBatch() -> EmissionBatch? {
         queue.takeBatch().map {
             EmissionBatch(
-            items: $0, principal: identity.principal, ingest: services.ingest, commands: services.commands)
+                items: $0, principal: identity.principal, ingest: services.ingest, commands: services.commands)
         }
     }
 

@@ -147,7 +147,8 @@ extension ServerMessage {
     /// The number of the request that the message answers.
     var answeredRequest: Int64? {
         switch self {
-        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _), .accepted(let tag, _, _),
+        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _),
+            .accepted(let tag, _, _),
             .pong(let tag):
             tag?.number
         case .error(let error): error.tag?.number

@@ -51,7 +51,8 @@ struct CommandCommand: AsyncParsableCommand {
         transform: { text throws in try IdempotencyKey(text) })
     var key: IdempotencyKey?
 
-    @Option(help: ArgumentHelp("How many seconds to try for while there is no service. Default: 30.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("How many seconds to try for while there is no service. Default: 30.", valueName: "seconds"))
     var giveUp: Double = 30
 
     func validate() throws {

@@ -63,24 +63,26 @@ struct CommandTests {
             let other = try await service.client.post(Self.path, #"{"name":"pause"}"#, headers: Self.headers("k_1"))
             #expect(other.status == 409)
             #expect(try other.errorCode == "key.conflict")
-            #expect(try await service.client.post(Self.path, #"{"name":"stop"}"#, headers: Self.headers("k_3")).status == 200)
+            #expect(
+                try await service.client.post(Self.path, #"{"name":"stop"}"#, headers: Self.headers("k_3")).status
+                    == 200)
         }
     }
 
     /// 3: an agent that ignores its cancellation is counted until it returns, and its result is told.
     @Test func anAgentThatIgnoresTheStopIsCounted() async throws {
         let agent = StubbornAgent()
-        let late = Mutex<[String]>([])
-        try await withRunningService(
-            agents: [agent], onLateResult: { result in late.withLock { $0.append("\(result.runID) \(result.agent)") } }
-        ) { service in
+        let (results, told) = AsyncStream.makeStream(of: LateResult.self, bufferingPolicy: .bufferingOldest(1))
+        try await withRunningService(agents: [agent], lateResults: told) { service in
             let run = try await ask(service, "stubborn")
             let answer = try await service.client.post(Self.path, #"{"name":"stop"}"#, headers: Self.headers("k_1"))
             #expect(answer.status == 200)
             #expect(try await types(service) == [.userMessage, .agentStarted, .agentCancelled])
             agent.latch.open()
-            while late.withLock({ $0.isEmpty }) { await Task.yield() }
-            #expect(late.withLock { $0 } == ["\(run) stubborn"])
+            let late = await results.first { _ in true }
+            #expect(late?.runID == run)
+            #expect(late?.agent == "stubborn")
+            #expect(try late?.result.get() == "late")
             #expect(try await types(service) == [.userMessage, .agentStarted, .agentCancelled])
         }
     }
@@ -166,21 +168,22 @@ struct CommandTests {
         }
     }
 
-    @Test(arguments: [
-        (#"{"name":"stop"}"#, nil, 400, "command.key_missing"),
-        (#"{"name":"halt"}"#, "k", 404, "command.unknown"),
-        (#"{"name":"stop","data":{"why":"x"}}"#, "k", 400, "command.invalid"),
-        (#"{"name":"stop","key":"k"}"#, "k", 400, "event.field_not_allowed"),
-        (#"{"name":"stop","by":"u_2"}"#, "k", 400, "event.field_not_allowed"),
-        (#"{"name":"stop","as_of":"57"}"#, "k", 400, "cursor.invalid"),
-        (#"{"name":"stop","run_id":"r_none"}"#, "k", 404, "run.unknown"),
-        (#"{"name":"pause","run_id":"r_ended"}"#, "k", 409, "run.not_open"),
-        (#"{"name":"pause","run_id":"r_queued"}"#, "k", 409, "run.not_started"),
-        (#"{"name":"editor.undo","run_id":"r_paused"}"#, "k", 409, "run.paused"),
-        (#"{"name":"editor.undo","run_id":"r_own"}"#, "k", 409, "command.unsupported"),
-        (#"{"name":"answer","data":{"approval_id":"a","decision":"approved"}}"#, "k", 409, "command.unsupported"),
-        (#"[]"#, "k", 400, "message.invalid"), (#"{"#, "k", 400, "json.syntax"),
-    ] as [(String, String?, Int, String)])
+    @Test(
+        arguments: [
+            (#"{"name":"stop"}"#, nil, 400, "command.key_missing"),
+            (#"{"name":"halt"}"#, "k", 404, "command.unknown"),
+            (#"{"name":"stop","data":{"why":"x"}}"#, "k", 400, "command.invalid"),
+            (#"{"name":"stop","key":"k"}"#, "k", 400, "event.field_not_allowed"),
+            (#"{"name":"stop","by":"u_2"}"#, "k", 400, "event.field_not_allowed"),
+            (#"{"name":"stop","as_of":"57"}"#, "k", 400, "cursor.invalid"),
+            (#"{"name":"stop","run_id":"r_none"}"#, "k", 404, "run.unknown"),
+            (#"{"name":"pause","run_id":"r_ended"}"#, "k", 409, "run.not_open"),
+            (#"{"name":"pause","run_id":"r_queued"}"#, "k", 409, "run.not_started"),
+            (#"{"name":"editor.undo","run_id":"r_paused"}"#, "k", 409, "run.paused"),
+            (#"{"name":"editor.undo","run_id":"r_own"}"#, "k", 409, "command.unsupported"),
+            (#"{"name":"answer","data":{"approval_id":"a","decision":"approved"}}"#, "k", 409, "command.unsupported"),
+            (#"[]"#, "k", 400, "message.invalid"), (#"{"#, "k", 400, "json.syntax"),
+        ] as [(String, String?, Int, String)])
     func aCommandThatIsRefusedLogsNothing(_ body: String, _ key: String?, _ status: Int, _ code: String) async throws {
         try await withRunningService { service in
             let context = try await service.runtime.context(user: "local", thread: "t_7")
@@ -222,9 +225,10 @@ struct CommandTests {
                 break
             }
             let commands = try await service.loggedEvents(in: "t_7").filter { $0.type == .custom }
-            #expect(commands.map(\.payload) == [
-                .custom(CustomEvent(name: "editor.undo", value: ["steps": 2], by: "local"))
-            ])
+            #expect(
+                commands.map(\.payload) == [
+                    .custom(CustomEvent(name: "editor.undo", value: ["steps": 2], by: "local"))
+                ])
         }
     }
 }

@@ -28,7 +28,7 @@ func withRunningService<Result: Sendable>(
     authorizer: any Authorizer = OwnershipAuthorizer(),
     authenticator: any Authenticator = NoAuthentication(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
-    onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in },
+    lateResults: AsyncStream<LateResult>.Continuation? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
@@ -50,7 +50,7 @@ func withRunningService<Result: Sendable>(
             found.yield(port)
             found.finish()
         },
-        onUnresponsiveAgents: { stuckAgents?.yield($0) }, onLateResult: onLateResult)
+        onUnresponsiveAgents: { stuckAgents?.yield($0) }, onLateResult: { lateResults?.yield($0) })
     let services = ServiceGroup(services: [service], logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

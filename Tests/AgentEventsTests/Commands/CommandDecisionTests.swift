@@ -143,7 +143,8 @@ struct CommandDecisionTests {
     @Test func aCustomCommandIsForTheNewestRunThatHasStarted() {
         #expect(Self.word(Self.decide(.custom("a.b", value: 1))) == "run.paused")
         #expect(Self.word(Self.decide(.custom("a.b", value: 1), .through(2))) == "custom a")
-        #expect(Self.word(Self.decide(.custom("a.b", value: 1), .through(2), takesCustom: false)) == "command.unsupported")
+        #expect(
+            Self.word(Self.decide(.custom("a.b", value: 1), .through(2), takesCustom: false)) == "command.unsupported")
         let none = RunCommand(.custom("a.b", value: 1)).decide(
             on: ThreadOccupancy([]), fence: .none, isUsed: nil, takesCustom: { _ in true })
         #expect(Self.word(none) == "run.not_open")

@@ -114,7 +114,8 @@ import Testing
             await stage.waitForPaused(1)
             try await stage.context.emit(
                 EventDraft(
-                    runID: "r_1", .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved, by: "u_1"))))
+                    runID: "r_1", .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .approved, by: "u_1"))
+                ))
             clock.advance(by: .seconds(2))
             let again = try await stage.command(.pause)
             #expect(again.outcome == .unchanged)

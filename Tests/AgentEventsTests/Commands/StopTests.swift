@@ -37,8 +37,9 @@ import Testing
             #expect(receipt.cursors == [events[5].id])
             #expect(receipt.run == "r_1")
             #expect(
-                receipt.details == CommandDetails(
-                    runs: [CommandDetails.Run(runID: "r_1", status: .running, since: events[0].id)]))
+                receipt.details
+                    == CommandDetails(
+                        runs: [CommandDetails.Run(runID: "r_1", status: .running, since: events[0].id)]))
         }
     }
 
@@ -257,7 +258,9 @@ import Testing
                     ) { _ in try await waitForCancellation() }
                 }
             }()
-            for try await event in try await first.events(user: "u_1", thread: "t_1") where event.runID == "r_1" { break }
+            for try await event in try await first.events(user: "u_1", thread: "t_1") where event.runID == "r_1" {
+                break
+            }
             let theirs = try await second.context(user: "u_1", thread: "t_1")
             _ = try await theirs.command(RunCommand(.stop))
             await run

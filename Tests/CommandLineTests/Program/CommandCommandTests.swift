@@ -59,7 +59,9 @@ import Testing
             #expect(wrong.status == 1)
             #expect(wrong.error.contains("run.unknown"), "\(wrong.error)")
         }
-        for arguments in [["halt"], ["stop", "--as-of", "x"], ["stop", "--data", "{"], ["stop", "--data", #"{"x":1}"#]] {
+        for arguments in [
+            ["halt"], ["stop", "--as-of", "x"], ["stop", "--data", "{"], ["stop", "--data", #"{"x":1}"#],
+        ] {
             let outcome = try await Program.run(["command", "t_1"] + arguments)
             #expect(outcome.status == 64, "\(arguments): \(outcome)")
         }
