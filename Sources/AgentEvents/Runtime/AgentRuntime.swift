@@ -131,7 +131,7 @@ public final class AgentRuntime: Sendable {
                     group.addTask(executorPreference: environment.backgroundExecutor) {
                         while let threads = await contended.advancedThreads() {
                             self.hub.publish(threads)
-                            await self.followOthers(in: threads)
+                            await self.contexts.followOthers(in: threads)
                         }
                     }
                 }
@@ -180,15 +180,6 @@ public final class AgentRuntime: Sendable {
     private func sweepDeadlines(_ services: RuntimeServices) async {
         await deadlines.run(configuration) { owner async throws(AgentEventsError) in
             try await self.contexts.context(user: owner.user, thread: owner.thread, services).sweep()
-        }
-    }
-
-    /// Tells those who wait for a run here what others have done to it.
-    private func followOthers(in threads: [AdvancedThread]) async {
-        for advanced in threads {
-            guard let context = contexts.context(of: advanced.thread) else { continue }
-            // When the log cannot be read, the next emission into the thread meets the same error, and reports it.
-            try? await context.followOthers()
         }
     }
 

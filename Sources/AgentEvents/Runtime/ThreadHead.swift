@@ -396,12 +396,3 @@ extension ThreadHead {
         machine.endLookUp(committedThrough: position)
     }
 }
-
-extension EventDraft {
-    /// An event of a run that has its duration measured when it is accepted.
-    static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
-        var draft = EventDraft(runID: run, payload)
-        draft.isDurationMeasured = true
-        return draft
-    }
-}

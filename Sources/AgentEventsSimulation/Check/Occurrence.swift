@@ -4,6 +4,8 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
     case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
+    // Commands of people.
+    case commandDone, commandUnchanged, commandRepeated, commandRefused
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven
     case acknowledgementTaken, acknowledgementStored, acknowledgementRefused

@@ -183,11 +183,14 @@ final class LogWitness: Sendable {
 
     /// A scope has returned: the end of its run is committed (I7), and says what was used.
     ///
-    /// - Parameter usage: the run's own tokens.
-    func mustHaveEnded(_ run: String, usage: Int64, in thread: ThreadID) {
+    /// - Parameters:
+    ///   - usage: the run's own tokens.
+    ///   - said: what it has said, in fragments.
+    func mustHaveEnded(_ run: String, usage: Int64, said: String, in thread: ThreadID) {
         guard let number = numbers[thread], let run = try? RunID(run) else { return }
         state.withLock { state in
             state.note(state.threads[number].difference(ofUsageIn: run, own: usage))
+            state.note(state.threads[number].difference(ofTextIn: run, own: said))
             guard state.threads[number].openRuns.contains(where: { $0.run == run }) else { return }
             state.note(InvariantViolation(.runsEnd, "\(thread): run \(run) has returned, and no end is committed"))
         }

@@ -21,6 +21,8 @@ final class RealWorld {
     let crewOwners: [ThreadOwner]
     let owners: [ThreadOwner]
     var producers: [RemoteProducer]
+    /// People who command the runs.
+    let commander: Commander
     private(set) var clients: [WireClient] = []
     private(set) var applications: [Application] = []
     /// Runs the tasks of the applications.
@@ -48,6 +50,7 @@ final class RealWorld {
                 user: UserID(text: IdentifierText(unchecked: "u_\(thread % 2)")))
         }
         witness = LogWitness(owners: owners)
+        commander = Commander(witness: witness)
         switch StoreKind(seed: seed) {
         case .files:
             store = DiskStore(witness: witness, time: time, seed: seed ^ 3)
@@ -280,6 +283,9 @@ final class RealWorld {
         if random.once(in: 6), !isSettling || settlingWriteCount < Self.settlingWrites {
             return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
         }
+        if isSettling ? commander.hasToSend(thread) || mustResume(thread) : random.once(in: 6) {
+            return command(thread, &random)
+        }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -293,6 +299,22 @@ final class RealWorld {
             return true
         }
         return false
+    }
+
+    /// Whether nobody else resumes the runs of a thread.
+    func mustResume(_ thread: Int) -> Bool { !witness.thread(thread).pausedRuns.isEmpty }
+
+    /// A person gives a command, over a stream or past it.
+    private func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
+        let user = owners[thread].user
+        if random.once(in: 2), let client = clients.first(where: { $0.mayEmit && $0.principal.user == user }) {
+            return client.command(thread, &random)
+        }
+        guard let process, process.takesConnections,
+            let visit = commander.visit(thread, isSettling: isSettling, &random)
+        else { return false }
+        process.start { await visit($0) }
+        return true
     }
 
     /// A person writes to an agent: sometimes the same message again, sometimes another one under its key.
@@ -345,6 +367,7 @@ final class RealWorld {
 
     private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
         store.endProcess(isOrderly: isOrderly, &random)
+        commander.lostVisits()
         giveUpLost()
     }
 
@@ -352,6 +375,7 @@ final class RealWorld {
     private func giveUpLost() {
         guard store.takeLoss() else { return }
         for index in producers.indices { producers[index].giveUp() }
+        commander.giveUp()
         for application in applications { application.giveUp() }
     }
 
