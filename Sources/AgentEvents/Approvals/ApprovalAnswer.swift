@@ -72,21 +72,33 @@ extension ApprovalAnswer {
         let details = CommandDetails(runs: met.map { CommandDetails.Run($0.run) })
         guard let asked = met.first else { return .lookUp }
         guard met.count == 1 else { return .refuse(.ambiguous, details) }
-        let terms = asked.terms ?? ApprovalTerms()
-        guard terms.allow(by, owner: owner) else { return .refuse(.forbidden, details) }
-        if isApproved {
-            do throws(WireError) {
-                try terms.check(data)
-            } catch {
-                return .refuse(.dataInvalid(error), details)
-            }
-        }
+        if let refusal = refusal(by: asked.terms ?? ApprovalTerms(), owner: owner) { return .refuse(refusal, details) }
         let resolved = ApprovalResolved(approvalID: approvalID, decision: decision, by: by, data: data)
         return .log(EventDraft(runID: asked.run.id, .approvalResolved(resolved)), details)
     }
 }
 
+extension ApprovalAnswer {
+    /// Why the answer does not count; `nil` when it does.
+    func refusal(by terms: ApprovalTerms, owner: UserID) -> AnswerRefusal? {
+        guard terms.allow(by, owner: owner) else { return .forbidden }
+        guard isApproved else { return nil }
+        do throws(WireError) {
+            try terms.check(data)
+            return nil
+        } catch {
+            return .dataInvalid(error)
+        }
+    }
+}
+
 extension ThreadStateMachine {
+    /// The conditions of an open request; `nil` when it is not open.
+    func terms(of asked: ApprovalPlace) -> ApprovalTerms? {
+        guard let open = runs.machine(asked.run)?.work.approvals[asked.approval] else { return nil }
+        return open.terms ?? ApprovalTerms()
+    }
+
     /// The open requests for approval of one id, in the order of their runs.
     package func askedApprovals(_ approval: ApprovalID) -> [AskedApproval] {
         let occupancy = occupancy

@@ -118,6 +118,39 @@ extension ExecutionContext {
             position: offeredPosition.latest)
     }
 
+    /// Checks answers that come as events: they are given by those who may, and their data fits, like those that come as
+    /// commands. Those to requests that are not open are left to the order of the thread.
+    ///
+    /// - Throws: ``AgentEventsError`` `approval.forbidden` or `approval.data_invalid` with the index of the event.
+    package func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
+        var asked: [ApprovalPlace: ApprovalTerms] = [:]
+        for (index, draft) in drafts.enumerated() {
+            guard let run = draft.runID else { continue }
+            switch draft.payload {
+            case .approvalRequested(let request):
+                asked[ApprovalPlace(run: run, approval: request.approvalID)] = ApprovalTerms(request) ?? ApprovalTerms()
+            case .approvalResolved(let resolved):
+                guard let by = resolved.by, resolved.decision == .approved || resolved.decision == .denied else {
+                    continue
+                }
+                let answer = ApprovalAnswer(
+                    resolved.approvalID, run: run, isApproved: resolved.decision == .approved, data: resolved.data,
+                    by: by)
+                let place = ApprovalPlace(run: run, approval: resolved.approvalID)
+                guard let terms = asked[place] ?? path.machine.terms(of: place) else { continue }
+                if let refusal = answer.refusal(by: terms, owner: user) {
+                    var error = AgentEventsError(refusal, of: answer, CommandDetails())
+                    error.index = index
+                    error.details = nil
+                    if case .dataInvalid(let fault) = refusal { error.cause = fault.inside(path: "$.data.data") }
+                    throw error
+                }
+            default:
+                continue
+            }
+        }
+    }
+
     /// The requests of the thread that were resolved last, as far as they are remembered, in the order of their ends.
     func resolvedApprovals() async throws(AgentEventsError) -> [ThreadState.ResolvedApproval] {
         try await waitForCommit(at: offeredPosition.latest)

@@ -4,29 +4,54 @@ import AgentEventsProtocol
 /// The answers to requests for approval among the events of one request.
 ///
 /// Agents act on the answers that are in the log, so each has to come from a person who may give it: a program that emits
-/// can ask, and must not answer its own question. By `emit` a request is only said to be `expired` or `cancelled`; people
-/// answer by the command `answer`, which stamps who they are.
-enum EmittedAnswers {
-    /// - Throws: ``ProtocolError`` `approval.forbidden` for an answer, `event.field_not_allowed` for one who answers.
-    static func check(_ drafts: [EventDraft], in thread: ThreadID, root: DraftRoot) throws(ProtocolError) {
+/// can ask, and must not answer its own question. By `emit` alone an approval is only said to be `expired` or `cancelled`.
+/// `approved` and `denied` take the right to command in the thread besides, and the one who answers is the user of the
+/// credentials: no draft says it.
+struct EmittedAnswers {
+    /// The first of them, by its index among the events of the request.
+    private(set) var first: Int?
+
+    /// - Throws: ``ProtocolError`` `event.field_not_allowed` for one that says who answers.
+    init(_ drafts: [EventDraft], in thread: ThreadID, root: DraftRoot) throws(ProtocolError) {
         for index in drafts.indices {
             guard case .approvalResolved(let resolved) = drafts[index].payload else { continue }
-            let path = root.path(of: index)
-            switch resolved.decision {
-            case .approved, .denied:
-                throw ProtocolError(
-                    .approvalForbidden,
-                    "an emission says of a request for approval only that it is expired or cancelled: people answer by the "
-                        + "command answer",
-                    index: index, path: path + ".data.decision", threadID: thread)
-            case .expired, .cancelled:
-                break
-            }
             guard resolved.by == nil else {
                 throw ProtocolError(
-                    .wire(.fieldNotAllowed), "nobody has answered a request that is \(resolved.decision.rawValue): leave by out",
-                    index: index, path: path + ".data.by", threadID: thread)
+                    .wire(.fieldNotAllowed),
+                    "by is set by the service, from the credentials that the answer comes with; leave it out",
+                    index: index, path: root.path(of: index) + ".data.by", threadID: thread)
             }
+            if first == nil, resolved.isAnswer { first = index }
+        }
+    }
+
+    /// The drafts with the name of the one who answers.
+    static func signed(_ drafts: [EventDraft], by user: UserID) -> [EventDraft] {
+        drafts.map { draft in
+            guard case .approvalResolved(var resolved) = draft.payload, resolved.isAnswer else { return draft }
+            resolved.by = user
+            var signed = draft
+            signed.payload = .approvalResolved(resolved)
+            return signed
+        }
+    }
+
+    /// The error for an answer of somebody who may not give it.
+    static func forbidden(at index: Int, in thread: ThreadID, root: DraftRoot) -> ProtocolError {
+        ProtocolError(
+            .approvalForbidden,
+            "an answer to a request for approval takes the right to command in the thread; without it an approval is only "
+                + "said to be expired or cancelled",
+            index: index, path: root.path(of: index) + ".data.decision", threadID: thread)
+    }
+}
+
+extension ApprovalResolved {
+    /// Whether a person has decided, and not the time or the end of the run.
+    fileprivate var isAnswer: Bool {
+        switch decision {
+        case .approved, .denied: true
+        case .expired, .cancelled: false
         }
     }
 }

@@ -72,18 +72,29 @@ package struct EventIngest: Sendable {
         let thread = request.thread
         // Before the key of the request is looked at.
         let open = allowedContext(of: request, as: principal, answer)
-        if open == nil { try await authorize(thread, of: request.user, as: principal, answer) }
-        try EmittedAnswers.check(request.drafts, in: thread, root: root)
+        let owner: UserID?
+        if let open {
+            owner = open.user
+        } else {
+            owner = try await authorize(thread, of: request.user, as: principal, answer)
+        }
+        var drafts = request.drafts
+        let answers = try EmittedAnswers(drafts, in: thread, root: root)
+        if let index = answers.first {
+            try await checkAnswer(at: index, in: thread, of: owner, by: principal, root: root)
+            drafts = EmittedAnswers.signed(drafts, by: principal.user)
+        }
         do throws(AgentEventsError) {
             let context =
                 if let open { open } else {
                     try await runtime.context(user: request.user ?? principal.user, thread: thread)
                 }
-            return try await context.emit(request.drafts, key: request.key, host: .outside)
+            if answers.first != nil { try await context.checkAnswers(in: drafts) }
+            return try await context.emit(drafts, key: request.key, host: .outside)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
-                try await authorize(thread, of: request.user, as: principal)
+                _ = try await authorize(thread, of: request.user, as: principal)
             }
             throw ProtocolError(error, threadID: thread, root: root)
         }
@@ -109,6 +120,25 @@ package struct EventIngest: Sendable {
         answer.flatMap { $0.owner == owner && access.counts($0) ? $0 : nil }
     }
 
+    /// Whether the principal may answer requests for approval.
+    ///
+    /// - Throws: ``ProtocolError``: `approval.forbidden`, or `auth.unavailable`.
+    private func checkAnswer(
+        at index: Int,
+        in thread: ThreadID,
+        of owner: UserID?,
+        by principal: Principal,
+        root: DraftRoot
+    ) async throws(ProtocolError) {
+        do throws(ProtocolError) {
+            try await access.check(.command, of: thread, owner: owner, by: principal)
+        } catch {
+            // That the thread is there the principal knows: it may emit in it.
+            guard error.code == .scopeMissing || error.code == .threadUnknown else { throw error }
+            throw EmittedAnswers.forbidden(at: index, in: thread, root: root)
+        }
+    }
+
     /// The rights that a request takes, as far as they are known without a question; `nil` when the authorizer has to be
     /// asked.
     func knownRights(for request: EmitRequest, of principal: Principal) -> RightsAnswer? {
@@ -117,7 +147,6 @@ package struct EventIngest: Sendable {
     }
 
     /// - Returns: the user that the thread belongs to; `nil` while it has no event.
-    @discardableResult
     private func authorize(
         _ thread: ThreadID,
         of user: UserID?,

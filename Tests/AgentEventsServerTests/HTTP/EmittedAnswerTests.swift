@@ -33,12 +33,11 @@ struct EmittedAnswerTests {
         }
     }
 
-    /// Whatever the credentials allow: people answer by a command.
-    @Test(arguments: ["approved", "denied"], ["u_1/emit", "u_1/emit/command", "backend/emit/command"])
-    func emittersCannotAnswer(_ decision: String, _ token: String) async throws {
+    @Test(arguments: ["approved", "denied"])
+    func emittersCannotAnswer(_ decision: String) async throws {
         try await Self.withAsking { service in
-            let path = token.hasPrefix("backend") ? Self.path + "?user_id=u_1" : Self.path
-            let answer = try await service.client.post(path, Self.answer(decision), headers: Self.token(token))
+            let answer = try await service.client.post(
+                Self.path, Self.answer(decision), headers: Self.token("u_1/emit"))
             #expect(answer.status == 403)
             let error = try #require(answer.json["error"])
             #expect(error["code"] == "approval.forbidden")
@@ -72,7 +71,8 @@ struct EmittedAnswerTests {
         }
     }
 
-    @Test(arguments: ["expired", "cancelled"], ["u_1", "u_2"])
+    /// Nobody answers in the name of another, whatever the credentials allow.
+    @Test(arguments: ["approved", "denied", "expired", "cancelled"], ["u_1", "u_2"])
     func nobodySaysWhoAnswers(_ decision: String, _ user: String) async throws {
         try await Self.withAsking { service in
             let answer = try await service.client.post(
@@ -80,6 +80,57 @@ struct EmittedAnswerTests {
             #expect(answer.status == 400)
             #expect(try answer.errorCode == "event.field_not_allowed")
             #expect(try answer.json["error"]?["path"] == "$.data.by")
+            #expect(try await Self.resolved(service) == [])
+        }
+    }
+
+    /// The one whose thread it is answers, and the service says who it was.
+    @Test func thoseWhoMayCommandAnswerInTheirOwnName() async throws {
+        try await Self.withAsking { service in
+            let answer = try await service.client.post(
+                Self.path, Self.answer("approved", #","by":null,"data":{"n":1}"#),
+                headers: Self.token("u_1/emit/command"))
+            #expect(answer.status == 201)
+            let expected = ApprovalResolved(approvalID: "a_1", decision: .approved, by: "u_1", data: ["n": 1])
+            #expect(try await Self.resolved(service) == [expected])
+        }
+    }
+
+    /// What the question says about its answer holds for one that comes as an event, too.
+    @Test(arguments: [
+        (#""approvers":["u_2"]"#, #""decision":"denied""#, 403, "approval.forbidden"),
+        (
+            #""schema":{"type":"object","required":["f"],"properties":{"f":{"type":"boolean"}}}"#,
+            #""decision":"approved""#, 422,
+            "approval.data_invalid"
+        ),
+        (#""prompt":"?""#, #""decision":"approved","data":{"arguments":1}"#, 422, "approval.data_invalid"),
+    ])
+    func anEmittedAnswerFitsItsQuestion(_ terms: String, _ answer: String, _ status: Int, _ code: String) async throws {
+        let prompt = terms.contains("prompt") ? "" : #""prompt":"?","#
+        let asking = #"{"type":"approval_requested","run_id":"r_1","data":{"approval_id":"a_3",\#(prompt)\#(terms)}}"#
+        let answering = #"{"type":"approval_resolved","run_id":"r_1","data":{"approval_id":"a_3",\#(answer)}}"#
+        try await Self.withAsking { service in
+            let headers = Self.token("u_1/emit/command")
+            let together = try await service.client.post(Self.path, asking + "\n" + answering, headers: headers)
+            #expect(together.status == status)
+            #expect(try together.errorCode == code)
+            #expect(try together.json["error"]?["index"] == 1)
+            #expect(try await service.client.post(Self.path, asking, headers: headers).status == 201)
+            let alone = try await service.client.post(Self.path, answering, headers: headers)
+            #expect(alone.status == status)
+            #expect(try alone.errorCode == code)
+            #expect(try await Self.resolved(service) == [])
+        }
+    }
+
+    /// A backend that works for every user has no say in their threads.
+    @Test func theScopeAloneIsNotEnoughInTheThreadOfAnother() async throws {
+        try await Self.withAsking { service in
+            let answer = try await service.client.post(
+                Self.path + "?user_id=u_1", Self.answer("approved"), headers: Self.token("backend/emit/command"))
+            #expect(answer.status == 403)
+            #expect(try answer.errorCode == "approval.forbidden")
             #expect(try await Self.resolved(service) == [])
         }
     }
