@@ -91,7 +91,7 @@ final class WireClient {
         check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
         emissions = [:]
-        for (number, thread) in commands.sorted(by: { $0.key < $1.key }) { world.commander.lost(thread, number) }
+        for number in commands.keys { world.commander.lost(number) }
         commands = [:]
     }
 
@@ -231,7 +231,7 @@ final class WireClient {
     func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         // No other client has it.
         let number = nextNumber() + Int64(number + 1) << 24
-        guard let request = world.commander.next(thread, on: number, isSettling: world.isSettling, &random) else {
+        guard let request = world.commander.next(thread, on: number, onlyResumes: world.onlyResumes, &random) else {
             return false
         }
         commands[number] = thread

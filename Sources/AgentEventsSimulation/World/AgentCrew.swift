@@ -100,6 +100,7 @@ final class AgentCrew: Sendable {
             } catch {
                 // The script failed, the run was ended by somebody else, or the log is gone.
                 noteRefusal(error, in: owner.thread)
+                checkPause(error, in: owner.thread)
             }
             if let begun { leave(begun) }
         }
@@ -114,6 +115,15 @@ final class AgentCrew: Sendable {
     private func leave(_ run: RunID) {
         state.withLock { _ = $0.runs.remove(run) }
         witness.leaves([run])
+    }
+
+    /// A pause is no failure: who works in the process waits.
+    func checkPause(_ error: any Error, in thread: ThreadID) {
+        guard let error = error as? AgentEventsError, error.code == .order(.paused), !isStopped, !Task.isCancelled
+        else {
+            return
+        }
+        witness.fail(InvariantViolation(.saidOnce, "\(thread): a pause failed what an agent did: \(error)"))
     }
 
     /// An emission was refused: because the other process was first, now and then.
@@ -219,7 +229,12 @@ struct CrewAgent: ServedAgent {
 
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         guard await crew.pause() else { throw CancellationError() }
-        try await run.say(prompt.text)
+        do throws(AgentEventsError) {
+            try await run.say(prompt.text)
+        } catch {
+            crew.checkPause(error, in: run.context.thread)
+            throw error
+        }
         guard await crew.pause() else { throw CancellationError() }
         return "answered"
     }

@@ -34,6 +34,10 @@ final class RealWorld {
     private(set) var settlingWriteCount = 0
     /// They write no more than this then.
     static let settlingWrites = 24
+    /// How many commands they gave since, and how many they give before they only resume.
+    private var settlingCommandCount = 0
+    private static let settlingCommands = 16
+    var onlyResumes: Bool { isSettling && settlingCommandCount >= Self.settlingCommands }
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     private let narrator: ((String) -> Void)?
 
@@ -283,9 +287,7 @@ final class RealWorld {
         if random.once(in: 6), !isSettling || settlingWriteCount < Self.settlingWrites {
             return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
         }
-        if isSettling ? commander.hasToSend(thread) || mustResume(thread) : random.once(in: 6) {
-            return command(thread, &random)
-        }
+        if isSettling ? settlesCommands(of: thread, &random) : random.once(in: 6) { return command(thread, &random) }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -304,6 +306,15 @@ final class RealWorld {
     /// Whether nobody else resumes the runs of a thread.
     func mustResume(_ thread: Int) -> Bool { !witness.thread(thread).pausedRuns.isEmpty }
 
+    /// At the end people give a few more commands, and then resume what is paused.
+    private func settlesCommands(of thread: Int, _ random: inout SimulationRandom) -> Bool {
+        if settlingCommandCount < Self.settlingCommands, witness.thread(thread).hasOpenRuns, random.once(in: 2) {
+            settlingCommandCount += 1
+            return true
+        }
+        return commander.hasToSend(thread) || mustResume(thread)
+    }
+
     /// A person gives a command, over a stream or past it.
     private func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         let user = owners[thread].user
@@ -311,7 +322,7 @@ final class RealWorld {
             return client.command(thread, &random)
         }
         guard let process, process.takesConnections,
-            let visit = commander.visit(thread, isSettling: isSettling, &random)
+            let visit = commander.visit(thread, onlyResumes: onlyResumes, &random)
         else { return false }
         process.start { await visit($0) }
         return true
