@@ -32,6 +32,36 @@ extension StreamClient {
             thread: thread, key: key, timeout: timeout)
     }
 
+    /// Answers a request for approval; returns when the answer is in the log. The first answer counts: the same one again is
+    /// ``AgentEvents/CommandReceipt/Outcome/unchanged``, another one is refused with `approval.resolved`, whose details name
+    /// the answer that counts.
+    ///
+    /// ```swift
+    /// try await client.answer("a_1", isApproved: true, data: ["environment": "staging"], thread: "t_7")
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - run: the run that asks; needed where open requests of several runs have the id.
+    ///   - data: of a yes, what the form asks for, and `arguments` where those of the call may be replaced; of a no, what the
+    ///     agent is told besides.
+    ///   - key: as of ``command(_:thread:key:timeout:)``.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Throws: as ``command(_:thread:key:timeout:)``.
+    @discardableResult
+    public func answer(
+        _ approval: ApprovalID,
+        run: RunID? = nil,
+        isApproved: Bool,
+        data: JSONValue? = nil,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        try await command(
+            CommandBody(.answer(AnswerCommand(approval, isApproved: isApproved, data: data)), run: run),
+            thread: thread, key: key, timeout: timeout)
+    }
+
     /// The same, for any command of the protocol.
     package func command(
         _ body: CommandBody,

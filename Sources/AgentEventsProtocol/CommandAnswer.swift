@@ -74,6 +74,12 @@ extension CommandDetails {
         }
         if !left.isEmpty { members.append(("left", .array(left.map { $0.json }))) }
         if isCursorUnknown { members.append(("as_of", "unknown")) }
+        if let resolution {
+            members += [
+                ("decision", .string(resolution.decision.rawValue)), ("by", resolution.by?.json),
+                ("cursor", resolution.cursor.json),
+            ]
+        }
         return .object(JSONObject(present: members))
     }
 
@@ -83,7 +89,17 @@ extension CommandDetails {
         let runs = members["runs"]?.arrayValue?.compactMap { Run($0) } ?? Run(json).map { [$0] } ?? []
         self.init(
             runs: runs, left: members["left"]?.arrayValue?.compactMap { Run($0) } ?? [],
-            isCursorUnknown: members["as_of"]?.stringValue == "unknown")
+            isCursorUnknown: members["as_of"]?.stringValue == "unknown", resolution: Resolution(members))
+    }
+}
+
+extension CommandDetails.Resolution {
+    /// - Returns: `nil` without a decision that is known.
+    fileprivate init?(_ members: JSONObject) {
+        guard let decision = members["decision"]?.stringValue.flatMap({ ApprovalDecision(rawValue: $0) }),
+            let cursor = members["cursor"]?.stringValue.flatMap({ Cursor($0) })
+        else { return nil }
+        self.init(decision: decision, by: members["by"]?.stringValue.flatMap { try? UserID($0) }, cursor: cursor)
     }
 }
 

@@ -113,7 +113,11 @@ extension CommandBody {
             case .stop: return .run(.stop, reason: try members.textIfPresent("reason"))
             case .pause: return .run(.pause, reason: try members.textIfPresent("reason"))
             case .resume: return .run(.resume, reason: try members.textIfPresent("reason"))
-            case .answer: return .answer(object)
+            case .answer:
+                return .answer(
+                    AnswerCommand(
+                        try members.identifier("approval_id"), isApproved: try members.isApproved(),
+                        data: members.takePresent("data")))
             case .start:
                 return .start(
                     StartCommand(
@@ -135,6 +139,15 @@ extension CommandBody {
 }
 
 extension MemberReader {
+    fileprivate mutating func isApproved() throws(WireError) -> Bool {
+        switch try word("decision") {
+        case ApprovalDecision.approved.rawValue: return true
+        case ApprovalDecision.denied.rawValue: return false
+        case let other:
+            throw invalid("decision", "a person's decision is approved or denied, this one is \(other)")
+        }
+    }
+
     private static var policies: [String] { ["reject", "queue", "supersede", "rollback", "parallel", "steer"] }
 
     fileprivate mutating func policy() throws(WireError) -> String? {

@@ -22,8 +22,8 @@ package struct CommandBody: Hashable, Sendable {
         case run(RunCommand.Action, reason: String?)
         case start(StartCommand)
         case message(MessageCommand)
-        /// The answer to a request for approval. Its data is read where it is carried out.
-        case answer(JSONObject)
+        /// The answer to a request for approval.
+        case answer(AnswerCommand)
     }
 
     package var kind: Kind
@@ -96,6 +96,19 @@ package struct MessageCommand: Hashable, Sendable {
     }
 }
 
+/// Answers a request for approval.
+package struct AnswerCommand: Hashable, Sendable {
+    package var approvalID: ApprovalID
+    package var isApproved: Bool
+    package var data: JSONValue?
+
+    package init(_ approvalID: ApprovalID, isApproved: Bool, data: JSONValue? = nil) {
+        self.approvalID = approvalID
+        self.isApproved = isApproved
+        self.data = data
+    }
+}
+
 /// The names of commands that are not an application's own.
 package enum CommandWord: String, CaseIterable, Sendable {
     case stop
@@ -150,8 +163,12 @@ extension CommandBody {
                 ("data", message.data), ("policy", message.policy.map { .string($0) }),
                 ("replaces", message.replaces?.json),
             ]
-        case .answer(let data):
-            return .object(data)
+        case .answer(let answer):
+            let decision: ApprovalDecision = answer.isApproved ? .approved : .denied
+            members = [
+                ("approval_id", answer.approvalID.json), ("decision", .string(decision.rawValue)),
+                ("data", answer.data),
+            ]
         }
         let object = JSONObject(present: members)
         return object.isEmpty ? nil : .object(object)

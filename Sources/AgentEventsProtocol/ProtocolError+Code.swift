@@ -24,6 +24,10 @@ extension ProtocolError {
             case threadUnknown = "thread.unknown"
             case agentUnknown = "agent.unknown"
             case approvalForbidden = "approval.forbidden"
+            case approvalUnknown = "approval.unknown"
+            case approvalResolved = "approval.resolved"
+            case approvalExpired = "approval.expired"
+            case approvalDataInvalid = "approval.data_invalid"
             case agentsBusy = "agents.busy"
             case threadBusy = "thread.busy"
             case threadQueueFull = "thread.queue_full"
@@ -150,6 +154,14 @@ extension ProtocolError {
         public static let agentUnknown = Code(name: .agentUnknown)
         /// An answer to a request for approval by one who may not give it.
         public static let approvalForbidden = Code(name: .approvalForbidden)
+        /// An answer is for a request for approval that was never made, or was resolved long ago.
+        public static let approvalUnknown = Code(name: .approvalUnknown)
+        /// A request for approval has another answer already.
+        public static let approvalResolved = Code(name: .approvalResolved)
+        /// A request for approval has expired.
+        public static let approvalExpired = Code(name: .approvalExpired)
+        /// An answer whose data does not fit the request.
+        public static let approvalDataInvalid = Code(name: .approvalDataInvalid)
         /// As many agents run, and as many runs are queued, as may.
         public static let agentsBusy = Code(name: .agentsBusy)
         /// A run is open or queued in the thread, and the policy is to reject what comes then.
@@ -264,6 +276,12 @@ extension ProtocolError {
                 case .runNotOpen: .runNotOpen
                 case .runPaused: .runPaused
                 case .commandUnsupported: .commandUnsupported
+                case .commandInvalid: .commandInvalid
+                case .approvalUnknown: .approvalUnknown
+                case .approvalResolved: .approvalResolved
+                case .approvalExpired: .approvalExpired
+                case .approvalForbidden: .approvalForbidden
+                case .approvalDataInvalid: .approvalDataInvalid
                 case .order(let rule): .order(rule)
                 case .wire(let code): .wire(code)
                 case .log(let code): .log(code)

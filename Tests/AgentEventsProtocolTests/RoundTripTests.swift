@@ -44,7 +44,7 @@ struct RoundTripTests {
             .message(
                 MessageCommand(text: "Hello", agent: "guide", data: [1], policy: "supersede", replaces: "m_1")),
             asOf: cursor),
-        CommandBody(.answer(["approval_id": "a_1", "decision": "approved"])),
+        CommandBody(.answer(AnswerCommand("a_1", isApproved: true, data: ["f": 1]))),
     ]
 
     @Test(arguments: requests)

@@ -44,14 +44,37 @@ public struct CommandDetails: Hashable, Sendable {
         }
     }
 
+    /// An answer that was given before.
+    public struct Resolution: Hashable, Sendable {
+        public var decision: ApprovalDecision
+        /// The user who gave it; `nil` for none.
+        public var by: UserID?
+        /// The event that says so.
+        public var cursor: Cursor
+
+        public init(decision: ApprovalDecision, by: UserID?, cursor: Cursor) {
+            self.decision = decision
+            self.by = by
+            self.cursor = cursor
+        }
+    }
+
     /// The runs that the command was for, in the order of their first events.
     public var runs: [Run]
     /// The open runs without a parent that a `stop` left as they are.
     public var left: [Run]
     /// Whether the log did not know the event that the sender had seen last: then the command was for all open runs.
     public var isCursorUnknown: Bool
+    /// How the request for approval had ended that an answer was for.
+    public var resolution: Resolution?
 
-    public init(runs: [Run] = [], left: [Run] = [], isCursorUnknown: Bool = false) {
+    public init(
+        runs: [Run] = [],
+        left: [Run] = [],
+        isCursorUnknown: Bool = false,
+        resolution: Resolution? = nil
+    ) {
+        self.resolution = resolution
         self.runs = runs
         self.left = left
         self.isCursorUnknown = isCursorUnknown

@@ -12,5 +12,11 @@ extension EventPayload {
         }
     }
 
-    var resumesRun: Bool { if case .agentResumed = self { true } else { false } }
+    /// Whether somebody may have waited for the event: a run is not paused any longer, or a request has its answer.
+    var releases: Bool {
+        switch self {
+        case .agentResumed, .approvalResolved: true
+        default: false
+        }
+    }
 }

@@ -34,19 +34,35 @@ extension ExecutionContext {
         takesCustom: @Sendable (AgentName) -> Bool
     ) async throws(AgentEventsError) -> CommandReceipt {
         let fence = try await fence(command.asOf)
-        guard let key else {
-            return try await receipt(of: settle(command, fence, nil, takesCustom), command)
-        }
-        let digest = try RequestDigest(of: [], for: user, detail: command.canonicalText)
+        return try await carryOut(
+            key: key, command.canonicalText,
+            settle: { (request) async throws(AgentEventsError) in try await settle(command, fence, request, takesCustom)
+            },
+            receipt: { (outcome) async throws(AgentEventsError) in try await receipt(of: outcome, command) })
+    }
+
+    /// Carries something out that may be sent again with its key.
+    ///
+    /// - Parameters:
+    ///   - text: what is asked for, so that the key of something else is noticed.
+    ///   - settle: looks the key up in the log, decides, and accepts the events.
+    func carryOut<Outcome: CommandOutcomeKind>(
+        key: IdempotencyKey?,
+        _ text: @autoclosure () -> String,
+        settle: (KeyedRequest?) async throws(AgentEventsError) -> Outcome,
+        receipt: (Outcome) async throws(AgentEventsError) -> CommandReceipt
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        guard let key else { return try await receipt(try await settle(nil)) }
+        let digest = try RequestDigest(of: [], for: user, detail: text())
         if let repeated = try await begin(key, digest) { return CommandReceipt(repeated) }
         do throws(AgentEventsError) {
             if let remembered = try remembered(key, digest) {
                 for waiter in keyedEmissions.finish(key) { waiter.resume() }
                 return remembered
             }
-            let outcome = try await settle(command, fence, KeyedRequest(key: key, digest: digest), takesCustom)
-            guard case .logged(let batch, _) = outcome else {
-                let receipt = try await receipt(of: outcome, command)
+            let outcome = try await settle(KeyedRequest(key: key, digest: digest))
+            guard let batch = outcome.batch else {
+                let receipt = try await receipt(outcome)
                 if receipt.outcome == .unchanged { remember(receipt, key, digest) }
                 for waiter in keyedEmissions.finish(key) { waiter.resume() }
                 return receipt
@@ -55,7 +71,7 @@ extension ExecutionContext {
             for waiter in keyedEmissions.finish(key, accepted: batch.receipt, digest, committedThrough: committed) {
                 waiter.resume()
             }
-            return try await receipt(of: outcome, command)
+            return try await receipt(outcome)
         } catch {
             for waiter in keyedEmissions.finish(key) { waiter.resume() }
             throw error
@@ -64,7 +80,7 @@ extension ExecutionContext {
 
     // MARK: Deciding
 
-    private enum CommandOutcome: Decided {
+    private enum CommandOutcome: CommandOutcomeKind {
         case logged(AcceptedBatch, CommandDetails)
         case unchanged(CommandDetails)
         case ended(RunID, CommandDetails)
@@ -81,9 +97,7 @@ extension ExecutionContext {
             }
         }
 
-        var offeredPosition: UInt64? {
-            if case .logged(let batch, _) = self { batch.offeredPosition } else { nil }
-        }
+        var batch: AcceptedBatch? { if case .logged(let batch, _) = self { batch } else { nil } }
     }
 
     private func settle(
@@ -235,9 +249,19 @@ extension ExecutionContext {
     }
 }
 
+/// What came of a command.
+protocol CommandOutcomeKind: Decided {
+    /// The events that it made, on their way into the log; `nil` for none.
+    var batch: AcceptedBatch? { get }
+}
+
+extension CommandOutcomeKind {
+    var offeredPosition: UInt64? { batch?.offeredPosition }
+}
+
 extension CommandReceipt {
     /// The answer to a command that came before, and made events.
-    fileprivate init(_ receipt: EmitReceipt) {
+    init(_ receipt: EmitReceipt) {
         self.init(.repeated, cursors: receipt.ids, position: receipt.position)
     }
 }

@@ -40,13 +40,13 @@ extension ExecutionContext {
         try await passingGate(of: run) { () async throws(AgentEventsError) in try await emit(draft) }
     }
 
-    /// Returns when the body of a call may begin.
+    /// Returns when something may be done in a run: the body of a call may begin, what was approved may be acted upon.
     ///
-    /// - Parameter executing: the event that started the call.
+    /// - Parameter payload: the event that tells of it.
     /// - Throws: ``AgentEventsError`` as ``passingGate(of:_:)``.
-    func waitToBegin(_ executing: ToolExecuting, in run: RunID) async throws(AgentEventsError) {
+    func waitToBegin(_ payload: EventPayload, in run: RunID) async throws(AgentEventsError) {
         try await passingGate(of: run) { () throws(AgentEventsError) in
-            guard let refusal = path.machine.refusalOfWork(.toolExecuting(executing), in: run) else { return }
+            guard let refusal = path.machine.refusalOfWork(payload, in: run) else { return }
             throw AgentEventsError(refusal)
         }
     }

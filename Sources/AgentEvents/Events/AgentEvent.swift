@@ -81,4 +81,11 @@ public struct EventDraft: Hashable, Sendable {
         self.agent = agent
         self.payload = payload
     }
+
+    /// An event of a run that has its duration measured when it is accepted.
+    package static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
+        var draft = EventDraft(runID: run, payload)
+        draft.isDurationMeasured = true
+        return draft
+    }
 }

@@ -57,6 +57,7 @@ public struct IdentifierSource: Sendable {
 
     package func runID() -> RunID { RunID(text: make("r")) }
     func callID() -> CallID { CallID(text: make("c")) }
+    func approvalID() -> ApprovalID { ApprovalID(text: make("a")) }
     package func messageID() -> MessageID { MessageID(text: make("m")) }
     func thoughtID() -> ThoughtID { ThoughtID(text: make("th")) }
 }

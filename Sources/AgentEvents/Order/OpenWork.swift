@@ -149,7 +149,9 @@ struct OpenWork: Hashable, Sendable {
 
     mutating func openApproval(_ requested: ApprovalRequested) -> Undo {
         approvals.open(
-            requested.approvalID, as: OpenApproval(call: requested.callID, expiresAt: requested.expiresAt),
+            requested.approvalID,
+            as: OpenApproval(
+                call: requested.callID, expiresAt: requested.expiresAt, terms: ApprovalTerms(requested)),
             ordinal: takeOrdinal())
         return .openedApproval(requested.approvalID)
     }

@@ -23,7 +23,9 @@ struct AcceptPath {
     /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
     /// Where tasks wait while their run is paused; `nil` as long as none has.
-    private var gate: PauseGate?
+    private var gate: Gate<RunID>?
+    /// Where tasks wait for the answer to a request for approval; `nil` as long as none has.
+    private var approvalGate: Gate<ApprovalPlace>?
     /// Signalled when a run ends while its body works, so that the body's task is cancelled.
     private var endings: [RunID: WakeSignal] = [:]
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
@@ -53,7 +55,7 @@ struct AcceptPath {
         let time = try begin()
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
-                return didOffer(offer, releases: draft.payload.resumesRun)
+                return didOffer(offer, releases: draft.payload.releases)
             }
         } catch {
             try notAccepted(error, index: nil)
@@ -137,7 +139,7 @@ struct AcceptPath {
                     drafts[0], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp, at: time
                 )
             {
-                let accepted = didOffer(offer, releases: drafts[0].payload.resumesRun)
+                let accepted = didOffer(offer, releases: drafts[0].payload.releases)
                 return AcceptedBatch(ids: emission.isIndexed ? [accepted.lastID] : [], accepted: accepted)
             }
             var batch = head.begin(at: time)
@@ -204,7 +206,7 @@ struct AcceptPath {
         return AcceptedBatch(ids: ids, accepted: didOffer(offer, releases: batch.releases))
     }
 
-    /// - Parameter releases: whether a run has ended, or is not paused any longer.
+    /// - Parameter releases: whether somebody may have waited for it.
     private mutating func didOffer(_ offer: GroupCommit.Offer, releases: Bool) -> Accepted {
         offered.didOffer(upTo: offer.position)
         setSweep()
@@ -267,6 +269,7 @@ struct AcceptPath {
     /// Lets those go who wait for a run that is not paused any longer, and tells the bodies whose runs have ended.
     private mutating func release() {
         gate?.release { head.machine.isPaused($0) }
+        approvalGate?.release { head.machine.isOpen($0) }
         guard !endings.isEmpty else { return }
         for (run, ending) in endings where !head.machine.isOpen(run) {
             endings[run] = nil
@@ -275,10 +278,17 @@ struct AcceptPath {
     }
 
     /// Somebody waits until a run is not paused any longer.
-    mutating func arrive(at run: RunID) -> (gate: PauseGate, place: UInt64) {
-        let gate = gate ?? PauseGate()
+    mutating func arrive(at run: RunID) -> (gate: Gate<RunID>, place: UInt64) {
+        let gate = gate ?? Gate()
         self.gate = gate
         return (gate, gate.arrive(at: run))
+    }
+
+    /// Somebody waits until a request for approval is not open any longer.
+    mutating func arrive(at approval: ApprovalPlace) -> (gate: Gate<ApprovalPlace>, place: UInt64) {
+        let gate = approvalGate ?? Gate()
+        approvalGate = gate
+        return (gate, gate.arrive(at: approval))
     }
 
     /// The number of tasks that wait while their run is paused.
@@ -294,7 +304,7 @@ struct AcceptPath {
     }
 
     /// Whether somebody here waits for what others may do to a run.
-    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 }
+    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 || approvalGate?.count ?? 0 > 0 }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
     ///

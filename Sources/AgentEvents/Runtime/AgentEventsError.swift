@@ -19,6 +19,12 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case runNotOpen
             case runPaused
             case commandUnsupported
+            case commandInvalid
+            case approvalUnknown
+            case approvalResolved
+            case approvalExpired
+            case approvalForbidden
+            case approvalDataInvalid
             case order(OrderRule)
             case wire(WireError.Code)
             case log(EventLogError.Code)
@@ -61,6 +67,19 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         /// The agent of the run takes no commands of the application's own.
         public static let commandUnsupported = Code(value: .commandUnsupported)
 
+        /// A command does not say which of several things it is for.
+        public static let commandInvalid = Code(value: .commandInvalid)
+        /// An answer is for a request for approval that was never made, or was resolved long ago.
+        public static let approvalUnknown = Code(value: .approvalUnknown)
+        /// A request for approval has another answer already.
+        public static let approvalResolved = Code(value: .approvalResolved)
+        /// A request for approval has expired.
+        public static let approvalExpired = Code(value: .approvalExpired)
+        /// An answer by a user who may not give it.
+        public static let approvalForbidden = Code(value: .approvalForbidden)
+        /// An answer whose data does not fit the request.
+        public static let approvalDataInvalid = Code(value: .approvalDataInvalid)
+
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }
         /// A wire error's code.
@@ -88,6 +107,12 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .runNotOpen: "run.not_open"
             case .runPaused: "run.paused"
             case .commandUnsupported: "command.unsupported"
+            case .commandInvalid: "command.invalid"
+            case .approvalUnknown: "approval.unknown"
+            case .approvalResolved: "approval.resolved"
+            case .approvalExpired: "approval.expired"
+            case .approvalForbidden: "approval.forbidden"
+            case .approvalDataInvalid: "approval.data_invalid"
             case .order(let rule): rule.rawValue
             case .wire(let code): code.description
             case .log(let code): code.description
@@ -141,8 +166,9 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         switch code.value {
         case .notRunning, .runDeadline, .toolTimedOut, .log: true
         case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .emptyBatch,
-            .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported, .order, .wire,
-            .sink:
+            .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported,
+            .commandInvalid, .approvalUnknown, .approvalResolved, .approvalExpired, .approvalForbidden,
+            .approvalDataInvalid, .order, .wire, .sink:
             false
         }
     }

@@ -244,6 +244,7 @@ public struct AgentRun: Sendable {
     ///     has it.
     ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
     ///   - purpose: why, for people.
+    ///   - approval: the question that a person has to answer with a yes before the body begins; `nil` for none.
     ///   - body: what the tool does. What it returns is the call's result when it is `Encodable`; anything else, and nothing, is
     ///     not logged.
     /// - Returns: what the body returns.
@@ -255,9 +256,10 @@ public struct AgentRun: Sendable {
         id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
+        approval: ToolApproval? = nil,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose).run(arguments, body)
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, approval: approval).run(arguments, body)
     }
 
     /// Calls a tool whose body is cancelled at the end of its time: then `tool_completed` with status `timed_out` is emitted,
@@ -270,6 +272,7 @@ public struct AgentRun: Sendable {
     ///   - id: the call's id; a new one when it is `nil`. No open call of the run has it.
     ///   - arguments: what the tool is called with; any `Codable` or a ``JSONValue``.
     ///   - purpose: why, for people.
+    ///   - approval: the question that a person has to answer with a yes before the body begins; `nil` for none.
     ///   - timeout: how long the call may take; ``RuntimeConfiguration/toolTimeout`` when it is `nil`.
     ///   - body: what the tool does. What it returns is the call's result when it is `Encodable`; anything else, and nothing, is
     ///     not logged.
@@ -281,10 +284,11 @@ public struct AgentRun: Sendable {
         id: CallID? = nil,
         arguments: some Encodable & Sendable,
         purpose: String? = nil,
+        approval: ToolApproval? = nil,
         timeout: Duration?,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, timeout: timeout)
+        try await ToolScope(run: self, id: id, tool: tool, purpose: purpose, approval: approval, timeout: timeout)
             .runCancelling(arguments, body)
     }
 

@@ -135,7 +135,7 @@ public final class AgentRuntime: Sendable {
                     group.addTask(executorPreference: environment.backgroundExecutor) {
                         while let threads = await contended.advancedThreads() {
                             self.hub.publish(threads)
-                            await self.followOthers(in: threads)
+                            await self.contexts.followOthers(in: threads)
                         }
                     }
                 }
@@ -225,15 +225,6 @@ public final class AgentRuntime: Sendable {
         package var queued: ThreadLoad.Queued
         /// The number of its first event.
         package var sequence: UInt64
-    }
-
-    /// Tells those who wait for a run here what others have done to it.
-    private func followOthers(in threads: [AdvancedThread]) async {
-        for advanced in threads {
-            guard let context = contexts.context(of: advanced.thread) else { continue }
-            // When the log cannot be read, the next emission into the thread meets the same error, and reports it.
-            try? await context.followOthers()
-        }
     }
 
     /// The log's, of this opening; 0 before it is open.

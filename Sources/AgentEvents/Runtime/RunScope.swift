@@ -194,9 +194,9 @@ struct RunScope: Sendable {
 /// Is told about a body that works after its run has ended. Called in the tasks of the run's scope; it returns soon.
 package struct RunBodyObserver: Sendable {
     /// The run has ended, and its body has not returned; it is cancelled next.
-    let runDidEnd: @Sendable () -> Void
+    package let runDidEnd: @Sendable () -> Void
     /// The body has returned, or thrown something other than that it was stopped, after the end of its run: nobody gets it.
-    let bodyDidReturnLate: @Sendable (Result<JSONValue?, any Error>) -> Void
+    package let bodyDidReturnLate: @Sendable (Result<JSONValue?, any Error>) -> Void
 
     package init(
         runDidEnd: @escaping @Sendable () -> Void,

@@ -86,6 +86,15 @@ final class ThreadContexts: Sendable {
     /// Those in memory, in the order of their threads.
     var all: [ExecutionContext] { registry.withLock { $0.contexts } }
 
+    /// Tells those who wait for a run here what others have done to it.
+    func followOthers(in threads: [AdvancedThread]) async {
+        for advanced in threads {
+            guard let context = context(of: advanced.thread) else { continue }
+            // When the log cannot be read, the next emission into the thread meets the same error, and reports it.
+            try? await context.followOthers()
+        }
+    }
+
     /// Gives back those that nobody holds and that were not used for a while, until the task is cancelled.
     func giveBackIdle(_ services: RuntimeServices) async {
         while !Task.isCancelled {

@@ -65,9 +65,9 @@ package struct ThreadHead: Sendable {
         fileprivate var endsRun = false
         /// What runs that end have been given and have not taken.
         private var left: [LeftInput] = []
-        fileprivate var resumesRun = false
-        /// Whether somebody may wait for this: a run has ended, or is not paused any longer.
-        var releases: Bool { endsRun || resumesRun }
+        fileprivate var releasesOthers = false
+        /// Whether somebody may wait for this: a run has ended or is not paused any longer, or a request has its answer.
+        var releases: Bool { endsRun || releasesOthers }
         /// The usage of the children of open runs that end with this emission, by the run.
         fileprivate private(set) var usagesOfChildren: [RunID: ChildUsage] = [:]
         fileprivate var journal: ThreadStateMachine.Journal
@@ -264,7 +264,7 @@ package struct ThreadHead: Sendable {
                 batch.endsRun = true
                 batch.leave(machine.leftInput(of: draft.runID, endedBy: acceptance.payload(of: draft)))
             }
-            if draft.payload.resumesRun { batch.resumesRun = true }
+            if draft.payload.releases { batch.releasesOthers = true }
             machine.apply(acceptance, of: draft, &batch.journal)
             let id = EventID(generation: generation, sequence: lastSequence + UInt64(batch.count))
             machine.mark(draft.payload, of: draft.runID, as: id, &batch.journal)
@@ -411,14 +411,5 @@ extension ThreadHead {
 
     package mutating func endLookUp(committedThrough position: UInt64) {
         machine.endLookUp(committedThrough: position)
-    }
-}
-
-extension EventDraft {
-    /// An event of a run that has its duration measured when it is accepted.
-    package static func measured(_ run: RunID, _ payload: EventPayload) -> EventDraft {
-        var draft = EventDraft(runID: run, payload)
-        draft.isDurationMeasured = true
-        return draft
     }
 }

@@ -6,6 +6,11 @@ public struct ToolCall: Sendable {
     public let tool: ToolName
     /// The run that made the call.
     public let run: AgentRun
+    /// The arguments: those that the call was made with, or those that its approval has put in their place.
+    public let arguments: JSONValue
+    /// The approval that the call has waited for; its form is the data of the answer, if it has any. `nil` when it was not
+    /// asked for one (``ToolApproval``).
+    public let approval: ApprovedAnswer<JSONValue?>?
 
     /// Emits how far the call is.
     ///

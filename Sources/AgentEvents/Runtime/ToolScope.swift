@@ -1,19 +1,30 @@
 /// Emits the beginning and the end of a tool call around its body, and the end at its time limit.
 struct ToolScope: Sendable {
     let run: AgentRun
-    let call: ToolCall
-    let purpose: String?
+    private let callID: CallID
+    private let tool: ToolName
+    private let purpose: String?
+    private let approval: ToolApproval?
     private let limit: TimeLimit?
     private let expiry = Expiry()
 
     /// - Parameters:
     ///   - id: the call's id; a new one when it is `nil`.
     ///   - timeout: how long the call may take; the configured time when it is `nil`.
-    init(run: AgentRun, id: CallID? = nil, tool: ToolName, purpose: String?, timeout: Duration? = nil) {
+    init(
+        run: AgentRun,
+        id: CallID? = nil,
+        tool: ToolName,
+        purpose: String?,
+        approval: ToolApproval? = nil,
+        timeout: Duration? = nil
+    ) {
         let configuration = run.context.services.configuration
         self.run = run
         self.purpose = purpose
-        call = ToolCall(id: id ?? run.identifiers.callID(), tool: tool, run: run)
+        self.tool = tool
+        self.approval = approval
+        callID = id ?? run.identifiers.callID()
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
 
@@ -21,10 +32,10 @@ struct ToolScope: Sendable {
         _ arguments: some Encodable & Sendable,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await begin(arguments)
+        let call = try await begin(arguments)
         return try await ending {
-            guard let limit else { return try await complete(body) }
-            return try await limit.run({ try await complete(body) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(call, body) }
+            return try await limit.run({ try await complete(call, body) }, expire: { await expire(limit) })
         }
     }
 
@@ -33,21 +44,24 @@ struct ToolScope: Sendable {
         _ arguments: some Encodable & Sendable,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await begin(arguments)
+        let call = try await begin(arguments)
         return try await ending {
-            guard let limit else { return try await complete(body) }
-            return try await limit.runCancelling({ try await complete(body) }, expire: { await expire(limit) })
+            guard let limit else { return try await complete(call, body) }
+            return try await limit.runCancelling({ try await complete(call, body) }, expire: { await expire(limit) })
         }
     }
 
-    /// Starts the call. A pause between its start and that of the body holds the body back, and the end of the run prevents
-    /// it; neither takes of the call's time.
-    private func begin(_ arguments: some Encodable & Sendable) async throws {
+    /// Starts the call, and asks for its approval. A question, or a pause, between its start and that of the body holds the
+    /// body back, and a no or the end of the run prevents it; none of that takes of the call's time.
+    private func begin(_ arguments: some Encodable & Sendable) async throws -> ToolCall {
         let arguments = try JSONValue(converting: arguments)
-        let executing = ToolExecuting(callID: call.id, tool: call.tool, arguments: arguments, purpose: purpose)
+        let executing = ToolExecuting(callID: callID, tool: tool, arguments: arguments, purpose: purpose)
         try await run.emit(.toolExecuting(executing))
-        do throws(AgentEventsError) {
-            try await run.context.waitToBegin(executing, in: run.id)
+        do {
+            let approved = try await approval?.ask(run, for: callID).get()
+            try await run.context.waitToBegin(.toolExecuting(executing), in: run.id)
+            return ToolCall(
+                id: callID, tool: tool, run: run, arguments: approved?.arguments ?? arguments, approval: approved)
         } catch {
             try await end(after: error)
             throw error
@@ -55,6 +69,7 @@ struct ToolScope: Sendable {
     }
 
     private func complete<Result>(
+        _ call: ToolCall,
         _ body: (ToolCall) async throws -> Result
     ) async throws -> Result {
         var completed = ToolCompleted(callID: call.id, tool: call.tool, status: .succeeded, durationMilliseconds: 0)
@@ -73,7 +88,7 @@ struct ToolScope: Sendable {
     /// Ends the call because of an error.
     private func end(after error: any Error) async throws(AgentEventsError) {
         let completed = ToolCompleted(
-            callID: call.id, tool: call.tool, status: isCancellation(error) ? .cancelled : .failed,
+            callID: callID, tool: tool, status: status(after: error),
             error: ToolFailure(describing: error), durationMilliseconds: 0)
         do throws(AgentEventsError) {
             // There may be nothing left to end: at its time, or with its run, the call has ended already.
@@ -81,6 +96,11 @@ struct ToolScope: Sendable {
         } catch let unlogged {
             throw unlogged.endingAfter(error)
         }
+    }
+
+    private func status(after error: any Error) -> ToolStatus {
+        if isCancellation(error) { return .cancelled }
+        return error is ApprovalRefused ? .denied : .failed
     }
 
     private func ending<Result>(_ work: () async throws -> Result) async throws -> Result {
@@ -95,7 +115,7 @@ struct ToolScope: Sendable {
     private func expire(_ limit: TimeLimit) async {
         let failure = ToolFailure(code: AgentEventsError.Code.toolTimedOut.rawValue, message: message(limit))
         let completed = ToolCompleted(
-            callID: call.id, tool: call.tool, status: .timedOut, error: failure, durationMilliseconds: 0)
+            callID: callID, tool: tool, status: .timedOut, error: failure, durationMilliseconds: 0)
         // When the end cannot be logged, no other event can: the body's end reports it.
         if (try? await run.context.endTool(completed, run: run.id)) == true { expiry.happen() }
     }

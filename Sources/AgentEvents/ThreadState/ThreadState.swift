@@ -23,6 +23,9 @@ public struct ThreadState: Hashable, Sendable {
     public internal(set) var calls: [Call] = []
     /// The open requests for approval, in their order.
     public internal(set) var approvals: [Approval] = []
+    /// The requests for approval that were answered or have lapsed last, at most ``Limits/resolvedApprovalCount``, in the
+    /// order of their ends.
+    public internal(set) var resolvedApprovals: [ResolvedApproval] = []
     /// The thread's shared state, the entry that changed last at the end.
     public internal(set) var entries: [Entry] = []
     /// The counts of what has been dropped.
@@ -65,6 +68,9 @@ extension ThreadState {
         public var entryByteCount = 256 * 1024
         /// The most bytes of the text of a run's current thought, of which the end is kept.
         public var thoughtByteCount = 16 * 1024
+
+        /// The most requests for approval that are not open any longer: 64.
+        public static var resolvedApprovalCount: Int { 64 }
 
         /// The deepest nesting of JSON in a state; a value nested deeper (up to 62 levels) is left out. An event has
         /// room for 62 levels, and a message with a state in it must not be nested deeper than 64 levels in all.

@@ -99,6 +99,8 @@ extension ThreadState {
                 return
             }
             approvals.remove(at: index)
+            if resolvedApprovals.count >= Limits.resolvedApprovalCount { resolvedApprovals.removeFirst() }
+            resolvedApprovals.append(ResolvedApproval(resolved, runID: run, cursor: event.id))
             // An answer that leaves others open leaves the run waiting for those.
             if !approvals.contains(where: { $0.runID == run }) { endWaiting(run) }
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,

@@ -13,6 +13,7 @@ extension ThreadState {
         members.add("queue", .array(queue.enumerated().map { $0.element.json(position: $0.offset + 1) }))
         members.add("calls", .array(calls.map(\.json)))
         members.add("approvals", .array(approvals.map(\.json)))
+        members.add("resolved_approvals", resolvedApprovals.isEmpty ? nil : .array(resolvedApprovals.map(\.json)))
         members.add("entries", .array(entries.map(\.json)))
         members.add("dropped", dropped.json)
         members.add("limits", limits.json)
@@ -38,6 +39,11 @@ extension ThreadState {
         }
         calls = try reader.objects("calls") { element throws(WireError) in try Call(from: &element) }
         approvals = try reader.objects("approvals") { element throws(WireError) in try Approval(from: &element) }
+        if try reader.arrayIfPresent("resolved_approvals") != nil {
+            resolvedApprovals = try reader.objects("resolved_approvals") { element throws(WireError) in
+                try ResolvedApproval(from: &element)
+            }
+        }
         entries = try reader.objects("entries") { element throws(WireError) in try Entry(from: &element) }
         var dropped = try reader.object("dropped")
         self.dropped = try Dropped(from: &dropped)
@@ -302,6 +308,32 @@ extension ThreadState.Approval {
             approvers: try reader.identifiersIfPresent("approvers", upTo: ApprovalRequested.maximumApproverCount) ?? [],
             requestedAt: try reader.time("requested_at"),
             expiresAt: try reader.timeIfPresent("expires_at"))
+    }
+}
+
+extension MemberReader {
+    fileprivate mutating func cursor() throws(WireError) -> Cursor {
+        guard let cursor = try cursorIfPresent("cursor") else { throw missing("cursor") }
+        return cursor
+    }
+}
+
+extension ThreadState.ResolvedApproval {
+    fileprivate var json: JSONValue {
+        var members = StateMembers()
+        members.add("run_id", runID)
+        members.add("approval_id", approvalID)
+        members.add("decision", decision.rawValue)
+        members.add("by", by)
+        members.add("cursor", .string(cursor.description))
+        return members.json
+    }
+
+    fileprivate init(from reader: inout MemberReader) throws(WireError) {
+        self.init(
+            runID: try reader.identifier("run_id"), approvalID: try reader.identifier("approval_id"),
+            decision: try reader.choice("decision"), by: try reader.identifierIfPresent("by"),
+            cursor: try reader.cursor())
     }
 }
 

@@ -254,6 +254,28 @@ extension ThreadState {
     }
 }
 
+extension ThreadState {
+    /// A request for approval that is not open any longer.
+    public struct ResolvedApproval: Hashable, Sendable {
+        /// The run that asked.
+        public let runID: RunID
+        /// Unique in its run.
+        public let approvalID: ApprovalID
+        public let decision: ApprovalDecision
+        /// The user who answered.
+        public let by: UserID?
+        /// The event that says so.
+        public let cursor: Cursor
+    }
+}
+
+extension ThreadState.ResolvedApproval {
+    init(_ resolved: ApprovalResolved, runID: RunID, cursor: Cursor) {
+        self.init(
+            runID: runID, approvalID: resolved.approvalID, decision: resolved.decision, by: resolved.by, cursor: cursor)
+    }
+}
+
 extension ThreadState.Approval {
     init(_ requested: ApprovalRequested, runID: RunID, at time: Timestamp) {
         self.init(

@@ -70,25 +70,23 @@ package struct CommandIntake: Sendable {
         let thread = request.thread
         if let accepted = try await begin(request, as: principal) { return accepted }
         let owner = try await owner(of: thread, for: principal, answer)
-        let action: RunCommand.Action
-        let reason: String?
+        let task: Task
         switch request.body.kind {
-        case .run(let given, let text):
-            (action, reason) = (given, text)
-        case .start, .message, .answer:
-            throw ProtocolError(
-                .commandUnsupported, "this service does not take \(request.body.name) as a command yet",
-                threadID: thread)
+        case .run(let action, let reason):
+            task = .run(
+                RunCommand(action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user))
+        case .answer(let answer):
+            task = .answer(
+                ApprovalAnswer(
+                    answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
+                    by: principal.user))
+        case .start, .message:
+            preconditionFailure("what asks for a run was taken before")
         }
         let key = CommandKey(request.key, author: principal.user, thread: thread)
-        let command = RunCommand(
-            action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user)
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let receipt = try await context.carryOut(command, key: key.key) { agent in
-                guard case .custom(let name, value: _) = action else { return false }
-                return takesCustom(agent, name)
-            }
+            let receipt = try await carryOut(task, in: context, key.key)
             return Accepted(
                 answer: CommandAnswer(
                     name: request.body.name, outcome: receipt.outcome, cursors: receipt.cursors, runID: receipt.run,
@@ -98,6 +96,9 @@ package struct CommandIntake: Sendable {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: principal, nil) }
             var failure = ProtocolError(error, threadID: thread)
+            if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
+                failure.path = "$.data.data" + fault.path.dropFirst()
+            }
             if failure.code == .keyConflict {
                 // The key in the log is not the one that the client knows.
                 failure.message =
@@ -135,6 +136,28 @@ package struct CommandIntake: Sendable {
                     CommandDetails(runs: [CommandDetails.Run(runID: run, status: begun.status?.ofRun)])
                 }),
             position: 0)
+    }
+
+    /// What is carried out in the thread.
+    private enum Task {
+        case run(RunCommand)
+        case answer(ApprovalAnswer)
+    }
+
+    private func carryOut(
+        _ task: Task,
+        in context: ExecutionContext,
+        _ key: IdempotencyKey
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        switch task {
+        case .answer(let answer):
+            return try await context.carryOut(answer, key: key)
+        case .run(let command):
+            return try await context.carryOut(command, key: key) { agent in
+                guard case .custom(let name, value: _) = command.action else { return false }
+                return takesCustom(agent, name)
+            }
+        }
     }
 
     /// The rights that a command takes, as far as they are known without a question; `nil` when the authorizer has to be

@@ -6,7 +6,7 @@ import AgentEventsProtocol
 /// Agents act on the answers that are in the log, so each has to come from a person who may give it: a program that emits
 /// can ask, and must not answer its own question. By `emit` alone an approval is only said to be `expired` or `cancelled`.
 /// `approved` and `denied` take the right to command in the thread besides, and the one who answers is the user of the
-/// credentials: no draft says it. Nor does one say who gave a command of the application's own: agents act on those, too.
+/// credentials: no draft says it.
 struct EmittedAnswers {
     /// The first of them, by its index among the events of the request.
     private(set) var first: Int?
@@ -14,20 +14,15 @@ struct EmittedAnswers {
     /// - Throws: ``ProtocolError`` `event.field_not_allowed` for one that says who answers.
     init(_ drafts: [EventDraft], in thread: ThreadID, root: DraftRoot) throws(ProtocolError) {
         for index in drafts.indices {
-            if case .custom(let custom) = drafts[index].payload, custom.by != nil {
-                throw Self.signedByItself(at: index, in: thread, root: root)
-            }
             guard case .approvalResolved(let resolved) = drafts[index].payload else { continue }
-            guard resolved.by == nil else { throw Self.signedByItself(at: index, in: thread, root: root) }
+            guard resolved.by == nil else {
+                throw ProtocolError(
+                    .wire(.fieldNotAllowed),
+                    "by is set by the service, from the credentials that the answer comes with; leave it out",
+                    index: index, path: root.path(of: index) + ".data.by", threadID: thread)
+            }
             if first == nil, resolved.isAnswer { first = index }
         }
-    }
-
-    private static func signedByItself(at index: Int, in thread: ThreadID, root: DraftRoot) -> ProtocolError {
-        ProtocolError(
-            .wire(.fieldNotAllowed),
-            "by is set by the service, from the credentials that the answer or the command comes with; leave it out",
-            index: index, path: root.path(of: index) + ".data.by", threadID: thread)
     }
 
     /// The drafts with the name of the one who answers.

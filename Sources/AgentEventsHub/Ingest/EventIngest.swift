@@ -79,7 +79,8 @@ package struct EventIngest: Sendable {
             owner = try await authorize(thread, of: request.user, as: principal, answer)
         }
         var drafts = request.drafts
-        if let index = try EmittedAnswers(drafts, in: thread, root: root).first {
+        let answers = try EmittedAnswers(drafts, in: thread, root: root)
+        if let index = answers.first {
             try await checkAnswer(at: index, in: thread, of: owner, by: principal, root: root)
             drafts = EmittedAnswers.signed(drafts, by: principal.user)
         }
@@ -88,6 +89,7 @@ package struct EventIngest: Sendable {
                 if let open { open } else {
                     try await runtime.context(user: request.user ?? principal.user, thread: thread)
                 }
+            if answers.first != nil { try await context.checkAnswers(in: drafts) }
             return try await context.emit(drafts, key: request.key, host: .outside)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.

@@ -27,11 +27,12 @@ extension ProtocolError.Code.Name {
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
             .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
+        case .approvalDataInvalid: .unprocessableContent
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
-            .runNotStarted, .runNotOpen, .runPaused:
+            .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType

@@ -20,6 +20,10 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case sentIsNotAcknowledged = "I10 sent is not acknowledged"
         /// What was acknowledged to a producer is not in the log, or more than once.
         case acknowledgedIsKept = "acknowledged emissions are kept"
+        /// What a command is answered with is not in the log, not what was asked, or not about what its sender saw.
+        case commandsKept = "commands do what they say"
+        /// What an agent said is not in the log, or more than once, or in another order.
+        case saidOnce = "what is said is said once"
         /// A request was not answered, or more than once, or before one that came earlier.
         case requestsAnswered = "every request is answered, in order"
         /// One side of the protocol found fault with the other.

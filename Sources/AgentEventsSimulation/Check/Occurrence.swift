@@ -3,8 +3,10 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     // The log and its producers.
     case eventCommitted, eventRejected, commitMade, runFailedAsLost, runEndedAsIdle, workClosedByEnd
     case emissionAcknowledged, emissionRepeated, lineFed, agentRefusedBusy, messageQueued, queuedRunStarted,
-        runSuperseded, visited, stateRead, seenReplaying
+        runSuperseded, inputTaken, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
+    // Commands of people.
+    case commandDone, commandUnchanged, commandRepeated, commandRefused
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven
     case acknowledgementTaken, acknowledgementStored, acknowledgementRefused

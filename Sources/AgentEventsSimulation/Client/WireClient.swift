@@ -31,6 +31,7 @@ final class WireClient {
     private var isWelcomed = false
     private var hasAskedForForeign = false
     private var emissions: [Int64: Int] = [:]
+    private var commands: [Int64: Int] = [:]
     var isStalled = false
     private var check: WireCheck
 
@@ -90,6 +91,8 @@ final class WireClient {
         check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
         emissions = [:]
+        for number in commands.keys { world.commander.lost(number) }
+        commands = [:]
     }
 
     /// The application dies with all it remembers.
@@ -222,6 +225,20 @@ final class WireClient {
         send(number, .emit(world.producers[thread].send(number, to: owner, &random)))
     }
 
+    /// Sends the command of a person.
+    ///
+    /// - Returns: whether there was one.
+    func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
+        // No other client has it.
+        let number = nextNumber() + Int64(number + 1) << 24
+        guard let request = world.commander.next(thread, on: number, onlyResumes: world.onlyResumes, &random) else {
+            return false
+        }
+        commands[number] = thread
+        send(number, .command(request))
+        return true
+    }
+
     // MARK: Receiving
 
     /// Takes what comes next.
@@ -277,7 +294,9 @@ final class WireClient {
         case .error(let refusal):
             guard let request else { return }
             if refusal.code == .acknowledgementNotSent { world.witness.count(.acknowledgementRefused) }
-            if let thread = emissions.removeValue(forKey: request) {
+            if let thread = commands.removeValue(forKey: request) {
+                world.commander.refused(thread, request, refusal)
+            } else if let thread = emissions.removeValue(forKey: request) {
                 world.witness.count(.eventRejected)
                 world.producers[thread].refused(request, refusal.code.rawValue)
             } else if let index = followings.firstIndex(of: .asked(request)) {
@@ -298,7 +317,12 @@ final class WireClient {
         case .reset(let thread, _, _):
             guard let index = index(of: thread) else { return }
             readers[index].reset()
-        case .snapshotPart, .accepted, .pong, .drain, .event, .other:
+        case .accepted(_, _, let answer):
+            guard let request, let thread = commands.removeValue(forKey: request) else {
+                throw InvariantViolation(.requestsAnswered, "a command was answered that was not sent")
+            }
+            world.commander.answered(thread, request, answer)
+        case .snapshotPart, .pong, .drain, .event, .other:
             break
         }
     }

@@ -70,6 +70,9 @@ final class AgentCrew: Sendable {
 
     var isStopped: Bool { pauses.isStopped }
 
+    /// Whether an agent looks for input now.
+    var takesInput: Bool { below(2) == 0 }
+
     private func below(_ bound: Int) -> Int { state.withLock { $0.random.below(bound) } }
 
     /// Works until ``stop()``.
@@ -86,20 +89,21 @@ final class AgentCrew: Sendable {
         while await pause() {
             if isSettling { return }
             var begun: RunID?
-            var usage: Int64 = 0
+            var account = Account()
             do {
                 let run = try await runtime.withRun(
                     user: owner.user, thread: owner.thread, agent: "guide", input: "where is the parser?"
                 ) { run in
                     begun = run.id
                     host(run.id)
-                    usage = try await act(run)
+                    account = try await act(run)
                     return run.id.rawValue
                 }
-                if !isStopped { witness.mustHaveEnded(run, usage: usage, in: owner.thread) }
+                if !isStopped { witness.mustHaveEnded(run, usage: account.usage, said: account.said, in: owner.thread) }
             } catch {
                 // The script failed, the run was ended by somebody else, or the log is gone.
                 noteRefusal(error, in: owner.thread)
+                checkPause(error, in: owner.thread)
             }
             if let begun { leave(begun) }
         }
@@ -116,6 +120,15 @@ final class AgentCrew: Sendable {
         witness.leaves([run])
     }
 
+    /// A pause is no failure: who works in the process waits.
+    func checkPause(_ error: any Error, in thread: ThreadID) {
+        guard let error = error as? AgentEventsError, error.code == .order(.paused), !isStopped, !Task.isCancelled
+        else {
+            return
+        }
+        witness.fail(InvariantViolation(.saidOnce, "\(thread): a pause failed what an agent did: \(error)"))
+    }
+
     /// An emission was refused: because the other process was first, now and then.
     func noteRefusal(_ error: any Error, in thread: ThreadID) {
         guard let error = error as? AgentEventsError, error.violation != nil,
@@ -130,21 +143,31 @@ final class AgentCrew: Sendable {
         witness.count(.threadTakenElsewhere)
     }
 
-    /// - Returns: the tokens that it has used.
-    private func act(_ run: AgentRun) async throws -> Int64 {
+    /// What a run has done, for those who look it up in the log.
+    private struct Account {
+        /// The tokens that it has used.
         var usage: Int64 = 0
+        /// What it has said.
+        var said = ""
+    }
+
+    private func act(_ run: AgentRun) async throws -> Account {
+        var account = Account()
         for number in 0..<(1 + below(6)) {
             guard await pause() else { throw CancellationError() }
             if number % 2 == 0 {
                 run.usage += TokenUsage(inputTokens: 100)
-                usage += 100
+                account.usage += 100
             }
             switch below(8) {
             case 0 where below(4) == 0:
                 // As fast as it can, so that it has to wait for the log.
                 for _ in 0..<48 { try await run.think("so many things to think of before anybody comes to an answer") }
             case 0: try await run.think("so")
-            case 1, 2: try await run.say("word\(below(7)) ")
+            case 1, 2:
+                let word = "word\(below(7)) "
+                try await run.say(word)
+                account.said += word
             case 3: try await run.tool("search", arguments: ["query": "parser"]) { _ in _ = await pause() }
             case 4:
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -165,10 +188,12 @@ final class AgentCrew: Sendable {
                     _ = await pause()
                 }
             case 6: throw ScriptedFailure()
-            default: try await run.message { message in try await message.append("a whole message") }
+            default:
+                try await run.message { message in try await message.append("a whole message") }
+                account.said += "a whole message"
             }
         }
-        return usage
+        return account
     }
 
     /// Reads a thread inside the process: from the oldest event on, each once, in order (I2).
@@ -201,13 +226,30 @@ final class AgentCrew: Sendable {
 }
 
 /// An agent that answers the messages of people.
-struct CrewAgent: ServedAgent {
+struct CrewAgent: ConcurrentAgent {
     let name: AgentName = "echo"
     let crew: AgentCrew
 
+    var concurrency: AgentConcurrency {
+        var settings = AgentConcurrency()
+        settings.settleTime = .seconds(1)
+        settings.takesInput = true
+        return settings
+    }
+
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         guard await crew.pause() else { throw CancellationError() }
-        try await run.say(prompt.text)
+        do throws(AgentEventsError) {
+            try await run.say(prompt.text)
+            guard await crew.pause() else { return nil }
+            // What it does not take when it is given something, somebody else has to answer.
+            if crew.takesInput {
+                for message in try await run.takeInput() { try await run.say(message.text) }
+            }
+        } catch {
+            crew.checkPause(error, in: run.context.thread)
+            throw error
+        }
         guard await crew.pause() else { throw CancellationError() }
         return "answered"
     }

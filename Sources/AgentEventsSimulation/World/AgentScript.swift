@@ -187,7 +187,8 @@ struct AgentScript {
         case 0: return [completed(CallID(text: identifier()))]
         case 1 where restartsRuns:
             return [EventDraft(runID: run, agent: Self.agents[0], .agentStarted(AgentStarted()))]
-        case 1, 2: return [draft(.agentResumed(AgentResumed()))]
+        // (People may have paused it, so that a resumption may be taken.)
+        case 1, 2: return [draft(.toolProgress(ToolProgress(callID: CallID(text: identifier()))))]
         default:
             // All or nothing: the first of them alone would be fine.
             return [draft(.agentProgress(AgentProgress(step: 1))), completed(CallID(text: identifier()))]

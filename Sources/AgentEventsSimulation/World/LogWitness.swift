@@ -183,11 +183,14 @@ final class LogWitness: Sendable {
 
     /// A scope has returned: the end of its run is committed (I7), and says what was used.
     ///
-    /// - Parameter usage: the run's own tokens.
-    func mustHaveEnded(_ run: String, usage: Int64, in thread: ThreadID) {
+    /// - Parameters:
+    ///   - usage: the run's own tokens.
+    ///   - said: what it has said, in fragments.
+    func mustHaveEnded(_ run: String, usage: Int64, said: String, in thread: ThreadID) {
         guard let number = numbers[thread], let run = try? RunID(run) else { return }
         state.withLock { state in
             state.note(state.threads[number].difference(ofUsageIn: run, own: usage))
+            state.note(state.threads[number].difference(ofTextIn: run, own: said))
             guard state.threads[number].openRuns.contains(where: { $0.run == run }) else { return }
             state.note(InvariantViolation(.runsEnd, "\(thread): run \(run) has returned, and no end is committed"))
         }
@@ -199,6 +202,8 @@ final class LogWitness: Sendable {
         case .agentFailed:
             if entry.bytes.contains(overdue) { return .runEndedAsIdle }
             return entry.bytes.contains(lost) ? .runFailedAsLost : nil
+        case .inputTaken:
+            return entry.bytes.contains(crewAgent) ? .inputTaken : nil
         case .agentStarted:
             // What was queued says its input there.
             return entry.bytes.contains(answered) && !entry.bytes.contains(asked) ? .queuedRunStarted : nil
@@ -212,6 +217,7 @@ final class LogWitness: Sendable {
     }
 
     private static let lost = Array(#""code":"run.lost""#.utf8)
+    private static let crewAgent = Array(#""agent":"echo""#.utf8)
     private static let answered = Array(#""message_ids":"#.utf8)
     private static let asked = Array(#""input":"#.utf8)
     private static let superseded = Array(#""reason":"superseded""#.utf8)

@@ -44,6 +44,7 @@ extension RealWorld {
             }
         }
         guard applicationExecutor.readyCount == 0, !applications.contains(where: isBusy) else { return false }
+        guard !owners.indices.contains(where: { commander.hasToSend($0) || mustResume($0) }) else { return false }
         // There is always somebody who writes a few messages.
         guard settlingWriteCount >= Self.settlingWrites else { return false }
         return !producers.contains { !$0.isIdle && $0.inFlight.isEmpty } || !clients.contains(where: \.mayEmit)
@@ -56,6 +57,7 @@ extension RealWorld {
         for producer in producers where !producer.isIdle {
             return InvariantViolation(.requestsAnswered, "an emission in \(threadID(producer.thread)) has no answer")
         }
+        guard commander.isIdle else { return InvariantViolation(.requestsAnswered, "a command has no answer") }
         if let problem = neighbour?.restlessness ?? process.crew.behind { return problem }
         for thread in witness.threads where thread.hasOpenRuns {
             return InvariantViolation(.runsEnd, "thread \(thread.owner.thread) has an open run")

@@ -21,6 +21,8 @@ final class RealWorld {
     let crewOwners: [ThreadOwner]
     let owners: [ThreadOwner]
     var producers: [RemoteProducer]
+    /// People who command the runs.
+    let commander: Commander
     private(set) var clients: [WireClient] = []
     private(set) var applications: [Application] = []
     /// Runs the tasks of the applications.
@@ -32,6 +34,10 @@ final class RealWorld {
     private(set) var settlingWriteCount = 0
     /// They write no more than this then.
     static let settlingWrites = 24
+    /// How many commands they gave since, and how many they give before they only resume.
+    private var settlingCommandCount = 0
+    private static let settlingCommands = 16
+    var onlyResumes: Bool { isSettling && settlingCommandCount >= Self.settlingCommands }
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     private let narrator: ((String) -> Void)?
 
@@ -48,6 +54,7 @@ final class RealWorld {
                 user: UserID(text: IdentifierText(unchecked: "u_\(thread % 2)")))
         }
         witness = LogWitness(owners: owners)
+        commander = Commander(witness: witness)
         switch StoreKind(seed: seed) {
         case .files:
             store = DiskStore(witness: witness, time: time, seed: seed ^ 3)
@@ -280,6 +287,7 @@ final class RealWorld {
         if random.once(in: 6), !isSettling || settlingWriteCount < Self.settlingWrites {
             return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
         }
+        if isSettling ? settlesCommands(of: thread, &random) : random.once(in: 6) { return command(thread, &random) }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -295,8 +303,34 @@ final class RealWorld {
         return false
     }
 
+    /// Whether nobody else resumes the runs of a thread.
+    func mustResume(_ thread: Int) -> Bool { !witness.thread(thread).pausedRuns.isEmpty }
+
+    /// At the end people give a few more commands, and then resume what is paused.
+    private func settlesCommands(of thread: Int, _ random: inout SimulationRandom) -> Bool {
+        if settlingCommandCount < Self.settlingCommands, witness.thread(thread).hasOpenRuns, random.once(in: 2) {
+            settlingCommandCount += 1
+            return true
+        }
+        return commander.hasToSend(thread) || mustResume(thread)
+    }
+
+    /// A person gives a command, over a stream or past it.
+    private func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
+        let user = owners[thread].user
+        if random.once(in: 2), let client = clients.first(where: { $0.mayEmit && $0.principal.user == user }) {
+            return client.command(thread, &random)
+        }
+        guard let process, process.takesConnections,
+            let visit = commander.visit(thread, onlyResumes: onlyResumes, &random)
+        else { return false }
+        process.start { await visit($0) }
+        return true
+    }
     /// The policies of messages, as far as runs do not stand beside each other; most leave it to the service.
-    private static let policies: [ConcurrencyPolicy?] = [nil, nil, nil, .queue, .reject, .supersede, .rollback]
+    private static let policies: [ConcurrencyPolicy?] = [
+        nil, nil, nil, .queue, .reject, .supersede, .rollback, .steer, .steer,
+    ]
 
     /// A person writes to an agent: sometimes the same message again, sometimes another one under its key.
     private func write(to thread: Int, _ random: inout SimulationRandom) -> Bool {
@@ -350,6 +384,7 @@ final class RealWorld {
 
     private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
         store.endProcess(isOrderly: isOrderly, &random)
+        commander.lostVisits()
         giveUpLost()
     }
 
@@ -357,6 +392,7 @@ final class RealWorld {
     private func giveUpLost() {
         guard store.takeLoss() else { return }
         for index in producers.indices { producers[index].giveUp() }
+        commander.giveUp()
         for application in applications { application.giveUp() }
     }
 

@@ -26,6 +26,9 @@ struct SimulatedThread {
     /// Where the values are that are to be logged once.
     private var once: [String: UInt64] = [:]
     private var usage = UsageAccount()
+    private var said = SaidAccount()
+    /// The open runs that are paused.
+    private(set) var pausedRuns: Set<RunID> = []
 
     /// Events of this name have a value that is logged once.
     static let onceName = "once"
@@ -68,7 +71,23 @@ struct SimulatedThread {
             openRuns.append(OpenRun(run: run, sequence: sequence, host: mark.host))
         } else if mark.type.endsRun {
             openRuns.removeAll { $0.run == run }
+            pausedRuns.remove(run)
+        } else if mark.type == .agentPaused {
+            pausedRuns.insert(run)
+        } else if mark.type == .agentResumed {
+            pausedRuns.remove(run)
         }
+    }
+
+    /// The number of the first event of a run that has another event; `nil` when it is not there.
+    func beginning(of run: RunID, before sequence: UInt64) -> UInt64? {
+        var beginning: UInt64?
+        for (index, mark) in marks.prefix(Int(sequence)).enumerated() where mark.run == run {
+            // The id of a run that was trimmed is free again.
+            if mark.type.beginsRun, beginning == nil { beginning = UInt64(index + 1) }
+            if mark.type.endsRun, index + 1 < Int(sequence) { beginning = nil }
+        }
+        return beginning
     }
 
     private mutating func judge(_ bytes: [UInt8], _ id: EventID) -> InvariantViolation? {
@@ -78,6 +97,7 @@ struct SimulatedThread {
             usage.receive(event)
             queue.receive(event)
             if let fault = queue.faults.first { return InvariantViolation(.queue, "\(id): \(fault)") }
+            said.receive(event)
             if case .custom(let custom) = event.payload, custom.name == Self.onceName,
                 let value = custom.value.stringValue, let known = once.updateValue(id.sequence, forKey: value),
                 known != id.sequence
@@ -105,6 +125,12 @@ struct SimulatedThread {
         guard let (said, due) = usage.tokens(of: run, own: own), said != due else { return nil }
         return InvariantViolation(
             .usage, "\(owner.thread): run \(run) is said to have used \(said) tokens, and has used \(due)")
+    }
+
+    /// What is wrong with the text that a run has said, by its fragments.
+    func difference(ofTextIn run: RunID, own: String) -> InvariantViolation? {
+        guard let text = said.text(of: run), text != own else { return nil }
+        return InvariantViolation(.saidOnce, "\(owner.thread): run \(run) has said \(own), and the log has \(text)")
     }
 
     /// Behind which event a context reads to be rebuilt.
@@ -161,6 +187,7 @@ struct SimulatedThread {
         let end = head
         once = once.filter { $0.value <= end }
         openRuns = []
+        pausedRuns = []
         for (index, mark) in marks.enumerated() {
             note(mark, at: UInt64(index + 1))
         }
@@ -171,6 +198,7 @@ struct SimulatedThread {
         check = EventSequenceCheck()
         usage = UsageAccount()
         queue = QueueCheck()
+        said = SaidAccount()
         for event in events.dropFirst(Int(rebuiltAfter)) {
             if let violation = judge(event.bytes, event.id) { return violation }
         }

@@ -181,7 +181,7 @@ struct CommandTests {
             (#"{"name":"pause","run_id":"r_queued"}"#, "k", 409, "run.not_started"),
             (#"{"name":"editor.undo","run_id":"r_paused"}"#, "k", 409, "run.paused"),
             (#"{"name":"editor.undo","run_id":"r_own"}"#, "k", 409, "command.unsupported"),
-            (#"{"name":"answer","data":{"approval_id":"a","decision":"approved"}}"#, "k", 409, "command.unsupported"),
+            (#"{"name":"answer","data":{"approval_id":"a","decision":"approved"}}"#, "k", 404, "approval.unknown"),
             (#"[]"#, "k", 400, "message.invalid"), (#"{"#, "k", 400, "json.syntax"),
         ] as [(String, String?, Int, String)])
     func aCommandThatIsRefusedLogsNothing(_ body: String, _ key: String?, _ status: Int, _ code: String) async throws {

@@ -96,6 +96,34 @@ struct EmittedAnswerTests {
         }
     }
 
+    /// What the question says about its answer holds for one that comes as an event, too.
+    @Test(arguments: [
+        (#""approvers":["u_2"]"#, #""decision":"denied""#, 403, "approval.forbidden"),
+        (
+            #""schema":{"type":"object","required":["f"],"properties":{"f":{"type":"boolean"}}}"#,
+            #""decision":"approved""#, 422,
+            "approval.data_invalid"
+        ),
+        (#""prompt":"?""#, #""decision":"approved","data":{"arguments":1}"#, 422, "approval.data_invalid"),
+    ])
+    func anEmittedAnswerFitsItsQuestion(_ terms: String, _ answer: String, _ status: Int, _ code: String) async throws {
+        let prompt = terms.contains("prompt") ? "" : #""prompt":"?","#
+        let asking = #"{"type":"approval_requested","run_id":"r_1","data":{"approval_id":"a_3",\#(prompt)\#(terms)}}"#
+        let answering = #"{"type":"approval_resolved","run_id":"r_1","data":{"approval_id":"a_3",\#(answer)}}"#
+        try await Self.withAsking { service in
+            let headers = Self.token("u_1/emit/command")
+            let together = try await service.client.post(Self.path, asking + "\n" + answering, headers: headers)
+            #expect(together.status == status)
+            #expect(try together.errorCode == code)
+            #expect(try together.json["error"]?["index"] == 1)
+            #expect(try await service.client.post(Self.path, asking, headers: headers).status == 201)
+            let alone = try await service.client.post(Self.path, answering, headers: headers)
+            #expect(alone.status == status)
+            #expect(try alone.errorCode == code)
+            #expect(try await Self.resolved(service) == [])
+        }
+    }
+
     /// A backend that works for every user has no say in their threads.
     @Test func theScopeAloneIsNotEnoughInTheThreadOfAnother() async throws {
         try await Self.withAsking { service in

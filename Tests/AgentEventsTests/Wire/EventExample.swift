@@ -189,5 +189,8 @@ struct EventExample: CustomStringConvertible, Sendable {
             .stateUpdated(StateUpdated(version: 9, key: "plan", change: .removed, expiresAt: time)),
             #"{"version":9,"key":"plan","removed":true,"expires_at":"2026-11-21T02:10:00.123Z"}"#),
         EventExample(.custom(CustomEvent(name: "x.y", value: 1.5)), #"{"name":"x.y","value":1.5}"#),
+        EventExample(
+            .custom(CustomEvent(name: "editor.undo", value: 2, by: "u_1")),
+            #"{"name":"editor.undo","value":2,"by":"u_1"}"#),
     ]
 }

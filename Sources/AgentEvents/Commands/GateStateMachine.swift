@@ -1,24 +1,25 @@
-/// Decides who waits while runs are paused, and who continues.
+/// Decides who waits until something is over, and who continues: until a run is not paused any longer, until a request for
+/// approval is not open.
 ///
 /// ```
-///             arrive                        release: the run is not paused any longer
+///             arrive                        release: it is over
 /// nobody ──────────────> arrived ──┬──────────────────────────────────────────────────> released
 ///                           │ wait │                                                        ^
 ///                           v      │ cancel: the task is cancelled                          │
 ///                        waiting ──┴────────────────────────────────────────────────────────┘
 /// ```
 ///
-/// Arriving and waiting are two steps, because a task arrives in the section that found its run paused, and suspends after
+/// Arriving and waiting are two steps, because a task arrives in the section that found it not over, and suspends after
 /// that: a release in between must not be missed. Who is released looks again at what the run is by then.
 ///
 /// It is generic over what a waiting task is, so that it can be tested without tasks.
-package struct PauseGateStateMachine<Waiter>: ~Copyable {
+package struct GateStateMachine<Subject: Hashable, Waiter>: ~Copyable {
     /// The place of one that has arrived; never given twice.
     package typealias Place = UInt64
 
     private struct Entry {
         let place: Place
-        let run: RunID
+        let subject: Subject
         /// `nil` while it does not wait yet.
         var waiter: Waiter?
     }
@@ -32,10 +33,10 @@ package struct PauseGateStateMachine<Waiter>: ~Copyable {
     /// The number of those that have arrived and are not released.
     package var count: Int { entries.count }
 
-    /// Somebody has found a run paused.
-    package mutating func arrive(at run: RunID) -> Place {
+    /// Somebody has found something not over.
+    package mutating func arrive(at subject: Subject) -> Place {
         defer { nextPlace += 1 }
-        entries.append(Entry(place: nextPlace, run: run))
+        entries.append(Entry(place: nextPlace, subject: subject))
         return nextPlace
     }
 
@@ -57,17 +58,17 @@ package struct PauseGateStateMachine<Waiter>: ~Copyable {
         return entries.remove(at: index).waiter
     }
 
-    /// The runs at which somebody has arrived.
-    package var runs: Set<RunID> { Set(entries.map(\.run)) }
+    /// All that somebody has arrived at.
+    package var subjects: Set<Subject> { Set(entries.map(\.subject)) }
 
-    /// Runs are not paused any longer.
+    /// Some of it is over.
     ///
     /// - Returns: the waiters that continue, in the order of their arrival.
-    package mutating func release(_ runs: Set<RunID>) -> [Waiter] {
+    package mutating func release(_ subjects: Set<Subject>) -> [Waiter] {
         var released: [Waiter] = []
         var rest: [Entry] = []
         for entry in entries {
-            if !runs.contains(entry.run) {
+            if !subjects.contains(entry.subject) {
                 rest.append(entry)
             } else if let waiter = entry.waiter {
                 released.append(waiter)

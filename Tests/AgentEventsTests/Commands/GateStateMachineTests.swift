@@ -3,8 +3,8 @@ import AgentEventsTesting
 import Testing
 
 /// Those who wait at the gate of a thread; waiters are numbers here.
-struct PauseGateStateMachineTests {
-    private typealias Machine = PauseGateStateMachine<Int>
+struct GateStateMachineTests {
+    private typealias Machine = GateStateMachine<RunID, Int>
 
     private enum Input: CaseIterable {
         case wait
@@ -65,7 +65,7 @@ struct PauseGateStateMachineTests {
         var machine = Machine()
         let places = (0..<4).map { machine.arrive(at: $0 == 2 ? "r_2" : "r_1") }
         for (waiter, place) in places.enumerated().reversed() { _ = machine.wait(place, waiter) }
-        let runs = machine.runs
+        let runs = machine.subjects
         #expect(runs == ["r_1", "r_2"])
         let released = machine.release(["r_1"])
         #expect(released == [0, 1, 3])

@@ -1,0 +1,209 @@
+// Answers to requests for approval, decided in the thread's synchronous section like every command.
+
+extension ExecutionContext {
+    /// Answers a request for approval, and returns when the answer is committed.
+    ///
+    /// The first answer counts, whoever gives it. The same one again is `unchanged`, with the id of the first; while the run
+    /// is paused an answer is logged, and acted upon once it is resumed.
+    ///
+    /// - Parameter key: as of ``command(_:key:)``.
+    /// - Throws: ``AgentEventsError``: `approval.unknown`, `approval.resolved` and `approval.expired` with the answer that
+    ///   counts in ``AgentEventsError/details``; `approval.forbidden` for a user who may not answer, and
+    ///   `approval.data_invalid` for data that does not fit: then it stays open; `command.invalid` when several runs ask
+    ///   under the id; `key.conflict`, or an error of the log. Then nothing changed.
+    public func answer(
+        _ answer: ApprovalAnswer,
+        key: IdempotencyKey? = nil
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        let receipt = try await carryOut(answer, key: key)
+        try await waitForCommit(at: receipt.position)
+        return receipt
+    }
+
+    /// Carries an answer out; its event may not be committed yet.
+    package func carryOut(
+        _ answer: ApprovalAnswer,
+        key: IdempotencyKey?
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        try await carryOut(
+            key: key, answer.canonicalText,
+            settle: { (request) async throws(AgentEventsError) in try await settle(answer, request) },
+            receipt: { (outcome) async throws(AgentEventsError) in try await receipt(of: outcome, answer) })
+    }
+
+    enum AnswerOutcome: CommandOutcomeKind {
+        case logged(AcceptedBatch, CommandDetails)
+        case notOpen
+        case refused(AnswerRefusal, CommandDetails)
+        case known(EmitReceipt)
+
+        var batch: AcceptedBatch? { if case .logged(let batch, _) = self { batch } else { nil } }
+
+        var decision: ContentionDecision {
+            switch self {
+            case .logged: .offered
+            // By what is known of the thread.
+            case .notOpen, .refused: .nothing
+            case .known: .final
+            }
+        }
+    }
+
+    private func settle(
+        _ answer: ApprovalAnswer,
+        _ request: KeyedRequest?
+    ) async throws(AgentEventsError) -> AnswerOutcome {
+        try await settled { () async throws(AgentEventsError) in
+            if let request, let known = try await recall(request.key, request.digest) { return .known(known) }
+            // What is overdue comes to its end first, so that no answer is both in time and too late.
+            let time = try path.begin()
+            switch answer.decide(on: path.machine.askedApprovals(answer.approvalID), owner: user) {
+            case .log(let draft, let details):
+                guard let batch = try path.accept([draft], Emission(request: request, isIndexed: true), at: time) else {
+                    preconditionFailure("a run that is open is not looked up")
+                }
+                return .logged(batch, details)
+            case .lookUp: return .notOpen
+            case .refuse(let refusal, let details): return .refused(refusal, details)
+            }
+        }
+    }
+
+    private func receipt(
+        of outcome: AnswerOutcome,
+        _ answer: ApprovalAnswer
+    ) async throws(AgentEventsError) -> CommandReceipt {
+        switch outcome {
+        case .logged(let batch, let details):
+            if batch.accepted.isFull { await services.commit.waitForCapacity() }
+            return CommandReceipt(
+                .done, cursors: batch.ids, run: details.runs.first?.runID, details: details,
+                position: batch.accepted.position)
+        case .refused(let refusal, let details):
+            throw AgentEventsError(refusal, of: answer, details)
+        case .known(let receipt):
+            return CommandReceipt(receipt)
+        case .notOpen:
+            return try await receipt(ofResolved: answer)
+        }
+    }
+
+    /// The request is not open: what has become of it, the log says.
+    private func receipt(ofResolved answer: ApprovalAnswer) async throws(AgentEventsError) -> CommandReceipt {
+        let resolved = try await resolvedApprovals().last { resolved in
+            resolved.approvalID == answer.approvalID && (answer.run == nil || resolved.runID == answer.run)
+        }
+        guard let resolved else {
+            throw AgentEventsError(
+                .approvalUnknown,
+                "nothing is asked under the id \(answer.approvalID) in this thread: answer one of its open requests")
+        }
+        let details = CommandDetails(
+            runs: [CommandDetails.Run(runID: resolved.runID, status: nil)],
+            resolution: CommandDetails.Resolution(
+                decision: resolved.decision, by: resolved.by, cursor: resolved.cursor))
+        if resolved.decision == .expired {
+            throw AgentEventsError(
+                .approvalExpired, "the time for an answer to \(answer.approvalID) is over, nothing came of it", details)
+        }
+        guard resolved.decision == answer.decision, try await data(of: resolved) == answer.data else {
+            let author = resolved.by.map { " by \($0)" } ?? ""
+            throw AgentEventsError(
+                .approvalResolved,
+                "the request \(answer.approvalID) is \(resolved.decision.rawValue)\(author) already, that answer counts",
+                details)
+        }
+        return CommandReceipt(
+            .unchanged, cursors: [resolved.cursor], run: resolved.runID, details: details,
+            position: offeredPosition.latest)
+    }
+
+    /// Checks answers that come as events: they are given by those who may, and their data fits, like those that come as
+    /// commands. Those to requests that are not open are left to the order of the thread.
+    ///
+    /// - Throws: ``AgentEventsError`` `approval.forbidden` or `approval.data_invalid` with the index of the event.
+    package func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
+        var asked: [ApprovalPlace: ApprovalTerms] = [:]
+        for (index, draft) in drafts.enumerated() {
+            guard let run = draft.runID else { continue }
+            switch draft.payload {
+            case .approvalRequested(let request):
+                asked[ApprovalPlace(run: run, approval: request.approvalID)] = ApprovalTerms(request) ?? ApprovalTerms()
+            case .approvalResolved(let resolved):
+                guard let by = resolved.by, resolved.decision == .approved || resolved.decision == .denied else {
+                    continue
+                }
+                let answer = ApprovalAnswer(
+                    resolved.approvalID, run: run, isApproved: resolved.decision == .approved, data: resolved.data,
+                    by: by)
+                let place = ApprovalPlace(run: run, approval: resolved.approvalID)
+                guard let terms = asked[place] ?? path.machine.terms(of: place) else { continue }
+                if let refusal = answer.refusal(by: terms, owner: user) {
+                    var error = AgentEventsError(refusal, of: answer, CommandDetails())
+                    error.index = index
+                    error.details = nil
+                    if case .dataInvalid(let fault) = refusal { error.cause = fault.inside(path: "$.data.data") }
+                    throw error
+                }
+            default:
+                continue
+            }
+        }
+    }
+
+    /// The requests of the thread that were resolved last, as far as they are remembered, in the order of their ends.
+    func resolvedApprovals() async throws(AgentEventsError) -> [ThreadState.ResolvedApproval] {
+        try await waitForCommit(at: offeredPosition.latest)
+        return try await mapLogError { () async throws(EventLogError) in
+            try await ThreadFold.state(of: thread, in: services.log).resolvedApprovals
+        }
+    }
+
+    /// The data of an answer; `nil` for none, and for one that was trimmed.
+    func data(of resolved: ThreadState.ResolvedApproval) async throws(AgentEventsError) -> JSONValue? {
+        let request = LogRead(.thread(thread, after: resolved.cursor.sequence - 1), maximumCount: 1)
+        let page = try await mapLogError { () async throws(EventLogError) in try await services.log.read(request) }
+        guard let stored = page.events.first, stored.id == resolved.cursor else { return nil }
+        do throws(WireError) {
+            guard case .approvalResolved(let event) = try EventDecoder.decode(stored.bytes).payload else { return nil }
+            return event.data
+        } catch {
+            throw AgentEventsError(EventLogError(.corrupt, "event \(stored.id) is unreadable", cause: error))
+        }
+    }
+}
+
+extension AgentEventsError {
+    init(_ code: Code, _ message: String, _ details: CommandDetails) {
+        self.init(code, message)
+        self.details = details
+    }
+
+    /// The refusal of an answer.
+    init(_ refusal: AnswerRefusal, of answer: ApprovalAnswer, _ met: CommandDetails) {
+        switch refusal {
+        case .forbidden:
+            self.init(
+                .approvalForbidden, "the request \(answer.approvalID) is not for \(answer.by) to answer, it stays open",
+                met)
+        case .dataInvalid(let error):
+            self.init(
+                .approvalDataInvalid, "\(error.problem); the request \(answer.approvalID) stays open", met)
+            cause = error
+        case .ambiguous:
+            self.init(
+                .commandInvalid,
+                "several open runs ask under the id \(answer.approvalID): name the run whose request it is", met)
+        }
+    }
+}
+
+extension ApprovalAnswer {
+    fileprivate var canonicalText: String {
+        var writer = JSONWriter()
+        let texts = [run?.rawValue, by.rawValue].map { $0.map { JSONValue.string($0) } ?? .null }
+        writer.canonical(
+            .array([.string("answer"), .string(approvalID.rawValue), .bool(isApproved), data ?? .null] + texts))
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,38 @@
+/// The question that has to be answered with a yes before the body of a tool call begins.
+///
+/// ```swift
+/// try await run.tool("deploy", arguments: build, approval: ToolApproval("Deploy \(build.number)?")) { call in … }
+/// ```
+///
+/// With a no, or no answer in time, the body does not begin, the call is completed with the status `denied`, and
+/// ``ApprovalRefused`` is thrown. The time that people take is not the call's.
+public struct ToolApproval: Sendable {
+    /// The question, for people.
+    public var prompt: String
+    /// The form to fill in; `nil` for a yes or a no.
+    public var schema: ApprovalSchema?
+    /// The users who may answer, up to 64; empty for the user of the thread.
+    public var approvers: [UserID]
+    /// Whether the answer may replace the arguments of the call (``ToolCall/arguments``).
+    public var isEditable: Bool
+    /// How long an answer is waited for; `nil` for as long as the run lasts.
+    public var time: Duration?
+
+    public init(
+        _ prompt: String,
+        schema: ApprovalSchema? = nil,
+        approvers: [UserID] = [],
+        isEditable: Bool = false,
+        within time: Duration? = AgentRun.approvalTime
+    ) {
+        self.prompt = prompt
+        self.schema = schema
+        self.approvers = approvers
+        self.isEditable = isEditable
+        self.time = time
+    }
+
+    func ask(_ run: AgentRun, for call: CallID) async throws -> ApprovalOutcome<JSONValue?> {
+        try await run.ask(self, for: call)
+    }
+}
