@@ -281,6 +281,8 @@ extension OpenRuns: Equatable {
                 var one = one
                 one.ordinal = other.ordinal
                 one.marks = other.marks
+                // What it tells is when a run waits, and no event is decided by it.
+                one.hasMovedOn = other.hasMovedOn
                 return one == other
             }
     }

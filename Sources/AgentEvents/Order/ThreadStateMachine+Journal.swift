@@ -7,7 +7,7 @@ extension ThreadStateMachine {
             case began(RunID, began: CallID?)
             indirect case startedQueued(RunID, QueuedEntry)
             case gaveInput(RunID)
-            indirect case tookInput(RunID, lastTime: Timestamp, [OpenRuns.GivenInput])
+            indirect case tookInput(RunID, lastTime: Timestamp, hadMovedOn: Bool, [OpenRuns.GivenInput])
             case event(RunID, lastTime: Timestamp, hadMovedOn: Bool, RunStateMachine.Undo)
             /// - Parameter since: the mark before; see ``OpenRuns/Marks``.
             case marked(RunID, since: EventID?)

@@ -234,9 +234,11 @@ package struct ThreadStateMachine: Sendable {
             return runs.change(at: place) { entry in
                 defer {
                     entry.lastTime = time
+                    entry.hasMovedOn = true
                     entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
                 }
-                return .tookInput(run, lastTime: entry.lastTime, entry.inputs)
+                return .tookInput(
+                    run, lastTime: entry.lastTime, hadMovedOn: entry.hasMovedOn, entry.inputs)
             }
         }
         let (lastTime, hadMovedOn, undo) = runs.change(at: place) { entry in
@@ -403,9 +405,10 @@ package struct ThreadStateMachine: Sendable {
         case .gaveInput(let run):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { _ = $0.inputs.popLast() }
-        case .tookInput(let run, let lastTime, let inputs):
+        case .tookInput(let run, let lastTime, let hadMovedOn, let inputs):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
+                entry.hasMovedOn = hadMovedOn
                 entry.inputs = inputs
                 entry.lastTime = lastTime
             }

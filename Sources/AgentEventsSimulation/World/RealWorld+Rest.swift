@@ -60,7 +60,8 @@ extension RealWorld {
         guard commander.isIdle else { return InvariantViolation(.requestsAnswered, "a command has no answer") }
         if let problem = neighbour?.restlessness ?? process.crew.behind { return problem }
         for thread in witness.threads where thread.hasOpenRuns {
-            return InvariantViolation(.runsEnd, "thread \(thread.owner.thread) has an open run")
+            return InvariantViolation(
+                .runsEnd, "thread \(thread.owner.thread) has an open run: \(thread.openRuns.map(\.run))")
         }
         for client in clients {
             if let violation = client.restlessness { return violation }
