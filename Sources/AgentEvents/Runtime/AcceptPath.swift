@@ -263,10 +263,9 @@ struct AcceptPath {
         gate?.release { head.machine.isPaused($0) }
         approvalGate?.release { head.machine.isOpen($0) }
         guard !endings.isEmpty else { return }
-        for (run, ending) in endings where !head.machine.isOpen(run) {
-            endings[run] = nil
-            ending.signal()
-        }
+        // In an order that is always the same.
+        let ended = endings.keys.filter { !head.machine.isOpen($0) }.sorted { $0.rawValue < $1.rawValue }
+        for run in ended { endings.removeValue(forKey: run)?.signal() }
     }
 
     /// Somebody waits until a run is not paused any longer.
