@@ -70,6 +70,7 @@ extension StreamClient {
         timeout: Duration
     ) async throws -> CommandAnswer {
         let environment = configuration.environment
+        let chance = configuration.random
         let key = key ?? IdempotencyKey(random: environment.randomNumber(), environment.randomNumber())
         let request = CommandRequest(thread: thread, key: key, body)
         let start = environment.monotonicNow()
@@ -80,7 +81,7 @@ extension StreamClient {
             } catch let error as AgentEventsClientError {
                 failures += 1
                 let pause = max(
-                    configuration.backoff.pause(afterFailures: failures, random: configuration.random()),
+                    configuration.backoff.pause(afterFailures: failures, random: chance()),
                     error.retryAfter ?? .zero)
                 guard error.isRetryable, environment.monotonicNow() - start + pause < timeout else { throw error }
                 try await configuration.clock.sleep(for: pause)

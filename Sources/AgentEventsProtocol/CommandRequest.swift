@@ -166,7 +166,8 @@ extension CommandBody {
         case .answer(let answer):
             let decision: ApprovalDecision = answer.isApproved ? .approved : .denied
             members = [
-                ("approval_id", answer.approvalID.json), ("decision", .string(decision.rawValue)), ("data", answer.data),
+                ("approval_id", answer.approvalID.json), ("decision", .string(decision.rawValue)),
+                ("data", answer.data),
             ]
         }
         let object = JSONObject(present: members)

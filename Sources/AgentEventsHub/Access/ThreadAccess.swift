@@ -54,7 +54,8 @@ package final class ThreadAccess: Sendable {
             throw ProtocolError(.scopeMissing, "these credentials do not allow to log events", threadID: thread)
         case .command:
             throw ProtocolError(
-                .scopeMissing, "these credentials do not allow to send messages and commands to agents", threadID: thread)
+                .scopeMissing, "these credentials do not allow to send messages and commands to agents",
+                threadID: thread)
         }
     }
 
