@@ -6,7 +6,7 @@ internal import ArgumentParser
 struct CommandCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "command",
-        abstract: "Stop, pause or resume the runs of a thread.",
+        abstract: "Stop, pause or resume the runs of a thread, or answer what one asks.",
         discussion: """
             Prints the service's answer, one JSON object, once it is in the log: done, unchanged (it was so already) or repeated \
             (the same key came before). Without --run a command is for every open run without a parent; with --as-of, the id of \
@@ -17,6 +17,7 @@ struct CommandCommand: AsyncParsableCommand {
             Example:
               agent-events command t_1 pause
               agent-events command t_1 stop --as-of 3-57 --reason "wrong folder"
+              agent-events command t_1 answer --data '{"approval_id":"a_1","decision":"approved"}'
               agent-events command t_1 editor.undo --run r_7 --data '{"steps":2}'
             """)
 
@@ -25,7 +26,7 @@ struct CommandCommand: AsyncParsableCommand {
         transform: { text throws in try ThreadID(text) })
     var thread: ThreadID
 
-    @Argument(help: "stop, pause, resume, or a command of your application's own, with a dot in its name.")
+    @Argument(help: "stop, pause, resume, answer, or a command of your application's own, with a dot in its name.")
     var name: String
 
     @OptionGroup var stream: StreamOptions
