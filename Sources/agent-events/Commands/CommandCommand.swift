@@ -17,7 +17,7 @@ struct CommandCommand: AsyncParsableCommand {
             Example:
               agent-events command t_1 pause
               agent-events command t_1 stop --as-of 3-57 --reason "wrong folder"
-              agent-events command t_1 answer --data '{"approval_id":"a_1","decision":"approved"}'
+              agent-events command t_1 answer --approve a_1 --data '{"comment":"fine"}'
               agent-events command t_1 editor.undo --run r_7 --data '{"steps":2}'
             """)
 
@@ -43,6 +43,17 @@ struct CommandCommand: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "Why, for people; it stands in the events.")
     var reason: String?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("answer: says yes to this request for approval; with its form as --data.", valueName: "id"),
+        transform: { text throws in try ApprovalID(text) })
+    var approve: ApprovalID?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("answer: says no to this request for approval.", valueName: "id"),
+        transform: { text throws in try ApprovalID(text) })
+    var deny: ApprovalID?
+
     @Option(parsing: .unconditional, help: ArgumentHelp("The data of the command, as JSON.", valueName: "json"))
     var data: String?
 
@@ -59,6 +70,10 @@ struct CommandCommand: AsyncParsableCommand {
     func validate() throws {
         guard giveUp >= 0, giveUp <= 86_400 else { throw ValidationError("--give-up is from 0 to 86400 seconds") }
         if data != nil, reason != nil { throw ValidationError("--reason is a part of the data: give one of the two") }
+        if approve != nil, deny != nil { throw ValidationError("an answer is a yes or a no: give --approve or --deny") }
+        if name != "answer", approve ?? deny != nil {
+            throw ValidationError("--approve and --deny are for the command answer")
+        }
         _ = try body()
     }
 
@@ -74,6 +89,13 @@ struct CommandCommand: AsyncParsableCommand {
             } catch {
                 throw ValidationError("--data is no JSON: \(error.message)")
             }
+        }
+        if let approval = approve ?? deny {
+            var answer: JSONObject = [
+                "approval_id": .string(approval.rawValue), "decision": approve == nil ? "denied" : "approved",
+            ]
+            answer["data"] = members["data"]
+            members["data"] = .object(answer)
         }
         do throws(ProtocolError) {
             return try CommandBody.decode(JSONValue.object(members).encoded())
