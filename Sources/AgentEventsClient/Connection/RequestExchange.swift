@@ -36,8 +36,7 @@ struct RequestExchange {
             case .ping:
                 try await connection.send(ClientMessage(.pong))
             case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-                .drain,
-                .pong, .error, .other:
+                .drain, .pong, .error, .other:
                 continue
             }
         }
