@@ -296,6 +296,8 @@ struct AcceptPath {
 
     /// The number of tasks that wait while their run is paused.
     var waitingCount: Int { gate?.count ?? 0 }
+    /// The number of tasks that wait for an answer to a request for approval.
+    var askingCount: Int { approvalGate?.count ?? 0 }
 
     /// Sets what is signalled when a run ends: while its body works, and `nil` from its return on.
     mutating func setEnding(_ ending: WakeSignal?, of run: RunID) {
@@ -307,7 +309,7 @@ struct AcceptPath {
     }
 
     /// Whether somebody here waits for what others may do to a run.
-    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 || approvalGate?.count ?? 0 > 0 }
+    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 || askingCount > 0 }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
     ///

@@ -229,6 +229,9 @@ public actor ExecutionContext {
     /// The number of tasks that wait while their run is paused.
     package var pausedTaskCount: Int { path.waitingCount }
 
+    /// The number of tasks that wait for an answer to a request for approval.
+    package var askingTaskCount: Int { path.askingCount }
+
     // MARK: Time
 
     /// Ends what is overdue, and has the thread looked at when something else may be.
