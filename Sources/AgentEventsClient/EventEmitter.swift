@@ -3,15 +3,10 @@ internal import AgentEventsProtocol
 
 /// Emits events over one connection, inside of ``StreamClient/withEmitter(_:)``. One request at a time.
 public final class EventEmitter {
-    private let connection: StreamConnection
-    private let configuration: ClientConfiguration
-    private var messages: StreamMessages.Iterator
-    private var lastRequest: Int64 = 0
+    private var exchange: RequestExchange
 
     init(_ connection: StreamConnection, _ configuration: ClientConfiguration) {
-        self.connection = connection
-        self.configuration = configuration
-        messages = connection.messages.makeAsyncIterator()
+        exchange = RequestExchange(connection, configuration)
     }
 
     /// Emits events into a thread, all or none, and returns when they are committed.
@@ -33,32 +28,9 @@ public final class EventEmitter {
         user: UserID? = nil,
         key: IdempotencyKey? = nil
     ) async throws -> [Cursor] {
-        lastRequest += 1
-        let tag = RequestTag(number: lastRequest)
         let request = EmitRequest(thread: thread, user: user, key: key, drafts: events)
-        try await connection.send(ClientMessage(tag: tag, .emit(request)))
-        while let bytes = try await messages.next() {
-            switch try ServerMessage(received: bytes) {
-            case .emitted(tag, _, let cursors):
-                return cursors
-            // Without a tag the service could not tell which request it was; there is only this one.
-            case .error(let error) where error.tag == nil || error.tag == tag:
-                throw AgentEventsClientError(error)
-            case .welcome(let welcome):
-                if let heartbeat = welcome.heartbeatMilliseconds { limitSilence(heartbeat) }
-            case .ping:
-                try await connection.send(ClientMessage(.pong))
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-                .drain,
-                .pong, .error, .other:
-                continue
-            }
+        return try await exchange.answer(to: .emit(request)) { message, tag in
+            if case .emitted(tag, _, let cursors) = message { cursors } else { nil }
         }
-        throw CancellationError()
-    }
-
-    private func limitSilence(_ heartbeatMilliseconds: Int64) {
-        connection.limitSilence(
-            to: Duration.milliseconds(heartbeatMilliseconds) * 2 + configuration.heartbeatTolerance)
     }
 }

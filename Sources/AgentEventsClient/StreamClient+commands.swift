@@ -70,17 +70,23 @@ extension StreamClient {
         timeout: Duration
     ) async throws -> CommandAnswer {
         let environment = configuration.environment
+        let chance = configuration.random
         let key = key ?? IdempotencyKey(random: environment.randomNumber(), environment.randomNumber())
         let request = CommandRequest(thread: thread, key: key, body)
         let start = environment.monotonicNow()
         var failures = 0
         while true {
             do {
-                return try await withConnection { try await CommandExchange($0, configuration).answer(to: request) }
+                return try await withConnection { connection in
+                    var exchange = RequestExchange(connection, configuration)
+                    return try await exchange.answer(to: .command(request)) { message, tag in
+                        if case .accepted(tag, _, let answer) = message { answer } else { nil }
+                    }
+                }
             } catch let error as AgentEventsClientError {
                 failures += 1
                 let pause = max(
-                    configuration.backoff.pause(afterFailures: failures, random: configuration.random()),
+                    configuration.backoff.pause(afterFailures: failures, random: chance()),
                     error.retryAfter ?? .zero)
                 guard error.isRetryable, environment.monotonicNow() - start + pause < timeout else { throw error }
                 try await configuration.clock.sleep(for: pause)
@@ -97,41 +103,5 @@ extension IdempotencyKey {
         } catch {
             preconditionFailure("letters and digits are an id")
         }
-    }
-}
-
-/// One command over one connection.
-private struct CommandExchange {
-    private let connection: StreamConnection
-    private let configuration: ClientConfiguration
-
-    init(_ connection: StreamConnection, _ configuration: ClientConfiguration) {
-        self.connection = connection
-        self.configuration = configuration
-    }
-
-    func answer(to request: CommandRequest) async throws -> CommandAnswer {
-        let tag = RequestTag(number: 1)
-        try await connection.send(ClientMessage(tag: tag, .command(request)))
-        for try await bytes in connection.messages {
-            switch try ServerMessage(received: bytes) {
-            case .accepted(tag, _, let answer):
-                return answer
-            // Without a tag the service could not tell which request it was; there is only this one.
-            case .error(let error) where error.tag == nil || error.tag == tag:
-                throw AgentEventsClientError(error)
-            case .welcome(let welcome):
-                guard let heartbeat = welcome.heartbeatMilliseconds else { continue }
-                connection.limitSilence(
-                    to: Duration.milliseconds(heartbeat) * 2 + configuration.heartbeatTolerance)
-            case .ping:
-                try await connection.send(ClientMessage(.pong))
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-                .drain,
-                .pong, .error, .other:
-                continue
-            }
-        }
-        throw CancellationError()
     }
 }

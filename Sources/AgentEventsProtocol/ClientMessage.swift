@@ -9,7 +9,8 @@ package struct ClientMessage: Hashable, Sendable {
         /// - Parameter cursor: everything up to there is acknowledged.
         case acknowledge(ThreadID, cursor: Cursor)
         case emit(EmitRequest)
-        case command(CommandRequest)
+        /// In a box, so that other messages stay small.
+        indirect case command(CommandRequest)
         case ping
         case pong
     }

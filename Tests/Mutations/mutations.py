@@ -30,8 +30,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# After so long a test counts as one that hangs, which is not to be found.
-TEST_SECONDS = 300
+# More than the time limit of any suite, at which a test that waits in vain fails. After so long it counts as one that
+# hangs, which is not to be found.
+TEST_SECONDS = 660
 SWITCH = """\
 #if canImport(Glibc)
     import Glibc

@@ -2,11 +2,11 @@ extension AgentRun {
     /// The time for an answer when none is given: a day.
     public static var approvalTime: Duration { .seconds(86_400) }
 
-    /// Asks a person for a yes or a no, and waits for the answer: `approval_requested`, then `approval_resolved`, by
-    /// whoever answers first.
+    /// Asks a person for a yes or a no, and waits for the answer: `approval_requested`, then `approval_resolved`. The first
+    /// answer counts.
     ///
-    /// The question is an event, so it outlives readers and reloads, and everybody who may answer sees it. While the run is
-    /// paused an answer is logged, and this returns when the run is resumed.
+    /// The question is an event, so it outlives readers and reloads, and everybody who may answer sees it. An answer to a
+    /// paused run is logged, and a yes is returned when the run is resumed.
     ///
     /// - Parameters:
     ///   - prompt: the question, for people.
@@ -26,8 +26,8 @@ extension AgentRun {
         isEditable: Bool = false,
         within time: Duration? = approvalTime
     ) async throws -> ApprovalOutcome<Void> {
-        let request = request(prompt, .approval, call, id, approvers, isEditable, time)
-        return try await ask(request) { _ in }
+        let approval = ToolApproval(prompt, approvers: approvers, isEditable: isEditable, within: time)
+        return try await ask(approval, for: call, id: id) { _ in }
     }
 
     /// Asks a person to fill in a form, and waits for the answer, whose data is checked by the schema before it counts.
@@ -46,73 +46,67 @@ extension AgentRun {
         isEditable: Bool = false,
         within time: Duration? = approvalTime
     ) async throws -> ApprovalOutcome<Form> {
-        var request = request(prompt, .input, call, id, approvers, isEditable, time)
-        request.schema = schema.json
-        return try await ask(request) { data in try (data ?? [:]).decode(as: form) }
+        let approval = ToolApproval(
+            prompt, schema: schema, approvers: approvers, isEditable: isEditable, within: time)
+        return try await ask(approval, for: call, id: id) { data in try (data ?? [:]).decode(as: form) }
     }
 
-    func ask(_ approval: ToolApproval, for call: CallID) async throws -> ApprovalOutcome<JSONValue?> {
-        var request = request(
-            approval.prompt, approval.schema == nil ? .approval : .input, call, nil, approval.approvers,
-            approval.isEditable, approval.time)
-        request.schema = approval.schema?.json
-        return try await ask(request) { $0 }
-    }
-
-    private func request(
-        _ prompt: String,
-        _ kind: ApprovalKind,
-        _ call: CallID?,
-        _ id: ApprovalID?,
-        _ approvers: [UserID],
-        _ isEditable: Bool,
-        _ time: Duration?
-    ) -> ApprovalRequested {
-        let configuration = context.services.configuration
-        let now = context.services.environment.wallClock.now()
-        return ApprovalRequested(
-            approvalID: id ?? configuration.identifiers.approvalID(), callID: call, prompt: prompt, kind: kind,
-            isEditable: isEditable, approvers: approvers,
-            expiresAt: time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) })
-    }
-
-    private func ask<Form: Sendable>(
-        _ request: ApprovalRequested,
+    /// Asks, waits for the answer, and for the run to be resumed when that is a yes.
+    ///
+    /// - Parameter decode: makes the form of the answer's data, without the arguments for the call.
+    func ask<Form: Sendable>(
+        _ approval: ToolApproval,
+        for call: CallID?,
+        id: ApprovalID? = nil,
         _ decode: (JSONValue?) throws -> Form
     ) async throws -> ApprovalOutcome<Form> {
-        try await emit(.approvalRequested(request))
-        let resolved = try await context.answer(to: ApprovalPlace(run: id, approval: request.approvalID))
+        let request = ApprovalRequested(
+            approvalID: id ?? identifiers.approvalID(), callID: call, prompt: approval.prompt,
+            kind: approval.schema == nil ? .approval : .input, schema: approval.schema?.json,
+            isEditable: approval.isEditable, approvers: approval.approvers)
+        let asked = try await context.ask(request, within: approval.time, agent: agent, run: self.id)
+        let resolved = try await context.answer(
+            to: ApprovalPlace(run: self.id, approval: request.approvalID), askedAt: asked)
         switch resolved.decision {
         case .approved:
             // A yes that comes while the run is paused is acted upon afterwards.
-            try await context.waitToBegin(.agentProgress(AgentProgress()), in: id)
-            let (arguments, data) = Self.split(resolved.data, isEditable: request.isEditable)
+            try await context.waitToBegin(.agentProgress(AgentProgress()), in: self.id)
+            let (arguments, data) = (ApprovalTerms(request) ?? ApprovalTerms()).split(resolved.data)
             return .approved(ApprovedAnswer(form: try decode(data), arguments: arguments, by: resolved.by))
         case .denied: return .denied(by: resolved.by, data: resolved.data)
         case .expired: return .expired
         case .cancelled: return .cancelled
         }
     }
-
-    /// The arguments that an answer has for the call, and the rest of its data.
-    private static func split(_ data: JSONValue?, isEditable: Bool) -> (arguments: JSONValue?, rest: JSONValue?) {
-        guard isEditable, let object = data?.objectValue, let arguments = object[ApprovalTerms.argumentsMember] else {
-            return (nil, data)
-        }
-        return (
-            arguments, .object(JSONObject(uniqueMembers: object.filter { $0.key != ApprovalTerms.argumentsMember }))
-        )
-    }
 }
 
 extension ExecutionContext {
+    /// Asks, once the run is not paused: the time for an answer begins when the question is there.
+    ///
+    /// - Returns: the event that asks.
+    fileprivate func ask(
+        _ request: ApprovalRequested,
+        within time: Duration?,
+        agent: AgentName,
+        run: RunID
+    ) async throws(AgentEventsError) -> EventID {
+        try await passingGate(of: run) { () async throws(AgentEventsError) in
+            var request = request
+            let now = services.environment.wallClock.now()
+            request.expiresAt = time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) }
+            return try await emit(EventDraft(runID: run, agent: agent, .approvalRequested(request)))
+        }
+    }
+
     /// Waits until a request for approval is not open any longer.
     ///
-    /// - Returns: the event that says so.
-    /// - Throws: `CancellationError` when the task is cancelled meanwhile.
-    func answer(to asked: ApprovalPlace) async throws -> ApprovalResolved {
+    /// - Parameter question: the event that asked.
+    /// - Returns: the event that ended it.
+    /// - Throws: `CancellationError` when the task is cancelled meanwhile, ``AgentEventsError`` when the log has failed.
+    fileprivate func answer(to asked: ApprovalPlace, askedAt question: EventID) async throws -> ApprovalResolved {
         while path.machine.isOpen(asked) {
             try Task.checkCancellation()
+            try path.checkLog()
             // Nothing comes in between the look and the arrival.
             let (gate, place) = path.arrive(at: asked)
             await gate.wait(place)
@@ -120,13 +114,36 @@ extension ExecutionContext {
         // Others may work in the place that the run had.
         await services.slotGate.wait(thread, path.machine.root(of: asked.run))
         // Where others write the log too, what happened here may not be what the log says.
-        let resolved = try await resolvedApprovals().last { $0.runID == asked.run && $0.approvalID == asked.approval }
-        guard let resolved else {
-            throw AgentEventsError(
-                .approvalUnknown, "the answer to \(asked.approval) is not remembered any longer: it was given long ago")
+        try await waitForCommit(at: offeredPosition.latest)
+        return try await mapLogError { () async throws(EventLogError) in
+            try await services.log.resolution(of: asked, in: thread, after: question)
         }
-        return ApprovalResolved(
-            approvalID: resolved.approvalID, decision: resolved.decision, by: resolved.by,
-            data: try await data(of: resolved))
+    }
+}
+
+extension EventLog {
+    /// The event that ended a request for approval. Read from the request on: how long the thread is does not matter.
+    fileprivate func resolution(
+        of asked: ApprovalPlace,
+        in thread: ThreadID,
+        after question: EventID
+    ) async throws(EventLogError) -> ApprovalResolved {
+        var position = question.sequence
+        while true {
+            let page = try await read(LogRead(.thread(thread, after: position)))
+            for stored in page.events {
+                let event = try stored.decoded()
+                if event.runID == asked.run, case .approvalResolved(let resolved) = event.payload,
+                    resolved.approvalID == asked.approval
+                {
+                    return resolved
+                }
+            }
+            guard let last = page.events.last, !page.reachesEnd else {
+                throw EventLogError(
+                    .failed, "the answer to \(asked.approval) is not in the log, though it was committed")
+            }
+            position = last.id.sequence
+        }
     }
 }

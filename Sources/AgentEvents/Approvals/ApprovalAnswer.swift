@@ -110,7 +110,7 @@ extension ThreadStateMachine {
         }
     }
 
-    /// Whether a request for approval is open.
+    /// Says if a request for approval is open.
     func isOpen(_ asked: ApprovalPlace) -> Bool {
         runs.machine(asked.run)?.work.approvals.isOpen(asked.approval) ?? false
     }

@@ -235,7 +235,7 @@ extension ApprovalField.Format {
         }
     }
 
-    /// What a person may have mistyped is found; whether there is such a mailbox is not.
+    /// Finds what a person may have mistyped, and no more: nobody looks for the mailbox or the page.
     func isKept(by text: String) -> Bool {
         let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F }
         switch self {

@@ -1,4 +1,4 @@
-/// What has become of a question to a person. A no, and no answer, are values like a yes: the agent decides what to do.
+/// The outcome of a question to a person. A no and a missing answer are values like a yes: the agent decides what to do.
 @nonexhaustive
 public enum ApprovalOutcome<Form: Sendable>: Sendable {
     /// A yes.

@@ -2,7 +2,7 @@
 package struct ApprovalTerms: Hashable, Sendable {
     /// The users who may answer; empty for the thread's user.
     package var approvers: [UserID]
-    /// Whether an answer may replace the arguments of the call.
+    /// Allows an answer to replace the arguments of the call.
     package var isEditable: Bool
     /// The schema of an answer's data; `nil` for any.
     package var schema: JSONValue?
@@ -19,7 +19,7 @@ package struct ApprovalTerms: Hashable, Sendable {
         self.init(approvers: requested.approvers, isEditable: requested.isEditable, schema: requested.schema)
     }
 
-    /// Whether a user may answer.
+    /// Says if a user may answer.
     ///
     /// - Parameter owner: the user of the thread.
     func allow(_ user: UserID, owner: UserID) -> Bool { approvers.isEmpty ? user == owner : approvers.contains(user) }
@@ -28,23 +28,27 @@ package struct ApprovalTerms: Hashable, Sendable {
     ///
     /// - Throws: ``WireError`` with the path from the root of the data.
     func check(_ data: JSONValue?) throws(WireError) {
-        var rest = data
-        if let object = data?.objectValue, object[Self.argumentsMember] != nil, asksForArguments == false {
-            guard isEditable else {
-                throw WireError(
-                    .unknownField, path: "$.\(Self.argumentsMember)",
-                    "the arguments of the call are not to be edited: leave arguments out")
-            }
-            let others = object.filter { $0.key != Self.argumentsMember }
-            rest = others.isEmpty ? nil : .object(JSONObject(uniqueMembers: others))
+        let (arguments, rest) = split(data)
+        guard arguments == nil || isEditable else {
+            throw WireError(
+                .unknownField, path: "$.\(Self.argumentsMember)",
+                "the arguments of the call are not to be edited: leave arguments out")
         }
-        // One that was logged before schemas were checked may have one that is none: then any data fits.
+        // A request that an earlier version has logged may have a schema that is no form: then any data fits.
         if let schema, let form = try? ApprovalSchema(schema) { try form.check(rest) }
     }
 
-    /// The member of an answer's data that replaces all arguments of the call.
-    static let argumentsMember = "arguments"
+    /// The arguments that an answer has for the call, and the rest of its data. A field of the form that is named
+    /// `arguments` is one like any other.
+    func split(_ data: JSONValue?) -> (arguments: JSONValue?, rest: JSONValue?) {
+        let name = Self.argumentsMember
+        guard let object = data?.objectValue, let arguments = object[name], schema?["properties"]?[name] == nil else {
+            return (nil, data)
+        }
+        let others = object.filter { $0.key != name }
+        return (arguments, others.isEmpty ? nil : .object(JSONObject(uniqueMembers: others)))
+    }
 
-    /// Whether the form has a field of that name: then it is a field.
-    private var asksForArguments: Bool { schema?["properties"]?[Self.argumentsMember] != nil }
+    /// The member of an answer's data that replaces all arguments of the call.
+    private static let argumentsMember = "arguments"
 }

@@ -3,7 +3,7 @@
 extension ExecutionContext {
     /// Answers a request for approval, and returns when the answer is committed.
     ///
-    /// The first answer counts, whoever gives it. The same one again is `unchanged`, with the id of the first; while the run
+    /// The first answer counts. The same one again is `unchanged`, with the id of the first; while the run
     /// is paused an answer is logged, and acted upon once it is resumed.
     ///
     /// - Parameter key: as of ``command(_:key:)``.
@@ -122,7 +122,7 @@ extension ExecutionContext {
     /// commands. Those to requests that are not open are left to the order of the thread.
     ///
     /// - Throws: ``AgentEventsError`` `approval.forbidden` or `approval.data_invalid` with the index of the event.
-    package func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
+    func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
         var asked: [ApprovalPlace: ApprovalTerms] = [:]
         for (index, draft) in drafts.enumerated() {
             guard let run = draft.runID else { continue }
@@ -164,12 +164,9 @@ extension ExecutionContext {
         let request = LogRead(.thread(thread, after: resolved.cursor.sequence - 1), maximumCount: 1)
         let page = try await mapLogError { () async throws(EventLogError) in try await services.log.read(request) }
         guard let stored = page.events.first, stored.id == resolved.cursor else { return nil }
-        do throws(WireError) {
-            guard case .approvalResolved(let event) = try EventDecoder.decode(stored.bytes).payload else { return nil }
-            return event.data
-        } catch {
-            throw AgentEventsError(EventLogError(.corrupt, "event \(stored.id) is unreadable", cause: error))
-        }
+        let event = try await mapLogError { () async throws(EventLogError) in try stored.decoded() }
+        guard case .approvalResolved(let resolved) = event.payload else { return nil }
+        return resolved.data
     }
 }
 

@@ -13,9 +13,9 @@ public struct ToolApproval: Sendable {
     public var schema: ApprovalSchema?
     /// The users who may answer, up to 64; empty for the user of the thread.
     public var approvers: [UserID]
-    /// Whether the answer may replace the arguments of the call (``ToolCall/arguments``).
+    /// Allows the answer to replace the arguments of the call (``ToolCall/arguments``).
     public var isEditable: Bool
-    /// How long an answer is waited for; `nil` for as long as the run lasts.
+    /// The time for an answer; `nil` for as long as the run lasts.
     public var time: Duration?
 
     public init(
@@ -30,9 +30,5 @@ public struct ToolApproval: Sendable {
         self.approvers = approvers
         self.isEditable = isEditable
         self.time = time
-    }
-
-    func ask(_ run: AgentRun, for call: CallID) async throws -> ApprovalOutcome<JSONValue?> {
-        try await run.ask(self, for: call)
     }
 }

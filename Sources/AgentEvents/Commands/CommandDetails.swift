@@ -63,9 +63,9 @@ public struct CommandDetails: Hashable, Sendable {
     public var runs: [Run]
     /// The open runs without a parent that a `stop` left as they are.
     public var left: [Run]
-    /// Whether the log did not know the event that the sender had seen last: then the command was for all open runs.
+    /// The log did not know the event that the sender had seen last, so that the command was for all open runs.
     public var isCursorUnknown: Bool
-    /// How the request for approval had ended that an answer was for.
+    /// The end of the request for approval that an answer was for; `nil` for one that was open.
     public var resolution: Resolution?
 
     public init(
@@ -74,10 +74,10 @@ public struct CommandDetails: Hashable, Sendable {
         isCursorUnknown: Bool = false,
         resolution: Resolution? = nil
     ) {
-        self.resolution = resolution
         self.runs = runs
         self.left = left
         self.isCursorUnknown = isCursorUnknown
+        self.resolution = resolution
     }
 }
 

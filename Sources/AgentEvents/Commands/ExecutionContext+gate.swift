@@ -37,7 +37,13 @@ extension ExecutionContext {
 
     /// Emits an event of a run, once the run is not paused.
     func emitPassingGate(_ draft: EventDraft, of run: RunID) async throws(AgentEventsError) -> EventID {
-        try await passingGate(of: run) { () async throws(AgentEventsError) in try await emit(draft) }
+        // Nearly always it passes; then nothing else is between it and its acceptance.
+        do throws(AgentEventsError) {
+            return try await emit(draft)
+        } catch {
+            guard error.isWaitedFor else { throw error }
+        }
+        return try await passingGate(of: run) { () async throws(AgentEventsError) in try await emit(draft) }
     }
 
     /// Returns when something may be done in a run: the body of a call may begin, what was approved may be acted upon.
@@ -65,7 +71,7 @@ extension ThreadStateMachine {
 
 extension AgentEventsError {
     /// Whether something is refused that is accepted once its run is resumed. A second pause is not among it.
-    fileprivate var isWaitedFor: Bool {
+    var isWaitedFor: Bool {
         guard let violation else { return false }
         return violation.rule == .paused && violation.eventType != EventType.agentPaused.rawValue
     }

@@ -59,3 +59,14 @@ public struct StoredEvent: Hashable, Sendable {
         self.bytes = bytes
     }
 }
+
+extension StoredEvent {
+    /// - Throws: `log.corrupt` for bytes that are no event: they were one when they were appended.
+    func decoded() throws(EventLogError) -> AgentEvent {
+        do throws(WireError) {
+            return try EventDecoder.decode(bytes)
+        } catch {
+            throw EventLogError(.corrupt, "event \(id) of thread \(thread) is unreadable", cause: error)
+        }
+    }
+}

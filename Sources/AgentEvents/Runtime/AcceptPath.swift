@@ -23,9 +23,9 @@ struct AcceptPath {
     /// The usage of the open runs of scopes, for the events that end them.
     private var usages: [RunID: RunUsage] = [:]
     /// Where tasks wait while their run is paused; `nil` as long as none has.
-    private var gate: Gate<RunID>?
+    private var gate: ThreadGate<RunID>?
     /// Where tasks wait for the answer to a request for approval; `nil` as long as none has.
-    private var approvalGate: Gate<ApprovalPlace>?
+    private var approvalGate: ThreadGate<ApprovalPlace>?
     /// Signalled when a run ends while its body works, so that the body's task is cancelled.
     private var endings: [RunID: WakeSignal] = [:]
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
@@ -72,9 +72,14 @@ struct AcceptPath {
         try accept(drafts, emission, at: try begin())
     }
 
+    /// - Throws: why the log takes nothing any longer.
+    func checkLog() throws(AgentEventsError) {
+        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
+    }
+
     /// Comes before every decision: the log still takes events, and nothing is overdue at the time that is returned.
     mutating func begin() throws(AgentEventsError) -> Timestamp {
-        if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
+        try checkLog()
         let time = max(services.environment.wallClock.now(), head.lastTime)
         // Where others write too, what is overdue has come to its end before: one offer is on its way at a time.
         if head.machine.deadline <= time, !services.isContended { try endOverdue(at: time) }
@@ -271,28 +276,36 @@ struct AcceptPath {
         gate?.release { head.machine.isPaused($0) }
         approvalGate?.release { head.machine.isOpen($0) }
         guard !endings.isEmpty else { return }
-        for (run, ending) in endings where !head.machine.isOpen(run) {
-            endings[run] = nil
-            ending.signal()
-        }
+        // In an order that is always the same.
+        let ended = endings.keys.filter { !head.machine.isOpen($0) }.sorted { $0.rawValue < $1.rawValue }
+        for run in ended { endings.removeValue(forKey: run)?.signal() }
+    }
+
+    /// The log takes nothing any longer, so that nobody resumes a run, or answers: those who wait are told why.
+    mutating func logDidEnd() {
+        isRefused = true
+        gate?.release { _ in false }
+        approvalGate?.release { _ in false }
     }
 
     /// Somebody waits until a run is not paused any longer.
-    mutating func arrive(at run: RunID) -> (gate: Gate<RunID>, place: UInt64) {
-        let gate = gate ?? Gate()
+    mutating func arrive(at run: RunID) -> (gate: ThreadGate<RunID>, place: UInt64) {
+        let gate = gate ?? ThreadGate()
         self.gate = gate
         return (gate, gate.arrive(at: run))
     }
 
     /// Somebody waits until a request for approval is not open any longer.
-    mutating func arrive(at approval: ApprovalPlace) -> (gate: Gate<ApprovalPlace>, place: UInt64) {
-        let gate = approvalGate ?? Gate()
+    mutating func arrive(at approval: ApprovalPlace) -> (gate: ThreadGate<ApprovalPlace>, place: UInt64) {
+        let gate = approvalGate ?? ThreadGate()
         approvalGate = gate
         return (gate, gate.arrive(at: approval))
     }
 
     /// The number of tasks that wait while their run is paused.
     var waitingCount: Int { gate?.count ?? 0 }
+    /// The number of tasks that wait for an answer to a request for approval.
+    var askingCount: Int { approvalGate?.count ?? 0 }
 
     /// Sets what is signalled when a run ends: while its body works, and `nil` from its return on.
     mutating func setEnding(_ ending: WakeSignal?, of run: RunID) {
@@ -304,7 +317,7 @@ struct AcceptPath {
     }
 
     /// Whether somebody here waits for what others may do to a run.
-    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 || approvalGate?.count ?? 0 > 0 }
+    var watchesRuns: Bool { !endings.isEmpty || waitingCount > 0 || askingCount > 0 }
 
     /// A look-up in the log begins: a run that ends from here on is remembered until a look-up is sure to find it.
     ///
@@ -326,6 +339,8 @@ struct Emission {
     var isIndexed = false
     /// Whether the events are refused when they are too large.
     var isLimited = true
+    /// Whether answers to requests for approval among the events have to fit what was asked.
+    var checksAnswers = false
     /// Of runs that are not open, whether the log had one of that id.
     var lookedUp: [RunID: Bool] = [:]
 

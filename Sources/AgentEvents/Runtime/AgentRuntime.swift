@@ -70,12 +70,17 @@ public final class AgentRuntime: Sendable {
             try await withTaskExecutorPreference(log.executor) { try await openAndRun() }
         } catch {
             let failure = (error as? AgentEventsError) ?? AgentEventsError(.notRunning, "\(error)", cause: error)
-            lifecycle.stop(failure)
-            watchers.finish()
+            await stop(failure)
             throw failure
         }
-        lifecycle.stop(AgentEventsError(.notRunning, "the runtime has stopped"))
+        await stop(AgentEventsError(.notRunning, "the runtime has stopped"))
+    }
+
+    /// Nothing happens any longer: tells those who wait for something.
+    private func stop(_ error: AgentEventsError) async {
+        lifecycle.stop(error)
         watchers.finish()
+        for context in contexts.all { await context.logDidEnd() }
     }
 
     /// Stops taking events, commits what was accepted and lets ``run()`` return.

@@ -32,6 +32,12 @@ extension ExecutionContext {
     /// - Parameter message: the message to append to. When it is not the spoken one, that one is completed and this one
     ///   takes its place.
     func say(_ text: String, message given: MessageID? = nil, run: RunID) async throws(AgentEventsError) {
+        // Nearly always it passes; then nothing else is between it and its acceptance.
+        do throws(AgentEventsError) {
+            return try await sayNow(text, message: given, run: run)
+        } catch {
+            guard error.isWaitedFor else { throw error }
+        }
         try await passingGate(of: run) { () async throws(AgentEventsError) in
             try await sayNow(text, message: given, run: run)
         }

@@ -91,12 +91,16 @@ public actor ExecutionContext {
     }
 
     /// The same, for a request that asks for more than its events.
+    ///
+    /// - Parameter checksAnswers: whether answers to requests for approval among them have to be given by those who may, with
+    ///   data that fits, like those that come as commands.
     package func emit(
         _ drafts: [EventDraft],
         as request: RequestKey?,
-        host: RunHost = .process
+        host: RunHost = .process,
+        checksAnswers: Bool = false
     ) async throws(AgentEventsError) -> EmitReceipt {
-        let emission = Emission(host: host, isIndexed: true)
+        let emission = Emission(host: host, isIndexed: true, checksAnswers: checksAnswers)
         guard let request else { return try await emit(drafts, emission) }
         let keyed = KeyedRequest(key: request.key, digest: try digest(of: drafts, request))
         switch try await once(
@@ -221,8 +225,14 @@ public actor ExecutionContext {
         }
     }
 
+    /// The log takes nothing any longer.
+    func logDidEnd() { path.logDidEnd() }
+
     /// The number of tasks that wait while their run is paused.
     package var pausedTaskCount: Int { path.waitingCount }
+
+    /// The number of tasks that wait for an answer to a request for approval.
+    package var askingTaskCount: Int { path.askingCount }
 
     // MARK: Time
 
@@ -259,6 +269,7 @@ public actor ExecutionContext {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     private func acceptAtOnce(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
         guard !drafts.isEmpty else { throw AgentEventsError(.emptyBatch, "a batch has at least one event") }
+        if emission.checksAnswers { try checkAnswers(in: drafts) }
         guard let batch = try path.accept(drafts, emission) else { return nil }
         keepForHalves()
         return batch
@@ -280,10 +291,7 @@ public actor ExecutionContext {
             // Of an earlier look-up nothing is used again: it may be out of date.
             var answered = emission
             for run in unknown { answered.lookedUp[run] = started.contains(run) }
-            if let batch = try path.accept(drafts, answered) {
-                keepForHalves()
-                return batch
-            }
+            if let batch = try acceptAtOnce(drafts, answered) { return batch }
         }
     }
 

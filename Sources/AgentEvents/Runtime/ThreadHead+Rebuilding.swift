@@ -39,15 +39,10 @@ extension ThreadHead {
             }
             // Another writer may have appended since the record was read.
             for stored in page.events where stored.id.sequence <= record.head.sequence {
-                do throws(WireError) {
-                    let event = try EventDecoder.decode(stored.bytes)
-                    // Of a run that has ended it does not matter.
-                    machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
-                    lastTime = event.time
-                } catch {
-                    throw EventLogError(
-                        .corrupt, "event \(stored.id) of thread \(owner.thread) is unreadable", cause: error)
-                }
+                let event = try stored.decoded()
+                // Of a run that has ended it does not matter.
+                machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
+                lastTime = event.time
             }
             after = last.id.sequence
         }

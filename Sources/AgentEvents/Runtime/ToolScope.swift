@@ -58,7 +58,8 @@ struct ToolScope: Sendable {
         let executing = ToolExecuting(callID: callID, tool: tool, arguments: arguments, purpose: purpose)
         try await run.emit(.toolExecuting(executing))
         do {
-            let approved = try await approval?.ask(run, for: callID).get()
+            var approved: ApprovedAnswer<JSONValue?>?
+            if let approval { approved = try await run.ask(approval, for: callID) { $0 }.get() }
             try await run.context.waitToBegin(.toolExecuting(executing), in: run.id)
             return ToolCall(
                 id: callID, tool: tool, run: run, arguments: approved?.arguments ?? arguments, approval: approved)

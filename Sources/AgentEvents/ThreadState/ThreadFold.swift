@@ -63,11 +63,7 @@ package struct ThreadFold: Sendable {
             let page = try await log.read(request)
             guard !page.skipsTrimmed else { return .overtaken }
             for stored in page.events {
-                do throws(WireError) {
-                    state.apply(try EventDecoder.decode(stored.bytes))
-                } catch {
-                    throw EventLogError(.corrupt, "event \(stored.id) of thread \(thread) is unreadable", cause: error)
-                }
+                state.apply(try stored.decoded())
                 position = stored.id.sequence
             }
             unstoredCount += page.events.count

@@ -70,13 +70,13 @@ package struct CommandIntake: Sendable {
         let thread = request.thread
         if let accepted = try await begin(request, as: principal) { return accepted }
         let owner = try await owner(of: thread, for: principal, answer)
-        let task: Task
+        let signed: Signed
         switch request.body.kind {
         case .run(let action, let reason):
-            task = .run(
+            signed = .run(
                 RunCommand(action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user))
         case .answer(let answer):
-            task = .answer(
+            signed = .answer(
                 ApprovalAnswer(
                     answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
                     by: principal.user))
@@ -86,7 +86,7 @@ package struct CommandIntake: Sendable {
         let key = CommandKey(request.key, author: principal.user, thread: thread)
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: owner, thread: thread)
-            let receipt = try await carryOut(task, in: context, key.key)
+            let receipt = try await carryOut(signed, in: context, key.key)
             return Accepted(
                 answer: CommandAnswer(
                     name: request.body.name, outcome: receipt.outcome, cursors: receipt.cursors, runID: receipt.run,
@@ -138,18 +138,18 @@ package struct CommandIntake: Sendable {
             position: 0)
     }
 
-    /// What is carried out in the thread.
-    private enum Task {
+    /// A command with the name of the one who gives it, for the thread to decide on.
+    private enum Signed {
         case run(RunCommand)
         case answer(ApprovalAnswer)
     }
 
     private func carryOut(
-        _ task: Task,
+        _ signed: Signed,
         in context: ExecutionContext,
         _ key: IdempotencyKey
     ) async throws(AgentEventsError) -> CommandReceipt {
-        switch task {
+        switch signed {
         case .answer(let answer):
             return try await context.carryOut(answer, key: key)
         case .run(let command):

@@ -89,8 +89,8 @@ package struct EventIngest: Sendable {
                 if let open { open } else {
                     try await runtime.context(user: request.user ?? principal.user, thread: thread)
                 }
-            if answers.first != nil { try await context.checkAnswers(in: drafts) }
-            return try await context.emit(drafts, key: request.key, host: .outside)
+            return try await context.emit(
+                drafts, as: request.key.map { RequestKey($0) }, host: .outside, checksAnswers: answers.first != nil)
         } catch {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {

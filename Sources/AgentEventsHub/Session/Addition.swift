@@ -4,7 +4,8 @@ import AgentEventsProtocol
 /// A request that adds events to a thread.
 enum Addition: Sendable {
     case emit(EmitRequest)
-    case command(CommandRequest)
+    /// In a box, so that emissions stay small.
+    indirect case command(CommandRequest)
 
     var thread: ThreadID {
         switch self {

@@ -1,8 +1,8 @@
 import AgentEvents
 import AgentEventsProtocol
 
-/// The emissions of one connection, commands among them, from their beginning to the reply: carried out one batch after the other, answered
-/// in the order in which they began, each when its events are committed.
+/// The emissions of one connection, commands among them, from their beginning to the reply: carried out one batch after
+/// the other, answered in the order in which they began, each when its events are committed.
 struct EmissionQueue {
     /// An emission that has begun.
     struct Item: Sendable {

@@ -6,6 +6,8 @@ import Synchronization
 
 /// The real service in one thread: its runtime, its streams, its agents and its sinks, on a simulated executor, simulated
 /// event loops and a log that crashes, with clients and producers around it. Nothing happens in it but what a ``Choice`` says.
+///
+/// The file is long because everything that is around the service is made, moved and ended here.
 final class RealWorld {
     let seed: UInt64
     let size: WorldSize

@@ -6,7 +6,7 @@ internal import ArgumentParser
 struct CommandCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "command",
-        abstract: "Stop, pause or resume the runs of a thread.",
+        abstract: "Stop, pause or resume the runs of a thread, or answer what one asks.",
         discussion: """
             Prints the service's answer, one JSON object, once it is in the log: done, unchanged (it was so already) or repeated \
             (the same key came before). Without --run a command is for every open run without a parent; with --as-of, the id of \
@@ -17,6 +17,7 @@ struct CommandCommand: AsyncParsableCommand {
             Example:
               agent-events command t_1 pause
               agent-events command t_1 stop --as-of 3-57 --reason "wrong folder"
+              agent-events command t_1 answer --approve a_1 --data '{"comment":"fine"}'
               agent-events command t_1 editor.undo --run r_7 --data '{"steps":2}'
             """)
 
@@ -25,7 +26,7 @@ struct CommandCommand: AsyncParsableCommand {
         transform: { text throws in try ThreadID(text) })
     var thread: ThreadID
 
-    @Argument(help: "stop, pause, resume, or a command of your application's own, with a dot in its name.")
+    @Argument(help: "stop, pause, resume, answer, or a command of your application's own, with a dot in its name.")
     var name: String
 
     @OptionGroup var stream: StreamOptions
@@ -41,6 +42,17 @@ struct CommandCommand: AsyncParsableCommand {
 
     @Option(parsing: .unconditional, help: "Why, for people; it stands in the events.")
     var reason: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("answer: says yes to this request for approval; with its form as --data.", valueName: "id"),
+        transform: { text throws in try ApprovalID(text) })
+    var approve: ApprovalID?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("answer: says no to this request for approval.", valueName: "id"),
+        transform: { text throws in try ApprovalID(text) })
+    var deny: ApprovalID?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("The data of the command, as JSON.", valueName: "json"))
     var data: String?
@@ -58,6 +70,10 @@ struct CommandCommand: AsyncParsableCommand {
     func validate() throws {
         guard giveUp >= 0, giveUp <= 86_400 else { throw ValidationError("--give-up is from 0 to 86400 seconds") }
         if data != nil, reason != nil { throw ValidationError("--reason is a part of the data: give one of the two") }
+        if approve != nil, deny != nil { throw ValidationError("an answer is a yes or a no: give --approve or --deny") }
+        if name != "answer", approve ?? deny != nil {
+            throw ValidationError("--approve and --deny are for the command answer")
+        }
         _ = try body()
     }
 
@@ -73,6 +89,13 @@ struct CommandCommand: AsyncParsableCommand {
             } catch {
                 throw ValidationError("--data is no JSON: \(error.message)")
             }
+        }
+        if let approval = approve ?? deny {
+            var answer: JSONObject = [
+                "approval_id": .string(approval.rawValue), "decision": approve == nil ? "denied" : "approved",
+            ]
+            answer["data"] = members["data"]
+            members["data"] = .object(answer)
         }
         do throws(ProtocolError) {
             return try CommandBody.decode(JSONValue.object(members).encoded())

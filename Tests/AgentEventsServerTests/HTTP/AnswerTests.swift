@@ -4,7 +4,7 @@ import AgentEventsTesting
 import Testing
 
 /// The command `answer` over HTTP, by those who may and by those who may not.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct AnswerTests {
     private static let asking = """
         {"type":"agent_started","run_id":"r_1","agent":"guide"}

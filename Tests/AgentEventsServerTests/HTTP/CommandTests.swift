@@ -78,7 +78,7 @@ struct CommandTests {
             let answer = try await service.client.post(Self.path, #"{"name":"stop"}"#, headers: Self.headers("k_1"))
             #expect(answer.status == 200)
             #expect(try await types(service) == [.userMessage, .agentStarted, .agentCancelled])
-            agent.latch.open()
+            agent.release()
             let late = await results.first { _ in true }
             #expect(late?.runID == run)
             #expect(late?.agent == "stubborn")
@@ -233,13 +233,16 @@ struct CommandTests {
     }
 }
 
-/// Ignores its cancellation until it may end.
+/// Ignores its cancellation until it is released.
 private struct StubbornAgent: ServedAgent {
     let name: AgentName = "stubborn"
-    let latch = ServerLatch()
+    private let held = AsyncStream<Void>.makeStream()
+
+    func release() { held.continuation.finish() }
 
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
-        await latch.wait()
+        // A task of its own, which nobody cancels.
+        await Task { [held] in for await _ in held.stream {} }.value
         return "late"
     }
 }
@@ -253,28 +256,5 @@ private struct EditingAgent: CommandedAgent {
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         for try await command in run.commands { return command.value }
         return nil
-    }
-}
-
-/// Opens once; those who ask before wait, cancelled or not.
-private final class ServerLatch: Sendable {
-    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
-
-    func open() {
-        let waiters = state.withLock { state in
-            defer { state = (true, []) }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume() }
-    }
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.waiters.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import AgentEvents
 
 /// People answer what agents ask. The numbers are those of the cases in the design.
-@Suite(.timeLimit(.minutes(5))) struct ApprovalTests {
+@Suite(.timeLimit(.minutes(10))) struct ApprovalTests {
     private struct Deployment: Codable, Hashable, Sendable { var environment: String }
 
     private static func schema() throws -> ApprovalSchema {
@@ -269,6 +269,81 @@ import Testing
             let expected = ["approval_requested", "approval_resolved", "agent_cancelled"]
             let types = try await stage.types
             #expect(types == expected)
+        }
+    }
+
+    /// 18, without a tool.
+    @Test(arguments: CommandStage.logs) func aYesIsReturnedWhenTheRunIsResumed(contended: Bool) async throws {
+        try await CommandStage.with(contended: contended) { stage in
+            let returned = Latch()
+            async let run: Void = stage.run { run in
+                _ = try await run.approve("May I?", id: "a_1")
+                returned.open()
+            }
+            try await stage.wait(for: .approvalRequested)
+            try await stage.command(.pause)
+            _ = try await stage.context.answer(ApprovalAnswer("a_1", isApproved: true, by: "u_1"))
+            await stage.waitForPaused(1)
+            #expect(!returned.isOpen)
+            try await stage.command(.resume)
+            try await run
+            #expect(returned.isOpen)
+        }
+    }
+
+    /// Nobody answers when the log takes nothing any longer.
+    @Test func thoseWhoAskAreToldOfTheEndOfTheLog() async throws {
+        let runtime = AgentRuntime(log: InMemoryEventLog())
+        let life = Task { try await runtime.run() }
+        let context = try await runtime.context(user: "u_1", thread: "t_1")
+        let run = Task {
+            try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
+                _ = try await run.approve("May I?")
+            }
+        }
+        while await context.askingTaskCount != 1 { await Task.yield() }
+        runtime.shutdown()
+        try await life.value
+        #expect(await context.askingTaskCount == 0)
+        run.cancel()
+        let error = await #expect(throws: AgentEventsError.self) { try await run.value }
+        #expect(error?.code == .log(.closed))
+    }
+
+    /// The time for an answer begins when the question is there, not while the run is paused before it.
+    @Test func aPauseTakesNothingOfTheTimeForAnAnswer() async throws {
+        let now = Mutex<Int64>(1_000_000)
+        var configuration = RuntimeConfiguration()
+        configuration.clock = WallClock { Timestamp(milliseconds: now.withLock { $0 }) }
+        try await CommandStage.with(configuration) { stage in
+            async let word: String = stage.run { run in
+                try await stage.command(.pause)
+                return Self.word(try await run.approve("May I?", id: "a_1", within: .seconds(60)))
+            }
+            await stage.waitForPaused(1)
+            now.withLock { $0 += 3_600_000 }
+            try await stage.command(.resume)
+            try await stage.wait(for: .approvalRequested)
+            _ = try await stage.context.answer(ApprovalAnswer("a_1", isApproved: true, by: "u_1"))
+            #expect(try await word == "approved by u_1")
+        }
+    }
+
+    /// A field that is named as the arguments is one like any other, also where those may be replaced.
+    @Test func aFieldOfTheNameOfTheArgumentsIsAField() async throws {
+        struct Form: Codable, Sendable { var arguments: String }
+        try await CommandStage.with { stage in
+            let schema = try ApprovalSchema(["type": "object", "properties": ["arguments": ["type": "string"]]])
+            async let answered: String = stage.run { run in
+                let outcome = try await run.approve("Which?", as: Form.self, schema, id: "a_1", isEditable: true)
+                let answer = try outcome.get()
+                #expect(answer.arguments == nil)
+                return answer.form.arguments
+            }
+            try await stage.wait(for: .approvalRequested)
+            let answer = ApprovalAnswer("a_1", isApproved: true, data: ["arguments": "x"], by: "u_1")
+            _ = try await stage.context.answer(answer)
+            #expect(try await answered == "x")
         }
     }
 

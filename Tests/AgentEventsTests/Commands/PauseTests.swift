@@ -4,7 +4,7 @@ import Testing
 
 /// A pause is no failure: what a paused run would do waits, and nothing of it is lost or doubled. The numbers are those of
 /// the cases in the design.
-@Suite(.timeLimit(.minutes(5))) struct PauseTests {
+@Suite(.timeLimit(.minutes(10))) struct PauseTests {
     private struct Broken: Error {}
 
     /// 16.
@@ -254,28 +254,52 @@ import Testing
         }
     }
 
+    /// Nobody resumes a run when the log takes nothing any longer.
+    @Test func thoseWhoWaitAreToldOfTheEndOfTheLog() async throws {
+        let runtime = AgentRuntime(log: InMemoryEventLog())
+        let life = Task { try await runtime.run() }
+        let context = try await runtime.context(user: "u_1", thread: "t_1")
+        let run = Task {
+            try await runtime.withRun(user: "u_1", thread: "t_1", agent: "guide") { run in
+                _ = try await run.context.command(RunCommand(.pause))
+                try await run.say("a")
+            }
+        }
+        while await context.pausedTaskCount != 1 { await Task.yield() }
+        runtime.shutdown()
+        try await life.value
+        #expect(await context.pausedTaskCount == 0)
+        run.cancel()
+        let error = await #expect(throws: AgentEventsError.self) { try await run.value }
+        #expect(error?.code == .log(.closed))
+    }
+
     /// A stream that breaks off while its run is paused leaves a message open: it is completed with the run.
     @Test func aStreamThatBreaksOffWhilePausedDoesNotFailTheRun() async throws {
         try await CommandStage.with { stage in
             async let run: Void = stage.run { run in
-                let (stream, continuation) = AsyncThrowingStream<String, any Error>.makeStream()
-                continuation.yield("one")
+                let stream = AsyncStream<String> { continuation in
+                    for text in ["one", "two"] { continuation.yield(text) }
+                    continuation.finish()
+                }
                 await #expect(throws: Broken.self) {
                     try await run.say(
-                        contentsOf: stream.map { text in
+                        contentsOf: stream.map { (text: String) async throws -> String in
+                            guard text == "two" else { return text }
                             try await stage.command(.pause)
-                            continuation.finish(throwing: Broken())
-                            return text
-                        }.prefix(1).map { _ in throw Broken() }, id: "m_1")
+                            throw Broken()
+                        }, id: "m_1")
                 }
-                try await run.message(id: "m_2") { message in
-                    try await message.append("two")
-                }
+                try await run.message(id: "m_2") { message in try await message.append("else") }
             }
             await stage.waitForPaused(1)
             try await stage.command(.resume)
             try await run
-            #expect(try await stage.lastType == "agent_completed")
+            #expect(
+                try await stage.types == [
+                    "message_delta", "agent_paused", "agent_resumed", "message_delta", "message_completed",
+                    "message_completed", "agent_completed",
+                ])
         }
     }
 

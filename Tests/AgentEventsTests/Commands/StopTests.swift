@@ -6,7 +6,7 @@ import Testing
 
 /// A stop ends in the log at once what its sender saw, and the tasks right after. The numbers are those of the cases in the
 /// design.
-@Suite(.timeLimit(.minutes(5))) struct StopTests {
+@Suite(.timeLimit(.minutes(10))) struct StopTests {
     /// 1 and 15: the call, the message and the run end in one batch, and their tokens are told.
     @Test(arguments: CommandStage.logs)
     func aStopWhileAToolRunsEndsEverything(contended: Bool) async throws {

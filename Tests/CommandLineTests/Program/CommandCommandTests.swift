@@ -49,6 +49,38 @@ import Testing
         }
     }
 
+    /// 24 and 42: a question of a program outside is open over restarts, and has one answer.
+    @Test func aQuestionIsAnsweredAfterARestart() async throws {
+        let asking = #"{"type":"approval_requested","run_id":"r_1","data":{"approval_id":"a_1","prompt":"Now?"}}"#
+        try await TemporaryFolder.with { folder in
+            try await RunningService.with(["--data", folder.path]) { service in
+                _ = try await service.emit([Self.start("r_1"), asking], thread: "t_1")
+            }
+            try await RunningService.with(["--data", folder.path]) { service in
+                let answer = ["answer", "--approve", "a_1", "--data", #"{"comment":"fine"}"#]
+                let first = try Self.json(try await Self.command(service, answer))
+                #expect(first["outcome"] == "done" && first["run_id"] == "r_1")
+                let again = try Self.json(try await Self.command(service, answer))
+                #expect(again["outcome"] == "unchanged" && again["cursors"] == first["cursors"])
+                let other = try await Self.command(service, ["answer", "--deny", "a_1"])
+                #expect(other.status == 1)
+                #expect(other.error.contains("approval.resolved"), "\(other.error)")
+                let unknown = try await Self.command(service, ["answer", "--deny", "a_2"])
+                #expect(unknown.error.contains("approval.unknown"), "\(unknown.error)")
+                #expect(try await service.page("t_1") == [1, 2, 3])
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ["stop", "--approve", "a_1"], ["answer", "--approve", "a_1", "--deny", "a_1"], ["answer"],
+        ["answer", "--approve", "a_1", "--data", "{"],
+    ])
+    func aMalformedAnswerIsNotSent(_ arguments: [String]) async throws {
+        let outcome = try await Program.run(["command", "t_1"] + arguments)
+        #expect(outcome.status == 64, "\(outcome.error)")
+    }
+
     @Test func whatIsWrongIsSaid() async throws {
         try await RunningService.with(["--in-memory"]) { service in
             let unknown = try await Self.command(service, ["stop"])

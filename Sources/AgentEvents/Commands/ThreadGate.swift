@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// A task arrives inside the context's synchronous section, and waits outside of it; it is released inside of it, too, by
 /// whatever ends what it waits for.
-final class Gate<Subject: Hashable & Sendable>: Sendable {
+final class ThreadGate<Subject: Hashable & Sendable>: Sendable {
     private let machine = Mutex(GateStateMachine<Subject, CheckedContinuation<Void, Never>>())
 
     /// The number of tasks that have arrived and are not released.
