@@ -62,7 +62,7 @@ public struct StoredEvent: Hashable, Sendable {
 
 extension StoredEvent {
     /// - Throws: `log.corrupt` for bytes that are no event: they were one when they were appended.
-    func decoded() throws(EventLogError) -> AgentEvent {
+    package func decoded() throws(EventLogError) -> AgentEvent {
         do throws(WireError) {
             return try EventDecoder.decode(bytes)
         } catch {

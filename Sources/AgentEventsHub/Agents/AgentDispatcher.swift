@@ -318,7 +318,11 @@ package final class AgentDispatcher: Sendable {
                 }
                 let resting = await context.restingRuns
                 perform { queue in
-                    places.flatMap { resting.contains($0.run) ? queue.waits($0) : queue.mayContinue($0) }
+                    places.flatMap { place in
+                        // One that rests does not while a part of it goes on, which the next event shows.
+                        resting.contains(place.run) && !hasSlotWaiters(place)
+                            ? queue.waits(place) : queue.mayContinue(place)
+                    }
                 }
             }
         }
@@ -336,6 +340,10 @@ package final class AgentDispatcher: Sendable {
             waiters[place]?.removeAll { $0 === signal }
             if waiters[place]?.isEmpty == true { waiters[place] = nil }
         }
+    }
+
+    private func hasSlotWaiters(_ place: RunQueueStateMachine.Place) -> Bool {
+        slotWaiters.withLock { $0[place] != nil }
     }
 
     private func wakeSlotWaiters(of place: RunQueueStateMachine.Place) {

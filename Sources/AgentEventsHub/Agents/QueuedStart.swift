@@ -101,14 +101,3 @@ struct QueuedPrompt: Sendable {
         }
     }
 }
-
-extension StoredEvent {
-    /// - Throws: ``EventLogError`` `log.corrupt`.
-    func decoded() throws(EventLogError) -> AgentEvent {
-        do throws(WireError) {
-            return try EventDecoder.decode(bytes)
-        } catch {
-            throw EventLogError(.corrupt, "event \(id) of thread \(thread) is unreadable", cause: error)
-        }
-    }
-}
