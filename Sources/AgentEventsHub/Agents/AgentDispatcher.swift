@@ -126,6 +126,9 @@ package final class AgentDispatcher: Sendable {
     /// The number of slots in use: of the agents that run, without those that wait for a person.
     package var slotCount: Int { queue.withLock { $0.slotCount } }
 
+    /// The runs that work, without those that wait for a person.
+    var working: [RunQueueStateMachine.Place] { queue.withLock { $0.working } }
+
     /// The number of queued runs that this process knows.
     package var queuedCount: Int { queue.withLock { $0.queuedCount } }
 
