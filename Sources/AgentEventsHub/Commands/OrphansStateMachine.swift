@@ -25,7 +25,10 @@ package struct OrphansStateMachine: Sendable {
     ///
     /// - Parameter alone: those of them that nobody follows.
     /// - Returns: the orphaned ones, in the given order.
-    package mutating func look(at alone: [RunQueueStateMachine.Place], _ now: Duration) -> [RunQueueStateMachine.Place] {
+    package mutating func look(
+        at alone: [RunQueueStateMachine.Place],
+        _ now: Duration
+    ) -> [RunQueueStateMachine.Place] {
         var orphaned: [RunQueueStateMachine.Place] = []
         var rest: [RunQueueStateMachine.Place: Duration] = [:]
         for place in alone {
