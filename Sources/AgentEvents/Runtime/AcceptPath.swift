@@ -339,6 +339,16 @@ struct AcceptPath {
         }
     }
 
+    /// The events that come before an answer to a run that this process has let go of: they say that nothing begins with
+    /// it before the run is taken up.
+    func pausesBeforeAnswer(in run: RunID?) -> [EventDraft] {
+        guard let run, detached.contains(run) else { return [] }
+        let tree = head.machine.occupancy.tree(of: head.machine.root(of: run))
+        return tree.reversed().filter { $0.status != .paused }.map { run in
+            EventDraft(runID: run.id, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
+        }
+    }
+
     /// Lets go of runs that stay open: from now on their bodies are too late, and are told so.
     mutating func detach(_ runs: [RunID]) {
         detached.formUnion(runs)

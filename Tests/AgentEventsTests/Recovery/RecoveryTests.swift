@@ -117,6 +117,59 @@ import Testing
         }
     }
 
+    /// An answer that comes when a process has let go of its runs begins nothing: the next process runs the body, once.
+    @Test func anAnswerDuringTheStopIsActedUponAfterTheRestart() async throws {
+        let log = InMemoryEventLog()
+        let clock = ManualClock()
+        let process = { (body: (AgentRuntime, ExecutionContext) async throws -> Void) async throws in
+            let runtime = AgentRuntime(
+                log: log,
+                configuration: RuntimeConfiguration(environment: .manual(clock, seed: .random(in: 1 ... .max))))
+            runtime.recover(by: Self.policy)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runtime.run() }
+                try await body(runtime, try await runtime.context(user: "u_1", thread: "t_1"))
+                runtime.shutdown()
+                try await group.waitForAll()
+            }
+            log.close()
+            clock.advance(by: .seconds(11))
+        }
+        try await process { runtime, context in
+            _ = try await context.emit([
+                Self.draft(.agentStarted(AgentStarted()), by: "resume"), Self.call("deploy"), Self.question,
+            ])
+            try await runtime.cancelHostedRuns(reason: "shutdown")
+            let error = await #expect(throws: AgentEventsError.self) { try await context.emit(Self.fragment) }
+            #expect(error?.code == .order(.alreadyEnded))
+            let answer = ApprovalAnswer("a_1", run: nil, isApproved: true, data: nil, by: "u_1")
+            #expect(try await context.answer(answer).outcome == .done)
+        }
+        // Killed before anybody takes it up: that changes nothing.
+        try await process { _, _ in }
+        try await process { runtime, context in
+            guard case .taken(let work) = try await context.attach("r_1"), let run = work.run else {
+                Issue.record("it can be taken up")
+                return
+            }
+            #expect(work.attempt == 2 && work.calls.map(\.id) == ["c_1"])
+            #expect(work.calls.first?.approval?.resolved?.decision == .approved)
+            // It is taken up once.
+            if case .taken = try await context.attach("r_1") { Issue.record("it is taken up twice") }
+            try await runtime.work(for: run) { run in
+                for call in work.calls { _ = try await run.finish(call, timeout: nil) { _ in "deployed" } }
+                return nil
+            }
+        }
+        let events = try await log.read(LogRead(.thread("t_1", after: 3))).events.map {
+            try EventDecoder.decode($0.bytes)
+        }
+        #expect(
+            events.map(Self.word) == [
+                "pause r_1", "approved", "agent_resumed", "succeeded ", "agent_completed",
+            ])
+    }
+
     /// What was given to a run that is lost is answered after the run that does it again.
     @Test func messagesGivenToALostRunAreQueuedAfterIt() async throws {
         let log = InMemoryEventLog()
