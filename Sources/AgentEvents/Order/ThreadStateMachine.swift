@@ -444,9 +444,8 @@ package struct ThreadStateMachine: Sendable {
     /// - Parameter host: who hosts the run that the event starts.
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
         guard let run = event.runID else {
-            guard case .userMessage(let message) = event.payload, let run = message.givenTo, takesInput(run) else {
-                return
-            }
+            // Also to one that another process hosts: when it ends here, what it has not taken is queued here.
+            guard case .userMessage(let message) = event.payload, let run = message.givenTo else { return }
             return give(message.messageID, to: run, sequence: event.sequence)
         }
         defer { mark(event.payload, of: run, as: event.id) }

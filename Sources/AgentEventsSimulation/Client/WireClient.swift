@@ -91,7 +91,7 @@ final class WireClient {
         check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
         emissions = [:]
-        for number in commands.keys { world.commander.lost(number) }
+        for number in commands.keys.sorted() { world.commander.lost(number) }
         commands = [:]
     }
 
@@ -230,10 +230,12 @@ final class WireClient {
     /// - Returns: whether there was one.
     func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         // No other client has it.
-        let number = nextNumber() + Int64(number + 1) << 24
+        let number = lastNumber + 1 + Int64(number + 1) << 24
         guard let request = world.commander.next(thread, on: number, onlyResumes: world.onlyResumes, &random) else {
             return false
         }
+        // Only now: what does not happen leaves no trace.
+        lastNumber += 1
         commands[number] = thread
         send(number, .command(request))
         return true

@@ -92,11 +92,10 @@ final class Commander: Sendable {
     func visit(_ thread: Int, onlyResumes: Bool, _ random: inout SimulationRandom) -> (
         @Sendable (AgentEventsHub) async -> Void
     )? {
-        let number = state.withLock { state in
-            state.lastVisit -= 1
-            return state.lastVisit
-        }
+        let number = state.withLock { $0.lastVisit - 1 }
         guard let request = next(thread, on: number, onlyResumes: onlyResumes, &random) else { return nil }
+        // Only now: what does not happen leaves no trace.
+        state.withLock { $0.lastVisit = number }
         let owner = witness.thread(thread).owner
         let isForeign = random.once(in: 8)
         return { hub in

@@ -15,6 +15,8 @@ struct WebhookSinkTests {
     private func configuration(_ clock: LeapingClock = LeapingClock()) -> RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = clock
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         return configuration
     }
 

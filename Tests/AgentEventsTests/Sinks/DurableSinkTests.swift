@@ -11,12 +11,16 @@ struct DurableSinkTests {
     private var quick: RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = LeapingClock()
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         return configuration
     }
 
     private func quick(_ clock: LeapingClock) -> RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = clock
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         return configuration
     }
 

@@ -136,6 +136,8 @@ struct LostTailTests {
         }
         var configuration = RuntimeConfiguration()
         configuration.durationClock = LeapingClock()
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         configuration.sinkRetry.maximumAttempts = 3
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")

@@ -79,6 +79,8 @@ struct RandomRefusalTests {
     ) async throws {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = LeapingClock()
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         var durable = DurableSink(sink, startingFrom: .beginning, deadLetters: DeadLetterFile(path: deadLetters))
         // So many that good events are not refused for good by chance.
         durable.retry.maximumAttempts = 12

@@ -43,6 +43,8 @@ struct SinkTests {
     private var quick: RuntimeConfiguration {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = LeapingClock()
+        // Nobody but the sinks sleeps on it.
+        configuration.maximumRunAge = nil
         return configuration
     }
 
