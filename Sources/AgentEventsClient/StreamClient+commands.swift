@@ -88,7 +88,11 @@ extension StreamClient {
                 let pause = max(
                     configuration.backoff.pause(afterFailures: failures, random: chance()),
                     error.retryAfter ?? .zero)
-                guard error.isRetryable, environment.monotonicNow() - start + pause < timeout else { throw error }
+                // The policy reject asks not to wait until the thread is free.
+                let isRejected = error.refusal?.code == .threadBusy
+                guard error.isRetryable, !isRejected, environment.monotonicNow() - start + pause < timeout else {
+                    throw error
+                }
                 try await configuration.clock.sleep(for: pause)
             }
         }

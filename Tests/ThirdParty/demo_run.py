@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,10 @@ QUESTIONS = [
     "Where does the hub tell observers of each commit?",
     "Which file says how a run's order is checked?",
     "xyzzyplugh quuxfrobnicate",
+    # In a file that the guide asks for.
+    "When is the picnic?",
 ]
+SECRET = "The picnic is on Tuesday."
 ENDS = ("agent_completed", "agent_failed", "agent_cancelled")
 TIME_LIMIT = 600
 
@@ -46,7 +50,14 @@ async def ask_and_watch(service, thread, question):
             if message.get("op") == "live" and not live:
                 live = True
                 post(service, thread, question)
-            if "type" in message and reader.accept(raw)["type"] in ENDS:
+            if "type" not in message:
+                continue
+            event = reader.accept(raw)
+            if event["type"] == "approval_requested":
+                answer = {"approval_id": event["data"]["approval_id"], "decision": "approved", "data": {"lines": 1}}
+                command = {"op": "command", "req": 2, "thread_id": thread, "key": "k_yes", "name": "answer", "data": answer}
+                await socket.send(json.dumps(command))
+            if event["type"] in ENDS:
                 return sent, reader.raw
 
 
@@ -77,6 +88,16 @@ def check_run(question, raws):
     if not said or said != whole:
         raise Fault(f"{question}: the fragments are not the message: {said!r} and {whole!r}")
     return events
+
+
+def check_secret(question, events):
+    """What is asked for is said once it is allowed, and not before."""
+    asked = [event["seq"] for event in events if event["type"] == "approval_resolved"]
+    told = [event["seq"] for event in events if SECRET in json.dumps(event)]
+    if "picnic" in question and (not asked or not told or told[0] < asked[0]):
+        raise Fault(f"{question}: allowed at {asked}, and told at {told}")
+    if "picnic" not in question and (asked or told):
+        raise Fault(f"{question}: asked for a secret at {asked}, and told it at {told}")
 
 
 def check_schemas(messages):
@@ -143,13 +164,15 @@ def check_example(service, thread, types):
 
 def demo(binary):
     runs = []
-    arguments = ["--demo", "--demo-folder", ROOT / "Sources"]
-    with DataFolder() as data:
+    with DataFolder() as data, DataFolder() as folder:
+        shutil.copytree(ROOT / "Sources", folder / "docs")
+        (folder / "docs" / "secret-picnic.txt").write_text(SECRET + "\n", encoding="utf-8")
+        arguments = ["--demo", "--demo-folder", folder / "docs", "--demo-pace", "0"]
         with Service(binary, data, *map(str, arguments)) as service:
             for number, question in enumerate(QUESTIONS):
                 watching = ask_and_watch(service, f"t_demo_{number}", question)
                 sent, raws = asyncio.run(asyncio.wait_for(watching, TIME_LIMIT))
-                check_run(question, raws)
+                check_secret(question, check_run(question, raws))
                 check_schemas(sent)
                 runs.append(raws)
             check_example(service, "t_demo_0", [json.loads(raw)["type"] for raw in runs[0]])
@@ -206,6 +229,8 @@ def self_test():
     good = recorded()
     check_run("Why?", good)
     check_schemas(good + ['{"op":"live","thread_id":"t_1","cursor":"1-8"}'])
+    allowed = {"seq": 4, "type": "approval_resolved"}
+    check_secret("picnic?", [allowed, {"seq": 5, "type": "message_completed", "text": SECRET}])
     broken = [
         ("another question", "begins", lambda: check_run("How?", good)),
         ("no start", "begins", lambda: check_run("Why?", good[:1] + good[2:])),
@@ -216,6 +241,9 @@ def self_test():
         ("a lost fragment", "fragments", lambda: check_run("Why?", good[:5] + good[6:])),
         ("a canned answer", "the same", lambda: check_different([good, good])),
         ("an event off the schema", "schemas", lambda: check_schemas([good[2].replace("thought_id", "thought")])),
+        ("a secret that is told at once", "told at", lambda: check_secret("picnic?", [{"seq": 3, "type": "x", "text": SECRET}, allowed])),
+        ("a secret that is not asked for", "told at", lambda: check_secret("picnic?", [{"seq": 3, "type": "x", "text": SECRET}])),
+        ("a question that was not needed", "asked", lambda: check_secret("Why?", [allowed])),
         ("an unknown op", "schemas", lambda: check_schemas(['{"op":"shrug"}'])),
     ]
     return check_broken("demo run", broken)

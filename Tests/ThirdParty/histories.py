@@ -402,13 +402,13 @@ def check_race(codes, logged):
 def run_keys(binary, folder):
     known = {}
     for round_number in range(3):
-        with Service(binary, folder / "keys", "--demo") as service:
+        with Service(binary, folder / "keys", "--demo", "--demo-pace", "0") as service:
             check_keys(service, known, f"start {round_number + 1}")
             if round_number == 0:
                 race(service)
             if round_number < 2:
                 service.kill()
-    with Service(binary, None, "--demo") as service:
+    with Service(binary, None, "--demo", "--demo-pace", "0") as service:
         check_keys(service, {}, "in memory")
 
 

@@ -22,6 +22,8 @@ enum ClientFailure {
         switch error.code {
         case .badURL: ProgramExit.usage(error.message + addition)
         case .unreachable, .closed, .silent, .declined: ProgramExit.unavailable(error.message + addition)
+        // It would succeed later, but was asked not to wait.
+        case _ where error.refusal?.code == .threadBusy: ProgramExit.wrong("\(error)" + addition)
         default:
             error.isRetryable
                 ? ProgramExit.unavailable("\(error)" + addition) : ProgramExit.wrong("\(error)" + addition)

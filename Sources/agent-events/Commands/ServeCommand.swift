@@ -105,11 +105,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup
     var sinks: SinkOptions
 
-    @Flag(help: "Serve the agent guide, which answers questions about a folder of text files.")
-    var demo = false
-
-    @Option(help: ArgumentHelp("The guide's folder. Default: the current one", valueName: "folder"))
-    var demoFolder: String?
+    @OptionGroup
+    var demo: DemoOptions
 
     @Option(
         help: ArgumentHelp("What is logged on standard error: trace to critical.", valueName: "level"),
@@ -137,7 +134,6 @@ struct ServeCommand: AsyncParsableCommand {
         if inMemory, durability != nil { throw ValidationError("--durability has no meaning with --in-memory") }
         if let retainEvents, retainEvents < 1 { throw ValidationError("--retain-events is at least 1") }
         if let retainBytes, retainBytes < 1 { throw ValidationError("--retain-bytes is at least 1") }
-        if demoFolder != nil, !demo { throw ValidationError("--demo-folder needs --demo") }
     }
 
     @concurrent
@@ -159,7 +155,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func serve() async throws {
         // A file that may not grow (RLIMIT_FSIZE) is an error of the log, and not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
-        let agents = try agents()
+        let agents = try demo.agents()
         LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
         var logger = Logger(label: "agent-events")
         logger.logLevel = logLevel
@@ -237,14 +233,6 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func agents() throws -> [any ServedAgent] {
-        guard demo else { return [] }
-        let path = demoFolder ?? "."
-        let folder = TextFolder(path: path)
-        guard folder.exists else { throw ProgramExit.unavailable("there is no folder \(path) for the guide") }
-        return [GuideAgent(folder: folder, folderName: path == "." ? "this folder" : path)]
-    }
-
     private static var defaultFolder: String { "data" }
 
     /// Makes the data folder if there is none.
@@ -261,12 +249,13 @@ struct ServeCommand: AsyncParsableCommand {
     private func greet(_ port: Int) {
         let name = host.contains(":") ? "[\(host)]" : host
         var text = "listening on http://\(name):\(port)"
-        if demo {
+        if demo.isOn {
             let url = port == 8080 && name == "127.0.0.1" ? "" : " --url http://\(name):\(port)"
             text += """
 
                 ask the guide:  curl -d '{"text":"Where are runs ended?"}' http://\(name):\(port)/v1/threads/t_1/messages
                 watch it:       agent-events tail t_1 --after start\(url)
+                pause it:       agent-events command t_1 pause\(url)
                 """
         }
         // Nobody may be reading this output; the service runs all the same.

@@ -4,6 +4,8 @@ package struct Excerpt: Hashable, Encodable, Sendable {
     package let firstLine: Int
     /// The lines, shortened.
     package let lines: [String]
+    /// The line that the others stand around, from 1.
+    package let line: Int
 
     private enum CodingKeys: String, CodingKey {
         case firstLine = "first_line"
@@ -16,10 +18,22 @@ package struct Excerpt: Hashable, Encodable, Sendable {
     ///   - line: the line in the middle, from 1.
     ///   - radius: the number of lines before and after it.
     package init(of text: String, around line: Int, radius: Int) {
+        self.init(of: text, around: line, before: radius, after: radius)
+    }
+
+    /// - Parameters:
+    ///   - line: the line in the middle, from 1.
+    ///   - count: the most lines; at least 1.
+    package init(of text: String, around line: Int, count: Int) {
+        self.init(of: text, around: line, before: (count - 1) / 2, after: count / 2)
+    }
+
+    private init(of text: String, around line: Int, before: Int, after: Int) {
         var all = text.split(separator: "\n", omittingEmptySubsequences: false)
         if all.last?.isEmpty == true { all.removeLast() }
-        let first = max(1, min(line, all.count) - radius)
-        let last = min(all.count, line + radius)
+        let first = max(1, min(line, all.count) - before)
+        let last = min(all.count, line + after)
+        self.line = line
         firstLine = first
         lines = first > last ? [] : all[(first - 1)...(last - 1)].map { Self.shortened(Self.trimmedEnd($0)) }
     }

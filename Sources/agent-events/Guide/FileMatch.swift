@@ -15,4 +15,7 @@ package struct FileMatch: Hashable, Encodable, Sendable {
         self.excerpt = excerpt
         self.score = score
     }
+
+    /// The same file, with another line to look at first.
+    package func at(line: Int) -> FileMatch { FileMatch(file: file, line: line, excerpt: excerpt, score: score) }
 }

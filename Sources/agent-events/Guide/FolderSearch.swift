@@ -35,9 +35,11 @@ struct FolderSearch: Encodable, Sendable {
             let page = paths[position..<min(position + Self.pageCount, paths.count)]
             statistics += try await BlockingWork.run {
                 page.compactMap { path in
-                    if folder.isBinary(path) { return nil }
+                    // Nobody has said that these may be read: they are found by their names.
+                    let concern = folder.concern(about: path)
+                    if concern != .secret, folder.isBinary(path) { return nil }
                     // A file that cannot be read may still be meant, by its name; reading it will say why it cannot.
-                    let text = try? folder.text(of: path)
+                    let text = concern == nil ? try? folder.text(of: path) : nil
                     return FileStatistics(path: path, text: text, terms: arguments.terms, matching: arguments.match)
                 }
             }

@@ -26,10 +26,13 @@ package struct GuideAnswer: Hashable, Sendable {
         var read: [FileMatch] = []
         for reading in readings {
             switch reading.outcome {
-            case .excerpt(let excerpt):
-                fragments.append("\n\n\(reading.match.file), line \(reading.match.line):")
+            case .excerpt(let excerpt, let remark):
+                let remark = remark.map { " (\($0))" } ?? ""
+                fragments.append("\n\n\(reading.match.file), line \(excerpt.line)\(remark):")
                 for line in excerpt.lines { fragments.append(line.isEmpty ? "\n" : "\n    \(line)") }
-                read.append(reading.match)
+                read.append(reading.match.at(line: excerpt.line))
+            case .refused(let reason):
+                fragments.append("\n\n\(reading.match.file) matches too, but I was not allowed to read it: \(reason).")
             case .failed(let reason):
                 fragments.append("\n\n\(reading.match.file) matches too, but it could not be read: \(reason).")
             }
@@ -41,6 +44,23 @@ package struct GuideAnswer: Hashable, Sendable {
         }
         self.fragments = fragments
         sources = read + others
+    }
+
+    /// The fragments cut into words, each with the space after it, as a model says them.
+    package var words: [String] { fragments.flatMap { Self.words(of: $0) } }
+
+    private static func words(of fragment: String) -> [String] {
+        var words: [String] = []
+        var word = ""
+        for character in fragment {
+            // A word ends before the first letter after a space.
+            if !character.isWhitespace, word.last?.isWhitespace ?? false, word.contains(where: { !$0.isWhitespace }) {
+                words.append(word)
+                word = ""
+            }
+            word.append(character)
+        }
+        return word.isEmpty ? words : words + [word]
     }
 
     /// The whole answer.

@@ -18,8 +18,14 @@ package struct QuestionTerms: Hashable, Sendable {
 
     package init(question: String) {
         let words = WordScanner().words(in: question, includesParts: false)
-        let meaningful = words.filter { !Self.common.contains($0) && $0.utf8.count > 1 }
-        terms = Array(meaningful.prefix(Self.maximumCount))
+        self.init(terms: words.filter { !Self.common.contains($0) && $0.utf8.count > 1 })
+    }
+
+    private init(terms: [String]) { self.terms = Array(terms.prefix(Self.maximumCount)) }
+
+    /// These terms, and then the others.
+    package func adding(_ others: QuestionTerms) -> QuestionTerms {
+        QuestionTerms(terms: terms + others.terms.filter { !terms.contains($0) })
     }
 
     /// The beginnings of the terms, for a wider search: `deliver` for `delivering`. Terms of up to four letters are as

@@ -82,6 +82,18 @@ package struct TextFolder: Sendable {
         return beginning?.contains(0) ?? false
     }
 
+    /// Why a person is to be asked before a file is read; `nil` when nobody is, or the file cannot be read. Only its name
+    /// and its size are looked at.
+    ///
+    /// - Parameter path: relative to the folder.
+    package func concern(about path: String) -> ReadingConcern? {
+        guard let location = try? location(of: path),
+            let size = try? FileManager.default.attributesOfItem(atPath: location)[.size] as? NSNumber
+        else { return nil }
+        let names = [path, location].map { String($0.split(separator: "/").last ?? "") }
+        return ReadingConcern(names: names, byteCount: size.intValue)
+    }
+
     /// The real path of a file.
     private func location(of path: String) throws -> String {
         let manager = FileManager.default

@@ -36,7 +36,7 @@ package struct EventLine: Sendable {
         case .toolProgress(let progress):
             (.dim, "    ", Self.joined([progress.callID.rawValue, progress.message, Self.percent(progress.fraction)]))
         case .toolCompleted(let tool): Self.body(of: tool)
-        case .approvalRequested(let approval): (.yellow, "  ", approval.prompt)
+        case .approvalRequested(let approval): (.yellow, "  ", "\(approval.approvalID) \(approval.prompt)")
         case .approvalResolved(let approval):
             (.yellow, "  ", Self.joined([approval.decision.rawValue, approval.by.map { "by \($0)" }]))
         case .usageReported(let report):
@@ -51,7 +51,12 @@ package struct EventLine: Sendable {
         case .agentFailed(let failed):
             (.red, "", "after \(failed.durationMilliseconds) ms \(failed.error.code): \(failed.error.message)")
         case .agentCancelled(let cancelled):
-            (.red, "", Self.joined(["after \(cancelled.durationMilliseconds) ms", cancelled.reason]))
+            (
+                .red, "",
+                Self.joined([
+                    "after \(cancelled.durationMilliseconds) ms", cancelled.by.map { "by \($0)" }, cancelled.reason,
+                ])
+            )
         case .userMessage(let message): (.blue, "", "\(message.userID): \(message.text)")
         case .stateUpdated(let update): (.dim, "", update.key)
         case .custom(let custom): (nil, "  ", "\(custom.name) \(Self.text(custom.value))")

@@ -18,6 +18,17 @@ import agent_events
         #expect(excerpt.lines == lines)
     }
 
+    @Test(arguments: [
+        (2, 1, 2, ["two"]), (2, 2, 2, ["two", ""]), (2, 3, 1, ["one", "two", ""]),
+        (5, 9, 1, ["one", "two", "", "four", "five"]),
+        (1, 4, 1, ["one", "two", ""]),
+    ])
+    func atMostSoManyLines(line: Int, count: Int, first: Int, lines: [String]) {
+        let excerpt = Excerpt(of: Self.text, around: line, count: count)
+        #expect(excerpt.firstLine == first && excerpt.line == line)
+        #expect(excerpt.lines == lines)
+    }
+
     @Test func anEmptyFileHasNone() {
         #expect(Excerpt(of: "", around: 1, radius: 2).lines == [])
     }

@@ -32,6 +32,31 @@ import agent_events
         #expect(answer.fragments.count > 3)
     }
 
+    @Test func anAnswerSaysWhatWasNotAllowedAndWhatWasRemarked() {
+        let matches = [Self.match("a.txt", 1), Self.match("b.txt", 1)]
+        let excerpt = Excerpt(of: "x\ny\nalpha\nz\n", around: 3, count: 2)
+        let answer = GuideAnswer(
+            terms: ["alpha"], matches: matches,
+            readings: [
+                FileReading(match: matches[0], outcome: .excerpt(excerpt, remark: "a draft")),
+                FileReading(match: matches[1], outcome: .refused("u_1 said no")),
+            ], folder: "docs")
+        #expect(
+            answer.text == """
+                2 files have to do with “alpha”.
+
+                a.txt, line 3 (a draft):
+                    alpha
+                    z
+
+                b.txt matches too, but I was not allowed to read it: u_1 said no.
+                """)
+        #expect(answer.sources == [matches[0].at(line: 3)])
+        #expect(answer.words.joined() == answer.text)
+        #expect(answer.words.prefix(3) == ["2 ", "files ", "have "])
+        #expect(answer.words.contains("\n    z"))
+    }
+
     @Test func nothingFoundIsSaid() {
         let answer = GuideAnswer(terms: ["zzz"], matches: [], readings: [], folder: "docs")
         #expect(answer.text == "Nothing in docs matches “zzz”. Try other words.")

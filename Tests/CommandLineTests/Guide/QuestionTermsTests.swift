@@ -22,6 +22,14 @@ import agent_events
         #expect(QuestionTerms(question: question).terms.count == QuestionTerms.maximumCount)
     }
 
+    @Test func whatIsAddedComesLastAndOnce() {
+        let terms = QuestionTerms(question: "launch secret").adding(QuestionTerms(question: "secret tulips"))
+        #expect(terms.terms == ["launch", "secret", "tulip"])
+        let many = QuestionTerms(question: (1...10).map { "word\($0)" }.joined(separator: " "))
+        let more = QuestionTerms(question: (8...30).map { "word\($0)" }.joined(separator: " "))
+        #expect(many.adding(more).terms.count == QuestionTerms.maximumCount)
+    }
+
     @Test func beginningsAreShorterButNotTooShort() {
         #expect(QuestionTerms(question: "delivering words once").beginnings == ["deliver", "word", "once"])
     }

@@ -4,8 +4,12 @@ import Testing
 
 /// `agent-events command` against `agent-events serve`. The numbers are those of the cases in the design.
 @Suite(.serialized) struct CommandCommandTests {
-    private static func command(_ service: RunningService, _ arguments: [String]) async throws -> Program.Outcome {
-        try await Program.run(["command", "t_1"] + arguments + ["--url", service.streamURL])
+    private static func command(
+        _ service: RunningService,
+        _ arguments: [String],
+        format: String = "json"
+    ) async throws -> Program.Outcome {
+        try await Program.run(["command", "t_1"] + arguments + ["--url", service.streamURL, "--format", format])
     }
 
     private static func start(_ run: String) -> String {
@@ -79,6 +83,46 @@ import Testing
     func aMalformedAnswerIsNotSent(_ arguments: [String]) async throws {
         let outcome = try await Program.run(["command", "t_1"] + arguments)
         #expect(outcome.status == 64, "\(outcome.error)")
+    }
+
+    /// A question, one that waits, an edit of it, and the same once more; in words.
+    @Test func messagesAndStartsAreTaken() async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("garden.txt", "The garden has roses.\n")
+            let arguments = ["--in-memory", "--demo", "--demo-folder", folder.path, "--demo-pace", "0.1"]
+            try await RunningService.with(arguments) { service in
+                let first = try Self.json(try await Self.command(service, ["message", "--text", "Where are roses?"]))
+                #expect(first["outcome"] == "done" && first["details"]?["status"] == "running")
+                let second = try await Self.command(
+                    service, ["message", "--text", "tulips", "--agent", "guide"], format: "pretty")
+                let started = try #require(first["cursors"]?.arrayValue?.last?.stringValue)
+                #expect(second.lines.first?.hasPrefix("done: ") == true && second.lines.count == 3, "\(second)")
+                #expect(second.lines.last?.hasSuffix(" is queued") == true, "\(second)")
+                let refused = try await Self.command(service, ["message", "--text", "x", "--policy", "reject"])
+                #expect(refused.status == 1 && refused.error.contains("error: thread.busy: "), "\(refused)")
+                let run = try #require(first["run_id"]?.stringValue)
+                #expect(refused.error.contains("\n  run \(run) is running since \(started)\n"), "\(refused)")
+                let message = try #require(first["message_id"]?.stringValue)
+                let edited = [
+                    "message", "--text", "garden", "--policy", "rollback", "--replaces", message, "--data", "[1]",
+                ]
+                let third = try Self.json(try await Self.command(service, edited))
+                let again = try await Self.command(
+                    service, ["start", "--retry-of", run, "--policy", "supersede"], format: "pretty")
+                #expect(again.lines.first?.hasPrefix("done: ") == true, "\(again)")
+                let stopped = try await Self.command(service, ["stop"], format: "pretty")
+                #expect(stopped.lines.contains { $0.contains(" was ") }, "\(stopped)")
+                let unchanged = try await Self.command(service, ["stop"], format: "pretty")
+                #expect(unchanged.lines.first == "unchanged: it was so already")
+                let lines = try await service.tail("t_1", ["--count", "3"])
+                #expect(lines.count == 3 && lines[0].contains("Where are roses?"))
+                let page = try await service.events("t_1")
+                let edit = page.first {
+                    $0["data"]?["message_id"] == third["message_id"] && $0["type"] == "user_message"
+                }
+                #expect(edit?["data"]?["replaces"]?.stringValue == message && edit?["data"]?["data"] == [1])
+            }
+        }
     }
 
     @Test func whatIsWrongIsSaid() async throws {

@@ -22,9 +22,15 @@ import Testing
         ["replay", "x", "--speed", "-1"],
         ["serve", "--auth", "jwt"], ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],
         ["serve", "--durability", "none"], ["serve", "--in-memory", "--durability", "disk"],
-        ["serve", "--demo-folder", "."], ["serve", "--heartbeat", "0"], ["serve", "--log-level", "loud"],
+        ["serve", "--demo-folder", "."], ["serve", "--demo-pace", "1"], ["serve", "--demo", "--demo-pace", "-1"],
+        ["serve", "--heartbeat", "0"], ["serve", "--log-level", "loud"],
         ["serve", "--in-memory", "--host", "0.0.0.0"],
         ["command"], ["command", "t"], ["command", "t", "halt"], ["command", "t", "stop", "--as-of", "now"],
+        ["command", "t", "message"], ["command", "t", "message", "--text", "x", "--run", "r"],
+        ["command", "t", "message", "--text", "x", "--policy", "soon"], ["command", "t", "stop", "--text", "x"],
+        ["command", "t", "start", "--replaces", "m"], ["command", "t", "start", "--input", "{"],
+        ["command", "t", "start", "--agent", "a", "--data", "{}"], ["command", "t", "editor.undo", "--reason", "x"],
+        ["command", "t", "answer", "--approve", "a", "--as-of", "3-1"], ["command", "t", "stop", "--format", "xml"],
         ["command", "t", "stop", "--give-up", "-1"], ["command", "t", "stop", "--reason", "x", "--data", "{}"],
     ])
     func wrongUsageIsSaidInWordsAndEndsWith64(arguments: [String]) async throws {

@@ -50,10 +50,14 @@ struct RunningService: Sendable {
 
     /// The numbers of a thread's events, at most 1000, as far as they are kept.
     func page(_ thread: String) async throws -> [UInt64] {
+        try await events(thread).compactMap { $0["seq"]?.integerValue.map { UInt64($0) } }
+    }
+
+    /// A thread's events, at most 1000, as far as they are kept.
+    func events(_ thread: String) async throws -> [JSONValue] {
         let url = try #require(URL(string: "http://\(authority)/v1/threads/\(thread)/events?after=start&limit=1000"))
         let (data, _) = try await URLSession.shared.data(from: url)
-        let events = try JSONValue(parsing: Array(data))["events"]?.arrayValue
-        return try #require(events).compactMap { $0["seq"]?.integerValue.map { UInt64($0) } }
+        return try #require(try JSONValue(parsing: Array(data))["events"]?.arrayValue)
     }
 
     /// What the service says of itself and its sinks.

@@ -19,7 +19,8 @@ import Testing
     @Test func aQuestionIsAnsweredByWhatTheFilesSay() async throws {
         try await TemporaryFolder.with { folder in
             try Self.files(in: folder)
-            try await RunningService.with(["--in-memory", "--demo", "--demo-folder", folder.path]) { service in
+            try await RunningService.with(["--in-memory", "--demo", "--demo-pace", "0", "--demo-folder", folder.path]) {
+                service in
                 try await service.ask("Where are roses?", in: "t_1")
                 let lines = try await service.tail("t_1")
                 expectEvents(in: try Self.events(lines), policy: .canonical) {
@@ -75,7 +76,9 @@ import Testing
     @Test func afterAKillTheSameBytesAreThereAgain() async throws {
         try await TemporaryFolder.with { folder in
             try Self.files(in: folder)
-            let arguments = ["--data", "\(folder.path)/data", "--demo", "--demo-folder", folder.path]
+            let arguments = [
+                "--data", "\(folder.path)/data", "--demo", "--demo-pace", "0", "--demo-folder", folder.path,
+            ]
             let before = try await RunningService.with(arguments) { service in
                 try await service.ask("Where are roses?", in: "t_1")
                 let lines = try await service.tail("t_1")
@@ -151,7 +154,8 @@ import Testing
     @Test func aRecordingIsReplayedIntoAnotherThread() async throws {
         try await TemporaryFolder.with { folder in
             try Self.files(in: folder)
-            try await RunningService.with(["--in-memory", "--demo", "--demo-folder", folder.path]) { service in
+            try await RunningService.with(["--in-memory", "--demo", "--demo-pace", "0", "--demo-folder", folder.path]) {
+                service in
                 try await service.ask("roses", in: "t_1")
                 let recorded = try await service.tail("t_1")
                 let path = try folder.write("run.ndjson", recorded.joined(separator: "\n"))

@@ -1,0 +1,53 @@
+package import AgentEvents
+package import AgentEventsProtocol
+
+/// The answer to a command for people: the outcome, and below it the state that the command met.
+package struct CommandText: Sendable {
+    package let lines: [String]
+
+    package init(_ answer: CommandAnswer) {
+        let cursors = answer.cursors.map(\.description).joined(separator: " ")
+        var lines =
+            switch answer.outcome {
+            case .done: [cursors.isEmpty ? "done" : "done: \(cursors)"]
+            case .unchanged: ["unchanged: it was so already"]
+            case .repeated: ["repeated: the key came before, with the same command: \(cursors)"]
+            }
+        if let message = answer.messageID { lines.append("  message \(message)") }
+        // What asks for a run is told what became of it, anything else what it met.
+        let isRequest = [CommandWord.message, .start].contains { $0.rawValue == answer.name }
+        if let details = answer.details {
+            lines += Self.lines(of: details, verb: isRequest ? "is" : "was")
+        }
+        if let run = answer.runID, answer.details?.runs.isEmpty ?? true { lines.append("  run \(run)") }
+        self.lines = lines
+    }
+
+    /// - Parameter details: the details of the error with which a command was refused.
+    package static func lines(ofRefusal details: JSONValue?) -> [String] {
+        details.map { lines(of: CommandDetails($0), verb: "is") } ?? []
+    }
+
+    private static func lines(of details: CommandDetails, verb: String) -> [String] {
+        var lines = details.runs.map { "  run \(words(for: $0, verb: verb))" }
+        lines += details.left.map { "  left alone: run \(words(for: $0, verb: "is"))" }
+        if details.isCursorUnknown {
+            lines.append("  the log does not know the event of --as-of: the command was for all open runs")
+        }
+        if let resolution = details.resolution {
+            let by = resolution.by.map { " by \($0)" } ?? ""
+            lines.append("  the answer that counts: \(resolution.decision.rawValue)\(by), \(resolution.cursor)")
+        }
+        return lines
+    }
+
+    private static func words(for run: CommandDetails.Run, verb: String) -> String {
+        var words = "\(run.runID)"
+        if let status = run.status { words += " \(verb) \(status.rawValue)" }
+        if let since = run.since { words += " since \(since)" }
+        if !run.waitingFor.isEmpty {
+            words += ", with \(run.waitingFor.map(\.rawValue).joined(separator: " and ")) to be answered"
+        }
+        return words
+    }
+}
