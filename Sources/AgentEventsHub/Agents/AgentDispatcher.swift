@@ -15,7 +15,11 @@ import Synchronization
 ///                                                        └── queued ──> RunQueueStateMachine ──> attempt ──┘
 ///                                                                          ^
 ///                   commits that end something, time, other processes ─────┘
+///
+/// found open (``ParkedRuns``) ── taken up, in its thread ──> its body works, once it has a slot
 /// ```
+///
+/// The file is long because whatever changes the queue, its actions are done here, in one place.
 package final class AgentDispatcher: Sendable {
     private let runtime: AgentRuntime
     private let agents: [any ServedAgent]
