@@ -40,6 +40,7 @@ package enum Simulation {
     private static func finish(_ world: RealWorld, _ schedule: Schedule) -> Outcome {
         let settled = world.violation == nil ? world.settle() : 0
         world.close()
+        world.tellLog()
         return Outcome(
             schedule: schedule, violation: world.violation, stepCount: schedule.choices.count + settled,
             counts: world.counts, digest: world.digest)

@@ -27,7 +27,7 @@ package struct ApprovalTerms: Hashable, Sendable {
     /// Checks the data of the answer `approved`.
     ///
     /// - Throws: ``WireError`` with the path from the root of the data.
-    func check(_ data: JSONValue?) throws(WireError) {
+    package func check(_ data: JSONValue?) throws(WireError) {
         let (arguments, rest) = split(data)
         guard arguments == nil || isEditable else {
             throw WireError(

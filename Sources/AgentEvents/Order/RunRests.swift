@@ -45,14 +45,16 @@ struct RunRests: Sendable {
 }
 
 extension EventPayload {
-    /// Whether the event shows that its run does something else than to wait for people; `nil` when it shows neither.
+    /// Whether the event shows that its run does something else than to wait for people; `nil` when it shows neither. What
+    /// people do to the run, such as a pause and its end, shows neither.
     var movesRun: Bool? {
         switch self {
         case .approvalRequested: false
-        case .approvalResolved, .usageReported: nil
+        case .approvalResolved, .usageReported, .agentPaused, .agentResumed: nil
+        case .custom(let custom): custom.by == nil ? true : nil
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
-            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .agentPaused, .agentResumed,
-            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
+            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .agentCompleted, .agentFailed,
+            .agentCancelled, .userMessage, .stateUpdated, .unknown:
             true
         }
     }

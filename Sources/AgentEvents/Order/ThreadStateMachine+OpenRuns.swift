@@ -20,9 +20,13 @@ extension ThreadStateMachine {
     /// Whether a run is paused.
     package func isPaused(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .paused } ?? false }
 
-    /// Whether a run keeps what it is given until it takes it: it has started, and this process hosts it.
-    func takesInput(_ run: RunID) -> Bool {
-        runs.place(of: run).map { runs.host(at: $0) == .process && runs.state(at: $0) != .queued } ?? false
+    /// Whether a run keeps what it is given until it takes it: it has started, and a process hosts it.
+    ///
+    /// - Parameter host: its host, when it is not the one that is known here.
+    func takesInput(_ run: RunID, host: RunHost? = nil) -> Bool {
+        runs.place(of: run).map { place in
+            (host ?? runs.host(at: place)) == .process && runs.state(at: place) != .queued
+        } ?? false
     }
 
     /// The run at the top of the tree that a run is in.

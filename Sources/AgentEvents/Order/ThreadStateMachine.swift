@@ -441,11 +441,15 @@ package struct ThreadStateMachine: Sendable {
     /// Nothing is checked, and nothing can fail: the event was accepted once. Events of runs that did not start in the
     /// replayed part are ignored.
     ///
-    /// - Parameter host: who hosts the run that the event starts.
-    package mutating func restore(_ event: AgentEvent, host: RunHost = .process) {
+    /// - Parameters:
+    ///   - host: who hosts the run that the event starts.
+    ///   - hostOfReceiver: who hosts the run that the event, a message, was given to, as the log says; `nil` for the host that
+    ///     it has here.
+    package mutating func restore(_ event: AgentEvent, host: RunHost = .process, hostOfReceiver: RunHost? = nil) {
         guard let run = event.runID else {
-            // Also to one that another process hosts: when it ends here, what it has not taken is queued here.
-            guard case .userMessage(let message) = event.payload, let run = message.givenTo else { return }
+            guard case .userMessage(let message) = event.payload, let run = message.givenTo,
+                takesInput(run, host: hostOfReceiver)
+            else { return }
             return give(message.messageID, to: run, sequence: event.sequence)
         }
         defer { mark(event.payload, of: run, as: event.id) }

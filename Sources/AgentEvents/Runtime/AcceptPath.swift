@@ -20,6 +20,8 @@ struct AcceptPath {
     private var isRefused = false
     /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
+    /// The time up to which what was overdue has ended. Only where others write too.
+    private var overdueTime = Timestamp(milliseconds: .min)
     /// The usage of the open runs of scopes, for the events that end them.
     private(set) var usages: [RunID: RunUsage] = [:]
     /// Where tasks wait while their run is paused; `nil` as long as none has.
@@ -106,8 +108,11 @@ struct AcceptPath {
     mutating func begin() throws(AgentEventsError) -> Timestamp {
         try checkLog()
         let time = max(services.environment.wallClock.now(), head.lastTime)
-        // Where others write too, what is overdue has come to its end before: one offer is on its way at a time.
-        if head.machine.deadline <= time, !services.isContended { try endOverdue(at: time) }
+        guard head.machine.deadline <= time else { return time }
+        // Where others write too, what is overdue has come to its end before: one offer is on its way at a time. What has
+        // become overdue since, while the log was asked for something, is not yet at the time of that look.
+        if services.isContended { return max(overdueTime, head.lastTime) }
+        try endOverdue(at: time)
         return time
     }
 
@@ -115,7 +120,9 @@ struct AcceptPath {
     ///
     /// - Returns: `nil` when nothing is.
     mutating func endOverdue() throws(AgentEventsError) -> Accepted? {
-        let time = try begin()
+        try checkLog()
+        let time = max(services.environment.wallClock.now(), head.lastTime)
+        overdueTime = time
         return head.machine.deadline <= time ? try endOverdue(at: time) : nil
     }
 

@@ -40,8 +40,11 @@ extension ThreadHead {
             // Another writer may have appended since the record was read.
             for stored in page.events where stored.id.sequence <= record.head.sequence {
                 let event = try stored.decoded()
-                // Of a run that has ended it does not matter.
-                machine.restore(event, host: event.runID.flatMap { hosts[$0] } ?? .process)
+                // Of a run that has ended it does not matter. What a run of another process was given is left by it when
+                // it ends, whoever ends it.
+                machine.restore(
+                    event, host: event.runID.flatMap { hosts[$0] } ?? .process,
+                    hostOfReceiver: event.receiver.flatMap { run in record.openRuns.first { $0.run == run }?.host })
                 lastTime = event.time
             }
             after = last.id.sequence
@@ -50,5 +53,12 @@ extension ThreadHead {
             owner: owner, generation: services.generation,
             maximumEventByteCount: services.configuration.maximumEventByteCount, machine: machine,
             lastSequence: record.head.sequence, lastTime: lastTime)
+    }
+}
+
+extension AgentEvent {
+    /// The run that a message was given to.
+    fileprivate var receiver: RunID? {
+        if case .userMessage(let message) = payload { message.givenTo } else { nil }
     }
 }

@@ -194,7 +194,10 @@ extension HistoryCheck {
             faults += ReportedUsage.faults(
                 in: thread, (book[thread] ?? [:]).values.map(\.event), emitted: emissions(in: thread).flatMap(\.drafts))
         }
-        if checksQueue { for thread in threads where logged[thread] != nil { judgeQueue(of: thread) } }
+        for thread in threads where logged[thread] != nil {
+            judgeAnswers(in: thread)
+            if checksQueue { judgeQueue(of: thread) }
+        }
         judgeAcknowledgements()
         let acknowledged = Dictionary(grouping: acknowledgements, by: \.thread).mapValues { $0.flatMap(\.ids) }
         for client in clients.keys.sorted() {
@@ -213,6 +216,40 @@ extension HistoryCheck {
     }
 
     private func known(_ sequence: UInt64, in thread: ThreadID) -> Seen? { book[thread]?[sequence] }
+
+    /// How requests for approval were answered, and what was done then.
+    private mutating func judgeAnswers(in thread: ThreadID) {
+        var check = AnswerCheck(owner: owners[thread])
+        for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {
+            check.receive(event)
+        }
+        for fault in check.faults {
+            switch fault {
+            case .repeated(let approval):
+                add(HistoryFault(.answerRepeated, thread: thread, "the request \(approval) was resolved twice"))
+            case .forbidden(let approval, let user):
+                let author = user.map { "\($0), who may not" } ?? "nobody"
+                add(HistoryFault(.answerForbidden, thread: thread, "the request \(approval) was answered by \(author)"))
+            case .late(let approval):
+                add(
+                    HistoryFault(.answerUntimely, thread: thread, "the request \(approval) was answered after its time")
+                )
+            case .early(let approval):
+                add(
+                    HistoryFault(.answerUntimely, thread: thread, "the request \(approval) has expired before its time")
+                )
+            case .dataInvalid(let approval):
+                add(
+                    HistoryFault(
+                        .answerInvalid, thread: thread,
+                        "the request \(approval) was approved with data that does not fit"))
+            case .unapproved(let call):
+                // Programs elsewhere may do as they like.
+                guard checksQueue else { continue }
+                add(HistoryFault(.callUnapproved, thread: thread, "the call \(call) succeeded, and nobody approved it"))
+            }
+        }
+    }
 
     /// How runs that answer messages were queued, started and ended.
     private mutating func judgeQueue(of thread: ThreadID) {

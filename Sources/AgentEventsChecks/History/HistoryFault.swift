@@ -88,6 +88,16 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case queueOvertaken = "queue.overtaken"
     /// Two runs that answer messages are open at once.
     case queueTwoOpen = "queue.two_open"
+    /// A request for approval was resolved twice.
+    case answerRepeated = "answer.repeated"
+    /// A request was answered by somebody who may not.
+    case answerForbidden = "answer.forbidden"
+    /// A request was answered after its time, or has expired before it.
+    case answerUntimely = "answer.untimely"
+    /// The data of a yes does not fit what was asked for.
+    case answerInvalid = "answer.invalid"
+    /// A call has succeeded that nobody approved, though it was asked for.
+    case callUnapproved = "call.unapproved"
     /// A client acknowledged an event that it had not seen.
     case ackUnseen = "ack.unseen"
     /// A client is said to have acknowledged what it did not (I10).

@@ -152,13 +152,15 @@ package final class AgentDispatcher: Sendable {
 
     /// The agent of a name, or the first one.
     ///
+    /// - Parameter thread: the one that a refusal is about.
     /// - Returns: `nil` when none is named and none is served: then others answer, by way of the events.
     /// - Throws: ``ProtocolError`` `agent.unknown` with the names of all agents.
-    package func agent(named name: AgentName?) throws(ProtocolError) -> (any ServedAgent)? {
+    package func agent(named name: AgentName?, in thread: ThreadID) throws(ProtocolError) -> (any ServedAgent)? {
         guard let name else { return agents.first }
         if let agent = served(name) { return agent }
         let known = agents.isEmpty ? "none" : agents.map(\.name.rawValue).joined(separator: ", ")
-        throw ProtocolError(.agentUnknown, "no agent of that name is served here; there are: \(known)")
+        throw ProtocolError(
+            .agentUnknown, "no agent of that name is served here; there are: \(known)", threadID: thread)
     }
 
     private func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
@@ -176,9 +178,9 @@ package final class AgentDispatcher: Sendable {
     /// A request for a run comes in, on behalf of a user. It is followed by ``settle(_:as:)``.
     ///
     /// - Throws: ``ProtocolError`` `server.stopping`.
-    func admit(_ user: UserID) throws(ProtocolError) -> RunQueueStateMachine.Admission {
+    func admit(_ user: UserID, in thread: ThreadID) throws(ProtocolError) -> RunQueueStateMachine.Admission {
         guard let admission = queue.withLock({ $0.admit(user) }) else {
-            throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true)
+            throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true, threadID: thread)
         }
         return admission
     }
@@ -205,11 +207,12 @@ package final class AgentDispatcher: Sendable {
         _ input: (inout RunQueueStateMachine) -> [RunQueueStateMachine.Action]
     ) {
         let now = runtime.configuration.clock.now()
-        let (actions, isTimed) = queue.withLock { queue in
+        let (actions, hasNewTime) = queue.withLock { queue in
+            let known = queue.nextTime
             let actions = queue.timePassed(to: now) + input(&queue)
             isConcerned.store(!queue.isIdle, ordering: .sequentiallyConsistent)
             hasResting.store(queue.hasResting, ordering: .sequentiallyConsistent)
-            return (actions, queue.nextTime != nil)
+            return (actions, queue.nextTime.map { $0 != known } ?? false)
         }
         // Before the machine may say that no further one comes.
         if let job { handOver.yield(.work(job)) }
@@ -220,7 +223,7 @@ package final class AgentDispatcher: Sendable {
             case .finish: handOver.finish()
             }
         }
-        if isTimed { timer.signal() }
+        if hasNewTime { timer.signal() }
     }
 
     // MARK: Working

@@ -84,7 +84,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         let owner = try await owner(of: thread, for: principal)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
-        let agent = try dispatcher.agent(named: request.agent)
+        let agent = try dispatcher.agent(named: request.agent, in: thread)
         let policy = try self.policy(request.policy, of: agent, in: thread)
         let message = UserMessage(
             messageID: key?.message ?? runtime.configuration.identifiers.messageID(), userID: principal.user,
@@ -112,7 +112,7 @@ package struct MessageIntake: Sendable {
     ) async throws(ProtocolError) -> Answer {
         let owner = try await owner(of: thread, for: principal)
         let retried = try await retried(request.retryOf, in: thread)
-        guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent) else {
+        guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread) else {
             throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)
         }
         let run = RunRequest(
@@ -229,7 +229,7 @@ package struct MessageIntake: Sendable {
         _ identity: RequestIdentity?,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
-        let admission = try dispatcher.admit(request.author)
+        let admission = try dispatcher.admit(request.author, in: request.thread)
         let dispatcher = dispatcher
         let rules = RunRequest.Rules(
             hasSlot: admission.hasSlot, queueRefusal: admission.queueRefusal,
@@ -252,11 +252,11 @@ package struct MessageIntake: Sendable {
         switch decided {
         case .repeated(let receipt):
             dispatcher.settle(admission, as: .nothing)
-            answer.cursors = receipt.ids
+            answer.cursors = Self.own(receipt.ids, of: request)
             answer.isRepeated = true
             return try await self.answer(receipt, in: answer, request, from: principal)
         case .decided(let result):
-            answer.cursors = result.receipt?.ids ?? []
+            answer.cursors = Self.own(result.receipt?.ids ?? [], of: request)
             switch result.outcome {
             case .started:
                 (answer.run, answer.status) = (request.run, .started)
@@ -277,6 +277,12 @@ package struct MessageIntake: Sendable {
             }
             return answer
         }
+    }
+
+    /// The message and the first event of its run, among the events of a request: the ends of runs whose place it takes
+    /// come before them.
+    private static func own(_ events: [EventID], of request: RunRequest) -> [EventID] {
+        Array(events.suffix(request.message == nil ? 1 : 2))
     }
 
     /// Tells the dispatcher what a request has become, before its events are committed.

@@ -456,7 +456,7 @@ package struct RunQueueStateMachine: Sendable {
         }
         if let candidate = queue.candidate {
             if candidate.isScheduled { schedules.add(candidate) } else { people.add(candidate) }
-        } else if let next {
+        } else if let next, !queue.entries.isEmpty {
             delayed[thread] = next
         }
         if queue.entries.isEmpty, case .attempted = queue.hold {

@@ -32,7 +32,9 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case usage = "usage is summed up"
         /// A message has no run, two runs are open where there should be one, or a queued run was overtaken.
         case queue = "messages are answered in their order"
-        /// A slot for an agent is kept by nobody.
+        /// A request for approval has another answer than one, in time, of one who may; or something is done without a yes.
+        case answers = "nothing is done without a yes"
+        /// A slot for an agent is kept by nobody, or by a run that waits for people.
         case slots = "slots are given back"
         /// Something happened that the schedule did not let happen.
         case deterministic = "everything is the schedule's"

@@ -6,7 +6,13 @@ package enum Occurrence: Int, CaseIterable, Sendable {
         runSuperseded, inputTaken, visited, stateRead, seenReplaying
     case producerWaitedForRoom, contextRebuilt
     // Commands of people.
-    case commandDone, commandUnchanged, commandRepeated, commandRefused
+    case commandDone, commandUnchanged, commandRepeated, commandRefused, customCommandTaken, customCommandRefused
+    case messageCommanded, startCommanded, messageRefusedBusy, messageRefusedFull
+    // What people and runs make of each other.
+    case messageSteered, leftInputQueued, runRolledBack, runsMerged, runRetried, runNotStartedInTime, runBesideOthers
+    case approvalApproved, approvalDenied, approvalExpired, approvalCancelled, answeredWhilePaused, expiredWhilePaused
+    case answerForbidden, answerDataRefused, answerTooLate, answerUnknown, answerUnchanged, bodyApproved, bodyStuck
+    case runRested
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven
     case acknowledgementTaken, acknowledgementStored, acknowledgementRefused

@@ -91,7 +91,7 @@ final class WireClient {
         check = WireCheck(witness: world.witness)
         for (number, thread) in emissions.sorted(by: { $0.key < $1.key }) { world.producers[thread].lost(number) }
         emissions = [:]
-        for number in commands.keys.sorted() { world.commander.lost(number) }
+        for number in commands.keys.sorted() { commander.lost(number) }
         commands = [:]
     }
 
@@ -231,7 +231,7 @@ final class WireClient {
     func command(_ thread: Int, _ random: inout SimulationRandom) -> Bool {
         // No other client has it.
         let number = lastNumber + 1 + Int64(number + 1) << 24
-        guard let request = world.commander.next(thread, on: number, onlyResumes: world.onlyResumes, &random) else {
+        guard let request = commander.next(thread, on: number, onlyResumes: world.onlyResumes, &random) else {
             return false
         }
         // Only now: what does not happen leaves no trace.
@@ -240,6 +240,9 @@ final class WireClient {
         send(number, .command(request))
         return true
     }
+
+    /// The person whose commands it sends.
+    private var commander: Commander { world.commanders[number / 2 % world.commanders.count] }
 
     // MARK: Receiving
 
@@ -297,7 +300,7 @@ final class WireClient {
             guard let request else { return }
             if refusal.code == .acknowledgementNotSent { world.witness.count(.acknowledgementRefused) }
             if let thread = commands.removeValue(forKey: request) {
-                world.commander.refused(thread, request, refusal)
+                commander.refused(thread, request, refusal)
             } else if let thread = emissions.removeValue(forKey: request) {
                 world.witness.count(.eventRejected)
                 world.producers[thread].refused(request, refusal.code.rawValue)
@@ -323,7 +326,7 @@ final class WireClient {
             guard let request, let thread = commands.removeValue(forKey: request) else {
                 throw InvariantViolation(.requestsAnswered, "a command was answered that was not sent")
             }
-            world.commander.answered(thread, request, answer)
+            commander.answered(thread, request, answer)
         case .snapshotPart, .pong, .drain, .event, .other:
             break
         }

@@ -11,6 +11,7 @@ final class AgentCrew: Sendable {
         var runs: Set<RunID> = []
         /// Up to where threads were read in the process, by those who still read.
         var read: [Int: UInt64] = [:]
+        var lastQuestion = 0
     }
 
     private struct ScriptedFailure: Error, CustomStringConvertible {
@@ -18,7 +19,8 @@ final class AgentCrew: Sendable {
     }
 
     private let owners: [ThreadOwner]
-    private let witness: LogWitness
+    let witness: LogWitness
+    private let wallClock: WallClock
     private let process: Int
     private let contention: ContendedStore?
     private let state: Mutex<State>
@@ -27,7 +29,15 @@ final class AgentCrew: Sendable {
     ///   - owners: the threads in which agents work.
     ///   - process: the number of the process in which they do.
     ///   - contention: the log, where another process writes it too.
-    init(owners: [ThreadOwner], process: Int, contention: ContendedStore?, witness: LogWitness, seed: UInt64) {
+    init(
+        owners: [ThreadOwner],
+        process: Int,
+        contention: ContendedStore?,
+        witness: LogWitness,
+        wallClock: WallClock,
+        seed: UInt64
+    ) {
+        self.wallClock = wallClock
         self.owners = owners
         self.process = process
         self.contention = contention
@@ -72,6 +82,23 @@ final class AgentCrew: Sendable {
 
     /// Whether an agent looks for input now.
     var takesInput: Bool { below(2) == 0 }
+
+    var now: Timestamp { wallClock.now() }
+
+    /// Whether an agent asks for something now.
+    var asks: Bool { below(4) == 0 }
+
+    func makeQuestion(owner: UserID) -> CrewQuestion {
+        state.withLock { CrewQuestion(&$0.random, owner: owner) }
+    }
+
+    /// A number for a question; its id is new in its run.
+    func nextQuestion() -> Int {
+        state.withLock { state in
+            state.lastQuestion += 1
+            return state.lastQuestion
+        }
+    }
 
     private func below(_ bound: Int) -> Int { state.withLock { $0.random.below(bound) } }
 
@@ -159,7 +186,7 @@ final class AgentCrew: Sendable {
                 run.usage += TokenUsage(inputTokens: 100)
                 account.usage += 100
             }
-            switch below(8) {
+            switch below(12) {
             case 0 where below(4) == 0:
                 // As fast as it can, so that it has to wait for the log.
                 for _ in 0..<48 { try await run.think("so many things to think of before anybody comes to an answer") }
@@ -168,12 +195,17 @@ final class AgentCrew: Sendable {
                 let word = "word\(below(7)) "
                 try await run.say(word)
                 account.said += word
-            case 3: try await run.tool("search", arguments: ["query": "parser"]) { _ in _ = await pause() }
+            case 3:
+                try await run.tool("search", arguments: ["query": "parser"]) { call in
+                    begin(call)
+                    _ = await pause()
+                }
             case 4:
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<2 {
                         group.addTask {
                             try await run.tool("read", arguments: [1]) { call in
+                                self.begin(call)
                                 try await call.progress("half")
                                 _ = await self.pause()
                             }
@@ -188,6 +220,10 @@ final class AgentCrew: Sendable {
                     _ = await pause()
                 }
             case 6: throw ScriptedFailure()
+            case 8: try await ask(run)
+            case 9: try await askForTool(run)
+            case 10: try await askForTools(run)
+            case 11: try await run.reportUsage(UsageReported(model: "small", inputTokens: 11, outputTokens: 3))
             default:
                 try await run.message { message in try await message.append("a whole message") }
                 account.said += "a whole message"
@@ -226,10 +262,15 @@ final class AgentCrew: Sendable {
 }
 
 /// An agent that answers the messages of people.
-struct CrewAgent: ConcurrentAgent {
+struct CrewAgent: ConcurrentAgent, CommandedAgent {
+    static let command: CommandName = "editor.undo"
+
     let name: AgentName = "echo"
     let crew: AgentCrew
     let restart: RestartMode
+    /// Whether its runs may be open beside each other.
+    let isParallel: Bool
+    let mergesQueued: Bool
 
     /// Each process has one of these for the runs of the one before.
     static let restarts: [RestartMode] = [.never, .again(), .resume]
@@ -238,11 +279,17 @@ struct CrewAgent: ConcurrentAgent {
         var settings = AgentConcurrency()
         settings.settleTime = .seconds(1)
         settings.takesInput = true
+        settings.mergesQueued = mergesQueued
+        settings.parallelLimit = 2
+        if isParallel { settings.allowedPolicies.insert(.parallel) }
         return settings
     }
 
+    func takes(_ command: CommandName) -> Bool { command == Self.command }
+
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         guard await crew.pause() else { throw CancellationError() }
+        if crew.asks { try await crew.askForTool(run) }
         do throws(AgentEventsError) {
             try await run.say(prompt.text)
             guard await crew.pause() else { return nil }

@@ -105,12 +105,13 @@ struct AgentScript {
         draft(.usageReported(UsageReported(model: "small", inputTokens: Int64(random.below(1000)), outputTokens: 7)))
     }
 
-    /// A question that nobody answers: it lapses, or the run ends and closes it. It does not stay open, for a run that waits
-    /// for an answer is never idle.
+    /// A question: it lapses, the run ends and closes it, or people have to answer it, for a run that waits for an answer is
+    /// never idle.
     private mutating func ask(_ run: RunID, _ random: inout SimulationRandom) -> [EventDraft] {
         let approval = ApprovalID(text: identifier())
         let asked = draft(
             .approvalRequested(ApprovalRequested(approvalID: approval, callID: calls.last, prompt: "May I?")))
+        if random.once(in: 4) { return [asked] }
         guard !random.once(in: 4) else {
             return [asked] + end(run, .agentCancelled(AgentCancelled(reason: "enough", durationMilliseconds: 1)))
         }

@@ -3,8 +3,8 @@ import AgentEventsHub
 import AgentEventsProtocol
 import Synchronization
 
-/// People who stop, pause and resume the runs of threads, over the streams of clients and past them: one command of a thread
-/// at a time, sent again with its key until it is answered, and now and then once more after that.
+/// A person who commands the runs of threads and answers what they ask, over the streams of clients and past them: one
+/// command of a thread at a time, sent again with its key until it is answered, and now and then once more after that.
 final class Commander: Sendable {
     private struct State {
         /// The commands that have no answer, by the thread.
@@ -22,7 +22,17 @@ final class Commander: Sendable {
     private let witness: LogWitness
     private let state = Mutex(State())
 
-    init(witness: LogWitness) { self.witness = witness }
+    private let name: String
+    private let maker: CommandMaker
+
+    /// - Parameters:
+    ///   - name: no other one in the world has it.
+    ///   - sendsMessages: whether they write messages as well.
+    init(name: String, witness: LogWitness, sendsMessages: Bool) {
+        self.name = name
+        self.witness = witness
+        maker = CommandMaker(sendsMessages: sendsMessages)
+    }
 
     /// Whether every command has its answer.
     var isIdle: Bool { state.withLock { $0.pending.isEmpty } }
@@ -46,7 +56,8 @@ final class Commander: Sendable {
     ) -> CommandRequest? {
         let (again, twice) = (random.once(in: 4), random.once(in: 4))
         let log = witness.thread(thread)
-        let made = make(log, onlyResumes: onlyResumes, &random)
+        let made = CommandRequest(
+            thread: log.owner.thread, key: "p", maker.make(log, onlyResumes: onlyResumes, &random))
         return state.withLock { state in
             if let pending = state.pending[thread] {
                 guard twice || !state.isInFlight(pending) else { return nil }
@@ -58,34 +69,12 @@ final class Commander: Sendable {
                 request = answered
             } else {
                 state.lastKey += 1
-                request.key = IdempotencyKey(text: IdentifierText(unchecked: "p\(state.lastKey)"))
+                request.key = IdempotencyKey(text: IdentifierText(unchecked: "\(name)\(state.lastKey)"))
             }
             state.pending[thread] = request
             state.inFlight[number] = request
             return request
         }
-    }
-
-    private func make(
-        _ log: SimulatedThread,
-        onlyResumes: Bool,
-        _ random: inout SimulationRandom
-    ) -> CommandRequest {
-        let action: RunCommand.Action =
-            switch random.below(5) {
-            case _ where onlyResumes: .resume
-            case 0: .stop
-            case 1, 2: .pause
-            default: .resume
-            }
-        var body = CommandBody(.run(action, reason: nil))
-        if !onlyResumes, random.once(in: 3), !log.openRuns.isEmpty {
-            body.run = log.openRuns[random.below(log.openRuns.count)].run
-        }
-        if !onlyResumes, random.once(in: 2), log.head > 0 {
-            body.asOf = log.event(UInt64(random.below(Int(log.head))) + 1)?.id
-        }
-        return CommandRequest(thread: log.owner.thread, key: "p", body)
     }
 
     /// Gives a command past the streams.
@@ -97,7 +86,8 @@ final class Commander: Sendable {
         // Only now: what does not happen leaves no trace.
         state.withLock { $0.lastVisit = number }
         let owner = witness.thread(thread).owner
-        let isForeign = random.once(in: 8)
+        // A message of a stranger would open a thread that is not there.
+        let isForeign = random.once(in: 8) && !request.body.asksForRun
         return { hub in
             do throws(ProtocolError) {
                 if isForeign { await self.trespass(request, hub) }
@@ -114,10 +104,11 @@ final class Commander: Sendable {
     private func trespass(_ request: CommandRequest, _ hub: AgentEventsHub) async {
         do throws(ProtocolError) {
             _ = try await hub.commands.submit(request, as: Principal(user: "u_stranger", scopes: [.command]))
-            fail(.isolation, "\(request.thread) is commanded by a stranger")
+            witness.fail(InvariantViolation(.isolation, "\(request.thread) is commanded by a stranger"))
         } catch {
             guard error.code == .threadUnknown || error.isRetryable || error.code == .notRunning else {
-                return fail(.isolation, "a stranger is told of \(request.thread): \(error)")
+                return witness.fail(
+                    InvariantViolation(.isolation, "a stranger is told of \(request.thread): \(error)"))
             }
         }
     }
@@ -144,53 +135,42 @@ final class Commander: Sendable {
             return (request, known)
         }
         guard let request else { return }
-        witness.count(
-            answer.outcome == .done ? .commandDone : answer.outcome == .repeated ? .commandRepeated : .commandUnchanged)
         let log = witness.thread(thread)
         guard !answer.cursors.contains(where: log.lost.contains) else { return }
         if let known, known.cursors != answer.cursors, !known.cursors.isEmpty,
             !known.cursors.contains(where: log.lost.contains)
         {
-            fail(.commandsKept, "\(request.key) was answered with \(known.cursors), and with \(answer.cursors)")
+            witness.fail(
+                InvariantViolation(
+                    .commandsKept, "\(request.key) was answered with \(known.cursors), and with \(answer.cursors)"))
         }
-        for cursor in answer.cursors { check(cursor, request, log) }
+        CommandJudge(witness).check(answer, request, log)
     }
 
     func refused(_ thread: Int, _ number: Int64, _ error: ProtocolError) {
-        state.withLock { state in
-            guard let request = state.inFlight.removeValue(forKey: number), !error.isRetryable else { return }
+        let request: CommandRequest? = state.withLock { state in
+            guard let request = state.inFlight.removeValue(forKey: number), !isWorthRepeating(error) else { return nil }
             if state.pending[thread] == request { state.pending[thread] = nil }
+            return request
         }
-        witness.count(.commandRefused)
+        if let request { CommandJudge(witness).check(error, request, witness.thread(thread)) }
     }
 
-    private func fail(_ rule: InvariantViolation.Rule, _ message: String) {
-        witness.fail(InvariantViolation(rule, message))
+    /// Whether the same is to be sent again: not what waits for others to end.
+    private func isWorthRepeating(_ error: ProtocolError) -> Bool {
+        switch error.code {
+        case .threadBusy, .threadQueueFull, .userQueueFull, .agentsBusy: false
+        default: error.isRetryable
+        }
     }
+}
 
-    /// What a command is answered with is in the log, is what it asked for, and is about what its sender saw.
-    private func check(_ cursor: Cursor, _ request: CommandRequest, _ log: SimulatedThread) {
-        guard let stored = log.event(cursor.sequence), stored.id == cursor,
-            let event = try? EventDecoder.decode(stored.bytes), let run = event.runID
-        else {
-            return fail(.commandsKept, "\(log.owner.thread): \(cursor) is the answer to a command and not in the log")
+extension CommandBody {
+    /// Whether the command has a run begin.
+    fileprivate var asksForRun: Bool {
+        switch kind {
+        case .message, .start: true
+        case .run, .answer: false
         }
-        guard case .run(let action, reason: _) = request.body.kind else { return }
-        let isRight =
-            switch (action, event.payload) {
-            case (.stop, .agentCancelled(let cancelled)): cancelled.by == log.owner.user
-            case (.pause, .agentPaused(let paused)): paused.by == log.owner.user
-            case (.resume, .agentResumed(let resumed)): resumed.by == log.owner.user
-            default: false
-            }
-        guard isRight else {
-            return fail(.commandsKept, "\(log.owner.thread): \(cursor) answers \(action.name) and is \(event.typeName)")
-        }
-        guard request.body.run == nil, action == .stop, let asOf = request.body.asOf, !log.lost.contains(asOf),
-            log.event(asOf.sequence)?.id == asOf, asOf.sequence >= log.firstKept,
-            let began = log.beginning(of: run, before: cursor.sequence),
-            began > asOf.sequence
-        else { return }
-        fail(.commandsKept, "\(log.owner.thread): \(run) began at \(began), and is stopped as of \(asOf)")
     }
 }

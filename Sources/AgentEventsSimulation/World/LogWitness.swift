@@ -27,11 +27,12 @@ final class LogWitness: Sendable {
     /// Threads that belong to nobody before somebody writes in them.
     let contested = ContestedThreads()
 
-    init(owners: [ThreadOwner]) {
+    /// - Parameter isParallel: whether runs may be open beside each other.
+    init(owners: [ThreadOwner], isParallel: Bool = false) {
         var numbers: [ThreadID: Int] = [:]
         for (index, owner) in owners.enumerated() { numbers[owner.thread] = index }
         self.numbers = numbers
-        state = Mutex(State(threads: owners.map { SimulatedThread(owner: $0) }))
+        state = Mutex(State(threads: owners.map { SimulatedThread(owner: $0, isParallel: isParallel) }))
     }
 
     func number(of thread: ThreadID) -> Int? { numbers[thread] }
@@ -69,6 +70,7 @@ final class LogWitness: Sendable {
                     state.note(InvariantViolation(.isolation, "\(entry.id) is committed for \(entry.owner.user)"))
                 }
                 state.note(state.threads[number].append(entry))
+                for occurrence in state.threads[number].lastOccurrences { state.counts[occurrence] += 1 }
                 guard let occurrence = Self.occurrence(entry) else { continue }
                 state.counts[occurrence] += 1
                 if occurrence == .runFailedAsLost, let run = entry.run, state.hosted[run] != nil {
@@ -178,6 +180,23 @@ final class LogWitness: Sendable {
 
     /// The process that hosts a run, if it is alive.
     func host(of run: RunID) -> Int? { state.withLock { $0.hosted[run] } }
+
+    /// Somebody does what was asked for.
+    func acted(upon approval: ApprovalID, of run: RunID, in thread: ThreadID, at time: Timestamp) {
+        guard let number = numbers[thread] else { return }
+        state.withLock { state in
+            state.note(
+                state.threads[number].acted(upon: ApprovalAccount.Place(run: run, approval: approval), at: time))
+        }
+    }
+
+    /// The body of a call begins.
+    func bodyBegins(_ call: CallID, of run: RunID, with arguments: JSONValue, in thread: ThreadID, at time: Timestamp) {
+        guard let number = numbers[thread] else { return }
+        state.withLock { state in
+            state.note(state.threads[number].bodyBegins(call, of: run, with: arguments, at: time))
+        }
+    }
 
     // MARK: What was promised
 

@@ -41,7 +41,8 @@ final class OtherProcess {
         let seed = world.seed ^ UInt64(number) << 40 ^ 0x07E2
         gate = LogGate(store: store, seed: seed ^ 1)
         crew = AgentCrew(
-            owners: world.owners, process: 1, contention: store, witness: world.witness, seed: seed ^ 2)
+            owners: world.owners, process: 1, contention: store, witness: world.witness,
+            wallClock: world.time.wallClock, seed: seed ^ 2)
         var configuration = RuntimeConfiguration(
             environment: Environment(
                 wallClock: world.time.wallClock, clock: world.time.clock,

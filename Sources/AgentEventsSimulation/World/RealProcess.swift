@@ -110,12 +110,17 @@ final class RealProcess {
             log: world.store.log(through: gate), sinks: [sink], configuration: configuration)
         crew = AgentCrew(
             owners: world.crewOwners, process: 0, contention: world.store as? ContendedStore, witness: world.witness,
-            seed: seed ^ 2)
+            wallClock: world.time.wallClock, seed: seed ^ 2)
         watermark = size.watermarkByteCount
         witness = world.witness
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
-            runtime: runtime, agents: [CrewAgent(crew: crew, restart: CrewAgent.restarts[Int(seed % 3)])],
+            runtime: runtime,
+            agents: [
+                CrewAgent(
+                    crew: crew, restart: CrewAgent.restarts[Int(seed % 3)], isParallel: world.isParallel,
+                    mergesQueued: world.mergesQueued)
+            ],
             authorizer: OwnershipAuthorizer(),
             authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: max(1, size.threadCount / 2)),
@@ -260,6 +265,16 @@ final class RealProcess {
         gate.sever(isStored: false)
         for loop in loops { loop.close() }
         transports = []
+    }
+
+    /// A slot that is kept although nothing can go on but time: runs that work do not wait for time, so that each run waits
+    /// for people.
+    var slotOfRestingRun: InvariantViolation? {
+        guard takesConnections, !isReady, crew.pauses.waitingCount == 0 else { return nil }
+        let (slots, bodies) = (hub.dispatcher.slotCount, hub.dispatcher.runningCount)
+        if slots < bodies { witness.count(.runRested) }
+        guard slots > 0 else { return nil }
+        return InvariantViolation(.slots, "\(slots) slots are kept by runs that wait for people, of \(bodies)")
     }
 
     /// Slots that are kept although no agent runs.

@@ -23,31 +23,44 @@ extension RealWorld {
                 _ = perform(propose(&random))
                 continue
             }
+            if let problem = process?.slotOfRestingRun { witness.fail(problem) }
             guard let problem = restlessness else { return steps + checkRest() }
             timers += 1
             _ = perform(Choice(.timer, value: UInt32(truncatingIfNeeded: random.next())))
             if timers == 3000 { witness.fail(problem) }
         }
-        if violation == nil { witness.fail(InvariantViolation(.liveness, "the world does not come to rest")) }
+        if violation == nil {
+            witness.fail(InvariantViolation(.liveness, "the world does not come to rest: \(unrest ?? "")"))
+        }
         return steps
     }
 
     /// Whether nothing can happen but that time goes on.
-    private var isQuiet: Bool {
-        guard let process, process.takesConnections else { return process != nil && process?.isReady == false }
-        guard neighbour?.isQuiet != false, !process.isReady, process.crew.pauses.waitingCount == 0 else { return false }
+    private var isQuiet: Bool { unrest == nil }
+
+    /// What can happen, in a word; `nil` when nothing can but that time goes on.
+    private var unrest: String? {
+        guard let process, process.takesConnections else {
+            return process == nil ? "no process" : process?.isReady == true ? "start" : nil
+        }
+        guard neighbour?.isQuiet != false else { return "neighbour" }
+        guard !process.isReady, process.crew.pauses.waitingCount == 0 else { return "process" }
         for client in clients {
             if isReady(client, for: .deliver) || isReady(client, for: .request) || isReady(client, for: .connect)
                 || client.hasToSend
             {
-                return false
+                return "client \(client.number)"
             }
         }
-        guard applicationExecutor.readyCount == 0, !applications.contains(where: isBusy) else { return false }
-        guard !owners.indices.contains(where: { commander.hasToSend($0) || mustResume($0) }) else { return false }
+        guard applicationExecutor.readyCount == 0, !applications.contains(where: isBusy) else { return "applications" }
+        for thread in owners.indices {
+            if commanders.contains(where: { $0.hasToSend(thread) }) { return "a command in \(threadID(thread))" }
+            if needsPeople(thread) { return "people in \(threadID(thread))" }
+        }
         // There is always somebody who writes a few messages.
-        guard settlingWriteCount >= Self.settlingWrites else { return false }
-        return !producers.contains { !$0.isIdle && $0.inFlight.isEmpty } || !clients.contains(where: \.mayEmit)
+        guard settlingWriteCount >= Self.settlingWrites else { return "messages" }
+        let hasToEmit = producers.contains { !$0.isIdle && $0.inFlight.isEmpty } && clients.contains(where: \.mayEmit)
+        return hasToEmit ? "producers" : nil
     }
 
     private var restlessness: InvariantViolation? {
@@ -57,7 +70,9 @@ extension RealWorld {
         for producer in producers where !producer.isIdle {
             return InvariantViolation(.requestsAnswered, "an emission in \(threadID(producer.thread)) has no answer")
         }
-        guard commander.isIdle else { return InvariantViolation(.requestsAnswered, "a command has no answer") }
+        guard commanders.allSatisfy(\.isIdle) else {
+            return InvariantViolation(.requestsAnswered, "a command has no answer")
+        }
         if let problem = neighbour?.restlessness ?? process.crew.behind { return problem }
         for thread in witness.threads where thread.hasOpenRuns {
             return InvariantViolation(

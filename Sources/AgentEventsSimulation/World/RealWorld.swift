@@ -23,8 +23,12 @@ final class RealWorld {
     let crewOwners: [ThreadOwner]
     let owners: [ThreadOwner]
     var producers: [RemoteProducer]
-    /// People who command the runs.
-    let commander: Commander
+    /// People who command the runs, each in a tab of their own.
+    let commanders: [Commander]
+    /// Whether runs that answer messages may be open beside each other, and whether one takes the messages of all that are
+    /// queued.
+    let isParallel: Bool
+    let mergesQueued: Bool
     private(set) var clients: [WireClient] = []
     private(set) var applications: [Application] = []
     /// Runs the tasks of the applications.
@@ -55,8 +59,11 @@ final class RealWorld {
                 thread: ThreadID(text: IdentifierText(unchecked: "t\(thread)")),
                 user: UserID(text: IdentifierText(unchecked: "u_\(thread % 2)")))
         }
-        witness = LogWitness(owners: owners)
-        commander = Commander(witness: witness)
+        var policies = random(7, 0)
+        isParallel = policies.once(in: 4)
+        mergesQueued = policies.once(in: 4)
+        let witness = LogWitness(owners: owners, isParallel: isParallel)
+        self.witness = witness
         switch StoreKind(seed: seed) {
         case .files:
             store = DiskStore(witness: witness, time: time, seed: seed ^ 3)
@@ -74,6 +81,7 @@ final class RealWorld {
         var retaining = random(4, 0)
         let retains = retaining.once(in: 2) && neighbour == nil
         self.retains = retains
+        commanders = ["p", "s"].map { Commander(name: $0, witness: witness, sendsMessages: !retains) }
         switch retaining.below(4) {
         case 0: retention.maximumByteCount = 16_384
         case 1: retention.maximumAge = .seconds(40)
@@ -124,6 +132,16 @@ final class RealWorld {
 
     func tell(_ text: @autoclosure () -> String) {
         if let narrator { narrator(text()) }
+    }
+
+    /// Tells what is in the log.
+    func tellLog() {
+        guard let narrator else { return }
+        for thread in witness.threads {
+            for event in thread.events {
+                narrator("\(thread.owner.thread) \(event.id) \(String(decoding: event.bytes, as: UTF8.self))")
+            }
+        }
     }
 
     // MARK: Choices
@@ -289,7 +307,11 @@ final class RealWorld {
         if random.once(in: 6), !isSettling || settlingWriteCount < Self.settlingWrites {
             return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
         }
-        if isSettling ? settlesCommands(of: thread, &random) : random.once(in: 6) { return command(thread, &random) }
+        // People look at what runs, most of all where somebody asks for them.
+        let interest = witness.thread(thread).hasOpenRuns ? (needsPeople(thread) ? 2 : 4) : 12
+        if isSettling ? settlesCommands(of: thread, &random) : random.once(in: interest) {
+            return command(thread, &random)
+        }
         guard !isSettling || !producers[thread].isIdle else { return false }
         // Now and then the same is on its way twice.
         guard producers[thread].inFlight.isEmpty || (producers[thread].inFlight.count < 2 && random.once(in: 4)) else {
@@ -305,8 +327,8 @@ final class RealWorld {
         return false
     }
 
-    /// Whether nobody else resumes the runs of a thread.
-    func mustResume(_ thread: Int) -> Bool { !witness.thread(thread).pausedRuns.isEmpty }
+    /// Whether nobody else resumes the runs of a thread, or answers what they ask.
+    func needsPeople(_ thread: Int) -> Bool { witness.thread(thread).needsPeople }
 
     /// At the end people give a few more commands, and then resume what is paused.
     private func settlesCommands(of thread: Int, _ random: inout SimulationRandom) -> Bool {
@@ -314,7 +336,7 @@ final class RealWorld {
             settlingCommandCount += 1
             return true
         }
-        return commander.hasToSend(thread) || mustResume(thread)
+        return commanders.contains { $0.hasToSend(thread) } || needsPeople(thread)
     }
 
     /// A person gives a command, over a stream or past it.
@@ -323,15 +345,18 @@ final class RealWorld {
         if random.once(in: 2), let client = clients.first(where: { $0.mayEmit && $0.principal.user == user }) {
             return client.command(thread, &random)
         }
+        let anybody = commanders[random.below(commanders.count)]
+        let commander = isSettling ? commanders.first { $0.hasToSend(thread) } ?? anybody : anybody
         guard let process, process.takesConnections,
             let visit = commander.visit(thread, onlyResumes: onlyResumes, &random)
         else { return false }
         process.start { await visit($0) }
         return true
     }
-    /// The policies of messages, as far as runs do not stand beside each other; most leave it to the service.
-    private static let policies: [ConcurrencyPolicy?] = [
-        nil, nil, nil, .queue, .reject, .supersede, .rollback, .steer, .steer,
+
+    /// The policies of messages; most leave it to the service.
+    static let policies: [ConcurrencyPolicy?] = [
+        nil, nil, nil, .queue, .reject, .supersede, .rollback, .steer, .steer, .parallel,
     ]
 
     /// A person writes to an agent: sometimes the same message again, sometimes another one under its key.
@@ -342,15 +367,19 @@ final class RealWorld {
         let principal = Principal(user: owner.user, scopes: [.read, .command])
         // Where runs are trimmed, two that answer one message at once may both begin: the id of a trimmed run is free again.
         let key = retains ? nil : IdempotencyKey(text: IdentifierText(unchecked: "w\(random.below(8))"))
-        let request = MessageRequest(
+        var request = MessageRequest(
             text: "question \(random.below(2))", policy: Self.policies[random.below(Self.policies.count)])
+        let now = time.wallClock.now()
+        if random.once(in: 8) { request.notBefore = Timestamp(milliseconds: now.milliseconds + 2000) }
+        if random.once(in: 8) { request.startBy = Timestamp(milliseconds: now.milliseconds + 3000) }
         let witness = witness
-        process.start { hub in
+        process.start { [request] hub in
             do throws(ProtocolError) {
                 let answer = try await hub.intake.submit(request, key: key, in: owner.thread, from: principal)
                 if answer.status == .queued { witness.count(.messageQueued) }
+                MessageJudge(witness).check(answer, in: owner.thread)
             } catch {
-                if error.code == .agentsBusy { witness.count(.agentRefusedBusy) }
+                MessageJudge(witness).count(error)
             }
         }
         return true
@@ -386,7 +415,7 @@ final class RealWorld {
 
     private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
         store.endProcess(isOrderly: isOrderly, &random)
-        commander.lostVisits()
+        for commander in commanders { commander.lostVisits() }
         giveUpLost()
     }
 
@@ -394,7 +423,7 @@ final class RealWorld {
     private func giveUpLost() {
         guard store.takeLoss() else { return }
         for index in producers.indices { producers[index].giveUp() }
-        commander.giveUp()
+        for commander in commanders { commander.giveUp() }
         for application in applications { application.giveUp() }
     }
 

@@ -15,6 +15,18 @@ final class ServiceMetrics: MetricsFactory {
         func reset() {}
     }
 
+    /// Counts agents that work on after their runs have ended.
+    private final class WatchedMeter: MeterHandler {
+        private let witness: LogWitness
+
+        init(_ witness: LogWitness) { self.witness = witness }
+
+        func set(_ value: Int64) {}
+        func set(_ value: Double) {}
+        func increment(by amount: Double) { witness.count(.bodyStuck) }
+        func decrement(by amount: Double) {}
+    }
+
     private static let occurrences: [String: Occurrence] = [
         "agent_events_acknowledged_total": .acknowledgementTaken,
         "agent_events_slow_readers_total": .slowReaderClosed,
@@ -37,7 +49,9 @@ final class ServiceMetrics: MetricsFactory {
         dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler { others }
 
-    func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler { others }
+    func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        label == "agent_events_agents_stuck" ? WatchedMeter(witness) : others
+    }
 
     func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler { others }
 

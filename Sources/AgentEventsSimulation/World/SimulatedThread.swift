@@ -22,18 +22,28 @@ struct SimulatedThread {
     /// In the order of their starts.
     private(set) var openRuns: [OpenRun] = []
     private var check = EventSequenceCheck()
-    private var queue = QueueCheck()
+    private let isParallel: Bool
+    private var queue: QueueCheck
     /// Where the values are that are to be logged once.
     private var once: [String: UInt64] = [:]
     private var usage = UsageAccount()
     private var said = SaidAccount()
+    private(set) var approvals = ApprovalAccount()
+    private var runs = RunOccurrences()
+    /// What the last event has done.
+    private(set) var lastOccurrences: [Occurrence] = []
     /// The open runs that are paused.
     private(set) var pausedRuns: Set<RunID> = []
 
     /// Events of this name have a value that is logged once.
     static let onceName = "once"
 
-    init(owner: ThreadOwner) { self.owner = owner }
+    /// - Parameter isParallel: whether runs may be open beside each other.
+    init(owner: ThreadOwner, isParallel: Bool = false) {
+        self.owner = owner
+        self.isParallel = isParallel
+        queue = QueueCheck(isParallel: isParallel)
+    }
 
     var head: UInt64 { UInt64(events.count) }
     var hasOpenRuns: Bool { !openRuns.isEmpty }
@@ -60,8 +70,18 @@ struct SimulatedThread {
         events.append(StoredEvent(thread: entry.owner.thread, id: entry.id, bytes: entry.bytes))
         let mark = Mark(type: entry.type, run: entry.run, host: entry.host)
         marks.append(mark)
+        if let violation = judgeParent(of: entry) { return violation }
         note(mark, at: entry.id.sequence)
         return judge(entry.bytes, entry.id)
+    }
+
+    /// A child run begins in a parent that is open: told from the log alone, since what judges the order is what makes it.
+    private func judgeParent(of entry: LogEntry) -> InvariantViolation? {
+        guard entry.type == .agentStarted, let event = try? EventDecoder.decode(entry.bytes),
+            case .agentStarted(let started) = event.payload, let parent = started.parentRunID,
+            !openRuns.contains(where: { $0.run == parent })
+        else { return nil }
+        return InvariantViolation(.wellFormedRuns, "\(entry.id) begins a child of \(parent), which is not open")
     }
 
     private mutating func note(_ mark: Mark, at sequence: UInt64) {
@@ -94,7 +114,11 @@ struct SimulatedThread {
         do throws(WireError) {
             let event = try EventDecoder.decode(bytes)
             let faults = check.receive(event, at: Int(id.sequence))
-            usage.receive(event)
+            if let fault = usage.receive(event) { return InvariantViolation(.usage, "\(id): \(fault)") }
+            let isPaused = event.runID.map(pausedRuns.contains) ?? false
+            let answer = approvals.receive(event, isPaused: isPaused, owner: owner.user)
+            if let fault = answer.fault { return InvariantViolation(.answers, "\(id): \(fault)") }
+            lastOccurrences = [answer.occurrence].compactMap(\.self) + runs.receive(event)
             queue.receive(event)
             if let fault = queue.faults.first { return InvariantViolation(.queue, "\(id): \(fault)") }
             said.receive(event)
@@ -131,6 +155,31 @@ struct SimulatedThread {
     func difference(ofTextIn run: RunID, own: String) -> InvariantViolation? {
         guard let text = said.text(of: run), text != own else { return nil }
         return InvariantViolation(.saidOnce, "\(owner.thread): run \(run) has said \(own), and the log has \(text)")
+    }
+
+    // MARK: People and agents
+
+    /// Whether people have to do something for the thread to come to rest: resume a run, or answer what does not expire.
+    var needsPeople: Bool { !pausedRuns.isEmpty || !unexpiring.isEmpty }
+
+    /// The requests that end only when they are answered.
+    var unexpiring: [ApprovalAccount.Request] { approvals.open.filter { $0.asked.expiresAt == nil } }
+
+    /// Runs that have started, for those who want them done again.
+    var startedRuns: [RunID] { runs.started }
+
+    /// Somebody does what was asked for.
+    mutating func acted(upon place: ApprovalAccount.Place, at time: Timestamp) -> InvariantViolation? {
+        approvals.acted(upon: place, at: time).map { InvariantViolation(.answers, "\(owner.thread): \($0)") }
+    }
+
+    /// The body of a call begins.
+    mutating func bodyBegins(_ call: CallID, of run: RunID, with arguments: JSONValue, at time: Timestamp)
+        -> InvariantViolation?
+    {
+        approvals.bodyBegins(call, of: run, with: arguments, at: time).map {
+            InvariantViolation(.answers, "\(owner.thread): \($0)")
+        }
     }
 
     /// Behind which event a context reads to be rebuilt.
@@ -197,7 +246,9 @@ struct SimulatedThread {
     mutating func revalidate() -> InvariantViolation? {
         check = EventSequenceCheck()
         usage = UsageAccount()
-        queue = QueueCheck()
+        queue = QueueCheck(isParallel: isParallel)
+        approvals = ApprovalAccount(isWhole: rebuiltAfter == 0)
+        runs = RunOccurrences()
         said = SaidAccount()
         for event in events.dropFirst(Int(rebuiltAfter)) {
             if let violation = judge(event.bytes, event.id) { return violation }

@@ -2,6 +2,7 @@ import AgentEvents
 import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 /// Messages that take the place of others, run beside them, or are given to a run under way; section (f) 46 to 50.
@@ -28,6 +29,7 @@ struct PolicyTests {
                     == [.messageCompleted, .agentCancelled, .agentCancelled, .userMessage, .agentQueued])
             let ends = try commit.map { try EventDecoder.decode($0.bytes) }.filter { $0.type == .agentCancelled }
             #expect(ends.map(\.runID) == [first.run, second.run])
+            #expect(third.cursors == commit.suffix(2).map(\.id), "the message and its run, not the ends of others")
             #expect(ends.allSatisfy { Self.cancelled($0)?.supersededBy == third.run })
             #expect(ends.allSatisfy { Self.cancelled($0)?.reason == "superseded" && Self.cancelled($0)?.by == "u_1" })
             #expect(ends.allSatisfy { Self.cancelled($0)?.isDiscarded == false })
@@ -36,6 +38,33 @@ struct PolicyTests {
             try await stage.finish(third.run)
         }
         #expect(AgentStage.faults(try await AgentStage.logged(log)) == [])
+    }
+
+    /// A request that is refused names its thread: over a stream, answers are in the order of their threads.
+    @Test func aRefusalNamesItsThread() async throws {
+        try await AgentStage.with(InMemoryEventLog()) { stage in
+            let error = await #expect(throws: ProtocolError.self) { try await stage.send("one", agent: "nobody") }
+            #expect(error?.code == .agentUnknown && error?.threadID == "t_1")
+        }
+    }
+
+    /// A run that starts later costs nothing until then.
+    @Test func nobodyIsKeptBusyByARunThatWaitsForItsTime() async throws {
+        let clock = ManualClock()
+        let reads = Atomic(0)
+        var configuration = RuntimeConfiguration(environment: .manual(clock))
+        configuration.clock = WallClock {
+            reads.add(1, ordering: .relaxed)
+            return clock.wallClock.now()
+        }
+        try await AgentStage.with(InMemoryEventLog(), runtime: configuration) { stage in
+            let now = clock.wallClock.now()
+            try await stage.send("one", notBefore: Timestamp(milliseconds: now.milliseconds + 3_600_000))
+            try await clock.waitForSleep(of: .seconds(60))
+            let before = reads.load(ordering: .relaxed)
+            for _ in 0..<2000 { await Task.yield() }
+            #expect(reads.load(ordering: .relaxed) - before < 100)
+        }
     }
 
     /// A body that does not return holds the next one up for the settle time, and not longer.

@@ -268,6 +268,20 @@ struct RunQueueStateMachineTests {
         #expect(Self.started(actions) == [Self.place(1, 2)])
     }
 
+    /// A time that nobody waits for any longer would be looked at again and again.
+    @Test func theTimeOfARunThatHasLeftGoesWithIt() throws {
+        var machine = Self.machine(Self.limits(), working: Self.place(1, 1))
+        let admission = try Self.admit(&machine, "u_1")
+        let queued = Machine.Outcome.queued(Self.entry(1, 2), settlesUntil: Timestamp(milliseconds: 50))
+        #expect(machine.settle(admission.ticket, as: queued) == [])
+        #expect(machine.left(Self.place(1, 2)) == [])
+        #expect(machine.nextTime == nil)
+        #expect(machine.enqueue(Self.entry(2, 3, notBefore: 70)) == [])
+        #expect(machine.nextTime == Timestamp(milliseconds: 70))
+        #expect(machine.left(Self.place(2, 3)) == [])
+        #expect(machine.nextTime == nil)
+    }
+
     // MARK: The end
 
     @Test func afterTheEndNothingStartsAndWhatIsUnderWayIsFinished() throws {

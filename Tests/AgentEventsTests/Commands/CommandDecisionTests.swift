@@ -85,6 +85,30 @@ struct CommandDecisionTests {
         }
     }
 
+    /// What people do to a run that has asked does not show that it goes on: it waits for them as before.
+    @Test(
+        arguments: [
+            ([.agentPaused(AgentPaused(by: "u_1")), .agentResumed(AgentResumed(by: "u_1"))], true),
+            ([.custom(CustomEvent(name: "editor.undo", value: 1, by: "u_1"))], true),
+            ([.custom(CustomEvent(name: "editor.undo", value: 1))], false),
+            ([.agentProgress(AgentProgress(step: 1))], false),
+        ] as [([EventPayload], Bool)])
+    func aRunWaitsWhateverPeopleDoToIt(_ payloads: [EventPayload], _ waits: Bool) {
+        let asked: [EventPayload] = [
+            .agentStarted(AgentStarted()),
+            .toolExecuting(ToolExecuting(callID: "c_1", tool: "deploy", arguments: 1)),
+            .approvalRequested(ApprovalRequested(approvalID: "a_1", callID: "c_1", prompt: "Deploy it?")),
+        ]
+        var machine = ThreadStateMachine(policy: .standard)
+        for (index, payload) in (asked + payloads).enumerated() {
+            let event = AgentEvent(
+                id: Self.cursor(UInt64(index + 1)), threadID: "t_1", runID: "r_1", agent: "guide",
+                time: Timestamp(milliseconds: 1), payload: payload)
+            machine.restore(event)
+        }
+        #expect((machine.occupancy.runs.first?.status == .waiting) == waits)
+    }
+
     /// A tree of three below one of two roots, one of them paused already, and a queued run.
     private static let occupancy = ThreadOccupancy([
         ThreadOccupancy.Run("a", agent: "guide", .running, began: cursor(1)),

@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 /// Whatever a turn of a contended thread is refused, or cannot find out, leaves nothing behind.
@@ -75,6 +76,33 @@ import Testing
             }
             #expect(decisions == [.expired])
         }
+    }
+
+    /// The time passes between the look at what is overdue and the decision: it is decided at the time of the look.
+    @Test func nothingIsDecidedAtATimeAtWhichSomethingIsOverdue() async throws {
+        let log = InMemoryContendedLog()
+        let clock = ManualClock()
+        let readings = Mutex<Int?>(nil)
+        var configuration = RuntimeConfiguration.deterministic(clock: clock)
+        configuration.durationClock = ManualClock()
+        configuration.clock = WallClock {
+            let now = clock.wallClock.now()
+            let isLate = readings.withLock { readings in
+                guard let count = readings else { return false }
+                readings = count + 1
+                return count > 0
+            }
+            return isLate ? Timestamp(milliseconds: now.milliseconds + 1000) : now
+        }
+        try await withAgentRuntime(log: log, configuration: configuration) { runtime in
+            let context = try await runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(Two.start("r_1"))
+            let now = clock.wallClock.now().milliseconds
+            try await context.emit(Self.approval(Timestamp(milliseconds: now + 1000)))
+            readings.withLock { $0 = 0 }
+            _ = try await context.command(RunCommand(.stop, run: "r_1"))
+        }
+        #expect(validate(events: try await Two.events(log)) == [])
     }
 
     // MARK: Hosts

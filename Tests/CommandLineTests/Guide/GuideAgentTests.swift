@@ -108,4 +108,15 @@ import agent_events
                 .agentCompleted(result: ["sources": []])
         }
     }
+
+    @Test func theGuideSurvivesCommands() async throws {
+        try await TemporaryFolder.with { folder in
+            try Self.files(in: folder)
+            let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
+            await survivesCommands(guide.name, clock: ManualClock()) { run in
+                try await guide.respond(
+                    to: UserPrompt(text: "Where are roses?", messageID: "m_1", author: "u_1"), run: run)
+            }
+        }
+    }
 }

@@ -1,0 +1,156 @@
+import AgentEvents
+import AgentEventsTesting
+import Synchronization
+import Testing
+
+/// What `survivesCommands` says of agents that survive, and of agents that do not.
+struct SurvivesCommandsTests {
+    /// Counts what a stand-in for a deployer does.
+    private final class Deployer: Sendable {
+        private let state = Mutex(0)
+
+        var count: Int { state.withLock { $0 } }
+        func deploy() { state.withLock { $0 += 1 } }
+    }
+
+    private static let form: ApprovalSchema = {
+        guard
+            let form = try? ApprovalSchema([
+                "type": "object",
+                "properties": [
+                    "environment": ["type": "string", "enum": ["staging", "production"]],
+                    "note": ["type": "string", "minLength": 3], "copies": ["type": "integer", "minimum": 2],
+                ],
+                "required": ["environment", "note", "copies"],
+            ])
+        else { preconditionFailure("the form is one") }
+        return form
+    }()
+
+    /// Says what it does, searches, asks, and does it.
+    private static func good(_ deployer: Deployer) -> @Sendable (AgentRun) async throws -> JSONValue? {
+        { run in
+            try await run.think("I look for the newest build")
+            try await run.tool("search", arguments: ["name": "app"]) { call in try await call.progress("half") }
+            let approval = ToolApproval("Deploy it?", schema: form)
+            do {
+                try await run.tool("deploy", arguments: ["build": 7], approval: approval) { _ in deployer.deploy() }
+                try await run.say("It is deployed.")
+            } catch let refused as ApprovalRefused {
+                try await run.say("It is not deployed: \(refused).")
+            }
+            guard case .approved = try await run.approve("Tell the others?") else { return "kept" }
+            try await run.withChild(agent: "helper") { child in try await child.say("It is done.") }
+            return "told"
+        }
+    }
+
+    /// What is reported.
+    private static func report(
+        failsWhenRefused: Bool = false,
+        effects: Deployer? = nil,
+        clock: any Clock<Duration> = ManualClock(),
+        _ body: @escaping @Sendable (AgentRun) async throws -> JSONValue?
+    ) async -> [String] {
+        let reports = Reports()
+        var count: (@Sendable () -> Int)?
+        if let effects { count = { effects.count } }
+        await withKnownIssue(isIntermittent: true) {
+            await survivesCommands(failsWhenRefused: failsWhenRefused, effects: count, clock: clock, body)
+        } matching: { issue in
+            reports.add(issue.comments.map(\.rawValue).joined())
+            return true
+        }
+        return reports.texts
+    }
+
+    @Test func anAgentThatLetsErrorsThroughSurvives() async {
+        let deployer = Deployer()
+        await survivesCommands(effects: { deployer.count }, clock: ManualClock(), Self.good(deployer))
+        #expect(deployer.count > 0)
+    }
+
+    /// A loop that takes every error for one to try again does not end when it is stopped.
+    @Test func aBodyThatSwallowsItsCancellationHangs() async throws {
+        let clock = ManualClock()
+        let texts = await Self.report(clock: clock) { run in
+            while true {
+                do {
+                    try await run.say("one")
+                    try await run.say("two")
+                    return nil
+                } catch {
+                    // It would try again, for ever; the test leaves it behind here, and lets its time pass.
+                    await Task {
+                        try? await clock.waitForSleepers()
+                        clock.advance(by: .seconds(60))
+                    }.value
+                    await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+                }
+            }
+        }
+        #expect(texts.count == 1)
+        let text = try #require(texts.first)
+        #expect(text.contains("does not survive a stop after event 1, agent_started agent:"), "\(text)")
+        #expect(text.contains("its code has not returned within 60.0 seconds."), "\(text)")
+    }
+
+    @Test func aNoThatFailsTheRunIsReported() async throws {
+        let body: @Sendable (AgentRun) async throws -> JSONValue? = { run in
+            try await run.tool("deploy", arguments: ["build": 7], approval: ToolApproval("Deploy it?")) { _ in }
+            return nil
+        }
+        let text = try #require(await Self.report(body).first)
+        #expect(
+            text.contains("does not survive a no to question 1, 'Deploy it?'") || text.contains("a no to question 1"))
+        #expect(text.contains("A no is an answer"), "\(text)")
+        #expect(await Self.report(failsWhenRefused: true, body) == [])
+    }
+
+    /// An agent that does things past its handle is told of the pause, and takes it for a failure.
+    @Test func aPauseThatFailsTheRunIsReported() async throws {
+        let text = try #require(
+            await Self.report { run in
+                for step in 1...20 {
+                    let progress = AgentProgress(step: step)
+                    try await run.context.emit(EventDraft(runID: run.id, .agentProgress(progress)))
+                }
+                return nil
+            }.first)
+        #expect(text.contains("does not survive a pause after event"), "\(text)")
+        #expect(text.contains("A pause is no failure"), "\(text)")
+    }
+
+    @Test func aToolThatWorksBeforeItIsApprovedIsReported() async throws {
+        let deployer = Deployer()
+        let texts = await Self.report(effects: deployer) { run in
+            try await run.tool("deploy", arguments: ["build": 7]) { call in
+                deployer.deploy()
+                guard case .approved = try await run.approve("Deploy it?", for: call.id) else { return }
+            }
+            return nil
+        }
+        let text = try #require(texts.first)
+        #expect(text.contains("it has done 1 thing before anybody has approved anything"), "\(text)")
+    }
+
+    /// What has no yes is done, and no call tells it: only who counts it sees that.
+    @Test func anEffectWithoutAYesIsReported() async throws {
+        let deployer = Deployer()
+        let texts = await Self.report(effects: deployer) { run in
+            _ = try await run.approve("Deploy it?")
+            deployer.deploy()
+            return nil
+        }
+        let text = try #require(texts.first)
+        #expect(text.contains("a no to question 1"), "\(text)")
+        #expect(text.contains("it has done 1 thing, and nobody has approved it"), "\(text)")
+    }
+
+    @Test func anAgentThatDoesNotEvenCompleteIsReported() async throws {
+        struct Broken: Error {}
+        let text = try #require(await Self.report { _ in throw Broken() }.first)
+        #expect(
+            text.contains("does not survive a run in which nothing happens to it: its run has ended as agent_failed"))
+    }
+}
