@@ -123,12 +123,15 @@ final class AgentCrew: Sendable {
                 ) { run in
                     begun = run.id
                     host(run.id)
-                    account = try await act(run)
+                    try await act(run, &account)
                     return run.id.rawValue
                 }
                 if !isStopped { witness.mustHaveEnded(run, usage: account.usage, said: account.said, in: owner.thread) }
             } catch {
                 // The script failed, the run was ended by somebody else, or the log is gone.
+                if let begun, error is ScriptedFailure, !isStopped {
+                    witness.mustHaveSaid(account.said, begun, in: owner.thread)
+                }
                 noteRefusal(error, in: owner.thread)
                 checkPause(error, in: owner.thread)
             }
@@ -178,8 +181,7 @@ final class AgentCrew: Sendable {
         var said = ""
     }
 
-    private func act(_ run: AgentRun) async throws -> Account {
-        var account = Account()
+    private func act(_ run: AgentRun, _ account: inout Account) async throws {
         for number in 0..<(1 + below(6)) {
             guard await pause() else { throw CancellationError() }
             if number % 2 == 0 {
@@ -229,7 +231,6 @@ final class AgentCrew: Sendable {
                 account.said += "a whole message"
             }
         }
-        return account
     }
 
     /// Reads a thread inside the process: from the oldest event on, each once, in order (I2).

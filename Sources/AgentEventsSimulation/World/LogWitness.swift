@@ -200,6 +200,12 @@ final class LogWitness: Sendable {
 
     // MARK: What was promised
 
+    /// A run has failed by itself: what it said is in the log.
+    func mustHaveSaid(_ text: String, _ run: RunID, in thread: ThreadID) {
+        guard let number = numbers[thread] else { return }
+        state.withLock { state in state.note(state.threads[number].difference(ofTextIn: run, own: text)) }
+    }
+
     /// A scope has returned: the end of its run is committed (I7), and says what was used.
     ///
     /// - Parameters:

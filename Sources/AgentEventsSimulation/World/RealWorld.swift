@@ -308,7 +308,8 @@ final class RealWorld {
             return random.once(in: 2) && !isSettling ? visit(thread, &random) : write(to: thread, &random)
         }
         // People look at what runs, most of all where somebody asks for them.
-        let interest = witness.thread(thread).hasOpenRuns ? (needsPeople(thread) ? 2 : 4) : 12
+        let log = witness.thread(thread)
+        let interest = !log.approvals.open.isEmpty ? 2 : log.hasOpenRuns ? 4 : 12
         if isSettling ? settlesCommands(of: thread, &random) : random.once(in: interest) {
             return command(thread, &random)
         }

@@ -4,14 +4,14 @@ import AgentEvents
 /// whatever pauses it.
 struct SaidAccount {
     private var texts: [RunID: String] = [:]
-    private var completed: Set<RunID> = []
+    private var ended: Set<RunID> = []
 
     mutating func receive(_ event: AgentEvent) {
         guard let run = event.runID else { return }
         if case .messageDelta(let delta) = event.payload { texts[run, default: ""] += delta.text }
-        if case .agentCompleted = event.payload { completed.insert(run) }
+        if event.type?.endsRun == true { ended.insert(run) }
     }
 
-    /// - Returns: what a run has said; `nil` when it has not ended well, or its end is not known.
-    func text(of run: RunID) -> String? { completed.contains(run) ? texts[run] ?? "" : nil }
+    /// - Returns: what a run has said; `nil` when its end is not known.
+    func text(of run: RunID) -> String? { ended.contains(run) ? texts[run] ?? "" : nil }
 }
