@@ -60,12 +60,26 @@ extension AgentRun {
         id: ApprovalID? = nil,
         _ decode: (JSONValue?) throws -> Form
     ) async throws -> ApprovalOutcome<Form> {
+        let asked = try await ask(approval, for: call, id: id, opening: nil)
+        return try await outcome(of: asked.request, askedAt: asked.question, decode)
+    }
+
+    /// Asks, and does not wait.
+    ///
+    /// - Parameter opened: the beginning of the call that is asked about, when it begins with the question: then no crash
+    ///   leaves a call without its question, whose body might run unasked.
+    func ask(
+        _ approval: ToolApproval,
+        for call: CallID?,
+        id: ApprovalID? = nil,
+        opening opened: ToolExecuting?
+    ) async throws(AgentEventsError) -> ResumedApproval {
         let request = ApprovalRequested(
             approvalID: id ?? identifiers.approvalID(), callID: call, prompt: approval.prompt,
             kind: approval.schema == nil ? .approval : .input, schema: approval.schema?.json,
             isEditable: approval.isEditable, approvers: approval.approvers)
-        let asked = try await context.ask(request, within: approval.time, agent: agent, run: self.id)
-        return try await outcome(of: request, askedAt: asked, decode)
+        let asked = try await context.ask(request, opening: opened, within: approval.time, agent: agent, run: self.id)
+        return ResumedApproval(request, question: asked)
     }
 
     /// Waits for the answer to a question that was asked, and for the run to be resumed when that is a yes.
@@ -99,6 +113,7 @@ extension ExecutionContext {
     /// - Returns: the event that asks.
     fileprivate func ask(
         _ request: ApprovalRequested,
+        opening opened: ToolExecuting?,
         within time: Duration?,
         agent: AgentName,
         run: RunID
@@ -107,7 +122,13 @@ extension ExecutionContext {
             var request = request
             let now = services.environment.wallClock.now()
             request.expiresAt = time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) }
-            return try await emit(EventDraft(runID: run, agent: agent, .approvalRequested(request)))
+            var drafts = [EventDraft(runID: run, agent: agent, .approvalRequested(request))]
+            if let opened { drafts.insert(EventDraft(runID: run, agent: agent, .toolExecuting(opened)), at: 0) }
+            let batch = try await settled { () async throws(AgentEventsError) in
+                try await acceptBatch(drafts, Emission())
+            }
+            if batch.accepted.isFull { await services.commit.waitForCapacity() }
+            return batch.accepted.lastID
         }
     }
 

@@ -75,6 +75,9 @@ extension ThreadStateMachine {
         let payload = draft.payload
         switch payload {
         case .userMessage, .stateUpdated, .custom:
+            if let problem = problemOfGiving(payload) {
+                return .reject(violationOfThread(payload, .workOpen, problem))
+            }
             guard let agent = draft.agent else {
                 return .accept(
                     Acceptance(
@@ -94,10 +97,19 @@ extension ThreadStateMachine {
     }
 
     private func changeOfThread(_ payload: EventPayload) -> Change {
-        guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run) else {
-            return .nothing
-        }
+        guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run),
+            !has(run, message.messageID)
+        else { return .nothing }
         return .give(run)
+    }
+
+    /// Why a run is not given a message: what it leaves when it ends has to fit into one event.
+    private func problemOfGiving(_ payload: EventPayload) -> String? {
+        guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run),
+            inputs(of: run).count >= MessageList.maximumCount, !has(run, message.messageID)
+        else { return nil }
+        return "the run \(run) has \(MessageList.maximumCount) messages that it has not taken: it is given further ones "
+            + "once it has (input_taken)"
     }
 
     private func violationOfThread(_ payload: EventPayload, _ rule: OrderRule, _ problem: String) -> OrderViolation {

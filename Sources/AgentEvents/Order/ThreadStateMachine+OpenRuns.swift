@@ -39,6 +39,9 @@ extension ThreadStateMachine {
     /// The messages that a run was given and has not taken, and the numbers of their events.
     func inputs(of run: RunID) -> [OpenRuns.GivenInput] { runs.place(of: run).map { runs.inputs(at: $0) } ?? [] }
 
+    /// Says if a run was given a message that it has not taken.
+    func has(_ run: RunID, _ message: MessageID) -> Bool { inputs(of: run).contains { $0.message == message } }
+
     /// The messages that a run leaves when it ends now. What takes its place leaves none.
     func leftInput(of run: RunID?, endedBy payload: EventPayload) -> LeftInput? {
         if case .agentCancelled(let cancelled) = payload, cancelled.supersededBy != nil { return nil }

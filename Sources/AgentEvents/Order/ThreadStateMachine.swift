@@ -448,7 +448,7 @@ package struct ThreadStateMachine: Sendable {
     package mutating func restore(_ event: AgentEvent, host: RunHost = .process, hostOfReceiver: RunHost? = nil) {
         guard let run = event.runID else {
             guard case .userMessage(let message) = event.payload, let run = message.givenTo,
-                takesInput(run, host: hostOfReceiver)
+                takesInput(run, host: hostOfReceiver), !has(run, message.messageID)
             else { return }
             return give(message.messageID, to: run, sequence: event.sequence)
         }

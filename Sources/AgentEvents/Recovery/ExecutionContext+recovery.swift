@@ -135,7 +135,8 @@ extension ExecutionContext {
             return nil
         case .keep(let steps):
             guard !path.machine.isQueued(run) else { return nil }
-            let isParked = path.parked.contains(run)
+            // A context that was opened since may not know that it is parked; but nobody works for it here.
+            let isParked = path.parked.contains(run) || path.usages[run] == nil
             let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.detach(path.machine.tree(of: run))

@@ -41,6 +41,8 @@ package struct ResumedWork: Sendable {
         case .agentQueued, .agentStarted:
             beginning.take(event.payload)
         case .toolExecuting(let executing):
+            // The run has gone on with the answers that it had.
+            approvals.removeAll { $0.resolved != nil }
             calls.append(ResumedCall(executing))
         case .toolCompleted(let completed):
             calls.removeAll { $0.id == completed.callID }
@@ -57,10 +59,9 @@ package struct ResumedWork: Sendable {
             } else if let place = approvals.firstIndex(where: { $0.id == resolved.approvalID }) {
                 approvals[place].resolved = resolved
             }
-        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted:
-            // The run has gone on with the answers that it had.
+        case .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .inputTaken:
             approvals.removeAll { $0.resolved != nil }
-        case .inputTaken, .toolProgress, .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
+        case .toolProgress, .usageReported, .agentPaused, .agentResumed, .agentCompleted, .agentFailed,
             .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             break
         }

@@ -68,11 +68,10 @@ struct ToolScope: Sendable {
     private func begin(_ arguments: some Encodable & Sendable) async throws -> ToolCall {
         let arguments = try JSONValue(converting: arguments)
         let executing = ToolExecuting(callID: callID, tool: tool, arguments: arguments, purpose: purpose)
-        if resumed == nil { try await run.emit(.toolExecuting(executing)) }
+        let asked = try await open(executing)
         do {
             var approved: ApprovedAnswer<JSONValue?>?
-            if let asked = resumed?.approval { approved = try await run.outcome(of: asked) { $0 }.get() }
-            if let approval { approved = try await run.ask(approval, for: callID) { $0 }.get() }
+            if let asked { approved = try await run.outcome(of: asked) { $0 }.get() }
             try await run.context.waitToBegin(.toolExecuting(executing), in: run.id)
             return ToolCall(
                 id: callID, tool: tool, run: run, arguments: approved?.arguments ?? arguments, approval: approved)
@@ -80,6 +79,14 @@ struct ToolScope: Sendable {
             try await end(after: error)
             throw error
         }
+    }
+
+    /// - Returns: the question whose answer is waited for; `nil` for none.
+    private func open(_ executing: ToolExecuting) async throws(AgentEventsError) -> ResumedApproval? {
+        if let resumed { return resumed.approval }
+        if let approval { return try await run.ask(approval, for: callID, opening: executing) }
+        try await run.emit(.toolExecuting(executing))
+        return nil
     }
 
     private func complete<Result>(

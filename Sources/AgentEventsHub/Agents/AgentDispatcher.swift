@@ -263,6 +263,7 @@ package final class AgentDispatcher: Sendable {
     private enum Attempt: Sendable {
         case started(messages: [MessageID], mayStartOthers: Bool)
         case held
+        case later
         case gone
     }
 
@@ -285,6 +286,8 @@ package final class AgentDispatcher: Sendable {
             switch result.outcome {
             case .held:
                 perform { $0.attemptEnded(entry.place, .held) }
+            case .later:
+                perform { $0.attemptEnded(entry.place, .later) }
             case .gone:
                 perform { $0.attemptEnded(entry.place, .gone) }
             case .started(let messages, let mayStartOthers):
@@ -304,7 +307,7 @@ package final class AgentDispatcher: Sendable {
                 metadata: [
                     "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)", "error.code": "\(error.code)",
                 ])
-            perform { $0.attemptEnded(entry.place, .held) }
+            perform { $0.attemptEnded(entry.place, .later) }
         }
     }
 
@@ -318,6 +321,7 @@ package final class AgentDispatcher: Sendable {
         switch ConcurrencyPolicy.mayStart(entry.place.run, load, at: time, parallelLimit: limit) {
         case .leave: return ThreadDecision(.gone)
         case .wait: return ThreadDecision(.held)
+        case .waitForAnother: return ThreadDecision(.later)
         case .start(let place):
             let start = QueuedStart(load, place: place, merges: settings.mergesQueued, at: time)
             let mayStartOthers = load.roots.count + 1 < limit
@@ -470,17 +474,27 @@ package final class AgentDispatcher: Sendable {
             // The run of the runtime ends with the same error.
             return
         }
-        for owner in runtime.threadsWithQueuedRuns { await takeUp(owner.thread, of: owner.user) }
+        for owner in runtime.threadsWithQueuedRuns { advanced.insert(owner.thread, of: owner.user) }
+        advances.signal()
         while await advances.wait() {
             let threads = advanced.take()
-            for (thread, user) in threads.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-                await takeUp(thread, of: user)
+            var failed: [ThreadID: UserID] = [:]
+            for (thread, user) in threads.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+            where await !takeUp(thread, of: user) {
+                failed[thread] = user
             }
+            guard !failed.isEmpty else { continue }
+            // What is queued there is not forgotten. A cancelled sleep is the end of the pause as well.
+            try? await runtime.environment.sleep(.seconds(1))
+            for (thread, user) in failed { advanced.insert(thread, of: user) }
+            advances.signal()
         }
     }
 
     /// Takes up the queued runs of a thread.
-    private func takeUp(_ thread: ThreadID, of user: UserID) async {
+    ///
+    /// - Returns: `false` when it has to be tried again.
+    private func takeUp(_ thread: ThreadID, of user: UserID) async -> Bool {
         do throws(AgentEventsError) {
             let queued = try await runtime.queuedRuns(of: thread, user: user)
             perform { queue in
@@ -495,10 +509,13 @@ package final class AgentDispatcher: Sendable {
                 actions += queue.freed(thread)
                 return actions
             }
+            return true
         } catch {
             logger.info(
                 "queued runs not taken up",
                 metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
+            // A thread of somebody else is not taken up; everything else may go by.
+            return error.code == .threadForbidden
         }
     }
 }

@@ -100,7 +100,9 @@ extension ConcurrencyPolicy {
             guard request.isMessage, let root = load.roots.last(where: { takesInput($0, of: request) }) else {
                 return request.enqueue(after: load.queue.count)
             }
-            return root.inputCount < request.maximumQueuedCount ? .steer(root.run) : .refuse(.threadFull)
+            // What it leaves when it ends has to fit into one event.
+            let limit = min(request.maximumQueuedCount, MessageList.maximumCount)
+            return root.inputCount < limit ? .steer(root.run) : .refuse(.threadFull)
         }
     }
 
@@ -133,16 +135,18 @@ extension ConcurrencyPolicy {
         // A delayed run does not hold up those after it.
         let next = load.queue.first { $0.notBefore.map { $0 <= time } ?? true }
         guard let place = load.queue.firstIndex(where: { $0.run == run }) else { return .leave }
-        guard next?.run == run, load.roots.count < parallelLimit else { return .wait }
-        return .start(place: place)
+        guard load.roots.count < parallelLimit else { return .wait }
+        return next?.run == run ? .start(place: place) : .waitForAnother
     }
 
     /// What becomes of a queued run whose turn it seems to be.
     package enum StartAction: Hashable, Sendable {
         /// - Parameter place: its place among the queued runs of the thread.
         case start(place: Int)
-        /// The thread is busy, or another one comes before it.
+        /// The thread is busy.
         case wait
+        /// Another one comes before it, of which the caller need not know yet.
+        case waitForAnother
         /// It is not queued any longer.
         case leave
     }

@@ -15,7 +15,7 @@ package import AgentEvents
 ///     │  └──> gone <───────│──┘                          │ resting ── mayContinue ──> continuing ──┐
 ///     └────────────────────┘                             │    (no slot)                            │
 ///       attempt: held (the thread is busy, until         └─────────────────────────────────────────┘
-///       something in it ends)                                        proceed: there is a slot again
+///       something in it ends), later (for a moment)                  proceed: there is a slot again
 ///
 ///   admitted (a request on its way into its thread) ── settle ──> working, queued, or nothing
 /// ```
@@ -124,6 +124,8 @@ package struct RunQueueStateMachine: Sendable {
         case startedBesideOthers
         /// The thread is busy.
         case held
+        /// It could not be decided, or is not the next one: it is tried again in a moment.
+        case later
         /// It is not queued any longer.
         case gone
     }
@@ -149,6 +151,8 @@ package struct RunQueueStateMachine: Sendable {
         var entries: [Entry] = []
         var hold = Hold.open
         var settlesUntil: Timestamp?
+        /// Nothing is tried before.
+        var againAt: Timestamp?
         /// The entry that may be tried, as it stands in the turns.
         var candidate: Entry?
     }
@@ -183,6 +187,8 @@ package struct RunQueueStateMachine: Sendable {
 
     package init(limits: Limits = Limits()) { self.limits = limits }
 
+    /// The pause before an attempt that came to nothing is made again, in milliseconds.
+    private static var retryMilliseconds: Int64 { 1000 }
     /// So many people are started while a schedule waits.
     private static var peoplePerSchedule: Int { 4 }
 
@@ -297,7 +303,9 @@ package struct RunQueueStateMachine: Sendable {
     package mutating func freed(_ thread: ThreadID) -> [Action] {
         guard var queue = threads[thread] else { return [] }
         switch queue.hold {
-        case .open: return []
+        case .open:
+            guard queue.againAt != nil else { return [] }
+            queue.againAt = nil
         case .held: queue.hold = .open
         case .attempted(let run, again: _): queue.hold = .attempted(run, again: true)
         }
@@ -321,6 +329,9 @@ package struct RunQueueStateMachine: Sendable {
             // One that comes before it may have become due meanwhile, and is not held by anything.
             let isFirst = threads[place.thread]?.entries.first { isDue($0) }?.place == place
             threads[place.thread]?.hold = isAgain || !isFirst ? .open : .held
+        case .later:
+            threads[place.thread]?.hold = .open
+            threads[place.thread]?.againAt = Timestamp(milliseconds: now.milliseconds + Self.retryMilliseconds)
         case .gone:
             threads[place.thread]?.hold = .open
             remove(place)
@@ -450,7 +461,10 @@ package struct RunQueueStateMachine: Sendable {
                 next = settlesUntil
             }
         }
-        if queue.hold == .open, queue.settlesUntil == nil {
+        if let againAt = queue.againAt {
+            if againAt <= now { queue.againAt = nil } else { next = max(next ?? againAt, againAt) }
+        }
+        if queue.hold == .open, queue.settlesUntil == nil, queue.againAt == nil {
             queue.candidate = queue.entries.first { isDue($0) }
             if queue.candidate == nil { next = queue.entries.compactMap(\.notBefore).min() }
         }

@@ -98,10 +98,10 @@ struct ConcurrencyPolicyTests {
             ConcurrencyPolicy.mayStart(run, load, at: time, parallelLimit: limit)
         }
         #expect(start("q_0") == .start(place: 0))
-        #expect(start("q_1") == .wait)
+        #expect(start("q_1") == .waitForAnother)
         #expect(start("q_9") == .leave)
         load.queue[0].notBefore = Timestamp(milliseconds: 11)
-        #expect(start("q_0") == .wait)
+        #expect(start("q_0") == .waitForAnother)
         #expect(start("q_1") == .start(place: 1))
         load.roots = [ThreadLoad.Root(run: "r_1", agent: "guide")]
         #expect(start("q_1") == .wait)

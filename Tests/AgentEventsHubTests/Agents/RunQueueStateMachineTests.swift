@@ -154,6 +154,24 @@ struct RunQueueStateMachineTests {
         #expect(machine.attemptEnded(Self.place(1, 1), .held) == [])
     }
 
+    /// An attempt that came to nothing, because the log could not be read or another run comes first that is not known yet,
+    /// is made again in a moment, whatever else happens.
+    @Test func anAttemptThatCameToNothingIsMadeAgain() {
+        var machine = Machine()
+        _ = machine.timePassed(to: Timestamp(milliseconds: 5000))
+        #expect(Self.started(machine.enqueue(Self.entry(1, 2))) == [Self.place(1, 2)])
+        #expect(machine.attemptEnded(Self.place(1, 2), .later) == [])
+        #expect(machine.nextTime == Timestamp(milliseconds: 6000))
+        #expect(machine.timePassed(to: Timestamp(milliseconds: 5999)) == [])
+        #expect(Self.started(machine.timePassed(to: Timestamp(milliseconds: 6000))) == [Self.place(1, 2)])
+        #expect(machine.attemptEnded(Self.place(1, 2), .later) == [])
+        #expect(Self.started(machine.freed("t_1")) == [Self.place(1, 2)])
+        #expect(machine.attemptEnded(Self.place(1, 2), .later) == [])
+        // The one that comes first is known now.
+        #expect(machine.enqueue(Self.entry(1, 1)) == [])
+        #expect(Self.started(machine.timePassed(to: Timestamp(milliseconds: 7000))) == [Self.place(1, 1)])
+    }
+
     @Test func aDelayedRunDoesNotHoldUpThoseAfterIt() {
         var machine = Machine()
         #expect(machine.enqueue(Self.entry(1, 1, notBefore: 100)) == [])

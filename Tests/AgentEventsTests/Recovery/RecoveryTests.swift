@@ -1,6 +1,7 @@
-import AgentEvents
 import AgentEventsTesting
 import Testing
+
+@testable import AgentEvents
 
 /// The opening of a log with runs of a process that is gone, by what their agents say; section (f) 61.
 @Suite(.timeLimit(.minutes(10))) struct RecoveryTests {
@@ -200,6 +201,49 @@ import Testing
             try EventDecoder.decode($0.bytes)
         }
         #expect(events.map(Self.word) == ["approved", "pause r_1"])
+    }
+
+    /// However often a run was given the same message, and however many: its end is never refused, and they are answered.
+    @Test func whatARunIsGivenTwiceIsAnsweredOnce() async throws {
+        let log = InMemoryEventLog()
+        try await withAgentRuntime(log: log) { runtime in
+            let context = try await runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(Self.draft(.agentStarted(AgentStarted()), by: "never"))
+            func give(_ message: MessageID) async throws(AgentEventsError) {
+                let given = UserMessage(messageID: message, userID: "u_1", text: "and", givenTo: "r_1")
+                _ = try await context.emit(EventDraft(.userMessage(given)))
+            }
+            for number in 0..<256 { try await give(MessageID("m_\(number)")) }
+            try await give("m_7")
+            let error = await #expect(throws: AgentEventsError.self) { try await give("m_256") }
+            #expect(error?.code == .order(.workOpen))
+            try await context.emit(Self.draft(.agentCompleted(AgentCompleted(durationMilliseconds: 0))))
+        }
+        let events = try await log.read(LogRead(.thread("t_1", after: 258))).events.map {
+            try EventDecoder.decode($0.bytes)
+        }
+        #expect(events.map(\.type) == [.agentCompleted, .agentQueued])
+        guard case .agentQueued(let queued)? = events.last?.payload else { return }
+        #expect(queued.messageIDs.count == 256 && Set(queued.messageIDs).count == 256)
+    }
+
+    /// A run that has gone on from an answer is not given it again: what was approved is not done twice.
+    @Test func whatWasActedUponIsNoQuestionAnyLonger() async throws {
+        let log = InMemoryEventLog()
+        try await withAgentRuntime(log: log) { runtime in
+            let context = try await runtime.context(user: "u_1", thread: "t_1")
+            let asked = Self.draft(.approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "Deploy?")))
+            _ = try await context.emit([
+                Self.draft(.agentStarted(AgentStarted()), by: "resume"), asked, Self.answer(.approved),
+            ])
+            try await context.flush()
+            let before = try await ResumedWork.read(["r_1"], in: "t_1", after: 0, log)
+            #expect(before["r_1"]?.approvals.map(\.id) == ["a_1"])
+            try await context.emit(Self.call("deploy"))
+            try await context.flush()
+            let after = try await ResumedWork.read(["r_1"], in: "t_1", after: 0, log)
+            #expect(after["r_1"]?.approvals.isEmpty == true)
+        }
     }
 
     /// What was given to a run that is lost is answered after the run that does it again.
