@@ -36,7 +36,7 @@ BREAKS = [
     ("Schemas/definitions.schema.json", "{1,256}", "{0,256}", "takes ''"),
     ("Schemas/definitions.schema.json", "{1,256}", "{1,255}", "refuses 'xxx"),
     # Examples
-    (f"{GOLDENS}/events/agent_failed.json", '"retryable":true', '"retryable":1', "is not of type 'boolean'"),
+    (f"{GOLDENS}/events/agent_failed.json", '"retryable":false', '"retryable":1', "is not of type 'boolean'"),
     (f"{GOLDENS}/events/agent_failed.json", '"type":', '"type": ', "not canonical"),
     (f"{GOLDENS}/events/agent_failed.json", '"duration_ms":5321}}', '"duration_ms":5321}}\n', "not canonical"),
     (f"{GOLDENS}/events/tool_executing.json", "ï", "\\u00ef", "not canonical"),

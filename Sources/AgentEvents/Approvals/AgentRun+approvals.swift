@@ -65,8 +65,21 @@ extension AgentRun {
             kind: approval.schema == nil ? .approval : .input, schema: approval.schema?.json,
             isEditable: approval.isEditable, approvers: approval.approvers)
         let asked = try await context.ask(request, within: approval.time, agent: agent, run: self.id)
+        return try await outcome(of: request, askedAt: asked, decode)
+    }
+
+    /// Waits for the answer to a question that was asked, and for the run to be resumed when that is a yes.
+    ///
+    /// - Parameters:
+    ///   - question: the event that asked.
+    ///   - decode: makes the form of the answer's data, without the arguments for the call.
+    func outcome<Form: Sendable>(
+        of request: ApprovalRequested,
+        askedAt question: EventID,
+        _ decode: (JSONValue?) throws -> Form
+    ) async throws -> ApprovalOutcome<Form> {
         let resolved = try await context.answer(
-            to: ApprovalPlace(run: self.id, approval: request.approvalID), askedAt: asked)
+            to: ApprovalPlace(run: self.id, approval: request.approvalID), askedAt: question)
         switch resolved.decision {
         case .approved:
             // A yes that comes while the run is paused is acted upon afterwards.
@@ -106,6 +119,7 @@ extension ExecutionContext {
     fileprivate func answer(to asked: ApprovalPlace, askedAt question: EventID) async throws -> ApprovalResolved {
         while path.machine.isOpen(asked) {
             try Task.checkCancellation()
+            try path.checkAttempt(of: asked.run, at: .agentProgress(AgentProgress()))
             try path.checkLog()
             // Nothing comes in between the look and the arrival.
             let (gate, place) = path.arrive(at: asked)

@@ -59,7 +59,8 @@ extension ExecutionContext {
             let time = try path.begin()
             switch answer.decide(on: path.machine.askedApprovals(answer.approvalID), owner: user) {
             case .log(let draft, let details):
-                guard let batch = try path.accept([draft], Emission(request: request, isIndexed: true), at: time) else {
+                let drafts = path.pausesBeforeAnswer(in: draft.runID) + [draft]
+                guard let batch = try path.accept(drafts, Emission(request: request, isIndexed: true), at: time) else {
                     preconditionFailure("a run that is open is not looked up")
                 }
                 return .logged(batch, details)

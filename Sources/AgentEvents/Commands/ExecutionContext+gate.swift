@@ -52,6 +52,7 @@ extension ExecutionContext {
     /// - Throws: ``AgentEventsError`` as ``passingGate(of:_:)``.
     func waitToBegin(_ payload: EventPayload, in run: RunID) async throws(AgentEventsError) {
         try await passingGate(of: run) { () throws(AgentEventsError) in
+            try path.checkAttempt(of: run, at: payload)
             guard let refusal = path.machine.refusalOfWork(payload, in: run) else { return }
             throw AgentEventsError(refusal)
         }

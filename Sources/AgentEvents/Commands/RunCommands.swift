@@ -6,13 +6,18 @@ public struct RunCommands: AsyncSequence, Sendable {
     public typealias Element = CustomEvent
 
     let run: RunID
+    /// Those that an earlier process was given are not given again.
+    let earliestGeneration: UInt64
     let stored: StoredThreadEvents
 
-    public func makeAsyncIterator() -> Iterator { Iterator(run: run, events: stored.makeAsyncIterator()) }
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(run: run, earliestGeneration: earliestGeneration, events: stored.makeAsyncIterator())
+    }
 
     /// Reads page after page. Not for use by several tasks at once.
     public struct Iterator: AsyncIteratorProtocol {
         let run: RunID
+        let earliestGeneration: UInt64
         var events: StoredThreadEvents.Iterator
 
         /// The next command; waits for it to be committed.
@@ -24,7 +29,11 @@ public struct RunCommands: AsyncSequence, Sendable {
                 guard case .event(let stored) = element else { continue }
                 let event = try EventDecoder.decode(stored.bytes)
                 guard event.runID == run else { continue }
-                if case .custom(let command) = event.payload, command.by != nil { return command }
+                if case .custom(let command) = event.payload, command.by != nil,
+                    event.id.generation >= earliestGeneration
+                {
+                    return command
+                }
                 if event.type?.endsRun == true { return nil }
             }
             return nil

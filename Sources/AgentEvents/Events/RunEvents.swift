@@ -127,6 +127,14 @@ public struct AgentProgress: Hashable, Sendable {
     }
 }
 
+/// The reasons that the runtime gives when a process is gone, or about to go, and another one takes its runs up.
+package enum RestartReason {
+    /// Of `agent_paused`: nobody works for the run until it is taken up.
+    package static let processLost = "process_lost"
+    /// Of `agent_resumed`: the run is taken up.
+    package static let restarted = "restarted"
+}
+
 /// The run is paused. On the wire: `agent_paused`.
 public struct AgentPaused: Hashable, Sendable {
     /// The user who paused it.
@@ -138,6 +146,9 @@ public struct AgentPaused: Hashable, Sendable {
         self.by = by
         self.reason = reason
     }
+
+    /// Whether the run is paused because its process is gone. A person gives another reason, or is named.
+    var isLoss: Bool { by == nil && reason == RestartReason.processLost }
 }
 
 /// The run continues. On the wire: `agent_resumed`.
@@ -209,11 +220,14 @@ public struct RunFailure: Hashable, Sendable {
     public var message: String
     /// Whether running the agent again may help.
     public var retryable: Bool
+    /// More about it, for programs; `nil` for nothing. That of `run.lost` has `attempts` when no further attempt is made.
+    public var details: JSONObject?
 
-    public init(code: String, message: String, retryable: Bool) {
+    public init(code: String, message: String, retryable: Bool, details: JSONObject? = nil) {
         self.code = code
         self.message = message
         self.retryable = retryable
+        self.details = details
     }
 }
 
@@ -223,6 +237,16 @@ extension RunFailure {
     /// The process that hosted the run ended before the run did.
     package static let lostWithProcess = RunFailure(
         code: lostCode, message: "the process that ran the agent ended before the run did", retryable: true)
+
+    /// The process that hosted the run ended before the run did, and this was its last attempt.
+    ///
+    /// - Parameter attempts: the number of attempts that were made.
+    package static func lostWithProcess(afterAttempts attempts: Int) -> RunFailure {
+        RunFailure(
+            code: lostCode,
+            message: "the process that ran the agent ended before the run did, in attempt \(attempts), the last one",
+            retryable: false, details: ["attempts": .integer(Int64(attempts))])
+    }
 
     /// The run had not started by the time that it was queued for.
     package static let notStartedInTime = RunFailure(

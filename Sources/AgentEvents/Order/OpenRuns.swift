@@ -44,6 +44,7 @@ struct OpenRuns: Sendable {
         var startBy: Timestamp?
         var by: UserID?
         var isScheduled = false
+        var attempt: Int?
         var retryOf: RunID?
     }
 
@@ -88,6 +89,9 @@ struct OpenRuns: Sendable {
     func agent(at place: Int) -> AgentName? { entries.span[place].machine.agent }
     func parent(at place: Int) -> RunID? { entries.span[place].machine.parent }
     func call(_ call: CallID, at place: Int) -> OpenCall? { entries.span[place].machine.work.calls[call] }
+    func attempts(at place: Int) -> RunAttempts { entries.span[place].machine.attempts }
+    func hasMovedOn(at place: Int) -> Bool { entries.span[place].hasMovedOn }
+    func marks(at place: Int) -> Marks { entries.span[place].marks }
     func message(_ message: MessageID, at place: Int) -> OpenMessage? {
         entries.span[place].machine.work.messages[message]
     }

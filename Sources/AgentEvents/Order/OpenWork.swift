@@ -24,7 +24,7 @@ struct OpenWork: Hashable, Sendable {
         case openedApproval(ApprovalID)
         indirect case closedApproval(
             ApprovalID, ItemLedger<ApprovalID, OpenApproval>.Closing, forgottenExpiration: Timestamp?,
-            began: CallID?)
+            began: CallID?, refused: CallID?, refusal: ApprovalDecision?)
     }
 
     /// Whether nothing is open.
@@ -156,19 +156,47 @@ struct OpenWork: Hashable, Sendable {
         return .openedApproval(requested.approvalID)
     }
 
-    mutating func closeApproval(_ resolved: ApprovalResolved) -> Undo {
+    /// - Parameter isHeld: whether the run is paused, so that what is approved does not begin yet.
+    mutating func closeApproval(_ resolved: ApprovalResolved, isHeld: Bool) -> Undo {
         let closing = approvals.close(resolved.approvalID)
         if resolved.decision == .expired, let time = closing.entry?.item.expiresAt {
             expirations[resolved.approvalID] = time
         }
         let forgotten = closing.forgotten.flatMap { expirations.removeValue(forKey: $0) }
-        var began: CallID?
-        if resolved.decision == .approved, let approval = closing.entry, let call = approval.item.call,
-            isAsked(call, by: approval), case .beganCall = beginCall(call)
+        var (began, refused): (CallID?, CallID?)
+        var refusal: ApprovalDecision?
+        if let approval = closing.entry, let call = approval.item.call, isAsked(call, by: approval),
+            let index = calls.entries.index(forKey: call), !calls.entries.values[index].item.hasBegun
         {
-            began = call
+            if resolved.decision == .approved {
+                calls.entries.values[index].item.hasBegun = true
+                calls.entries.values[index].item.isHeld = isHeld
+                began = call
+            } else {
+                refusal = calls.entries.values[index].item.refusal
+                calls.entries.values[index].item.refusal = resolved.decision
+                refused = call
+            }
         }
-        return .closedApproval(resolved.approvalID, closing, forgottenExpiration: forgotten, began: began)
+        return .closedApproval(
+            resolved.approvalID, closing, forgottenExpiration: forgotten, began: began, refused: refused,
+            refusal: refusal)
+    }
+
+    /// The run is resumed: what was approved meanwhile may begin.
+    ///
+    /// - Returns: the calls that were held.
+    mutating func releaseHeldCalls() -> [CallID] {
+        let held = calls.entries.filter { $0.value.item.isHeld }.map(\.key)
+        for call in held { setHeld(call, false) }
+        return held
+    }
+
+    mutating func undoReleaseHeldCalls(_ held: [CallID]) { for call in held { setHeld(call, true) } }
+
+    private mutating func setHeld(_ call: CallID, _ isHeld: Bool) {
+        guard let index = calls.entries.index(forKey: call) else { return }
+        calls.entries.values[index].item.isHeld = isHeld
     }
 
     /// - Parameter call: the call that starts it.
@@ -212,8 +240,12 @@ struct OpenWork: Hashable, Sendable {
         case .openedApproval(let approval):
             _ = approvals.release(approval)
             nextOrdinal -= 1
-        case .closedApproval(let approval, let closing, let forgottenExpiration, let began):
+        case .closedApproval(
+            let approval, let closing, let forgottenExpiration, let began, let refused, let refusal):
             if let began { undoBeginCall(began) }
+            if let refused, let index = calls.entries.index(forKey: refused) {
+                calls.entries.values[index].item.refusal = refusal
+            }
             approvals.undoClose(approval, closing)
             expirations[approval] = nil
             if let forgotten = closing.forgotten { expirations[forgotten] = forgottenExpiration }
@@ -223,6 +255,7 @@ struct OpenWork: Hashable, Sendable {
     private mutating func undoBeginCall(_ call: CallID) {
         guard let index = calls.entries.index(forKey: call) else { return }
         calls.entries.values[index].item.hasBegun = false
+        calls.entries.values[index].item.isHeld = false
     }
 
     /// Takes back ``openChild(_:call:)``.

@@ -57,6 +57,9 @@ extension EventPayload {
         }
     }
 
+    /// Whether the process of a run is gone. Since when is not known: the run has not worked since its last event.
+    var isLoss: Bool { if case .agentPaused(let paused) = self { paused.isLoss } else { false } }
+
     /// Whether a run may rest from the event on.
     var mayRestRun: Bool {
         switch self {

@@ -82,6 +82,14 @@ extension RunStateMachine {
             .violation(payload, .alreadyEnded, problemOfEndedRun)
     }
 
+    /// The refusal of what is done in a run that its process has let go of. The run is open, but not for this attempt.
+    static func violationOfDetachedRun(_ run: RunID, _ payload: EventPayload) -> OrderViolation {
+        RunStateMachine(run: run, policy: .standard, maximumMessageByteCount: 0, state: .ended)
+            .violation(
+                payload, .alreadyEnded,
+                "this attempt of the run has ended with its process, another one continues the run")
+    }
+
     static let problemOfEndedRun = "the run has ended, nothing follows its terminal event"
 
     /// The open items by name, in the order in which they were opened.

@@ -45,7 +45,7 @@ package struct RunStateMachine: Hashable, Sendable {
     enum Undo: Sendable {
         case nothing
         case thought
-        case state(State)
+        indirect case standing(State, RunAttempts, held: [CallID])
         indirect case usage(TokenUsage?)
         case work(OpenWork.Undo)
         case completedCall(OpenWork.Undo, hadCompletedCall: Bool)
@@ -62,6 +62,9 @@ package struct RunStateMachine: Hashable, Sendable {
     private(set) var startTime: Timestamp?
     /// The run that this one is a child of.
     private(set) var parent: RunID?
+    /// The call of its parent that started it.
+    private(set) var parentCall: CallID?
+    private(set) var attempts = RunAttempts()
     private(set) var work = OpenWork()
     private var hasThought = false
     private var hasCompletedCall = false
@@ -316,11 +319,17 @@ package struct RunStateMachine: Hashable, Sendable {
         case .approvalRequested(let requested):
             return .work(work.openApproval(requested))
         case .approvalResolved(let resolved):
-            return .work(work.closeApproval(resolved))
-        case .agentPaused:
-            return enter(.paused)
+            return .work(work.closeApproval(resolved, isHeld: state == .paused))
+        case .agentPaused(let paused):
+            let undo = Undo.standing(state, attempts, held: [])
+            state = .paused
+            attempts.isLost = paused.isLoss
+            return undo
         case .agentResumed:
-            return enter(.running)
+            let undo = Undo.standing(state, attempts, held: work.releaseHeldCalls())
+            state = .running
+            if attempts.isLost { attempts.beginNext(at: time) }
+            return undo
         case .usageReported(let report):
             return .usage(tokens.add(report))
         case .agentQueued, .agentStarted, .inputTaken, .agentProgress, .agentCompleted, .agentFailed, .agentCancelled,
@@ -329,18 +338,16 @@ package struct RunStateMachine: Hashable, Sendable {
         }
     }
 
-    private mutating func enter(_ state: State) -> Undo {
-        defer { self.state = state }
-        return .state(self.state)
-    }
-
     /// Takes back the last change that was not taken back.
     mutating func undo(_ change: Undo) {
         switch change {
         case .nothing: break
         case .thought: hasThought = false
         case .usage(let reported): tokens.setReported(reported)
-        case .state(let state): self.state = state
+        case .standing(let state, let attempts, let held):
+            self.state = state
+            self.attempts = attempts
+            work.undoReleaseHeldCalls(held)
         case .work(let change): work.undo(change)
         case .completedCall(let change, let hadCompletedCall):
             work.undo(change)
@@ -355,22 +362,28 @@ package struct RunStateMachine: Hashable, Sendable {
     }
 
     /// Starts the run, which was queued.
-    mutating func startQueued(at time: Timestamp) {
+    ///
+    /// - Parameter attempt: the number of the attempt, as its start says.
+    mutating func startQueued(attempt: Int?, at time: Timestamp) {
         startTime = time
         state = .running
+        attempts = RunAttempts(number: attempt ?? 1, began: time)
     }
 
     mutating func undoStartQueued() {
         startTime = nil
         state = .queued
+        attempts = RunAttempts()
     }
 
     /// Starts the run, which was not queued.
-    mutating func start(agent: AgentName, parent: RunID?, at time: Timestamp) {
+    mutating func start(agent: AgentName, _ started: AgentStarted, at time: Timestamp) {
         self.agent = agent
-        self.parent = parent
+        parent = started.parentRunID
+        parentCall = started.parentCallID
         startTime = time
         state = .running
+        attempts = RunAttempts(number: started.attempt ?? 1, began: time)
     }
 
     /// A child run has started under this one.
@@ -415,5 +428,22 @@ package struct RunStateMachine: Hashable, Sendable {
         case .standard: true
         case .canonical: hasThought && hasCompletedCall
         }
+    }
+}
+
+/// The attempts of a run: each is the work of one process for it.
+struct RunAttempts: Hashable, Sendable {
+    /// The number of the last one that began, from 1. A run that does another one again continues its numbers.
+    var number = 1
+    /// When that one began; `nil` for a run that is queued.
+    var began: Timestamp?
+    /// Whether the run is paused because the process of that one is gone.
+    var isLost = false
+
+    /// A process takes the run up.
+    mutating func beginNext(at time: Timestamp) {
+        number += 1
+        began = time
+        isLost = false
     }
 }

@@ -35,6 +35,8 @@ package struct ThreadLoad: Hashable, Sendable {
         package var notBefore: Timestamp?
         package var by: UserID?
         package var isScheduled: Bool
+        /// The number of the attempt; `nil` for the first one.
+        package var attempt: Int?
         package var retryOf: RunID?
 
         package init(
@@ -46,6 +48,7 @@ package struct ThreadLoad: Hashable, Sendable {
             notBefore: Timestamp? = nil,
             by: UserID? = nil,
             isScheduled: Bool = false,
+            attempt: Int? = nil,
             retryOf: RunID? = nil
         ) {
             self.run = run
@@ -56,6 +59,7 @@ package struct ThreadLoad: Hashable, Sendable {
             self.notBefore = notBefore
             self.by = by
             self.isScheduled = isScheduled
+            self.attempt = attempt
             self.retryOf = retryOf
         }
     }
@@ -86,7 +90,8 @@ extension ThreadStateMachine {
                     ThreadLoad.Queued(
                         run: run, agent: agent, host: entry.host, messageIDs: entry.messageIDs,
                         queuedAt: entry.lastTime, notBefore: entry.window.notBefore, by: entry.window.by,
-                        isScheduled: entry.window.isScheduled, retryOf: entry.window.retryOf))
+                        isScheduled: entry.window.isScheduled, attempt: entry.window.attempt,
+                        retryOf: entry.window.retryOf))
             } else if !(entry.machine.parent.map(isOpen) ?? false) {
                 load.roots.append(
                     ThreadLoad.Root(

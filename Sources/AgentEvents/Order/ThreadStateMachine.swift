@@ -252,7 +252,7 @@ package struct ThreadStateMachine: Sendable {
                 entry.machine.apply(payload, half: half, byteCount: byteCount, at: time)
             )
         }
-        if rests.restingCount > 0 || payload.mayRestRun { noteRests(at: time) }
+        if rests.restingCount > 0 || payload.mayRestRun { noteRests(at: payload.isLoss ? lastTime : time) }
         if half != nil { hasHeldHalves = true }
         due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
         return .event(run, lastTime: lastTime, hadMovedOn: hadMovedOn, undo)
@@ -287,7 +287,7 @@ package struct ThreadStateMachine: Sendable {
                 ordinal: nextOrdinal, host: host, idleMilliseconds: idleMilliseconds,
                 window: OpenRuns.StartWindow(
                     notBefore: queued.notBefore, startBy: queued.startBy, by: queued.by,
-                    isScheduled: queued.scheduleID != nil, retryOf: queued.retryOf),
+                    isScheduled: queued.scheduleID != nil, attempt: queued.attempt, retryOf: queued.retryOf),
                 messageIDs: queued.messageIDs, machine: machine, lastTime: time))
         nextOrdinal += 1
         due.noteIdle(idleMilliseconds, at: time)
@@ -310,7 +310,7 @@ package struct ThreadStateMachine: Sendable {
                 entry.idleMilliseconds = idleMilliseconds
                 entry.window = OpenRuns.StartWindow()
                 if !started.messageIDs.isEmpty { entry.messageIDs = started.messageIDs }
-                entry.machine.startQueued(at: time)
+                entry.machine.startQueued(attempt: started.attempt, at: time)
             }
             return .startedQueued(
                 run,
@@ -334,7 +334,7 @@ package struct ThreadStateMachine: Sendable {
             policy: policy,
             maximumMessageByteCount: maximumMessageByteCount
         )
-        machine.start(agent: agent, parent: started.parentRunID, at: time)
+        machine.start(agent: agent, started, at: time)
         let parent = started.parentRunID.flatMap { runs.place(of: $0) }
         let isFirstSign =
             parent.map { runs.change(at: $0) { $0.machine.startChild(run, call: started.parentCallID) } } ?? false
@@ -460,15 +460,18 @@ package struct ThreadStateMachine: Sendable {
             return
         }
         guard event.type?.endsRun == true else {
-            runs.change(at: place) { entry in
+            let lastTime = runs.change(at: place) { entry in
+                defer { entry.lastTime = event.time }
                 _ = entry.machine.apply(event.payload, at: event.time)
-                entry.lastTime = event.time
                 if let moves = event.payload.movesRun { entry.hasMovedOn = moves }
                 if case .inputTaken(let taken) = event.payload {
                     entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
                 }
+                return entry.lastTime
             }
-            if rests.restingCount > 0 || event.payload.mayRestRun { noteRests(at: event.time) }
+            if rests.restingCount > 0 || event.payload.mayRestRun {
+                noteRests(at: event.payload.isLoss ? lastTime : event.time)
+            }
             return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))
         }
         let parent = runs.remove(at: place).machine.parent

@@ -21,13 +21,15 @@ struct AcceptPath {
     /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
     /// The usage of the open runs of scopes, for the events that end them.
-    private var usages: [RunID: RunUsage] = [:]
+    private(set) var usages: [RunID: RunUsage] = [:]
     /// Where tasks wait while their run is paused; `nil` as long as none has.
     private var gate: ThreadGate<RunID>?
     /// Where tasks wait for the answer to a request for approval; `nil` as long as none has.
     private var approvalGate: ThreadGate<ApprovalPlace>?
     /// Signalled when a run ends while its body works, so that the body's task is cancelled.
     private var endings: [RunID: WakeSignal] = [:]
+    /// The runs that this process has let go of: the next one takes them up. What their bodies still do is too late.
+    private(set) var detached: Set<RunID> = []
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
     private var unsettledUsages: [ChildUsage] = []
@@ -53,6 +55,7 @@ struct AcceptPath {
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     mutating func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted? {
         let time = try begin()
+        if !detached.isEmpty { try checkAttempt(of: [draft]) }
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
                 return didOffer(offer, releases: draft.payload.releases)
@@ -69,7 +72,26 @@ struct AcceptPath {
     /// - Parameter drafts: at least one.
     /// - Returns: `nil` when a run has to be looked up first; then nothing changed.
     mutating func accept(_ drafts: [EventDraft], _ emission: Emission) throws(AgentEventsError) -> AcceptedBatch? {
-        try accept(drafts, emission, at: try begin())
+        let time = try begin()
+        if !detached.isEmpty { try checkAttempt(of: drafts) }
+        return try accept(drafts, emission, at: time)
+    }
+
+    /// - Throws: `order.already_ended` for events of runs that this process has let go of.
+    func checkAttempt(of drafts: [EventDraft]) throws(AgentEventsError) {
+        guard !detached.isEmpty else { return }
+        for draft in drafts {
+            guard let run = draft.runID else { continue }
+            var parent: RunID?
+            if case .agentStarted(let started) = draft.payload { parent = started.parentRunID }
+            guard detached.contains(run) || parent.map(detached.contains) ?? false else { continue }
+            throw AgentEventsError(RunStateMachine.violationOfDetachedRun(run, draft.payload))
+        }
+    }
+
+    /// - Throws: `order.already_ended` in a run that this process has let go of.
+    func checkAttempt(of run: RunID, at payload: EventPayload) throws(AgentEventsError) {
+        if detached.contains(run) { throw AgentEventsError(RunStateMachine.violationOfDetachedRun(run, payload)) }
     }
 
     /// - Throws: why the log takes nothing any longer.
@@ -155,11 +177,12 @@ struct AcceptPath {
                         drafts[index], host: emission.host, isLimited: emission.isLimited, lookedUp: emission.lookedUp,
                         usages: usages, in: &batch)
                     index += 1
-                    while let left = batch.takeLeftInput() {
-                        let run = services.configuration.identifiers.runID()
-                        try head.accept(left.draft(run), lookedUp: [run: false], isAdded: true, in: &batch)
-                        queuesRun = true
-                    }
+                }
+                // After what the emission itself queues.
+                while let left = batch.takeLeftInput() {
+                    let run = services.configuration.identifiers.runID()
+                    try head.accept(left.draft(run), lookedUp: [run: false], isAdded: true, in: &batch)
+                    queuesRun = true
                 }
                 let accepted = try offer(batch, emission)
                 if queuesRun { services.queueNotice.give(head.owner) }
@@ -273,8 +296,8 @@ struct AcceptPath {
 
     /// Lets those go who wait for a run that is not paused any longer, and tells the bodies whose runs have ended.
     private mutating func release() {
-        gate?.release { head.machine.isPaused($0) }
-        approvalGate?.release { head.machine.isOpen($0) }
+        gate?.release { head.machine.isPaused($0) && !detached.contains($0) }
+        approvalGate?.release { head.machine.isOpen($0) && !detached.contains($0.run) }
         guard !endings.isEmpty else { return }
         // In an order that is always the same.
         let ended = endings.keys.filter { !head.machine.isOpen($0) }.sorted { $0.rawValue < $1.rawValue }
@@ -314,6 +337,23 @@ struct AcceptPath {
             endings[run] = nil
             ending.signal()
         }
+    }
+
+    /// The events that come before an answer to a run that this process has let go of: they say that nothing begins with
+    /// it before the run is taken up.
+    func pausesBeforeAnswer(in run: RunID?) -> [EventDraft] {
+        guard let run, detached.contains(run) else { return [] }
+        let tree = head.machine.occupancy.tree(of: head.machine.root(of: run))
+        return tree.reversed().filter { $0.status != .paused }.map { run in
+            EventDraft(runID: run.id, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
+        }
+    }
+
+    /// Lets go of runs that stay open: from now on their bodies are too late, and are told so.
+    mutating func detach(_ runs: [RunID]) {
+        detached.formUnion(runs)
+        for run in runs { endings.removeValue(forKey: run)?.signal() }
+        release()
     }
 
     /// Whether somebody here waits for what others may do to a run.

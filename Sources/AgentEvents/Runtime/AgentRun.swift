@@ -87,7 +87,7 @@ public struct AgentRun: Sendable {
     /// It ends with the run: a task that follows it is a child of the body's, and is cancelled when the body returns.
     public var commands: RunCommands {
         RunCommands(
-            run: id,
+            run: id, earliestGeneration: start.earliestGeneration,
             stored: StoredThreadEvents(
                 thread: context.thread, after: start.id.sequence, cursor: start.id, end: nil, log: context.services.log,
                 watchers: context.services.watchers))

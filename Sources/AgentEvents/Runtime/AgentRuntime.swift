@@ -31,7 +31,8 @@ public final class AgentRuntime: Sendable {
     private let pumps: [SinkPump]
     private let retention: Mutex<RetentionSweep?>
     private let openedGeneration = Atomic<UInt64>(0)
-    private let queuedThreads = Mutex<[ThreadOwner]>([])
+    private let found = Mutex(FoundRuns())
+    private let recoveryPolicies = RecoveryPolicies()
     private let queueNotice = QueueNotice()
     private let slotGate = SlotGate()
 
@@ -117,7 +118,7 @@ public final class AgentRuntime: Sendable {
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers,
-            queueNotice: queueNotice, slotGate: slotGate)
+            queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -166,8 +167,8 @@ public final class AgentRuntime: Sendable {
         }
     }
 
-    /// Ends the runs that were hosted by a process that is gone. When one cannot be ended the runtime stops: it would
-    /// never start.
+    /// Ends the runs that were hosted by a process that is gone, or leaves them to be taken up. When one cannot be ended the
+    /// runtime stops: it would never start.
     ///
     /// - Returns: whether events may be taken; not when the runtime was stopped meanwhile, which leaves the rest to the
     ///   next start.
@@ -176,10 +177,10 @@ public final class AgentRuntime: Sendable {
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
         do throws(AgentEventsError) {
-            let lost = LostRuns(contexts: contexts, services: services) { owner in
-                self.queuedThreads.withLock { $0.append(owner) }
+            let lost = LostRuns(contexts: contexts, services: services) { owner, recovered in
+                self.found.withLock { $0.add(recovered, of: owner) }
             }
-            try await lost.end(in: opening.threadsWithOpenRuns)
+            try await lost.recover(in: opening.threadsWithOpenRuns)
             return true
         } catch {
             guard commit.refusal == nil else { return false }
@@ -198,7 +199,22 @@ public final class AgentRuntime: Sendable {
     /// The threads in which runs were queued when the log was opened, by a process that is gone; known once the runtime has
     /// started.
     package var threadsWithQueuedRuns: [ThreadOwner] {
-        queuedThreads.withLock { $0.sorted { $0.thread.rawValue < $1.thread.rawValue } }
+        found.withLock { $0.queued.sorted { $0.thread.rawValue < $1.thread.rawValue } }
+    }
+
+    /// The runs that were open when the log was opened, and that stay open for their agents to continue them; known once the
+    /// runtime has started.
+    package var parkedRuns: [ParkedRun] {
+        found.withLock {
+            $0.parked.sorted {
+                ($0.owner.thread.rawValue, $0.run.rawValue) < ($1.owner.thread.rawValue, $1.run.rawValue)
+            }
+        }
+    }
+
+    /// Says what becomes of the open runs of an agent when their process is gone. Called before ``run()``.
+    package func recover(by policy: @escaping @Sendable (AgentName) -> RunRecovery.Policy) {
+        recoveryPolicies.set(policy)
     }
 
     /// The runs of a thread that are queued, and that a process with this log is to start.
@@ -224,6 +240,17 @@ public final class AgentRuntime: Sendable {
     ///
     /// - Parameter wait: returns when the run, one without a parent, may work again, or the task is cancelled.
     package func keepSlots(_ wait: @escaping @Sendable (ThreadID, RunID) async -> Void) { slotGate.set(wait) }
+
+    /// The threads and runs that were found at the opening of the log.
+    private struct FoundRuns {
+        var queued: [ThreadOwner] = []
+        var parked: [ParkedRun] = []
+
+        mutating func add(_ recovered: RecoveredRuns, of owner: ThreadOwner) {
+            if recovered.queuesRun { queued.append(owner) }
+            parked += recovered.parked.map { ParkedRun(owner: owner, run: $0) }
+        }
+    }
 
     /// A run that is queued in a log.
     package struct QueuedRun: Sendable {
@@ -272,7 +299,8 @@ public final class AgentRuntime: Sendable {
     }
 
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns
-    /// when that is committed. Runs hosted outside continue, and queued ones stay queued.
+    /// when that is committed. Runs hosted outside continue, queued ones stay queued, and those of agents that resume stay
+    /// open: paused when they work, else as they are.
     ///
     /// Who works for such a run finds it ended: further events of it are refused with `order.already_ended`.
     package func cancelHostedRuns(reason: String) async throws(AgentEventsError) {

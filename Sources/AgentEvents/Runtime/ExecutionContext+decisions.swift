@@ -175,6 +175,8 @@ package struct AcceptedRun: Sendable {
     let usage: RunUsage
     /// Signalled when the run ends while its body works.
     let ending: WakeSignal
+    /// The time in which the run has worked before, in earlier processes.
+    var spent = Duration.zero
 }
 
 extension AgentRuntime {

@@ -128,7 +128,9 @@ extension ExecutionContext {
     func endMessage(_ message: MessageID, run: RunID) async throws(AgentEventsError) {
         _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
-            guard let text = path.machine.openMessageText(message, in: run) else { return nil }
+            guard !path.detached.contains(run), let text = path.machine.openMessageText(message, in: run) else {
+                return nil
+            }
             let completed = EventDraft(runID: run, .messageCompleted(MessageCompleted(messageID: message, text: text)))
             do throws(AgentEventsError) {
                 return try acceptOfOpenRuns([completed], at: time)
@@ -203,20 +205,12 @@ extension ExecutionContext {
         try await end(run, .agentCancelled(AgentCancelled(reason: reason, by: user, durationMilliseconds: 0)))
     }
 
-    /// Ends a run whose process is gone, unless it has ended before or is queued.
-    ///
-    /// - Returns: `false` when it is queued, and stays so.
-    func endLost(_ run: RunID) async throws(AgentEventsError) -> Bool {
-        guard !path.machine.isQueued(run) else { return false }
-        _ = try await fail(run, .lostWithProcess)
-        return true
-    }
-
     /// Looks and ends in one step, so that nobody else ends the run in between. An end fits whatever the limit (I7).
     private func end(_ run: RunID, _ payload: EventPayload) async throws(AgentEventsError) -> UInt64? {
         let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
-            guard path.machine.isOpen(run) else { return nil }
+            // One that this process has let go of is continued by another one.
+            guard path.machine.isOpen(run), !path.detached.contains(run) else { return nil }
             return try acceptOfOpenRuns([.measured(run, payload)], at: time, isLimited: false)
         }
         forget(run)
@@ -224,18 +218,10 @@ extension ExecutionContext {
     }
 
     /// Forgets a run that has ended.
-    private func forget(_ run: RunID) {
+    func forget(_ run: RunID) {
         spokenMessages[run] = nil
         brokenMessages[run] = nil
         path.setUsage(nil, of: run)
-    }
-
-    /// Ends all runs that have started and that this process hosts, and with them their children. Those that are hosted
-    /// outside stay open, and those that are queued stay queued.
-    func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
-        for run in path.machine.openHostedRuns where !path.machine.isQueued(run) {
-            _ = try await cancel(run, reason: reason, by: nil)
-        }
     }
 
     /// Ends a tool call without a result.
@@ -244,7 +230,9 @@ extension ExecutionContext {
     func endTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) -> Bool {
         let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
-            guard path.machine.openedTime(ofCall: completed.callID, in: run) != nil else { return nil }
+            guard !path.detached.contains(run), path.machine.openedTime(ofCall: completed.callID, in: run) != nil else {
+                return nil
+            }
             return try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
         }
         return accepted != nil

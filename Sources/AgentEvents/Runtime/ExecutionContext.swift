@@ -301,6 +301,7 @@ public actor ExecutionContext {
         at time: Timestamp,
         isLimited: Bool = true
     ) throws(AgentEventsError) -> Accepted {
+        try path.checkAttempt(of: drafts)
         let accepted = try path.acceptOfOpenRuns(drafts, at: time, isLimited: isLimited)
         keepForHalves()
         return accepted

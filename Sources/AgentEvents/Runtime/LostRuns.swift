@@ -1,28 +1,28 @@
-/// The runs that a process hosted which is gone: they were open when it died, and are ended as `agent_failed`, code
-/// `run.lost`, before the next process takes events (I7). A run that was queued has done nothing that could be lost: it
-/// stays queued.
+/// The runs that a process hosted which is gone: they were open when it died. Before the next process takes events each is
+/// ended as `agent_failed`, code `run.lost` (I7), or stays open for an agent that resumes; ``RunRecovery`` decides. A run that
+/// was queued has done nothing that could be lost: it stays queued.
 struct LostRuns {
     /// This many threads are read at a time.
     private static let threadCount = 8
 
     let contexts: ThreadContexts
     let services: RuntimeServices
-    /// Is told of the threads in which runs of such a process are queued.
-    let noteQueued: @Sendable (ThreadOwner) -> Void
+    /// Is told what was found in threads in which runs of such a process stay open.
+    let note: @Sendable (ThreadOwner, RecoveredRuns) -> Void
 
-    /// Ends them in some threads. Runs hosted outside continue; whether nothing came for one of them is checked once
+    /// Decides on them in some threads. Runs hosted outside continue; whether nothing came for one of them is checked once
     /// events are taken.
-    func end(in threads: [ThreadID]) async throws(AgentEventsError) {
+    func recover(in threads: [ThreadID]) async throws(AgentEventsError) {
         var rest = threads[...]
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for thread in rest.prefix(Self.threadCount) {
-                    group.addTask { try await end(in: thread) }
+                    group.addTask { try await recover(in: thread) }
                 }
                 rest = rest.dropFirst(Self.threadCount)
                 while try await group.next() != nil {
                     guard let thread = rest.popFirst() else { continue }
-                    group.addTask { try await end(in: thread) }
+                    group.addTask { try await recover(in: thread) }
                 }
             }
         } catch {
@@ -31,7 +31,7 @@ struct LostRuns {
         }
     }
 
-    private func end(in thread: ThreadID) async throws(AgentEventsError) {
+    private func recover(in thread: ThreadID) async throws(AgentEventsError) {
         let record = try await mapLogError { () async throws(EventLogError) in try await services.log.thread(thread) }
         guard let record else { return }
         let lost = try await lost(of: record, in: thread)
@@ -40,10 +40,8 @@ struct LostRuns {
             return
         }
         let context = try await contexts.context(user: record.user, thread: thread, services)
-        // In the order of their first events: a child that ended with its parent is not open any longer.
-        var isQueued = false
-        for run in lost where try await !context.endLost(run.run) { isQueued = true }
-        if isQueued { noteQueued(context.owner) }
+        let recovered = try await context.recover(lost)
+        if recovered != RecoveredRuns() { note(context.owner, recovered) }
         // However many threads there are, no more than the buffer of the log holds waits for it.
         await services.commit.waitForCapacity()
     }

@@ -15,6 +15,8 @@ struct RunScope: Sendable {
     /// Signalled when the run ends while its body works.
     private let endSignal: WakeSignal
     private let observer: RunBodyObserver?
+    /// The time in which the run has worked before this scope.
+    private let spent: Duration
 
     /// - Parameter deadline: how long the run may take; of a run without a parent, the configured one when it is `nil`.
     init(
@@ -37,12 +39,15 @@ struct RunScope: Sendable {
         started = nil
         endSignal = WakeSignal()
         self.observer = observer
+        spent = .zero
         // A child ends with its parent, and so at the parent's deadline.
         limit = TimeLimit(deadline ?? (parent == nil ? configuration.runDeadline : nil), configuration)
     }
 
     /// The scope of a run that has started.
-    init(_ run: AcceptedRun, observer: RunBodyObserver?) {
+    ///
+    /// - Parameter isChild: whether it ends at the deadline of its parent.
+    init(_ run: AcceptedRun, observer: RunBodyObserver?, isChild: Bool = false) {
         let configuration = run.context.services.configuration
         context = run.context
         agent = run.agent
@@ -54,7 +59,8 @@ struct RunScope: Sendable {
         started = run.start
         endSignal = run.ending
         self.observer = observer
-        limit = TimeLimit(configuration.runDeadline, configuration)
+        spent = run.spent
+        limit = TimeLimit(isChild ? nil : configuration.runDeadline, configuration)
     }
 
     /// - Parameter convert: turns what the body returns into the run's result.
@@ -85,7 +91,7 @@ struct RunScope: Sendable {
                     observer?.runDidEnd()
                     return .ended
                 }
-                if let limit { group.addTask { await limit.isOver(rest) ? await expired(limit) : .idle } }
+                if let limit { group.addTask { await limit.isOver(rest, spent: spent) ? await expired(limit) : .idle } }
                 // Whichever is first ends the others: the body the waits, the end of the run the body.
                 defer { group.cancelAll() }
                 while let step = try await group.next() {
@@ -212,4 +218,6 @@ struct RunStart: Sendable {
     var id: EventID
     /// To wait for its commit.
     var position: UInt64
+    /// Of a run that is taken up, the generation of the process that does: commands of earlier ones were given to others.
+    var earliestGeneration: UInt64 = 0
 }

@@ -15,6 +15,8 @@ final class RuntimeServices: Sendable {
     let slotGate: SlotGate
     /// Is told of the threads in which the runtime itself queues runs.
     let queueNotice: QueueNotice
+    /// The settings of agents for the end of their process.
+    let recoveryPolicies: RecoveryPolicies
     /// Those who follow single threads in this process.
     let watchers: ThreadWatchers
     /// The answers to commands that made no event.
@@ -29,7 +31,8 @@ final class RuntimeServices: Sendable {
         deadlines: DeadlineSweep,
         watchers: ThreadWatchers,
         queueNotice: QueueNotice,
-        slotGate: SlotGate
+        slotGate: SlotGate,
+        recoveryPolicies: RecoveryPolicies
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -40,6 +43,7 @@ final class RuntimeServices: Sendable {
         self.deadlines = deadlines
         self.queueNotice = queueNotice
         self.slotGate = slotGate
+        self.recoveryPolicies = recoveryPolicies
         self.watchers = watchers
     }
 }
@@ -52,6 +56,16 @@ final class QueueNotice: Sendable {
     func set(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { self.observer.withLock { $0 = observer } }
 
     func give(_ owner: ThreadOwner) { observer.withLock { $0 }?(owner) }
+}
+
+/// The settings of agents for the end of their process, by their names: ``RestartMode/never`` for those of whom nobody says
+/// something.
+final class RecoveryPolicies: Sendable {
+    private let policy = Mutex<(@Sendable (AgentName) -> RunRecovery.Policy)?>(nil)
+
+    func set(_ policy: @escaping @Sendable (AgentName) -> RunRecovery.Policy) { self.policy.withLock { $0 = policy } }
+
+    func of(_ agent: AgentName) -> RunRecovery.Policy { policy.withLock { $0 }?(agent) ?? RunRecovery.Policy() }
 }
 
 /// Where a run that has rested waits until it may work again, if somebody has places for runs.

@@ -88,7 +88,7 @@ package struct ThreadHead: Sendable {
         }
 
         /// What a run that ends leaves, once: the same emission queues a run for it.
-        mutating func takeLeftInput() -> LeftInput? { left.popLast() }
+        mutating func takeLeftInput() -> LeftInput? { left.isEmpty ? nil : left.removeFirst() }
 
         /// A child of a run has ended.
         ///

@@ -51,9 +51,11 @@ struct TimeLimit: Sendable {
 
     /// - Returns: `false` when the body was done before.
     ///
-    /// - Parameter rest: gives the time that does not count, so far.
-    func isOver(_ rest: (@Sendable () async -> RestTime)? = nil) async -> Bool {
-        var left = duration
+    /// - Parameters:
+    ///   - rest: gives the time that does not count, so far.
+    ///   - spent: the time that counts, from before.
+    func isOver(_ rest: (@Sendable () async -> RestTime)? = nil, spent: Duration = .zero) async -> Bool {
+        var left = max(.zero, duration - spent)
         var rested = await rest?().total ?? .zero
         while true {
             guard let elapsed = try? await sleep(for: left) else { return false }

@@ -5,6 +5,8 @@ struct ToolScope: Sendable {
     private let tool: ToolName
     private let purpose: String?
     private let approval: ToolApproval?
+    /// The call itself, when it was begun before.
+    private let resumed: ResumedCall?
     private let limit: TimeLimit?
     private let expiry = Expiry()
 
@@ -24,7 +26,17 @@ struct ToolScope: Sendable {
         self.purpose = purpose
         self.tool = tool
         self.approval = approval
+        resumed = nil
         callID = id ?? run.identifiers.callID()
+        limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
+    }
+
+    /// The scope of a call that is open.
+    init(run: AgentRun, resumed call: ResumedCall, timeout: Duration?) {
+        let configuration = run.context.services.configuration
+        self.run = run
+        (callID, tool, purpose, approval) = (call.id, call.tool, call.purpose, nil)
+        resumed = call
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
 
@@ -56,9 +68,10 @@ struct ToolScope: Sendable {
     private func begin(_ arguments: some Encodable & Sendable) async throws -> ToolCall {
         let arguments = try JSONValue(converting: arguments)
         let executing = ToolExecuting(callID: callID, tool: tool, arguments: arguments, purpose: purpose)
-        try await run.emit(.toolExecuting(executing))
+        if resumed == nil { try await run.emit(.toolExecuting(executing)) }
         do {
             var approved: ApprovedAnswer<JSONValue?>?
+            if let asked = resumed?.approval { approved = try await run.outcome(of: asked) { $0 }.get() }
             if let approval { approved = try await run.ask(approval, for: callID) { $0 }.get() }
             try await run.context.waitToBegin(.toolExecuting(executing), in: run.id)
             return ToolCall(

@@ -163,7 +163,11 @@ extension ThreadState.Run {
     }
 
     private static func json(_ error: RunFailure) -> JSONValue {
-        ["code": .string(error.code), "message": .string(error.message), "retryable": .bool(error.retryable)]
+        var members: JSONObject = [
+            "code": .string(error.code), "message": .string(error.message), "retryable": .bool(error.retryable),
+        ]
+        if let details = error.details { members["details"] = .object(details) }
+        return .object(members)
     }
 
     fileprivate init(from reader: inout MemberReader) throws(WireError) {
@@ -187,7 +191,7 @@ extension ThreadState.Run {
         if var error = try reader.objectIfPresent("error") {
             self.error = RunFailure(
                 code: try error.text("code"), message: try error.text("message"),
-                retryable: try error.bool("retryable"))
+                retryable: try error.bool("retryable"), details: error.takePresent("details")?.objectValue)
         }
         reason = try reader.textIfPresent("reason")
         by = try reader.identifierIfPresent("by")

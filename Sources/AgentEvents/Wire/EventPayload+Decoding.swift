@@ -191,8 +191,8 @@ extension RunFailure {
         var members = try data.object("error")
         self.init(
             code: try members.errorCode(), message: try members.text("message"),
-            retryable: try members.isRetryable())
-        data.close(members, as: "error", known: ["code", "message", "retryable"])
+            retryable: try members.isRetryable(), details: try members.details())
+        data.close(members, as: "error", known: ["code", "message", "retryable", "details"])
     }
 }
 
@@ -272,6 +272,15 @@ extension MemberReader {
     /// An error that comes without a code has the one that errors of Swift without a code have.
     fileprivate mutating func errorCode() throws(WireError) -> String {
         isDraft ? try textIfPresent("code") ?? "error" : try text("code")
+    }
+
+    /// What an error says besides, which is an object.
+    fileprivate mutating func details() throws(WireError) -> JSONObject? {
+        guard let details = takePresent("details") else { return nil }
+        guard let object = details.objectValue else {
+            throw invalid("details", "the details of an error are an object")
+        }
+        return object
     }
 
     /// A sender that does not say that running again may help does not promise it.

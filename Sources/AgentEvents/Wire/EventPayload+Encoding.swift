@@ -210,6 +210,7 @@ extension AgentFailed {
             members.text("code", error.code)
             members.text("message", error.message)
             members.bool("retryable", error.retryable)
+            if let details = error.details { try members.json("details", .object(details)) }
         }
         try usage?.write(into: &data)
         try data.integer("duration_ms", durationMilliseconds, from: 0)

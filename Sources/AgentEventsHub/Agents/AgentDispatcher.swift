@@ -30,6 +30,7 @@ package final class AgentDispatcher: Sendable {
     private let rests = WakeSignal()
     /// The tasks that wait until their run has a slot.
     private let slotWaiters = Mutex<[RunQueueStateMachine.Place: [WakeSignal]]>([:])
+    private let parked = ParkedRuns()
     private let jobs: AsyncStream<Job>
     private let handOver: AsyncStream<Job>.Continuation
     private let cancellation = Gate()
@@ -72,6 +73,13 @@ package final class AgentDispatcher: Sendable {
         runtime.keepSlots { [weak self] thread, run in
             await self?.waitForSlot(RunQueueStateMachine.Place(thread: thread, run: run))
         }
+        let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
+        runtime.recover { policies[$0] ?? RunRecovery.Policy() }
+        for agent in agents where agent.resumesWithoutSayingHow {
+            logger.warning(
+                "agent asks for runs that are resumed and is no ResumableAgent: they are lost with their process",
+                metadata: ["agent.name": "\(agent.name)"])
+        }
     }
 
     // MARK: Life
@@ -86,6 +94,7 @@ package final class AgentDispatcher: Sendable {
             beside.addTask { await self.watchTime() }
             beside.addTask { await self.takeUpQueue() }
             beside.addTask { await self.watchRests() }
+            beside.addTask { await self.watchParked() }
             await withTaskGroup { group in
                 group.addTask { await self.runAgents() }
                 group.addTask { await self.cancellation.wait() }
@@ -128,6 +137,9 @@ package final class AgentDispatcher: Sendable {
 
     /// The number of queued runs that this process knows.
     package var queuedCount: Int { queue.withLock { $0.queuedCount } }
+
+    /// The number of runs that stayed open when an earlier process was lost, and for which nobody works yet.
+    package var parkedCount: Int { parked.count }
 
     // MARK: Agents
 
@@ -215,7 +227,15 @@ package final class AgentDispatcher: Sendable {
         do {
             let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
             try await runtime.work(for: job.run, observer: observer) { run in
-                try await job.agent.respond(to: try await job.prompt(run), run: run)
+                guard let work = job.resumed else {
+                    return try await job.agent.respond(to: try await job.prompt(run), run: run)
+                }
+                guard let agent = job.agent as? any ResumableAgent else {
+                    preconditionFailure("a run stays open for an agent that resumes it")
+                }
+                await self.waitForSlot(job.place)
+                try Task.checkCancellation()
+                return try await agent.resume(ResumedRun(run, work, try await job.prompt(run)))
             }
         } catch {
             // The thread's readers are told by the run's last event.
@@ -304,6 +324,60 @@ package final class AgentDispatcher: Sendable {
             metadata: [
                 "agent.name": "\(entry.agent)", "thread.id": "\(entry.place.thread)", "run.id": "\(entry.place.run)",
             ])
+    }
+
+    // MARK: Runs that stayed open
+
+    /// Takes up the runs that stayed open when the process before was lost, when it is time for each.
+    private func watchParked() async {
+        guard !agents.isEmpty else { return }
+        do throws(AgentEventsError) {
+            try await runtime.waitForStart()
+        } catch {
+            // The run of the runtime ends with the same error.
+            return
+        }
+        parked.add(runtime.parkedRuns)
+        await parked.watch(runtime.environment) { await takeUp($0) }
+    }
+
+    /// Takes up a run, if that is possible now. Its body begins when there is a slot for it.
+    private func takeUp(_ run: ParkedRun) async -> ParkedRuns.Look {
+        let place = RunQueueStateMachine.Place(thread: run.owner.thread, run: run.run)
+        guard queue.withLock({ $0.beginTakingUp(place) }) else { return .wait }
+        do throws(AgentEventsError) {
+            let context = try await runtime.context(user: run.owner.user, thread: run.owner.thread)
+            switch try await context.attach(run.run) {
+            case .taken(let work):
+                guard let accepted = work.run, let agent = served(accepted.agent) else {
+                    preconditionFailure("a run stays open for an agent that is served")
+                }
+                let author = work.beginning.by ?? run.owner.user
+                let prompt = QueuedPrompt(work, thread: place.thread, author: author)
+                let log = runtime.log
+                var job = AgentJob(agent: agent, run: accepted, place: place) { _ in try await prompt.read(from: log) }
+                job.resumed = work
+                perform(job) { $0.endTakingUp(place, for: author) }
+                return .over
+            case .gone:
+                perform { $0.endTakingUp(place, for: nil) }
+                return .over
+            case .wait:
+                perform { $0.endTakingUp(place, for: nil) }
+                return .wait
+            case .notBefore(let time):
+                perform { $0.endTakingUp(place, for: nil) }
+                return .notBefore(time)
+            }
+        } catch {
+            logger.info(
+                "open run not taken up",
+                metadata: [
+                    "thread.id": "\(place.thread)", "run.id": "\(place.run)", "error.code": "\(error.code)",
+                ])
+            perform { $0.endTakingUp(place, for: nil) }
+            return .wait
+        }
     }
 
     // MARK: Rests
@@ -420,6 +494,7 @@ package final class AgentDispatcher: Sendable {
 
 extension AgentDispatcher: CommitObserver {
     package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
+        parked.didCommit(commit)
         guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
         let isResting = hasResting.load(ordering: .sequentiallyConsistent)
         var ended: [RunQueueStateMachine.Place] = []
@@ -462,6 +537,8 @@ struct AgentJob: Sendable {
     var place: RunQueueStateMachine.Place
     /// The request that it is to answer.
     var prompt: @Sendable (AgentRun) async throws -> UserPrompt
+    /// What the log has of it, when another process has begun it.
+    var resumed: ResumedWork?
 }
 
 /// Threads that are to be looked at, each once.

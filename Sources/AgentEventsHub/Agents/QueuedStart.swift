@@ -25,7 +25,7 @@ struct QueuedStart {
                             AgentCancelled(reason: "merged", supersededBy: queued.run, durationMilliseconds: 0))))
             }
         }
-        let started = AgentStarted(messageIDs: messageIDs, retryOf: queued.retryOf)
+        let started = AgentStarted(messageIDs: messageIDs, attempt: queued.attempt, retryOf: queued.retryOf)
         drafts.append(EventDraft(runID: queued.run, agent: queued.agent, .agentStarted(started)))
     }
 }
@@ -54,6 +54,14 @@ struct QueuedPrompt: Sendable {
         self.messages = messages
         self.input = input
         self.author = author
+    }
+
+    /// The request of a run that was begun before.
+    init(_ work: ResumedWork, thread: ThreadID, author: UserID) {
+        self.init(
+            thread: thread, messages: work.beginning.messageIDs, input: work.beginning.input,
+            author: work.beginning.by ?? author)
+        if let run = work.run { queued = (run.id, work.firstSequence) }
     }
 
     /// Reads the messages, in their order, as one request. When they were trimmed, the run's own input stands for them.

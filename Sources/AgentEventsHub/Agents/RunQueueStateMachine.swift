@@ -20,6 +20,8 @@ package import AgentEvents
 ///   admitted (a request on its way into its thread) ── settle ──> working, queued, or nothing
 /// ```
 ///
+/// A run that stayed open when an earlier process was lost begins here as one that continues.
+///
 /// Admitted, attempted and working ones have a slot each; those that wait for a person have none, and get one again before
 /// any other run starts. A slot belongs to one of them and is found by its name, so it cannot be given back twice.
 ///
@@ -168,6 +170,8 @@ package struct RunQueueStateMachine: Sendable {
     private var bodyCounts: [ThreadID: Int] = [:]
     /// Those of them that want a slot again, in the order in which they asked.
     private var continuing: [Place] = []
+    /// The runs that are about to be taken up.
+    private var takingUp: Set<Place> = []
     private var people = Turns()
     private var schedules = Turns()
     /// The number of runs of people that were started since one of a schedule was, while one waited.
@@ -340,6 +344,28 @@ package struct RunQueueStateMachine: Sendable {
         return actions()
     }
 
+    /// A run that stayed open when an earlier process was lost is about to be taken up. It is followed by
+    /// ``endTakingUp(_:for:)``.
+    ///
+    /// - Returns: `false` when no further runs are taken.
+    package mutating func beginTakingUp(_ place: Place) -> Bool {
+        guard !isClosed, bodies[place] == nil else { return false }
+        return takingUp.insert(place).inserted
+    }
+
+    /// The body of such a run works, once it has a slot.
+    ///
+    /// - Parameter user: the user on whose behalf it runs; `nil` when the run is not taken up.
+    package mutating func endTakingUp(_ place: Place, for user: UserID?) -> [Action] {
+        takingUp.remove(place)
+        if let user {
+            bodies[place] = user
+            bodyCounts[place.thread, default: 0] += 1
+            continuing.append(place)
+        }
+        return actions()
+    }
+
     /// A run that waited may continue, once it has a slot.
     package mutating func mayContinue(_ place: Place) -> [Action] {
         guard bodies[place] != nil, slots[.body(place)] == nil, !continuing.contains(place) else { return [] }
@@ -453,7 +479,9 @@ package struct RunQueueStateMachine: Sendable {
             actions.append(.proceed(place))
         }
         guard !isClosed else {
-            let isLast = slots.keys.allSatisfy { if case .body = $0 { true } else { false } } && queueTickets.isEmpty
+            let isLast =
+                slots.keys.allSatisfy { if case .body = $0 { true } else { false } } && queueTickets.isEmpty
+                && takingUp.isEmpty
             return isLast ? actions + [.finish] : actions
         }
         while slots.count < limits.running, let entry = nextEntry() {

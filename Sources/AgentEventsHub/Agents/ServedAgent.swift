@@ -9,8 +9,9 @@ public protocol ServedAgent: Sendable {
     ///
     /// Called in a task of its own, between `agent_started` and the end of the run; several calls may run at once. What
     /// it returns stands in `agent_completed`, what it throws in `agent_failed`. When the service stops and the agent
-    /// has not ended within the grace period, its run is ended as `agent_cancelled`, reason `shutdown`, and its task is
-    /// cancelled: it returns or throws soon. One that does not keeps the process from ending by itself.
+    /// has not ended within the grace period, its run is ended as `agent_cancelled`, reason `shutdown` (that of a
+    /// ``ResumableAgent`` stays open for the next process), and its task is cancelled: it returns or throws soon. One that
+    /// does not keeps the process from ending by itself.
     ///
     /// - Returns: the run's result, or `nil` for none.
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue?

@@ -50,8 +50,9 @@ public struct HubConfiguration: Sendable {
     /// the start. Pages of the same origin always may. Default: none.
     public var allowedOrigins: Set<String> = []
     /// The longest time that a shutdown takes. Agents get all of it but the last second (or the last half, if that is
-    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside
-    /// that are in the middle of a run have the same time to emit; their runs stay open. Default: 5 seconds.
+    /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`, or stay open for the
+    /// next process (``ResumableAgent``). Programs outside that are in the middle of a run have the same time to emit; their
+    /// runs stay open. Default: 5 seconds.
     public var shutdownGrace: Duration = .seconds(5)
     /// The longest that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to come
     /// 10 milliseconds apart, as far as there is room. Default: 30 seconds.

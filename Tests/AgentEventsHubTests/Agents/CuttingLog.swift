@@ -13,6 +13,9 @@ final class CuttingLog: EventLog {
         rest = Mutex(commitCount ?? .max)
     }
 
+    /// From now on it takes nothing.
+    func cut() { rest.withLock { $0 = 0 } }
+
     /// The entries of each commit.
     var commits: [[LogEntry]] { noted.withLock { $0 } }
 

@@ -53,6 +53,43 @@ struct RunQueueStateMachineTests {
         return machine
     }
 
+    // MARK: Runs that stayed open
+
+    /// It comes before what is new, and a machine that is closed meanwhile has not ended before it is known.
+    @Test func aRunThatStayedOpenContinuesInTheNextFreeSlot() throws {
+        let (first, open) = (Self.place(1, 1), Self.place(2, 2))
+        var machine = Self.machine(Self.limits(running: 1), working: first)
+        let began = machine.beginTakingUp(open)
+        let beganTwice = machine.beginTakingUp(open)
+        #expect(began && !beganTwice)
+        #expect(machine.enqueue(Self.entry(3, 3)) == [])
+        #expect(machine.endTakingUp(open, for: "u_1") == [])
+        #expect(machine.isContinuing(open) && machine.hasBodies(in: "t_2"))
+        #expect(machine.bodyEnded(first) == [.proceed(open)])
+        #expect(Self.started(machine.bodyEnded(open)) == [Self.place(3, 3)])
+    }
+
+    @Test func nothingIsTakenUpWhenTheMachineIsClosed() {
+        var machine = Machine()
+        let began = machine.beginTakingUp(Self.place(1, 1))
+        #expect(began)
+        #expect(machine.close() == [])
+        let late = machine.beginTakingUp(Self.place(2, 2))
+        #expect(!late)
+        // It has a slot, and works; nothing further comes.
+        #expect(machine.endTakingUp(Self.place(1, 1), for: "u_1") == [.proceed(Self.place(1, 1)), .finish])
+        #expect(machine.bodyEnded(Self.place(1, 1)) == [.finish])
+    }
+
+    @Test func aRunThatIsNotTakenUpLeavesNothing() {
+        var machine = Machine()
+        let began = machine.beginTakingUp(Self.place(1, 1))
+        #expect(began)
+        #expect(machine.close() == [])
+        #expect(machine.endTakingUp(Self.place(1, 1), for: nil) == [.finish])
+        #expect(machine.isIdle && machine.slotCount == 0)
+    }
+
     // MARK: Limits
 
     @Test func theLimitsOfAUserAndOfTheServiceLetNoFurtherRunStart() throws {

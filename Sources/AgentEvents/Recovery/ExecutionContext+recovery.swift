@@ -1,0 +1,260 @@
+// The runs of a thread when the process that hosts them is gone, or about to go; ``RunRecovery`` decides.
+
+extension ExecutionContext {
+    /// Decides on runs of a process that is gone, before anything else is accepted: each ends, or stays open, in one commit.
+    ///
+    /// - Parameter lost: in the order of their first events.
+    func recover(_ lost: [OpenRun]) async throws(AgentEventsError) -> RecoveredRuns {
+        let sequences = Dictionary(uniqueKeysWithValues: lost.map { ($0.run, $0.sequence) })
+        var recovered = RecoveredRuns()
+        // What is overdue comes to its end before, and may be among them.
+        _ = try await settled { () async throws(AgentEventsError) -> Accepted? in
+            _ = try path.begin()
+            return nil
+        }
+        for top in path.machine.tops(of: lost.map(\.run)) {
+            var beginning: RunBeginning?
+            if case .endAndRepeat? = try recovery(of: top, .loss, at: path.begin()), let sequence = sequences[top] {
+                beginning = try await self.beginning(of: top, at: sequence)
+            }
+            let kept = try await settled { () async throws(AgentEventsError) in
+                try recover(top, beginning)
+            }
+            switch kept.standing {
+            case .queued: recovered.queuesRun = true
+            case .parked: recovered.parked.append(top)
+            case .ended: break
+            }
+        }
+        return recovered
+    }
+
+    private struct Recovered: Decided {
+        enum Standing {
+            case queued
+            case parked
+            case ended
+        }
+
+        var standing: Standing
+        var accepted: Accepted?
+
+        var decision: ContentionDecision { accepted == nil ? .nothing : .offered }
+        var offeredPosition: UInt64? { accepted?.position }
+    }
+
+    private func recovery(
+        of run: RunID,
+        _ cause: RunRecovery.Cause,
+        at time: Timestamp
+    ) throws(AgentEventsError) -> RunRecovery.Action? {
+        guard let open = path.machine.recoverable(run) else { return nil }
+        // A run below one that goes on outside goes with its process.
+        let hasParent = path.machine.parent(of: run).map { path.machine.isOpen($0) } ?? false
+        return RunRecovery.decide(
+            open, cause,
+            policy: { agent in
+                let policy = hasParent ? RunRecovery.Policy() : services.recoveryPolicies.of(agent)
+                return policy.mode == .resume && services.isContended ? RunRecovery.Policy() : policy
+            }, at: time)
+    }
+
+    private func recover(_ run: RunID, _ beginning: RunBeginning?) throws(AgentEventsError) -> Recovered {
+        let time = try path.begin()
+        switch try recovery(of: run, .loss, at: time) {
+        case nil:
+            return Recovered(standing: .ended)
+        case .keep where path.machine.isQueued(run):
+            return Recovered(standing: .queued)
+        case .keep(let steps):
+            let drafts = path.machine.drafts(of: steps)
+            let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
+            return Recovered(standing: .parked, accepted: accepted)
+        case .end(let attempts):
+            let failure = attempts.map { RunFailure.lostWithProcess(afterAttempts: $0) } ?? .lostWithProcess
+            return Recovered(standing: .ended, accepted: try path.acceptOfOpenRuns([end(of: run, failure)], at: time))
+        case .endAndRepeat(let attempt, let notBefore):
+            guard let agent = path.machine.agent(of: run) else { preconditionFailure("an open run has an agent") }
+            let next = services.configuration.identifiers.runID()
+            let queued = AgentQueued(
+                input: beginning?.input, messageIDs: beginning?.messageIDs ?? [], by: beginning?.by,
+                notBefore: notBefore, attempt: attempt, retryOf: run)
+            let drafts = [end(of: run, .lostWithProcess), EventDraft(runID: next, agent: agent, .agentQueued(queued))]
+            guard
+                let batch = try path.accept(
+                    drafts, Emission(isLimited: false, lookedUp: [next: false]), at: time)
+            else { preconditionFailure("a run with a new id is not looked up") }
+            return Recovered(standing: .queued, accepted: batch.accepted)
+        }
+    }
+
+    private func end(of run: RunID, _ failure: RunFailure) -> EventDraft {
+        .measured(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0)))
+    }
+
+    private func beginning(of run: RunID, at sequence: UInt64) async throws(AgentEventsError) -> RunBeginning {
+        let page = try await mapLogError { () async throws(EventLogError) in
+            try await services.log.read(LogRead(.thread(thread, after: sequence - 1), maximumCount: 1))
+        }
+        var beginning = RunBeginning()
+        for stored in page.events {
+            let event = try mapWireError(stored)
+            if event.runID == run { beginning.take(event.payload) }
+        }
+        // Those that were merged into it are known here alone.
+        beginning.messageIDs = path.machine.load.roots.first { $0.run == run }?.messageIDs ?? beginning.messageIDs
+        return beginning
+    }
+
+    private func mapWireError(_ stored: StoredEvent) throws(AgentEventsError) -> AgentEvent {
+        do throws(EventLogError) {
+            return try stored.decoded()
+        } catch {
+            throw AgentEventsError(error)
+        }
+    }
+
+    // MARK: Leaving
+
+    /// Ends all runs that have started and that this process hosts, and with them their children; those of agents that
+    /// resume stay open, and nobody works for them here from then on. Those that are hosted outside stay open, and those
+    /// that are queued stay queued.
+    func cancelHostedRuns(reason: String) async throws(AgentEventsError) {
+        for top in path.machine.tops(of: path.machine.openHostedRuns) {
+            _ = try await settled { () async throws(AgentEventsError) in try leave(top, reason) }
+        }
+    }
+
+    private func leave(_ run: RunID, _ reason: String) throws(AgentEventsError) -> Accepted? {
+        let time = try path.begin()
+        switch try recovery(of: run, .shutdown, at: time) {
+        case nil:
+            return nil
+        case .keep(let steps):
+            guard !path.machine.isQueued(run) else { return nil }
+            let drafts = path.machine.drafts(of: steps)
+            let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
+            path.detach(path.machine.tree(of: run))
+            return accepted
+        case .end, .endAndRepeat:
+            let cancelled = AgentCancelled(reason: reason, durationMilliseconds: 0)
+            defer { forget(run) }
+            return try path.acceptOfOpenRuns([.measured(run, .agentCancelled(cancelled))], at: time, isLimited: false)
+        }
+    }
+
+    // MARK: Taking up
+
+    /// Takes up a run that stayed open when an earlier process was lost, if that is possible now.
+    package func attach(_ run: RunID) async throws(AgentEventsError) -> RunAttachment {
+        let time = try path.begin()
+        switch path.machine.resumption(of: run, at: time) {
+        case .gone: return .gone
+        case .wait: return .wait
+        case .notBefore(let time): return .notBefore(time)
+        case .begin(let drafts):
+            guard path.usages[run] == nil else { return .wait }
+            if !drafts.isEmpty { _ = try path.acceptOfOpenRuns(drafts, at: time, isLimited: false) }
+            let runs = path.machine.tree(of: run)
+            var accepted: [RunID: AcceptedRun] = [:]
+            for run in runs { accepted[run] = take(run, at: time) }
+            // What is read has to be in the log.
+            try await waitForCommit(at: offeredPosition.latest)
+            let works = try await mapLogError { () async throws(EventLogError) in
+                try await ResumedWork.read(
+                    runs, in: thread, after: (firstEvent(of: runs)?.sequence ?? 1) - 1, services.log)
+            }
+            guard let work = tree(run, accepted, works) else { return .gone }
+            return .taken(work)
+        }
+    }
+
+    private func firstEvent(of runs: [RunID]) -> EventID? {
+        runs.compactMap { path.machine.beginning(of: $0) }.min { $0.sequence < $1.sequence }
+    }
+
+    private func tree(_ run: RunID, _ accepted: [RunID: AcceptedRun], _ works: [RunID: ResumedWork]) -> ResumedWork? {
+        guard let taken = accepted[run], var work = works[run] else { return nil }
+        work.run = taken
+        guard let open = path.machine.recoverable(run) else { return work }
+        work.attempt = open.attempt
+        work.parentCall = open.parentCall
+        work.children = open.children.compactMap { tree($0.id, accepted, works) }
+        return work
+    }
+
+    /// A body begins to work for a run that is open.
+    private func take(_ run: RunID, at time: Timestamp) -> AcceptedRun? {
+        guard let agent = path.machine.agent(of: run), let start = path.machine.startTime(of: run) else { return nil }
+        let usage = RunUsage()
+        if let tokens = path.machine.tokensOfChildren(of: run) { usage.add(ofChildren: tokens) }
+        let ending = WakeSignal()
+        path.setUsage(usage, of: run)
+        path.setEnding(ending, of: run)
+        // Nobody continues them.
+        brokenMessages[run] = path.machine.openMessages(of: run)
+        let first = path.machine.beginning(of: run) ?? path.head.lastID
+        let worked = time.milliseconds(since: start) - path.machine.rests.milliseconds(of: run, at: time)
+        return AcceptedRun(
+            id: run, agent: agent, context: self,
+            start: RunStart(id: first, position: offeredPosition.latest, earliestGeneration: services.generation),
+            usage: usage,
+            ending: ending, spent: .milliseconds(max(0, worked)))
+    }
+}
+
+/// What was found in a thread when the log was opened.
+struct RecoveredRuns: Hashable, Sendable {
+    /// Whether runs are queued that this process is to start.
+    var queuesRun = false
+    /// The runs that stay open for their agents to continue them.
+    var parked: [RunID] = []
+}
+
+/// A run that stayed open when an earlier process was lost, and for which nobody works yet.
+package struct ParkedRun: Sendable {
+    package var owner: ThreadOwner
+    package var run: RunID
+}
+
+/// The answer to a wish to take up a run.
+package enum RunAttachment: Sendable {
+    /// It has ended.
+    case gone
+    /// A person has to answer first, or to resume it.
+    case wait
+    /// The last attempt began a short while ago.
+    case notBefore(Timestamp)
+    /// Somebody has to work for it; see ``AgentRuntime/work(for:observer:_:)``.
+    case taken(ResumedWork)
+}
+
+/// The request that a run was begun with, as its first events say it.
+package struct RunBeginning: Hashable, Sendable {
+    package var input: JSONValue?
+    package var messageIDs: [MessageID] = []
+    /// The user who asked for the run, where it was queued.
+    package var by: UserID?
+
+    mutating func take(_ payload: EventPayload) {
+        if case .agentQueued(let queued) = payload {
+            (input, messageIDs, by) = (queued.input, queued.messageIDs, queued.by)
+        } else if case .agentStarted(let started) = payload {
+            input = started.input ?? input
+            if !started.messageIDs.isEmpty { messageIDs = started.messageIDs }
+        }
+    }
+}
+
+extension ExecutionContext {
+    /// The log that the thread is in.
+    package nonisolated var storedLog: any EventLog { services.log }
+}
+
+extension ThreadStateMachine {
+    /// The first event of an open run.
+    func beginning(of run: RunID) -> EventID? { runs.place(of: run).flatMap { runs.marks(at: $0).began } }
+
+    /// The open messages of a run, in the order in which they were opened.
+    func openMessages(of run: RunID) -> [MessageID] { runs.machine(run)?.work.openMessages ?? [] }
+}
