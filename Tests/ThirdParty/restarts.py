@@ -117,7 +117,8 @@ def every_state(binary, garden, library, data, mode):
         runs["queued"] = person.ask("t_behind", "Where are tulips?")["run_id"]
         service.kill()
     with Service(binary, data, *guide(library, 0, *restart)) as service, Person(service) as person:
-        # The others are taken up by now; this one is killed in the middle of a call.
+        # What was queued runs now; another one is killed in the middle of a call.
+        finished(service, "t_behind", runs["queued"])
         person.follow("t_call")
         runs["call"] = person.ask("t_call", "Where are ships?")["run_id"]
         person.wait("t_call", "tool_progress", runs["call"])
