@@ -23,7 +23,7 @@ from self_test import check_broken
 from service import ROOT, DataFolder, Service, add_binary_option
 from thread_reader import Fault
 
-PACE = "40"
+PACE = "20"
 
 
 def blocks():

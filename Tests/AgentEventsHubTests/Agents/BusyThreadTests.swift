@@ -87,6 +87,44 @@ struct BusyThreadTests {
         }
     }
 
+    /// 47: nothing special happens to a question, and nothing in silence.
+    @Test(arguments: [ConcurrencyPolicy.queue, .supersede, .rollback, .parallel, .steer])
+    func aMessageMeetsAnOpenQuestion(_ policy: ConcurrencyPolicy) async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        var settings = AgentConcurrency(policy: policy)
+        settings.takesInput = true
+        try await AgentStage.with(log, concurrency: settings) { (stage: AgentStage) async throws in
+            let run = try #require(try await stage.send("one").run)
+            try await stage.waitForStart(of: run)
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            try await context.emit(
+                EventDraft(runID: run, .approvalRequested(ApprovalRequested(approvalID: "a_1", prompt: "May I?"))))
+            let second = try await stage.send("two")
+            try await stage.hub.runtime.flush()
+            var state = ThreadState()
+            for event in try await AgentStage.logged(log) { state.apply(event) }
+            switch policy {
+            case .supersede, .rollback:
+                #expect(state.approvals.isEmpty)
+                #expect(state.resolvedApprovals.map(\.decision) == [.cancelled])
+            default:
+                #expect(state.approvals.map(\.approvalID) == ["a_1"])
+            }
+            let status: MessageIntake.Status? =
+                switch policy {
+                case .steer: .given
+                case .parallel: .started
+                default: .queued
+                }
+            if policy == .supersede || policy == .rollback {
+                // At once, or when the body of the other one has returned.
+                #expect(second.status == .queued || second.status == .started)
+            } else {
+                #expect(second.status == status)
+            }
+        }
+    }
+
     @Test func asManyRunsAreQueuedAsMayBeAndTheCodesSayWhere() async throws {
         let log = InMemoryEventLog(generations: .counting)
         try await AgentStage.with(log) {

@@ -43,6 +43,22 @@ import Testing
         }
     }
 
+    /// 14: a body that waits for its next try is ended there.
+    @Test func aStopEndsTheWaitForTheNextTry() async throws {
+        try await CommandStage.with { stage in
+            async let run: Result<Void, any Error> = stage.outcome { run in
+                try await run.think("The model is busy; I try again in an hour.")
+                try await Task.sleep(for: .seconds(3600))
+                try await run.say("never")
+            }
+            try await stage.wait(for: .agentThinking)
+            try await stage.command(.stop)
+            let outcome = await run
+            #expect(throws: CancellationError.self) { try outcome.get() }
+            #expect(try await stage.types == ["agent_thinking", "agent_cancelled"])
+        }
+    }
+
     /// 2.
     @Test func noStepStartsAfterTheStop() async throws {
         try await CommandStage.with { stage in
