@@ -69,6 +69,7 @@ extension ExecutionContext {
         case .keep(let steps):
             let drafts = path.machine.drafts(of: steps)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
+            path.park(path.machine.tree(of: run))
             return Recovered(standing: .parked, accepted: accepted)
         case .end(let attempts):
             let failure = attempts.map { RunFailure.lostWithProcess(afterAttempts: $0) } ?? .lostWithProcess
@@ -78,7 +79,7 @@ extension ExecutionContext {
             let next = services.configuration.identifiers.runID()
             let queued = AgentQueued(
                 input: beginning?.input, messageIDs: beginning?.messageIDs ?? [], by: beginning?.by,
-                notBefore: notBefore, attempt: attempt, retryOf: run)
+                notBefore: notBefore, scheduleID: beginning?.scheduleID, attempt: attempt, retryOf: run)
             let drafts = [end(of: run, .lostWithProcess), EventDraft(runID: next, agent: agent, .agentQueued(queued))]
             guard
                 let batch = try path.accept(
@@ -132,7 +133,8 @@ extension ExecutionContext {
             return nil
         case .keep(let steps):
             guard !path.machine.isQueued(run) else { return nil }
-            let drafts = path.machine.drafts(of: steps)
+            let isParked = path.parked.contains(run)
+            let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.detach(path.machine.tree(of: run))
             return accepted
@@ -158,19 +160,26 @@ extension ExecutionContext {
             let runs = path.machine.tree(of: run)
             var accepted: [RunID: AcceptedRun] = [:]
             for run in runs { accepted[run] = take(run, at: time) }
-            // What is read has to be in the log.
-            try await waitForCommit(at: offeredPosition.latest)
-            let works = try await mapLogError { () async throws(EventLogError) in
-                try await ResumedWork.read(
-                    runs, in: thread, after: (firstEvent(of: runs)?.sequence ?? 1) - 1, services.log)
+            let works: [RunID: ResumedWork]
+            do throws(AgentEventsError) {
+                works = try await readWork(of: runs)
+            } catch {
+                // It can be tried again.
+                for run in runs { forget(run) }
+                throw error
             }
             guard let work = tree(run, accepted, works) else { return .gone }
             return .taken(work)
         }
     }
 
-    private func firstEvent(of runs: [RunID]) -> EventID? {
-        runs.compactMap { path.machine.beginning(of: $0) }.min { $0.sequence < $1.sequence }
+    private func readWork(of runs: [RunID]) async throws(AgentEventsError) -> [RunID: ResumedWork] {
+        let first = runs.compactMap { path.machine.beginning(of: $0)?.sequence }.min() ?? 1
+        // What is read has to be in the log.
+        try await waitForCommit(at: offeredPosition.latest)
+        return try await mapLogError { () async throws(EventLogError) in
+            try await ResumedWork.read(runs, in: thread, after: first - 1, services.log)
+        }
     }
 
     private func tree(_ run: RunID, _ accepted: [RunID: AcceptedRun], _ works: [RunID: ResumedWork]) -> ResumedWork? {
@@ -189,6 +198,7 @@ extension ExecutionContext {
         let usage = RunUsage()
         if let tokens = path.machine.tokensOfChildren(of: run) { usage.add(ofChildren: tokens) }
         let ending = WakeSignal()
+        path.unpark(run)
         path.setUsage(usage, of: run)
         path.setEnding(ending, of: run)
         // Nobody continues them.
@@ -235,10 +245,12 @@ package struct RunBeginning: Hashable, Sendable {
     package var messageIDs: [MessageID] = []
     /// The user who asked for the run, where it was queued.
     package var by: UserID?
+    var scheduleID: ScheduleID?
 
     mutating func take(_ payload: EventPayload) {
         if case .agentQueued(let queued) = payload {
             (input, messageIDs, by) = (queued.input, queued.messageIDs, queued.by)
+            scheduleID = queued.scheduleID
         } else if case .agentStarted(let started) = payload {
             input = started.input ?? input
             if !started.messageIDs.isEmpty { messageIDs = started.messageIDs }

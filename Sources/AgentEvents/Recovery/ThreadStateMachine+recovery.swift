@@ -96,11 +96,24 @@ extension ThreadStateMachine {
                     EventDraft(runID: run, .agentResumed(AgentResumed(reason: RestartReason.restarted)))
                 })
         case .running:
-            // One that was paused in the middle of a message has lost the rest of it. One that was only answered had said
-            // what it had to say when it asked.
-            guard runs.place(of: root).map({ runs.hasMovedOn(at: $0) }) ?? false else { return .begin([]) }
-            return .begin(interruptions(in: run))
+            return .begin(brokenMessages(in: run))
         }
+    }
+
+    /// The ends of the messages that are open when a run is continued. One that was paused in the middle of a message has lost
+    /// the rest of it. One that was only answered had said what it had to say when it asked.
+    private func brokenMessages(in run: RunRecovery.Run) -> [EventDraft] {
+        let hasMovedOn = runs.place(of: run.id).map { runs.hasMovedOn(at: $0) } ?? false
+        return hasMovedOn ? interruptions(in: run) : []
+    }
+
+    /// The events with which a process leaves a run that it has not taken up, and that could be by now: nothing of it has
+    /// begun, so nothing is closed.
+    func pauses(ofParked root: RunID) -> [EventDraft] {
+        guard let run = recoverable(root), run.status == .running else { return [] }
+        let working = occupancy.tree(of: root).reversed().filter { $0.status != .paused }
+        return brokenMessages(in: run)
+            + working.map { EventDraft(runID: $0.id, .agentPaused(AgentPaused(reason: RestartReason.processLost))) }
     }
 
     /// The reverse of the pauses: outermost first.

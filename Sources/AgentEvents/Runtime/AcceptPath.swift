@@ -30,6 +30,9 @@ struct AcceptPath {
     private var endings: [RunID: WakeSignal] = [:]
     /// The runs that this process has let go of: the next one takes them up. What their bodies still do is too late.
     private(set) var detached: Set<RunID> = []
+    /// The runs that stayed open when an earlier process was lost, as long as nobody has taken them up here: nothing of them
+    /// can have begun.
+    private(set) var parked: Set<RunID> = []
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
     private var unsettledUsages: [ChildUsage] = []
@@ -348,6 +351,12 @@ struct AcceptPath {
             EventDraft(runID: run.id, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
         }
     }
+
+    /// Runs stayed open when an earlier process was lost.
+    mutating func park(_ runs: [RunID]) { parked.formUnion(runs) }
+
+    /// Somebody takes a run up.
+    mutating func unpark(_ run: RunID) { parked.remove(run) }
 
     /// Lets go of runs that stay open: from now on their bodies are too late, and are told so.
     mutating func detach(_ runs: [RunID]) {

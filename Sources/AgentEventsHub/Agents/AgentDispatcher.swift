@@ -376,7 +376,8 @@ package final class AgentDispatcher: Sendable {
                     "thread.id": "\(place.thread)", "run.id": "\(place.run)", "error.code": "\(error.code)",
                 ])
             perform { $0.endTakingUp(place, for: nil) }
-            return .wait
+            let now = runtime.configuration.clock.now()
+            return .notBefore(Timestamp(milliseconds: now.milliseconds + 10_000))
         }
     }
 

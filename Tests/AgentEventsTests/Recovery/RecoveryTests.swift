@@ -170,6 +170,36 @@ import Testing
             ])
     }
 
+    /// An answer that comes after a restart, and a stop before the run is taken up: nothing has begun, and nothing is lost.
+    @Test func anAnswerBeforeARunIsTakenUpIsKeptByAStop() async throws {
+        let log = InMemoryEventLog()
+        let question = [Self.draft(.agentStarted(AgentStarted()), by: "resume"), Self.call("deploy"), Self.question]
+        for step in 0..<3 {
+            let runtime = AgentRuntime(log: log)
+            runtime.recover(by: Self.policy)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runtime.run() }
+                let context = try await runtime.context(user: "u_1", thread: "t_1")
+                switch step {
+                case 0: _ = try await context.emit(question)
+                case 1:
+                    _ = try await context.answer(
+                        ApprovalAnswer("a_1", run: nil, isApproved: true, data: nil, by: "u_1"))
+                    try await runtime.cancelHostedRuns(reason: "shutdown")
+                default: #expect(runtime.parkedRuns.map(\.run) == ["r_1"])
+                }
+                try await runtime.flush()
+                runtime.shutdown()
+                try await group.waitForAll()
+            }
+            log.close()
+        }
+        let events = try await log.read(LogRead(.thread("t_1", after: 3))).events.map {
+            try EventDecoder.decode($0.bytes)
+        }
+        #expect(events.map(Self.word) == ["approved", "pause r_1"])
+    }
+
     /// What was given to a run that is lost is answered after the run that does it again.
     @Test func messagesGivenToALostRunAreQueuedAfterIt() async throws {
         let log = InMemoryEventLog()
