@@ -19,9 +19,9 @@ import sys
 import threading
 import time
 
-from commands import event, guide, write_garden, write_library
+from commands import event
 from drafts import draft
-from people import ENDS, Person, check_order, check_runs, log_of
+from people import ENDS, Person, check_order, check_runs, guide, log_of, write_garden, write_library
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
 from thread_reader import Fault

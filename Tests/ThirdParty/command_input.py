@@ -14,9 +14,8 @@ import signal
 import sys
 import time
 
-from commands import guide, write_garden
 from drafts import draft
-from people import Person, log_of
+from people import Person, guide, log_of, write_garden
 from plain_stream import message_frame
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option

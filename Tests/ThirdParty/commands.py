@@ -18,32 +18,12 @@ import sys
 import time
 
 from drafts import draft
-from people import ENDS, Person, check_order, check_runs, log_of, said
+from people import ENDS, Person, check_order, check_runs, guide, log_of, said, write_garden, write_library
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
 from thread_reader import Fault
 
 ANSWERS = 40
-
-
-def write_garden(folder):
-    """Two files that the guide quotes, and one that it asks for."""
-    folder.mkdir()
-    for name in ("garden", "meadow"):
-        lines = [f"{number} In the {name} there are roses, tulips and many other flowers, all day." for number in range(9)]
-        (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
-    (folder / "secret-launch.txt").write_text("The launch\nis on Tuesday.\n", encoding="utf-8")
-
-
-def write_library(folder, count=3000):
-    """So many files that a search takes its time."""
-    folder.mkdir()
-    for number in range(count):
-        (folder / f"{number}.txt").write_text(f"Volume {number} speaks of ships and shores.\n" * 20, encoding="utf-8")
-
-
-def guide(folder, pace, *arguments):
-    return ["--demo", "--demo-folder", str(folder), "--demo-pace", str(pace), *arguments]
 
 
 def cut(person):

@@ -124,18 +124,35 @@ class Person:
         return answer["cursors"] if answer["op"] == "emitted" else answer["code"]
 
 
+# The guide --------------------------------------------------------------------------------------------------------------
+
+
+def write_garden(folder):
+    """Two files that the guide quotes, and one that it asks for."""
+    folder.mkdir()
+    for name in ("garden", "meadow"):
+        lines = [f"{number} In the {name} there are roses, tulips and many other flowers, all day." for number in range(9)]
+        (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "secret-launch.txt").write_text("The launch\nis on Tuesday.\n", encoding="utf-8")
+
+
+def write_library(folder, count=3000):
+    """So many files that a search takes its time."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.txt").write_text(f"Volume {number} speaks of ships and shores.\n" * 20, encoding="utf-8")
+
+
+def guide(folder, pace, *arguments):
+    return ["--demo", "--demo-folder", str(folder), "--demo-pace", str(pace), *arguments]
+
+
+# The log ----------------------------------------------------------------------------------------------------------------
+
+
 def log_of(service, thread):
     """The committed events of a thread."""
     return [json.loads(raw) for raw in service.pages(thread)[0]]
-
-
-def wait_for_log(service, thread, is_there):
-    """The committed events of a thread, once they are as asked for; each look takes a commit's time."""
-    with Person(service) as person:
-        person.follow(thread)
-        while not is_there(person.events[thread]):
-            person.receive(lambda message: "type" in message)
-        return person.events[thread]
 
 
 # What holds for every thread --------------------------------------------------------------------------------------------

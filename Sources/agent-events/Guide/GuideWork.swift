@@ -6,7 +6,7 @@ struct GuideWork {
     private let guide: GuideAgent
     private let run: AgentRun
     private var question = QuestionTerms(question: "")
-    /// What came of the files about which a person was asked, by their paths: nobody is asked twice.
+    /// The outcomes for the files about which a person was asked, by their paths: nobody is asked twice.
     private var asked: [String: FileReading] = [:]
 
     private static let matchLimit = 8
@@ -63,7 +63,7 @@ struct GuideWork {
         return last
     }
 
-    /// Takes what the user has written since the last step.
+    /// Takes the messages that the user has written since the last step.
     ///
     /// - Returns: whether the question is another one now.
     private mutating func takeAddition() async throws -> Bool {

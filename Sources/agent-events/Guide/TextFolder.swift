@@ -82,7 +82,7 @@ package struct TextFolder: Sendable {
         return beginning?.contains(0) ?? false
     }
 
-    /// Why a person is to be asked before a file is read; `nil` when nobody is, or the file cannot be read. Only its name
+    /// The reason to ask a person before a file is read; `nil` when there is none, or the file cannot be read. Only its name
     /// and its size are looked at.
     ///
     /// - Parameter path: relative to the folder.

@@ -23,7 +23,7 @@ import agent_events
         (5, 9, 1, ["one", "two", "", "four", "five"]),
         (1, 4, 1, ["one", "two", ""]),
     ])
-    func atMostSoManyLines(line: Int, count: Int, first: Int, lines: [String]) {
+    func noMoreLinesThanAllowed(line: Int, count: Int, first: Int, lines: [String]) {
         let excerpt = Excerpt(of: Self.text, around: line, count: count)
         #expect(excerpt.firstLine == first && excerpt.line == line)
         #expect(excerpt.lines == lines)
