@@ -12,8 +12,8 @@ The numbers are those of the cases in the design:
 import argparse
 import sys
 
-from commands import event, guide, write_garden, write_library
-from people import ENDS, Person, check_runs, log_of
+from commands import event
+from people import ENDS, Person, check_runs, guide, log_of, write_garden, write_library
 from self_test import check_broken
 from service import DataFolder, Service, add_binary_option
 from thread_reader import Fault

@@ -24,7 +24,7 @@ struct DemoOptions: ParsableArguments {
             valueName: "words"))
     var pace: Double?
 
-    /// What becomes of the guide's runs when the process is gone.
+    /// The restart modes of the guide, by their names on the command line.
     enum Restart: String, ExpressibleByArgument, CaseIterable {
         case never
         case again
