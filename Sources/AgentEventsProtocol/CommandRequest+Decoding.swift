@@ -130,7 +130,8 @@ extension CommandBody {
                 return .message(
                     MessageCommand(
                         text: text, agent: try members.nameIfPresent("agent"), data: members.takePresent("data"),
-                        policy: try members.policy(), replaces: try members.identifierIfPresent("replaces")))
+                        policy: try members.policy(), replaces: try members.identifierIfPresent("replaces"),
+                        answersApproval: try members.boolIfPresent("answers_approval") ?? false))
             }
         } catch {
             throw ProtocolError(.commandInvalid, error.problem, path: error.path)

@@ -80,14 +80,18 @@ package struct MessageCommand: Hashable, Sendable {
     package var policy: String?
     /// The message in whose place it comes.
     package var replaces: MessageID?
+    /// Whether it is a no to what the run asks that it is given to.
+    package var answersApproval: Bool
 
     package init(
         text: String,
         agent: AgentName? = nil,
         data: JSONValue? = nil,
         policy: String? = nil,
-        replaces: MessageID? = nil
+        replaces: MessageID? = nil,
+        answersApproval: Bool = false
     ) {
+        self.answersApproval = answersApproval
         self.text = text
         self.agent = agent
         self.data = data
@@ -126,7 +130,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
         case .stop, .pause, .resume: ["reason"]
         case .answer: ["approval_id", "decision", "data"]
         case .start: ["agent", "input", "policy", "retry_of"]
-        case .message: ["text", "agent", "data", "policy", "replaces"]
+        case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval"]
         }
     }
 }
@@ -162,6 +166,7 @@ extension CommandBody {
                 ("text", .string(message.text)), ("agent", message.agent.map { .string($0.rawValue) }),
                 ("data", message.data), ("policy", message.policy.map { .string($0) }),
                 ("replaces", message.replaces?.json),
+                ("answers_approval", message.answersApproval ? .bool(true) : nil),
             ]
         case .answer(let answer):
             let decision: ApprovalDecision = answer.isApproved ? .approved : .denied

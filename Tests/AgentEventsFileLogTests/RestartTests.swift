@@ -13,6 +13,7 @@ import Testing
         runtime.recover { agent in RunRecovery.Policy(agent == "guide" ? .resume : .again(attempts: 2)) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runtime.run() }
+            try await runtime.waitForStart()
             try await body(runtime, try await runtime.context(user: "u_1", thread: "t_1"))
             try await runtime.flush()
             runtime.shutdown()

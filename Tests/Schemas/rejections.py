@@ -100,7 +100,8 @@ SPOILT = [
         ("run_id", ""), ("as_of", "57"), ("data", []), ("data/reason", 3), ("data/by", "u_1"), ("by", "u_1")]),
     ("client-message.schema.json", "client/command.custom.json", "", [("name", "editor undo."), ("run_id", 7)]),
     ("client-message.schema.json", "client/command.message.json", "", [
-        ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1")]),
+        ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1"),
+        ("data/answers_approval", "yes")]),
     ("client-message.schema.json", "client/command.start.json", "", [
         ("data/agent", ""), ("data/policy", 1), ("data/text", "x")]),
     ("client-message.schema.json", "client/command.answer.json", "", [
@@ -160,7 +161,7 @@ SPOILT = [
         ("next", ABSENT), ("head", ABSENT), ("events/1/seq", ABSENT), ("events", None), ("total", 2)]),
     ("http.schema.json#/$defs/ingest", "http/ingest.json", "", [("ids", []), ("ids/0", 58), ("cursors", [])]),
     ("http.schema.json#/$defs/message_request", "http/message_request.json", "", [
-        ("text", ABSENT), ("agent", ""), ("policy", "wait"), ("replaces", "m 0"), ("not_before", 5), ("start_by", "soon"),
+        ("text", ABSENT), ("agent", ""), ("policy", "wait"), ("replaces", "m 0"), ("answers_approval", 1), ("not_before", 5), ("start_by", "soon"),
         ("retry_of", "r_1")]),
     ("http.schema.json#/$defs/message_answer", "http/message_answer.json", "", [
         ("message_id", ABSENT), ("run_id", None), ("thread_id", ABSENT), ("status", "running")]),

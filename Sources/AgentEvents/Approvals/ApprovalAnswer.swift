@@ -110,6 +110,23 @@ extension ThreadStateMachine {
         }
     }
 
+    /// A person says something else than yes or no to what is asked in a run and below it: that is a no to each question that
+    /// they may answer.
+    ///
+    /// - Parameter data: the data of the answers.
+    /// - Returns: the answers, in the order of the questions; `nil` when there are questions, and none of them is theirs.
+    package func denials(in root: RunID, by user: UserID, owner: UserID, data: JSONValue) -> [EventDraft]? {
+        let asked = occupancy.tree(of: root).flatMap { run in
+            run.approvals.map { ApprovalPlace(run: run.id, approval: $0) }
+        }
+        let own = asked.filter { terms(of: $0)?.allow(user, owner: owner) ?? false }
+        guard asked.isEmpty || !own.isEmpty else { return nil }
+        return own.map { place in
+            let resolved = ApprovalResolved(approvalID: place.approval, decision: .denied, by: user, data: data)
+            return EventDraft(runID: place.run, .approvalResolved(resolved))
+        }
+    }
+
     /// Says if a request for approval is open.
     func isOpen(_ asked: ApprovalPlace) -> Bool {
         runs.machine(asked.run)?.work.approvals.isOpen(asked.approval) ?? false

@@ -18,7 +18,7 @@ public enum EventPayload: Hashable, Sendable {
     case agentPaused(AgentPaused)
     case agentResumed(AgentResumed)
     case agentCompleted(AgentCompleted)
-    case agentFailed(AgentFailed)
+    indirect case agentFailed(AgentFailed)
     indirect case agentCancelled(AgentCancelled)
     case userMessage(UserMessage)
     case stateUpdated(StateUpdated)

@@ -73,7 +73,9 @@ extension ExecutionContext {
             return Recovered(standing: .parked, accepted: accepted)
         case .end(let attempts):
             let failure = attempts.map { RunFailure.lostWithProcess(afterAttempts: $0) } ?? .lostWithProcess
-            return Recovered(standing: .ended, accepted: try path.acceptOfOpenRuns([end(of: run, failure)], at: time))
+            // An end fits whatever the limit (I7).
+            let accepted = try path.acceptOfOpenRuns([end(of: run, failure)], at: time, isLimited: false)
+            return Recovered(standing: .ended, accepted: accepted)
         case .endAndRepeat(let attempt, let notBefore):
             guard let agent = path.machine.agent(of: run) else { preconditionFailure("an open run has an agent") }
             let next = services.configuration.identifiers.runID()

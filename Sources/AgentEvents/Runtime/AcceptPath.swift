@@ -9,7 +9,7 @@
 /// ```
 ///
 /// It is one value, changed by one call of a context for each emission, because each access to what an actor stores is
-/// checked at run time.
+/// checked at run time. For that reason it is long, too: what is decided in the section is stored in it.
 struct AcceptPath {
     private(set) var head: ThreadHead
     private let services: RuntimeServices

@@ -298,6 +298,14 @@ public final class AgentRuntime: Sendable {
         return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
     }
 
+    /// Ends a run that this process hosts as `agent_cancelled`, unless it has ended; returns when that is committed.
+    package func cancelRun(_ run: RunID, in thread: ThreadID, reason: String) async throws(AgentEventsError) {
+        guard let context = contexts.context(of: thread),
+            let position = try await context.cancel(run, reason: reason, by: nil)
+        else { return }
+        try await waitForCommit(at: position)
+    }
+
     /// Ends every run that this process hosts, and that is open in a context in memory, as `agent_cancelled`; returns
     /// when that is committed. Runs hosted outside continue, queued ones stay queued, and those of agents that resume stay
     /// open: paused when they work, else as they are.

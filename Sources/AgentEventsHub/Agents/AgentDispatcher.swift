@@ -15,7 +15,11 @@ import Synchronization
 ///                                                        └── queued ──> RunQueueStateMachine ──> attempt ──┘
 ///                                                                          ^
 ///                   commits that end something, time, other processes ─────┘
+///
+/// found open (``ParkedRuns``) ── taken up, in its thread ──> its body works, once it has a slot
 /// ```
+///
+/// The file is long because whatever changes the queue, its actions are done here, in one place.
 package final class AgentDispatcher: Sendable {
     private let runtime: AgentRuntime
     private let agents: [any ServedAgent]
@@ -134,6 +138,9 @@ package final class AgentDispatcher: Sendable {
 
     /// The number of slots in use: of the agents that run, without those that wait for a person.
     package var slotCount: Int { queue.withLock { $0.slotCount } }
+
+    /// The runs that work, without those that wait for a person.
+    var working: [RunQueueStateMachine.Place] { queue.withLock { $0.working } }
 
     /// The number of queued runs that this process knows.
     package var queuedCount: Int { queue.withLock { $0.queuedCount } }

@@ -92,7 +92,8 @@ package struct MessageIntake: Sendable {
         guard let agent else { return try await log(message, request, key, in: thread, of: owner, from: principal) }
         let run = RunRequest(
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
-            input: .string(message.text), notBefore: request.notBefore, startBy: request.startBy,
+            answersApproval: request.answersApproval, input: .string(message.text), notBefore: request.notBefore,
+            startBy: request.startBy,
             takesAnyAgent: request.agent == nil, run: runtime.configuration.identifiers.runID())
         let identity = key.map { RequestIdentity($0, detail: request.detail, draft: run.messageDraft) }
         return try await take(run, identity, from: principal)
@@ -263,8 +264,16 @@ package struct MessageIntake: Sendable {
                 (answer.run, answer.status) = (request.run, .queued)
             case .given(let run):
                 (answer.run, answer.status) = (run, .given)
+                answer.cursors = Array(answer.cursors.suffix(1))
             case .refused(let refusal, let met):
                 throw ProtocolError(refusal, met, in: request.thread)
+            case .forbidden(let met):
+                var error = ProtocolError(
+                    .approvalForbidden,
+                    "what the run asks is not for \(request.author) to answer: send the message without answers_approval",
+                    threadID: request.thread)
+                error.details = met.json
+                throw error
             }
             return answer
         }
@@ -288,7 +297,7 @@ package struct MessageIntake: Sendable {
                 place: place, owner: request.owner, user: request.author, agent: request.agent.name,
                 sequence: id.sequence, queuedAt: queuedAt, notBefore: request.notBefore)
             dispatcher.settle(admission, as: .queued(entry, settlesUntil: settlesUntil))
-        case .given, .refused:
+        case .given, .refused, .forbidden:
             dispatcher.settle(admission, as: .nothing)
         }
     }
@@ -302,16 +311,19 @@ package struct MessageIntake: Sendable {
         _ request: RunRequest,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
-        guard let event = receipt.ids.first, let last = receipt.ids.last, event == last, request.message != nil else {
+        guard let event = receipt.ids.last, request.message != nil else {
             return try await self.answer(receipt, in: answer)
         }
+        // The last one is the message, or the first event of its run.
         if case .userMessage(let message)? = try await self.event(event, in: answer.thread)?.payload,
             let run = message.givenTo
         {
             var answer = answer
             (answer.run, answer.status) = (run, .given)
+            answer.cursors = [event]
             return answer
         }
+        guard receipt.ids.count == 1 else { return try await self.answer(receipt, in: answer) }
         // It was logged without a run. The run's id comes from that of the event, which is never given twice, so that there
         // is one however often it comes again.
         var answer = answer

@@ -14,6 +14,8 @@ package struct MessageRequest: Hashable, Sendable {
     package var policy: ConcurrencyPolicy?
     /// The message in whose place this one stands.
     package var replaces: MessageID?
+    /// Whether it is a no to what the run asks that it is given to, under ``ConcurrencyPolicy/steer``.
+    package var answersApproval: Bool
     /// The run that answers does not start earlier.
     package var notBefore: Timestamp?
     /// A run that has not started by then fails with `run.not_started_in_time`.
@@ -25,6 +27,7 @@ package struct MessageRequest: Hashable, Sendable {
         data: JSONValue? = nil,
         policy: ConcurrencyPolicy? = nil,
         replaces: MessageID? = nil,
+        answersApproval: Bool = false,
         notBefore: Timestamp? = nil,
         startBy: Timestamp? = nil
     ) {
@@ -33,24 +36,28 @@ package struct MessageRequest: Hashable, Sendable {
         self.data = data
         self.policy = policy
         self.replaces = replaces
+        self.answersApproval = answersApproval
         self.notBefore = notBefore
         self.startBy = startBy
     }
 
     /// What the request asks for besides its message, as it is compared when its key comes again.
     var detail: String? {
-        guard policy != nil || notBefore != nil || startBy != nil else { return agent?.rawValue }
-        let members: [JSONValue] = [
+        guard policy != nil || notBefore != nil || startBy != nil || answersApproval else { return agent?.rawValue }
+        var members: [JSONValue] = [
             agent.map { .string($0.rawValue) } ?? .null, policy.map { .string($0.rawValue) } ?? .null,
             notBefore.map { .integer($0.milliseconds) } ?? .null, startBy.map { .integer($0.milliseconds) } ?? .null,
         ]
+        if answersApproval { members.append("answers_approval") }
         var writer = JSONWriter()
         writer.value(.array(members))
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
     /// The members that a body may have, in the order of the schema.
-    package static let members = ["text", "agent", "data", "policy", "replaces", "not_before", "start_by"]
+    package static let members = [
+        "text", "agent", "data", "policy", "replaces", "answers_approval", "not_before", "start_by",
+    ]
 
     /// Names under which other systems have in the body what is elsewhere here, and where that is.
     private static let elsewhere: [String: String] = {
@@ -85,6 +92,7 @@ package struct MessageRequest: Hashable, Sendable {
                 text: try members.text("text"), agent: try members.nameIfPresent("agent"),
                 data: members.takePresent("data"),
                 policy: try members.choiceIfPresent("policy"), replaces: try members.identifierIfPresent("replaces"),
+                answersApproval: try members.boolIfPresent("answers_approval") ?? false,
                 notBefore: try members.timeIfPresent("not_before"), startBy: try members.timeIfPresent("start_by"))
         } catch {
             throw ProtocolError(member: error)

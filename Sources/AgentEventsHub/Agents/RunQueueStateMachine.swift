@@ -206,6 +206,11 @@ package struct RunQueueStateMachine: Sendable {
         guard bodyCounts[thread] != nil else { return [] }
         return bodies.keys.filter { $0.thread == thread }.sorted { $0.run.rawValue < $1.run.rawValue }
     }
+    /// The runs whose bodies have a slot: those that work.
+    package var working: [Place] {
+        bodies.keys.filter { slots[.body($0)] != nil }
+            .sorted { ($0.thread.rawValue, $0.run.rawValue) < ($1.thread.rawValue, $1.run.rawValue) }
+    }
     /// Whether a body waits for a slot.
     package func isContinuing(_ place: Place) -> Bool { continuing.contains(place) }
     /// Whether a body has no slot.

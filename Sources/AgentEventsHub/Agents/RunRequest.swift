@@ -12,6 +12,8 @@ struct RunRequest: Sendable {
     var policy: ConcurrencyPolicy
     /// The message that the run answers; `nil` for a request without one.
     var message: UserMessage?
+    /// Whether the message is a no to what the run asks that it is given to.
+    var answersApproval = false
     /// Whether the message is in the log already.
     var isMessageLogged = false
     var input: JSONValue?
@@ -40,6 +42,8 @@ struct RunRequest: Sendable {
         /// A run under way has the message.
         case given(to: RunID)
         case refused(ConcurrencyPolicy.QueueRefusal, CommandDetails)
+        /// The message is to answer what others have to answer.
+        case forbidden(CommandDetails)
     }
 
     /// Gives the request as the agent gets it.
@@ -90,7 +94,14 @@ struct RunRequest: Sendable {
         case .steer(let run):
             guard var message else { preconditionFailure("only a message is given to a run") }
             message.givenTo = run
-            return ThreadDecision(.given(to: run), drafts: [EventDraft(.userMessage(message))])
+            let given = EventDraft(.userMessage(message))
+            guard answersApproval else { return ThreadDecision(.given(to: run), drafts: [given]) }
+            let data: JSONValue = ["message_id": .string(message.messageID.rawValue)]
+            guard let denials = thread.denials(in: run, by: author, owner: owner, data: data) else {
+                return ThreadDecision(.forbidden(thread.loadDetails))
+            }
+            // The message comes last: by it a repetition is answered.
+            return ThreadDecision(.given(to: run), drafts: denials + [given])
         case .replace(let runs, let discards, let starts):
             let ends = runs.map { end($0, discards: discards) }
             var message = message

@@ -120,7 +120,8 @@ package struct CommandIntake: Sendable {
         case .message(let message):
             let asked = MessageRequest(
                 text: message.text, agent: message.agent, data: message.data,
-                policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces)
+                policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces,
+                answersApproval: message.answersApproval)
             begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
         case .start(let start):
             let asked = StartRequest(

@@ -39,10 +39,19 @@ final class StreamDelivery: CommitObserver {
     private let limits: StreamLimits
     private let metrics: StreamMetrics
     private let environment: Environment
+    /// Is told of each thread that somebody begins to follow.
+    private let orphans: OrphanedRuns?
 
     /// - Parameter limits: what may wait for each event loop, and how many pages are read for its sessions at a time.
-    init(pages: ThreadPages, limits: StreamLimits, metrics: StreamMetrics, environment: Environment) {
+    init(
+        pages: ThreadPages,
+        limits: StreamLimits,
+        metrics: StreamMetrics,
+        environment: Environment,
+        orphans: OrphanedRuns? = nil
+    ) {
         self.environment = environment
+        self.orphans = orphans
         self.pages = pages
         self.limits = limits
         self.metrics = metrics
@@ -76,7 +85,8 @@ final class StreamDelivery: CommitObserver {
     /// - Returns: up to where commits were looked at before. One of them may still be on its way to the loop, because the
     ///   loop had listened before; later ones are not.
     func listen(to feed: ThreadFeed, on loop: LoopDelivery) -> UInt64 {
-        state.withLock { state in
+        defer { orphans?.followed(feed.thread) }
+        return state.withLock { state in
             state.interests[feed.framing].loops[feed.thread, default: LoopSet()].insert(loop.number)
             return state.position
         }
@@ -88,6 +98,11 @@ final class StreamDelivery: CommitObserver {
             loops.remove(loop.number)
             state.interests[feed.framing].loops[feed.thread] = loops.isEmpty ? nil : loops
         }
+    }
+
+    /// Says if somebody follows a thread.
+    func isFollowed(_ thread: ThreadID) -> Bool {
+        state.withLock { $0.interests.contains { $0.loops[thread] != nil } }
     }
 
     /// The subscribers of a thread, on all loops.

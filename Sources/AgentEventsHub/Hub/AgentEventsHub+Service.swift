@@ -53,7 +53,7 @@ extension AgentEventsHub: Service {
                 return .ended(.runtime)
             }
             group.addTask {
-                await self.dispatcher.run()
+                await self.runAgents()
                 return .ended(.agents)
             }
             group.addTask {
@@ -92,6 +92,17 @@ extension AgentEventsHub: Service {
                 failure.note(error)
             }
             watch.finish()
+        }
+    }
+
+    private func runAgents() async {
+        guard let orphans else { return await dispatcher.run() }
+        await withTaskGroup { group in
+            group.addTask {
+                await orphans.watch({ self.dispatcher.working }, isFollowed: { self.services.delivery.isFollowed($0) })
+            }
+            await dispatcher.run()
+            group.cancelAll()
         }
     }
 

@@ -28,6 +28,8 @@ public final class AgentEventsHub: Sendable {
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
     package let dispatcher: AgentDispatcher
+    /// Stops agents that nobody follows; `nil` when they work whoever looks.
+    let orphans: OrphanedRuns?
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
     let services: SessionServices
 
@@ -82,9 +84,10 @@ public final class AgentEventsHub: Sendable {
         let dispatcher = AgentDispatcher(
             runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
         self.dispatcher = dispatcher
+        orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
         services = SessionServices(
             runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger, dispatcher: dispatcher, configuration: configuration)
+            logger: logger, dispatcher: dispatcher, configuration: configuration, orphans: orphans)
         runtime.hub.add(services.delivery)
     }
 

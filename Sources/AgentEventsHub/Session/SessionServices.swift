@@ -36,7 +36,8 @@ final class SessionServices: Sendable {
         metrics: StreamMetrics,
         logger: Logger,
         dispatcher: AgentDispatcher,
-        configuration: HubConfiguration
+        configuration: HubConfiguration,
+        orphans: OrphanedRuns?
     ) {
         self.runtime = runtime
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
@@ -53,7 +54,8 @@ final class SessionServices: Sendable {
         let store = runtime.log as? any StateStore
         pages = ThreadPages(
             log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
-        delivery = StreamDelivery(pages: pages, limits: limits, metrics: metrics, environment: environment)
+        delivery = StreamDelivery(
+            pages: pages, limits: limits, metrics: metrics, environment: environment, orphans: orphans)
         // They share what is read, and so mostly wait for each other.
         readers = WorkerPool(workerCount: nil)
         snapshotReaders = WorkerPool(workerCount: 4)

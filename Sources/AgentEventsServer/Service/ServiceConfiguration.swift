@@ -30,6 +30,10 @@ public struct ServiceConfiguration: Sendable {
     public var maximumCommandsPerSecond = 50
     /// The time after which an agent that still works although its run has ended is named in the log. Default: 30 seconds.
     public var stuckAgentTimeout: Duration = .seconds(30)
+    /// The time after which an agent is stopped that works in a thread which nobody follows: a guard of costs. Its run ends as
+    /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
+    /// or queued, is left alone. Default: `nil`, which lets agents work whoever looks: a client that is gone stops nothing.
+    public var orphanedAfter: Duration?
     /// The number of bytes not yet taken by a connection at which no further event is written to it, until it has taken
     /// half of them; the events in between come from the log then. Beyond that at most one page or one commit waits for
     /// it, 1 MiB or a single larger event, and 64 KiB of answers. Default: 256 KiB.
@@ -84,6 +88,7 @@ public struct ServiceConfiguration: Sendable {
         hub.maximumSubscriptionsPerConnection = maximumSubscriptionsPerConnection
         hub.maximumCommandsPerSecond = maximumCommandsPerSecond
         hub.stuckAgentTimeout = stuckAgentTimeout
+        hub.orphanedAfter = orphanedAfter
         hub.outboundWatermarkByteCount = outboundWatermarkByteCount
         hub.pageByteCount = pageByteCount
         hub.eventLoopBacklogByteCount = eventLoopBacklogByteCount

@@ -229,6 +229,10 @@ final class AgentCrew: Sendable {
 struct CrewAgent: ConcurrentAgent {
     let name: AgentName = "echo"
     let crew: AgentCrew
+    let restart: RestartMode
+
+    /// Each process has one of these for the runs of the one before.
+    static let restarts: [RestartMode] = [.never, .again(), .resume]
 
     var concurrency: AgentConcurrency {
         var settings = AgentConcurrency()

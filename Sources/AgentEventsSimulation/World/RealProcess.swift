@@ -115,7 +115,8 @@ final class RealProcess {
         witness = world.witness
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         hub = AgentEventsHub(
-            runtime: runtime, agents: [CrewAgent(crew: crew)], authorizer: OwnershipAuthorizer(),
+            runtime: runtime, agents: [CrewAgent(crew: crew, restart: CrewAgent.restarts[Int(seed % 3)])],
+            authorizer: OwnershipAuthorizer(),
             authenticator: NoAuthentication(),
             configuration: Self.configuration(maximumRuns: max(1, size.threadCount / 2)),
             limits: Self.limits(watermark),

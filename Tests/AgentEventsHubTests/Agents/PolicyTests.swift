@@ -181,6 +181,44 @@ struct PolicyTests {
         #expect(AgentStage.faults(events) == [])
     }
 
+    /// 47: a message that answers the question of the run it is given to is a no to it.
+    @Test(arguments: [true, false]) func aMessageIsANoToWhatTheRunAsks(_ mayAnswer: Bool) async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await AgentStage.with(log, concurrency: Self.steered) { (stage: AgentStage) async throws in
+            let run = try #require(try await stage.send("one").run)
+            try await stage.waitForStart(of: run)
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            var asked = ApprovalRequested(approvalID: "a_1", prompt: "May I?")
+            if !mayAnswer { asked.approvers = ["u_2"] }
+            try await context.emit(EventDraft(runID: run, .approvalRequested(asked)))
+            let before = try await AgentStage.logged(log).count
+            let request = MessageRequest(text: "Rather the tests", answersApproval: true)
+            guard mayAnswer else {
+                let error = await #expect(throws: ProtocolError.self) {
+                    try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: AgentStage.principal)
+                }
+                #expect(error?.code == .approvalForbidden && error?.details?["waiting_for"] == ["a_1"])
+                #expect(try await AgentStage.logged(log).count == before)
+                return
+            }
+            let answer = try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: AgentStage.principal)
+            #expect(answer.status == .given && answer.run == run)
+            let message = try #require(answer.message)
+            let events = try await AgentStage.logged(log).suffix(2)
+            guard case .approvalResolved(let resolved)? = events.first?.payload else {
+                Issue.record("the question has its answer")
+                return
+            }
+            #expect(resolved.decision == .denied && resolved.by == "u_1")
+            #expect(resolved.data == ["message_id": .string(message.rawValue)])
+            #expect(answer.cursors == [try #require(events.last).id])
+            var again = try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: AgentStage.principal)
+            #expect(again.isRepeated)
+            again.isRepeated = false
+            #expect(again == answer)
+        }
+    }
+
     /// 50: what comes after the last look is answered by a run of its own, queued in the commit of the end.
     @Test(arguments: [true, false])
     func whatIsNotTakenIsQueuedInTheCommitOfTheEnd(_ isStopped: Bool) async throws {

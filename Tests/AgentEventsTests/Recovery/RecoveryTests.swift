@@ -128,6 +128,7 @@ import Testing
             runtime.recover(by: Self.policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runtime.run() }
+                try await runtime.waitForStart()
                 try await body(runtime, try await runtime.context(user: "u_1", thread: "t_1"))
                 runtime.shutdown()
                 try await group.waitForAll()
@@ -179,6 +180,7 @@ import Testing
             runtime.recover(by: Self.policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runtime.run() }
+                try await runtime.waitForStart()
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 switch step {
                 case 0: _ = try await context.emit(question)

@@ -167,6 +167,14 @@ struct EventExample: CustomStringConvertible, Sendable {
                     usage: TokenUsage(inputTokens: 10, other: ["cached_tokens": 5]), durationMilliseconds: 7)),
             #"{"error":{"code":"run.lost","message":"the process ended","retryable":true},"#
                 + #""usage":{"input_tokens":10,"cached_tokens":5},"duration_ms":7}"#),
+        EventExample(
+            .agentFailed(
+                AgentFailed(
+                    error: RunFailure(
+                        code: "run.lost", message: "the process ended", retryable: false, details: ["attempts": 3]),
+                    durationMilliseconds: 7)),
+            #"{"error":{"code":"run.lost","message":"the process ended","retryable":false,"details":{"attempts":3}},"#
+                + #""duration_ms":7}"#),
         EventExample(.agentCancelled(AgentCancelled(durationMilliseconds: 7)), #"{"duration_ms":7}"#),
         EventExample(
             .agentCancelled(
