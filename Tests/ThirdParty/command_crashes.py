@@ -30,6 +30,8 @@ LIVES, AT_ONCE = 4, 8
 KILLS, KILL_SECONDS = 10_000, 30
 # How many agents work for a user at once.
 SLOTS = 8
+# Runs of a process that is gone end as lost.
+NEVER = ("--demo-restart", "never")
 
 
 # 46 ---------------------------------------------------------------------------------------------------------------------
@@ -210,14 +212,14 @@ def killed_in_a_tool(binary, folder, data):
     """62: says if the files themselves tell that nobody read them again."""
     files = list(folder.iterdir())
     forget_reading(files)
-    with Service(binary, data, *guide(folder, 0)) as service, Person(service) as person:
+    with Service(binary, data, *guide(folder, 0, *NEVER)) as service, Person(service) as person:
         person.follow("t_tool")
         run = person.ask("t_tool", "Where are ships?")["run_id"]
         person.wait("t_tool", "tool_progress", run)
         service.kill()
     tells = any(os.stat(file).st_atime > 0 for file in files)
     forget_reading(files)
-    with Service(binary, data, *guide(folder, 0)) as service, Person(service) as person:
+    with Service(binary, data, *guide(folder, 0, *NEVER)) as service, Person(service) as person:
         person.follow("t_tool")
         person.wait("t_tool", "agent_failed", run)
         check_lost(person.events["t_tool"], run)
@@ -248,7 +250,7 @@ def check_lost(events, run):
 
 def no_ghosts(binary, folder, data):
     """66: a run in each state is killed; afterwards none seems to be in it, and each thread takes a new one."""
-    with Service(binary, data, *guide(folder, 1)) as service, Person(service) as person:
+    with Service(binary, data, *guide(folder, 1, *NEVER)) as service, Person(service) as person:
         threads = ["t_running", "t_paused", "t_waiting", "t_queued"]
         for thread in threads:
             person.follow(thread)
@@ -257,7 +259,7 @@ def no_ghosts(binary, folder, data):
         person.do("pause", "t_paused")
         person.ask("t_queued", "Where are tulips?")
         service.kill()
-    with Service(binary, data, *guide(folder, 0)) as service, Person(service) as person:
+    with Service(binary, data, *guide(folder, 0, *NEVER)) as service, Person(service) as person:
         for thread in threads:
             person.follow(thread)
             person.wait(thread, "agent_failed")

@@ -182,7 +182,7 @@ def check_walk(events):
 
 
 def killed(binary, walk, lines, data, arguments):
-    """The last block: the service dies while it asks, and an answer is told what became of the question."""
+    """The last block: the service dies while the agent asks, and the answer to the question comes after the restart."""
     asking, _, answering, leaving = lines
     walk.runs += check_answer(asking, *walk.type(asking))
     walk.approvals.append(walk.person.wait(walk.thread, "approval_requested", walk.runs[-1])["data"]["approval_id"])
@@ -190,19 +190,23 @@ def killed(binary, walk, lines, data, arguments):
     with Service(binary, data, *arguments) as service, Person(service) as person:
         again = Walk(binary, service, person, walk.folder)
         again.follow(walk.thread)
-        answer = again.type(answering.replace("a_3", walk.approvals[-1]))
-        person.wait(walk.thread, "agent_failed", walk.runs[-1])
-        check_told(answer)
-        check_runs(person.events[walk.thread])
-        run = person.ask(walk.thread, "Where is a run paused?")["run_id"]
-        person.wait(walk.thread, "agent_completed", run)
+        check_answer(answering, *again.type(answering.replace("a_3", walk.approvals[-1])))
+        person.wait(walk.thread, ENDS, walk.runs[-1])
+        check_resumed(person.events[walk.thread], walk.runs[-1])
         again.expect_quiet(leaving)
 
 
-def check_told(answer):
-    code, output, errors = answer
-    if code != 1 or output or "approval.resolved" not in errors or "the answer that counts: cancelled" not in errors:
-        raise Fault(f"an answer to a question of a run that was killed printed {output}{errors} and returned {code}")
+def check_resumed(events, run):
+    """The run that was killed has its answer, read the file once, and told what is in it."""
+    check_runs(events)
+    mine = [event for event in events if event.get("run_id") == run]
+    ends = [event["data"]["status"] for event in mine if event["type"] == "tool_completed" and event["data"]["tool"] == "read_file"]
+    asked = [event["type"] for event in mine if event["type"] in ("approval_requested", "approval_resolved")]
+    text = "".join(event["data"]["text"] for event in mine if event["type"] == "message_completed")
+    if asked != ["approval_requested", "approval_resolved"] or ends.count("succeeded") != len(ends) or "on Tuesday" not in text:
+        raise Fault(f"after the restart {asked}, the calls are {ends}, and it says {text!r}")
+    if mine[-1]["type"] != "agent_completed":
+        raise Fault(f"after the restart the run ends with {mine[-1]}")
 
 
 def run(binary):
@@ -271,6 +275,19 @@ def recorded():
     return events
 
 
+def resumed():
+    """What a run leaves behind that was killed while it asked."""
+    kinds = [
+        ("agent_started", {}),
+        ("approval_requested", {}),
+        ("approval_resolved", {"decision": "approved"}),
+        ("tool_completed", {"tool": "read_file", "status": "succeeded"}),
+        ("message_completed", {"text": "on Tuesday"}),
+        ("agent_completed", {}),
+    ]
+    return [{"type": kind, "id": f"1-{n}", "seq": n, "run_id": "r_1", "data": data} for n, (kind, data) in enumerate(kinds, 1)]
+
+
 def without(kind, run=None):
     return [event for event in recorded() if event["type"] != kind or run not in (None, event["run_id"])]
 
@@ -285,8 +302,7 @@ def changed(kind, run, **data):
 
 def self_test():
     check_walk(recorded())
-    told = "error: approval.resolved: …\n  the answer that counts: cancelled, 1-9\n"
-    check_told((1, "", told))
+    check_resumed(resumed(), "r_1")
     done = "done: 1-1 1-2\n  message m_1\n  run r_1 is running\n"
     if check_answer("agent-events command t_2 message", 0, done, "") != ["r_1"]:
         raise Fault("the run of an answer is not found")
@@ -300,8 +316,9 @@ def self_test():
         ("an addition that nobody takes", "no run", lambda: check_walk(without("input_taken"))),
         ("another run again", "again", lambda: check_walk(changed("agent_started", "r_7", retry_of="r_2"))),
         ("a run without an end", "no end", lambda: check_walk(recorded()[:-1])),
-        ("a question that stays open", "killed", lambda: check_told((0, "done: 1-9", ""))),
-        ("a refusal without what counts", "killed", lambda: check_told((1, "", "error: approval.resolved: …"))),
+        ("a question that is asked again", "after the restart", lambda: check_resumed([resumed()[0], resumed()[1], *resumed()[1:]], "r_1")),
+        ("a file that is not read", "after the restart", lambda: check_resumed([event for event in resumed() if event["type"] != "message_completed"], "r_1")),
+        ("a run that is lost", "ends with", lambda: check_resumed([*resumed()[:-1], {**resumed()[-1], "type": "agent_failed"}], "r_1")),
         ("an error", "returned 1", lambda: check_answer("agent-events command t_2 pause", 1, "", "error: run.unknown")),
         ("nothing done", "is answered", lambda: check_answer("agent-events command t_2 pause", 0, "unchanged: it was so already", "")),
     ]

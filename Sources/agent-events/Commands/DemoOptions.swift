@@ -1,3 +1,4 @@
+internal import AgentEvents
 internal import AgentEventsHub
 internal import ArgumentParser
 
@@ -23,11 +24,34 @@ struct DemoOptions: ParsableArguments {
             valueName: "words"))
     var pace: Double?
 
+    /// The restart modes of the guide, by their names on the command line.
+    enum Restart: String, ExpressibleByArgument, CaseIterable {
+        case never
+        case again
+        case resume
+
+        var mode: RestartMode {
+            switch self {
+            case .never: .never
+            case .again: .again()
+            case .resume: .resume
+            }
+        }
+    }
+
+    @Option(
+        name: .customLong("demo-restart"),
+        help: ArgumentHelp(
+            "What becomes of the guide's runs when the service dies: they end as lost, are done again, or are resumed. "
+                + "Default: resume"))
+    var restart: Restart?
+
     private static let defaultPace = 8.0
 
     func validate() throws {
         if folder != nil, !isOn { throw ValidationError("--demo-folder needs --demo") }
         if pace != nil, !isOn { throw ValidationError("--demo-pace needs --demo") }
+        if restart != nil, !isOn { throw ValidationError("--demo-restart needs --demo") }
         guard (0...10_000).contains(pace ?? 0) else { throw ValidationError("--demo-pace is from 0 to 10000 words") }
     }
 
@@ -41,7 +65,8 @@ struct DemoOptions: ParsableArguments {
         return [
             GuideAgent(
                 folder: text, folderName: path == "." ? "this folder" : path,
-                pace: pace > 0 ? GuideAgent.Pace(pause: .seconds(1 / pace)) : .unlimited)
+                pace: pace > 0 ? GuideAgent.Pace(pause: .seconds(1 / pace)) : .unlimited,
+                restart: (restart ?? .resume).mode)
         ]
     }
 }

@@ -6,12 +6,18 @@ package import AgentEventsHub
 ///
 /// There is no language model in it. Every event tells of something that was done. It says its answers a word at a time,
 /// as a model does, so that people can pause and stop it meanwhile; what they write to it then narrows the question down.
-package struct GuideAgent: ConcurrentAgent {
+///
+/// All that it does is reading, so a run whose process is lost is continued by the next one: questions stay open, and what
+/// was under way is done again.
+package struct GuideAgent: ConcurrentAgent, ResumableAgent {
     package let name: AgentName = "guide"
     let folder: TextFolder
     /// The folder's name in answers.
     let folderName: String
     let pace: Pace
+    package let restart: RestartMode
+
+    package let repeatableTools: Set<ToolName> = ["search_files", "read_file"]
 
     /// The speed at which answers are said.
     package struct Pace: Sendable {
@@ -29,11 +35,19 @@ package struct GuideAgent: ConcurrentAgent {
         package static let unlimited = Pace(pause: .zero)
     }
 
-    /// - Parameter folderName: the folder's name in answers.
-    package init(folder: TextFolder, folderName: String, pace: Pace = .unlimited) {
+    /// - Parameters:
+    ///   - folderName: the folder's name in answers.
+    ///   - restart: what becomes of its runs when the process is gone.
+    package init(
+        folder: TextFolder,
+        folderName: String,
+        pace: Pace = .unlimited,
+        restart: RestartMode = .resume
+    ) {
         self.folder = folder
         self.folderName = folderName
         self.pace = pace
+        self.restart = restart
     }
 
     package var concurrency: AgentConcurrency {
@@ -45,5 +59,10 @@ package struct GuideAgent: ConcurrentAgent {
     package func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         var work = GuideWork(guide: self, run: run)
         return try await work.answer(prompt)
+    }
+
+    package func resume(_ resumed: ResumedRun) async throws -> JSONValue? {
+        var work = GuideWork(guide: self, run: resumed.run)
+        return try await work.resume(resumed)
     }
 }

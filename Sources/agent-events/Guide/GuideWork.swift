@@ -22,6 +22,27 @@ struct GuideWork {
     /// - Returns: the result of the answer that was said to its end.
     mutating func answer(_ prompt: UserPrompt) async throws -> JSONValue {
         question = try await terms(of: prompt)
+        return try await answer()
+    }
+
+    /// Continues a run of a process that is gone: ends the calls that are open, among them those that wait for a person, and
+    /// answers from the beginning, without asking again.
+    ///
+    /// - Returns: the result of the answer that was said to its end.
+    mutating func resume(_ resumed: ResumedRun) async throws -> JSONValue {
+        question = try await terms(of: resumed.prompt)
+        let work = self
+        let readings = try await withThrowingTaskGroup(of: FileReading?.self) { group in
+            for call in resumed.calls { group.addTask { try await work.finish(call, of: resumed) } }
+            var readings: [FileReading] = []
+            for try await reading in group { if let reading { readings.append(reading) } }
+            return readings
+        }
+        for reading in readings { asked[reading.match.file] = reading }
+        return try await answer()
+    }
+
+    private mutating func answer() async throws -> JSONValue {
         while true {
             guard let answer = try await prepare(), try await say(answer) else { continue }
             return answer.result
@@ -150,25 +171,65 @@ struct GuideWork {
         var arguments: JSONObject = ["file": .string(match.file)]
         // Nobody knows the line of a file that was found by its name.
         if concern == nil { arguments["line"] = .integer(match.line) }
-        let outcome: FileReading.Outcome
-        var remark: String?
-        do {
-            let approval = concern?.approval(toRead: match.file)
-            let quoted = try await run.tool(
-                "read_file", arguments: JSONValue.object(arguments), approval: approval
-            ) { call in
-                guard let approved = call.approval else { return try await excerpt(of: match) }
-                let permission: ReadingPermission = try (approved.form ?? [:]).decode()
-                remark = permission.comment
-                return try await excerpt(of: match, matching, permission)
+        let approval = concern?.approval(toRead: match.file)
+        let reading = try await reading(of: match) {
+            try await run.tool("read_file", arguments: JSONValue.object(arguments), approval: approval) { call in
+                try await quotation(of: match, matching, in: call)
             }
-            outcome = .excerpt(quoted, remark: remark)
-        } catch let error as TextFolderError {
-            outcome = .failed(error.explanation)
-        } catch let refusal as ApprovalRefused {
-            outcome = .refused(FileReading.words(for: refusal))
         }
-        return (FileReading(match: match, outcome: outcome), concern != nil)
+        return (reading, concern != nil)
+    }
+
+    /// Ends a call that another process has begun.
+    ///
+    /// - Returns: `nil` for one that reads nothing.
+    private func finish(_ call: ResumedCall, of resumed: ResumedRun) async throws -> FileReading? {
+        guard call.tool == "read_file", let file = call.arguments["file"]?.stringValue else {
+            let matching = call.arguments["match"]?.stringValue.flatMap { WordMatching(rawValue: $0) } ?? .words
+            let terms = matching == .words ? question.terms : question.beginnings
+            let arguments = FolderSearch.Arguments(terms: terms, match: matching, limit: Self.matchLimit)
+            try await resumed.finish(call) { [folder = guide.folder] call in
+                try await FolderSearch(arguments, in: folder) { try await call.progress(fraction: $0) }
+            }
+            return nil
+        }
+        let line = call.arguments["line"]?.integerValue.map { Int(clamping: $0) } ?? 1
+        let match = FileMatch(file: file, line: line, excerpt: "", score: 0)
+        return try await reading(of: match) {
+            try await resumed.finish(call) { call in try await quotation(of: match, .beginnings, in: call) }
+        }
+    }
+
+    private func reading(
+        of match: FileMatch,
+        _ call: () async throws -> Quotation
+    ) async throws -> FileReading {
+        do {
+            let quotation = try await call()
+            return FileReading(match: match, outcome: .excerpt(quotation.excerpt, remark: quotation.remark))
+        } catch let error as TextFolderError {
+            return FileReading(match: match, outcome: .failed(error.explanation))
+        } catch let refusal as ApprovalRefused {
+            return FileReading(match: match, outcome: .refused(FileReading.words(for: refusal)))
+        }
+    }
+
+    /// The result of reading a file is the excerpt; the remark stands in the answer to the question.
+    private struct Quotation: Encodable, Sendable {
+        let excerpt: Excerpt
+        var remark: String?
+
+        func encode(to encoder: any Encoder) throws { try excerpt.encode(to: encoder) }
+    }
+
+    private func quotation(
+        of match: FileMatch,
+        _ matching: WordMatching,
+        in call: ToolCall
+    ) async throws -> Quotation {
+        guard let approved = call.approval else { return Quotation(excerpt: try await excerpt(of: match)) }
+        let permission: ReadingPermission = try (approved.form ?? [:]).decode()
+        return Quotation(excerpt: try await excerpt(of: match, matching, permission), remark: permission.comment)
     }
 
     private func excerpt(of match: FileMatch) async throws -> Excerpt {

@@ -23,6 +23,7 @@ import Testing
         ["serve", "--auth", "jwt"], ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],
         ["serve", "--durability", "none"], ["serve", "--in-memory", "--durability", "disk"],
         ["serve", "--demo-folder", "."], ["serve", "--demo-pace", "1"], ["serve", "--demo", "--demo-pace", "-1"],
+        ["serve", "--demo-restart", "never"], ["serve", "--demo", "--demo-restart", "maybe"],
         ["serve", "--heartbeat", "0"], ["serve", "--log-level", "loud"],
         ["serve", "--in-memory", "--host", "0.0.0.0"],
         ["command"], ["command", "t"], ["command", "t", "halt"], ["command", "t", "stop", "--as-of", "now"],
