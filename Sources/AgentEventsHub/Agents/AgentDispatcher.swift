@@ -484,8 +484,8 @@ package final class AgentDispatcher: Sendable {
                 failed[thread] = user
             }
             guard !failed.isEmpty else { continue }
-            // What is queued there is not forgotten. A cancelled sleep is the end of the pause as well.
-            try? await runtime.environment.sleep(.seconds(1))
+            // What is queued there is not forgotten. A cancelled sleep is the end of it all.
+            guard (try? await runtime.environment.sleep(.seconds(1))) != nil else { return }
             for (thread, user) in failed { advanced.insert(thread, of: user) }
             advances.signal()
         }
