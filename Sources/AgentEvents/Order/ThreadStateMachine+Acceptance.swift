@@ -108,7 +108,8 @@ extension ThreadStateMachine {
         guard case .userMessage(let message) = payload, let run = message.givenTo, takesInput(run),
             inputs(of: run).count >= MessageList.maximumCount, !has(run, message.messageID)
         else { return nil }
-        return "the run \(run) has \(MessageList.maximumCount) messages that it has not taken: it is given further ones "
+        return
+            "the run \(run) has \(MessageList.maximumCount) messages that it has not taken: it is given further ones "
             + "once it has (input_taken)"
     }
 
