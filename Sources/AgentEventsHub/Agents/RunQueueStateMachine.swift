@@ -331,7 +331,11 @@ package struct RunQueueStateMachine: Sendable {
             threads[place.thread]?.hold = isAgain || !isFirst ? .open : .held
         case .later:
             threads[place.thread]?.hold = .open
-            threads[place.thread]?.againAt = Timestamp(milliseconds: now.milliseconds + Self.retryMilliseconds)
+            // Unless something is known now that was not when the attempt began.
+            let isFirst = threads[place.thread]?.entries.first { isDue($0) }?.place == place
+            if isFirst, !isAgain {
+                threads[place.thread]?.againAt = Timestamp(milliseconds: now.milliseconds + Self.retryMilliseconds)
+            }
         case .gone:
             threads[place.thread]?.hold = .open
             remove(place)

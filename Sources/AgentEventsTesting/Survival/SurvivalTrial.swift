@@ -202,7 +202,7 @@ final class SurvivalTrial: Sendable {
     private func resume() {
         perform { context in
             // The agent comes to the gate, if it does anything: it has been let go by the commit of the pause.
-            for _ in 0..<Self.patience { await Task.yield() }
+            for _ in 0..<Self.patience where await context.pausedTaskCount == 0 { await Task.yield() }
             _ = try await context.command(.by(.resume))
         }
     }

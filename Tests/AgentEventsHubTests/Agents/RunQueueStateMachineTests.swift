@@ -172,6 +172,16 @@ struct RunQueueStateMachineTests {
         #expect(Self.started(machine.timePassed(to: Timestamp(milliseconds: 7000))) == [Self.place(1, 1)])
     }
 
+    /// It need not wait when something has come to be known while it was made.
+    @Test func whatBecomesKnownDuringAnAttemptIsTriedAtOnce() {
+        var machine = Machine()
+        #expect(Self.started(machine.enqueue(Self.entry(1, 2))) == [Self.place(1, 2)])
+        #expect(machine.enqueue(Self.entry(1, 1)) == [])
+        #expect(Self.started(machine.attemptEnded(Self.place(1, 2), .later)) == [Self.place(1, 1)])
+        #expect(machine.freed("t_1") == [])
+        #expect(Self.started(machine.attemptEnded(Self.place(1, 1), .later)) == [Self.place(1, 1)])
+    }
+
     @Test func aDelayedRunDoesNotHoldUpThoseAfterIt() {
         var machine = Machine()
         #expect(machine.enqueue(Self.entry(1, 1, notBefore: 100)) == [])
