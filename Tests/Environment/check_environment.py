@@ -52,6 +52,7 @@ EXCEPTIONS = [
     ("Sources/AgentEventsTesting/Fault/Socket/SocketFaultPlan.swift", "a random number", "the seed when none is given"),
     ("Sources/AgentEventsTesting/Fault/Socket/ProxyLoop.swift", "the time of day", "real sockets, real time"),
     ("Sources/AgentEventsTesting/Probe/WithEventProbe.swift", "a clock", "the public default of a test kit"),
+    ("Sources/AgentEventsTesting/Survival/SurvivesCommands.swift", "a clock", "the public default of a test kit"),
 ]
 
 
