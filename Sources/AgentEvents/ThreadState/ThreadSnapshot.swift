@@ -106,7 +106,9 @@ extension ThreadSnapshot {
     ///
     /// Generations rise with the numbers: a snapshot of a higher one is of another history.
     func leadsOn(to record: ThreadRecord) -> Bool {
-        cursor.sequence + 1 == record.oldest.sequence && cursor.generation <= record.oldest.generation
+        // Of a thread all of whose events were trimmed the last one is known: one of the same number may have been lost.
+        if record.isEmpty { return cursor == record.head }
+        return cursor.sequence + 1 == record.oldest.sequence && cursor.generation <= record.oldest.generation
     }
 
     /// The newest stored snapshot from which the events of a log lead on: its event is in the log, or is the last one
