@@ -78,6 +78,12 @@ extension CommandBody {
         let data = members.takePresent("data")
         if let word = CommandWord(rawValue: name) {
             kind = try Self.kind(word, data)
+            if word == .start || word == .message, run != nil {
+                throw ProtocolError(
+                    .commandInvalid,
+                    "\(word.rawValue) is for no run that is there: leave run_id out; the policy steer gives a message to the "
+                        + "run under way", path: "$.run_id")
+            }
         } else {
             kind = .run(.custom(try Self.customName(name), value: data ?? .null), reason: nil)
         }
@@ -127,11 +133,12 @@ extension CommandBody {
             case .message:
                 let text = try members.text("text")
                 guard !text.isEmpty else { throw members.invalid("text", "the text of a message is not empty") }
-                return .message(
-                    MessageCommand(
-                        text: text, agent: try members.nameIfPresent("agent"), data: members.takePresent("data"),
-                        policy: try members.policy(), replaces: try members.identifierIfPresent("replaces"),
-                        answersApproval: try members.boolIfPresent("answers_approval") ?? false))
+                let message = MessageCommand(
+                    text: text, agent: try members.nameIfPresent("agent"), data: members.takePresent("data"),
+                    policy: try members.policy(), replaces: try members.identifierIfPresent("replaces"),
+                    answersApproval: try members.boolIfPresent("answers_approval") ?? false)
+                try members.checkAnswers(message.answersApproval, policy: message.policy)
+                return .message(message)
             }
         } catch {
             throw ProtocolError(.commandInvalid, error.problem, path: error.path)

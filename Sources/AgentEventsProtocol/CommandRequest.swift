@@ -179,3 +179,12 @@ extension CommandBody {
         return object.isEmpty ? nil : .object(object)
     }
 }
+
+extension MemberReader {
+    /// - Throws: when a message is to answer what is asked, and its policy gives it to no run.
+    package func checkAnswers(_ answersApproval: Bool, policy: String?) throws(WireError) {
+        guard answersApproval, let policy, policy != "steer" else { return }
+        throw invalid(
+            "answers_approval", "a message answers what the run asks that it is given to: its policy is steer, not \(policy)")
+    }
+}

@@ -43,7 +43,7 @@ struct RoundTripTests {
         CommandBody(
             .message(
                 MessageCommand(
-                    text: "Hello", agent: "guide", data: [1], policy: "supersede", replaces: "m_1",
+                    text: "Hello", agent: "guide", data: [1], policy: "steer", replaces: "m_1",
                     answersApproval: true)),
             asOf: cursor),
         CommandBody(.answer(AnswerCommand("a_1", isApproved: true, data: ["f": 1]))),

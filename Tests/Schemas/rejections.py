@@ -101,9 +101,9 @@ SPOILT = [
     ("client-message.schema.json", "client/command.custom.json", "", [("name", "editor undo."), ("run_id", 7)]),
     ("client-message.schema.json", "client/command.message.json", "", [
         ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1"),
-        ("data/answers_approval", "yes")]),
+        ("data/answers_approval", "yes"), ("run_id", "r_1")]),
     ("client-message.schema.json", "client/command.start.json", "", [
-        ("data/agent", ""), ("data/policy", 1), ("data/text", "x")]),
+        ("data/agent", ""), ("data/policy", 1), ("data/text", "x"), ("run_id", "r_1")]),
     ("client-message.schema.json", "client/command.answer.json", "", [
         ("data/approval_id", ABSENT), ("data/decision", "yes"), ("data/by", "u_1"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),

@@ -147,7 +147,7 @@ public struct AgentPaused: Hashable, Sendable {
         self.reason = reason
     }
 
-    /// Whether the run is paused because its process is gone. A person gives another reason, or is named.
+    /// Tells a pause because the process is gone from one by a person, which has another reason or a name.
     var isLoss: Bool { by == nil && reason == RestartReason.processLost }
 }
 

@@ -6,7 +6,7 @@ struct OpenCall: Hashable, Sendable {
     var time: Timestamp
     /// Set at the first sign that its body has begun: progress, an approval, or a child run.
     var hasBegun = false
-    /// Whether it was approved while its run was paused, and has to wait until that is resumed: nothing of it has begun.
+    /// Approved while its run was paused: nothing of it has begun, and it waits for the end of the pause.
     var isHeld = false
     /// How its approval was refused, before it had begun; `nil` when it was not.
     var refusal: ApprovalDecision?

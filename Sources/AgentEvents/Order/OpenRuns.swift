@@ -15,7 +15,7 @@ struct OpenRuns: Sendable {
         var messageIDs: [MessageID] = []
         /// The messages that the run was given and has not taken, in their order.
         var inputs: [GivenInput] = []
-        /// Whether the run has done something since it asked for an approval last.
+        /// The run has done something since it asked for an approval last.
         var hasMovedOn = true
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
@@ -89,6 +89,9 @@ struct OpenRuns: Sendable {
     func agent(at place: Int) -> AgentName? { entries.span[place].machine.agent }
     func parent(at place: Int) -> RunID? { entries.span[place].machine.parent }
     func call(_ call: CallID, at place: Int) -> OpenCall? { entries.span[place].machine.work.calls[call] }
+    /// Says if a request for approval of the run is open.
+    func asks(at place: Int) -> Bool { !entries.span[place].machine.work.approvals.isEmpty }
+
     func attempts(at place: Int) -> RunAttempts { entries.span[place].machine.attempts }
     func hasMovedOn(at place: Int) -> Bool { entries.span[place].hasMovedOn }
     func marks(at place: Int) -> Marks { entries.span[place].marks }

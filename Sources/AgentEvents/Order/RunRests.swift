@@ -21,7 +21,7 @@ struct RunRests: Sendable {
     /// The runs that rest.
     var resting: Set<RunID> { Set(rests.lazy.filter { $0.value.since != nil }.map(\.key)) }
 
-    /// How long a run has rested so far, in milliseconds.
+    /// The time that a run has rested so far, in milliseconds.
     func milliseconds(of run: RunID, at time: Timestamp) -> Int64 {
         guard let rest = rests[run] else { return 0 }
         return rest.milliseconds + (rest.since.map { max(0, time.milliseconds(since: $0)) } ?? 0)
@@ -45,24 +45,25 @@ struct RunRests: Sendable {
 }
 
 extension EventPayload {
-    /// Whether the event shows that its run does something else than to wait for people; `nil` when it shows neither. What
-    /// people do to the run, such as a pause and its end, shows neither.
+    /// Says if the event shows that its run does something else than to wait for people; `nil` when it shows neither. What
+    /// people do to the run, such as a pause and its end, shows neither; nor does the end of a call that was answered, while
+    /// the run waits for the answers about others.
     var movesRun: Bool? {
         switch self {
         case .approvalRequested: false
-        case .approvalResolved, .usageReported, .agentPaused, .agentResumed: nil
+        case .approvalResolved, .usageReported, .agentPaused, .agentResumed, .toolCompleted: nil
         case .custom(let custom): custom.by == nil ? true : nil
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
-            .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .agentCompleted, .agentFailed,
-            .agentCancelled, .userMessage, .stateUpdated, .unknown:
+            .messageCompleted, .toolExecuting, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled,
+            .userMessage, .stateUpdated, .unknown:
             true
         }
     }
 
-    /// Whether the process of a run is gone. Since when is not known: the run has not worked since its last event.
+    /// Tells that the process of a run is gone; when it went is not known, but the run has not worked since its last event.
     var isLoss: Bool { if case .agentPaused(let paused) = self { paused.isLoss } else { false } }
 
-    /// Whether a run may rest from the event on.
+    /// Says if a run may rest from the event on. It may from the end of a call on, too, if it asks something.
     var mayRestRun: Bool {
         switch self {
         case .approvalRequested, .agentPaused: true

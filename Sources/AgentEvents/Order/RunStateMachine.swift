@@ -437,7 +437,7 @@ struct RunAttempts: Hashable, Sendable {
     var number = 1
     /// When that one began; `nil` for a run that is queued.
     var began: Timestamp?
-    /// Whether the run is paused because the process of that one is gone.
+    /// The run is paused because the process of that one is gone.
     var isLost = false
 
     /// A process takes the run up.

@@ -1,4 +1,4 @@
-/// What is open in a thread, for those who decide whether something may start there.
+/// The open and queued runs of a thread, for the decision about what may start there.
 package struct ThreadLoad: Hashable, Sendable {
     /// A run without an open parent that has started and not ended.
     package struct Root: Hashable, Sendable {
@@ -74,12 +74,12 @@ package struct ThreadLoad: Hashable, Sendable {
         self.queue = queue
     }
 
-    /// Whether a message meets something here.
+    /// A message meets something here.
     package var isBusy: Bool { !roots.isEmpty || !queue.isEmpty }
 }
 
 extension ThreadStateMachine {
-    /// What is open in the thread.
+    /// The open and queued runs of the thread.
     package var load: ThreadLoad {
         var load = ThreadLoad()
         for entry in runs.inOrder {

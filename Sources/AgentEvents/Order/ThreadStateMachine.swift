@@ -252,10 +252,17 @@ package struct ThreadStateMachine: Sendable {
                 entry.machine.apply(payload, half: half, byteCount: byteCount, at: time)
             )
         }
-        if rests.restingCount > 0 || payload.mayRestRun { noteRests(at: payload.isLoss ? lastTime : time) }
+        if mayChangeRests(payload, at: place) { noteRests(at: payload.isLoss ? lastTime : time) }
         if half != nil { hasHeldHalves = true }
         due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
         return .event(run, lastTime: lastTime, hadMovedOn: hadMovedOn, undo)
+    }
+
+    /// Says if runs may begin to rest, or end that, with an event of one of them.
+    private func mayChangeRests(_ payload: EventPayload, at place: Int) -> Bool {
+        if rests.restingCount > 0 || payload.mayRestRun { return true }
+        guard case .toolCompleted = payload else { return false }
+        return runs.asks(at: place)
     }
 
     private mutating func give(_ message: MessageID, to run: RunID, sequence: UInt64) {
@@ -473,7 +480,7 @@ package struct ThreadStateMachine: Sendable {
                 }
                 return entry.lastTime
             }
-            if rests.restingCount > 0 || event.payload.mayRestRun {
+            if mayChangeRests(event.payload, at: place) {
                 noteRests(at: event.payload.isLoss ? lastTime : event.time)
             }
             return due.note(event.payload, at: event.time, idleMilliseconds: runs.idleMilliseconds(at: place))

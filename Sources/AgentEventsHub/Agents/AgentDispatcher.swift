@@ -521,6 +521,9 @@ package final class AgentDispatcher: Sendable {
 }
 
 extension AgentDispatcher: CommitObserver {
+    /// The events from which a run may rest on.
+    private static let restingTypes: Set<EventType> = [.agentPaused, .approvalRequested, .toolCompleted]
+
     package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         parked.didCommit(commit)
         guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
@@ -530,7 +533,7 @@ extension AgentDispatcher: CommitObserver {
         var mayRest = false
         for entry in commit.entries {
             guard let run = entry.run else { continue }
-            if isResting || entry.type == .agentPaused || entry.type == .approvalRequested {
+            if isResting || Self.restingTypes.contains(entry.type) {
                 rested.insert(entry.owner.thread, of: entry.owner.user)
                 mayRest = true
             }

@@ -172,6 +172,28 @@ import Testing
         }
     }
 
+    /// A call and the question about it are one commit, so that no crash leaves a call that nobody was asked about: what cannot
+    /// be asked begins no call.
+    @Test(arguments: CommandStage.logs) func aCallBeginsWithItsQuestion(contended: Bool) async throws {
+        var configuration = RuntimeConfiguration()
+        configuration.maximumEventByteCount = 4096
+        try await CommandStage.with(contended: contended, configuration) { stage in
+            let code: AgentEventsError.Code? = try await stage.run { run in
+                do {
+                    let question = ToolApproval(String(repeating: "?", count: 5000))
+                    try await run.tool("deploy", arguments: 1, approval: question) { _ in
+                        Issue.record("the body has begun")
+                    }
+                    return nil
+                } catch let error as AgentEventsError {
+                    return error.code
+                }
+            }
+            #expect(code == .tooLarge)
+            #expect(try await stage.types == ["agent_completed"])
+        }
+    }
+
     /// 60: the time that people take is not the time of the call.
     @Test func theTimeOfACallBeginsWithItsBody() async throws {
         let clock = ManualClock()

@@ -45,10 +45,11 @@ import Testing
 
     /// 14: a body that waits for its next try is ended there.
     @Test func aStopEndsTheWaitForTheNextTry() async throws {
+        let clock = ManualClock()
         try await CommandStage.with { stage in
             async let run: Result<Void, any Error> = stage.outcome { run in
                 try await run.think("The model is busy; I try again in an hour.")
-                try await Task.sleep(for: .seconds(3600))
+                try await clock.sleep(for: .seconds(3600))
                 try await run.say("never")
             }
             try await stage.wait(for: .agentThinking)

@@ -173,15 +173,26 @@ import Testing
     }
 
     /// An answer that comes after a restart, and a stop before the run is taken up: nothing has begun, and nothing is lost.
-    @Test func anAnswerBeforeARunIsTakenUpIsKeptByAStop() async throws {
+    /// Also when the thread's context was given back since, and another one knows of it by the log alone.
+    @Test(arguments: [false, true]) func anAnswerBeforeARunIsTakenUpIsKeptByAStop(_ isGivenBack: Bool) async throws {
         let log = InMemoryEventLog()
+        let clock = ManualClock()
+        var configuration = RuntimeConfiguration(environment: .manual(clock))
+        configuration.idleContextTimeout = .seconds(37)
         let question = [Self.draft(.agentStarted(AgentStarted()), by: "resume"), Self.call("deploy"), Self.question]
         for step in 0..<3 {
-            let runtime = AgentRuntime(log: log)
+            let runtime = AgentRuntime(log: log, configuration: configuration)
             runtime.recover(by: Self.policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runtime.run() }
                 try await runtime.waitForStart()
+                if step == 1, isGivenBack {
+                    for _ in 0..<3 {
+                        try await clock.waitForSleep(of: .seconds(37))
+                        clock.advance(by: .seconds(37))
+                    }
+                    #expect(runtime.knownOwner(of: "t_1") == nil)
+                }
                 let context = try await runtime.context(user: "u_1", thread: "t_1")
                 switch step {
                 case 0: _ = try await context.emit(question)

@@ -82,6 +82,31 @@ struct ActiveTimeTests {
         #expect(events.contains { $0.type == .messageDelta })
     }
 
+    /// Of two calls one was answered and has ended: the run waits for the answer about the other one.
+    @Test func theEndOfACallThatWasAnsweredLeavesTheRunWaiting() async throws {
+        let events = try await Self.withRun { run, clock, _ in
+            for number in 1...2 {
+                let (call, question): (CallID, ApprovalID) = number == 1 ? ("c_1", "a_1") : ("c_2", "a_2")
+                try await run.emit(.toolExecuting(ToolExecuting(callID: call, tool: "deploy", arguments: 1)))
+                try await run.emit(
+                    .approvalRequested(ApprovalRequested(approvalID: question, callID: call, prompt: "May I?")))
+            }
+            try await Self.answer("a_1", run)
+            clock.advance(by: .seconds(60))
+            try await run.emit(
+                .toolCompleted(
+                    ToolCompleted(callID: "c_1", tool: "deploy", status: .succeeded, durationMilliseconds: 0)))
+            clock.advance(by: .seconds(3600))
+            // One minute of work is over.
+            try await clock.waitForSleep(of: .seconds(240))
+            try await Self.answer("a_2", run)
+            try await run.emit(
+                .toolCompleted(
+                    ToolCompleted(callID: "c_2", tool: "deploy", status: .succeeded, durationMilliseconds: 0)))
+        }
+        #expect(events.last?.type == .agentCompleted)
+    }
+
     /// A run that has asked, and works on meanwhile, does not wait.
     @Test func whoWorksOnWhileAQuestionIsOpenDoesNotRest() async throws {
         let events = try await Self.withRun { run, clock, runtime in
