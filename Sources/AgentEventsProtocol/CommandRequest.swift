@@ -185,6 +185,7 @@ extension MemberReader {
     package func checkAnswers(_ answersApproval: Bool, policy: String?) throws(WireError) {
         guard answersApproval, let policy, policy != "steer" else { return }
         throw invalid(
-            "answers_approval", "a message answers what the run asks that it is given to: its policy is steer, not \(policy)")
+            "answers_approval",
+            "a message answers what the run asks that it is given to: its policy is steer, not \(policy)")
     }
 }

@@ -8,10 +8,12 @@ package func survivesCommands(
     _ agent: some ServedAgent,
     prompt: String,
     failsWhenRefused: Bool = false,
+    clock: any Clock<Duration> = ContinuousClock(),
     sourceLocation: SourceLocation = #_sourceLocation
 ) async {
     await survivesCommands(
-        agent.name, input: .string(prompt), failsWhenRefused: failsWhenRefused, sourceLocation: sourceLocation
+        agent.name, input: .string(prompt), failsWhenRefused: failsWhenRefused, clock: clock,
+        sourceLocation: sourceLocation
     ) { run in
         try await agent.respond(to: UserPrompt(text: prompt, messageID: "m_1", author: "u_1"), run: run)
     }

@@ -223,11 +223,13 @@ def killed_in_a_tool(binary, folder, data):
         person.follow("t_tool")
         person.wait("t_tool", "agent_failed", run)
         check_lost(person.events["t_tool"], run)
-        # Whatever was started has had the time of a whole run by now.
-        person.emit("t_clock", draft("agent_started", "r_1", "far"), draft("agent_completed", "r_1", duration_ms=1))
-    read = [file.name for file in files if os.stat(file).st_atime > 0]
-    if read:
-        raise Fault(f"after the restart the tool has read {read[:3]} again")
+        read = [file.name for file in files if os.stat(file).st_atime > 0]
+        if read:
+            raise Fault(f"after the restart the tool has read {read[:3]} again")
+        # In the time of a whole run of the same agent nothing has been added.
+        person.follow("t_clock")
+        person.wait("t_clock", "agent_completed", person.ask("t_clock", "Where are ships?")["run_id"])
+        check_lost(person.events["t_tool"], run)
     return tells
 
 

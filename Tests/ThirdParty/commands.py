@@ -36,7 +36,7 @@ def cut(person):
 
 
 def stop_during_a_tool(binary, folder):
-    """1: the end is in the log at once, and the body ends soon after: nothing holds up the end of the service."""
+    """1: the end is in the log at once, and nothing of the run comes after it; its body does not hold up the service's end."""
     with Service(binary, None, *guide(folder, 0), "--drain-timeout", "600") as service, Person(service) as reader:
         with Person(service) as other:
             for round_number in range(2):
@@ -49,7 +49,10 @@ def stop_during_a_tool(binary, folder):
                 if answer["cursors"] != [end["id"]]:
                     raise Fault(f"the stop has the cursors {answer['cursors']}, the run ended at {end['id']}")
                 check_stopped(reader.events[thread], run)
-        # The first event of another run, long after: nothing of the old one may come until then.
+                # A whole run in the same thread: nothing of the old one has come until its end.
+                later = other.ask(thread, "Where are roses?")["run_id"]
+                reader.wait(thread, "agent_completed", later)
+                check_stopped(reader.events[thread], run)
         began = time.monotonic()
         service.stop()
         if time.monotonic() - began > 120:

@@ -85,7 +85,7 @@ def check_open(events, run):
 
 
 def check_shown(state, approval):
-    if approval not in str(state):
+    if approval not in [open_one["approval_id"] for open_one in state.get("approvals", [])]:
         raise Fault(f"who comes later is not shown {approval}: {state}")
 
 
@@ -217,6 +217,7 @@ def self_test():
         ("a question that is lost", "not open", lambda: check_open([call, asked, yes], "r_1")),
         ("a run that is lost", "not open", lambda: check_open([call, asked, lost], "r_1")),
         ("a question that is not shown", "not shown", lambda: check_shown({}, "a_1")),
+        ("a question that is shown as answered", "not shown", lambda: check_shown({"resolved_approvals": [{"approval_id": "a_1"}]}, "a_1")),
         ("a body that runs twice", "the calls", lambda: check_outcome([call, asked, yes, read, read, done], "approved")),
         ("a body that runs after a no", "ended as", lambda: check_outcome([call, asked, event("approval_resolved", 3, decision="denied"), read, done], "denied")),
         ("a body that does not run", "ended as", lambda: check_outcome([call, asked, yes, event("tool_completed", 4, call_id="c_1", tool="read_file", status="cancelled"), done], "approved")),

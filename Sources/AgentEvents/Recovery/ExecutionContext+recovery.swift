@@ -250,7 +250,10 @@ package struct RunBeginning: Hashable, Sendable {
     package var by: UserID?
     var scheduleID: ScheduleID?
 
-    mutating func take(_ payload: EventPayload) {
+    package init() {}
+
+    /// Takes in one of the first events; others change nothing.
+    package mutating func take(_ payload: EventPayload) {
         if case .agentQueued(let queued) = payload {
             (input, messageIDs, by) = (queued.input, queued.messageIDs, queued.by)
             scheduleID = queued.scheduleID

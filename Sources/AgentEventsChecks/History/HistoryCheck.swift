@@ -195,8 +195,9 @@ extension HistoryCheck {
                 in: thread, (book[thread] ?? [:]).values.map(\.event), emitted: emissions(in: thread).flatMap(\.drafts))
         }
         for thread in threads where logged[thread] != nil {
-            judgeAnswers(in: thread)
-            if checksQueue { judgeQueue(of: thread) }
+            let events = (book[thread] ?? [:]).values.map(\.event).sorted { $0.sequence < $1.sequence }
+            judgeAnswers(in: thread, events)
+            if checksQueue { judgeQueue(of: thread, events) }
         }
         judgeAcknowledgements()
         let acknowledged = Dictionary(grouping: acknowledgements, by: \.thread).mapValues { $0.flatMap(\.ids) }
@@ -218,11 +219,9 @@ extension HistoryCheck {
     private func known(_ sequence: UInt64, in thread: ThreadID) -> Seen? { book[thread]?[sequence] }
 
     /// How requests for approval were answered, and what was done then.
-    private mutating func judgeAnswers(in thread: ThreadID) {
+    private mutating func judgeAnswers(in thread: ThreadID, _ events: [AgentEvent]) {
         var check = AnswerCheck(owner: owners[thread])
-        for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {
-            check.receive(event)
-        }
+        for event in events { check.receive(event) }
         for fault in check.faults {
             switch fault {
             case .repeated(let approval):
@@ -252,11 +251,9 @@ extension HistoryCheck {
     }
 
     /// How runs that answer messages were queued, started and ended.
-    private mutating func judgeQueue(of thread: ThreadID) {
+    private mutating func judgeQueue(of thread: ThreadID, _ events: [AgentEvent]) {
         var check = QueueCheck()
-        for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {
-            check.receive(event)
-        }
+        for event in events { check.receive(event) }
         for fault in check.faultsAtRest() {
             switch fault {
             case .twoOpen(let one, let other):

@@ -15,18 +15,14 @@ package struct QueueCheck: Sendable {
         case open(RunID)
     }
 
-    private struct Run {
-        var isQueued: Bool
-        var notBefore: Timestamp?
-    }
-
     /// Whether runs may be open beside each other.
     private let isParallel: Bool
     private var messages: [MessageID] = []
     private var answered: Set<MessageID> = []
     /// The messages that were given to a run under way.
     private var given: [RunID: [MessageID]] = [:]
-    private var runs: [RunID: Run] = [:]
+    /// The open runs, and when they may start.
+    private var runs: [RunID: Timestamp?] = [:]
     /// The queued runs, in their order.
     private var queue: [RunID] = []
     private var started: [RunID] = []
@@ -45,19 +41,19 @@ package struct QueueCheck: Sendable {
         case .agentQueued(let queued):
             guard let run = event.runID, !queued.messageIDs.isEmpty else { return }
             answered.formUnion(queued.messageIDs)
-            runs[run] = Run(isQueued: true, notBefore: queued.notBefore)
+            runs[run] = .some(queued.notBefore)
             queue.append(run)
         case .agentStarted(let start):
             guard let run = event.runID, !start.messageIDs.isEmpty else { return }
             answered.formUnion(start.messageIDs)
             if let place = queue.firstIndex(of: run) {
-                for earlier in queue[..<place] where runs[earlier]?.notBefore.map({ $0 <= event.time }) ?? true {
+                for earlier in queue[..<place] where (runs[earlier] ?? nil).map({ $0 <= event.time }) ?? true {
                     faults.append(.overtaken(earlier, by: run))
                 }
                 queue.remove(at: place)
             }
             if !isParallel, let other = started.first { faults.append(.twoOpen(other, run)) }
-            runs[run] = Run(isQueued: false)
+            runs[run] = .some(nil)
             started.append(run)
         case .agentCompleted, .agentFailed, .agentCancelled:
             // What takes the place of a run takes that of its messages.

@@ -21,20 +21,20 @@ import Synchronization
 ///
 /// The file is long because whatever changes the queue, its actions are done here, in one place.
 package final class AgentDispatcher: Sendable {
-    private let runtime: AgentRuntime
-    private let agents: [any ServedAgent]
-    private let logger: Logger
-    private let queue: Mutex<RunQueueStateMachine>
+    let runtime: AgentRuntime
+    let agents: [any ServedAgent]
+    let logger: Logger
+    let queue: Mutex<RunQueueStateMachine>
     /// Whether anything is queued or works: commits are looked at then.
-    private let isConcerned = Atomic<Bool>(false)
+    let isConcerned = Atomic<Bool>(false)
     /// Whether a run rests: each event of its thread may end that.
-    private let hasResting = Atomic<Bool>(false)
+    let hasResting = Atomic<Bool>(false)
     /// The threads in which runs may have begun to rest, or ended it, and that have not been looked at since.
-    private let rested = Threads()
-    private let rests = WakeSignal()
+    let rested = ThreadSet()
+    let rests = WakeSignal()
     /// The tasks that wait until their run has a slot.
-    private let slotWaiters = Mutex<[RunQueueStateMachine.Place: [WakeSignal]]>([:])
-    private let parked = ParkedRuns()
+    private let slotWaiters = SlotWaiters()
+    let parked = ParkedRuns()
     private let jobs: AsyncStream<Job>
     private let handOver: AsyncStream<Job>.Continuation
     private let cancellation = Gate()
@@ -42,8 +42,8 @@ package final class AgentDispatcher: Sendable {
     /// Signalled when time will change something.
     private let timer = WakeSignal()
     /// The threads in which others have written, or the runtime has queued a run, and that have not been looked at since.
-    private let advanced = Threads()
-    private let advances = WakeSignal()
+    let advanced = ThreadSet()
+    let advances = WakeSignal()
     /// The agents of which was told that a queued run waits for one that is not served.
     private let missing = Mutex<Set<AgentName>>([])
 
@@ -67,7 +67,8 @@ package final class AgentDispatcher: Sendable {
         self.bodies = bodies
         self.logger = logger
         queue = Mutex(RunQueueStateMachine(limits: limits))
-        // Each job is about a run that has a slot, or had one and waits for a person before it could begin: there are few.
+        // Each job is about a run that has a slot, or had one: here, and waits for a person before it could begin, or in the
+        // process before. So there are at most as many as there are slots and people who answer at the same moment.
         (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
         runtime.hub.add(self)
         runtime.observeQueue { [advanced, advances] owner in
@@ -163,7 +164,7 @@ package final class AgentDispatcher: Sendable {
             .agentUnknown, "no agent of that name is served here; there are: \(known)", threadID: thread)
     }
 
-    private func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
+    func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
 
     /// The agents that take input while they run.
     var inputAgents: Set<AgentName> { Set(agents.filter { $0.settings.takesInput }.map(\.name)) }
@@ -202,7 +203,7 @@ package final class AgentDispatcher: Sendable {
     /// Changes the queue, and does what follows.
     ///
     /// - Parameter job: the run to work for, when one has started.
-    private func perform(
+    func perform(
         _ job: AgentJob? = nil,
         _ input: (inout RunQueueStateMachine) -> [RunQueueStateMachine.Action]
     ) {
@@ -219,7 +220,7 @@ package final class AgentDispatcher: Sendable {
         for action in actions {
             switch action {
             case .start(let entry): handOver.yield(.attempt(entry))
-            case .proceed(let place): wakeSlotWaiters(of: place)
+            case .proceed(let place): slotWaiters.wake(place)
             case .finish: handOver.finish()
             }
         }
@@ -232,7 +233,7 @@ package final class AgentDispatcher: Sendable {
         defer {
             bodies.returned(job.place.run)
             perform { $0.bodyEnded(job.place) }
-            wakeSlotWaiters(of: job.place)
+            slotWaiters.wake(job.place)
         }
         do {
             let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
@@ -340,61 +341,6 @@ package final class AgentDispatcher: Sendable {
             ])
     }
 
-    // MARK: Runs that stayed open
-
-    /// Takes up the runs that stayed open when the process before was lost, when it is time for each.
-    private func watchParked() async {
-        guard !agents.isEmpty else { return }
-        do throws(AgentEventsError) {
-            try await runtime.waitForStart()
-        } catch {
-            // The run of the runtime ends with the same error.
-            return
-        }
-        parked.add(runtime.parkedRuns)
-        await parked.watch(runtime.environment) { await takeUp($0) }
-    }
-
-    /// Takes up a run, if that is possible now. Its body begins when there is a slot for it.
-    private func takeUp(_ run: ParkedRun) async -> ParkedRuns.Look {
-        let place = RunQueueStateMachine.Place(thread: run.owner.thread, run: run.run)
-        guard queue.withLock({ $0.beginTakingUp(place) }) else { return .wait }
-        do throws(AgentEventsError) {
-            let context = try await runtime.context(user: run.owner.user, thread: run.owner.thread)
-            switch try await context.attach(run.run) {
-            case .taken(let work):
-                guard let accepted = work.run, let agent = served(accepted.agent) else {
-                    preconditionFailure("a run stays open for an agent that is served")
-                }
-                let author = work.beginning.by ?? run.owner.user
-                let prompt = QueuedPrompt(work, thread: place.thread, author: author)
-                let log = runtime.log
-                var job = AgentJob(agent: agent, run: accepted, place: place) { _ in try await prompt.read(from: log) }
-                job.resumed = work
-                perform(job) { $0.endTakingUp(place, for: author) }
-                return .over
-            case .gone:
-                perform { $0.endTakingUp(place, for: nil) }
-                return .over
-            case .wait:
-                perform { $0.endTakingUp(place, for: nil) }
-                return .wait
-            case .notBefore(let time):
-                perform { $0.endTakingUp(place, for: nil) }
-                return .notBefore(time)
-            }
-        } catch {
-            logger.info(
-                "open run not taken up",
-                metadata: [
-                    "thread.id": "\(place.thread)", "run.id": "\(place.run)", "error.code": "\(error.code)",
-                ])
-            perform { $0.endTakingUp(place, for: nil) }
-            let now = runtime.configuration.clock.now()
-            return .notBefore(Timestamp(milliseconds: now.milliseconds + 10_000))
-        }
-    }
-
     // MARK: Rests
 
     /// Gives the slots of runs that wait for people to others, and has them asked for again when these go on.
@@ -409,7 +355,7 @@ package final class AgentDispatcher: Sendable {
                 perform { queue in
                     places.flatMap { place in
                         // One that rests does not while a part of it goes on, which the next event shows.
-                        resting.contains(place.run) && !hasSlotWaiters(place)
+                        resting.contains(place.run) && !slotWaiters.has(place)
                             ? queue.waits(place) : queue.mayContinue(place)
                     }
                 }
@@ -419,24 +365,12 @@ package final class AgentDispatcher: Sendable {
 
     /// Returns when a run has a slot, or needs none, or the task is cancelled.
     private func waitForSlot(_ place: RunQueueStateMachine.Place) async {
-        let signal = WakeSignal()
         // Before it is asked for: what is given at once finds somebody.
-        slotWaiters.withLock { $0[place, default: []].append(signal) }
+        let signal = slotWaiters.add(of: place)
         perform { $0.mayContinue(place) }
         if !queue.withLock({ $0.isContinuing(place) }) { signal.signal() }
         _ = await signal.wait()
-        slotWaiters.withLock { waiters in
-            waiters[place]?.removeAll { $0 === signal }
-            if waiters[place]?.isEmpty == true { waiters[place] = nil }
-        }
-    }
-
-    private func hasSlotWaiters(_ place: RunQueueStateMachine.Place) -> Bool {
-        slotWaiters.withLock { $0[place] != nil }
-    }
-
-    private func wakeSlotWaiters(of place: RunQueueStateMachine.Place) {
-        for waiter in slotWaiters.withLock({ $0[place] ?? [] }) { waiter.signal() }
+        slotWaiters.remove(signal, of: place)
     }
 
     // MARK: Time
@@ -516,72 +450,6 @@ package final class AgentDispatcher: Sendable {
                 metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
             // A thread of somebody else is not taken up; everything else may go by.
             return error.code == .threadForbidden
-        }
-    }
-}
-
-extension AgentDispatcher: CommitObserver {
-    /// The events from which a run may rest on.
-    private static let restingTypes: Set<EventType> = [.agentPaused, .approvalRequested, .toolCompleted]
-
-    package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
-        parked.didCommit(commit)
-        guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
-        let isResting = hasResting.load(ordering: .sequentiallyConsistent)
-        var ended: [RunQueueStateMachine.Place] = []
-        var started: [RunQueueStateMachine.Place] = []
-        var mayRest = false
-        for entry in commit.entries {
-            guard let run = entry.run else { continue }
-            if isResting || Self.restingTypes.contains(entry.type) {
-                rested.insert(entry.owner.thread, of: entry.owner.user)
-                mayRest = true
-            }
-            if entry.type.endsRun {
-                ended.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
-            } else if entry.type == .agentStarted {
-                started.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
-            }
-        }
-        if mayRest { rests.signal() }
-        guard !ended.isEmpty || !started.isEmpty else { return }
-        perform { queue in
-            var actions: [RunQueueStateMachine.Action] = []
-            // What was queued and has started is so no longer, whoever started it.
-            for place in started + ended where queue.isQueued(place) { actions += queue.left(place) }
-            for place in ended { actions += queue.freed(place.thread) }
-            return actions
-        }
-    }
-
-    package func didAdvance(_ threads: [AdvancedThread]) {
-        guard !agents.isEmpty else { return }
-        for thread in threads { advanced.insert(thread.thread, of: thread.user) }
-        advances.signal()
-    }
-}
-
-/// A run that has started, and that an agent has to work for.
-struct AgentJob: Sendable {
-    var agent: any ServedAgent
-    var run: AcceptedRun
-    var place: RunQueueStateMachine.Place
-    /// The request that it is to answer.
-    var prompt: @Sendable (AgentRun) async throws -> UserPrompt
-    /// What the log has of it, when another process has begun it.
-    var resumed: ResumedWork?
-}
-
-/// Threads that are to be looked at, each once.
-private final class Threads: Sendable {
-    private let users = Mutex<[ThreadID: UserID]>([:])
-
-    func insert(_ thread: ThreadID, of user: UserID) { users.withLock { $0[thread] = user } }
-
-    func take() -> [ThreadID: UserID] {
-        users.withLock { users in
-            defer { users = [:] }
-            return users
         }
     }
 }

@@ -118,60 +118,24 @@ package struct MessageIntake: Sendable {
         let run = RunRequest(
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
-            input: request.input ?? retried?.input, retried: retried.map { ($0.run, $0.messageIDs) },
+            input: request.input ?? retried?.beginning.input,
+            retried: retried.map { ($0.run, $0.beginning.messageIDs) },
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
         return try await take(run, identity, from: principal)
     }
 
-    /// A run that is done again.
-    private struct Retried {
-        var run: RunID
-        var agent: AgentName?
-        var input: JSONValue?
-        var messageIDs: [MessageID] = []
-    }
-
-    /// Finds a run by its first events. That takes a look at the thread from its start: people do not ask for it often.
-    private func retried(_ run: RunID?, in thread: ThreadID) async throws(ProtocolError) -> Retried? {
+    /// - Throws: ``ProtocolError`` `run.unknown`.
+    private func retried(_ run: RunID?, in thread: ThreadID) async throws(ProtocolError) -> RetriedRun? {
         guard let run else { return nil }
-        var found: Retried?
-        var after: UInt64 = 0
         do throws(EventLogError) {
-            while true {
-                let page = try await runtime.log.read(LogRead(.thread(thread, after: after)))
-                guard let last = page.events.last else { break }
-                for stored in page.events {
-                    let event = try stored.decoded()
-                    guard event.runID == run else { continue }
-                    var retried = found ?? Retried(run: run, agent: event.agent)
-                    switch event.payload {
-                    case .agentQueued(let queued):
-                        retried.input = queued.input
-                        retried.messageIDs = queued.messageIDs
-                    case .agentStarted(let started):
-                        retried.input = started.input ?? retried.input
-                        if !started.messageIDs.isEmpty { retried.messageIDs = started.messageIDs }
-                        return retried
-                    case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
-                        .toolProgress, .toolCompleted, .approvalRequested, .approvalResolved, .usageReported,
-                        .agentPaused, .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage,
-                        .stateUpdated, .custom, .unknown:
-                        break
-                    }
-                    found = retried
-                }
-                after = last.id.sequence
-            }
+            if let found = try await RetriedRun.find(run, in: thread, runtime.log) { return found }
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
-        guard let found else {
-            throw ProtocolError(
-                .runUnknown, "there is no run \(run) in this thread that could be done again", threadID: thread)
-        }
-        return found
+        throw ProtocolError(
+            .runUnknown, "there is no run \(run) in this thread that could be done again", threadID: thread)
     }
 
     /// Logs a message that no agent of this service answers: others may, by way of the events.
@@ -455,37 +419,6 @@ package struct MessageIntake: Sendable {
                     "the key \(identity.given) was used for another message\(known): send this one with a key of its own"
             }
             throw failure
-        }
-    }
-}
-
-/// The identity of a user's message that may be sent again: one key of one author in one thread.
-///
-/// The id of such a message comes from the key, so that a repetition is answered with the same one.
-struct MessageKey: Hashable, Sendable {
-    /// The key of the event in the log; clients cannot give events such a key.
-    let key: IdempotencyKey
-    /// As the author gave it.
-    let given: IdempotencyKey
-    let message: MessageID
-
-    init(_ key: IdempotencyKey, author: UserID, thread: ThreadID) {
-        given = key
-        // An id has no space in it.
-        let text = "\(thread.rawValue) \(author.rawValue) \(key.rawValue)"
-        let digits = Hexadecimal.text(of: SHA256Hash.hash(Array(text.utf8)).prefix(16))
-        self.key = Self.identifier("message~\(digits)")
-        message = Self.identifier("m_\(digits)")
-    }
-
-    /// The run that answers a message which was logged without one; its event has this id.
-    static func run(answering event: EventID) -> RunID { identifier("r_\(event)") }
-
-    private static func identifier<Kind: Identifier>(_ text: String) -> Kind {
-        do throws(IdentifierError) {
-            return try Kind(text)
-        } catch {
-            preconditionFailure("letters and digits are an id")
         }
     }
 }

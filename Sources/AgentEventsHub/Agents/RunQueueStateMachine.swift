@@ -28,108 +28,6 @@ package import AgentEvents
 /// Users take turns, people four times as often as schedules; of a user the thread whose head is the oldest comes first. In
 /// a thread the order is that of the log, where a delayed run does not hold up those after it.
 package struct RunQueueStateMachine: Sendable {
-    /// The limits on runs of one process.
-    package struct Limits: Hashable, Sendable {
-        package var running = 256
-        package var runningPerUser = 8
-        package var queued = 10_000
-        package var queuedPerUser = 64
-
-        package init() {}
-    }
-
-    /// A run of a thread.
-    package struct Place: Hashable, Sendable {
-        package var thread: ThreadID
-        package var run: RunID
-
-        package init(thread: ThreadID, run: RunID) {
-            self.thread = thread
-            self.run = run
-        }
-    }
-
-    /// A queued run.
-    package struct Entry: Hashable, Sendable {
-        package var place: Place
-        /// The user that the thread belongs to.
-        package var owner: UserID
-        /// The user on whose behalf it runs, who takes turns with others.
-        package var user: UserID
-        package var agent: AgentName
-        /// The number of its `agent_queued` in its thread.
-        package var sequence: UInt64
-        package var queuedAt: Timestamp
-        /// It does not start earlier.
-        package var notBefore: Timestamp?
-        /// Whether a schedule asked for it.
-        package var isScheduled: Bool
-
-        package init(
-            place: Place,
-            owner: UserID,
-            user: UserID,
-            agent: AgentName,
-            sequence: UInt64,
-            queuedAt: Timestamp,
-            notBefore: Timestamp? = nil,
-            isScheduled: Bool = false
-        ) {
-            self.place = place
-            self.owner = owner
-            self.user = user
-            self.agent = agent
-            self.sequence = sequence
-            self.queuedAt = queuedAt
-            self.notBefore = notBefore
-            self.isScheduled = isScheduled
-        }
-    }
-
-    package enum Action: Hashable, Sendable {
-        /// Try to start the run, in a slot that it has; see ``attemptEnded(_:_:)``.
-        case start(Entry)
-        /// The run has a slot again.
-        case proceed(Place)
-        /// No further run starts.
-        case finish
-    }
-
-    /// A request that is let in.
-    package struct Admission: Hashable, Sendable {
-        /// For ``settle(_:as:)``.
-        package var ticket: Int
-        /// Whether it has a slot, and may start a run.
-        package var hasSlot: Bool
-        /// Why it may not be queued; `nil` when it may.
-        package var queueRefusal: ConcurrencyPolicy.QueueRefusal?
-    }
-
-    /// What a request has become.
-    package enum Outcome: Hashable, Sendable {
-        /// Its run has started, in the slot of the admission.
-        case started(Place)
-        /// Its run is queued.
-        ///
-        /// - Parameter settlesUntil: it does not start before this time while bodies of its thread have not returned.
-        case queued(Entry, settlesUntil: Timestamp?)
-        case nothing
-    }
-
-    /// How an attempt to start a run has ended.
-    package enum AttemptEnd: Hashable, Sendable, CaseIterable {
-        /// The run has started.
-        case started
-        /// It has, and another one may start beside it.
-        case startedBesideOthers
-        /// The thread is busy.
-        case held
-        /// It could not be decided, or is not the next one: it is tried again in a moment.
-        case later
-        /// It is not queued any longer.
-        case gone
-    }
-
     /// The owner of a slot.
     private enum Holder: Hashable {
         case ticket(Int)
@@ -176,8 +74,8 @@ package struct RunQueueStateMachine: Sendable {
     private var continuing: [Place] = []
     /// The runs that are about to be taken up.
     private var takingUp: Set<Place> = []
-    private var people = Turns()
-    private var schedules = Turns()
+    private var people = QueueTurns()
+    private var schedules = QueueTurns()
     /// The number of runs of people that were started since one of a schedule was, while one waited.
     private var peopleInARow = 0
     /// The threads in which time will change something, and when.
@@ -530,46 +428,5 @@ package struct RunQueueStateMachine: Sendable {
         guard let entry = schedules.next(where: mayTake) else { return nil }
         peopleInARow = 0
         return entry
-    }
-
-    /// Users who take turns, each with the entries that may be tried.
-    private struct Turns: Sendable {
-        private var entries: [UserID: [Entry]] = [:]
-        /// The users whose turns come, each once. One who may not start any further run drops out until
-        /// ``wake(_:)``.
-        private var turns = Deque<UserID>()
-        private var waiting: Set<UserID> = []
-
-        var isEmpty: Bool { entries.isEmpty }
-
-        mutating func add(_ entry: Entry) {
-            entries[entry.user, default: []].append(entry)
-            wake(entry.user)
-        }
-
-        mutating func remove(_ entry: Entry) {
-            guard var others = entries[entry.user] else { return }
-            others.removeAll { $0.place == entry.place }
-            entries[entry.user] = others.isEmpty ? nil : others
-        }
-
-        /// The user may start runs again.
-        mutating func wake(_ user: UserID) {
-            guard entries[user] != nil, waiting.insert(user).inserted else { return }
-            turns.append(user)
-        }
-
-        /// The entry whose turn it is; it stays until it is removed.
-        mutating func next(where mayTake: (UserID) -> Bool) -> Entry? {
-            while let user = turns.popFirst() {
-                waiting.remove(user)
-                guard mayTake(user), let mine = entries[user] else { continue }
-                defer { wake(user) }
-                return mine.min {
-                    ($0.queuedAt, $0.place.thread.rawValue) < ($1.queuedAt, $1.place.thread.rawValue)
-                }
-            }
-            return nil
-        }
     }
 }

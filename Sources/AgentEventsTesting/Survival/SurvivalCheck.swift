@@ -60,9 +60,6 @@ struct SurvivalCheck: Sendable {
                 "its code has not returned within \(subject.timeLimit). A run that is stopped cancels its task: let errors "
                 + "of the run's methods through, and end loops and waits when the task is cancelled"
         }
-        if let event = outcome.duringPause.first {
-            return "it has logged \(EventSummary.text(event)) while it was paused"
-        }
         return endProblem(outcome, disturbance) ?? refusedCallProblem(outcome)
             ?? effectProblem(outcome, disturbance, whole) ?? orderProblem(outcome)
     }

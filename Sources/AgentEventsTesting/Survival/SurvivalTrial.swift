@@ -46,8 +46,6 @@ final class SurvivalTrial: Sendable {
         var events: [AgentEvent]
         /// Something that a person was refused.
         var refusal: String?
-        /// Events that came while the run was paused, and that a paused run does not make.
-        var duringPause: [AgentEvent] = []
         /// The things that were done, in all, and up to each answer.
         var effectCount = 0
         var marks: [Mark] = []
@@ -67,7 +65,6 @@ final class SurvivalTrial: Sendable {
         var hasActed = false
         var refusal: String?
         var isPaused = false
-        var duringPause: [AgentEvent] = []
         var tasks: [Task<Void, Never>] = []
         var context: ExecutionContext?
         var marks: [Mark] = []
@@ -142,8 +139,7 @@ final class SurvivalTrial: Sendable {
         follow(upTo: count)
         return state.withLock { state in
             Outcome(
-                body: body, events: events, refusal: state.refusal, duringPause: state.duringPause, effectCount: count,
-                marks: state.marks)
+                body: body, events: events, refusal: state.refusal, effectCount: count, marks: state.marks)
         }
     }
 
@@ -164,7 +160,6 @@ final class SurvivalTrial: Sendable {
         guard event.threadID == Self.thread else { return false }
         let (number, isFirst) = state.withLock { state in
             state.eventCount += 1
-            if state.isPaused, !event.isLegalInPause { state.duringPause.append(event) }
             if event.type == .agentResumed { state.isPaused = false }
             return (state.eventCount, !state.hasActed)
         }
@@ -266,15 +261,5 @@ extension AgentEvent {
     /// Whether a run without a parent begins with it.
     var startsRoot: Bool {
         if case .agentStarted(let started) = payload { started.parentRunID == nil } else { false }
-    }
-
-    /// Whether a run that is paused makes it, or somebody else.
-    fileprivate var isLegalInPause: Bool {
-        switch payload {
-        case .toolProgress, .toolCompleted, .approvalResolved, .usageReported, .agentPaused, .agentResumed,
-            .agentFailed, .agentCancelled:
-            true
-        default: runID == nil
-        }
     }
 }

@@ -100,8 +100,8 @@ struct CommandCommand: AsyncParsableCommand {
         do throws(WireError) {
             return try JSONValue(parsing: Array(text.utf8))
         } catch {
-            throw ValidationError(
-                "\(option) is no JSON: \(error.message); a text stands in quotes of its own: '\"text\"'")
+            let hint = text.first?.isLetter == true ? "; a text stands in quotes of its own: '\"text\"'" : ""
+            throw ValidationError("\(option) is no JSON: \(error.message)\(hint)")
         }
     }
 

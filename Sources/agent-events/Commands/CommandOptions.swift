@@ -26,7 +26,7 @@ struct GivenOption {
         if let word = CommandWord(rawValue: command) {
             if commands.contains(word) { return }
         } else if isForOwnCommands || !command.contains(".") {
-            // A name that there is not is named later.
+            // An unknown name is reported by the decoding.
             return
         }
         let words = commands.map(\.rawValue).joined(separator: ", ")
@@ -77,7 +77,7 @@ struct RunOptions: ParsableArguments {
 struct AnswerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Says yes to this request for approval; with its form as --data.", valueName: "id"),
+        help: ArgumentHelp("Approves this request; --data fills in its form.", valueName: "id"),
         transform: { text throws in try ApprovalID(text) })
     var approve: ApprovalID?
 
@@ -119,9 +119,9 @@ struct RequestOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What is done when the thread is busy. queue: the run waits (default); reject: nothing; supersede: the runs under "
-                + "way end; rollback: the same, and readers leave them out; parallel: it starts beside them; steer: the run "
-                + "under way gets the message.",
+            "What is done when the thread is busy. queue: the run waits; reject: nothing; supersede: the runs under way end; "
+                + "rollback: the same, and readers leave them out; parallel: it starts beside them; steer: the run under way "
+                + "gets the message. Default: as the agent or the service says.",
             valueName: "policy"))
     var policy: String?
 
@@ -130,6 +130,9 @@ struct RequestOptions: ParsableArguments {
         help: ArgumentHelp("message: the message in whose place it stands: an edit.", valueName: "message id"),
         transform: { text throws in try MessageID(text) })
     var replaces: MessageID?
+
+    @Flag(help: "message: it is a no to what the run asks that it is given to (--policy steer).")
+    var answersApproval = false
 
     @Option(
         parsing: .unconditional,
@@ -146,6 +149,7 @@ struct RequestOptions: ParsableArguments {
         [
             GivenOption("--text", text, [.message]), GivenOption("--agent", agent, [.message, .start]),
             GivenOption("--policy", policy, [.message, .start]), GivenOption("--replaces", replaces, [.message]),
+            GivenOption("--answers-approval", answersApproval ? true : nil, [.message]),
             GivenOption("--retry-of", retryOf, [.start]), GivenOption("--input", input, [.start]),
         ].compactMap { $0 }
     }
@@ -160,6 +164,7 @@ struct RequestOptions: ParsableArguments {
         members["data"] = data
         members["policy"] = policy.map { .string($0) }
         members["replaces"] = replaces.map { .string($0.rawValue) }
+        if answersApproval { members["answers_approval"] = true }
         return .object(members)
     }
 

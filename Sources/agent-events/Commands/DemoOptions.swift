@@ -52,7 +52,10 @@ struct DemoOptions: ParsableArguments {
         if folder != nil, !isOn { throw ValidationError("--demo-folder needs --demo") }
         if pace != nil, !isOn { throw ValidationError("--demo-pace needs --demo") }
         if restart != nil, !isOn { throw ValidationError("--demo-restart needs --demo") }
-        guard (0...10_000).contains(pace ?? 0) else { throw ValidationError("--demo-pace is from 0 to 10000 words") }
+        guard let pace, pace != 0 else { return }
+        guard (0.001...10_000).contains(pace) else {
+            throw ValidationError("--demo-pace is 0, or from 0.001 to 10000 words a second")
+        }
     }
 
     /// - Throws: `ExitCode` when the folder is not there.

@@ -33,6 +33,12 @@ struct ValidateCommand: AsyncParsableCommand {
     @Flag(help: "The file is a history: records of what producers were told and what clients saw.")
     var history = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "With --history: the agents of the service answer every message, one run at a time in each thread. Checks their "
+                + "queue, and that what asks for approval has it."))
+    var agents = false
+
     @Flag(help: "Print the test that the recording passes.")
     var asTest = false
 
@@ -45,6 +51,7 @@ struct ValidateCommand: AsyncParsableCommand {
 
     func validate() throws {
         if history && asTest { throw ValidationError("--as-test is for recordings, not for histories") }
+        if agents && !history { throw ValidationError("--agents is for histories: give --history, too") }
     }
 
     @concurrent
@@ -94,7 +101,7 @@ struct ValidateCommand: AsyncParsableCommand {
     private func checkHistory() throws {
         var faultCount = 0
         do {
-            let check = try HistoryFiles(path: file).check(policy: policy)
+            let check = try HistoryFiles(path: file).check(policy: policy, checksQueue: agents)
             for fault in check.finish() {
                 faultCount += 1
                 if faultCount <= Self.shownFaultCount { try StandardOutput.write("\(fault)") }

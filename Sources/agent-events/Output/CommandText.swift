@@ -10,8 +10,14 @@ package struct CommandText: Sendable {
         var lines =
             switch answer.outcome {
             case .done: [cursors.isEmpty ? "done" : "done: \(cursors)"]
-            case .unchanged: ["unchanged: it was so already"]
-            case .repeated: ["repeated: the key came before, with the same command: \(cursors)"]
+            case .unchanged:
+                // A stop that came late leaves what began after the event that its sender saw.
+                [
+                    answer.details?.left.isEmpty ?? true
+                        ? "unchanged: it was so already" : "unchanged: nothing that began by then is open"
+                ]
+            case .repeated:
+                ["repeated: the key came before, with the same command" + (cursors.isEmpty ? "" : ": \(cursors)")]
             }
         if let message = answer.messageID { lines.append("  message \(message)") }
         // What asks for a run is told what became of it, anything else what it met.

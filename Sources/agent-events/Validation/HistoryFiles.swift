@@ -23,8 +23,8 @@ struct HistoryFiles {
     /// Reads all records.
     ///
     /// - Throws: ``InputError`` when a file cannot be read, or a line is not a record, or there is nothing to check.
-    func check(policy: OrderPolicy) throws(InputError) -> HistoryCheck {
-        var check = HistoryCheck(policy: policy)
+    func check(policy: OrderPolicy, checksQueue: Bool) throws(InputError) -> HistoryCheck {
+        var check = HistoryCheck(policy: policy, checksQueue: checksQueue)
         let files = try files()
         guard !files.isEmpty else {
             throw InputError(message: "there is no file *.ndjson in \(path): nothing was checked")

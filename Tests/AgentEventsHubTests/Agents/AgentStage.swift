@@ -75,8 +75,9 @@ struct AgentStage: Sendable {
         var events: [AgentEvent] = []
         for try await event in try await hub.runtime.events(user: user, thread: thread) {
             events.append(event)
-            if isLast(event) { break }
+            if isLast(event) { return events }
         }
+        Issue.record("the events end before the one that is waited for: \(events.map(\.typeName))")
         return events
     }
 

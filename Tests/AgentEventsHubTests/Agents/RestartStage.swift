@@ -8,7 +8,7 @@ import Testing
 struct RestartStage: Sendable {
     let stage: AgentStage
     let log: CuttingLog
-    private let stopping = Gate()
+    private let stopping = StopSignal()
 
     var hub: AgentEventsHub { stage.hub }
 
@@ -49,9 +49,8 @@ struct RestartStage: Sendable {
     }
 
     /// Stops the process in peace: its agents get their time, which the clock of the test passes.
-    func stop(_ clock: ManualClock, afterGrace: Bool = true) async throws {
+    func stop(_ clock: ManualClock) async throws {
         stopping.open()
-        guard afterGrace else { return }
         try await clock.waitForSleep(of: .seconds(599))
         clock.advance(by: .seconds(599))
     }
@@ -66,7 +65,7 @@ struct RestartStage: Sendable {
         _ = try await context().command(RunCommand(action, by: "u_1"))
     }
 
-    /// Returns when an event of a type is in the log, after those that are there already if it says so.
+    /// Returns when this many events of a type are in the log.
     @discardableResult
     func wait(for type: EventType, count: Int = 1) async throws -> [AgentEvent] {
         let seen = Mutex(0)
@@ -81,7 +80,7 @@ struct RestartStage: Sendable {
 }
 
 /// Opens once.
-private final class Gate: Sendable {
+private final class StopSignal: Sendable {
     private let signal = WakeSignal()
     private let state = Mutex(false)
 

@@ -22,6 +22,9 @@ struct RunQueueModelTests {
         var resting: Set<Machine.Place> = []
 
         func queue(of thread: Int) -> [Run] { runs[thread].filter { $0.state == .queued } }
+        func user(of place: Machine.Place) -> UserID? {
+            runs.lazy.flatMap { $0 }.first { $0.entry.place == place }?.entry.user
+        }
         func isBusy(_ thread: Int) -> Bool { runs[thread].contains { $0.state == .running } }
 
         mutating func set(_ place: Machine.Place, in thread: Int, to state: State) {
@@ -63,6 +66,8 @@ struct RunQueueModelTests {
             #expect(machine.bodyCount == model.bodies.count)
             #expect(machine.slotCount <= Self.limits.running)
             for run in queued { #expect(machine.isQueued(run.entry.place)) }
+            let users = machine.working.compactMap { model.user(of: $0) }
+            for user in Set(users) { #expect(users.count { $0 == user } <= Self.limits.runningPerUser) }
         }
 
         /// What a thread decides on an attempt.
@@ -70,6 +75,8 @@ struct RunQueueModelTests {
             let thread = Self.thread(place)
             guard model.state(of: place, in: thread) == .queued else { return note(machine.attemptEnded(place, .gone)) }
             let head = model.queue(of: thread).first { ($0.entry.notBefore?.milliseconds ?? 0) <= now }
+            // Of runs that may start, the first one in the log is tried. A delayed one may have become due since.
+            if head?.entry.notBefore == nil { #expect(head?.entry.place == place) }
             guard !model.isBusy(thread), head?.entry.place == place else {
                 return note(machine.attemptEnded(place, .held))
             }

@@ -58,8 +58,16 @@ import Testing
 
     /// 8, and as it is by default: that nobody looks stops nothing.
     @Test func withoutTheSettingNobodyHasToLook() async throws {
-        try await AgentStage.with(InMemoryEventLog(generations: .counting)) { (stage: AgentStage) async throws in
+        let clock = ManualClock()
+        let log = InMemoryEventLog(generations: .counting)
+        let runtime = RuntimeConfiguration(environment: .manual(clock))
+        try await AgentStage.with(log, runtime: runtime) { (stage: AgentStage) async throws in
             #expect(stage.hub.orphans == nil)
+            let run = try #require(try await stage.send("one").run)
+            try await stage.waitForStart(of: run)
+            clock.advance(by: .seconds(86_400))
+            try await stage.finish(run)
+            #expect(try await AgentStage.logged(log).last?.type == .agentCompleted)
         }
     }
 }

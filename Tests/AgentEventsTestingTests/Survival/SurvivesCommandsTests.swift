@@ -101,8 +101,7 @@ struct SurvivesCommandsTests {
             return nil
         }
         let text = try #require(await Self.report(body).first)
-        #expect(
-            text.contains("does not survive a no to question 1, 'Deploy it?'") || text.contains("a no to question 1"))
+        #expect(text.contains("does not survive a no to question 1, \"Deploy it?\""), "\(text)")
         #expect(text.contains("A no is an answer"), "\(text)")
         #expect(await Self.report(failsWhenRefused: true, body) == [])
     }
@@ -145,6 +144,62 @@ struct SurvivesCommandsTests {
         let text = try #require(texts.first)
         #expect(text.contains("a no to question 1"), "\(text)")
         #expect(text.contains("it has done 1 thing, and nobody has approved it"), "\(text)")
+    }
+
+    /// A call that ends well although nobody said yes.
+    @Test func aCallThatSucceedsWithoutAYesIsReported() async throws {
+        let text = try #require(
+            await Self.report { run in
+                try await run.tool("deploy", arguments: ["build": 7]) { call in
+                    _ = try await run.approve("Deploy it?", for: call.id)
+                }
+                return nil
+            }.first)
+        #expect(text.contains("of deploy has succeeded, and nobody has approved it"), "\(text)")
+    }
+
+    /// After a no it does what it does after a yes; another question was approved before.
+    @Test func aNoThatChangesNothingIsReported() async throws {
+        let deployer = Deployer()
+        let texts = await Self.report(effects: deployer) { run in
+            guard case .approved = try await run.approve("May I look?") else { return nil }
+            _ = try await run.approve("Deploy it?")
+            deployer.deploy()
+            return nil
+        }
+        let text = try #require(texts.first)
+        #expect(text.contains("a no to question 2"), "\(text)")
+        #expect(text.contains("it has done 1 thing then, as after a yes"), "\(text)")
+    }
+
+    /// To be sure it does it once more when something fails.
+    @Test func aToolThatWorksTwiceIsReported() async throws {
+        let deployer = Deployer()
+        let texts = await Self.report(effects: deployer) { run in
+            do {
+                try await run.tool("deploy", arguments: ["build": 7]) { _ in deployer.deploy() }
+                try await run.say("It is deployed.")
+            } catch {
+                deployer.deploy()
+                throw error
+            }
+            return nil
+        }
+        let text = try #require(texts.first)
+        #expect(text.contains("it has done 2 things, undisturbed it does 1: a tool has worked twice"), "\(text)")
+    }
+
+    /// It finds that it has been there before, and does not know what to make of it.
+    @Test func anAgentThatCannotBeAskedAgainIsReported() async throws {
+        struct Confused: Error {}
+        let text = try #require(
+            await Self.report { run in
+                if try await run.history().messages.contains(where: { $0.role == .assistant }) { throw Confused() }
+                try await run.say("Hello")
+                return nil
+            }.first)
+        #expect(text.contains("does not survive"), "\(text)")
+        #expect(text.contains("asked again by the next process, its run has ended as"), "\(text)")
     }
 
     @Test func anAgentThatDoesNotEvenCompleteIsReported() async throws {

@@ -1,4 +1,5 @@
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 @testable import AgentEvents
@@ -95,7 +96,15 @@ import Testing
         if agent == "again" { expected.append("queue 2 of r_1") }
         // A second opening finds nothing to do.
         for _ in 1...2 {
-            let runtime = AgentRuntime(log: log)
+            let now = Mutex(Timestamp(rfc3339: "2100-01-01T00:00:00.000Z")?.milliseconds ?? 0)
+            var configuration = RuntimeConfiguration()
+            configuration.clock = WallClock {
+                now.withLock { now in
+                    now += 1
+                    return Timestamp(milliseconds: now)
+                }
+            }
+            let runtime = AgentRuntime(log: log, configuration: configuration)
             runtime.recover(by: Self.policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runtime.run() }
@@ -110,7 +119,7 @@ import Testing
                 try EventDecoder.decode($0.bytes)
             }
             #expect(events.map(Self.word) == expected, "\(name)")
-            // One commit: all of it has one time.
+            // One decision, and so one commit: all of it has one time, and each look at the clock gives another one.
             #expect(Set(events.map(\.time)).count <= 1)
             if case .agentQueued(let queued)? = events.last?.payload {
                 #expect(queued.input == "it" && queued.messageIDs == ["m_9"])

@@ -137,6 +137,7 @@ struct ActiveTimeTests {
             }
         }
         #expect(Self.failure(events) == (othersWork ? "run.deadline" : nil))
+        #expect(events.last?.type == (othersWork ? .agentFailed : .agentCompleted))
     }
 
     /// Whatever happens in between, a run that is too old ends.

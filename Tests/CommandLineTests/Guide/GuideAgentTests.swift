@@ -112,11 +112,10 @@ import agent_events
     @Test func theGuideSurvivesCommands() async throws {
         try await TemporaryFolder.with { folder in
             try Self.files(in: folder)
+            // It has to ask before it reads this one.
+            try folder.write("secret-roses.txt", "The secret roses are blue.\n")
             let guide = GuideAgent(folder: TextFolder(path: folder.path), folderName: "docs")
-            await survivesCommands(guide.name, clock: ManualClock()) { run in
-                try await guide.respond(
-                    to: UserPrompt(text: "Where are roses?", messageID: "m_1", author: "u_1"), run: run)
-            }
+            await survivesCommands(guide, prompt: "Where are the secret roses?", clock: ManualClock())
         }
     }
 }

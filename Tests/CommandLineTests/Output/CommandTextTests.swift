@@ -34,6 +34,20 @@ import agent_events
             ])
     }
 
+    @Test func nothingIsSaidThatIsNotSo() {
+        let repeated = CommandAnswer(name: "stop", outcome: .repeated)
+        #expect(CommandText(repeated).lines == ["repeated: the key came before, with the same command"])
+        let unchanged = CommandAnswer(name: "pause", outcome: .unchanged)
+        #expect(CommandText(unchanged).lines == ["unchanged: it was so already"])
+        let late = CommandAnswer(
+            name: "stop", outcome: .unchanged,
+            details: CommandDetails(left: [.init(runID: "r_10", status: .running, since: Self.id(60))]))
+        #expect(
+            CommandText(late).lines == [
+                "unchanged: nothing that began by then is open", "  left alone: run r_10 is running since 3-60",
+            ])
+    }
+
     @Test func aRefusalSaysWhatWasMet() {
         let details: JSONValue = [
             "run_id": "r_1", "status": "running", "decision": "denied", "by": "u_1", "cursor": "3-7",

@@ -76,15 +76,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ["stop", "--approve", "a_1"], ["answer", "--approve", "a_1", "--deny", "a_1"], ["answer"],
-        ["answer", "--approve", "a_1", "--data", "{"],
-    ])
-    func aMalformedAnswerIsNotSent(_ arguments: [String]) async throws {
-        let outcome = try await Program.run(["command", "t_1"] + arguments)
-        #expect(outcome.status == 64, "\(outcome.error)")
-    }
-
     /// A question, one that waits, an edit of it, and the same once more; in words.
     @Test func messagesAndStartsAreTaken() async throws {
         try await TemporaryFolder.with { folder in

@@ -1,0 +1,12 @@
+import AgentEvents
+
+/// A run that has started, and that an agent has to work for.
+struct AgentJob: Sendable {
+    var agent: any ServedAgent
+    var run: AcceptedRun
+    var place: RunQueueStateMachine.Place
+    /// The request that it is to answer.
+    var prompt: @Sendable (AgentRun) async throws -> UserPrompt
+    /// What the log has of it, when another process has begun it.
+    var resumed: ResumedWork?
+}
