@@ -217,7 +217,7 @@ extension HistoryCheck {
 
     private func known(_ sequence: UInt64, in thread: ThreadID) -> Seen? { book[thread]?[sequence] }
 
-    /// How requests for approval were answered, and what was done then.
+    /// Judges the answers to requests for approval, and what was done after them.
     private mutating func judgeAnswers(in thread: ThreadID) {
         var check = AnswerCheck(owner: owners[thread])
         for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {
@@ -251,7 +251,7 @@ extension HistoryCheck {
         }
     }
 
-    /// How runs that answer messages were queued, started and ended.
+    /// Judges the runs that answer messages: their places in the queue, their starts and ends.
     private mutating func judgeQueue(of thread: ThreadID) {
         var check = QueueCheck()
         for event in (book[thread] ?? [:]).values.map(\.event).sorted(by: { $0.sequence < $1.sequence }) {

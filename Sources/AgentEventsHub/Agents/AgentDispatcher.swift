@@ -19,7 +19,7 @@ import Synchronization
 /// found open (``ParkedRuns``) ── taken up, in its thread ──> its body works, once it has a slot
 /// ```
 ///
-/// The file is long because whatever changes the queue, its actions are done here, in one place.
+/// The file is long because the actions after every change of the queue are done here, in one place.
 package final class AgentDispatcher: Sendable {
     private let runtime: AgentRuntime
     private let agents: [any ServedAgent]
@@ -397,7 +397,7 @@ package final class AgentDispatcher: Sendable {
 
     // MARK: Rests
 
-    /// Gives the slots of runs that wait for people to others, and has them asked for again when these go on.
+    /// Gives the slots of runs that wait for people to others, and has them asked for again when these continue.
     private func watchRests() async {
         while await rests.wait() {
             for (thread, user) in rested.take().sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -408,7 +408,7 @@ package final class AgentDispatcher: Sendable {
                 let resting = await context.restingRuns
                 perform { queue in
                     places.flatMap { place in
-                        // One that rests does not while a part of it goes on, which the next event shows.
+                        // A run does not rest while a part of it continues, which the next event shows.
                         resting.contains(place.run) && !hasSlotWaiters(place)
                             ? queue.waits(place) : queue.mayContinue(place)
                     }
@@ -547,7 +547,7 @@ extension AgentDispatcher: CommitObserver {
         guard !ended.isEmpty || !started.isEmpty else { return }
         perform { queue in
             var actions: [RunQueueStateMachine.Action] = []
-            // What was queued and has started is so no longer, whoever started it.
+            // A queued run that has started is not queued any longer, also when it was not started here.
             for place in started + ended where queue.isQueued(place) { actions += queue.left(place) }
             for place in ended { actions += queue.freed(place.thread) }
             return actions
@@ -572,7 +572,7 @@ struct AgentJob: Sendable {
     var resumed: ResumedWork?
 }
 
-/// Threads that are to be looked at, each once.
+/// Threads to look at, each once.
 private final class Threads: Sendable {
     private let users = Mutex<[ThreadID: UserID]>([:])
 
