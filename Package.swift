@@ -210,7 +210,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
-                "agent-events",
+                "AgentEventsTestSupport", "agent-events",
             ],
             swiftSettings: settings
         ),

@@ -28,7 +28,7 @@ from thread_reader import Fault
 
 LIVES, AT_ONCE = 4, 8
 KILLS, KILL_SECONDS = 10_000, 30
-# How many agents work for a user at once.
+# The number of agents that work for a user at once.
 SLOTS = 8
 # Runs of a process that is gone end as lost.
 NEVER = ("--demo-restart", "never")
@@ -52,7 +52,7 @@ def supersede_everywhere(binary, folder, data):
 
 
 def supersede(person, threads, wanted, beyond):
-    """Sends a message to each thread when its run has this many events; until so many are sent, and that much has come."""
+    """Sends a message to `wanted` threads when their runs have their numbers of events, and reads `beyond` messages more."""
     for thread in threads:
         person.follow(thread)
         person.ask(thread, "Where are roses?")
@@ -86,7 +86,7 @@ def settle(person, thread):
 
 
 def queue_outlives(binary, folder, data):
-    """Three messages wait in each thread, behind a run that ends in another way in each of them."""
+    """Three messages wait in each thread, after a run that ends in another way in each of them."""
     runs = {}
     with Service(binary, data, *guide(folder, 1)) as service, Person(service) as person:
         for thread in ("t_failed", "t_stopped", "t_silent", "t_killed"):

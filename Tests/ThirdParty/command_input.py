@@ -82,7 +82,7 @@ CASES = [
     ("an own command of 1 MiB", {"name": "editor.paste", "run_id": "r_open", "data": "x" * (MIB - 160)}, "event.too_large", ""),
 ]
 
-# What a form may not be: the code of the emission, and a word of its message.
+# Forms that are refused: the code of the emission, and a word of its message.
 SCHEMAS = [
     ("a schema that is none", "object", "object"),
     ("a schema of a list", {"type": "array"}, "flat object"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What people do to runs, against the real service and the demo agent, each of them at a socket of their own.
+"""Commands of people to runs, against the real service and the demo agent, each of them at a socket of their own.
 
 The numbers are those of the cases in the design:
  1 a stop while a tool runs          4 a stop that is late leaves what began later    7 a stop, and its sender is gone
@@ -157,7 +157,7 @@ def check_once(events, cursors, repeated):
 
 
 def reader_gone(service, people):
-    """8: a run goes on when nobody looks, and whoever comes back gets the rest."""
+    """8: a run continues when nobody looks, and a reader who comes back gets the rest."""
     thread, (one, _) = "t_alone", people
     run = one.ask(thread, "Where are roses?")["run_id"]
     seen = []

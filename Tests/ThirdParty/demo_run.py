@@ -91,7 +91,7 @@ def check_run(question, raws):
 
 
 def check_secret(question, events):
-    """What is asked for is said once it is allowed, and not before."""
+    """A secret is told once somebody has allowed it, and not before."""
     asked = [event["seq"] for event in events if event["type"] == "approval_resolved"]
     told = [event["seq"] for event in events if SECRET in json.dumps(event)]
     if "picnic" in question and (not asked or not told or told[0] < asked[0]):

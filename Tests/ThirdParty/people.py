@@ -104,7 +104,7 @@ class Person:
         return self.send(op="command", thread_id=thread, key=key or f"k_{next(KEYS)}", name=name, **members)
 
     def command(self, name, thread, key=None, data=None, **members):
-        """The answer, whatever it is."""
+        """The answer, a refusal too."""
         return self.answer(self.begin(name, thread, key, data, **members))
 
     def do(self, name, thread, outcome="done", **members):
@@ -137,7 +137,7 @@ def write_garden(folder):
 
 
 def write_library(folder, count=3000):
-    """So many files that a search takes its time."""
+    """Enough files for a search to take its time."""
     folder.mkdir()
     for number in range(count):
         (folder / f"{number}.txt").write_text(f"Volume {number} speaks of ships and shores.\n" * 20, encoding="utf-8")
@@ -198,7 +198,7 @@ def check_order(events):
 
 
 def said(events, run):
-    """What a run said, in its fragments; and whole."""
+    """The text of a run, in its fragments; and whole."""
     mine = [event for event in events if event.get("run_id") == run]
     fragments = [event["data"]["text"] for event in mine if event["type"] == "message_delta"]
     return fragments, "".join(event["data"]["text"] for event in mine if event["type"] == "message_completed")

@@ -117,7 +117,7 @@ def every_state(binary, garden, library, data, mode):
         runs["queued"] = person.ask("t_behind", "Where are tulips?")["run_id"]
         service.kill()
     with Service(binary, data, *guide(library, 0, *restart)) as service, Person(service) as person:
-        # What was queued runs now; another one is killed in the middle of a call.
+        # The queued run runs now; another one is killed in the middle of a call.
         finished(service, "t_behind", runs["queued"])
         person.follow("t_call")
         runs["call"] = person.ask("t_call", "Where are ships?")["run_id"]
@@ -157,7 +157,7 @@ def again(service, thread, run):
 
 
 def check_state(mode, state, events):
-    """What the table of the design says of a run that was in this state."""
+    """Compares a run that was in this state with the table of the design."""
     kinds = [event["type"] for event in events]
     codes = [event["data"]["error"]["code"] for event in events if event["type"] == "agent_failed"]
     if state == "queued":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What README.md says that people can do, typed as it stands there, line by line: with agent-events command and with curl.
+"""The commands in README.md, typed as they stand there, line by line: with agent-events command and with curl.
 
 Each line is typed at the moment that the text beside it names (while the agent answers, once it asks), and the ids are those
 that the program shows. A second subscriber sees what comes of it.
@@ -233,7 +233,7 @@ def run(binary):
 
 
 def recorded():
-    """What a walk leaves behind."""
+    """The events of a walk."""
     events = []
 
     def add(kind, run=None, **data):
@@ -276,7 +276,7 @@ def recorded():
 
 
 def resumed():
-    """What a run leaves behind that was killed while it asked."""
+    """The events of a run that was killed while it asked."""
     kinds = [
         ("agent_started", {}),
         ("approval_requested", {}),

@@ -2,7 +2,7 @@
 /// Clocks that measure its work stand still then, and it needs no slot.
 ///
 /// ```
-///            it is paused, or waits          it goes on
+///            it is paused, or waits          it continues
 ///   works ───────────────────────────> rests ─────────> works, and its time of rest is longer
 /// ```
 struct RunRests: Sendable {

@@ -49,7 +49,7 @@ extension ExecutionContext {
         at time: Timestamp
     ) throws(AgentEventsError) -> RunRecovery.Action? {
         guard let open = path.machine.recoverable(run) else { return nil }
-        // A run below one that goes on outside goes with its process.
+        // A run below one that continues outside ends with its own process.
         let hasParent = path.machine.parent(of: run).map { path.machine.isOpen($0) } ?? false
         return RunRecovery.decide(
             open, cause,
@@ -73,7 +73,7 @@ extension ExecutionContext {
             return Recovered(standing: .parked, accepted: accepted)
         case .end(let attempts):
             let failure = attempts.map { RunFailure.lostWithProcess(afterAttempts: $0) } ?? .lostWithProcess
-            // An end fits whatever the limit (I7).
+            // An end is taken although it is over a limit (I7).
             let accepted = try path.acceptOfOpenRuns([end(of: run, failure)], at: time, isLimited: false)
             return Recovered(standing: .ended, accepted: accepted)
         case .endAndRepeat(let attempt, let notBefore):

@@ -29,7 +29,7 @@ public struct RuntimeConfiguration: Sendable {
     /// end the run fails with `run.deadline`, and what its body emits later is refused. Times in which the run is paused, or
     /// in which it and its children only wait for answers to requests for approval, do not count. Default: `nil`.
     public var runDeadline: Duration?
-    /// The longest time from the start of a run without a parent to its end, whatever happens in between; `nil` for no limit.
+    /// The longest time from the start of a run without a parent to its end, pauses and waits included; `nil` for no limit.
     /// At its end the run fails with `run.too_old`. It is measured by the times of events, also while no process has the log
     /// open. At least a millisecond. Default: 7 days.
     public var maximumRunAge: Duration? = .seconds(7 * 24 * 60 * 60)

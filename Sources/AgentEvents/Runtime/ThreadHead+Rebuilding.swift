@@ -41,7 +41,7 @@ extension ThreadHead {
             for stored in page.events where stored.id.sequence <= record.head.sequence {
                 let event = try stored.decoded()
                 // Of a run that has ended it does not matter. What a run of another process was given is left by it when
-                // it ends, whoever ends it.
+                // it ends, by the end that any process gives it.
                 machine.restore(
                     event, host: event.runID.flatMap { hosts[$0] } ?? .process,
                     hostOfReceiver: event.receiver.flatMap { run in record.openRuns.first { $0.run == run }?.host })

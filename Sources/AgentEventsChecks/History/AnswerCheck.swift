@@ -2,7 +2,7 @@ package import AgentEvents
 
 /// Checks the requests for approval of one thread, and their answers, on the events of its log in their order.
 package struct AnswerCheck: Sendable {
-    /// What is wrong with a thread.
+    /// A fault of a thread.
     package enum Fault: Hashable, Sendable {
         /// A request is resolved a second time.
         case repeated(ApprovalID)
@@ -67,7 +67,7 @@ package struct AnswerCheck: Sendable {
         if let fault = Self.fault(answer, to: request, at: time, owner: owner) { faults.append(fault) }
     }
 
-    /// What is wrong with an answer, by what was asked.
+    /// The fault of an answer, by its request.
     ///
     /// - Parameter owner: the user of the thread; `nil` when that is not known, then anybody may be it.
     package static func fault(

@@ -218,7 +218,7 @@ extension HistoryCheck {
 
     private func known(_ sequence: UInt64, in thread: ThreadID) -> Seen? { book[thread]?[sequence] }
 
-    /// How requests for approval were answered, and what was done then.
+    /// Judges the answers to requests for approval, and what was done after them.
     private mutating func judgeAnswers(in thread: ThreadID, _ events: [AgentEvent]) {
         var check = AnswerCheck(owner: owners[thread])
         for event in events { check.receive(event) }
@@ -250,7 +250,7 @@ extension HistoryCheck {
         }
     }
 
-    /// How runs that answer messages were queued, started and ended.
+    /// Judges the runs that answer messages: their places in the queue, their starts and ends.
     private mutating func judgeQueue(of thread: ThreadID, _ events: [AgentEvent]) {
         var check = QueueCheck()
         for event in events { check.receive(event) }

@@ -3,7 +3,7 @@ package import AgentEvents
 /// Checks the runs of one thread that answer messages, on the events of its log in their order: how they are queued, start
 /// and end. Runs that answer no message, as far as their events say, are orchestrated by others, and are not looked at.
 package struct QueueCheck: Sendable {
-    /// What is wrong with a thread.
+    /// A fault of a thread.
     package enum Fault: Hashable, Sendable {
         /// Two runs that answer messages are open at once.
         case twoOpen(RunID, RunID)
@@ -71,7 +71,7 @@ package struct QueueCheck: Sendable {
         }
     }
 
-    /// What is wrong once nothing more happens.
+    /// The faults at rest, once nothing more happens.
     ///
     /// - Parameter isAccepted: whether a message has to have a run.
     package func faultsAtRest(where isAccepted: (MessageID) -> Bool = { _ in true }) -> [Fault] {

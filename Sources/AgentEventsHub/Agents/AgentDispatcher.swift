@@ -19,7 +19,7 @@ import Synchronization
 /// found open (``ParkedRuns``) ── taken up, in its thread ──> its body works, once it has a slot
 /// ```
 ///
-/// The file is long because whatever changes the queue, its actions are done here, in one place.
+/// The file is long because the actions after every change of the queue are done here, in one place.
 package final class AgentDispatcher: Sendable {
     let runtime: AgentRuntime
     let agents: [any ServedAgent]
@@ -343,7 +343,7 @@ package final class AgentDispatcher: Sendable {
 
     // MARK: Rests
 
-    /// Gives the slots of runs that wait for people to others, and has them asked for again when these go on.
+    /// Gives the slots of runs that wait for people to others, and has them asked for again when these continue.
     private func watchRests() async {
         while await rests.wait() {
             for (thread, user) in rested.take().sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -354,7 +354,7 @@ package final class AgentDispatcher: Sendable {
                 let resting = await context.restingRuns
                 perform { queue in
                     places.flatMap { place in
-                        // One that rests does not while a part of it goes on, which the next event shows.
+                        // A run does not rest while a part of it continues, which the next event shows.
                         resting.contains(place.run) && !slotWaiters.has(place)
                             ? queue.waits(place) : queue.mayContinue(place)
                     }

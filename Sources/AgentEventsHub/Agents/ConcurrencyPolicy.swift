@@ -12,7 +12,7 @@ package import AgentEvents
 /// | ``parallel`` | the run starts beside the others, up to a limit; then it is queued |
 /// | ``steer`` | the run under way that takes input gets the message; without one the run is queued |
 ///
-/// Whatever a message becomes is one commit: nobody ever sees two runs where there should be one, or a message without a
+/// The outcome for a message is one commit: nobody ever sees two runs where there should be one, or a message without a
 /// run.
 @nonexhaustive
 public enum ConcurrencyPolicy: String, CaseIterable, Hashable, Sendable {

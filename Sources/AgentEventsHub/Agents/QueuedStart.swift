@@ -33,7 +33,7 @@ struct QueuedStart {
 /// The request that a run answers whose messages came earlier. They are not kept in memory while it waits, but read from the
 /// log when it starts.
 struct QueuedPrompt: Sendable {
-    /// So many events before the queued run are looked at first: its message is mostly just before it.
+    /// The number of events before the queued run that are looked at first: its message is mostly just before it.
     private static let nearCount: UInt64 = 16
 
     private let thread: ThreadID

@@ -9,7 +9,8 @@ struct RetriedRun: Sendable {
     /// Finds a run. That takes a look at the thread from its start: people do not ask for it often.
     ///
     /// - Returns: `nil` when the thread does not have it, or no longer.
-    static func find(_ run: RunID, in thread: ThreadID, _ log: any EventLog) async throws(EventLogError) -> RetriedRun? {
+    static func find(_ run: RunID, in thread: ThreadID, _ log: any EventLog) async throws(EventLogError) -> RetriedRun?
+    {
         var found: RetriedRun?
         var after: UInt64 = 0
         while true {

@@ -87,7 +87,7 @@ package struct RunQueueStateMachine: Sendable {
 
     /// The pause before an attempt that came to nothing is made again, in milliseconds.
     private static var retryMilliseconds: Int64 { 1000 }
-    /// So many people are started while a schedule waits.
+    /// The number of runs for people that start in a row while a schedule waits.
     private static var peoplePerSchedule: Int { 4 }
 
     // MARK: Looking

@@ -28,7 +28,7 @@ public final class AgentEventsHub: Sendable {
     /// Opens when the connections are closed: a server of the hub's own listens until then.
     package let closing = Gate()
     package let dispatcher: AgentDispatcher
-    /// Stops agents that nobody follows; `nil` when they work whoever looks.
+    /// Stops agents that nobody follows; `nil` when they work although nobody looks.
     let orphans: OrphanedRuns?
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
     let services: SessionServices

@@ -47,7 +47,7 @@ public struct HubConfiguration: Sendable {
     public var stuckAgentTimeout: Duration = .seconds(30)
     /// The time after which an agent is stopped that works in a thread which nobody follows: a guard of costs. Its run ends as
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
-    /// or queued, is left alone. Default: `nil`, which lets agents work whoever looks: a client that is gone stops nothing.
+    /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at

@@ -32,7 +32,7 @@ public struct ServiceConfiguration: Sendable {
     public var stuckAgentTimeout: Duration = .seconds(30)
     /// The time after which an agent is stopped that works in a thread which nobody follows: a guard of costs. Its run ends as
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
-    /// or queued, is left alone. Default: `nil`, which lets agents work whoever looks: a client that is gone stops nothing.
+    /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
     /// The number of bytes not yet taken by a connection at which no further event is written to it, until it has taken
     /// half of them; the events in between come from the log then. Beyond that at most one page or one commit waits for

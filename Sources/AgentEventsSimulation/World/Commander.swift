@@ -156,7 +156,7 @@ final class Commander: Sendable {
         if let request { CommandJudge(witness).check(error, request, witness.thread(thread)) }
     }
 
-    /// Whether the same is to be sent again: not what waits for others to end.
+    /// Whether the same should be sent again: not what waits for others to end.
     private func isWorthRepeating(_ error: ProtocolError) -> Bool {
         switch error.code {
         case .threadBusy, .threadQueueFull, .userQueueFull, .agentsBusy: false

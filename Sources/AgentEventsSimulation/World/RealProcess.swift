@@ -267,7 +267,7 @@ final class RealProcess {
         transports = []
     }
 
-    /// A slot that is kept although nothing can go on but time: runs that work do not wait for time, so that each run waits
+    /// A slot that is kept although nothing can continue but time: runs that work do not wait for time, so that each run waits
     /// for people.
     var slotOfRestingRun: InvariantViolation? {
         guard takesConnections, !isReady, crew.pauses.waitingCount == 0 else { return nil }

@@ -38,7 +38,7 @@ extension RealWorld {
     /// Whether nothing can happen but that time goes on.
     private var isQuiet: Bool { unrest == nil }
 
-    /// What can happen, in a word; `nil` when nothing can but that time goes on.
+    /// What can happen, in a word; `nil` when nothing can but that time passes.
     private var unrest: String? {
         guard let process, process.takesConnections else {
             return process == nil ? "no process" : process?.isReady == true ? "start" : nil

@@ -1,6 +1,6 @@
 import AgentEvents
 
-/// What happens to a run of an agent in one trial.
+/// The disturbance of a run of an agent in one trial.
 enum Disturbance: Hashable, Sendable {
     /// Nothing: every question is answered with a yes.
     case nothing

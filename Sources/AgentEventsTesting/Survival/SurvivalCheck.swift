@@ -49,7 +49,7 @@ struct SurvivalCheck: Sendable {
 
     // MARK: Judgement
 
-    /// What is wrong with the outcome of a trial, in words; `nil` when nothing is.
+    /// The problem with the outcome of a trial, in words; `nil` when there is none.
     private func problem(with outcome: Outcome, _ disturbance: Disturbance, whole: Outcome) -> String? {
         if case .kill = disturbance { return effectProblem(outcome, disturbance, whole) }
         if let refusal = outcome.refusal {
@@ -98,7 +98,7 @@ struct SurvivalCheck: Sendable {
         return nil
     }
 
-    /// What is done needs a yes, and is done once.
+    /// Each thing that is done needs a yes, and is done once.
     private func effectProblem(_ outcome: Outcome, _ disturbance: Disturbance, _ whole: Outcome) -> String? {
         if let first = outcome.marks.first, first.effectCount > 0 {
             return "it has done \(Self.things(first.effectCount)) before anybody has approved anything"

@@ -10,7 +10,7 @@ import Synchronization
 ///                      ── the agent's code returns, or hangs ──> the log is looked at
 /// ```
 ///
-/// The log takes one event at a time, and whoever emits waits for that: so the agent stands at a known place when somebody
+/// The log takes one event at a time, and each emission waits for that: so the agent stands at a known place when somebody
 /// acts.
 final class SurvivalTrial: Sendable {
     /// The agent, and what is known of it.
@@ -26,7 +26,7 @@ final class SurvivalTrial: Sendable {
         var body: @Sendable (AgentRun) async throws -> JSONValue?
     }
 
-    /// What was done up to the end of a question.
+    /// The things that were done up to the end of a question.
     struct Mark: Sendable {
         var decision: ApprovalDecision
         var effectCount: Int
@@ -34,7 +34,7 @@ final class SurvivalTrial: Sendable {
         var followingCount: Int
     }
 
-    /// What has come of a run.
+    /// The outcome of a run.
     struct Outcome: Sendable {
         enum Body: Sendable {
             case returned
@@ -143,7 +143,7 @@ final class SurvivalTrial: Sendable {
         }
     }
 
-    /// What was done since the last answer came of that one.
+    /// Counts what was done since the last answer as done because of it.
     private func follow(upTo count: Int) {
         state.withLock { state in
             guard let last = state.marks.indices.last, state.marks[last].followingCount < 0 else { return }
@@ -153,7 +153,7 @@ final class SurvivalTrial: Sendable {
 
     // MARK: People
 
-    /// An event is in the log. Whoever emitted it, waits.
+    /// An event is in the log. The code that emitted it waits.
     ///
     /// - Returns: whether the process dies.
     private func observe(_ event: AgentEvent) async -> Bool {

@@ -2,7 +2,7 @@ package import AgentEvents
 
 /// The reasons for which the guide asks a person before it reads a file.
 package enum ReadingConcern: Hashable, Sendable {
-    /// The name has `secret` in it, in whatever letters: the name of the file, or of the one that a link leads to.
+    /// The name has `secret` in it, in capitals or small letters: the name of the file, or of the one that a link leads to.
     case secret
     /// The file is larger than ``largeByteCount``.
     case large(byteCount: Int)

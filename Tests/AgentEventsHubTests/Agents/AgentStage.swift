@@ -109,7 +109,7 @@ struct AgentStage: Sendable {
         }
     }
 
-    /// What is wrong with a thread in which nothing happens any longer.
+    /// The faults of a thread in which nothing happens any longer.
     static func faults(_ events: [AgentEvent], isParallel: Bool = false) -> [QueueCheck.Fault] {
         var check = QueueCheck(isParallel: isParallel)
         for event in events { check.receive(event) }

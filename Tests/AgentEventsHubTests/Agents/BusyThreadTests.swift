@@ -163,7 +163,7 @@ struct BusyThreadTests {
             let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
             let stopped = AgentCancelled(reason: "stopped", durationMilliseconds: 0)
             try await context.emit(EventDraft(runID: answers[1].run, .agentCancelled(stopped)))
-            // The end of the open one, by somebody else, lets the next start, whatever its body does.
+            // The end of the open one, by somebody else, lets the next start, although its body has not returned.
             try await context.emit(EventDraft(runID: answers[0].run, .agentCancelled(stopped)))
             try await stage.waitForStart(of: answers[2].run)
             try await stage.finish(answers[2].run)
@@ -315,7 +315,7 @@ struct RestingRunTests {
             try await context.emit(EventDraft(runID: first.run, asked))
             try await stage.waitForStart(of: second.run, in: "t_2")
             let third = try await stage.send("three", to: "t_3")
-            // What goes on comes before what is new.
+            // A run that continues comes before a new one.
             let answered: EventPayload =
                 isPaused
                 ? .agentResumed(AgentResumed())

@@ -23,7 +23,7 @@ struct ConcurrencyPolicyTests {
         return ThreadLoad(roots: open, queue: queue)
     }
 
-    /// What the page says, in the words of the page.
+    /// The action that the page asks for, in the words of the page.
     private static func expected(
         _ policy: ConcurrencyPolicy,
         _ load: ThreadLoad,

@@ -66,7 +66,7 @@ struct MessageIntakeTests {
         }
     }
 
-    /// Whichever commit is the last one before the crash: a message that is there is answered by a run, which ends.
+    /// After a crash at any commit, a message that is in the log is answered by a run, which ends.
     @Test(arguments: 0..<5)
     func noCrashLeavesAMessageWithoutARun(_ commitCount: Int) async throws {
         let kept = InMemoryEventLog(generations: .counting)

@@ -3,7 +3,7 @@ import AgentEventsHub
 import AgentEventsTesting
 import Testing
 
-/// What becomes of runs when their process is killed or stopped; section (f) 24, 27, 42, 59 and 61 to 66.
+/// Runs whose process is killed or stopped; section (f) 24, 27, 42, 59 and 61 to 66.
 @Suite(.timeLimit(.minutes(10))) struct RestartTests {
     private let kept = InMemoryEventLog(generations: .counting)
     private let clock = ManualClock()
@@ -362,7 +362,7 @@ import Testing
         #expect(!notes.all.contains { $0.hasPrefix("resumed") })
     }
 
-    /// A child that waits goes on with its parent, whose call runs again.
+    /// A child that waits continues with its parent, whose call runs again.
     @Test func aChildIsContinuedByItsParent() async throws {
         let notes = notes
         let guide = ResumingAgent(
@@ -405,7 +405,7 @@ import Testing
 
     // MARK: Shutdown and time
 
-    /// A run that works has the grace; then it is paused, and its body, which goes on, can do nothing to it.
+    /// A run that works has the grace; then it is paused, and its body, which continues, can do nothing to it.
     @Test func aRunThatWorksAtAShutdownIsPausedAndTakenUp() async throws {
         let notes = notes
         let agent = ResumingAgent(

@@ -3,7 +3,7 @@ import AgentEventsHub
 import AgentEventsTesting
 import Testing
 
-/// The queue against a log that is folded: whatever happens, and however often the process dies, each queued run starts once
+/// The queue against a log that is folded: in any course of events, and over any number of crashes, each queued run starts once
 /// or leaves, in the order of the log, and slots are what works.
 struct RunQueueModelTests {
     private typealias Machine = RunQueueStateMachine
@@ -70,7 +70,7 @@ struct RunQueueModelTests {
             for user in Set(users) { #expect(users.count { $0 == user } <= Self.limits.runningPerUser) }
         }
 
-        /// What a thread decides on an attempt.
+        /// Ends an attempt as its thread decides.
         func attempt(_ place: Machine.Place) {
             let thread = Self.thread(place)
             guard model.state(of: place, in: thread) == .queued else { return note(machine.attemptEnded(place, .gone)) }

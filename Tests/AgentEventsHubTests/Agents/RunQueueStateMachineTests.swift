@@ -145,7 +145,7 @@ struct RunQueueStateMachineTests {
         #expect(Self.started(machine.attemptEnded(Self.place(1, 6), .gone)) == [Self.place(1, 7)])
     }
 
-    /// What ends while a thread is being tried is not missed.
+    /// An end in a thread that is being tried is not missed.
     @Test func whatEndsDuringAnAttemptIsTriedAgain() {
         var machine = Machine()
         #expect(Self.started(machine.enqueue(Self.entry(1, 1))) == [Self.place(1, 1)])
@@ -155,7 +155,7 @@ struct RunQueueStateMachineTests {
     }
 
     /// An attempt that came to nothing, because the log could not be read or another run comes first that is not known yet,
-    /// is made again in a moment, whatever else happens.
+    /// is made again in a moment, or sooner after news of its thread.
     @Test func anAttemptThatCameToNothingIsMadeAgain() {
         var machine = Machine()
         _ = machine.timePassed(to: Timestamp(milliseconds: 5000))

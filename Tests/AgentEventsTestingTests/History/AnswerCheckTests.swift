@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsChecks
 import Testing
 
-/// What is wrong with how requests for approval are answered, is found.
+/// Faults in the answers to requests for approval are found.
 struct AnswerCheckTests {
     private static let form: JSONValue = [
         "type": "object", "properties": ["environment": ["type": "string", "enum": ["staging"]]],

@@ -2,7 +2,7 @@ import AgentEvents
 import AgentEventsChecks
 import Testing
 
-/// What is wrong with how messages are answered, is found.
+/// Faults in the runs that answer messages are found.
 struct QueueCheckTests {
     private static func queue(_ run: RunID, _ message: MessageID) -> EventDraft {
         EventDraft(runID: run, agent: "guide", .agentQueued(AgentQueued(messageIDs: [message])))

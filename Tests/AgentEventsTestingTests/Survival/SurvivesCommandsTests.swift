@@ -3,7 +3,7 @@ import AgentEventsTesting
 import Synchronization
 import Testing
 
-/// What `survivesCommands` says of agents that survive, and of agents that do not.
+/// The reports of `survivesCommands` about agents that survive, and about agents that do not.
 struct SurvivesCommandsTests {
     /// Counts what a stand-in for a deployer does.
     private final class Deployer: Sendable {
@@ -45,7 +45,7 @@ struct SurvivesCommandsTests {
         }
     }
 
-    /// What is reported.
+    /// The issues that are reported.
     private static func report(
         failsWhenRefused: Bool = false,
         effects: Deployer? = nil,
@@ -80,7 +80,7 @@ struct SurvivesCommandsTests {
                     try await run.say("two")
                     return nil
                 } catch {
-                    // It would try again, for ever; the test leaves it behind here, and lets its time pass.
+                    // It would try again, for ever; the test abandons it here, and lets its time pass.
                     await Task {
                         try? await clock.waitForSleepers()
                         clock.advance(by: .seconds(60))
@@ -133,7 +133,7 @@ struct SurvivesCommandsTests {
         #expect(text.contains("it has done 1 thing before anybody has approved anything"), "\(text)")
     }
 
-    /// What has no yes is done, and no call tells it: only who counts it sees that.
+    /// A thing is done without a yes, and no call tells it: only the count of the things that were done shows it.
     @Test func anEffectWithoutAYesIsReported() async throws {
         let deployer = Deployer()
         let texts = await Self.report(effects: deployer) { run in

@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    /// 34: whoever waits for an answer may give up; the question stays open.
+    /// 34: a caller that waits for an answer may give up; the question stays open.
     @Test func theWaitOfACallerIsNotTheLifeOfTheQuestion() async throws {
         try await CommandStage.with { stage in
             let outcome: CommandReceipt.Outcome = try await stage.run { run in

@@ -85,7 +85,7 @@ struct CommandDecisionTests {
         }
     }
 
-    /// What people do to a run that has asked does not show that it goes on: it waits for them as before.
+    /// Acts of people on a run that has asked do not show that it works: it waits for people as before.
     @Test(
         arguments: [
             ([.agentPaused(AgentPaused(by: "u_1")), .agentResumed(AgentResumed(by: "u_1"))], true),

@@ -25,7 +25,7 @@ import Testing
         draft(.agentStarted(AgentStarted(parentRunID: "r_1", parentCallID: call)), "r_2", by: agent)
     }
 
-    /// What the log has of the run, and what the opening adds to it for an agent that never restarts and one that resumes.
+    /// The events of the run, and those that the opening adds for an agent that never restarts and for one that resumes.
     static let states: [(String, [EventDraft], never: [String], resume: [String])] = [
         ("running", [fragment], ["message_completed", "run.lost"], ["message_completed interrupted", "pause r_1"]),
         (
@@ -266,7 +266,7 @@ import Testing
         }
     }
 
-    /// What was given to a run that is lost is answered after the run that does it again.
+    /// Messages that were given to a run that is lost are answered after the run that does it again.
     @Test func messagesGivenToALostRunAreQueuedAfterIt() async throws {
         let log = InMemoryEventLog()
         try await withAgentRuntime(log: log) { runtime in

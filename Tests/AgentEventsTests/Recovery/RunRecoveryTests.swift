@@ -1,7 +1,7 @@
 import AgentEvents
 import Testing
 
-/// What becomes of the runs of a process that is gone, decided without one.
+/// Decisions on the runs of a process that is gone, made without one.
 struct RunRecoveryTests {
     private static let now = Timestamp(milliseconds: 100_000)
     private static let policies: [AgentName: RunRecovery.Policy] = [

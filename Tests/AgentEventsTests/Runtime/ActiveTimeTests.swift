@@ -21,13 +21,13 @@ struct ActiveTimeTests {
                     try await body(run, clock, runtime)
                 }
             } catch {
-                // What became of the run, the log tells.
+                // The log tells the end of the run.
             }
         }
         return try await log.read(LogRead(.thread("t_1", after: 0))).events.map { try EventDecoder.decode($0.bytes) }
     }
 
-    /// Returns when a run has ended, whatever its body does.
+    /// Returns when a run has ended, although its body may not have returned.
     private static func waitForEnd(of run: AgentRun, _ runtime: AgentRuntime) async throws {
         for try await event in try await runtime.events(user: "u_1", thread: "t_1") {
             if event.runID == run.id, event.type?.endsRun == true { return }
@@ -140,12 +140,12 @@ struct ActiveTimeTests {
         #expect(events.last?.type == (othersWork ? .agentFailed : .agentCompleted))
     }
 
-    /// Whatever happens in between, a run that is too old ends.
+    /// A run that is too old ends, also one that is paused.
     @Test func aRunThatIsTooOldEnds() async throws {
         let events = try await Self.withRun(maximumAge: .seconds(7 * 86_400)) { run, clock, runtime in
             try await run.emit(.agentPaused(AgentPaused()))
             clock.advance(by: .seconds(7 * 86_400))
-            // The next look at the thread, by whatever comes, ends it first.
+            // The next event that comes for the thread ends it first.
             _ = try? await run.emit(.agentResumed(AgentResumed()))
             try await Self.waitForEnd(of: run, runtime)
         }

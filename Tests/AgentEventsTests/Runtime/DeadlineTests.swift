@@ -18,7 +18,7 @@ struct DeadlineTests {
         var configuration = RuntimeConfiguration()
         configuration.durationClock = clock
         configuration.runDeadline = runDeadline
-        // Whoever looks after the age of runs sleeps on the same clock.
+        // The task that watches the age of runs sleeps on the same clock.
         configuration.maximumRunAge = nil
         configuration.toolTimeout = toolTimeout
         try await withAgentRuntime(log: InMemoryEventLog(), sinks: [sink], configuration: configuration, body)

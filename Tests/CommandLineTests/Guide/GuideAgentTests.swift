@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsHub
 import AgentEventsServer
+import AgentEventsTestSupport
 import AgentEventsTesting
 import Testing
 import agent_events

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 import agent_events
 
-/// What people do with the guide while it works: they allow, forbid, pause, stop and add.
+/// Conversations with the guide while it works: people allow, forbid, pause, stop and add.
 @Suite(.timeLimit(.minutes(10))) struct GuideConversationTests {
     private struct Stage {
         let context: ExecutionContext
@@ -24,7 +24,7 @@ import agent_events
             #expect(try await context.answer(answer).outcome == .done)
         }
 
-        /// What the run says in the end.
+        /// The text that the run says in the end.
         func answered() async throws -> String {
             guard case .agentCompleted(let end) = try await probe.skip(until: .agentCompleted).payload else {
                 return ""
@@ -174,7 +174,7 @@ import agent_events
         }
     }
 
-    /// What it has been asked for is asked for once.
+    /// A permission that was given is not asked for again.
     @Test func whatIsAddedInMidAnswerIsLookedForToo() async throws {
         try await Self.with(
             "launch secret", afterWord: 4,
