@@ -51,7 +51,8 @@ extension EventPayload {
     var movesRun: Bool? {
         switch self {
         case .approvalRequested: false
-        case .approvalResolved, .usageReported, .agentPaused, .agentResumed, .toolCompleted: nil
+        case .agentPaused, .agentResumed: nil
+        case .approvalResolved, .usageReported, .toolCompleted: nil
         case .custom(let custom): custom.by == nil ? true : nil
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
             .messageCompleted, .toolExecuting, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled,

@@ -85,7 +85,15 @@ import Testing
     func case61EveryStateHasItsOutcome(_ agent: AgentName, _ state: Int) async throws {
         let (name, drafts, never, resume) = Self.states[state]
         let log = InMemoryEventLog()
-        try await withAgentRuntime(log: log) { runtime in
+        let now = Mutex(Timestamp(rfc3339: "2026-01-01T00:00:00.000Z")?.milliseconds ?? 0)
+        var configuration = RuntimeConfiguration()
+        configuration.clock = WallClock {
+            now.withLock { now in
+                now += 1
+                return Timestamp(milliseconds: now)
+            }
+        }
+        try await withAgentRuntime(log: log, configuration: configuration) { runtime in
             let context = try await runtime.context(user: "u_1", thread: "t_1")
             let started = AgentStarted(input: "it", messageIDs: ["m_9"])
             _ = try await context.emit([Self.draft(.agentStarted(started), by: agent)] + drafts)
@@ -96,14 +104,6 @@ import Testing
         if agent == "again" { expected.append("queue 2 of r_1") }
         // A second opening finds nothing to do.
         for _ in 1...2 {
-            let now = Mutex(Timestamp(rfc3339: "2100-01-01T00:00:00.000Z")?.milliseconds ?? 0)
-            var configuration = RuntimeConfiguration()
-            configuration.clock = WallClock {
-                now.withLock { now in
-                    now += 1
-                    return Timestamp(milliseconds: now)
-                }
-            }
             let runtime = AgentRuntime(log: log, configuration: configuration)
             runtime.recover(by: Self.policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
