@@ -8,19 +8,31 @@ public struct Principal: Hashable, Sendable {
     public var scopes: Set<Scope>
     /// The threads that the user may use in addition to their own.
     public var threads: ThreadGrant
+    /// Whether the credentials reach no thread but those, not even the user's own.
+    public var isLimitedToThreads: Bool
+    /// The users for whom the principal may emit, apart from its own.
+    public var actsAs: UserGrant
     /// When the credentials expire; `nil` when they do not.
     public var expiresAt: Timestamp?
+    /// The token that the credentials are; `nil` when they are something else.
+    public var token: TokenIdentity?
 
     public init(
         user: UserID,
         scopes: Set<Scope> = [.read, .command],
         threads: ThreadGrant = .own,
-        expiresAt: Timestamp? = nil
+        isLimitedToThreads: Bool = false,
+        actsAs: UserGrant = .nobody,
+        expiresAt: Timestamp? = nil,
+        token: TokenIdentity? = nil
     ) {
         self.user = user
         self.scopes = scopes
         self.threads = threads
+        self.isLimitedToThreads = isLimitedToThreads
+        self.actsAs = actsAs
         self.expiresAt = expiresAt
+        self.token = token
     }
 
     /// Whether the principal may emit as a user. One without a list of threads stands for a backend, which works for every

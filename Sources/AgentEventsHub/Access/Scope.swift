@@ -7,4 +7,12 @@ public enum Scope: String, CaseIterable, Sendable {
     case emit
     /// Send messages and commands to agents, as frontends do.
     case command
+    /// Open threads.
+    case open
+    /// Decide who may use one's own threads.
+    case share
+    /// Answer requests for approval.
+    case approve
+    /// Run the service.
+    case admin
 }

@@ -6,7 +6,7 @@ public enum ThreadGrant: Hashable, Sendable {
     /// None.
     case own
     /// Those that match one of the patterns, whichever user opened them.
-    case listed([ThreadPattern])
+    case listed([ThreadAllowance])
     /// All.
     case all
 
@@ -14,7 +14,7 @@ public enum ThreadGrant: Hashable, Sendable {
     func includes(_ thread: ThreadID) -> Bool {
         switch self {
         case .own: false
-        case .listed(let patterns): patterns.contains { $0.matches(thread) }
+        case .listed(let allowances): allowances.contains { $0.pattern.matches(thread) }
         case .all: true
         }
     }
@@ -25,6 +25,19 @@ public enum ThreadGrant: Hashable, Sendable {
         case .own, .all: false
         case .listed: true
         }
+    }
+}
+
+/// Threads that are granted, and the use of them.
+public struct ThreadAllowance: Hashable, Sendable {
+    /// The threads.
+    public var pattern: ThreadPattern
+    /// The scopes that count in them, as far as the credentials have these; `nil` for all.
+    public var scopes: Set<Scope>?
+
+    public init(_ pattern: ThreadPattern, scopes: Set<Scope>? = nil) {
+        self.pattern = pattern
+        self.scopes = scopes
     }
 }
 

@@ -22,7 +22,8 @@ struct PrincipalTests {
 
     private static let own = Principal(user: "u_1", scopes: [.read, .command])
     private static let listed = Principal(
-        user: "u_1", scopes: [.read, .command], threads: .listed([ThreadPattern("t_2"), ThreadPattern("p-*")]))
+        user: "u_1", scopes: [.read, .command],
+        threads: .listed([ThreadAllowance(ThreadPattern("t_2")), ThreadAllowance(ThreadPattern("p-*"))]))
 
     @Test(
         arguments: [
@@ -43,9 +44,18 @@ struct PrincipalTests {
         arguments: [
             (own, "t_1", "u_1", false), (listed, "t_2", "u_1", false),
             (Principal(user: "u_1", scopes: [.emit]), "t_1", "u_2", true),
-            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_2", false),
-            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_2", "u_2", true),
-            (Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadPattern("t_2")])), "t_1", "u_1", true),
+            (
+                Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadAllowance(ThreadPattern("t_2"))])),
+                "t_1", "u_2", false
+            ),
+            (
+                Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadAllowance(ThreadPattern("t_2"))])),
+                "t_2", "u_2", true
+            ),
+            (
+                Principal(user: "u_1", scopes: [.emit], threads: .listed([ThreadAllowance(ThreadPattern("t_2"))])),
+                "t_1", "u_1", true
+            ),
             (Principal(user: "u_1", scopes: [.emit], threads: .all), "t_1", "u_2", true),
         ] as [(Principal, ThreadID, UserID, Bool)])
     func emittingTakesTheScope(
