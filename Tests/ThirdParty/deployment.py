@@ -19,7 +19,7 @@ from self_test import check_broken
 from service import ROOT, add_binary_option
 from thread_reader import Fault
 
-FOLDER = ROOT / "Sources" / "AgentEventsServer" / "AgentEventsServer.docc" / "Deployment"
+FOLDER = ROOT / "Sources" / "AgentEventsServer" / "AgentEventsServer.docc" / "Resources"
 INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "LABEL", "RUN", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 # A program that is built without tokens does not have these.
 TOKEN_OPTIONS = {"--jwks-url", "--jwt-issuer", "--jwt-audience"}

@@ -27,8 +27,9 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
     }
 
     package func channelActive(context: ChannelHandlerContext) {
-        begin(context)
+        // First: it may be closed at once.
         context.fireChannelActive()
+        begin(context)
     }
 
     private func begin(_ context: ChannelHandlerContext) {

@@ -1,5 +1,6 @@
 #if TLS
     public import AgentEvents
+    package import CoreMetrics
     import NIOCore
     import NIOSSL
     import Synchronization
@@ -21,6 +22,7 @@
         private let keyPath: String
         private let clock: WallClock
         private let current: Mutex<Pair>
+        private let expiry: Meter
 
         private struct Pair: Sendable {
             let context: NIOSSLContext
@@ -33,11 +35,28 @@
         ///   - clock: tells whether the certificate is valid.
         /// - Throws: ``ServiceError`` `server.certificate_invalid` when a file cannot be read, the two do not belong together, or
         ///   the certificate is not valid now.
-        public init(certificatePath: String, keyPath: String, clock: WallClock = .system) throws(ServiceError) {
+        public convenience init(
+            certificatePath: String,
+            keyPath: String,
+            clock: WallClock = .system
+        ) throws(ServiceError) {
+            try self.init(
+                certificatePath: certificatePath, keyPath: keyPath, clock: clock, metrics: MetricsSystem.factory)
+        }
+
+        package init(
+            certificatePath: String,
+            keyPath: String,
+            clock: WallClock = .system,
+            metrics: any MetricsFactory
+        ) throws(ServiceError) {
             self.certificatePath = certificatePath
             self.keyPath = keyPath
             self.clock = clock
-            current = Mutex(try Self.pair(certificatePath, keyPath, now: clock.now()))
+            let pair = try Self.pair(certificatePath, keyPath, now: clock.now())
+            current = Mutex(pair)
+            expiry = Meter(label: "agent_events_certificate_expiry_timestamp_seconds", factory: metrics)
+            expiry.set(pair.validUntil.milliseconds / 1000)
         }
 
         /// The time at which the certificate in use is no longer valid.
@@ -48,6 +67,7 @@
             // Read before the lock is taken: handshakes do not wait for a disk.
             let pair = try Self.pair(certificatePath, keyPath, now: clock.now())
             current.withLock { $0 = pair }
+            expiry.set(pair.validUntil.milliseconds / 1000)
         }
 
         /// The handler of a new connection.

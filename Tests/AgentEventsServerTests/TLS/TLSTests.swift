@@ -167,6 +167,23 @@ import Testing
         }
     }
 
+    @Test func theEndOfTheCertificateIsAMetric() async throws {
+        try await withTestFolder { folder in
+            let authority = try TestAuthority("ca", in: folder)
+            let pair = try authority.issue("server", for: Self.subject, days: 3)
+            let metrics = TestMetrics()
+            let certificate = try ServerCertificate(
+                certificatePath: pair.certificate, keyPath: pair.key, metrics: metrics)
+            let meter = try metrics.expectMeter("agent_events_certificate_expiry_timestamp_seconds")
+            #expect(meter.lastValue == Double(certificate.validUntil.milliseconds / 1000))
+            _ = try authority.issue("server", for: Self.subject, days: 300)
+            let before = certificate.validUntil
+            try certificate.reload()
+            #expect(certificate.validUntil.milliseconds > before.milliseconds + 200 * 86_400_000)
+            #expect(meter.lastValue == Double(certificate.validUntil.milliseconds / 1000))
+        }
+    }
+
     /// What can be wrong with a pair of files that is reloaded.
     enum Fault: CaseIterable {
         case noCertificate, noKey, otherKey, noPEM, emptyFile, expired
