@@ -68,6 +68,8 @@ struct WebSocketConnector: StreamConnector {
                 attempt.cancel()
             }
         } catch {
+            // A handshake that was given up fails too.
+            try Task.checkCancellation()
             throw attempt.failure.flatMap { ClientSecurity.error($0, url) } ?? error
         }
     }

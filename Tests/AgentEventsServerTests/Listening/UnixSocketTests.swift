@@ -83,7 +83,7 @@ import Testing
         try await withTestFolder { folder in
             let places = [
                 UnixSocket(path: folder + "/no/such/folder/s"),
-                UnixSocket(path: folder + "/" + String(repeating: "x/../", count: 30) + "s"),
+                UnixSocket(path: folder + "/" + String(repeating: "./", count: 60) + "s"),
                 UnixSocket(path: folder + "/s", group: "no-such-group-here"),
             ]
             for socket in places {
