@@ -6,6 +6,7 @@ import PackageDescription
 let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
 let client: TargetDependencyCondition? = .when(traits: ["Client"])
+let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -38,18 +39,20 @@ let package = Package(
         .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
+        .trait(name: "TLS", description: "TLS for the service and the Swift client."),
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "CommandLine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
@@ -103,6 +106,7 @@ let package = Package(
                 "AgentEvents", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
@@ -111,6 +115,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
                 .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
+                .product(name: "NIOTLS", package: "swift-nio", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras", condition: server),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
@@ -125,6 +131,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: client),
             ],
             swiftSettings: settings
@@ -283,6 +290,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
                 .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],

@@ -16,6 +16,8 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         public static let badURL = Code("client.bad_url")
         /// Nobody answers at the address.
         public static let unreachable = Code("client.unreachable")
+        /// The service shows a certificate that is not trusted, or not for its name.
+        public static let untrusted = Code("client.untrusted")
         /// The service did not open the stream; ``AgentEventsClientError/status`` is what it answered.
         public static let declined = Code("client.declined")
         /// The connection ended; ``AgentEventsClientError/closeCode`` says how.

@@ -72,7 +72,7 @@ class Service:
         text = b""
         descriptor = self.process.stdout.fileno()
         while True:
-            match = re.search(rb"(?:http|ws)://[^\s/]*?:(\d+)[^\n]*\n", text)
+            match = re.search(rb"(?:https?|wss?)://[^\s/]*?:(\d+)[^\n]*\n", text)
             if match:
                 self.port = int(match.group(1))
                 return self

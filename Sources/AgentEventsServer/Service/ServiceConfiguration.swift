@@ -6,6 +6,8 @@ public struct ServiceConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on; 0 for any that is free. Default: 8080.
     public var port = 8080
+    /// A unix socket in place of them, TLS, and the proxies in front. Default: none of these.
+    public var listener = ListenerConfiguration()
     /// The time for which a connection may be silent, in either direction, before it is pinged. One from which nothing
     /// comes for twice as long after that is closed. Default: 25 seconds.
     public var heartbeatInterval: Duration = .seconds(25)
@@ -67,6 +69,10 @@ public struct ServiceConfiguration: Sendable {
     /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside
     /// that are in the middle of a run have the same time to emit; their runs stay open. Default: 5 seconds.
     public var shutdownGrace: Duration = .seconds(5)
+    /// The time at the beginning of a shutdown in which the service takes everything as before, and only says that it is not
+    /// ready: a load balancer that asks for `/ready` sends nothing more by then. It comes before ``shutdownGrace``. Default:
+    /// none.
+    public var drainDelay: Duration = .zero
     /// The longest time that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to
     /// come 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)

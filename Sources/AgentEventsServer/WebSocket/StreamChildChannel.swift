@@ -19,11 +19,13 @@ struct StreamChildChannel: ServerChildChannel {
     let http: HTTP1Channel
     let hub: AgentEventsHub
     let path: String
+    let entry: ConnectionEntry
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            try entry.addHandlers(to: channel)
             let pipeline = StreamPipeline(
-                hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits
+                hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits, forwarding: entry.forwarding
             ) { channel in
                 try addHTTPHandlers(to: channel, logger: logger)
             }
@@ -41,7 +43,10 @@ struct StreamChildChannel: ServerChildChannel {
 
     private func addHTTPHandlers(to channel: any Channel, logger: Logger) throws -> HTTPChannel {
         try channel.pipeline.syncOperations.addHandler(RequestBodyHandler())
-        try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: entry.isSecure))
+        if let forwarding = entry.forwarding {
+            try channel.pipeline.syncOperations.addHandler(ForwardingHandler(forwarding))
+        }
         try channel.pipeline.syncOperations.addHandlers(http.configuration.additionalChannelHandlers())
         try channel.pipeline.syncOperations.addHandler(
             HTTPConnectionStateHandler(

@@ -20,6 +20,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     /// Whether a declined upgrade is answered before the handlers of HTTP; they have a route for it otherwise.
     let answersRefusals: Bool
     let decoderLimits: NIOHTTPDecoderLimitConfiguration
+    /// Tells where requests come from that proxies forward; `nil` when nobody is asked.
+    var forwarding: Forwarding?
     /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
 
@@ -32,7 +34,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
-            answersRefusals: answersRefusals)
+            answersRefusals: answersRefusals, forwarding: forwarding)
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(

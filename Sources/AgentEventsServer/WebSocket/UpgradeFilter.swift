@@ -36,6 +36,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let readiness: Readiness
     private let path: String
     private let answersRefusals: Bool
+    private let forwarding: Forwarding?
     private var state = State.waiting
     /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
@@ -44,13 +45,16 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     /// - Parameters:
     ///   - path: the path of the WebSocket.
     ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
+    ///   - forwarding: tells where the request comes from, when a proxy forwards it.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
         readiness: Readiness,
         path: String = StreamProtocol.path,
-        answersRefusals: Bool = false
+        answersRefusals: Bool = false,
+        forwarding: Forwarding? = nil
     ) {
+        self.forwarding = forwarding
         self.answersRefusals = answersRefusals
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
         self.path = path.hasPrefix("/") ? path : "/" + path
@@ -69,7 +73,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         case .refused:
             break
         case .waiting:
-            guard case .head(let head) = unwrapInboundIn(data) else { return pass(data, context) }
+            guard case .head(var head) = unwrapInboundIn(data) else { return pass(data, context) }
+            forwarding?.apply(to: &head, on: context.channel)
             decide(about: head, context)
         }
     }

@@ -34,6 +34,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 for any that is free.")
     var port = 8080
 
+    @OptionGroup
+    var listen: ListenOptions
+
     @Option(help: ArgumentHelp("The folder of the events. Default: ./data", valueName: "folder"))
     var data: String?
 
@@ -116,6 +119,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
         guard (0...65535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
+        if listen.listen != nil, host != "127.0.0.1" || port != 8080 {
+            throw ValidationError("--listen says it all: leave out --host and --port")
+        }
         guard heartbeat > 0, heartbeat <= 3600 else { throw ValidationError("--heartbeat is above 0 and at most 3600") }
         guard maxStall > 0, maxStall <= 86_400 else {
             throw ValidationError("--max-stall is above 0 and at most 86400")
@@ -142,7 +148,9 @@ struct ServeCommand: AsyncParsableCommand {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
-            case .openAccess, .hostInvalid, .portInvalid, .originInvalid: throw ProgramExit.usage(error.message)
+            case .openAccess, .hostInvalid, .portInvalid, .originInvalid, .listenerInvalid, .socketInvalid,
+                .certificateInvalid:
+                throw ProgramExit.usage(error.message)
             default: throw ProgramExit.unavailable(error.message)
             }
         } catch let error as AgentEventsError {
@@ -179,8 +187,7 @@ struct ServeCommand: AsyncParsableCommand {
         close: @escaping @Sendable () async throws -> Void
     ) async throws {
         var configuration = ServiceConfiguration()
-        configuration.host = host
-        configuration.port = port
+        let reloads = try listen.apply(to: &configuration, host: host, port: port)
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
@@ -197,9 +204,9 @@ struct ServeCommand: AsyncParsableCommand {
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger,
-            onListening: greet,
+            onListening: { [configuration] in greet($0, at: configuration) },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
-        try await run(ServiceGroup(services: [service], logger: logger))
+        try await run(ServiceGroup(services: [service], logger: logger), reloading: reloads, logger)
         try await close()
     }
 
@@ -215,14 +222,21 @@ struct ServeCommand: AsyncParsableCommand {
         _exit(0)
     }
 
-    /// The first signal stops the services gracefully, the second one cancels them.
-    private func run(_ services: ServiceGroup) async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP reloads what can be; with nothing
+    /// to reload it is left alone, so that a service ends with its terminal.
+    private func run(_ services: ServiceGroup, reloading parts: [any Reloadable], _ logger: Logger) async throws {
+        let reloads = ReloadGroup(parts, logger: logger)
+        let signals = await UnixSignalsSequence(
+            trapping: parts.isEmpty ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isStopping = false
-                for await _ in signals {
+                for await signal in signals {
+                    if signal == .sighup {
+                        reloads.reload()
+                        continue
+                    }
                     if isStopping { return }
                     isStopping = true
                     await services.triggerGracefulShutdown()
@@ -246,14 +260,14 @@ struct ServeCommand: AsyncParsableCommand {
         return folder.hasSuffix("/") ? "\(folder)events.sqlite" : "\(folder)/events.sqlite"
     }
 
-    private func greet(_ port: Int) {
-        let name = host.contains(":") ? "[\(host)]" : host
-        var text = "listening on http://\(name):\(port)"
+    private func greet(_ port: Int, at configuration: ServiceConfiguration) {
+        let address = listen.url(port, configuration)
+        var text = "listening on \(address.url)"
         if demo.isOn {
-            let url = port == 8080 && name == "127.0.0.1" ? "" : " --url http://\(name):\(port)"
+            let url = address.url == "http://127.0.0.1:8080" ? "" : " --url \(address.url)"
             text += """
 
-                ask the guide:  curl -d '{"text":"Where are runs ended?"}' http://\(name):\(port)/v1/threads/t_1/messages
+                ask the guide:  curl \(address.curl)-d '{"text":"Where are runs ended?"}' \(address.base)/v1/threads/t_1/messages
                 watch it:       agent-events tail t_1 --after start\(url)
                 pause it:       agent-events command t_1 pause\(url)
                 """
