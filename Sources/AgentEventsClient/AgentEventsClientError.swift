@@ -18,6 +18,8 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         public static let unreachable = Code("client.unreachable")
         /// The service shows a certificate that is not trusted, or not for its name.
         public static let untrusted = Code("client.untrusted")
+        /// The client's source of tokens has none; ``AgentEventsClientError/cause`` is what it threw.
+        public static let tokenUnavailable = Code("client.no_token")
         /// The service did not open the stream; ``AgentEventsClientError/status`` is what it answered.
         public static let declined = Code("client.declined")
         /// The connection ended; ``AgentEventsClientError/closeCode`` says how.
@@ -79,6 +81,21 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
     }
 
+    /// A connection that the service has closed. Where its reason is about the credentials, that is the code: `auth.expired`.
+    package init(closeCode: Int, reason: String) {
+        let isAboutCredentials =
+            closeCode == Self.notAuthenticated && reason.hasPrefix("auth.") && !reason.contains(" ")
+        self.init(
+            isAboutCredentials ? Code(reason) : .closed,
+            "the service closed the connection with code \(closeCode)\(reason.isEmpty ? "" : ": \(reason)")",
+            closeCode: closeCode)
+    }
+
+    private static let notAuthenticated = Int(StreamCloseCode.notAuthenticated.rawValue)
+
+    /// Whether the service did not take the token, or takes it no longer: another one may fare better.
+    var isUnauthenticated: Bool { closeCode == Self.notAuthenticated || status == 401 }
+
     /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
         self.init(
@@ -99,7 +116,8 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         if let refusal { return refusal.isRetryable }
         if let status { return status >= 500 || [408, 425, 429].contains(status) }
         if let closeCode { return StreamCloseCode(rawValue: UInt16(clamping: closeCode)).allowsReconnection }
-        return code == .unreachable || code == .closed || code == .silent || code == .protocolViolation
+        return code == .tokenUnavailable || code == .unreachable || code == .closed || code == .silent
+            || code == .protocolViolation
     }
 
     public var description: String { "\(code): \(message)" }

@@ -58,6 +58,8 @@ extension ProtocolError {
             case authenticationMissing = "auth.missing"
             case authenticationInvalid = "auth.invalid"
             case authenticationExpired = "auth.expired"
+            case authenticationRevoked = "auth.revoked"
+            case subjectChanged = "auth.subject_changed"
             case authorizationUnavailable = "auth.unavailable"
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
@@ -222,6 +224,10 @@ extension ProtocolError {
         public static let authenticationInvalid = Code(name: .authenticationInvalid)
         /// The credentials counted once.
         public static let authenticationExpired = Code(name: .authenticationExpired)
+        /// The credentials were revoked before their end.
+        public static let authenticationRevoked = Code(name: .authenticationRevoked)
+        /// The credentials that were to replace those of a connection are of another user or issuer.
+        public static let subjectChanged = Code(name: .subjectChanged)
         /// What the credentials allow in the thread could not be found out; the same request may succeed later.
         public static let authorizationUnavailable = Code(name: .authorizationUnavailable)
         /// The runtime of the service is not running.

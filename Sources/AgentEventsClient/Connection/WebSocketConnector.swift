@@ -5,7 +5,7 @@ internal import NIOPosix
 internal import NIOWebSocket
 
 /// Opens WebSockets: TCP or a unix socket, TLS where the address asks for it, the upgrade, and the handlers of the stream.
-struct WebSocketConnector: StreamConnector {
+struct WebSocketConnector: TokenShowingConnector {
     typealias StreamChannel = NIOAsyncChannel<ByteBuffer, WebSocketFrame>
     private typealias AnswerChannel = NIOAsyncChannel<HTTPClientResponsePart, Never>
 
@@ -15,7 +15,7 @@ struct WebSocketConnector: StreamConnector {
     }
 
     let url: StreamURL
-    let token: String?
+    var token: String?
     let configuration: ClientConfiguration
     private let security: ClientSecurity?
 
@@ -37,6 +37,12 @@ struct WebSocketConnector: StreamConnector {
             await connection.close()
             return result
         }
+    }
+
+    func showing(_ token: String) -> WebSocketConnector {
+        var connector = self
+        connector.token = token
+        return connector
     }
 
     /// - Throws: ``AgentEventsClientError``; `CancellationError` when the task is cancelled meanwhile.

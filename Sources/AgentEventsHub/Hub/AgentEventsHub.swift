@@ -20,7 +20,6 @@ public import NIOCore
 public final class AgentEventsHub: Sendable {
     /// Makes and commits the events. The hub runs it; nobody else does.
     public let runtime: AgentRuntime
-    package let authenticator: any Authenticator
     package let configuration: HubConfiguration
     package let logger: Logger
     package let readiness = Readiness()
@@ -73,7 +72,6 @@ public final class AgentEventsHub: Sendable {
         onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         self.runtime = runtime
-        self.authenticator = authenticator
         self.configuration = configuration
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
@@ -86,8 +84,9 @@ public final class AgentEventsHub: Sendable {
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
         services = SessionServices(
-            runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger, dispatcher: dispatcher, configuration: configuration, orphans: orphans)
+            runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits,
+            metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
+            configuration: configuration, orphans: orphans)
         runtime.hub.add(services.delivery)
     }
 
@@ -124,7 +123,36 @@ public final class AgentEventsHub: Sendable {
     public func invalidateRights(user: UserID?, thread: ThreadID?) {
         // Before the loops are told, so that their questions are put again.
         services.access.invalidate(user: user, thread: thread)
-        services.delivery.rightsChanged(of: user, in: thread)
+        services.delivery.accessChanged()
+    }
+
+    // MARK: Credentials
+
+    /// Has credentials count no longer, though their time is not over: nobody is authenticated by them, and connections that were
+    /// opened with them are closed (4401, `auth.revoked`). They get no event from then on. Returns when the revocation is stored
+    /// beside the log, so that it counts after a restart too; a log that is no `StateStore` forgets it.
+    ///
+    /// It counts for ``HubConfiguration/revocationLifetime``, which no token outlives, and before it is stored. Called from
+    /// anywhere, once the hub runs; the same one again does nothing, or makes up for one that was not stored.
+    ///
+    /// - Throws: ``RevocationError``: `revocations.full` with 100 000 that count; `revocations.not_stored`, then it counts until
+    ///   this process ends.
+    public func revoke(_ revocation: Revocation) async throws(RevocationError) {
+        let store = try services.access.revocations.begin(revocation)
+        services.access.credentialsRevoked()
+        services.delivery.accessChanged()
+        try await store?()
+    }
+
+    /// Closes the connections of a user, whatever their credentials.
+    ///
+    /// - Parameter reconnect: whether clients are to come back at once (1012), or only with new credentials (4401).
+    /// - Returns: how many there were.
+    @discardableResult
+    public func closeConnections(of user: UserID, reconnect: Bool) async throws -> Int {
+        try await services.delivery.closeSessions(
+            of: user, reconnect ? .restarting : .notAuthenticated,
+            reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
     }
 
     // MARK: For transports and routes of this package
@@ -135,6 +163,8 @@ public final class AgentEventsHub: Sendable {
         logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
     }
 
+    /// Authenticates requests, over every transport that has credentials; takes none that are revoked.
+    package var authenticator: any Authenticator { services.authenticator }
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }

@@ -49,6 +49,9 @@ public struct HubConfiguration: Sendable {
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
+    /// The time for which a revocation counts: the longest life of a token that the authenticator takes, and its leeway. After
+    /// it no token is valid any longer that was issued before the revocation. Default: 24 hours and a minute.
+    public var revocationLifetime: Duration = .seconds(24 * 3600 + 60)
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
     /// the start. Pages of the same origin always may. Default: none.

@@ -46,6 +46,8 @@ package struct EventIngest: Sendable {
         as principal: Principal,
         root: DraftRoot
     ) async throws(ProtocolError) -> [Cursor] {
+        // The body may have taken its time.
+        try access.checkRevocation(of: principal)
         try ThreadAccess.checkScope(of: principal, for: .emit, in: request.thread)
         outsideEmitters.didRequest()
         let receipt = try await emit(request, as: principal, root: root)

@@ -68,6 +68,9 @@ final class SessionSubscriptions {
         end(subscription)
     }
 
+    /// Those that the credentials of now do not allow any longer.
+    var forbidden: [StreamSubscription] { all.filter(\.isForbidden) }
+
     /// The connection is gone.
     func removeAll() {
         for subscription in all { end(subscription) }

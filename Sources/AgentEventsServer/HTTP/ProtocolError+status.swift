@@ -24,7 +24,9 @@ extension ProtocolError.Code.Name {
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
             .badRequest
-        case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
+        case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
+            .subjectChanged:
+            .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
