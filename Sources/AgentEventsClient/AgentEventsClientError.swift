@@ -74,8 +74,13 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: ProtocolError) {
         self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
-        retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
+        retryAfter = refusal.retryAfter
     }
+
+    /// The longest time for which a client stays away because the service asks for it.
+    static let longestRetryAfter: Duration = .seconds(3600)
+    /// The shortest time for which a client stays away that was closed because of a limit.
+    static let shortestLimitPause: Duration = .seconds(5)
 
     /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
@@ -101,6 +106,13 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(code): \(message)" }
+}
+
+extension ProtocolError {
+    /// The time for which the service asks to be left alone, as long as that is reasonable.
+    var retryAfter: Duration? {
+        retryAfterMilliseconds.map { max(.zero, min(.milliseconds($0), AgentEventsClientError.longestRetryAfter)) }
+    }
 }
 
 extension AgentEventsClientError.Code {

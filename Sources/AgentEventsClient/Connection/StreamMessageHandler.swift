@@ -1,3 +1,4 @@
+internal import AgentEventsProtocol
 package import NIOCore
 package import NIOWebSocket
 
@@ -48,8 +49,11 @@ package final class StreamMessageHandler: ChannelInboundHandler {
         let code = payload.readInteger(as: UInt16.self).map(Int.init) ?? 1005
         let reason = String(buffer: payload)
         let text = reason.isEmpty ? "" : ": \(reason)"
-        let error = AgentEventsClientError(
+        var error = AgentEventsClientError(
             .closed, "the service closed the connection with code \(code)\(text)", closeCode: code)
+        if code == Int(StreamCloseCode.limits.rawValue) {
+            error.retryAfter = AgentEventsClientError.shortestLimitPause
+        }
         end(context, error, sending: code == 1005 ? nil : WebSocketErrorCode(codeNumber: code))
     }
 

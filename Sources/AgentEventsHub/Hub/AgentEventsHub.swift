@@ -56,7 +56,9 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
+            configuration: configuration,
+            limits: configuration.streamLimits(needsCredentials: authenticator.needsCredentials),
+            metrics: MetricsSystem.factory,
             logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
     }
 
@@ -85,9 +87,14 @@ public final class AgentEventsHub: Sendable {
             runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
+        let usage = ServiceLimits(
+            configuration.usageLimits(needsCredentials: authenticator.needsCredentials), metrics: metrics,
+            logger: logger,
+            environment: runtime.environment)
         services = SessionServices(
-            runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger, dispatcher: dispatcher, configuration: configuration, orphans: orphans)
+            runtime: runtime, authorizer: authorizer, limits: limits, usage: usage,
+            metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
+            configuration: configuration, orphans: orphans)
         runtime.hub.add(services.delivery)
     }
 
@@ -136,6 +143,8 @@ public final class AgentEventsHub: Sendable {
     }
 
     package var limits: StreamLimits { services.limits }
+    /// Decides what addresses and users may still do.
+    package var usage: ServiceLimits { services.usage }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }
     /// Carries out the commands of users.

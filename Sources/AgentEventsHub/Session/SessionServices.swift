@@ -22,6 +22,8 @@ final class SessionServices: Sendable {
     let snapshots: ThreadSnapshots
     let metrics: StreamMetrics
     let limits: StreamLimits
+    /// Decides what addresses and users may still do.
+    let usage: ServiceLimits
     let logger: Logger
     let outsideEmitters: OutsideEmitters
     /// Takes the messages of users.
@@ -33,6 +35,7 @@ final class SessionServices: Sendable {
         runtime: AgentRuntime,
         authorizer: any Authorizer,
         limits: StreamLimits,
+        usage: ServiceLimits,
         metrics: StreamMetrics,
         logger: Logger,
         dispatcher: AgentDispatcher,
@@ -42,11 +45,12 @@ final class SessionServices: Sendable {
         self.runtime = runtime
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
         intake = MessageIntake(
-            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration)
+            runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration)
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
         self.limits = limits
+        self.usage = usage
         self.metrics = metrics
         self.logger = logger
         let environment = runtime.environment
@@ -65,7 +69,9 @@ final class SessionServices: Sendable {
     }
 
     /// Logs the events of requests.
-    var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
+    var ingest: EventIngest {
+        EventIngest(runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters)
+    }
 
     /// What a client is told first.
     func welcome(_ identity: SessionIdentity) -> Welcome {

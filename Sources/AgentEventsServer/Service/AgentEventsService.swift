@@ -1,5 +1,6 @@
 public import AgentEvents
 public import AgentEventsHub
+import AgentEventsProtocol
 import Hummingbird
 import HummingbirdCore
 import NIOPosix
@@ -93,16 +94,16 @@ public struct AgentEventsService: Service {
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
             maxHeaderFieldCount: HTTPLimits.fieldCount)
+        let admissions = ConnectionAdmissions(
+            hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
+            needsCredentials: hub.authenticator.needsCredentials)
         var application = Application(
             router: router,
-            server: .http1(configuration: http, agentEvents: hub),
+            server: .http1(configuration: http, agentEvents: hub, path: StreamProtocol.path, admissions: admissions),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 // The kernel takes its own limit for it, where that is less.
-                backlog: Int(UInt16.max),
-                availableConnectionsDelegate: configuration.maximumConnections.map {
-                    MaximumAvailableConnections(max(1, $0), logger: logger)
-                }
+                backlog: Int(UInt16.max)
             ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port

@@ -32,6 +32,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let authenticator: any Authenticator
+    private let ticket: ConnectionTicket
     private let origins: OriginPolicy
     private let readiness: Readiness
     private let path: String
@@ -43,14 +44,18 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Parameters:
     ///   - path: the path of the WebSocket.
-    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
+    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise,
+    ///     unless its credentials do not count: they are checked once.
+    ///   - ticket: the connection.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
         readiness: Readiness,
         path: String = StreamProtocol.path,
-        answersRefusals: Bool = false
+        answersRefusals: Bool = false,
+        ticket: ConnectionTicket
     ) {
+        self.ticket = ticket
         self.answersRefusals = answersRefusals
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
         self.path = path.hasPrefix("/") ? path : "/" + path
@@ -104,9 +109,10 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
         let authenticator = authenticator
-        context.eventLoop.makeFutureWithTask { () -> Result<Principal, AuthenticationError> in
-            do throws(AuthenticationError) {
-                return .success(try await authenticator.authenticate(credentials))
+        let ticket = ticket
+        context.eventLoop.makeFutureWithTask { () -> Result<Principal, ProtocolError> in
+            do throws(ProtocolError) {
+                return .success(try await ticket.authenticate(credentials, by: authenticator))
             } catch {
                 return .failure(error)
             }
@@ -118,7 +124,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
-                self.decline(head, .unauthenticated(error), context)
+                self.refuse(.unauthenticated(error), origin: request.origin, context)
             }
         }
     }
@@ -144,9 +150,15 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             head.headers.remove(name: "upgrade")
             return pass(wrapInboundOut(.head(head)), context)
         }
+        refuse(refusal, origin: head.headers.first(name: "origin"), context)
+    }
+
+    private func refuse(_ refusal: UpgradeRefusal, origin: String?, _ context: ChannelHandlerContext) {
         state = .refused
         heldParts = []
-        let headers = refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+        let headers =
+            refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+            + origins.answerHeaders(to: origin)
         let answer = ClosingAnswer(status: refusal.status, error: refusal.error, headers: headers)
         for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
         context.flush()
