@@ -78,7 +78,7 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: ProtocolError) {
         self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
-        retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
+        retryAfter = refusal.retryAfter
     }
 
     /// A connection that the service has closed. Where its reason is about the credentials, that is the code: `auth.expired`.
@@ -89,12 +89,18 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
             isAboutCredentials ? Code(reason) : .closed,
             "the service closed the connection with code \(closeCode)\(reason.isEmpty ? "" : ": \(reason)")",
             closeCode: closeCode)
+        if closeCode == Int(StreamCloseCode.limits.rawValue) { retryAfter = Self.shortestLimitPause }
     }
 
     private static let notAuthenticated = Int(StreamCloseCode.notAuthenticated.rawValue)
 
     /// Whether the service did not take the token, or takes it no longer: another one may fare better.
     var isUnauthenticated: Bool { closeCode == Self.notAuthenticated || status == 401 }
+
+    /// The longest time for which a client stays away because the service asks for it.
+    static let longestRetryAfter: Duration = .seconds(3600)
+    /// The shortest time for which a client stays away that was closed because of a limit.
+    static let shortestLimitPause: Duration = .seconds(5)
 
     /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
@@ -121,6 +127,13 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(code): \(message)" }
+}
+
+extension ProtocolError {
+    /// The time for which the service asks to be left alone, as long as that is reasonable.
+    var retryAfter: Duration? {
+        retryAfterMilliseconds.map { max(.zero, min(.milliseconds($0), AgentEventsClientError.longestRetryAfter)) }
+    }
 }
 
 extension AgentEventsClientError.Code {

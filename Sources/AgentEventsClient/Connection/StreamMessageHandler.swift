@@ -1,3 +1,4 @@
+internal import AgentEventsProtocol
 package import NIOCore
 package import NIOWebSocket
 

@@ -126,9 +126,12 @@ struct WebSocketConnector: TokenShowingConnector {
         return NIOTypedHTTPClientUpgradeConfiguration(
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: url.path, headers: headers),
             upgraders: [upgrader],
-            notUpgradingCompletionHandler: { channel in
+            notUpgradingCompletionHandler: { [limit] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    .declined(try AnswerChannel(wrappingChannelSynchronously: channel))
+                    // An answer may come byte by byte.
+                    let timeout = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in timeout.cancel() }
+                    return .declined(try AnswerChannel(wrappingChannelSynchronously: channel))
                 }
             })
     }
@@ -160,8 +163,12 @@ struct WebSocketConnector: TokenShowingConnector {
                     case .head(let head):
                         status = Int(head.status.code)
                         // A number of seconds; a date is passed over.
-                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }.map { .seconds($0) }
-                    case .body(let buffer): body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
+                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }
+                            .map { min(.seconds($0), AgentEventsClientError.longestRetryAfter) }
+                    case .body(let buffer):
+                        body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
+                        // The rest says nothing further, and may have no end.
+                        if body.count == 64 * 1024 { break reading }
                     case .end: break reading
                     }
                 }

@@ -55,7 +55,9 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
+            configuration: configuration,
+            limits: configuration.streamLimits(needsCredentials: authenticator.needsCredentials),
+            metrics: MetricsSystem.factory,
             logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
     }
 
@@ -83,8 +85,12 @@ public final class AgentEventsHub: Sendable {
             runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
+        let usage = ServiceLimits(
+            configuration.usageLimits(needsCredentials: authenticator.needsCredentials), metrics: metrics,
+            logger: logger,
+            environment: runtime.environment)
         services = SessionServices(
-            runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits,
+            runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits, usage: usage,
             metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
             configuration: configuration, orphans: orphans)
         runtime.hub.add(services.delivery)
@@ -166,6 +172,8 @@ public final class AgentEventsHub: Sendable {
     /// Authenticates requests, over every transport that has credentials; takes none that are revoked.
     package var authenticator: any Authenticator { services.authenticator }
     package var limits: StreamLimits { services.limits }
+    /// Decides what addresses and users may still do.
+    package var usage: ServiceLimits { services.usage }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }
     /// Carries out the commands of users.

@@ -69,6 +69,10 @@ public struct HubConfiguration: Sendable {
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
 
+    /// The limits on what one client, one address and one user may take from the others. Default: those of
+    /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
+    public var limits: LimitConfiguration?
+
     public init() {}
 
     /// The limits on runs.
@@ -81,9 +85,20 @@ public struct HubConfiguration: Sendable {
         return limits
     }
 
+    /// The limits on what addresses and users use.
+    ///
+    /// - Parameter needsCredentials: whether requests need credentials.
+    func usageLimits(needsCredentials: Bool) -> LimitConfiguration {
+        limits ?? (needsCredentials ? LimitConfiguration() : .none)
+    }
+
     /// The limits of one connection.
-    package var streamLimits: StreamLimits {
+    ///
+    /// - Parameter needsCredentials: whether requests need credentials.
+    package func streamLimits(needsCredentials: Bool) -> StreamLimits {
+        let rates = usageLimits(needsCredentials: needsCredentials)
         var limits = StreamLimits()
+        limits.rates = rates
         limits.maximumMessageByteCount = maximumMessageByteCount
         limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
         limits.maximumCommandsPerSecond = maximumCommandsPerSecond

@@ -24,6 +24,8 @@ final class SessionServices: Sendable {
     let snapshots: ThreadSnapshots
     let metrics: StreamMetrics
     let limits: StreamLimits
+    /// Decides what addresses and users may still do.
+    let usage: ServiceLimits
     let logger: Logger
     let outsideEmitters: OutsideEmitters
     /// Takes the messages of users.
@@ -36,6 +38,7 @@ final class SessionServices: Sendable {
         authorizer: any Authorizer,
         authenticator: any Authenticator,
         limits: StreamLimits,
+        usage: ServiceLimits,
         metrics: StreamMetrics,
         logger: Logger,
         dispatcher: AgentDispatcher,
@@ -50,11 +53,12 @@ final class SessionServices: Sendable {
         access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
         self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
-            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration)
+            runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration)
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
         self.limits = limits
+        self.usage = usage
         self.metrics = metrics
         self.logger = logger
         outsideEmitters = OutsideEmitters(in: environment)
@@ -71,7 +75,9 @@ final class SessionServices: Sendable {
     }
 
     /// Logs the events of requests.
-    var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
+    var ingest: EventIngest {
+        EventIngest(runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters)
+    }
 
     /// What a client is told first.
     func welcome(_ identity: SessionIdentity) -> Welcome {

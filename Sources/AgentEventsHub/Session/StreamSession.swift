@@ -28,12 +28,19 @@ public final class StreamSession {
     /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
+    /// Whether the limits on what a client and a user take from others count.
+    private let isLimited: Bool
     private let loop: LoopDelivery
     private let state: LoopState
     private let framing: Int
     private let subscriptions: SessionSubscriptions
     private let parser: MessageParser
     private var malformed = MalformedMessageLimit()
+    private var rates: MessageLimitStateMachine
+    /// Nothing is read from the client for a while: it has sent too much.
+    private var isPaused = false
+    /// Whether the connection counts among those of its user.
+    private var isCounted = false
     /// Requests that wait, and for what.
     private var order: RequestOrder
     private let emissions: Emissions
@@ -67,6 +74,10 @@ public final class StreamSession {
         snapshots = SnapshotWriter(output)
         parser = MessageParser(services)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
+        // The application's own code is trusted with its process.
+        isLimited = !(transport is InProcessTransport)
+        rates = MessageLimitStateMachine(
+            isLimited ? services.limits.rates : .none, isEmitter: principal.scopes.contains(.emit))
     }
 
     // MARK: Life
@@ -76,6 +87,11 @@ public final class StreamSession {
         services.delivery.sessions.didBegin()
         output.welcomed()
         guard settleAccess() else { return }
+        if isLimited, let refusal = services.usage.connect(identity.principal.user) {
+            output.send(.error(refusal))
+            return close(.limits, reason: "\(refusal.code): \(refusal.message)")
+        }
+        isCounted = isLimited
         beginExpiry()
         output.send(.welcome(services.welcome(identity)))
         output.flush()
@@ -101,6 +117,7 @@ public final class StreamSession {
         guard !isEnded else { return }
         isEnded = true
         services.metrics.disconnected()
+        if isCounted { services.usage.disconnect(identity.principal.user) }
         subscriptions.removeAll()
         replays.removeAll()
         rights.removeAll()
@@ -177,6 +194,7 @@ public final class StreamSession {
         guard message.readableBytes <= maximum else {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
         }
+        count(byteCount: message.readableBytes)
         guard let parsed = parser.receive(message, isInTime: output.takesEmissions) else { return parseNext() }
         didParse(parsed)
         if !isEnded { updateReading() }
@@ -186,6 +204,23 @@ public final class StreamSession {
     public func didHear() {
         checkLoop()
         output.didHear()
+        if !isEnded { count(byteCount: 0) }
+    }
+
+    /// Counts what has come. A client that has sent too much is not read from for a while.
+    private func count(byteCount: Int) {
+        guard let wait = rates.received(byteCount: byteCount, at: services.runtime.environment.monotonicMilliseconds),
+            services.usage.hits.applies(.bytes, .delayed), !isPaused
+        else { return }
+        isPaused = true
+        updateReading()
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.endPause() }
+    }
+
+    private func endPause() {
+        isPaused = false
+        if !isEnded { updateReading() }
     }
 
     /// The transport has written something to the client by itself, such as the answer to a ping.
@@ -224,7 +259,7 @@ public final class StreamSession {
     }
 
     private func updateReading() {
-        output.updateReading(isOverloaded: isOverloaded || !parser.isIdle || !refreshes.isIdle)
+        output.updateReading(isOverloaded: isPaused || isOverloaded || !parser.isIdle || !refreshes.isIdle)
     }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
@@ -278,6 +313,7 @@ public final class StreamSession {
     // MARK: Requests
 
     private func receive(_ request: ReceivedRequest) {
+        guard !exceedsRate(request.message) else { return }
         switch request.message.operation {
         case .subscribe(let operation):
             receive(operation.snapshot == .never ? .subscribe : .subscribeWithSnapshot, of: operation.thread, request)
@@ -296,6 +332,30 @@ public final class StreamSession {
         case .pong:
             break
         }
+    }
+
+    /// Refuses a message that is one too many.
+    ///
+    /// - Returns: whether it is.
+    private func exceedsRate(_ message: ClientMessage) -> Bool {
+        let action = rates.receive(
+            message.operation.limitKind, at: services.runtime.environment.monotonicMilliseconds)
+        let wait: Int64
+        var isLast = false
+        switch action {
+        case .pass: return false
+        case .refuse(let retryAfter): wait = retryAfter
+        case .close(let retryAfter):
+            wait = retryAfter
+            isLast = true
+        }
+        guard services.usage.hits.applies(.rate, isLast ? .closed : .refused) else { return false }
+        let error = ProtocolError(
+            .rateLimited, "this connection sends too much: send it again later, and less of it", isRetryable: true,
+            retryAfterMilliseconds: wait, threadID: message.operation.thread)
+        output.send(.error(error.answering(message.tag)))
+        if isLast { close(.limits, reason: "\(error.code): it continued although it was told to wait") }
+        return true
     }
 
     private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: ReceivedRequest) {

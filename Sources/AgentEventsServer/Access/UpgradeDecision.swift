@@ -87,9 +87,8 @@ package struct UpgradeRefusal: Hashable, Sendable {
     }
 
     /// The client is not known.
-    static func unauthenticated(_ error: AuthenticationError) -> Self {
-        let error = ProtocolError(error)
-        return Self(
+    static func unauthenticated(_ error: ProtocolError) -> Self {
+        Self(
             status: error.status.code,
             headers: error.status == .unauthorized ? ["www-authenticate": "Bearer"] : [:], error)
     }

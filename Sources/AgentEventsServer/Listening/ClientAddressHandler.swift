@@ -8,7 +8,18 @@ package final class ClientAddressHandler: ChannelHandler, RemovableChannelHandle
     /// The address that a proxy tells of the request whose head was read last; `nil` for that of the connection.
     package var request: ClientAddress?
 
-    package init() {}
+    private let admits: ((ClientAddress) -> Bool)?
+
+    /// - Parameter admits: whether a client that a proxy tells may connect; `nil` when all may.
+    package init(admits: ((ClientAddress) -> Bool)? = nil) { self.admits = admits }
+
+    /// The proxy in front tells the client of the connection.
+    ///
+    /// - Returns: whether it may connect.
+    func tell(_ client: ClientAddress) -> Bool {
+        connection = client
+        return admits?(client) ?? true
+    }
 }
 
 extension Channel {

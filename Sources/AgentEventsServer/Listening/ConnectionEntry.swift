@@ -31,10 +31,15 @@ struct ConnectionEntry: Sendable {
         #endif
     }
 
+    /// Whether a connection is that of a proxy, which tells of its clients: they count, and not the proxy.
+    func isProxied(_ channel: any Channel) -> Bool { proxies?.contains(channel.peerAddress) ?? false }
+
     /// Adds the handlers to a connection, before all others. Called on its event loop.
-    func addHandlers(to channel: any Channel) throws {
+    ///
+    /// - Parameter admits: whether a client that a proxy tells of the connection may connect; `nil` when all may.
+    func addHandlers(to channel: any Channel, admits: ((ClientAddress) -> Bool)? = nil) throws {
         guard let metrics else { return }
-        let address = ClientAddressHandler()
+        let address = ClientAddressHandler(admits: admits)
         try channel.pipeline.syncOperations.addHandler(address)
         if requiresProxyHeader, let proxies {
             try channel.pipeline.syncOperations.addHandler(

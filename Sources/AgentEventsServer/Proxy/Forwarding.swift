@@ -26,6 +26,12 @@ struct Forwarding: Sendable {
         if let scheme = client.scheme { request.scheme = scheme }
     }
 
+    /// The client of the request whose head was read last; `nil` when its proxy does not tell.
+    func knownClient(on channel: any Channel) -> ClientAddress? {
+        let client = channel.clientAddress
+        return proxies.contains(client) ? nil : client
+    }
+
     private func client(on channel: any Channel, isCounted: Bool, _ values: (String) -> [String]) -> TrustedProxies
         .Client?
     {
@@ -46,12 +52,17 @@ final class ForwardingHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundOut = HTTPRequestPart
 
     private let forwarding: Forwarding
+    private let ticket: ConnectionTicket
 
-    init(_ forwarding: Forwarding) { self.forwarding = forwarding }
+    init(_ forwarding: Forwarding, _ ticket: ConnectionTicket) {
+        self.forwarding = forwarding
+        self.ticket = ticket
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var request) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         forwarding.apply(to: &request, on: context.channel)
+        ticket.tell(context.channel.clientAddress)
         context.fireChannelRead(wrapInboundOut(.head(request)))
     }
 }

@@ -60,7 +60,7 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
         case .pass:
             context.fireChannelRead(data)
         case .accept(let header, let consumed):
-            if case .client(let client) = header { address.connection = client }
+            if case .client(let client) = header, !address.tell(client) { return context.close(promise: nil) }
             piece.moveReaderIndex(forwardBy: consumed)
             if piece.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(piece)) }
             context.pipeline.syncOperations.removeHandler(self, promise: nil)

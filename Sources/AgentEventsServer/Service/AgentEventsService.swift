@@ -1,5 +1,6 @@
 public import AgentEvents
 public import AgentEventsHub
+import AgentEventsProtocol
 import Hummingbird
 import HummingbirdCore
 import NIOCore
@@ -117,18 +118,19 @@ public struct AgentEventsService: Service {
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
             maxHeaderFieldCount: HTTPLimits.fieldCount)
+        let admissions = ConnectionAdmissions(
+            hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
+            needsCredentials: hub.authenticator.needsCredentials)
         var application = Application(
             router: router,
             server: .http1(
-                configuration: http, agentEvents: hub, entry: ConnectionEntry(configuration.listener, metrics: metrics)),
+                configuration: http, agentEvents: hub, path: StreamProtocol.path,
+                entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions),
             configuration: ApplicationConfiguration(
                 address: socket.map { .unixDomainSocket(path: $0.temporaryPath) }
                     ?? .hostname(configuration.host, port: configuration.port),
                 // The kernel takes its own limit for it, where that is less.
-                backlog: Int(UInt16.max),
-                availableConnectionsDelegate: configuration.maximumConnections.map {
-                    MaximumAvailableConnections(max(1, $0), logger: logger)
-                }
+                backlog: Int(UInt16.max)
             ),
             onServerRunning: { channel in
                 // The end of the server tells it.

@@ -15,9 +15,9 @@ public struct ServiceConfiguration: Sendable {
     /// come back with its cursor. Taken is what the kernel has room for, which it tells in steps of 64 KiB: a client
     /// that reads less than that in this time counts as taking nothing. Default: 60 seconds.
     public var slowReaderTimeout: Duration = .seconds(60)
-    /// The largest number of connections at once, approximately; further ones wait to be accepted. Keep it below the
-    /// number of files that the process may open, or clients prevent the log from opening its own. `nil`: as many as
-    /// the system allows. Default: `nil`.
+    /// The largest number of connections at once; further ones are told so and closed (503, `limits.connections`). Keep it
+    /// well below the number of files that the process may open, or clients prevent the log from opening its own. `nil`: as
+    /// many as the system allows. Default: `nil`.
     public var maximumConnections: Int?
     /// The largest message of a client, in bytes. Default: 1 MiB.
     public var maximumMessageByteCount = 1024 * 1024
@@ -81,6 +81,10 @@ public struct ServiceConfiguration: Sendable {
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
 
+    /// The limits on what one client, one address and one user may take from the others. Default: those of
+    /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
+    public var limits: LimitConfiguration?
+
     public init() {}
 
     /// The settings of the service's hub.
@@ -109,6 +113,7 @@ public struct ServiceConfiguration: Sendable {
         hub.reconnectSpread = reconnectSpread
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout
+        hub.limits = limits
         return hub
     }
 }

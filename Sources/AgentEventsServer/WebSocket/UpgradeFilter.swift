@@ -32,6 +32,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let authenticator: any Authenticator
+    private let ticket: ConnectionTicket
     private let origins: OriginPolicy
     private let readiness: Readiness
     private let path: String
@@ -44,17 +45,21 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Parameters:
     ///   - path: the path of the WebSocket.
-    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
+    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise,
+    ///     unless its credentials do not count: they are checked once.
     ///   - forwarding: tells where the request comes from, when a proxy forwards it.
+    ///   - ticket: the connection.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
         readiness: Readiness,
         path: String = StreamProtocol.path,
         answersRefusals: Bool = false,
-        forwarding: Forwarding? = nil
+        forwarding: Forwarding? = nil,
+        ticket: ConnectionTicket
     ) {
         self.forwarding = forwarding
+        self.ticket = ticket
         self.answersRefusals = answersRefusals
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
         self.path = path.hasPrefix("/") ? path : "/" + path
@@ -104,14 +109,22 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         _ subprotocol: String?,
         _ context: ChannelHandlerContext
     ) {
+        // The connection is its client's own from now on, and counts as one.
+        if let forwarding, let client = forwarding.knownClient(on: context.channel),
+            let refusal = ticket.begin(from: client, on: context.channel)
+        {
+            return refuse(
+                UpgradeRefusal(status: refusal.status.code, refusal), origin: request.origin, context)
+        }
         state = .authenticating
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
         let authenticator = authenticator
-        context.eventLoop.makeFutureWithTask { () -> Result<Principal, AuthenticationError> in
-            do throws(AuthenticationError) {
-                return .success(try await authenticator.authenticate(credentials))
+        let ticket = ticket
+        context.eventLoop.makeFutureWithTask { () -> Result<Principal, ProtocolError> in
+            do throws(ProtocolError) {
+                return .success(try await ticket.authenticate(credentials, by: authenticator))
             } catch {
                 return .failure(error)
             }
@@ -123,7 +136,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
-                self.decline(head, .unauthenticated(error), context)
+                self.refuse(.unauthenticated(error), origin: request.origin, context)
             }
         }
     }
@@ -149,9 +162,15 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             head.headers.remove(name: "upgrade")
             return pass(wrapInboundOut(.head(head)), context)
         }
+        refuse(refusal, origin: head.headers.first(name: "origin"), context)
+    }
+
+    private func refuse(_ refusal: UpgradeRefusal, origin: String?, _ context: ChannelHandlerContext) {
         state = .refused
         heldParts = []
-        let headers = refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+        let headers =
+            refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+            + origins.answerHeaders(to: origin)
         let answer = ClosingAnswer(status: refusal.status, error: refusal.error, headers: headers)
         for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
         context.flush()

@@ -106,6 +106,9 @@ struct ServeCommand: AsyncParsableCommand {
     var drainTimeout = 5.0
 
     @OptionGroup
+    var limits: LimitOptions
+
+    @OptionGroup
     var sinks: SinkOptions
 
     @OptionGroup
@@ -189,6 +192,7 @@ struct ServeCommand: AsyncParsableCommand {
         var configuration = ServiceConfiguration()
         let reloads = try listen.apply(to: &configuration, host: host, port: port)
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
+        limits.apply(to: &configuration, needsCredentials: auth != .none)
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }

@@ -33,7 +33,8 @@ struct CredentialStage: Sendable {
         let authorizer = ScriptedAuthorizer { _ in all }
         let principal = principal(clock, life: life, scopes: scopes, threads: threads)
         try await RecordedSession.with(
-            log: log, authorizer: isConstant ? OwnershipAuthorizer() as any Authorizer : authorizer, authenticator: authenticator,
+            log: log, authorizer: isConstant ? OwnershipAuthorizer() as any Authorizer : authorizer,
+            authenticator: authenticator,
             principal: principal, configuration: RuntimeConfiguration(environment: .manual(clock)), on: eventLoop
         ) { session in
             defer {
