@@ -113,8 +113,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         if let forwarding, let client = forwarding.knownClient(on: context.channel),
             let refusal = ticket.begin(from: client, on: context.channel)
         {
-            return refuse(
-                UpgradeRefusal(status: refusal.status.code, refusal), origin: request.origin, context)
+            return refuse(.denied(refusal), origin: request.origin, context)
         }
         state = .authenticating
         let credentials = Credentials(
@@ -136,7 +135,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
-                self.refuse(.unauthenticated(error), origin: request.origin, context)
+                self.refuse(.denied(error), origin: request.origin, context)
             }
         }
     }
