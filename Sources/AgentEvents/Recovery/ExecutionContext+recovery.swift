@@ -67,7 +67,7 @@ extension ExecutionContext {
         case .keep where path.machine.isQueued(run):
             return Recovered(standing: .queued)
         case .keep(let steps):
-            let drafts = path.machine.drafts(of: steps)
+            let drafts = path.machine.drafts(of: steps, .loss)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.park(path.machine.tree(of: run))
             return Recovered(standing: .parked, accepted: accepted)
@@ -137,7 +137,7 @@ extension ExecutionContext {
             guard !path.machine.isQueued(run) else { return nil }
             // A context that was opened since may not know that it is parked; but nobody works for it here.
             let isParked = path.parked.contains(run) || path.usages[run] == nil
-            let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps)
+            let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps, .shutdown)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.detach(path.machine.tree(of: run))
             return accepted

@@ -355,7 +355,7 @@ struct AcceptPath {
         guard let run, detached.contains(run) else { return [] }
         let tree = head.machine.occupancy.tree(of: head.machine.root(of: run))
         return tree.reversed().filter { $0.status != .paused }.map { run in
-            EventDraft(runID: run.id, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
+            EventDraft(runID: run.id, .agentPaused(.handedOver))
         }
     }
 

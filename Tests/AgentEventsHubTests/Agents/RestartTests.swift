@@ -258,6 +258,89 @@ import Testing
         #expect(failures.dropLast().allSatisfy { $0.details == nil && $0.retryable })
     }
 
+    /// 42: answers that come while a service stops, to a run that was taken up and waits for a slot: nothing of it has begun,
+    /// and nothing is lost.
+    @Test func case42AnswersInADrainAreKeptWhenTheRunWaitsForASlot() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { prompt, run in
+                guard prompt.text == "ask" else {
+                    notes.add("works")
+                    return try await waitForCancellation()
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 1...2 {
+                        group.addTask {
+                            try await run.tool(
+                                "deploy", id: CallID("c_\(number)"), arguments: [:] as JSONValue,
+                                approval: ToolApproval("Deploy?")
+                            ) { _ in notes.add("at once") }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                return nil
+            },
+            onResume: { resumed in
+                for call in resumed.calls {
+                    try await resumed.finish(call) { call in notes.add("deployed \(call.id)") }
+                }
+                return nil
+            })
+        let other = ResumingAgent(
+            name: "other", restart: .never,
+            onRespond: { _, _ in
+                notes.add("works")
+                return try await waitForCancellation()
+            })
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            try await process.stage.send("ask")
+            try await process.wait(for: .approvalRequested, count: 2)
+        }
+        let asked = try await logged().compactMap { event -> ApprovalRequested? in
+            if case .approvalRequested(let asked) = event.payload { asked } else { nil }
+        }.sorted { ($0.callID?.rawValue ?? "") < ($1.callID?.rawValue ?? "") }.map(\.approvalID)
+        try #require(asked.count == 2)
+        try await RestartStage.process(kept, clock, [agent, other], hub: { $0.maximumConcurrentRuns = 1 }) { process in
+            try await process.stage.send("work", agent: "other", to: "t_2")
+            await notes.wait(for: "works")
+            try await process.answer(asked[0], true)
+            while process.hub.dispatcher.parkedCount > 0 { await Task.yield() }
+            try await process.stop(clock) { try await process.answer(asked[1], true) }
+        }
+        #expect(try await types().suffix(3) == [.approvalResolved, .approvalResolved, .agentPaused])
+        try await RestartStage.process(kept, clock, [agent]) { process in try await process.wait(for: .agentCompleted) }
+        #expect(notes.all == ["works", "deployed c_1", "deployed c_2"])
+        #expect(try await completedCalls().map(\.status) == [.succeeded, .succeeded])
+    }
+
+    /// 65: what ends with a process that stops in order is no attempt: only losses count.
+    @Test func case65ADeployIsNoAttempt() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { _, _ in
+                notes.add("began")
+                return try await waitForCancellation()
+            },
+            onResume: { resumed in
+                notes.add("resumed \(resumed.attempt)")
+                return resumed.attempt == 6 ? nil : try await waitForCancellation()
+            })
+        for number in 1...5 {
+            try await RestartStage.process(kept, clock, [agent]) { process in
+                if number == 1 { try await process.stage.send("it") }
+                await notes.wait(for: number == 1 ? "began" : "resumed \(number)")
+                try await process.stop(clock)
+            }
+        }
+        try await RestartStage.process(kept, clock, [agent]) { process in try await process.wait(for: .agentCompleted) }
+        #expect(notes.all == ["began"] + (2...6).map { "resumed \($0)" })
+        let pauses = try await logged().compactMap { event -> AgentPaused? in
+            if case .agentPaused(let paused) = event.payload { paused } else { nil }
+        }
+        #expect(pauses == Array(repeating: AgentPaused(reason: "process_lost", isHandedOver: true), count: 5))
+    }
+
     /// 66: nothing is left running by the loss of a process, and what comes next runs.
     @Test(arguments: [RestartMode.never, .again(attempts: 1), .resume])
     func case66NothingIsLeftRunning(_ mode: RestartMode) async throws {
