@@ -431,6 +431,48 @@ import Testing
         #expect(try await types().suffix(3) == [.agentResumed, .messageCompleted, .agentCompleted])
     }
 
+    /// A run that is paused because its process was lost continues by itself. Once a person has paused it, it does not, over
+    /// any number of processes.
+    @Test func aRunThatAPersonPausesWhenItsProcessIsLostStaysPaused() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { _, run in
+                try await run.say("Half")
+                notes.add("said")
+                return try await waitForCancellation()
+            },
+            onResume: { resumed in
+                notes.add("resumed \(resumed.attempt)")
+                return nil
+            })
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            try await process.stage.send("it")
+            await notes.wait(for: "said")
+            try await process.context().flush()
+        }
+        // It would be taken up 10 seconds after the beginning of its attempt.
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            let receipt = try await process.context().command(RunCommand(.pause, by: "u_1"))
+            #expect(receipt.outcome == .done)
+            let again = try await process.context().command(RunCommand(.pause, by: "u_1"))
+            #expect(again.outcome == .unchanged)
+            clock.advance(by: .seconds(60))
+            // What is to be taken up is so before another run speaks.
+            try await process.stage.send("other", to: "t_2")
+            try await process.stage.events(in: "t_2") { $0.type == .messageDelta }
+            #expect(process.hub.dispatcher.parkedCount == 1)
+        }
+        let paused = try await logged()
+        #expect(paused.last?.payload == .agentPaused(AgentPaused(by: "u_1")))
+        clock.advance(by: .seconds(60))
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            #expect(try await logged() == paused)
+            try await process.command(.resume)
+            try await process.wait(for: .agentCompleted)
+        }
+        #expect(notes.all.filter { $0 != "said" } == ["resumed 2"])
+    }
+
     @Test func aStopReachesARunForWhichNobodyWorks() async throws {
         try await RestartStage.process(kept, clock, [asking()]) { process in
             try await process.stage.send("seven")
