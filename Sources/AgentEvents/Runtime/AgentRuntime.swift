@@ -35,6 +35,7 @@ public final class AgentRuntime: Sendable {
     private let recoveryPolicies = RecoveryPolicies()
     private let queueNotice = QueueNotice()
     private let slotGate = SlotGate()
+    private let takingUp = TakingUp()
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -118,7 +119,8 @@ public final class AgentRuntime: Sendable {
         let services = RuntimeServices(
             log: log, commit: commit, generation: opening.generation, configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers,
-            queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies)
+            queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
+            takingUp: takingUp)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -240,6 +242,10 @@ public final class AgentRuntime: Sendable {
     ///
     /// - Parameter wait: returns when the run, one without a parent, may work again, or the task is cancelled.
     package func keepSlots(_ wait: @escaping @Sendable (ThreadID, RunID) async -> Void) { slotGate.set(wait) }
+
+    /// From now on runs for which nobody works here are left to the next process. An answer to one of them is logged with the
+    /// pause that says so: nothing can have begun with it.
+    package func stopTakingUp() { takingUp.end() }
 
     /// The threads and runs that were found at the opening of the log.
     private struct FoundRuns {

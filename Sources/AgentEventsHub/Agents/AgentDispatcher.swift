@@ -126,7 +126,10 @@ package final class AgentDispatcher: Sendable {
 
     /// Takes no further runs, and starts none of the queued ones; ``run()`` returns when those under way have ended. May
     /// be called several times.
-    package func close() { perform { $0.close() } }
+    package func close() {
+        runtime.stopTakingUp()
+        perform { $0.close() }
+    }
 
     /// Takes no further runs and cancels those under way. May be called several times.
     package func cancel() {
@@ -244,8 +247,7 @@ package final class AgentDispatcher: Sendable {
                 guard let agent = job.agent as? any ResumableAgent else {
                     preconditionFailure("a run stays open for an agent that resumes it")
                 }
-                await self.waitForSlot(job.place)
-                try Task.checkCancellation()
+                try await run.beginResumed()
                 return try await agent.resume(ResumedRun(run, work, try await job.prompt(run)))
             }
         } catch {

@@ -561,6 +561,38 @@ import Testing
         #expect(notes.all.last == "resumed 2")
     }
 
+    /// 58: while a run waits for a slot, after its answer has come, its time does not run.
+    @Test func case58TheTimeInWhichARunWaitsForASlotDoesNotCount() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            restart: .never,
+            onRespond: { prompt, run in
+                if prompt.text == "ask" {
+                    _ = try await run.approve("May I?", id: "a_1").get()
+                    return nil
+                }
+                notes.add("works")
+                return try await waitForCancellation()
+            })
+        try await RestartStage.process(
+            kept, clock, [agent], configure: { $0.runDeadline = .seconds(300) }, hub: { $0.maximumConcurrentRuns = 1 }
+        ) { process in
+            let asks = try await process.stage.send("ask")
+            try await process.wait(for: .approvalRequested)
+            try await process.stage.send("work", to: "t_2")
+            await notes.wait(for: "works")
+            try await process.answer("a_1", true)
+            let context = try await process.context()
+            while await context.tasksWaitingForSlot == 0 { await Task.yield() }
+            // The time of the one that has the slot is over.
+            clock.advance(by: .seconds(400))
+            let events = try await process.stage.waitForEnd(of: asks.run)
+            #expect(events.last?.type == .agentCompleted)
+            let ended = try await process.stage.events(in: "t_2") { $0.type?.endsRun == true }
+            #expect(ended.last?.type == .agentFailed)
+        }
+    }
+
     /// 59: the time of a run is the sum of what it has worked in all processes; that between them is none.
     @Test func case59ActiveTimeSumsOverARestart() async throws {
         let (notes, clock) = (notes, clock)
