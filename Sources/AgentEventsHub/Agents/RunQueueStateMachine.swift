@@ -4,7 +4,7 @@ package import AgentEvents
 ///
 /// The queue itself is in the log: a run is queued from its `agent_queued` to its `agent_started` or its end. This is what
 /// one process does about it: which run is tried next, and in which slot. Whether it may start is decided in its thread
-/// (``ConcurrencyPolicy/mayStart(_:_:at:parallelLimit:)``), on what the log has. So nothing is lost with this state: it is
+/// (``ConcurrencyPolicy/mayStart(_:_:at:parallelLimit:isServed:)``), on what the log has. So nothing is lost with this state: it is
 /// made again from the log.
 ///
 /// ```
