@@ -119,7 +119,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
-            retried: retried.map { ($0.run, $0.beginning.messageIDs) },
+            retried: retried,
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
