@@ -12,9 +12,9 @@ struct RunRequest: Sendable {
     var policy: ConcurrencyPolicy
     /// The message that the run answers; `nil` for a request without one.
     var message: UserMessage?
-    /// Whether the message is a no to what the run asks that it is given to.
+    /// Says if the message is a no to what the run asks that it is given to.
     var answersApproval = false
-    /// Whether the message is in the log already.
+    /// Says if the message is in the log already.
     var isMessageLogged = false
     var input: JSONValue?
     var notBefore: Timestamp?
@@ -24,10 +24,10 @@ struct RunRequest: Sendable {
     /// Says if any agent may answer: none was named.
     var takesAnyAgent = false
     var run: RunID
-    /// Whether nobody can have used the id of the run before.
+    /// Says if nobody can have used the id of the run before.
     var isRunNew = true
 
-    /// What counts for all requests, at this moment.
+    /// The rules for all requests, at this moment.
     struct Rules: Sendable {
         var hasSlot: Bool
         var queueRefusal: ConcurrencyPolicy.QueueRefusal?
