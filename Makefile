@@ -56,6 +56,7 @@ test: .build/setup/checks
 	@$(step) build swift build --build-tests
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
+	@$(step) 'races' $(as_usual) $(simulation) --races 4
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \

@@ -140,3 +140,9 @@ public final class FileEventLog: EventLog {
         EventLogError(.closed, "the log \(path) is not open; open it first")
     }
 }
+
+extension FileEventLog: RunIndexedLog {
+    package func firstSequence(of run: RunID, in thread: ThreadID) async throws(EventLogError) -> UInt64? {
+        try LogReader(connection: try openConnection()).firstSequence(of: run, in: thread)
+    }
+}

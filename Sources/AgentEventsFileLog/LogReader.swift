@@ -117,15 +117,28 @@ struct LogReader: Sendable {
     func startedRuns(among runs: Set<RunID>, in thread: ThreadID) throws(EventLogError) -> Set<RunID> {
         // The memory first, the file second: what leaves the one is in the other before.
         let inMemory = connection.tail.withLock { $0.startedRuns(among: runs, in: thread) }
-        let found = inMemory?.runs ?? []
+        let found = Set((inMemory?.starts ?? [:]).keys)
         guard found.count < runs.count, inMemory?.isStored ?? true else { return found }
         return try connection.index.read { database in
             guard let row = try LogDatabase.row(of: thread, in: database) else { return found }
             let oldest = max(row.oldest?.sequence ?? 0, inMemory?.oldest ?? 0)
             let inFile = try runs.subtracting(found).filter {
-                try RunDatabase.hasStarted($0, in: row.number, from: oldest, in: database)
+                try RunDatabase.start(of: $0, in: row.number, from: oldest, in: database) != nil
             }
             return found.union(inFile)
+        }
+    }
+
+    /// The number of the first event of a run; `nil` when it has not begun, or that event was trimmed.
+    func firstSequence(of run: RunID, in thread: ThreadID) throws(EventLogError) -> UInt64? {
+        // In this order, as above.
+        let inMemory = connection.tail.withLock { $0.startedRuns(among: [run], in: thread) }
+        if let start = inMemory?.starts[run] { return start }
+        guard inMemory?.isStored ?? true else { return nil }
+        return try connection.index.read { database in
+            guard let row = try LogDatabase.row(of: thread, in: database) else { return nil }
+            let oldest = max(row.oldest?.sequence ?? 0, inMemory?.oldest ?? 0)
+            return try RunDatabase.start(of: run, in: row.number, from: oldest, in: database)
         }
     }
 

@@ -5,11 +5,15 @@ struct SimulationOptions {
     enum Mode {
         case campaign(seed: UInt64, Campaign.Extent)
         case replay(Schedule)
+        case races(depth: Int)
+        case race(Race)
     }
 
     static let usage = """
         agent-events-simulation [--steps N] [--seconds N] [--seed S]   simulate; default: 1 000 000 steps, any seed
         agent-events-simulation --replay SCHEDULE|@FILE                let a schedule happen again
+        agent-events-simulation --races DEPTH                          all sequences of that many inputs to a run
+        agent-events-simulation --race SCENE:INPUT,…                   one of them
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
         """
 
@@ -19,6 +23,7 @@ struct SimulationOptions {
         var extent = Campaign.Extent()
         var seed = UInt64.random(in: 0 ... .max)
         var schedule: Schedule?
+        var races: Mode?
         var rest = arguments.makeIterator()
         while let option = rest.next() {
             guard let value = rest.next() else { throw UsageError("\(option) takes a value, or is no option") }
@@ -31,10 +36,16 @@ struct SimulationOptions {
             case "--replay":
                 guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
+            case "--races": races = .races(depth: try Self.number(value, option))
+            case "--race":
+                guard let race = Race(value) else { throw UsageError("that is no race") }
+                races = .race(race)
             default: throw UsageError("\(option) is no option")
             }
         }
-        if let schedule {
+        if let races {
+            mode = races
+        } else if let schedule {
             mode = .replay(schedule)
         } else {
             if extent.stepCount == 0, extent.duration == .zero { extent.stepCount = 1_000_000 }

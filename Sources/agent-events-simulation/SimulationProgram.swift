@@ -33,6 +33,18 @@ enum SimulationProgram {
             print("\(schedule.choices.count) choices, digest \(String(outcome.digest, radix: 16))")
             print(outcome.violation.map { "violated: \($0)" } ?? "nothing is violated")
             return outcome.violation == nil
+        case .races(let depth):
+            let summary = Races.run(depth: depth)
+            if let (race, problem) = summary.violation {
+                print("violated: \(problem)\nagain: agent-events-simulation --race '\(race)'")
+                return false
+            }
+            print("\(summary.raceCount) races of depth \(depth), \(summary.idleCount) that stand for shorter ones")
+            return true
+        case .race(let race):
+            let problem = Races.problem(of: race)
+            print(problem.map { "violated: \($0)" } ?? "nothing is violated")
+            return problem == nil
         }
     }
 

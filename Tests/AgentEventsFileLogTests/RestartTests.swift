@@ -85,4 +85,32 @@ import Testing
             }
         }
     }
+
+    /// The beginning of a run is found by the index, in memory and in the file.
+    @Test func theFirstEventOfARunIsFoundByItsID() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/log"
+            func find(_ log: FileEventLog) async throws {
+                #expect(try await log.firstSequence(of: "r_1", in: "t_1") == 1)
+                #expect(try await log.firstSequence(of: "r_2", in: "t_1") == 3)
+                #expect(try await log.firstSequence(of: "r_3", in: "t_1") == nil)
+                #expect(try await log.firstSequence(of: "r_1", in: "t_2") == nil)
+            }
+            try await process(path) { runtime, context in
+                _ = try await context.emit([
+                    EventDraft(runID: "r_1", agent: "other", .agentQueued(AgentQueued())),
+                    EventDraft(runID: "r_1", agent: "other", .agentStarted(AgentStarted())),
+                    EventDraft(runID: "r_2", agent: "other", .agentStarted(AgentStarted())),
+                    EventDraft(runID: "r_1", .agentCompleted(AgentCompleted(durationMilliseconds: 0))),
+                    EventDraft(runID: "r_2", .agentCompleted(AgentCompleted(durationMilliseconds: 0))),
+                ])
+                try await runtime.flush()
+                try await find(try #require(runtime.log as? FileEventLog))
+            }
+            let again = FileEventLog(path: path)
+            _ = try await again.open()
+            try await find(again)
+            try await again.close()
+        }
+    }
 }

@@ -48,7 +48,7 @@ SPOILT = [
     ("events/approval_resolved.schema.json", "events/approval_resolved.json", "data", [
         ("decision", "yes"), ("approval_id", ABSENT), ("by", "somebody else")]),
     ("events/agent_paused.schema.json", "events/agent_paused.json", "data", [
-        ("by", ""), ("reason", 3), ("until", "later")]),
+        ("by", ""), ("reason", 3), ("handed_over", "yes"), ("until", "later")]),
     ("events/agent_resumed.schema.json", "events/agent_resumed.json", "data", [
         ("by", ["u_1"]), ("reason", None), ("after", "a while")]),
     ("events/agent_completed.schema.json", "events/agent_completed.json", "data", [

@@ -49,7 +49,7 @@ BREAKS = [
     (f"{GOLDENS}/events/message_delta.merged.json", '"from_seq":7', '"from_seq":12', "is not less than"),
     (f"{GOLDENS}/events/agent_failed.json", '"agent":"guide"', '"agent":"guide","agent":"guide"', "occurs twice"),
     (f"{GOLDENS}/events/agent_failed.json", "5321", "NaN", "not JSON"),
-    (f"{GOLDENS}/events/agent_paused.json", "agent_paused", "agent_resumed", "an example of agent_resumed"),
+    (f"{GOLDENS}/events/agent_paused.minimal.json", "agent_paused", "agent_resumed", "an example of agent_resumed"),
     (f"{GOLDENS}/events/agent_paused.json", '"by":"u_1",', "", "by is in no example"),
     (f"{GOLDENS}/events/agent_paused.minimal.json", None, None, "agent_paused.minimal.json: missing"),
     (f"{GOLDENS}/client/ack.json", None, None, "ack has no example"),

@@ -146,8 +146,7 @@ extension ExecutionContext {
             let (gate, place) = path.arrive(at: asked)
             await gate.wait(place)
         }
-        // Others may work in the place that the run had.
-        await services.slotGate.wait(thread, path.machine.root(of: asked.run))
+        await waitForSlot(of: asked.run)
         // Where others write the log too, what happened here may not be what the log says.
         try await waitForCommit(at: offeredPosition.latest)
         return try await mapLogError { () async throws(EventLogError) in

@@ -155,18 +155,24 @@ extension RunCommand {
         return .measured(run.id, .agentCancelled(AgentCancelled(reason: reason, by: by, durationMilliseconds: 0)))
     }
 
-    /// The pauses of runs and all below them, innermost first.
+    /// The pauses of runs and all below them, innermost first. One that is paused because its process is gone continues by
+    /// itself when it is taken up: it is resumed and paused in one commit, and is paused by a person from then on.
     private func pauses(of roots: [ThreadOccupancy.Run], in occupancy: ThreadOccupancy) -> [EventDraft] {
-        roots.flatMap { occupancy.tree(of: $0.id).reversed() }.filter { $0.status != .paused }.map { run in
-            EventDraft(runID: run.id, .agentPaused(AgentPaused(by: by, reason: reason)))
-        }
+        let trees = roots.flatMap { occupancy.tree(of: $0.id).reversed() }
+        let lost = trees.filter(\.isLost).reversed().map(resumption)
+        return lost
+            + trees.filter { $0.status != .paused || $0.isLost }.map { run in
+                EventDraft(runID: run.id, .agentPaused(AgentPaused(by: by, reason: reason)))
+            }
     }
 
     /// The reverse of the pauses: outermost first.
     private func resumptions(of roots: [ThreadOccupancy.Run], in occupancy: ThreadOccupancy) -> [EventDraft] {
-        roots.reversed().flatMap { occupancy.tree(of: $0.id) }.filter { $0.status == .paused }.map { run in
-            EventDraft(runID: run.id, .agentResumed(AgentResumed(by: by, reason: reason)))
-        }
+        roots.reversed().flatMap { occupancy.tree(of: $0.id) }.filter { $0.status == .paused }.map(resumption)
+    }
+
+    private func resumption(of run: ThreadOccupancy.Run) -> EventDraft {
+        EventDraft(runID: run.id, .agentResumed(AgentResumed(by: by, reason: reason)))
     }
 
     private func details(

@@ -21,11 +21,24 @@ extension ExecutionContext {
             } catch {
                 guard error.isWaitedFor, !Task.isCancelled else { throw error }
                 await waitWhilePaused(run)
-                // Others may work in the place that it had.
-                await services.slotGate.wait(thread, path.machine.root(of: run))
+                await waitForSlot(of: run)
             }
         }
     }
+
+    /// Returns when the tree of a run that has rested has a place to work again, in which others may work meanwhile; or when
+    /// the task is cancelled. The time until then does not count as the run's.
+    func waitForSlot(of run: RunID) async {
+        let root = path.machine.root(of: run)
+        var now = services.environment.wallClock.now()
+        slotWaits.begin(root, at: now, rested: path.machine.rests.milliseconds(of: root, at: now))
+        await services.slotGate.wait(thread, root)
+        now = services.environment.wallClock.now()
+        slotWaits.end(root, at: now, rested: path.machine.rests.milliseconds(of: root, at: now))
+    }
+
+    /// The number of tasks that wait until their run has a place to work.
+    package var tasksWaitingForSlot: Int { slotWaits.taskCount }
 
     /// Returns when a run is not paused, or the task is cancelled.
     private func waitWhilePaused(_ run: RunID) async {

@@ -8,6 +8,8 @@ package struct ThreadOccupancy: Hashable, Sendable {
         /// The open run that it is a child of.
         package var parent: RunID?
         package var status: CommandDetails.Status
+        /// It is paused because its process is gone, and continues when it is taken up.
+        package var isLost = false
         /// Its first event.
         package var began: EventID?
         /// The event that brought it into its status, as far as the order of the thread tells.
@@ -80,10 +82,12 @@ extension ThreadStateMachine {
                     case .paused: .paused
                     case .notStarted, .ended: preconditionFailure("an open run is queued, running or paused")
                     }
-                return ThreadOccupancy.Run(
+                var run = ThreadOccupancy.Run(
                     machine.run, agent: agent, host: entry.host,
                     parent: machine.parent.flatMap { isOpen($0) ? $0 : nil },
                     status, began: entry.marks.began, since: entry.marks.since, approvals: machine.work.openApprovals)
+                run.isLost = status == .paused && machine.attempts.isLost
+                return run
             })
     }
 }

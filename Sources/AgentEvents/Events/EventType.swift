@@ -106,7 +106,8 @@ extension EventType {
             ["approval_id", "call_id", "prompt", "kind", "schema", "editable", "approvers", "expires_at"]
         case .approvalResolved: ["approval_id", "decision", "by", "data"]
         case .usageReported: UsageReported.dataMembers
-        case .agentPaused, .agentResumed: ["by", "reason"]
+        case .agentPaused: ["by", "reason", "handed_over"]
+        case .agentResumed: ["by", "reason"]
         case .agentCompleted: ["result", "usage", "duration_ms"]
         case .agentFailed: ["error", "usage", "duration_ms"]
         case .agentCancelled: ["reason", "by", "superseded_by", "discarded", "usage", "duration_ms"]

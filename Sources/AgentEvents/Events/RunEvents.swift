@@ -141,11 +141,17 @@ public struct AgentPaused: Hashable, Sendable {
     public var by: UserID?
     /// The reason.
     public var reason: String?
+    /// Tells that the process stopped in order and let go of the run, which the next one takes up: nothing was lost.
+    public var isHandedOver: Bool
 
-    public init(by: UserID? = nil, reason: String? = nil) {
+    public init(by: UserID? = nil, reason: String? = nil, isHandedOver: Bool = false) {
         self.by = by
         self.reason = reason
+        self.isHandedOver = isHandedOver
     }
+
+    /// The pause by which a process that stops lets go of a run.
+    static let handedOver = AgentPaused(reason: RestartReason.processLost, isHandedOver: true)
 
     /// Tells a pause because the process is gone from one by a person, which has another reason or a name.
     var isLoss: Bool { by == nil && reason == RestartReason.processLost }

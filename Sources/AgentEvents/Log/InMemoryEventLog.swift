@@ -89,6 +89,12 @@ public final class InMemoryEventLog: EventLog {
     }
 }
 
+extension InMemoryEventLog: RunIndexedLog {
+    package func firstSequence(of run: RunID, in thread: ThreadID) async throws(EventLogError) -> UInt64? {
+        state.withLock { $0.events.threads[thread]?.firstSequence(of: run) }
+    }
+}
+
 extension InMemoryEventLog: StateStore {
     public func load(
         _ kind: StoredValue.Kind,

@@ -26,6 +26,7 @@ struct InMemoryThread: Sendable {
     }
 
     /// Looks for the first event of a run among those kept.
+    func firstSequence(of run: RunID) -> UInt64? { runs[run] }
     func hasStarted(_ run: RunID) -> Bool { runs[run] != nil }
 
     /// The events after a sequence.

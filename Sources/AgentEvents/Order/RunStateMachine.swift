@@ -323,7 +323,7 @@ package struct RunStateMachine: Hashable, Sendable {
         case .agentPaused(let paused):
             let undo = Undo.standing(state, attempts, held: [])
             state = .paused
-            attempts.isLost = paused.isLoss
+            if paused.isLoss { attempts.end(isHandedOver: paused.isHandedOver) }
             return undo
         case .agentResumed:
             let undo = Undo.standing(state, attempts, held: work.releaseHeldCalls())
@@ -435,15 +435,29 @@ package struct RunStateMachine: Hashable, Sendable {
 struct RunAttempts: Hashable, Sendable {
     /// The number of the last one that began, from 1. A run that does another one again continues its numbers.
     var number = 1
-    /// When that one began; `nil` for a run that is queued.
+    /// The number of those that a process which stopped in order has let go of. They do not count: nothing was lost.
+    var handedOverCount = 0
+    /// When the last one began; `nil` for a run that is queued.
     var began: Timestamp?
     /// The run is paused because the process of that one is gone.
     var isLost = false
+    /// That process has stopped in order.
+    var isHandedOver = false
+
+    /// The process of the last one is gone.
+    ///
+    /// - Parameter isHandedOver: whether it has stopped in order.
+    mutating func end(isHandedOver: Bool) {
+        isLost = true
+        self.isHandedOver = isHandedOver
+        if isHandedOver { handedOverCount += 1 }
+    }
 
     /// A process takes the run up.
     mutating func beginNext(at time: Timestamp) {
         number += 1
         began = time
         isLost = false
+        isHandedOver = false
     }
 }

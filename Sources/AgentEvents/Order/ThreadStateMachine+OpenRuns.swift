@@ -17,6 +17,9 @@ extension ThreadStateMachine {
     /// Whether a run is queued: it is open, and has not started.
     package func isQueued(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .queued } ?? false }
 
+    /// Says if an open run is hosted by a process with this log.
+    func isHostedHere(_ run: RunID) -> Bool { runs.place(of: run).map { runs.host(at: $0) == .process } ?? false }
+
     /// Whether a run is paused.
     package func isPaused(_ run: RunID) -> Bool { runs.place(of: run).map { runs.state(at: $0) == .paused } ?? false }
 

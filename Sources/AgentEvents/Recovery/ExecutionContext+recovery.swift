@@ -67,7 +67,7 @@ extension ExecutionContext {
         case .keep where path.machine.isQueued(run):
             return Recovered(standing: .queued)
         case .keep(let steps):
-            let drafts = path.machine.drafts(of: steps)
+            let drafts = path.machine.drafts(of: steps, .loss)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.park(path.machine.tree(of: run))
             return Recovered(standing: .parked, accepted: accepted)
@@ -137,7 +137,7 @@ extension ExecutionContext {
             guard !path.machine.isQueued(run) else { return nil }
             // A context that was opened since may not know that it is parked; but nobody works for it here.
             let isParked = path.parked.contains(run) || path.usages[run] == nil
-            let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps)
+            let drafts = isParked ? path.machine.pauses(ofParked: run) : path.machine.drafts(of: steps, .shutdown)
             let accepted = drafts.isEmpty ? nil : try path.acceptOfOpenRuns(drafts, at: time, isLimited: false)
             path.detach(path.machine.tree(of: run))
             return accepted
@@ -161,6 +161,8 @@ extension ExecutionContext {
             guard path.usages[run] == nil else { return .wait }
             if !drafts.isEmpty { _ = try path.acceptOfOpenRuns(drafts, at: time, isLimited: false) }
             let runs = path.machine.tree(of: run)
+            // A context that was opened since may not know it.
+            path.park(runs)
             var accepted: [RunID: AcceptedRun] = [:]
             for run in runs { accepted[run] = take(run, at: time) }
             let works: [RunID: ResumedWork]
@@ -174,6 +176,14 @@ extension ExecutionContext {
             guard let work = tree(run, accepted, works) else { return .gone }
             return .taken(work)
         }
+    }
+
+    /// The body of a run that was taken up begins: what is open in it, and in the runs below it, may have begun from now on.
+    ///
+    /// - Throws: `order.already_ended` when this process has let go of the run.
+    func beginWork(of run: RunID) throws(AgentEventsError) {
+        try path.checkAttempt(of: run, at: .agentProgress(AgentProgress()))
+        path.unpark(path.machine.tree(of: run))
     }
 
     private func readWork(of runs: [RunID]) async throws(AgentEventsError) -> [RunID: ResumedWork] {
@@ -201,7 +211,6 @@ extension ExecutionContext {
         let usage = RunUsage()
         if let tokens = path.machine.tokensOfChildren(of: run) { usage.add(ofChildren: tokens) }
         let ending = WakeSignal()
-        path.unpark(run)
         path.setUsage(usage, of: run)
         path.setEnding(ending, of: run)
         // Nobody continues them.

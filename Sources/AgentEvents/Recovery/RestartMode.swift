@@ -3,7 +3,7 @@
 ///
 /// A run is tried three times at most, and its attempts begin at least 10 seconds apart: a run that takes its process with it
 /// cannot do so for ever. After the last attempt it ends as `agent_failed`, code `run.lost`, with `attempts` in the details
-/// of the error.
+/// of the error. An attempt that ends with a process which stops in order does not count, and nothing is waited for after it.
 ///
 /// In a log that several processes write (``ContendedLog``) nobody knows which of them is gone, and ``resume`` counts as
 /// ``never`` there.

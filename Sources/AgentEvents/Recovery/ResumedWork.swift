@@ -109,6 +109,15 @@ public struct ResumedApproval: Sendable {
 }
 
 extension AgentRun {
+    /// Returns when the body of a run that was taken up may begin: when there is a place for it to work.
+    ///
+    /// - Throws: `CancellationError`, or `order.already_ended` when this process has let go of the run meanwhile.
+    package func beginResumed() async throws {
+        await context.waitForSlot(of: id)
+        try Task.checkCancellation()
+        try await context.beginWork(of: id)
+    }
+
     /// Runs the body of an open call, once it is approved if it was to be, and ends the call.
     package func finish<Result: Sendable>(
         _ call: ResumedCall,

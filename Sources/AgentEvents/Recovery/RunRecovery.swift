@@ -10,7 +10,8 @@
 /// ```
 ///
 /// A process that is about to go ends a run that is done again as well, as cancelled: its agent has had its time. A run has
-/// three attempts; one that would need a further one ends. Of a run that is kept, these break off:
+/// three attempts; one that would need a further one ends. An attempt that ended with a process which stopped in order does
+/// not count: however often a service is deployed, its runs continue. Of a run that is kept, these break off:
 ///
 /// ```
 /// call:   waits for its answer ── stays      approved, not begun ── stays      tool repeatable ── stays
@@ -61,7 +62,9 @@ package enum RunRecovery {
         package var status: Status
         /// The number of the attempt that works, or worked last.
         package var attempt = 1
-        /// When that attempt began.
+        /// The number of attempts that ended with a process which stopped in order.
+        package var handedOverCount = 0
+        /// When that attempt began; `nil` when nothing has to be waited for since.
         package var attemptTime: Timestamp?
         package var messages: [MessageID] = []
         package var calls: [Call] = []
@@ -75,6 +78,9 @@ package enum RunRecovery {
             self.agent = agent
             self.status = status
         }
+
+        /// The number of attempts that count.
+        var countedAttempts: Int { attempt - handedOverCount }
     }
 
     /// An open call.
@@ -138,14 +144,16 @@ package enum RunRecovery {
             return .end(attempts: nil)
         case .again(let attempts):
             guard cause == .loss else { return .end(attempts: nil) }
-            guard run.attempt < min(attempts, maximumAttempts) else { return .end(attempts: run.attempt) }
+            guard run.countedAttempts < min(attempts, maximumAttempts) else {
+                return .end(attempts: run.countedAttempts)
+            }
             let next = run.attemptTime?.advanced(byMilliseconds: intervalMilliseconds)
-            return .endAndRepeat(attempt: run.attempt + 1, notBefore: next.flatMap { $0 > time ? $0 : nil })
+            return .endAndRepeat(attempt: run.countedAttempts + 1, notBefore: next.flatMap { $0 > time ? $0 : nil })
         case .resume:
             if run.status == .waiting, steps(of: run, policy, pauses: false).isEmpty { return .keep([]) }
             // The next attempt would be one too many.
-            guard run.status == .paused || cause == .shutdown || run.attempt < maximumAttempts else {
-                return .end(attempts: run.attempt)
+            guard run.status == .paused || cause == .shutdown || run.countedAttempts < maximumAttempts else {
+                return .end(attempts: run.countedAttempts)
             }
             return .keep(steps(of: run, policy, pauses: true))
         }

@@ -13,7 +13,8 @@ extension ThreadStateMachine {
             var run = RunRecovery.Run(
                 machine.run, agent: agent, RunRecovery.Status(status, isLost: machine.attempts.isLost))
             run.attempt = machine.attempts.number
-            run.attemptTime = machine.attempts.began
+            run.handedOverCount = machine.attempts.handedOverCount
+            run.attemptTime = machine.attempts.isHandedOver ? nil : machine.attempts.began
             run.messages = machine.work.openMessages
             run.calls = machine.work.openCalls
             run.parentCall = machine.parentCall
@@ -38,7 +39,9 @@ extension ThreadStateMachine {
     }
 
     /// The events of steps.
-    package func drafts(of steps: [RunRecovery.Step]) -> [EventDraft] {
+    ///
+    /// - Parameter cause: the end of the process.
+    package func drafts(of steps: [RunRecovery.Step], _ cause: RunRecovery.Cause) -> [EventDraft] {
         steps.map { step in
             switch step {
             case .endChild(let run):
@@ -52,7 +55,10 @@ extension ThreadStateMachine {
                     error: refusal.map { ToolFailure(refusedAs: $0) } ?? .lost, durationMilliseconds: 0)
                 return .measured(run, .toolCompleted(completed))
             case .pause(let run):
-                return EventDraft(runID: run, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
+                let isHandedOver = cause == .shutdown
+                return EventDraft(
+                    runID: run,
+                    .agentPaused(AgentPaused(reason: RestartReason.processLost, isHandedOver: isHandedOver)))
             }
         }
     }
@@ -113,7 +119,7 @@ extension ThreadStateMachine {
         guard let run = recoverable(root), run.status == .running else { return [] }
         let working = occupancy.tree(of: root).reversed().filter { $0.status != .paused }
         return brokenMessages(in: run)
-            + working.map { EventDraft(runID: $0.id, .agentPaused(AgentPaused(reason: RestartReason.processLost))) }
+            + working.map { EventDraft(runID: $0.id, .agentPaused(.handedOver)) }
     }
 
     /// The reverse of the pauses: outermost first.

@@ -32,8 +32,8 @@ struct AcceptPath {
     private var endings: [RunID: WakeSignal] = [:]
     /// The runs that this process has let go of: the next one takes them up. What their bodies still do is too late.
     private(set) var detached: Set<RunID> = []
-    /// The runs that stayed open when an earlier process was lost, as long as nobody has taken them up here: nothing of them
-    /// can have begun.
+    /// The runs that stayed open when an earlier process was lost, as long as no body works for them here: nothing of them
+    /// can have begun. That includes those which were taken up and wait for a place to work.
     private(set) var parked: Set<RunID> = []
     /// The usage of children that end with what was offered, until it is known to be in the log. Only where others write
     /// too: there the same end may be offered several times.
@@ -352,18 +352,27 @@ struct AcceptPath {
     /// The events that come before an answer to a run that this process has let go of: they say that nothing begins with
     /// it before the run is taken up.
     func pausesBeforeAnswer(in run: RunID?) -> [EventDraft] {
-        guard let run, detached.contains(run) else { return [] }
+        guard let run, detached.contains(run) || isLeft(run) else { return [] }
         let tree = head.machine.occupancy.tree(of: head.machine.root(of: run))
         return tree.reversed().filter { $0.status != .paused }.map { run in
-            EventDraft(runID: run.id, .agentPaused(AgentPaused(reason: RestartReason.processLost)))
+            EventDraft(runID: run.id, .agentPaused(.handedOver))
         }
+    }
+
+    /// Says if nobody works for a run here, and nobody will: it is left to the next process. The state of a thread that was
+    /// opened only when this process was about to stop does not tell.
+    private func isLeft(_ run: RunID) -> Bool {
+        guard services.takingUp.isOver, !services.isContended, head.machine.isHostedHere(run) else { return false }
+        let root = head.machine.root(of: run)
+        guard usages[root] == nil, let agent = head.machine.agent(of: root) else { return false }
+        return services.recoveryPolicies.of(agent).mode == .resume
     }
 
     /// Runs stayed open when an earlier process was lost.
     mutating func park(_ runs: [RunID]) { parked.formUnion(runs) }
 
-    /// Somebody takes a run up.
-    mutating func unpark(_ run: RunID) { parked.remove(run) }
+    /// The bodies of runs begin.
+    mutating func unpark(_ runs: [RunID]) { parked.subtract(runs) }
 
     /// Lets go of runs that stay open: from now on their bodies are too late, and are told so.
     mutating func detach(_ runs: [RunID]) {

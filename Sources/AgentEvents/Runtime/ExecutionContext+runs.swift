@@ -141,12 +141,13 @@ extension ExecutionContext {
         }
     }
 
-    /// The time in which a run without a parent has rested.
+    /// The time in which a run without a parent has rested, or waited for a place to work.
     func restTime(of run: RunID) -> RestTime {
-        let rests = path.machine.rests
+        let (rests, now) = (path.machine.rests, services.environment.wallClock.now())
+        let rested = rests.milliseconds(of: run, at: now)
         return RestTime(
-            total: .milliseconds(rests.milliseconds(of: run, at: services.environment.wallClock.now())),
-            isResting: rests.isResting(run))
+            total: .milliseconds(rested + slotWaits.milliseconds(of: run, at: now, rested: rested)),
+            isResting: rests.isResting(run) || slotWaits.isWaiting(run))
     }
 
     /// The open runs without a parent that rest.
@@ -221,6 +222,7 @@ extension ExecutionContext {
     func forget(_ run: RunID) {
         spokenMessages[run] = nil
         brokenMessages[run] = nil
+        slotWaits.forget(run)
         path.setUsage(nil, of: run)
     }
 

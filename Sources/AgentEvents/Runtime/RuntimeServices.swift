@@ -17,6 +17,8 @@ final class RuntimeServices: Sendable {
     let queueNotice: QueueNotice
     /// The settings of agents for the end of their process.
     let recoveryPolicies: RecoveryPolicies
+    /// Whether runs for which nobody works are still taken up here.
+    let takingUp: TakingUp
     /// Those who follow single threads in this process.
     let watchers: ThreadWatchers
     /// The answers to commands that made no event.
@@ -32,7 +34,8 @@ final class RuntimeServices: Sendable {
         watchers: ThreadWatchers,
         queueNotice: QueueNotice,
         slotGate: SlotGate,
-        recoveryPolicies: RecoveryPolicies
+        recoveryPolicies: RecoveryPolicies,
+        takingUp: TakingUp
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -44,6 +47,7 @@ final class RuntimeServices: Sendable {
         self.queueNotice = queueNotice
         self.slotGate = slotGate
         self.recoveryPolicies = recoveryPolicies
+        self.takingUp = takingUp
         self.watchers = watchers
     }
 }
@@ -66,6 +70,17 @@ final class RecoveryPolicies: Sendable {
     func set(_ policy: @escaping @Sendable (AgentName) -> RunRecovery.Policy) { self.policy.withLock { $0 = policy } }
 
     func of(_ agent: AgentName) -> RunRecovery.Policy { policy.withLock { $0 }?(agent) ?? RunRecovery.Policy() }
+}
+
+/// Says if runs that stayed open when an earlier process was lost are still taken up in this one.
+///
+///     taken up ── the process is about to stop ──> left to the next one
+final class TakingUp: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isOver: Bool { flag.load(ordering: .acquiring) }
+
+    func end() { flag.store(true, ordering: .releasing) }
 }
 
 /// Where a run that has rested waits until it may work again, if somebody has places for runs.

@@ -72,13 +72,21 @@ package struct ThreadFold: Sendable {
         return .reachedEnd
     }
 
-    /// The state of a thread at the end of its log.
+    /// A state for which more events than this were read is stored.
+    package static let eventsPerStoredState = 1000
+
+    /// The state of a thread at the end of its log. It is stored when many events were read for it, so that the next one costs
+    /// a bounded tail of the thread, however long the thread is.
     static func state(of thread: ThreadID, in log: any EventLog) async throws(EventLogError) -> ThreadState {
         let store = log as? any StateStore
         var fold = try await ThreadFold(loading: thread, from: log, store)
         // The retention has overtaken it; each time again takes another trim.
         while try await fold.advance(thread, in: log) == .overtaken {
             fold = try await ThreadFold(loading: thread, from: log, store)
+        }
+        if let store, fold.unstoredCount > eventsPerStoredState, let snapshot = ThreadSnapshot(fold.state) {
+            // When that fails, nothing is lost but time.
+            try? await store.save(snapshot.stored(for: thread, in: .latest))
         }
         return fold.state
     }

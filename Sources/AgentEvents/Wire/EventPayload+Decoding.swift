@@ -150,7 +150,9 @@ extension UsageReported {
 
 extension AgentPaused {
     fileprivate init(from data: inout MemberReader) throws(WireError) {
-        self.init(by: try data.identifierIfPresent("by"), reason: try data.textIfPresent("reason"))
+        self.init(
+            by: try data.identifierIfPresent("by"), reason: try data.textIfPresent("reason"),
+            isHandedOver: try data.flag("handed_over"))
     }
 }
 

@@ -176,6 +176,7 @@ extension AgentPaused {
     fileprivate func write(into data: inout MemberWriter) {
         data.identifier("by", by)
         data.text("reason", reason)
+        data.flag("handed_over", isHandedOver)
     }
 }
 

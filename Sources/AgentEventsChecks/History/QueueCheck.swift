@@ -7,7 +7,8 @@ package struct QueueCheck: Sendable {
     package enum Fault: Hashable, Sendable {
         /// Two runs that answer messages are open at once.
         case twoOpen(RunID, RunID)
-        /// A queued run started before one that was queued earlier.
+        /// A queued run started before one that was queued earlier. That is no fault where the agent of the earlier one was not
+        /// served at the time.
         case overtaken(RunID, by: RunID)
         /// A message has no run, and no run has taken it.
         case unanswered(MessageID)

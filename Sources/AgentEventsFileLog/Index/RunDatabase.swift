@@ -40,13 +40,13 @@ enum RunDatabase {
         }
     }
 
-    /// Whether a run starts in a thread at a sequence or later.
-    static func hasStarted(
-        _ run: RunID,
+    /// The sequence at which a run starts in a thread, unless that is before another one.
+    static func start(
+        of run: RunID,
         in number: UInt64,
         from oldest: UInt64,
         in database: Database
-    ) throws -> Bool {
+    ) throws -> UInt64? {
         let hash = hash(of: run)
         let sql = "SELECT sequence, checksum FROM run WHERE thread = ? AND hash = ? AND sequence >= ?"
         let rows = try RawStatement(sql, in: database)
@@ -59,9 +59,9 @@ enum RunDatabase {
             guard rows.integer(1) == RowChecksum.of(.run, [number, hash, sequence]) else {
                 throw LogConnection.corrupt("the start of a run of thread number \(number)")
             }
-            if try starts(run, at: sequence, in: number, in: database) { return true }
+            if try starts(run, at: sequence, in: number, in: database) { return sequence }
         }
-        return false
+        return nil
     }
 
     private static func starts(

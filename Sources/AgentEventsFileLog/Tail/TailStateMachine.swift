@@ -116,8 +116,8 @@ struct TailStateMachine: Sendable {
 
     /// The starts of some runs, as far as they are in memory.
     struct StartedRuns {
-        /// Those that start in blocks which are in no chunk.
-        var runs: Set<RunID>
+        /// Those that start in blocks which are in no chunk, and the numbers of their first events.
+        var starts: [RunID: UInt64]
         /// The sequence of the oldest event that can be read.
         var oldest: UInt64
         /// Whether the file may have more.
@@ -128,9 +128,12 @@ struct TailStateMachine: Sendable {
     func startedRuns(among runs: Set<RunID>, in thread: ThreadID) -> StartedRuns? {
         guard let index = byThread[thread], let slot = slots[index] else { return nil }
         let oldest = slot.oldest?.sequence ?? 0
-        return StartedRuns(
-            runs: runs.filter { slot.starts[$0] ?? 0 >= max(oldest, 1) }, oldest: oldest,
-            isStored: planning[index].isStored)
+        var starts: [RunID: UInt64] = [:]
+        for run in runs {
+            guard let start = slot.starts[run], start >= max(oldest, 1) else { continue }
+            starts[run] = start
+        }
+        return StartedRuns(starts: starts, oldest: oldest, isStored: planning[index].isStored)
     }
 
     /// The thread in memory that has a number.

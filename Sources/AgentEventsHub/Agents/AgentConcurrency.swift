@@ -13,10 +13,10 @@ public struct AgentConcurrency: Sendable {
     /// The longest time that a run which supersedes others waits for the work for these to return, so that no two write
     /// the same file at once. Default: 5 seconds.
     public var settleTime: Duration = .seconds(5)
-    /// Whether a run that starts takes all queued messages for its agent: their runs end as `agent_cancelled`, reason
+    /// Says if a run that starts takes all queued messages for its agent: their runs end as `agent_cancelled`, reason
     /// `merged`. Default: `false`.
     public var mergesQueued = false
-    /// Whether a run takes messages while it is under way (``AgentRun/takeInput()``), which ``ConcurrencyPolicy/steer``
+    /// Says if a run takes messages while it is under way (``AgentRun/takeInput()``), which ``ConcurrencyPolicy/steer``
     /// needs. Default: `false`.
     public var takesInput = false
 

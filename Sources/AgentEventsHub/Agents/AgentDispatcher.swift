@@ -25,9 +25,9 @@ package final class AgentDispatcher: Sendable {
     let agents: [any ServedAgent]
     let logger: Logger
     let queue: Mutex<RunQueueStateMachine>
-    /// Whether anything is queued or works: commits are looked at then.
+    /// Says if anything is queued or works: commits are looked at then.
     let isConcerned = Atomic<Bool>(false)
-    /// Whether a run rests: each event of its thread may end that.
+    /// Says if a run rests: each event of its thread may end that.
     let hasResting = Atomic<Bool>(false)
     /// The threads in which runs may have begun to rest, or ended it, and that have not been looked at since.
     let rested = ThreadSet()
@@ -52,18 +52,24 @@ package final class AgentDispatcher: Sendable {
         case attempt(RunQueueStateMachine.Entry)
     }
 
+    /// The policy for agents that have none of their own.
+    private let policy: ConcurrencyPolicy
+
     /// - Parameters:
     ///   - agents: the first one answers those who name none.
+    ///   - policy: the policy for agents that have none of their own.
     ///   - bodies: is told of the agents that work after their runs have ended.
     package init(
         runtime: AgentRuntime,
         agents: [any ServedAgent],
         limits: RunQueueStateMachine.Limits,
+        policy: ConcurrencyPolicy,
         bodies: StuckBodies,
         logger: Logger
     ) {
         self.runtime = runtime
         self.agents = agents
+        self.policy = policy
         self.bodies = bodies
         self.logger = logger
         queue = Mutex(RunQueueStateMachine(limits: limits))
@@ -126,7 +132,10 @@ package final class AgentDispatcher: Sendable {
 
     /// Takes no further runs, and starts none of the queued ones; ``run()`` returns when those under way have ended. May
     /// be called several times.
-    package func close() { perform { $0.close() } }
+    package func close() {
+        runtime.stopTakingUp()
+        perform { $0.close() }
+    }
 
     /// Takes no further runs and cancels those under way. May be called several times.
     package func cancel() {
@@ -169,7 +178,7 @@ package final class AgentDispatcher: Sendable {
     /// The agents that take input while they run.
     var inputAgents: Set<AgentName> { Set(agents.filter { $0.settings.takesInput }.map(\.name)) }
 
-    /// Whether an agent takes a command of the application's own.
+    /// Says if an agent takes a command of the application's own.
     func takes(_ command: CommandName, agent name: AgentName) -> Bool {
         (served(name) as? any CommandedAgent)?.takes(command) ?? false
     }
@@ -186,7 +195,7 @@ package final class AgentDispatcher: Sendable {
         return admission
     }
 
-    /// Whether bodies of runs of a thread have not returned.
+    /// Says if bodies of runs of a thread have not returned.
     func hasBodies(in thread: ThreadID) -> Bool { queue.withLock { $0.hasBodies(in: thread) } }
 
     /// The request of an admission was decided.
@@ -244,8 +253,7 @@ package final class AgentDispatcher: Sendable {
                 guard let agent = job.agent as? any ResumableAgent else {
                     preconditionFailure("a run stays open for an agent that resumes it")
                 }
-                await self.waitForSlot(job.place)
-                try Task.checkCancellation()
+                try await run.beginResumed()
                 return try await agent.resume(ResumedRun(run, work, try await job.prompt(run)))
             }
         } catch {
@@ -260,7 +268,7 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    /// What became of a queued run whose turn it seemed to be.
+    /// The outcome for a queued run whose turn it seemed to be.
     private enum Attempt: Sendable {
         case started(messages: [MessageID], mayStartOthers: Bool)
         case held
@@ -271,7 +279,7 @@ package final class AgentDispatcher: Sendable {
     /// Tries to start a queued run, in the slot that it has.
     private func attempt(_ entry: RunQueueStateMachine.Entry) async {
         guard let agent = served(entry.agent) else {
-            // It keeps its place in the log, and so do those after it: another process may serve its agent, or the next one.
+            // It keeps its place in the log, and so do those after it: another process may serve its agent.
             noteMissing(entry)
             return perform { $0.attemptEnded(entry.place, .held) }
         }
@@ -279,7 +287,7 @@ package final class AgentDispatcher: Sendable {
             let context = try await runtime.context(user: entry.owner, thread: entry.place.thread)
             let settings = agent.settings
             let decided = try await context.decide { machine, time in
-                Self.decide(on: entry, machine.load, settings, at: time)
+                self.decide(on: entry, machine.load, settings, at: time)
             }
             guard case .decided(let result) = decided else {
                 preconditionFailure("a request without a key is not repeated")
@@ -312,14 +320,16 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    private static func decide(
+    private func decide(
         on entry: RunQueueStateMachine.Entry,
         _ load: ThreadLoad,
         _ settings: AgentConcurrency,
         at time: Timestamp
     ) -> ThreadDecision<Attempt> {
-        let limit = settings.policy == .parallel ? max(1, settings.parallelLimit) : 1
-        switch ConcurrencyPolicy.mayStart(entry.place.run, load, at: time, parallelLimit: limit) {
+        let limit = settings.policy ?? policy == .parallel ? max(1, settings.parallelLimit) : 1
+        let action = ConcurrencyPolicy.mayStart(
+            entry.place.run, load, at: time, parallelLimit: limit, isServed: mayBeStarted)
+        switch action {
         case .leave: return ThreadDecision(.gone)
         case .wait: return ThreadDecision(.held)
         case .waitForAnother: return ThreadDecision(.later)
@@ -331,6 +341,9 @@ package final class AgentDispatcher: Sendable {
                 startedRun: entry.place.run)
         }
     }
+
+    /// Says if a run of an agent could be started, here or by another process with this log.
+    private func mayBeStarted(_ agent: AgentName) -> Bool { runtime.log is any ContendedLog || served(agent) != nil }
 
     private func noteMissing(_ entry: RunQueueStateMachine.Entry) {
         guard missing.withLock({ $0.insert(entry.agent).inserted }) else { return }
@@ -430,18 +443,16 @@ package final class AgentDispatcher: Sendable {
     /// - Returns: `false` when it has to be tried again.
     private func takeUp(_ thread: ThreadID, of user: UserID) async -> Bool {
         do throws(AgentEventsError) {
-            let queued = try await runtime.queuedRuns(of: thread, user: user)
+            let entries = try await runtime.queuedRuns(of: thread, user: user).map { run in
+                RunQueueStateMachine.Entry(
+                    place: RunQueueStateMachine.Place(thread: thread, run: run.queued.run), owner: user,
+                    user: run.queued.by ?? user, agent: run.queued.agent, sequence: run.sequence,
+                    queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore, isScheduled: run.queued.isScheduled)
+            }
+            // A run that nobody can start stays queued in the log, until its agent is served again.
+            for entry in entries where !mayBeStarted(entry.agent) { noteMissing(entry) }
             perform { queue in
-                var actions = queued.flatMap { run in
-                    queue.enqueue(
-                        RunQueueStateMachine.Entry(
-                            place: RunQueueStateMachine.Place(thread: thread, run: run.queued.run), owner: user,
-                            user: run.queued.by ?? user, agent: run.queued.agent, sequence: run.sequence,
-                            queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore,
-                            isScheduled: run.queued.isScheduled))
-                }
-                actions += queue.freed(thread)
-                return actions
+                entries.filter { mayBeStarted($0.agent) }.flatMap { queue.enqueue($0) } + queue.freed(thread)
             }
             return true
         } catch {

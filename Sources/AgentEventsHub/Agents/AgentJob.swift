@@ -7,6 +7,6 @@ struct AgentJob: Sendable {
     var place: RunQueueStateMachine.Place
     /// The request that it is to answer.
     var prompt: @Sendable (AgentRun) async throws -> UserPrompt
-    /// What the log has of it, when another process has begun it.
+    /// The work that the log has of it, when another process has begun it.
     var resumed: ResumedWork?
 }

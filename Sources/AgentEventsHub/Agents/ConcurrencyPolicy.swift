@@ -25,21 +25,21 @@ public enum ConcurrencyPolicy: String, CaseIterable, Hashable, Sendable {
 }
 
 extension ConcurrencyPolicy {
-    /// What is known of the request, and of the agent that it is for.
+    /// The facts about the request, and about the agent that it is for.
     package struct Request: Hashable, Sendable {
         /// The agent that was asked for.
         package var agent: AgentName
-        /// Whether any agent may answer: none was named.
+        /// Says if any agent may answer: none was named.
         package var takesAnyAgent = false
-        /// Whether the request is a message, which can be given to a run under way.
+        /// Says if the request is a message, which can be given to a run under way.
         package var isMessage = true
-        /// Whether a run could start now: there is a slot for it.
+        /// Says if a run could start now: there is a slot for it.
         package var hasSlot = true
-        /// Why no further run may be queued; `nil` when one may.
+        /// The reason for which no further run may be queued; `nil` when one may.
         package var queueRefusal: QueueRefusal?
-        /// Whether bodies of runs of the thread have not returned yet.
+        /// Says if bodies of runs of the thread have not returned yet.
         package var hasBodies = false
-        /// Whether the run is not to start yet.
+        /// Says if the run is not to start yet.
         package var isDelayed = false
         /// The most runs that are queued in the thread.
         package var maximumQueuedCount = 16
@@ -51,7 +51,7 @@ extension ConcurrencyPolicy {
         package init(agent: AgentName) { self.agent = agent }
     }
 
-    /// Why a request is refused. Nothing is logged then.
+    /// The reason for which a request is refused. Nothing is logged then.
     package enum QueueRefusal: Hashable, Sendable, CaseIterable {
         /// The thread is busy, and the policy is to reject.
         case threadBusy
@@ -63,7 +63,7 @@ extension ConcurrencyPolicy {
         case serviceFull
     }
 
-    /// What a request becomes.
+    /// The outcome of a request.
     package enum PolicyAction: Hashable, Sendable {
         case refuse(QueueRefusal)
         case start
@@ -120,26 +120,28 @@ extension ConcurrencyPolicy {
             runs: load.roots.map(\.run) + load.queue.map(\.run), discards: discards, starts: starts)
     }
 
-    /// Whether a queued run may start, by what is open in its thread.
+    /// Says if a queued run may start, by what is open in its thread.
     ///
     /// - Parameters:
     ///   - run: the queued run.
     ///   - time: the time of its start.
     ///   - parallelLimit: the most runs that are open beside each other; 1 for an agent that runs alone.
+    ///   - isServed: whether somebody could start a run of an agent.
     package static func mayStart(
         _ run: RunID,
         _ load: ThreadLoad,
         at time: Timestamp,
-        parallelLimit: Int
+        parallelLimit: Int,
+        isServed: (AgentName) -> Bool = { _ in true }
     ) -> StartAction {
-        // A delayed run does not hold up those after it.
-        let next = load.queue.first { $0.notBefore.map { $0 <= time } ?? true }
+        // A delayed run does not hold up those after it, nor does one that nobody can start.
+        let next = load.queue.first { isServed($0.agent) && ($0.notBefore.map { $0 <= time } ?? true) }
         guard let place = load.queue.firstIndex(where: { $0.run == run }) else { return .leave }
         guard load.roots.count < parallelLimit else { return .wait }
         return next?.run == run ? .start(place: place) : .waitForAnother
     }
 
-    /// What becomes of a queued run whose turn it seems to be.
+    /// The outcome for a queued run whose turn it seems to be.
     package enum StartAction: Hashable, Sendable {
         /// - Parameter place: its place among the queued runs of the thread.
         case start(place: Int)

@@ -30,15 +30,15 @@ package struct MessageIntake: Sendable {
         package var message: MessageID?
         /// The run that answers; `nil` when the service has no agents.
         package var run: RunID?
-        /// What became of the run, or of the message, when it was decided.
+        /// The state of the run, or of the message, when it was decided.
         package var status: Status?
         /// The events: the message, and the first event of its run. Events that ended other runs are not among them.
         package var cursors: [EventID] = []
-        /// Whether the request was logged before, under the same key.
+        /// Says if the request was logged before, under the same key.
         package var isRepeated = false
     }
 
-    /// What became of a request, by the names on the wire.
+    /// The states of a request, by the names on the wire.
     package enum Status: String, Hashable, Sendable {
         /// Its run has started.
         case started
@@ -56,7 +56,7 @@ package struct MessageIntake: Sendable {
         }
     }
 
-    /// Whether the principal may send messages to the agents of a thread, before there is one.
+    /// Says if the principal may send messages to the agents of a thread, before there is one.
     ///
     /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
     /// - Throws: ``ProtocolError``.
@@ -72,7 +72,7 @@ package struct MessageIntake: Sendable {
     /// Returns when `user_message`, and in the same commit the first event of the run that answers it, are committed; the
     /// run continues by itself. So no message is accepted that nobody answers: not even a crash comes in between.
     ///
-    /// What a message becomes in a thread that is busy is a matter of its policy; see ``ConcurrencyPolicy``.
+    /// In a thread that is busy the policy decides what a message becomes; see ``ConcurrencyPolicy``.
     ///
     /// A message with a key that came before, in the last 24 hours, is not logged again and has the same answer. One that
     /// was logged without a run, because no agent was served then or by an earlier version, is answered now. Another
@@ -122,7 +122,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
-            retried: retried.map { ($0.run, $0.beginning.messageIDs) },
+            retried: retried,
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
@@ -372,33 +372,6 @@ package struct MessageIntake: Sendable {
         }
         try await access.check(.command, of: thread, owner: owner, by: principal)
         return owner
-    }
-
-    /// The key of a request, and what it stands for.
-    private struct RequestIdentity: Sendable {
-        /// As it stands in the log.
-        var key: IdempotencyKey
-        /// As the author gave it.
-        var given: IdempotencyKey
-        /// What the request asks for besides its message.
-        var detail: String?
-        /// The message; `nil` for a request without one.
-        var draft: EventDraft?
-
-        init(key: IdempotencyKey, given: IdempotencyKey, detail: String?) {
-            self.key = key
-            self.given = given
-            self.detail = detail
-        }
-
-        init(_ key: MessageKey, detail: String?, draft: EventDraft) {
-            self.init(key: key.key, given: key.given, detail: detail)
-            self.draft = draft
-        }
-
-        var decisionKey: DecisionKey {
-            DecisionKey(RequestKey(key, detail: detail), for: [draft].compactMap(\.self))
-        }
     }
 
     /// Has a request decided in its thread, and returns when its events are committed.

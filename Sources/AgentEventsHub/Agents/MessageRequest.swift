@@ -10,11 +10,11 @@ package struct MessageRequest: Hashable, Sendable {
     /// Further data of the message; any JSON value, which becomes the `data` of `user_message`. `null` counts as none.
     package var data: JSONValue?
 
-    /// What happens when the thread is busy; `nil` for the policy of the agent.
+    /// The policy for a thread that is busy; `nil` for that of the agent.
     package var policy: ConcurrencyPolicy?
     /// The message in whose place this one stands.
     package var replaces: MessageID?
-    /// Whether it is a no to what the run asks that it is given to, under ``ConcurrencyPolicy/steer``.
+    /// Says if it is a no to what the run asks that it is given to, under ``ConcurrencyPolicy/steer``.
     package var answersApproval: Bool
     /// The run that answers does not start earlier.
     package var notBefore: Timestamp?
@@ -41,7 +41,7 @@ package struct MessageRequest: Hashable, Sendable {
         self.startBy = startBy
     }
 
-    /// What the request asks for besides its message, as it is compared when its key comes again.
+    /// The further wishes of the request, besides its message, as they are compared when its key comes again.
     var detail: String? {
         guard policy != nil || notBefore != nil || startBy != nil || answersApproval else { return agent?.rawValue }
         var members: [JSONValue] = [
@@ -110,7 +110,7 @@ package struct StartRequest: Hashable, Sendable {
     /// The agent; `nil` for that of the run to do again, or the service's first one.
     package var agent: AgentName?
     package var input: JSONValue?
-    /// What happens when the thread is busy; `nil` for the policy of the agent.
+    /// The policy for a thread that is busy; `nil` for that of the agent.
     package var policy: ConcurrencyPolicy?
     /// The run to do again: the new one answers the same messages.
     package var retryOf: RunID?
@@ -127,7 +127,7 @@ package struct StartRequest: Hashable, Sendable {
         self.retryOf = retryOf
     }
 
-    /// What the request asks for, as it is compared when its key comes again.
+    /// The wishes of the request, as they are compared when its key comes again.
     var detail: String {
         let members: [JSONValue] = [
             "start", agent.map { .string($0.rawValue) } ?? .null, input ?? .null,

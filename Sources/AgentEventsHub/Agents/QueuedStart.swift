@@ -33,25 +33,28 @@ struct QueuedStart {
 /// The request that a run answers whose messages came earlier. They are not kept in memory while it waits, but read from the
 /// log when it starts.
 struct QueuedPrompt: Sendable {
-    /// The number of events before the queued run that are looked at first: its message is mostly just before it.
-    private static let nearCount: UInt64 = 16
-
     private let thread: ThreadID
     private let messages: [MessageID]
-    /// The queued run, and the number of its first event.
-    private var queued: (run: RunID, sequence: UInt64)?
+    /// The queued run.
+    private var run: RunID?
+    /// The number of an event that the messages, or most of them, came before; `nil` for the end of the thread.
+    private var place: UInt64?
     private let input: JSONValue?
     private let author: UserID
 
     init(_ entry: RunQueueStateMachine.Entry, _ messages: [MessageID]) {
-        self.init(thread: entry.place.thread, messages: messages, input: nil, author: entry.user)
-        queued = (entry.place.run, entry.sequence)
+        self.init(
+            thread: entry.place.thread, messages: messages, before: entry.sequence, input: nil, author: entry.user)
+        run = entry.place.run
     }
 
-    /// - Parameter input: stands for the messages when these were trimmed, or there are none.
-    init(thread: ThreadID, messages: [MessageID], input: JSONValue?, author: UserID) {
+    /// - Parameters:
+    ///   - place: the number of an event that the messages came before; `nil` for the end of the thread.
+    ///   - input: stands for the messages when these were trimmed, or there are none.
+    init(thread: ThreadID, messages: [MessageID], before place: UInt64?, input: JSONValue?, author: UserID) {
         self.thread = thread
         self.messages = messages
+        self.place = place
         self.input = input
         self.author = author
     }
@@ -59,22 +62,22 @@ struct QueuedPrompt: Sendable {
     /// The request of a run that was begun before.
     init(_ work: ResumedWork, thread: ThreadID, author: UserID) {
         self.init(
-            thread: thread, messages: work.beginning.messageIDs, input: work.beginning.input,
-            author: work.beginning.by ?? author)
-        if let run = work.run { queued = (run.id, work.firstSequence) }
+            thread: thread, messages: work.beginning.messageIDs, before: work.run == nil ? nil : work.firstSequence,
+            input: work.beginning.input, author: work.beginning.by ?? author)
+        run = work.run?.id
     }
 
     /// Reads the messages, in their order, as one request. When they were trimmed, the run's own input stands for them.
     func read(from log: any EventLog) async throws(EventLogError) -> UserPrompt {
-        var found: [MessageID: UserMessage] = [:]
-        var input = input
-        if let queued {
-            let near = queued.sequence > Self.nearCount ? queued.sequence - Self.nearCount : 0
-            try await search(log, after: near, upTo: queued.sequence, &found, &input)
-        }
-        // Those that were merged into it came later; one that was given to another run before may be anywhere earlier.
-        if found.count < messages.count { try await search(log, after: 0, upTo: .max, &found, &input) }
-        let given = messages.compactMap { found[$0] }
+        let head = place == nil ? try await log.thread(thread)?.head.sequence : nil
+        var search = MessageSearch(messages, in: thread, run: run, from: place ?? head ?? 0)
+        // Mostly they are just before the run's first event.
+        var hasMore = try await search.lookBack(in: log)
+        // Those that were merged into it came later, and those that were given to another run before it came earlier.
+        if run != nil, !search.hasAll { try await search.lookAhead(in: log) }
+        while hasMore, !search.hasAll { hasMore = try await search.lookBack(in: log) }
+        let given = messages.compactMap { search.found[$0] }
+        let input = search.input ?? input
         guard let last = given.last else {
             return UserPrompt(
                 text: input?.stringValue ?? "", data: input?.stringValue == nil ? input : nil,
@@ -86,26 +89,4 @@ struct QueuedPrompt: Sendable {
     }
 
     private static let noMessage: MessageID = "m_none"
-
-    private func search(
-        _ log: any EventLog,
-        after start: UInt64,
-        upTo end: UInt64,
-        _ found: inout [MessageID: UserMessage],
-        _ input: inout JSONValue?
-    ) async throws(EventLogError) {
-        var after = start
-        while after < end, found.count < messages.count || end != .max {
-            let page = try await log.read(LogRead(.thread(thread, after: after)))
-            guard let last = page.events.last else { return }
-            for stored in page.events where stored.id.sequence <= end {
-                let event = try stored.decoded()
-                if case .userMessage(let message) = event.payload, messages.contains(message.messageID) {
-                    found[message.messageID] = message
-                }
-                if case .agentQueued(let first) = event.payload, event.runID == queued?.run { input = first.input }
-            }
-            after = last.id.sequence
-        }
-    }
 }

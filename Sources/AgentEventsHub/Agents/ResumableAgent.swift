@@ -52,7 +52,7 @@ extension ServedAgent {
         return RunRecovery.Policy(mode, repeatableTools: resumable.repeatableTools)
     }
 
-    /// Whether the agent asks for runs that are resumed, and does not say how.
+    /// Says if the agent asks for runs that are resumed, and does not say how.
     var resumesWithoutSayingHow: Bool {
         (self as? any RestartableAgent)?.restart == .resume && !(self is any ResumableAgent)
     }

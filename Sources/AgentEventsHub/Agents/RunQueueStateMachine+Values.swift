@@ -37,7 +37,7 @@ extension RunQueueStateMachine {
         package var queuedAt: Timestamp
         /// It does not start earlier.
         package var notBefore: Timestamp?
-        /// Whether a schedule asked for it.
+        /// Says if a schedule asked for it.
         package var isScheduled: Bool
 
         package init(
@@ -74,13 +74,13 @@ extension RunQueueStateMachine {
     package struct Admission: Hashable, Sendable {
         /// For ``settle(_:as:)``.
         package var ticket: Int
-        /// Whether it has a slot, and may start a run.
+        /// Says if it has a slot, and may start a run.
         package var hasSlot: Bool
-        /// Why it may not be queued; `nil` when it may.
+        /// The reason for which it may not be queued; `nil` when it may.
         package var queueRefusal: ConcurrencyPolicy.QueueRefusal?
     }
 
-    /// What a request has become.
+    /// The outcome of a request.
     package enum Outcome: Hashable, Sendable {
         /// Its run has started, in the slot of the admission.
         case started(Place)
@@ -91,7 +91,7 @@ extension RunQueueStateMachine {
         case nothing
     }
 
-    /// How an attempt to start a run has ended.
+    /// The ends of an attempt to start a run.
     package enum AttemptEnd: Hashable, Sendable, CaseIterable {
         /// The run has started.
         case started

@@ -4,7 +4,7 @@ package import AgentEvents
 ///
 /// The queue itself is in the log: a run is queued from its `agent_queued` to its `agent_started` or its end. This is what
 /// one process does about it: which run is tried next, and in which slot. Whether it may start is decided in its thread
-/// (``ConcurrencyPolicy/mayStart(_:_:at:parallelLimit:)``), on what the log has. So nothing is lost with this state: it is
+/// (``ConcurrencyPolicy/mayStart(_:_:at:parallelLimit:isServed:)``), on what the log has. So nothing is lost with this state: it is
 /// made again from the log.
 ///
 /// ```
@@ -27,6 +27,8 @@ package import AgentEvents
 ///
 /// Users take turns, people four times as often as schedules; of a user the thread whose head is the oldest comes first. In
 /// a thread the order is that of the log, where a delayed run does not hold up those after it.
+///
+/// The file is long because slots, threads and turns change together, and nobody else can reach them.
 package struct RunQueueStateMachine: Sendable {
     /// The owner of a slot.
     private enum Holder: Hashable {
@@ -98,12 +100,12 @@ package struct RunQueueStateMachine: Sendable {
     package var slotCount: Int { slots.count }
     /// The number of queued runs.
     package var queuedCount: Int { queuedUsers.count }
-    /// When time will change something; `nil` for never.
+    /// The time at which something changes by itself; `nil` for never.
     package var nextTime: Timestamp? { delayed.values.min() }
-    /// Whether bodies of runs of a thread have not returned.
+    /// Says if bodies of runs of a thread have not returned.
     package func hasBodies(in thread: ThreadID) -> Bool { bodyCounts[thread] != nil }
     package func isQueued(_ place: Place) -> Bool { queuedUsers[place] != nil }
-    /// Whether runs of a thread are queued, or work.
+    /// Says if runs of a thread are queued, or work.
     package func isConcerned(_ thread: ThreadID) -> Bool { threads[thread] != nil || bodyCounts[thread] != nil }
     /// The runs of a thread whose bodies have not returned.
     package func bodies(in thread: ThreadID) -> [Place] {
@@ -115,11 +117,11 @@ package struct RunQueueStateMachine: Sendable {
         bodies.keys.filter { slots[.body($0)] != nil }
             .sorted { ($0.thread.rawValue, $0.run.rawValue) < ($1.thread.rawValue, $1.run.rawValue) }
     }
-    /// Whether a body waits for a slot.
+    /// Says if a body waits for a slot.
     package func isContinuing(_ place: Place) -> Bool { continuing.contains(place) }
-    /// Whether a body has no slot.
+    /// Says if a body has no slot.
     package var hasResting: Bool { bodySlotCount < bodies.count }
-    /// Whether nothing is queued and no body works.
+    /// Says if nothing is queued and no body works.
     package var isIdle: Bool { queuedUsers.isEmpty && bodies.isEmpty }
 
     // MARK: Requests
@@ -385,7 +387,7 @@ package struct RunQueueStateMachine: Sendable {
 
     private func isDue(_ entry: Entry) -> Bool { entry.notBefore.map { $0 <= now } ?? true }
 
-    /// What can be done now: first those that continue, then new ones as long as there are slots.
+    /// The actions that are possible now: first those that continue, then new ones as long as there are slots.
     private mutating func actions() -> [Action] {
         var actions: [Action] = []
         var index = 0

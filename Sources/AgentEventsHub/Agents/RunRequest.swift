@@ -12,22 +12,22 @@ struct RunRequest: Sendable {
     var policy: ConcurrencyPolicy
     /// The message that the run answers; `nil` for a request without one.
     var message: UserMessage?
-    /// Whether the message is a no to what the run asks that it is given to.
+    /// Says if the message is a no to what the run asks that it is given to.
     var answersApproval = false
-    /// Whether the message is in the log already.
+    /// Says if the message is in the log already.
     var isMessageLogged = false
     var input: JSONValue?
     var notBefore: Timestamp?
     var startBy: Timestamp?
-    /// The run that this one does again, and the messages that it answers.
-    var retried: (run: RunID, messageIDs: [MessageID])?
-    /// Whether any agent may answer: none was named.
+    /// The run that this one does again.
+    var retried: RetriedRun?
+    /// Says if any agent may answer: none was named.
     var takesAnyAgent = false
     var run: RunID
-    /// Whether nobody can have used the id of the run before.
+    /// Says if nobody can have used the id of the run before.
     var isRunNew = true
 
-    /// What counts for all requests, at this moment.
+    /// The rules for all requests, at this moment.
     struct Rules: Sendable {
         var hasSlot: Bool
         var queueRefusal: ConcurrencyPolicy.QueueRefusal?
@@ -53,7 +53,8 @@ struct RunRequest: Sendable {
                 text: message.text, data: message.data, messageID: message.messageID, author: author)
             return { _ in prompt }
         }
-        let prompt = QueuedPrompt(thread: thread, messages: messageIDs, input: input, author: author)
+        let prompt = QueuedPrompt(
+            thread: thread, messages: messageIDs, before: retried?.sequence, input: input, author: author)
         return { _ in try await prompt.read(from: log) }
     }
 
@@ -133,7 +134,7 @@ struct RunRequest: Sendable {
         return ThreadDecision(.queued(at: time, settlesUntil: settlesUntil), drafts: drafts)
     }
 
-    private var messageIDs: [MessageID] { message.map { [$0.messageID] } ?? retried?.messageIDs ?? [] }
+    private var messageIDs: [MessageID] { message.map { [$0.messageID] } ?? retried?.beginning.messageIDs ?? [] }
 
     private func logged(_ message: UserMessage?) -> [EventDraft] {
         guard let message, !isMessageLogged else { return [] }

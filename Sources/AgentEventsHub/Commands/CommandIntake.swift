@@ -7,7 +7,7 @@ package struct CommandIntake: Sendable {
     private let access: ThreadAccess
     /// Takes what asks for a run.
     private let intake: MessageIntake
-    /// Whether an agent takes a command of the application's own.
+    /// Says if an agent takes a command of the application's own.
     private let takesCustom: @Sendable (AgentName, CommandName) -> Bool
 
     init(
@@ -25,11 +25,11 @@ package struct CommandIntake: Sendable {
     /// The answer to a command that is carried out.
     package struct Accepted: Hashable, Sendable {
         package var answer: CommandAnswer
-        /// What it tells is committed once everything up to there is.
+        /// The position up to which everything has to be committed before it is told.
         package var position: UInt64
     }
 
-    /// Whether the principal may command in a thread, before there is a command.
+    /// Says if the principal may command in a thread, before there is a command.
     ///
     /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
     /// - Throws: ``ProtocolError``.

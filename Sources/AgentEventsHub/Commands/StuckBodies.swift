@@ -36,7 +36,7 @@ package final class StuckBodies: Sendable {
     /// The number of agents that still work although their runs have ended.
     package var count: Int { state.withLock { $0.machine.count } }
 
-    /// What the scope of a run tells of its body.
+    /// The reports of the scope of a run about its body.
     func observer(of run: RunID, in thread: ThreadID, agent: AgentName) -> RunBodyObserver {
         RunBodyObserver(
             runDidEnd: {

@@ -82,7 +82,8 @@ public final class AgentEventsHub: Sendable {
             metrics: metrics,
             onLateResult: onLateResult)
         let dispatcher = AgentDispatcher(
-            runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
+            runtime: runtime, agents: agents, limits: configuration.queueLimits,
+            policy: configuration.concurrencyPolicy, bodies: bodies, logger: logger)
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
         let usage = ServiceLimits(

@@ -33,7 +33,7 @@ final class ThreadSnapshots: Sendable {
     init(
         log: any EventLog,
         store: (any StateStore)?,
-        eventsPerStoredState: Int = 1000,
+        eventsPerStoredState: Int = ThreadFold.eventsPerStoredState,
         maximumFolds: Int = 16,
         logger: Logger
     ) {

@@ -79,6 +79,8 @@ struct CommandJudge {
             switch (action, event.payload) {
             case (.stop, .agentCancelled(let cancelled)): cancelled.by == log.owner.user
             case (.pause, .agentPaused(let paused)): paused.by == log.owner.user
+            // Of a run that was paused because its process is gone: the pause of the person takes the place of that one.
+            case (.pause, .agentResumed(let resumed)): resumed.by == log.owner.user
             case (.resume, .agentResumed(let resumed)): resumed.by == log.owner.user
             case (.custom(let name, value: _), .custom(let custom)):
                 custom.by == log.owner.user && custom.name == name.rawValue

@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsChecks
 import AgentEventsHub
 import AgentEventsProtocol
 import AgentEventsTesting
@@ -206,6 +207,55 @@ struct BusyThreadTests {
             try await stage.finish(runs[2])
         }
         #expect(AgentStage.faults(try await AgentStage.logged(kept)) == [])
+    }
+
+    /// A queued run whose agent is not served any longer keeps its place, and does not hold up those after it.
+    @Test(.timeLimit(.minutes(2))) func aRunThatNobodyCanStartIsPassed() async throws {
+        let kept = InMemoryEventLog(generations: .counting)
+        var runs: [RunID] = []
+        try await AgentStage.with(kept, agents: ["guide", "old"]) { stage in
+            for (text, agent) in [("zero", "old"), ("A", "old"), ("B", "guide")] as [(String, AgentName)] {
+                runs.append(try #require(try await stage.send(text, agent: agent).run))
+            }
+            try await stage.waitForStart(of: runs[0])
+        }
+        kept.close()
+        try await AgentStage.with(kept) { stage in
+            try await stage.waitForStart(of: runs[2])
+            // Also what comes now.
+            let later = try #require(try await stage.send("C").run)
+            try await stage.finish(runs[2])
+            try await stage.waitForStart(of: later)
+            try await stage.finish(later)
+            runs.append(later)
+            let state = try await stage.hub.runtime.state(of: "t_1", user: "u_1")
+            #expect(state.queue.map(\.runID) == [runs[1]])
+        }
+        kept.close()
+        try await AgentStage.with(kept, agents: ["guide", "old"]) { stage in
+            try await stage.waitForStart(of: runs[1])
+            try await stage.finish(runs[1])
+        }
+        #expect(
+            AgentStage.faults(try await AgentStage.logged(kept)) == [
+                .overtaken(runs[1], by: runs[2]), .overtaken(runs[1], by: runs[3]),
+            ])
+    }
+
+    /// Where the policy of the service is to run beside each other, runs that were queued start together.
+    @Test(.timeLimit(.minutes(2))) func queuedRunsStartTogetherUnderAPolicyOfTheService() async throws {
+        let kept = InMemoryEventLog(generations: .counting)
+        var runs: [RunID] = []
+        try await AgentStage.with(kept) { stage in
+            for text in ["zero", "A", "B", "C"] { runs.append(try #require(try await stage.send(text).run)) }
+            try await stage.waitForStart(of: runs[0])
+        }
+        kept.close()
+        try await AgentStage.with(kept, configure: { $0.concurrencyPolicy = .parallel }) { stage in
+            for run in runs.dropFirst() { try await stage.waitForStart(of: run) }
+            for run in runs.dropFirst() { try await stage.finish(run) }
+        }
+        #expect(AgentStage.faults(try await AgentStage.logged(kept), isParallel: true) == [])
     }
 
     /// 46 and 49: a crash at any commit. What is open or queued after it ends, each message has a run, and no two are open

@@ -18,6 +18,7 @@ struct RestartStage: Sendable {
         _ clock: ManualClock,
         _ agents: [any ServedAgent],
         configure: (inout RuntimeConfiguration) -> Void = { _ in },
+        hub configureHub: (inout HubConfiguration) -> Void = { _ in },
         _ body: (RestartStage) async throws -> Void
     ) async throws {
         // A process makes ids of its own.
@@ -25,6 +26,7 @@ struct RestartStage: Sendable {
         configure(&runtime)
         var configuration = HubConfiguration()
         configuration.shutdownGrace = .seconds(600)
+        configureHub(&configuration)
         let log = CuttingLog(kept)
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: runtime), agents: agents,
@@ -49,9 +51,12 @@ struct RestartStage: Sendable {
     }
 
     /// Stops the process in peace: its agents get their time, which the clock of the test passes.
-    func stop(_ clock: ManualClock) async throws {
+    ///
+    /// - Parameter body: happens while they have their time.
+    func stop(_ clock: ManualClock, during body: () async throws -> Void = {}) async throws {
         stopping.open()
         try await clock.waitForSleep(of: .seconds(599))
+        try await body()
         clock.advance(by: .seconds(599))
     }
 

@@ -258,6 +258,89 @@ import Testing
         #expect(failures.dropLast().allSatisfy { $0.details == nil && $0.retryable })
     }
 
+    /// 42: answers that come while a service stops, to a run that was taken up and waits for a slot: nothing of it has begun,
+    /// and nothing is lost.
+    @Test func case42AnswersInADrainAreKeptWhenTheRunWaitsForASlot() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { prompt, run in
+                guard prompt.text == "ask" else {
+                    notes.add("works")
+                    return try await waitForCancellation()
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 1...2 {
+                        group.addTask {
+                            try await run.tool(
+                                "deploy", id: CallID("c_\(number)"), arguments: [:] as JSONValue,
+                                approval: ToolApproval("Deploy?")
+                            ) { _ in notes.add("at once") }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                return nil
+            },
+            onResume: { resumed in
+                for call in resumed.calls {
+                    try await resumed.finish(call) { call in notes.add("deployed \(call.id)") }
+                }
+                return nil
+            })
+        let other = ResumingAgent(
+            name: "other", restart: .never,
+            onRespond: { _, _ in
+                notes.add("works")
+                return try await waitForCancellation()
+            })
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            try await process.stage.send("ask")
+            try await process.wait(for: .approvalRequested, count: 2)
+        }
+        let asked = try await logged().compactMap { event -> ApprovalRequested? in
+            if case .approvalRequested(let asked) = event.payload { asked } else { nil }
+        }.sorted { ($0.callID?.rawValue ?? "") < ($1.callID?.rawValue ?? "") }.map(\.approvalID)
+        try #require(asked.count == 2)
+        try await RestartStage.process(kept, clock, [agent, other], hub: { $0.maximumConcurrentRuns = 1 }) { process in
+            try await process.stage.send("work", agent: "other", to: "t_2")
+            await notes.wait(for: "works")
+            try await process.answer(asked[0], true)
+            while process.hub.dispatcher.parkedCount > 0 { await Task.yield() }
+            try await process.stop(clock) { try await process.answer(asked[1], true) }
+        }
+        #expect(try await types().suffix(3) == [.approvalResolved, .approvalResolved, .agentPaused])
+        try await RestartStage.process(kept, clock, [agent]) { process in try await process.wait(for: .agentCompleted) }
+        #expect(notes.all == ["works", "deployed c_1", "deployed c_2"])
+        #expect(try await completedCalls().map(\.status) == [.succeeded, .succeeded])
+    }
+
+    /// 65: what ends with a process that stops in order is no attempt: only losses count.
+    @Test func case65ADeployIsNoAttempt() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { _, _ in
+                notes.add("began")
+                return try await waitForCancellation()
+            },
+            onResume: { resumed in
+                notes.add("resumed \(resumed.attempt)")
+                return resumed.attempt == 6 ? nil : try await waitForCancellation()
+            })
+        for number in 1...5 {
+            try await RestartStage.process(kept, clock, [agent]) { process in
+                if number == 1 { try await process.stage.send("it") }
+                await notes.wait(for: number == 1 ? "began" : "resumed \(number)")
+                try await process.stop(clock)
+            }
+        }
+        try await RestartStage.process(kept, clock, [agent]) { process in try await process.wait(for: .agentCompleted) }
+        #expect(notes.all == ["began"] + (2...6).map { "resumed \($0)" })
+        let pauses = try await logged().compactMap { event -> AgentPaused? in
+            if case .agentPaused(let paused) = event.payload { paused } else { nil }
+        }
+        #expect(pauses == Array(repeating: AgentPaused(reason: "process_lost", isHandedOver: true), count: 5))
+    }
+
     /// 66: nothing is left running by the loss of a process, and what comes next runs.
     @Test(arguments: [RestartMode.never, .again(attempts: 1), .resume])
     func case66NothingIsLeftRunning(_ mode: RestartMode) async throws {
@@ -348,6 +431,48 @@ import Testing
         #expect(try await types().suffix(3) == [.agentResumed, .messageCompleted, .agentCompleted])
     }
 
+    /// A run that is paused because its process was lost continues by itself. Once a person has paused it, it does not, over
+    /// any number of processes.
+    @Test func aRunThatAPersonPausesWhenItsProcessIsLostStaysPaused() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { _, run in
+                try await run.say("Half")
+                notes.add("said")
+                return try await waitForCancellation()
+            },
+            onResume: { resumed in
+                notes.add("resumed \(resumed.attempt)")
+                return nil
+            })
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            try await process.stage.send("it")
+            await notes.wait(for: "said")
+            try await process.context().flush()
+        }
+        // It would be taken up 10 seconds after the beginning of its attempt.
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            let receipt = try await process.context().command(RunCommand(.pause, by: "u_1"))
+            #expect(receipt.outcome == .done)
+            let again = try await process.context().command(RunCommand(.pause, by: "u_1"))
+            #expect(again.outcome == .unchanged)
+            clock.advance(by: .seconds(60))
+            // What is to be taken up is so before another run speaks.
+            try await process.stage.send("other", to: "t_2")
+            try await process.stage.events(in: "t_2") { $0.type == .messageDelta }
+            #expect(process.hub.dispatcher.parkedCount == 1)
+        }
+        let paused = try await logged()
+        #expect(paused.last?.payload == .agentPaused(AgentPaused(by: "u_1")))
+        clock.advance(by: .seconds(60))
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            #expect(try await logged() == paused)
+            try await process.command(.resume)
+            try await process.wait(for: .agentCompleted)
+        }
+        #expect(notes.all.filter { $0 != "said" } == ["resumed 2"])
+    }
+
     @Test func aStopReachesARunForWhichNobodyWorks() async throws {
         try await RestartStage.process(kept, clock, [asking()]) { process in
             try await process.stage.send("seven")
@@ -434,6 +559,38 @@ import Testing
         #expect(try await AgentStage.logged(kept, in: "t_2").last?.type == .agentCancelled)
         try await RestartStage.process(kept, clock, [agent]) { process in try await process.wait(for: .agentCompleted) }
         #expect(notes.all.last == "resumed 2")
+    }
+
+    /// 58: while a run waits for a slot, after its answer has come, its time does not run.
+    @Test func case58TheTimeInWhichARunWaitsForASlotDoesNotCount() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            restart: .never,
+            onRespond: { prompt, run in
+                if prompt.text == "ask" {
+                    _ = try await run.approve("May I?", id: "a_1").get()
+                    return nil
+                }
+                notes.add("works")
+                return try await waitForCancellation()
+            })
+        try await RestartStage.process(
+            kept, clock, [agent], configure: { $0.runDeadline = .seconds(300) }, hub: { $0.maximumConcurrentRuns = 1 }
+        ) { process in
+            let asks = try await process.stage.send("ask")
+            try await process.wait(for: .approvalRequested)
+            try await process.stage.send("work", to: "t_2")
+            await notes.wait(for: "works")
+            try await process.answer("a_1", true)
+            let context = try await process.context()
+            while await context.tasksWaitingForSlot == 0 { await Task.yield() }
+            // The time of the one that has the slot is over.
+            clock.advance(by: .seconds(400))
+            let events = try await process.stage.waitForEnd(of: asks.run)
+            #expect(events.last?.type == .agentCompleted)
+            let ended = try await process.stage.events(in: "t_2") { $0.type?.endsRun == true }
+            #expect(ended.last?.type == .agentFailed)
+        }
     }
 
     /// 59: the time of a run is the sum of what it has worked in all processes; that between them is none.

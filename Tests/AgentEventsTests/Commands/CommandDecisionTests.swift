@@ -85,6 +85,26 @@ struct CommandDecisionTests {
         }
     }
 
+    /// A run that is paused because its process is gone would continue when it is taken up. A person's pause takes the place
+    /// of that one, in the whole tree; what a person has paused already stays as it is.
+    @Test func aPauseOfARunWhoseProcessIsGoneIsThePersons() {
+        var lost = ThreadOccupancy([
+            ThreadOccupancy.Run("r_1", agent: "guide", .paused),
+            ThreadOccupancy.Run("r_2", agent: "guide", parent: "r_1", .paused),
+            ThreadOccupancy.Run("r_3", agent: "guide", parent: "r_1", .paused),
+            ThreadOccupancy.Run("r_4", agent: "guide", parent: "r_1", .waiting),
+        ])
+        lost.runs[0].isLost = true
+        lost.runs[1].isLost = true
+        let events =
+            "agent_resumed r_1, agent_resumed r_2, agent_paused r_4, agent_paused r_2, agent_paused r_1"
+        for run in ["r_1", nil] as [RunID?] {
+            let decision = RunCommand(.pause, run: run, by: "u_1").decide(
+                on: lost, fence: .none, isUsed: nil, takesCustom: { _ in false })
+            #expect(Self.word(decision) == events)
+        }
+    }
+
     /// Acts of people on a run that has asked do not show that it works: it waits for people as before.
     @Test(
         arguments: [

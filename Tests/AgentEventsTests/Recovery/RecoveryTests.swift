@@ -223,6 +223,48 @@ import Testing
         #expect(events.map(Self.word) == ["approved", "pause r_1"])
     }
 
+    /// An answer that comes when the process has let go of its runs, in a context that is opened only then: it is the next
+    /// process that acts upon it, and nothing can have begun here.
+    @Test func anAnswerInAContextThatIsOpenedWhileTheProcessStopsIsKept() async throws {
+        let log = InMemoryEventLog()
+        let clock = ManualClock()
+        var configuration = RuntimeConfiguration(environment: .manual(clock))
+        configuration.idleContextTimeout = .seconds(37)
+        let question = [Self.draft(.agentStarted(AgentStarted()), by: "resume"), Self.call("deploy"), Self.question]
+        for step in 0..<3 {
+            let runtime = AgentRuntime(log: log, configuration: configuration)
+            runtime.recover(by: Self.policy)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runtime.run() }
+                try await runtime.waitForStart()
+                switch step {
+                case 0:
+                    _ = try await runtime.context(user: "u_1", thread: "t_1").emit(question)
+                case 1:
+                    for _ in 0..<3 {
+                        try await clock.waitForSleep(of: .seconds(37))
+                        clock.advance(by: .seconds(37))
+                    }
+                    #expect(runtime.knownOwner(of: "t_1") == nil)
+                    runtime.stopTakingUp()
+                    try await runtime.cancelHostedRuns(reason: "shutdown")
+                    let context = try await runtime.context(user: "u_1", thread: "t_1")
+                    _ = try await context.answer(
+                        ApprovalAnswer("a_1", run: nil, isApproved: true, data: nil, by: "u_1"))
+                default: #expect(runtime.parkedRuns.map(\.run) == ["r_1"])
+                }
+                try await runtime.flush()
+                runtime.shutdown()
+                try await group.waitForAll()
+            }
+            log.close()
+        }
+        let events = try await log.read(LogRead(.thread("t_1", after: 3))).events.map {
+            try EventDecoder.decode($0.bytes)
+        }
+        #expect(events.map(Self.word) == ["pause r_1", "approved"])
+    }
+
     /// However often a run was given the same message, and however many: its end is never refused, and they are answered.
     @Test func whatARunIsGivenTwiceIsAnsweredOnce() async throws {
         let log = InMemoryEventLog()

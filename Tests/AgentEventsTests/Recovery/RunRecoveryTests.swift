@@ -78,6 +78,12 @@ struct RunRecoveryTests {
         let left = status == .running ? "pause r_1" : "keep"
         #expect(Self.decide(Self.run(status, attempt: 3), .shutdown) == left)
         #expect(Self.decide(Self.run(status, attempt: 2)) == left)
+        // Those that a process which stopped in order has let go of do not count.
+        var deployed = Self.run(status, attempt: 5)
+        deployed.handedOverCount = 3
+        #expect(Self.decide(deployed) == left)
+        deployed.attempt = 6
+        #expect(Self.decide(deployed) == (isLast ? "end 3" : "keep"))
     }
 
     @Test(

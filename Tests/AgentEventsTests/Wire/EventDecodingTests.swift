@@ -122,6 +122,7 @@ struct EventDecodingTests {
         Change(.usageReported, "data.estimated", "1", .wrongType),
         Change(.usageReported, "data.model", "7", .wrongType),
         Change(.messageCompleted, "data.interrupted", #""no""#, .wrongType),
+        Change(.agentPaused, "data.handed_over", "1", .wrongType),
         Change(.approvalRequested, "data.kind", #""question""#, .invalidValue),
         Change(.approvalRequested, "data.editable", "0", .wrongType),
         Change(.approvalRequested, "data.approvers", "[]", .invalidValue),
@@ -235,7 +236,7 @@ struct EventDecodingTests {
     /// `false` and `null` are how some writers say that something is not there.
     @Test(arguments: [
         (EventType.messageCompleted, "interrupted"), (.approvalRequested, "editable"), (.agentCancelled, "discarded"),
-        (.usageReported, "estimated"),
+        (.usageReported, "estimated"), (.agentPaused, "handed_over"),
     ])
     func aFlagThatIsFalseIsLeftOut(_ type: EventType, _ member: String) throws {
         for json in ["false", "null"] {

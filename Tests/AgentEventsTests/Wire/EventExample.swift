@@ -140,6 +140,9 @@ struct EventExample: CustomStringConvertible, Sendable {
             #"{"approval_id":"a_1","decision":"approved","by":"u_1","data":[1]}"#),
         EventExample(.agentPaused(AgentPaused()), "{}"),
         EventExample(.agentPaused(AgentPaused(by: "u_1", reason: "wait")), #"{"by":"u_1","reason":"wait"}"#),
+        EventExample(
+            .agentPaused(AgentPaused(reason: "process_lost", isHandedOver: true)),
+            #"{"reason":"process_lost","handed_over":true}"#),
         EventExample(.agentResumed(AgentResumed()), "{}"),
         EventExample(.agentResumed(AgentResumed(by: "u_1", reason: "go")), #"{"by":"u_1","reason":"go"}"#),
         EventExample(.agentCompleted(AgentCompleted(durationMilliseconds: 12)), #"{"duration_ms":12}"#),

@@ -68,7 +68,7 @@ import Testing
         Kind(
             .approvalResolved, #"{"approval_id":"a_1","decision":"denied","by":null,"data":null}"#,
             .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .denied))),
-        Kind(.agentPaused, #"{"by":null,"reason":null}"#, .agentPaused(AgentPaused())),
+        Kind(.agentPaused, #"{"by":null,"reason":null,"handed_over":false}"#, .agentPaused(AgentPaused())),
         Kind(
             .agentCompleted, #"{"result":null,"usage":{"input_tokens":null,"output_tokens":7.0},"duration_ms":0.0}"#,
             .agentCompleted(AgentCompleted(usage: TokenUsage(outputTokens: 7), durationMilliseconds: 0))),
