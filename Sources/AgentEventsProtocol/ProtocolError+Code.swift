@@ -58,6 +58,7 @@ extension ProtocolError {
             case authenticationMissing = "auth.missing"
             case authenticationInvalid = "auth.invalid"
             case authenticationExpired = "auth.expired"
+            case authenticationInURL = "auth.in_url"
             case authorizationUnavailable = "auth.unavailable"
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
@@ -222,6 +223,8 @@ extension ProtocolError {
         public static let authenticationInvalid = Code(name: .authenticationInvalid)
         /// The credentials counted once.
         public static let authenticationExpired = Code(name: .authenticationExpired)
+        /// A token stands in the URL, where proxies and logs keep it.
+        public static let authenticationInURL = Code(name: .authenticationInURL)
         /// What the credentials allow in the thread could not be found out; the same request may succeed later.
         public static let authorizationUnavailable = Code(name: .authorizationUnavailable)
         /// The runtime of the service is not running.

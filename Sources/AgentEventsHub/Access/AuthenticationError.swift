@@ -8,6 +8,7 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
             case missing = "auth.missing"
             case invalid = "auth.invalid"
             case expired = "auth.expired"
+            case unavailable = "auth.unavailable"
         }
         private let value: Value
 
@@ -17,6 +18,8 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
         public static let invalid = Code(value: .invalid)
         /// The credentials counted once.
         public static let expired = Code(value: .expired)
+        /// It cannot be found out at the moment whether the credentials count; the same request may succeed later.
+        public static let unavailable = Code(value: .unavailable)
 
         public var description: String { value.rawValue }
     }
@@ -39,6 +42,9 @@ extension AuthenticationError.Code {
 
 extension ProtocolError {
     package init(_ error: AuthenticationError) {
-        self.init(Code(rawValue: error.code.description), error.message)
+        let isRetryable = error.code == .unavailable
+        self.init(
+            Code(rawValue: error.code.description), error.message, isRetryable: isRetryable,
+            retryAfterMilliseconds: isRetryable ? 1000 : nil)
     }
 }

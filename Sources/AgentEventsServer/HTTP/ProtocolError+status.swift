@@ -14,6 +14,9 @@ extension ProtocolError {
         case .wire, .sink, .unrecognized: .badRequest
         }
     }
+
+    /// The value of `WWW-Authenticate` (RFC 6750, section 3): without an error where there was no token.
+    var challenge: String { code == .authenticationMissing ? "Bearer" : "Bearer error=\"invalid_token\"" }
 }
 
 extension ProtocolError.Code.Name {
@@ -22,7 +25,8 @@ extension ProtocolError.Code.Name {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
-            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
+            .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
+            .commandKeyMissing:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:

@@ -87,7 +87,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         _ filter: NIOLoopBound<UpgradeFilter>,
         _ parseErrors: NIOLoopBound<ParseErrorHandler>
     ) -> StreamUpgrader<Negotiated> {
-        let hub = hub
+        let (hub, path) = (hub, path)
         return StreamUpgrader(
             maximumFrameByteCount: hub.limits.maximumMessageByteCount,
             shouldUpgrade: { channel, _ in
@@ -97,12 +97,22 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 return channel.eventLoop.makeSucceededFuture(headers)
             },
             upgraded: { channel in
-                guard let principal = filter.value.admission?.principal else {
-                    preconditionFailure("an upgraded connection has a principal")
+                guard let admission = filter.value.admission else {
+                    preconditionFailure("an upgraded connection was admitted")
                 }
                 waiting.value.remove(from: channel)
                 channel.pipeline.syncOperations.removeHandler(parseErrors.value, promise: nil)
-                try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: hub, principal: principal))
+                let handler: StreamHandler
+                if let principal = admission.principal {
+                    handler = StreamHandler(hub: hub, principal: principal)
+                } else {
+                    let decoder = try channel.pipeline.syncOperations.handler(
+                        type: ByteToMessageHandler<WebSocketFrameDecoder>.self)
+                    let bytes = UnauthenticatedBytesHandler()
+                    try channel.pipeline.syncOperations.addHandler(bytes, position: .before(decoder))
+                    handler = StreamHandler(hub: hub, unknownAt: path, bytes)
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
                 return .webSocket
             }
         )

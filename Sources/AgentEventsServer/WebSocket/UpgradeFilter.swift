@@ -14,7 +14,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// A request to upgrade.
     struct Admission {
-        var principal: Principal
+        /// `nil` for a client that shows its token by its first message.
+        var principal: Principal?
         /// The value of `Sec-WebSocket-Protocol` in the answer; `nil` for none.
         var subprotocol: String?
     }
@@ -118,9 +119,19 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
-                self.decline(head, .unauthenticated(error), context)
+                guard !self.mayComeByMessage(error, credentials) else {
+                    self.admission = Admission(principal: nil, subprotocol: subprotocol)
+                    return self.pass(self.wrapInboundOut(.head(head)), context)
+                }
+                // Here and not by the route, which would have the token checked a second time.
+                self.refuse(.unauthenticated(error), context)
             }
         }
+    }
+
+    /// Whether the client has shown no token yet, and may by its first message.
+    private func mayComeByMessage(_ error: AuthenticationError, _ credentials: Credentials) -> Bool {
+        credentials.token == nil && error.code == .missing && authenticator is any FirstMessageAuthenticator
     }
 
     /// Whether the head has all that the handshake takes, and no body.
@@ -144,6 +155,10 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             head.headers.remove(name: "upgrade")
             return pass(wrapInboundOut(.head(head)), context)
         }
+        refuse(refusal, context)
+    }
+
+    private func refuse(_ refusal: UpgradeRefusal, _ context: ChannelHandlerContext) {
         state = .refused
         heldParts = []
         let headers = refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
