@@ -10,11 +10,11 @@ export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
-    AgentEventsClient AgentEventsInProcess AgentEventsTesting
+    AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts \
-    tls listening deployment
+    tls listening deployment tokens
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -75,6 +75,7 @@ test: .build/setup/checks
 	@$(step) 'command input' $(as_usual) $(python) Tests/ThirdParty/command_input.py
 	@$(step) 'commands over crashes' $(as_usual) $(python) Tests/ThirdParty/command_crashes.py
 	@$(step) 'restarts' $(as_usual) $(python) Tests/ThirdParty/restarts.py
+	@$(step) 'tokens' $(as_usual) $(python) Tests/ThirdParty/tokens.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
 	@$(step) 'histories' $(as_usual) $(python) Tests/ThirdParty/histories.py
 	@$(step) 'webhook' $(as_usual) $(python) Tests/ThirdParty/webhook_receiver.py

@@ -7,6 +7,7 @@ let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
 let client: TargetDependencyCondition? = .when(traits: ["Client"])
 let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
+let tokens: TargetDependencyCondition? = .when(traits: ["Tokens"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -29,6 +30,7 @@ let package = Package(
         .library(name: "AgentEventsProtocol", targets: ["AgentEventsProtocol"]),
         .library(name: "AgentEventsHub", targets: ["AgentEventsHub"]),
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
+        .library(name: "AgentEventsTokens", targets: ["AgentEventsTokens"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
@@ -40,12 +42,13 @@ let package = Package(
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
         .trait(name: "TLS", description: "TLS for the service and the Swift client."),
+        .trait(name: "Tokens", description: "JSON Web Tokens as credentials.", enabledTraits: ["Server"]),
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "CommandLine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -59,6 +62,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.1.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
@@ -124,6 +128,21 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Who a client is, by JSON Web Tokens: which of them count is decided here, and jwt-kit checks signatures.
+        .target(
+            name: "AgentEventsTokens",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: tokens),
+                .product(name: "Crypto", package: "swift-crypto", condition: tokens),
+                .product(name: "JWTKit", package: "jwt-kit", condition: tokens),
+                .product(name: "Logging", package: "swift-log", condition: tokens),
+                .product(name: "NIOCore", package: "swift-nio", condition: tokens),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: tokens),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: tokens),
+            ],
+            swiftSettings: settings
+        ),
         .target(
             name: "AgentEventsClient",
             dependencies: [
@@ -168,7 +187,7 @@ let package = Package(
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
-                "AgentEventsServer", "AgentEventsClient",
+                "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
@@ -293,6 +312,21 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AgentEventsTokensTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsTesting", "AgentEventsTestSupport", "AgentEventsTokens",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: tokens),
+                .product(name: "Crypto", package: "swift-crypto", condition: tokens),
+                .product(name: "CryptoExtras", package: "swift-crypto", condition: tokens),
+                .product(name: "JWTKit", package: "jwt-kit", condition: tokens),
+                .product(name: "Logging", package: "swift-log", condition: tokens),
+                .product(name: "NIOCore", package: "swift-nio", condition: tokens),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: tokens),
+                .product(name: "NIOPosix", package: "swift-nio", condition: tokens),
             ],
             swiftSettings: settings
         ),

@@ -74,6 +74,12 @@ extension ClientMessage {
             throw ProtocolError(
                 .operationUnknown, "there is no op of that name; there are: \(OperationName.known)", path: "$.op")
         }
+        guard known != .auth else {
+            throw ProtocolError(
+                .operationUnsupported,
+                "this connection has its user already: auth is the first message of one whose upgrade had no token",
+                path: "$.op")
+        }
         guard known.isSupported else {
             throw ProtocolError(
                 .operationUnsupported, "this service does not do \(name); it does: \(OperationName.supported)",

@@ -68,6 +68,7 @@ extension ProtocolError {
             case authenticationExpired = "auth.expired"
             case authenticationRevoked = "auth.revoked"
             case subjectChanged = "auth.subject_changed"
+            case authenticationInURL = "auth.in_url"
             case authorizationUnavailable = "auth.unavailable"
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
@@ -252,6 +253,8 @@ extension ProtocolError {
         public static let authenticationRevoked = Code(name: .authenticationRevoked)
         /// The credentials that were to replace those of a connection are of another user or issuer.
         public static let subjectChanged = Code(name: .subjectChanged)
+        /// A token stands in the URL, where proxies and logs keep it.
+        public static let authenticationInURL = Code(name: .authenticationInURL)
         /// What the credentials allow in the thread could not be found out; the same request may succeed later.
         public static let authorizationUnavailable = Code(name: .authorizationUnavailable)
         /// The runtime of the service is not running.

@@ -16,7 +16,7 @@ struct AgentEventsCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, TailCommand.self, EmitCommand.self, CommandCommand.self, ValidateCommand.self,
-            ReplayCommand.self,
+            ReplayCommand.self, TokenCommand.self,
             BenchCommand.self,
         ])
 }

@@ -21,7 +21,7 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
         public static let expired = Code(value: .expired)
         /// The credentials were revoked before their end.
         public static let revoked = Code(value: .revoked)
-        /// Whether they count cannot be found out at the moment; the same credentials may be taken later.
+        /// It cannot be found out at the moment whether the credentials count; the same request may succeed later.
         public static let unavailable = Code(value: .unavailable)
 
         public var description: String { value.rawValue }
@@ -45,9 +45,9 @@ extension AuthenticationError.Code {
 
 extension ProtocolError {
     package init(_ error: AuthenticationError) {
-        self.init(Code(rawValue: error.code.description), error.message)
-        guard error.code == .unavailable else { return }
-        isRetryable = true
-        retryAfterMilliseconds = 1000
+        let isRetryable = error.code == .unavailable
+        self.init(
+            Code(rawValue: error.code.description), error.message, isRetryable: isRetryable,
+            retryAfterMilliseconds: isRetryable ? 1000 : nil)
     }
 }

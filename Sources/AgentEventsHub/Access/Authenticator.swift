@@ -1,6 +1,6 @@
 /// Authenticates requests.
 ///
-/// ``NoAuthentication`` is the only one yet; one that checks JSON Web Tokens takes its place.
+/// ``NoAuthentication`` lets everybody in; `TokenAuthenticator` of `AgentEventsTokens` checks JSON Web Tokens.
 public protocol Authenticator: Sendable {
     /// Whether a request needs credentials. A service that needs none is served on loopback addresses only.
     var needsCredentials: Bool { get }
@@ -10,3 +10,8 @@ public protocol Authenticator: Sendable {
     /// - Throws: ``AuthenticationError``, which the client is told (401).
     func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal
 }
+
+/// An authenticator whose token may also come as the first message of a stream, `{"op":"auth","token":"…"}`, since browsers
+/// send no headers of a page with the upgrade. A token alone is enough for it, and a request without one is refused with
+/// `auth.missing`.
+public protocol FirstMessageAuthenticator: Authenticator {}

@@ -190,6 +190,13 @@ struct RevocationAuthenticator: Authenticator {
     }
 }
 
+extension Authenticator {
+    /// Whether a client may show its token by the first message (``FirstMessageAuthenticator``).
+    package var takesFirstMessages: Bool {
+        ((self as? RevocationAuthenticator)?.base ?? self) is any FirstMessageAuthenticator
+    }
+}
+
 extension AuthenticationError {
     static var revoked: AuthenticationError {
         AuthenticationError(.revoked, "these credentials were revoked; get new ones")

@@ -45,6 +45,9 @@ package struct StreamLimits: Hashable, Sendable {
     package var stallMilliseconds: UInt32 = 60_000
     /// The longest time that a client takes for its first request, in seconds. Default: 10.
     package var handshakeSeconds: Int64 = 10
+    /// The longest time that a client without credentials takes for the message with its token, and that until it is checked,
+    /// in milliseconds. Default: 5000.
+    package var authenticationMilliseconds: Int64 = 5000
     /// The longest time that a connection stays when the server that carries it stops and the hub does not, in
     /// milliseconds. Default: 5000.
     package var leaveMilliseconds: Int64 = 5000

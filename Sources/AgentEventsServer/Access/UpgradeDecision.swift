@@ -28,6 +28,9 @@ package enum UpgradeDecision: Hashable, Sendable {
                     status: 405, headers: ["allow": "GET"],
                     ProtocolError(.methodNotAllowed, "a WebSocket is opened with GET")))
         }
+        if let query = request.query, TokenInURL.isPresent(in: query) {
+            return .decline(UpgradeRefusal(status: 400, TokenInURL.refusal))
+        }
         guard (request.query ?? "").isEmpty else {
             return .decline(
                 UpgradeRefusal(
@@ -88,9 +91,10 @@ package struct UpgradeRefusal: Hashable, Sendable {
 
     /// The client is not known, or has too many connections.
     static func denied(_ error: ProtocolError) -> Self {
-        Self(
-            status: error.status.code,
-            headers: error.status == .unauthorized ? ["www-authenticate": "Bearer"] : [:], error)
+        var headers: [String: String] = [:]
+        if error.status == .unauthorized { headers["www-authenticate"] = error.challenge }
+        if error.status == .serviceUnavailable { headers["retry-after"] = "1" }
+        return Self(status: error.status.code, headers: headers, error)
     }
 
     /// A request for the path that is not an upgrade, or comes where none is carried out.

@@ -17,6 +17,8 @@ extension ProtocolError {
 
     /// The whole seconds after which the request may succeed, at least one; `nil` when nothing is known of that.
     var retryAfterSeconds: Int64? { retryAfterMilliseconds.map { max(1, ($0 + 999) / 1000) } }
+    /// The value of `WWW-Authenticate` (RFC 6750, section 3): without an error where there was no token.
+    var challenge: String { code == .authenticationMissing ? "Bearer" : "Bearer error=\"invalid_token\"" }
 }
 
 extension ProtocolError.Code.Name {
@@ -25,7 +27,8 @@ extension ProtocolError.Code.Name {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
-            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
+            .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
+            .commandKeyMissing:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
             .subjectChanged:

@@ -62,6 +62,7 @@ extension Request {
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func checkParameters(_ known: [String]) throws(ProtocolError) {
         guard let query = uri.query, !query.isEmpty else { return }
+        if TokenInURL.isPresent(in: query) { throw TokenInURL.refusal }
         var seen: Set<String> = []
         for (encoded, value) in uri.queryParameters where !(encoded.isEmpty && value.isEmpty) {
             let name = PercentEncoding.decode(String(encoded)) ?? String(encoded)
@@ -80,8 +81,6 @@ extension Request {
     private static let elsewhere = [
         "key": "a key stands in the header Idempotency-Key",
         "idempotency_key": "a key stands in the header Idempotency-Key",
-        "token": "a token stands in the header Authorization, never in a URL",
-        "access_token": "a token stands in the header Authorization, never in a URL",
         "thread_id": "the thread stands in the path",
         "thread": "the thread stands in the path",
     ]

@@ -6,14 +6,26 @@ import NIOCore
 import NIOExtras
 import NIOWebSocket
 
-/// A WebSocket connection after its upgrade: gives the frames to the codec, and the session what they mean.
+/// A WebSocket connection after its upgrade: gives the frames to the codec, and the session what they mean. A client that has
+/// shown no token yet has no session, but an ``UnauthenticatedStream``.
 final class StreamHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let hub: AgentEventsHub
-    private let principal: Principal
+    /// The way in which the connection begins.
+    private enum Beginning {
+        case known(Principal)
+        /// - Parameters:
+        ///   - path: that of the upgrade.
+        ///   - bytes: leaves the pipeline when the client is known.
+        ///   - ticket: the connection.
+        case unknown(path: String, bytes: UnauthenticatedBytesHandler, ticket: ConnectionTicket)
+    }
+
+    private let beginning: Beginning
+    private var unauthenticated: UnauthenticatedStream?
     private let transport: WebSocketTransport
     private var session: StreamSession?
     /// When a message in fragments has begun, and the timer that looks after it.
@@ -21,9 +33,24 @@ final class StreamHandler: ChannelDuplexHandler {
     private var messageTimer: Scheduled<Void>?
     private static let messageTimes = RequestTimeStateMachine.Limits()
 
-    init(hub: AgentEventsHub, principal: Principal) {
+    convenience init(hub: AgentEventsHub, principal: Principal) { self.init(hub, .known(principal)) }
+
+    /// - Parameters:
+    ///   - path: the path of the upgrade.
+    ///   - bytes: a handler of the pipeline, before the decoder of frames.
+    ///   - ticket: the connection.
+    convenience init(
+        hub: AgentEventsHub,
+        unknownAt path: String,
+        _ bytes: UnauthenticatedBytesHandler,
+        _ ticket: ConnectionTicket
+    ) {
+        self.init(hub, .unknown(path: path, bytes: bytes, ticket: ticket))
+    }
+
+    private init(_ hub: AgentEventsHub, _ beginning: Beginning) {
         self.hub = hub
-        self.principal = principal
+        self.beginning = beginning
         transport = WebSocketTransport(
             maximumMessageByteCount: hub.limits.maximumMessageByteCount,
             closeTimeout: .milliseconds(hub.limits.closeMilliseconds))
@@ -33,7 +60,22 @@ final class StreamHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         transport.begin(context)
-        session = hub.adopt(transport, as: principal, on: context.eventLoop)
+        switch beginning {
+        case .known(let principal):
+            session = hub.adopt(transport, as: principal, on: context.eventLoop)
+        case .unknown(let path, let bytes, let ticket):
+            let authenticator = hub.authenticator
+            unauthenticated = hub.awaitCredentials(
+                transport, path: path, on: context.eventLoop,
+                authenticate: { credentials throws(ProtocolError) in
+                    try await ticket.authenticate(credentials, by: authenticator)
+                }
+            ) { principal in
+                self.unauthenticated = nil
+                context.pipeline.syncOperations.removeHandler(bytes, promise: nil)
+                self.session = self.hub.adopt(self.transport, as: principal, on: context.eventLoop)
+            }
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }
@@ -46,6 +88,8 @@ final class StreamHandler: ChannelDuplexHandler {
     private func end(_ context: ChannelHandlerContext) {
         messageTimer?.cancel()
         transport.end()
+        unauthenticated?.closed()
+        unauthenticated = nil
         tell(context) { $0.closed() }
         session = nil
     }
@@ -61,6 +105,9 @@ final class StreamHandler: ChannelDuplexHandler {
         switch event {
         case is ChannelShouldQuiesceEvent:
             session?.beginLeaving()
+            unauthenticated?.close(.goingAway, reason: "the server is going away")
+        case is UnauthenticatedBytesHandler.Overrun:
+            unauthenticated?.receiveOther()
         case ChannelEvent.inputClosed:
             context.close(promise: nil)
         default:
@@ -81,7 +128,9 @@ final class StreamHandler: ChannelDuplexHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch transport.receive(unwrapInboundIn(data)) {
+        let received = transport.receive(unwrapInboundIn(data))
+        if let unauthenticated { return tell(unauthenticated, received) }
+        switch received {
         case .nothing:
             session?.didHear()
         case .message(let message):
@@ -125,6 +174,18 @@ final class StreamHandler: ChannelDuplexHandler {
         session?.close(.heartbeatMissed, reason: "a message in fragments did not come in time; resume at the cursor")
     }
 
+    /// The first message of a client decides; there is nothing but it.
+    private func tell(_ stream: UnauthenticatedStream, _ received: WebSocketTransport.Received) {
+        switch received {
+        // A part of a message. All of them are counted before they come here.
+        case .nothing: break
+        case .message(let message): stream.receive(message)
+        case .answered, .violation(.unsupportedData, _): stream.receiveOther()
+        case .violation(let code, let reason): stream.close(code, reason: reason)
+        case .closed: stream.closed()
+        }
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         // Also what the codec has written: the session may be at its end.
         context.flush()
@@ -135,6 +196,10 @@ final class StreamHandler: ChannelDuplexHandler {
     /// The decoder could not make sense of the bytes.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
+        case NIOWebSocketError.invalidFrameLength where unauthenticated != nil:
+            unauthenticated?.receiveOther()
+        case is NIOWebSocketError where unauthenticated != nil:
+            unauthenticated?.close(.protocolError, reason: "control frames are whole and have at most 125 bytes")
         case NIOWebSocketError.invalidFrameLength:
             session?.close(.tooBig, reason: "a message has at most \(hub.limits.maximumMessageByteCount) bytes")
         case is NIOWebSocketError:

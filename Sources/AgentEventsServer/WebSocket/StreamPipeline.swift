@@ -96,7 +96,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         _ filter: NIOLoopBound<UpgradeFilter>,
         _ requestHandlers: NIOLoopBound<(RequestTimeHandler, ParseErrorHandler)>
     ) -> StreamUpgrader<Negotiated> {
-        let hub = hub
+        let (hub, path, ticket) = (hub, path, ticket)
         return StreamUpgrader(
             maximumFrameByteCount: hub.limits.maximumMessageByteCount,
             shouldUpgrade: { channel, _ in
@@ -106,13 +106,23 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 return channel.eventLoop.makeSucceededFuture(headers)
             },
             upgraded: { channel in
-                guard let principal = filter.value.admission?.principal else {
-                    preconditionFailure("an upgraded connection has a principal")
+                guard let admission = filter.value.admission else {
+                    preconditionFailure("an upgraded connection was admitted")
                 }
                 waiting.value.remove(from: channel)
                 channel.pipeline.syncOperations.removeHandler(requestHandlers.value.0, promise: nil)
                 channel.pipeline.syncOperations.removeHandler(requestHandlers.value.1, promise: nil)
-                try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: hub, principal: principal))
+                let handler: StreamHandler
+                if let principal = admission.principal {
+                    handler = StreamHandler(hub: hub, principal: principal)
+                } else {
+                    let decoder = try channel.pipeline.syncOperations.handler(
+                        type: ByteToMessageHandler<WebSocketFrameDecoder>.self)
+                    let bytes = UnauthenticatedBytesHandler()
+                    try channel.pipeline.syncOperations.addHandler(bytes, position: .before(decoder))
+                    handler = StreamHandler(hub: hub, unknownAt: path, bytes, ticket)
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
                 return .webSocket
             }
         )

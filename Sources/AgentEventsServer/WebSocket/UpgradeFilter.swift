@@ -14,7 +14,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// A request to upgrade.
     struct Admission {
-        var principal: Principal
+        /// `nil` for a client that shows its token by its first message.
+        var principal: Principal?
         /// The value of `Sec-WebSocket-Protocol` in the answer; `nil` for none.
         var subprotocol: String?
     }
@@ -135,9 +136,19 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
+                guard !self.mayComeByMessage(error, credentials) else {
+                    self.admission = Admission(principal: nil, subprotocol: subprotocol)
+                    return self.pass(self.wrapInboundOut(.head(head)), context)
+                }
+                // Here and not by the route, which would have the token checked a second time.
                 self.refuse(.denied(error), origin: request.origin, context)
             }
         }
+    }
+
+    /// Whether the client has shown no token yet, and may by its first message.
+    private func mayComeByMessage(_ error: ProtocolError, _ credentials: Credentials) -> Bool {
+        credentials.token == nil && error.code == .authenticationMissing && authenticator.takesFirstMessages
     }
 
     /// Whether the head has all that the handshake takes, and no body.

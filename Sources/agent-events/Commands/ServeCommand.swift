@@ -12,8 +12,6 @@ struct ServeCommand: AsyncParsableCommand {
     enum Authentication: String, ExpressibleByArgument, CaseIterable {
         case none
         case jwt
-
-        static var allValueStrings: [String] { ["none"] }
     }
 
     static let configuration = CommandConfiguration(
@@ -74,8 +72,14 @@ struct ServeCommand: AsyncParsableCommand {
         transform: { text throws in try EmittedRunTimeout.read(text) })
     var emittedRunTimeout: Duration?
 
-    @Option(help: "How clients show who they are. With none, only loopback addresses are possible.")
+    @Option(
+        help: ArgumentHelp(
+            "How clients show who they are: not at all, on loopback addresses only, or by JSON Web Tokens.",
+            valueName: "none|jwt"))
     var auth = Authentication.none
+
+    @OptionGroup
+    var tokens: TokenOptions
 
     @Option(
         name: .customLong("allowed-origin"),
@@ -120,7 +124,14 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel = Logger.Level.notice
 
     func validate() throws {
-        guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
+        switch auth {
+        case .jwt: try tokens.check()
+        case .none:
+            if tokens.isUsed {
+                throw ValidationError(
+                    "without --auth jwt no token is looked at: give it, or leave the options of tokens out")
+            }
+        }
         guard (0...65535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
         if listen.listen != nil, host != "127.0.0.1" || port != 8080 {
             throw ValidationError("--listen says it all: leave out --host and --port")
@@ -205,12 +216,15 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
+        let authenticator = auth == .jwt ? try await tokens.authenticator(logger: logger) : nil
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
-            configuration: configuration, logger: logger,
+            authenticator: authenticator ?? NoAuthentication(), configuration: configuration, logger: logger,
             onListening: { [configuration] in greet($0, at: configuration) },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
-        try await run(ServiceGroup(services: [service], logger: logger), reloading: reloads, logger)
+        // The last one is stopped first: keys are there until nobody shows a token any longer.
+        let services: [any Service] = authenticator.map { [$0, service] } ?? [service]
+        try await run(ServiceGroup(services: services, logger: logger), reloading: reloads, logger)
         try await close()
     }
 

@@ -37,7 +37,7 @@ struct UpgradeDecisionTests {
         (request(path: "/v1/streams"), 404, "path.unknown"),
         (request(path: "/"), 404, "path.unknown"),
         (request(method: "POST"), 405, "path.method_not_allowed"),
-        (request(query: "token=abc"), 400, "request.invalid"),
+        (request(query: "token=abc"), 400, "auth.in_url"), (request(query: "x=abc"), 400, "request.invalid"),
         (request(query: "thread_id=t_7&after=start"), 400, "request.invalid"),
         (request(version: nil), 426, "upgrade.version"),
         (request(version: "8"), 426, "upgrade.version"),

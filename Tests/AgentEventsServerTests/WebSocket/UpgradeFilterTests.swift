@@ -101,7 +101,7 @@ struct UpgradeFilterTests {
             ("/v1/stream", ["Sec-WebSocket-Protocol": "chat"], 400, "agent-events.v1"),
             ("/v1/stream", ["Sec-WebSocket-Version": "8"], 426, "version"),
             ("/v1/stream", ["Content-Length": "5"], 426, "an upgrade has no body"),
-            ("/v1/stream?token=secret", [:], 400, "no parameters"),
+            ("/v1/stream?token=secret", [:], 400, "never in a URL"), ("/v1/stream?a=b", [:], 400, "no parameters"),
         ] as [(String, [String: String], Int, String)])
     func aDeclinedUpgradeIsAnsweredWithTheReason(
         uri: String,

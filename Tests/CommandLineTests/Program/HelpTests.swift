@@ -1,12 +1,15 @@
 import Testing
 
 @Suite struct HelpTests {
-    @Test(arguments: [[], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"]])
+    @Test(arguments: [
+        [], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"], ["token"],
+        ["token", "make"], ["token", "check"],
+    ])
     func everyHelpHasAnExample(command: [String]) async throws {
         let outcome = try await Program.run(command + ["--help"])
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("Example"))
-        #expect(outcome.output.contains("agent-events \(command.first ?? "serve")"))
+        #expect(outcome.output.contains("agent-events \(command.isEmpty ? "serve" : command.joined(separator: " "))"))
         #expect(!outcome.output.contains("\u{1B}"))
     }
 
@@ -21,7 +24,22 @@ import Testing
         ["validate"], ["validate", "x", "--policy", "strict"], ["validate", "x", "--history", "--as-test"],
         ["validate", "x", "--agents"],
         ["replay", "x", "--speed", "-1"],
-        ["serve", "--auth", "jwt"], ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],
+        ["serve", "--auth", "jwt"], ["serve", "--auth", "jwt", "--jwt-secret-file", "a", "--jwks", "b"],
+        ["serve", "--jwks", "keys.json"], ["serve", "--auth", "basic"],
+        ["serve", "--auth", "jwt", "--jwks-url", "https://login.example.com/keys"],
+        ["serve", "--auth", "jwt", "--jwks-url", "http://login.example.com/keys", "--jwt-audience", "a"],
+        ["serve", "--auth", "jwt", "--jwks", "keys.json", "--allow-tokens-without-expiry"],
+        ["serve", "--auth", "jwt", "--jwks", "keys.json", "--jwt-algorithm", "HS256"],
+        ["serve", "--auth", "jwt", "--jwt-secret-file", "a", "--jwt-algorithm", "RS256"],
+        ["serve", "--auth", "jwt", "--jwt-secret-file", "/nowhere", "--in-memory"],
+        ["token", "make"], ["token", "make", "--user", "u"],
+        ["token", "make", "--user", "u 1", "--secret-file", "/nowhere"],
+        ["token", "make", "--user", "u", "--secret-file", "s", "--ttl", "2d"],
+        ["token", "make", "--user", "u", "--secret-file", "s", "--scope", "write"],
+        ["token", "make", "--user", "u", "--secret-file", "s", "--threads-only"],
+        ["token", "make", "--user", "u", "--secret-file", "s", "--act-as", "*", "--act-as", "u_2"],
+        ["token", "check", "a.b.c"], ["token", "check", "--jwt-secret-file", "/nowhere", "a.b.c"],
+        ["serve", "--port", "65536"], ["serve", "--data", "d", "--in-memory"],
         ["serve", "--durability", "none"], ["serve", "--in-memory", "--durability", "disk"],
         ["serve", "--demo-folder", "."], ["serve", "--demo-pace", "1"], ["serve", "--demo", "--demo-pace", "-1"],
         ["serve", "--demo", "--demo-pace", "1e-300"],

@@ -1,0 +1,97 @@
+internal import AgentEvents
+internal import AgentEventsHub
+internal import AgentEventsTokens
+internal import ArgumentParser
+internal import Logging
+
+struct TokenCheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Say whether a token counts, why it does not, and what it allows.",
+        discussion: """
+            Takes the same options as serve --auth jwt, and decides as that does. Ends with 1 when the token does not count.
+
+            Example:
+              agent-events token check --jwt-secret-file secret < token
+              agent-events token check --jwks keys.json --jwt-issuer https://login.example.com < token
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "The token; - for standard input, where no list of processes shows it.", valueName: "token"))
+    var token = "-"
+
+    @OptionGroup
+    var options: TokenOptions
+
+    func validate() throws {
+        try options.check()
+        if options.jwksURL != nil {
+            throw ValidationError("check takes the keys from a file: fetch them first, then give --jwks")
+        }
+    }
+
+    @concurrent
+    func run() async throws {
+        let text = token == "-" ? try Self.line() : token
+        let logger = Logger(label: "agent-events") { label in StreamLogHandler.standardError(label: label) }
+        let authenticator = try await options.authenticator(logger: logger)
+        let principal: Principal
+        do throws(AuthenticationError) {
+            principal = try await authenticator.authenticate(Credentials(token: text, path: "/"))
+        } catch {
+            throw ProgramExit.wrong("\(error.code): \(error.message)")
+        }
+        do {
+            for line in Self.description(of: principal) { try StandardOutput.write(line) }
+        } catch is OutputClosedError {
+            // The exit code still tells.
+        }
+    }
+
+    private static func line() throws -> String {
+        do {
+            let reader = try LineReader(path: "-")
+            guard let line = try reader.next() else { throw ProgramExit.usage("there is no token on standard input") }
+            let text = String(decoding: line.bytes, as: UTF8.self)
+            return text.hasPrefix("Bearer ") ? String(text.dropFirst("Bearer ".count)) : text
+        } catch let error as InputError {
+            throw ProgramExit.usage(error.message)
+        }
+    }
+
+    private static func description(of principal: Principal) -> [String] {
+        var lines = ["ok", "user     \(principal.user)"]
+        lines.append("scopes   " + list(Scope.allCases.filter(principal.scopes.contains).map(\.rawValue)))
+        let own = principal.isLimitedToThreads ? "" : "the user's own"
+        switch principal.threads {
+        case .own: lines.append("threads  \(own)")
+        case .all: lines.append("threads  all")
+        case .listed(let allowances):
+            let named = allowances.map { allowance in
+                guard let scopes = allowance.scopes else { return "\(allowance.pattern)" }
+                return "\(allowance.pattern) (\(list(scopes.map(\.rawValue).sorted())))"
+            }
+            lines.append("threads  " + (own.isEmpty ? named : [own] + named).joined(separator: ", "))
+        }
+        switch principal.actsAs {
+        case .nobody: break
+        case .listed(let users): lines.append("acts as  " + list(users.map(\.rawValue).sorted()))
+        case .everybody: lines.append("acts as  all users")
+        }
+        lines.append("expires  " + (principal.expiresAt?.rfc3339 ?? "never"))
+        for (name, value) in [
+            ("issuer", principal.token?.issuer), ("key", principal.token?.key), ("id", principal.token?.id),
+            ("issued", principal.token?.issuedAt?.rfc3339),
+        ] {
+            if let value { lines.append(name.padding(to: 9) + value) }
+        }
+        return lines
+    }
+
+    private static func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
+}
