@@ -124,6 +124,19 @@ package final class UnauthenticatedStream {
 /// Checks the credentials of a connection.
 package typealias CredentialCheck = @Sendable (Credentials) async throws(ProtocolError) -> Principal
 
+/// Checks credentials by an authenticator alone.
+private struct TokenCheck: Sendable {
+    let authenticator: any Authenticator
+
+    func check(_ credentials: Credentials) async throws(ProtocolError) -> Principal {
+        do throws(AuthenticationError) {
+            return try await authenticator.authenticate(credentials)
+        } catch {
+            throw ProtocolError(error)
+        }
+    }
+}
+
 extension AgentEventsHub {
     /// Begins a connection without credentials. Called on the transport's event loop; so is what it returns.
     ///
@@ -139,16 +152,9 @@ extension AgentEventsHub {
         admitted: @escaping (Principal) -> Void
     ) -> UnauthenticatedStream {
         noteUse()
-        let authenticator = authenticator
         let stream = UnauthenticatedStream(
             transport, self, path: path, on: eventLoop,
-            authenticate: authenticate ?? { credentials throws(ProtocolError) in
-                do throws(AuthenticationError) {
-                    return try await authenticator.authenticate(credentials)
-                } catch {
-                    throw ProtocolError(error)
-                }
-            }, admitted: admitted)
+            authenticate: authenticate ?? TokenCheck(authenticator: authenticator).check, admitted: admitted)
         stream.begin()
         return stream
     }
