@@ -33,13 +33,16 @@ struct CredentialStage: Sendable {
         let authorizer = ScriptedAuthorizer { _ in all }
         let principal = principal(clock, life: life, scopes: scopes, threads: threads)
         try await RecordedSession.with(
-            log: log, authorizer: isConstant ? OwnershipAuthorizer() as any Authorizer : authorizer, authenticator: authenticator,
+            log: log, authorizer: isConstant ? OwnershipAuthorizer() as any Authorizer : authorizer,
+            authenticator: authenticator,
             principal: principal, configuration: RuntimeConfiguration(environment: .manual(clock)), on: eventLoop
         ) { session in
             defer {
                 authorizer.release()
                 authenticator.release()
             }
+            // Its log is open, and can be written.
+            try await session.hub.runtime.waitForStart()
             try await body(
                 CredentialStage(
                     session: session, authenticator: authenticator, authorizer: authorizer, clock: clock,
