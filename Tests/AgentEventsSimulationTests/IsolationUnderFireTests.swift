@@ -5,17 +5,13 @@ import Testing
 /// SEC-32: rights and credentials that change at every step, and nothing is written that is no business of its reader in the moment in
 /// which it is written.
 @Suite(.serialized, .ownThread) struct IsolationUnderFireTests {
-    @Test(arguments: 1...20 as ClosedRange<UInt64>)
-    func sec32NoClientGetsAnEventWithoutTheRightToIt(seed: UInt64) {
-        let outcome = AccessWorld.run(seed: seed, stepCount: 6000)
-        #expect(outcome.violation == nil, "seed \(seed)")
-    }
-
-    /// A world in which nothing changes proves nothing.
-    @Test func everythingHappensInThem() {
+    /// A world in which nothing changes would prove nothing.
+    @Test func sec32NoClientGetsAnEventWithoutTheRightToIt() {
         var counts: [String: Int] = [:]
-        for seed in 1...20 as ClosedRange<UInt64> {
-            counts.merge(AccessWorld.run(seed: seed, stepCount: 6000).counts) { $0 + $1 }
+        for seed in 1...16 as ClosedRange<UInt64> {
+            let outcome = AccessWorld.run(seed: seed, stepCount: 8000)
+            #expect(outcome.violation == nil, "seed \(seed)")
+            counts.merge(outcome.counts) { $0 + $1 }
         }
         for occurrence in [
             "event", "snapshot", "subscribed", "live", "emitted", "share changed", "refreshed", "expiring",

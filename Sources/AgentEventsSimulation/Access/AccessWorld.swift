@@ -100,19 +100,19 @@ package final class AccessWorld {
 
     private func step() {
         switch random.below(100) {
-        case ..<40: _ = executor.runNext(random.next())
-        case ..<70: _ = pick(loops).runNext()
-        case ..<86: act(pick(clients))
-        case ..<92: log(in: pick(threads))
+        case ..<50: for _ in 0...random.below(24) { executor.runNext(random.next()) }
+        case ..<80: pick(loops).runNext()
+        case ..<90: act(pick(clients))
+        case ..<94: log(in: pick(threads))
         case ..<97: change()
-        case ..<98: _ = time.fireNext()
         default: wait()
         }
     }
 
-    /// Some time passes, however much is due in it.
+    /// Time passes where nothing else can continue, and now and then where it can.
     private func wait() {
-        for _ in 0..<random.below(4) { _ = time.fireNext() }
+        let isReady = executor.readyCount > 0 || loops.contains(where: \.isReady)
+        if !isReady || random.once(in: 6) { time.fireNext() }
     }
 
     private func act(_ client: AccessClient) {
@@ -128,14 +128,35 @@ package final class AccessWorld {
             client.send(
                 .emit(EmitRequest(thread: thread, user: model.owners[thread], drafts: [draft, draft])), on: loop)
         case 8: client.toggleWritability(on: loop)
-        case 9: client.refresh(with: token(for: random.once(in: 20) ? pick(users) : client.user), on: loop)
+        case 9: refresh(client)
         case 10: client.send(.ping, on: loop)
         default: if random.once(in: 3) { client.leave(on: loop) }
         }
     }
 
+    /// Sometimes with a token of somebody else, and with one that is about to be revoked.
+    private func refresh(_ client: AccessClient) {
+        let token = token(for: random.once(in: 20) ? pick(users) : client.user)
+        if random.once(in: 6) { revoke(token.name) }
+        client.refresh(with: token, on: loop(of: client))
+    }
+
+    private func revoke(_ name: String) {
+        let (hub, model) = (hub, model)
+        start {
+            try? await hub.revoke(.token(id: name))
+            // It was answered.
+            model.revoke(name)
+        }
+    }
+
     private func token(for user: UserID) -> AccessModel.Token {
-        let life: Int64? = random.once(in: 4) ? nil : Int64(random.below(90_000))
+        let life: Int64? =
+            switch random.below(8) {
+            case 0, 1: nil
+            case 2: 0
+            default: Int64(random.below(90_000))
+            }
         let isNarrow = random.once(in: 3)
         return model.issue(
             to: user, life: life, threads: isNarrow ? Set(threads.filter { _ in random.once(in: 2) }) : nil)
@@ -187,12 +208,7 @@ package final class AccessWorld {
             default: hub.invalidateRights(user: user, thread: nil)
             }
         case 4:
-            guard let name = pick(clients).tokenName else { return }
-            start { [model] in
-                try? await hub.revoke(.token(id: name))
-                // It was answered.
-                model.revoke(name)
-            }
+            if let name = pick(clients).tokenName { revoke(name) }
         default:
             guard random.once(in: 3) else { return }
             let now = time.wallClock.now()

@@ -41,6 +41,8 @@ struct CredentialStage: Sendable {
                 authorizer.release()
                 authenticator.release()
             }
+            // Its log is open, and can be written.
+            try await session.hub.runtime.waitForStart()
             try await body(
                 CredentialStage(
                     session: session, authenticator: authenticator, authorizer: authorizer, clock: clock,
