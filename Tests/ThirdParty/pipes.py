@@ -396,9 +396,12 @@ def addresses(command, service):
         expect(code == 0, f"tail --url {url}: {code} {errors}")
         code, _, errors = run(command, "emit", "--thread", "t_url", "--url", url, text=message(0))
         expect(code == 0, f"emit --url {url}: {code} {errors}")
-    for url in (f"https://{host}", f"wss://{host}", host, f"http://{host}/#x"):
+    for url in (f"https://{host}", f"wss://{host}"):
         code, _, errors = run(command, "emit", "--thread", "t_url", "--url", url, text=message(0))
-        expect(code == 64 and ("http://" in errors or "fragment" in errors), f"emit --url {url}: {code} {errors}")
+        expect(code == 69 and "no TLS at" in errors, f"emit --url {url}: {code} {errors}")
+    for url in (f"https://{host}:x", host, f"http://{host}/#x"):
+        code, _, errors = run(command, "emit", "--thread", "t_url", "--url", url, text=message(0))
+        expect(code == 64 and ("http://" in errors or "fragment" in errors or "its port" in errors), f"emit --url {url}: {code} {errors}")
 
 
 def words(command, service):

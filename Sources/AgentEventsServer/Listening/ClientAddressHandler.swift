@@ -2,7 +2,9 @@ package import NIOCore
 
 /// Remembers the address of a connection's client where a proxy has told it. First in the pipeline, and takes no part in
 /// what passes.
-package final class ClientAddressHandler: ChannelHandler, RemovableChannelHandler {
+package final class ClientAddressHandler: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+
     /// The address that the proxy in front tells of the connection; `nil` for that of the socket's peer.
     package var connection: ClientAddress?
     /// The address that a proxy tells of the request whose head was read last; `nil` for that of the connection.

@@ -58,9 +58,10 @@ import Testing
     @Test func aSocketThatNobodyListensOnIsReplaced() async throws {
         try await withTestFolder { folder in
             let path = folder + "/s"
-            // As a process leaves it that is killed.
+            // As a process leaves it that is killed; SwiftNIO removes the path at which it has bound.
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .bind(unixDomainSocketPath: path).get()
+                .bind(unixDomainSocketPath: folder + "/bound").get()
+            try FileManager.default.moveItem(atPath: folder + "/bound", toPath: path)
             try await channel.close()
             #expect(FileManager.default.fileExists(atPath: path))
             try await withRunningService(configure: { $0.listener.unixSocket = UnixSocket(path: path) }) { _ in

@@ -19,7 +19,7 @@ import Testing
             let told = try await service.client.get(
                 "/health", headers: ["X-Forwarded-For": "198.51.100.7", "X-Forwarded-Host": "events.example.com"])
             #expect(told.status == 403)
-            #expect(try told.errorCode == "host.forbidden")
+            #expect(try told.errorCode == "origin.host_forbidden")
             // By the other header nothing is told.
             let other = try await service.client.get(
                 "/health", headers: ["Forwarded": "for=198.51.100.7;host=events.example.com"])
@@ -29,7 +29,7 @@ import Testing
         try await withRunningService(configure: { $0.listener.trustedProxies = forwarded }) { service in
             let told = try await service.client.get(
                 "/health", headers: ["Forwarded": "for=198.51.100.7;host=events.example.com"])
-            #expect(try told.errorCode == "host.forbidden")
+            #expect(try told.errorCode == "origin.host_forbidden")
         }
     }
 
@@ -43,7 +43,7 @@ import Testing
             // The name under which it is reached decides, not the one that is forged.
             let forged = try await service.client.get(
                 "/health", headers: ["Host": "events.example.com", "X-Forwarded-Host": "localhost"])
-            #expect(try forged.errorCode == "host.forbidden")
+            #expect(try forged.errorCode == "origin.host_forbidden")
         }
     }
 

@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: [
         ["nonsense"], ["tail"], ["tail", "no id"], ["tail", "t", "--after", "yesterday"],
         ["tail", "t", "--count", "0"],
-        ["tail", "t", "--url", "https://x"], ["emit", "--thread", "t", "--url", "localhost:8080"],
+        ["tail", "t", "--url", "https://x:0"], ["emit", "--thread", "t", "--url", "localhost:8080"],
         ["tail", "t", "--format", "xml"], ["emit"],
         ["emit", "--thread", "t", "--batch", "0"], ["emit", "--thread", "t", "--give-up", "1d"],
         ["emit", "--thread", "t", "--give-up", "soon"], ["emit", "--thread", "t", "--key-prefix", "no key"],
