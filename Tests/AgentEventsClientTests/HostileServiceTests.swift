@@ -97,11 +97,15 @@ struct HostileServiceTests {
 extension ScriptedService.Sender {
     /// Sends bytes that no encoder has made.
     fileprivate func send(bytes: [UInt8]) async throws {
-        let promise = channel.eventLoop.makePromise(of: Void.self)
-        try await channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.context(handlerType: WebSocketFrameEncoder.self)
-                .writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: promise)
+        try await channel.eventLoop.flatSubmit {
+            do {
+                let encoder = try channel.pipeline.syncOperations.context(handlerType: WebSocketFrameEncoder.self)
+                let promise = channel.eventLoop.makePromise(of: Void.self)
+                encoder.writeAndFlush(NIOAny(ByteBuffer(bytes: bytes)), promise: promise)
+                return promise.futureResult
+            } catch {
+                return channel.eventLoop.makeFailedFuture(error)
+            }
         }.get()
-        try await promise.futureResult.get()
     }
 }

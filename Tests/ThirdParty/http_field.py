@@ -638,7 +638,7 @@ ORIGINS = {
     "https://a.example:0444": "https://a.example:444",
     "wss://a.example": "https://a.example",
     "http://[0:0:0:0:0:0:0:1]:3000": "http://[::1]:3000",
-    "https://*.example.com": "pattern",
+    "https://*.com": "every page of com",
     "*": "name the origins",
     "null": "null",
     "": "--allowed-origin",

@@ -32,8 +32,8 @@ package struct MessageLimitStateMachine: Sendable {
     private var bytes: TokenBucket?
     private var subscriptions: TokenBucket?
     private var strikes: TokenBucket?
-    /// The bytes that a frame without any counts as: it costs work, too.
-    package static let minimumByteCount = 256
+    /// The bytes that a frame with fewer counts as: it costs work, too. So each connection has 4096 frames a second.
+    private let minimumByteCount: Int
 
     /// - Parameter isEmitter: whether the credentials have the scope `emit`.
     package init(_ limits: LimitConfiguration, isEmitter: Bool) {
@@ -42,6 +42,7 @@ package struct MessageLimitStateMachine: Sendable {
         subscriptionRate = limits.subscriptions
         strikeRate = limits.strikes
         snapshotCost = limits.snapshotCost
+        minimumByteCount = (byteRate?.count ?? 0) / 4096
     }
 
     /// - Parameter now: milliseconds of a clock that does not go backwards.
@@ -60,13 +61,20 @@ package struct MessageLimitStateMachine: Sendable {
         return .refuse(retryAfterMilliseconds: wait)
     }
 
+    /// A subscription was given a snapshot that it had not asked for first of all: it costs as much as one that had.
+    package mutating func tookSnapshot(at now: Int64) {
+        guard let subscriptionRate else { return }
+        if subscriptions == nil { subscriptions = TokenBucket(subscriptionRate, at: now) }
+        _ = subscriptions?.spend(max(0, snapshotCost - 1), at: now, subscriptionRate)
+    }
+
     /// Bytes have come, in a frame of their own.
     ///
     /// - Returns: for how many milliseconds nothing further is read; `nil` when reading continues.
     package mutating func received(byteCount: Int, at now: Int64) -> Int64? {
         guard let byteRate else { return nil }
         if bytes == nil { bytes = TokenBucket(byteRate, at: now) }
-        return bytes?.spend(max(byteCount, Self.minimumByteCount), at: now, byteRate)
+        return bytes?.spend(max(byteCount, minimumByteCount), at: now, byteRate)
     }
 
     private static func take(_ count: Int, of bucket: inout TokenBucket?, _ rate: RateLimit?, at now: Int64) -> Int64? {

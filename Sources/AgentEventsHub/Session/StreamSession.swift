@@ -669,6 +669,9 @@ public final class StreamSession {
         }
         switch outcome {
         case .success(let found):
+            if found.snapshot != nil, request.snapshot == .onReset {
+                rates.tookSnapshot(at: services.runtime.environment.monotonicMilliseconds)
+            }
             didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
         case .failure(let error):
             subscriptions.remove(subscription)

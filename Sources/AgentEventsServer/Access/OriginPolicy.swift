@@ -9,6 +9,7 @@ package struct OriginPolicy: Sendable {
     /// The origins whose pages may use the service, as they are written: `https://chat.example.com`, or
     /// `https://*.example.com` for all below that name.
     package let allowedOrigins: Set<String>
+    private let origins: Set<String>
     private let patterns: [OriginPattern]
     /// Without credentials anybody who reaches the service may use it, so the name under which it is reached must be
     /// one of this machine: a page could have its own name point here.
@@ -17,6 +18,7 @@ package struct OriginPolicy: Sendable {
     package init(allowedOrigins: Set<String>, needsCredentials: Bool) {
         self.allowedOrigins = allowedOrigins
         patterns = allowedOrigins.compactMap { OriginPattern($0) }
+        origins = allowedOrigins.filter { !$0.contains("*") }
         self.needsCredentials = needsCredentials
     }
 
@@ -39,7 +41,7 @@ package struct OriginPolicy: Sendable {
     /// Whether pages of an origin may use the service. `null` is the origin of pages that have none.
     package func allows(_ origin: String) -> Bool {
         guard origin != "null" else { return false }
-        return allowedOrigins.contains(origin) || patterns.contains { $0.matches(origin) }
+        return origins.contains(origin) || patterns.contains { $0.matches(origin) }
     }
 
     /// The headers of an answer that let the page read it (CORS, the Fetch standard); none for other pages. Credentials

@@ -41,6 +41,7 @@ extension AgentEventsHub {
     /// - Parameter principal: the user of the connection, and what they may do.
     public func adoptWebSocket(_ channel: any Channel, as principal: Principal) throws {
         try channel.pipeline.syncOperations.addHandlers([
+            PacedBytesHandler(),
             ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limits.maximumMessageByteCount)),
             StreamHandler(hub: self, principal: principal),
         ])

@@ -13,7 +13,7 @@ struct LimitOptions: ParsableArguments {
     @Option(
         name: .customLong("limits"),
         help: ArgumentHelp(
-            "Limits on rates and counts for each connection, address and user. Default: standard, and none with --auth none"
+            "Limits on rates and counts for each connection, address and user. Default: standard, and none with --auth none unless one of them is given"
         ))
     var profile: Profile?
 
@@ -42,13 +42,13 @@ struct LimitOptions: ParsableArguments {
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) is at least 1") }
         }
-        guard profile != .standard else { return }
+        guard profile == Profile.none else { return }
         let needs = [
             ("limits-dry-run", limitsDryRun), ("limit-loopback", limitLoopback),
             ("max-connections-per-address", maxConnectionsPerAddress != nil),
             ("max-connections-per-user", maxConnectionsPerUser != nil),
         ]
-        if profile == Profile.none, let (name, _) = needs.first(where: { $0.1 }) {
+        if let (name, _) = needs.first(where: { $0.1 }) {
             throw ValidationError("--\(name) has no meaning with --limits none")
         }
     }
@@ -56,7 +56,9 @@ struct LimitOptions: ParsableArguments {
     /// - Parameter needsCredentials: whether requests need credentials.
     func apply(to configuration: inout ServiceConfiguration, needsCredentials: Bool) {
         if let maxConnections { configuration.maximumConnections = maxConnections }
-        let profile = profile ?? (needsCredentials ? .standard : .none)
+        let isTuned =
+            limitsDryRun || limitLoopback || maxConnectionsPerAddress != nil || maxConnectionsPerUser != nil
+        let profile = profile ?? (needsCredentials || isTuned ? .standard : .none)
         var limits = profile == .standard ? LimitConfiguration() : .none
         limits.isDryRun = limitsDryRun
         limits.includesLoopback = limitLoopback

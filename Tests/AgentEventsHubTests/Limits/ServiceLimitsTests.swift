@@ -14,8 +14,11 @@ struct ServiceLimitsTests {
         init(_ change: (inout LimitConfiguration) -> Void = { _ in }) {
             var configuration = LimitConfiguration()
             change(&configuration)
+            // No time passes: nothing comes back.
+            var environment = Environment.system
+            environment.monotonicNow = { .zero }
             limits = ServiceLimits(
-                configuration, metrics: metrics, logger: Logger(label: "test"), environment: .system)
+                configuration, metrics: metrics, logger: Logger(label: "test"), environment: environment)
         }
 
         func hits(_ limit: LimitName, _ action: LimitAction) throws -> Int64 {
@@ -117,7 +120,7 @@ struct ServiceLimitsTests {
             (LimitName.userConnections, LimitAction.closed), (.rate, .refused), (.messages, .refused),
             (.threads, .refused), (.authenticationFailures, .refused),
         ] {
-            #expect(try stage.hits(limit, .observed) > 200 - 60)
+            #expect(try stage.hits(limit, .observed) > 50)
             #expect(try stage.hits(limit, action) == 0)
         }
     }

@@ -98,7 +98,10 @@ final class EmbeddedStream {
             position: .first)
     }
 
-    func receive(_ bytes: ByteBuffer) { channel.pipeline.fireChannelRead(bytes) }
+    func receive(_ bytes: ByteBuffer) {
+        channel.pipeline.fireChannelRead(bytes)
+        channel.pipeline.fireChannelReadComplete()
+    }
 
     /// What was sent since the last call, in words: the op of a message, `(ping)`, `(pong)` or `(close 4408)`.
     func sent() throws -> [String] {

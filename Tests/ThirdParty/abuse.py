@@ -1,0 +1,517 @@
+#!/usr/bin/env python3
+"""Abuse: clients that take what they can, from their own addresses, while others use the service.
+
+Two services are started with the limits of one that faces others. One of them is attacked; a process of its own follows
+a thread of each and measures the delay from an emission to its arrival, at the same time, so that whatever else the machine
+does befalls both.
+
+- each attack ends as it should: refused with a code, slowed down, or closed in time;
+- the others keep their connections, and their delay (p99) is compared with that of the service that is left alone;
+- the memory of the service stays bounded, and it answers afterwards.
+
+  abuse.py               few of each: fails only when the delay is far off
+  abuse.py --long        the whole list: 10 000 half-open handshakes, bodies byte by byte; p99 may move by 20 % at most
+  abuse.py --self-test   that the checks notice each of these faults
+"""
+
+import argparse
+import errno
+import json
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from frames import CONTINUATION, PING, TEXT, Closed, RawSocket, frame, ping_op
+from process_use import allow_descriptors, forget_peak, peak_bytes, resident_bytes, wait_until
+from self_test import check_broken
+from service import Service, add_binary_option
+from thread_reader import Fault
+
+LIMITS = ("--limits", "standard", "--limit-loopback", "--max-connections-per-user", "50000")
+MIB = 1 << 20
+FOLLOWERS = 4
+# The delay of the others may be this many times that of the service that is left alone, and more for noise.
+QUICK_FACTOR, LONG_FACTOR = 10.0, 1.2
+# The quick form is run beside other things, with a build for debugging.
+QUICK_NOISE_SECONDS, LONG_NOISE_SECONDS = 0.5, 0.02
+# What the service may take more than before, after an attack: the allocator's and the log's own, and buffers of sockets.
+MEMORY_SLACK = 96 * MIB
+CLOSE_SECONDS = 60
+HEADERS = ("Host", "Origin", "Authorization", "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+
+
+# Attackers --------------------------------------------------------------------------------------------------------------
+
+
+def address(number):
+    """An address of this machine that is not that of the others."""
+    return f"127.{1 + number // 60000}.{number // 250 % 240}.{number % 250 + 1}"
+
+
+def connect(port, number):
+    """A connection from the address with a number."""
+    peer = socket.socket()
+    peer.settimeout(60)
+    peer.bind((address(number), 0))
+    peer.connect(("127.0.0.1", port))
+    return peer
+
+
+class Attacker(RawSocket):
+    """A client from an address of its own."""
+
+    def __init__(self, port, number, seconds=60):
+        self.port = port
+        self.seconds = seconds
+        self.socket = connect(port, number)
+        self.received = b""
+
+
+def is_closed(peer):
+    """Whether the service has closed a connection; what it has sent is read and dropped."""
+    peer.setblocking(False)
+    try:
+        while True:
+            if not peer.recv(65536):
+                return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        peer.setblocking(True)
+
+
+def answer_of(peer, seconds=60):
+    """The status and the code of the answer on a connection that is closed after it; None for a close without a word."""
+    peer.settimeout(seconds)
+    data = b""
+    try:
+        while True:
+            piece = peer.recv(65536)
+            if not piece:
+                break
+            data += piece
+    except socket.timeout:
+        raise Fault(f"the connection is still open after {seconds} s: {data[:200]!r}") from None
+    except OSError:
+        pass
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head:
+        return None
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
+        code = None
+    return int(head.split(b" ")[1]), code, head
+
+
+# The attacks: each is given the port, whether it is the long form, and a number of addresses of its own.
+
+
+def expect_gone(peers, seconds, what):
+    left = list(peers)
+
+    def is_over():
+        left[:] = [peer for peer in left if not is_closed(peer)]
+        return not left
+
+    if not wait_until(is_over, seconds, 0.25):
+        raise Fault(f"{len(left)} of {len(peers)} {what} are open after {seconds} s")
+    for peer in peers:
+        peer.close()
+
+
+def half_open(service, long, base):
+    """Heads that never end."""
+    count = 10_000 if long else 300
+    peers = []
+    for number in range(count):
+        peer = connect(service.port, base + number // 16)
+        try:
+            peer.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+        except OSError:
+            pass  # closed already
+        peers.append(peer)
+    expect_gone(peers, 10 + CLOSE_SECONDS, "half-open handshakes")
+
+
+def silent(service, long, base):
+    """Connections on which nothing comes."""
+    peers = [connect(service.port, base + number // 16) for number in range(1000 if long else 200)]
+    expect_gone(peers, 10 + CLOSE_SECONDS, "connections without a request")
+
+
+def slow_heads(service, long, base):
+    """Heads byte by byte, the first request and a later one."""
+    peers = [connect(service.port, base + number // 16) for number in range(200 if long else 40)]
+    for peer in peers[::2]:
+        peer.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        peer.recv(65536)
+    left, deadline = set(peers), time.monotonic() + 10 + CLOSE_SECONDS
+    codes = []
+    while left and time.monotonic() < deadline:
+        for peer in list(left):
+            try:
+                peer.sendall(b"G")
+            except OSError:
+                pass
+            if select.select([peer], [], [], 0)[0]:
+                codes.append(answer_of(peer))
+                left.discard(peer)
+        time.sleep(0.5)
+    if left:
+        raise Fault(f"{len(left)} heads of {len(peers)} that come byte by byte are still waited for")
+    told = sum(answer is not None and answer[:2] in ((408, "request.timeout"), (400, "request.invalid")) for answer in codes)
+    if told < len(peers) // 2:
+        raise Fault(f"only {told} of {len(peers)} slow heads were told why: {codes[:3]}")
+
+
+def slow_bodies(service, long, base):
+    """Bodies byte by byte. They have 30 seconds, so this is for the long form."""
+    if not long:
+        return
+    peers = [connect(service.port, base + number // 16) for number in range(200)]
+    for peer in peers:
+        peer.sendall(
+            b"POST /v1/threads/t_slow/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 10000\r\n\r\n"
+        )
+    start, left, answers = time.monotonic(), set(peers), []
+    while left and time.monotonic() < start + 30 + CLOSE_SECONDS:
+        for peer in list(left):
+            if select.select([peer], [], [], 0)[0]:
+                answers.append(answer_of(peer))
+                left.discard(peer)
+                continue
+            try:
+                peer.sendall(b" ")
+            except OSError:
+                pass
+        time.sleep(0.5)
+    if left:
+        raise Fault(f"{len(left)} bodies of {len(peers)} that come byte by byte are still waited for")
+    if any(answer is None or answer[:2] != (408, "request.timeout") for answer in answers):
+        raise Fault(f"slow bodies were answered with {answers[:3]}")
+
+
+def message_flood(service, long, base):
+    """As many messages as the connection takes, until it is closed."""
+    with Attacker(service.port, base) as peer:
+        peer.open()
+        batch = b"".join(frame(TEXT, ping_op(number), key=bytes(4)) for number in range(1000))
+        closed = False
+        try:
+            for _ in range(1000):
+                peer.send(batch)
+                while select.select([peer.socket], [], [], 0)[0]:
+                    peer._fill()
+        except Closed:
+            closed = True
+        if not closed and not wait_until(lambda: is_closed(peer.socket), CLOSE_SECONDS):
+            raise Fault("a client that sends a million messages keeps its connection")
+        data = bytes(peer.received)
+        if data and b'"code":"limits.rate"' not in data:
+            raise Fault(f"the flood was never refused: {data[-300:]!r}")
+        if data and struct.pack("!H", 4429) not in data:
+            raise Fault(f"the flood was not closed with 4429: {data[-300:]!r}")
+
+
+def control_flood(opcode, payload):
+    """Control frames or fragments as fast as they are taken: the client is slowed down, and others do not notice."""
+
+    def attack(service, long, base):
+        with Attacker(service.port, base) as peer:
+            peer.open()
+            batch = frame(opcode, payload, fin=opcode == PING, key=bytes(4)) * 1000
+            peer.socket.setblocking(False)
+            sent, deadline = 0, time.monotonic() + (8 if long else 3)
+            try:
+                while time.monotonic() < deadline:
+                    readable, writable, _ = select.select([peer.socket], [peer.socket], [], 0.1)
+                    if readable and not peer.socket.recv(1 << 20):
+                        return
+                    if writable:
+                        sent += peer.socket.send(batch)
+            except OSError:
+                return  # closed, which is right as well
+            # The kernel's buffers, and 4096 frames a second after 8192.
+            most = 16 * MIB + ((8 if long else 3) * 5000 + 20_000) * len(batch) // 1000
+            if sent > most:
+                raise Fault(f"{sent} bytes of a flood were taken")
+
+    return attack
+
+
+def connect_flood(resets):
+    """Connections that come and go, from one address."""
+
+    def attack(service, long, base):
+        refused = taken = 0
+        for _ in range(5000 if long else 400):
+            try:
+                peer = connect(service.port, base)
+            except OSError as error:
+                if error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE):
+                    continue
+                raise
+            if resets:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.close()
+                continue
+            try:
+                peer.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                answer = answer_of(peer)
+            except OSError:
+                answer = None
+            peer.close()
+            if answer is not None and answer[0] == 200:
+                taken += 1
+            elif answer is None or answer[:2] == (429, "limits.connects"):
+                refused += 1
+            else:
+                raise Fault(f"a flood of connections was answered with {answer}")
+        if not resets and (refused < taken or taken < 20):
+            raise Fault(f"of a flood of connections {taken} were taken and {refused} refused")
+
+    return attack
+
+
+def bodies(service, long, base):
+    """Bodies that are small and would become much (SEC-60), deep and wide JSON (SEC-63)."""
+    path = "/v1/threads/t_abuse/events"
+    lines = {"Content-Type": "application/x-ndjson"}
+    full = 16 * MIB
+    whole = [
+        ("newlines", b"\n" * full), ("arrays", b"[]\n" * (full // 3)), ("objects", b"{}\n" * (full // 3)),
+        ("blanks", b" " * full), ("pairs", b"\r\n" * (full // 2)),
+    ]
+    deep = [
+        ("deep arrays", b"[" * 500_000), ("deep objects", b'{"a":' * 100_000), ("digits", b"1" * 900_000),
+        ("keys", b"{" + b",".join(b'"k%d":1' % number for number in range(60_000)) + b"}"),
+        ("one key", b'{"type":"custom",' + b",".join([b'"data":1'] * 90_000) + b"}"),
+        ("exponent", b'{"type":"custom","data":{"name":"n","value":1e' + b"9" * 900_000 + b"}}"),
+        ("a string without end", b'"' + b"\\u0041" * 150_000),
+    ]
+    for name, body in whole + deep:
+        before = resident_bytes(service.process.pid)
+        forget_peak(service.process.pid)
+        answer = service.request("POST", path, body, lines)
+        grown = peak_bytes(service.process.pid) - before
+        # Some of these are events.
+        if answer.status not in (201, 400, 409, 413):
+            raise Fault(f"{name}: {answer}")
+        if grown > 3 * len(body) + 32 * MIB:
+            raise Fault(f"{name}: {len(body)} bytes took {grown >> 20} MiB")
+
+
+def header_bytes(service, long, base):
+    """Each byte in each header that decides about something (SEC-04): an answer, or a close; and no byte of it in a head."""
+    for header in HEADERS:
+        for byte in range(256):
+            # The others have the address 127.0.0.1, and each address only so many connections a minute.
+            peer = connect(service.port, base + (HEADERS.index(header) * 256 + byte) // 16)
+            value = b"zq7" + bytes([byte]) + b"zq7"
+            fields = {
+                "Host": b"127.0.0.1", "Upgrade": b"websocket", "Connection": b"Upgrade, close",
+                "Sec-WebSocket-Key": b"dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": b"13",
+                header: value,
+            }
+            head = b"".join(name.encode() + b": " + text + b"\r\n" for name, text in fields.items())
+            try:
+                peer.sendall(b"GET /v1/stream HTTP/1.1\r\n" + head + b"\r\n")
+                peer.shutdown(socket.SHUT_WR)
+                answer = answer_of(peer)
+            except OSError:
+                answer = None
+            peer.close()
+            if answer is not None and b"zq7" in answer[2]:
+                raise Fault(f"{header} with byte {byte}: a part of it stands in the head of the answer: {answer[2]!r}")
+            if answer is not None and not (answer[0] == 101 or 400 <= answer[0] < 500):
+                raise Fault(f"{header} with byte {byte}: {answer}")
+
+
+ATTACKS = [
+    ("half-open handshakes", half_open),
+    ("connections without a request", silent),
+    ("heads byte by byte", slow_heads),
+    ("bodies byte by byte", slow_bodies),
+    ("a flood of messages", message_flood),
+    ("a flood of pings", control_flood(PING, b"")),
+    ("a flood of fragments", control_flood(CONTINUATION, b"")),
+    ("a flood of connections", connect_flood(resets=False)),
+    ("a flood of resets", connect_flood(resets=True)),
+    ("bodies that become much", bodies),
+    ("all bytes in all headers", header_bytes),
+]
+
+
+# The others --------------------------------------------------------------------------------------------------------------
+
+
+class Observer:
+    """A follower's view of a service: the delay of each event."""
+
+    def __init__(self, port):
+        self.emitter = RawSocket(port).open()
+        self.followers = [RawSocket(port).open() for _ in range(FOLLOWERS)]
+        for follower in self.followers:
+            follower.send(frame(TEXT, json.dumps({"op": "subscribe", "thread_id": "t_others", "after": "now"})))
+            while follower.message().get("op") != "live":
+                pass
+        self.number = 0
+
+    def round(self):
+        """Emits an event, and returns the time until all have it."""
+        self.number += 1
+        start = time.monotonic()
+        event = {"type": "custom", "data": {"name": "n", "value": self.number}}
+        self.emitter.send(frame(TEXT, json.dumps({"op": "emit", "thread_id": "t_others", "events": [event]})))
+        for follower in self.followers:
+            while True:
+                message = follower.message()
+                if message.get("type") == "custom":
+                    if message["data"]["value"] != self.number:
+                        raise Fault(f"event {self.number} was due, and came {message}")
+                    break
+        answer = self.emitter.message()
+        while answer.get("op") == "ping":
+            answer = self.emitter.message()
+        if answer.get("op") != "emitted":
+            raise Fault(f"the others were refused: {answer}")
+        return time.monotonic() - start
+
+
+def observe(ports):
+    """Measures until its standard input ends; writes the delays of each service as JSON."""
+    observers = [Observer(port) for port in ports]
+    delays = [[] for _ in ports]
+    print("observing", flush=True)
+    while not select.select([sys.stdin], [], [], 0.03)[0]:
+        for observer, found in zip(observers, delays):
+            found.append(observer.round())
+    print(json.dumps(delays))
+
+
+def p99(delays):
+    return sorted(delays)[len(delays) * 99 // 100]
+
+
+def judge_delay(calm, attacked, factor, noise):
+    if len(calm) < 10:
+        raise Fault(f"only {len(calm)} rounds were measured")
+    allowed = p99(calm) * factor + noise
+    if p99(attacked) > allowed:
+        raise Fault(
+            f"p99 of the others is {p99(attacked) * 1000:.1f} ms, and {p99(calm) * 1000:.1f} ms where nobody attacks"
+        )
+
+
+def judge_memory(before, after):
+    if after - before > MEMORY_SLACK:
+        raise Fault(f"the service grew by {(after - before) >> 20} MiB")
+
+
+def run_attack(binary, name, attack, base, long):
+    with Service(binary, None, *LIMITS) as attacked, Service(binary, None, *LIMITS) as calm:
+        observer = subprocess.Popen(
+            [sys.executable, __file__, "--observe", str(attacked.port), str(calm.port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        try:
+            if observer.stdout.readline().strip() != "observing":
+                raise Fault("the others could not connect")
+            before = resident_bytes(attacked.process.pid)
+            start = time.monotonic()
+            attack(attacked, long, base)
+            # So many rounds of the others that there is something to judge.
+            time.sleep(max(0, start + 3 - time.monotonic()))
+            grown = resident_bytes(attacked.process.pid)
+            output, _ = observer.communicate("\n", timeout=120)
+        finally:
+            if observer.poll() is None:
+                observer.kill()
+            observer.wait()
+        if observer.returncode != 0:
+            raise Fault(f"the others ended with {observer.returncode}")
+        delays = json.loads(output)
+        judge_delay(
+            delays[1], delays[0], LONG_FACTOR if long else QUICK_FACTOR,
+            LONG_NOISE_SECONDS if long else QUICK_NOISE_SECONDS)
+        judge_memory(before, grown)
+        if attacked.request("GET", "/health").status != 200:
+            raise Fault("the service is not healthy afterwards")
+        print(
+            f"  {name}: p99 {p99(delays[0]) * 1000:.1f} ms, calm {p99(delays[1]) * 1000:.1f} ms, "
+            f"{(grown - before) / MIB:+.1f} MiB, {time.monotonic() - start:.1f} s"
+        )
+
+
+# Self-test ---------------------------------------------------------------------------------------------------------------
+
+
+
+
+def self_test():
+    steady = [0.002] * 100
+    gone = socket.socketpair()
+    gone[0].close()
+
+    def open_pair():
+        pair = socket.socketpair()
+        try:
+            expect_gone([pair[0]], 0.1, "connections")
+        finally:
+            pair[0].close()
+            pair[1].close()
+
+    def unanswered():
+        pair = socket.socketpair()
+        answer_of(pair[0], 0.1)
+
+    expect_gone([gone[1]], 1, "connections")
+    return check_broken(
+        "abuse",
+        [
+            ("a delay that is far off", "p99 of the others", lambda: judge_delay(steady, [0.002] * 90 + [2] * 10, 10, 0.5)),
+            ("a delay that is off by a half", "p99 of the others", lambda: judge_delay([0.2] * 99, [0.3] * 99, 1.2, 0.02)),
+            ("others that were not measured", "only 3", lambda: judge_delay([1] * 3, [1] * 3, 10, 0.5)),
+            ("a service that grows", "grew by 200", lambda: judge_memory(0, 200 * MIB)),
+            ("a connection that stays", "1 of 1", open_pair),
+            ("an answer that does not come", "still open", unanswered),
+        ],
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_binary_option(parser)
+    parser.add_argument("--long", action="store_true", help="the whole list")
+    parser.add_argument("--only", help="the attacks with this word in their name")
+    parser.add_argument("--self-test", action="store_true", help="prove that each check can fail")
+    parser.add_argument("--observe", nargs=2, type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.self_test:
+        return self_test()
+    if options.observe:
+        observe(options.observe)
+        return 0
+    allow_descriptors(24_000 if options.long else 2_000)
+    failures = 0
+    for number, (name, attack) in enumerate(ATTACKS):
+        if options.only and options.only not in name:
+            continue
+        try:
+            run_attack(options.binary, name, attack, 1000 + number * 2000, options.long)
+        except (Fault, Closed, RuntimeError, OSError, ValueError) as fault:
+            failures += 1
+            print(f"  {name}: {type(fault).__name__}: {fault}")
+    print(f"abuse: {'FAILED' if failures else 'ok'}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
