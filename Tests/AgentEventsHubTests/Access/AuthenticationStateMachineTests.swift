@@ -32,7 +32,7 @@ struct AuthenticationStateMachineTests {
         case .auth, .otherMessage:
             let message: Result<AuthenticationRequest, ProtocolError> =
                 input == .auth
-                ? .success(AuthenticationRequest(tag: RequestTag("b"), token: "t"))
+                ? .success(AuthenticationRequest(tag: RequestTag("a"), token: "t"))
                 : .failure(ProtocolError(.authenticationMissing, "no"))
             switch machine.receive(message) {
             case .none: return "none"
