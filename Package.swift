@@ -6,6 +6,7 @@ import PackageDescription
 let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
 let client: TargetDependencyCondition? = .when(traits: ["Client"])
+let prometheus: TargetDependencyCondition? = .when(traits: ["Prometheus"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -30,6 +31,7 @@ let package = Package(
         .library(name: "AgentEventsServer", targets: ["AgentEventsServer"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
+        .library(name: "AgentEventsPrometheus", targets: ["AgentEventsPrometheus"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
@@ -38,12 +40,13 @@ let package = Package(
         .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
+        .trait(name: "Prometheus", description: "The exporter of metrics for Prometheus."),
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client"]
+            enabledTraits: ["SQLite", "Server", "Client", "Prometheus"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "Prometheus", "CommandLine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -57,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.1.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
@@ -103,6 +107,7 @@ let package = Package(
                 "AgentEvents", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Crypto", package: "swift-crypto", condition: server),
                 .product(name: "Hummingbird", package: "hummingbird", condition: server),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: server),
@@ -127,6 +132,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: client),
             ],
+            swiftSettings: settings
+        ),
+        // A backend of swift-metrics, for any program.
+        .target(
+            name: "AgentEventsPrometheus",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics", condition: prometheus)],
             swiftSettings: settings
         ),
         // The client over a hub in the same process.
@@ -161,11 +172,15 @@ let package = Package(
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
-                "AgentEventsServer", "AgentEventsClient",
+                "AgentEventsServer", "AgentEventsClient", "AgentEventsPrometheus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
+                .product(name: "NIOCore", package: "swift-nio", condition: commandLine),
+                .product(name: "NIOPosix", package: "swift-nio", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: commandLine),
+                .product(name: "Yams", package: "Yams", condition: commandLine),
             ],
             swiftSettings: settings
         ),
@@ -207,10 +222,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsPrometheusTests",
+            dependencies: [
+                "AgentEventsPrometheus", "AgentEventsTestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: prometheus),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
-                "AgentEventsTestSupport", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsPrometheus", "AgentEventsServer",
+                "AgentEventsTesting", "AgentEventsTestSupport", "agent-events",
+                .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
             swiftSettings: settings
         ),
