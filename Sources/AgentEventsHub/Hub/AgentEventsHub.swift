@@ -31,6 +31,9 @@ public final class AgentEventsHub: Sendable {
     /// Stops agents that nobody follows; `nil` when they work although nobody looks.
     let orphans: OrphanedRuns?
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
+    /// Where the metrics of the hub and of what is around it are made.
+    package let metrics: any MetricsFactory
+    private let gauges: HubGauges
     let services: SessionServices
 
     /// - Parameters:
@@ -73,7 +76,9 @@ public final class AgentEventsHub: Sendable {
         onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         self.runtime = runtime
-        self.authenticator = authenticator
+        self.metrics = metrics
+        self.authenticator = MeasuredAuthenticator(
+            authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
         self.configuration = configuration
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
@@ -88,7 +93,9 @@ public final class AgentEventsHub: Sendable {
         services = SessionServices(
             runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
             logger: logger, dispatcher: dispatcher, configuration: configuration, orphans: orphans)
+        gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         runtime.hub.add(services.delivery)
+        runtime.hub.add(CommitMetrics(factory: metrics))
     }
 
     /// Begins a session over a transport: the client is welcomed at once. Called on the transport's event loop, which may be
@@ -127,13 +134,28 @@ public final class AgentEventsHub: Sendable {
         services.delivery.rightsChanged(of: user, in: thread)
     }
 
+    /// Brings those metrics up to date that are not kept so, such as how large the log is; the others are always. Called before
+    /// the metrics are read. It does not block.
+    public func updateMetrics() { gauges.update() }
+
     // MARK: For transports and routes of this package
+
+    /// A client was refused before its stream began.
+    ///
+    /// - Parameter framing: that of the transport which it asked for.
+    package func noteRefusedStream(_ framing: StreamFraming) { services.metrics.refused(framing) }
 
     /// Somebody wants something of the hub. Says once that it is not run, when it is not: they wait for that, in silence.
     package func noteUse() {
         guard life.isUsedTooEarly() else { return }
         logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
     }
+
+    /// The number of open streams.
+    package var streamCount: Int { services.delivery.sessions.count }
+
+    /// The number of agents that work in this process.
+    package var workingAgentCount: Int { dispatcher.runningCount }
 
     package var limits: StreamLimits { services.limits }
     /// Logs the events of requests.

@@ -32,7 +32,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
-            answersRefusals: answersRefusals)
+            answersRefusals: answersRefusals, onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(

@@ -36,6 +36,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let readiness: Readiness
     private let path: String
     private let answersRefusals: Bool
+    private let onRefused: () -> Void
     private var state = State.waiting
     /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
@@ -44,14 +45,17 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     /// - Parameters:
     ///   - path: the path of the WebSocket.
     ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
+    ///   - onRefused: called when an upgrade at the path is declined.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
         readiness: Readiness,
         path: String = StreamProtocol.path,
-        answersRefusals: Bool = false
+        answersRefusals: Bool = false,
+        onRefused: @escaping () -> Void = {}
     ) {
         self.answersRefusals = answersRefusals
+        self.onRefused = onRefused
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
         self.path = path.hasPrefix("/") ? path : "/" + path
         self.readiness = readiness
@@ -139,6 +143,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         let isForHub =
             head.uri.prefix { $0 != "?" } == path[...]
             && head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
+        if isForHub { onRefused() }
         guard answersRefusals, isForHub else {
             var head = head
             head.headers.remove(name: "upgrade")
