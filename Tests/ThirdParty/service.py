@@ -63,6 +63,9 @@ class Service:
             preexec_fn=before_start,
         )
         self.port = None
+        # That of the listener for operators, where the arguments ask for one.
+        self.internal_port = None
+        self.has_internal_port = "--internal-listen" in arguments
         self.was_killed = False
         self.start_seconds = start_seconds
 
@@ -73,8 +76,10 @@ class Service:
         descriptor = self.process.stdout.fileno()
         while True:
             match = re.search(rb"(?:http|ws)://[^\s/]*?:(\d+)[^\n]*\n", text)
-            if match:
+            internal = re.search(rb"for operators: http://[^\s/]*?:(\d+)[^\n]*\n", text)
+            if match and (internal or not self.has_internal_port):
                 self.port = int(match.group(1))
+                self.internal_port = int(internal.group(1)) if internal else None
                 return self
             left = deadline - time.monotonic()
             if left <= 0:
@@ -129,10 +134,10 @@ class Service:
     # For what hangs, not for what is slow.
     answer_seconds = ANSWER_SECONDS
 
-    def request(self, method, path, body=None, headers=None, seconds=None):
+    def request(self, method, path, body=None, headers=None, seconds=None, port=None):
         """One HTTP request on a connection of its own."""
         seconds = self.answer_seconds if seconds is None else seconds
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=seconds)
         try:
             if isinstance(body, str):
                 body = body.encode()

@@ -3,9 +3,11 @@ internal import AgentEventsFileLog
 internal import AgentEventsHub
 internal import AgentEventsServer
 internal import ArgumentParser
+internal import CoreMetrics
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import Synchronization
 internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -108,10 +110,11 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup
     var demo: DemoOptions
 
-    @Option(
-        help: ArgumentHelp("What is logged on standard error: trace to critical.", valueName: "level"),
-        transform: { text throws in try Choice.read(text) })
-    var logLevel = Logger.Level.notice
+    @OptionGroup
+    var operation: OperatorOptions
+
+    @OptionGroup
+    var configurationFile: ConfigurationOptions
 
     func validate() throws {
         guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
@@ -155,17 +158,31 @@ struct ServeCommand: AsyncParsableCommand {
     private func serve() async throws {
         // A file that may not grow (RLIMIT_FSIZE) is an error of the log, and not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
+        // What is written is for this user only: events are in all of it.
+        umask(0o077)
         let agents = try demo.agents()
-        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
-        var logger = Logger(label: "agent-events")
-        logger.logLevel = logLevel
+        let level = ServiceLogHandler.SharedLevel(operation.logLevel)
+        LoggingSystem.bootstrap { [format = operation.logFormat] label in
+            ServiceLogHandler(label: label, format: format, level: level)
+        }
+        let logger = Logger(label: "agent-events")
+        let metrics = operation.internalListen.map { _ in ProgramMetrics(folder: inMemory ? nil : folder) }
+        // Before the service makes its metrics. Without a listener for them, to count costs nothing.
+        if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
+        if !inMemory { try makeFolder() }
+        let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
+        let surroundings = ServiceSurroundings(
+            reloading: Reloading(
+                level: level, logger: logger, metrics: metrics, audit: audit, notifier: SystemNotifier()),
+            metrics: metrics, audit: audit, notifier: SystemNotifier())
+        surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
-            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger) { log.close() }
+            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger, surroundings) { log.close() }
         } else {
             let configuration = FileEventLog.Configuration(durability: durability ?? .process)
-            let log = FileEventLog(path: try databasePath(), configuration: configuration)
-            try await serve(log, try sinks.sinks(settingAsideIn: data ?? Self.defaultFolder), agents, logger) {
+            let log = FileEventLog(path: "\(folder)/events.sqlite", configuration: configuration)
+            try await serve(log, try sinks.sinks(settingAsideIn: folder), agents, logger, surroundings) {
                 try await log.close()
             }
         }
@@ -176,11 +193,14 @@ struct ServeCommand: AsyncParsableCommand {
         _ sinks: [any EventSink],
         _ agents: [any ServedAgent],
         _ logger: Logger,
+        _ surroundings: ServiceSurroundings,
         close: @escaping @Sendable () async throws -> Void
     ) async throws {
         var configuration = ServiceConfiguration()
         configuration.host = host
         configuration.port = port
+        configuration.audit = surroundings.audit
+        configuration.internalAddress = operation.internalListen
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
@@ -194,12 +214,17 @@ struct ServeCommand: AsyncParsableCommand {
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
+        let internalPort = InternalPort()
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
-            configuration: configuration, logger: logger,
-            onListening: greet,
+            configuration: configuration, logger: logger, metrics: surroundings.metrics?.page,
+            onInternalListening: { port in internalPort.number.withLock { $0 = port } },
+            onListening: { port in
+                greet(port, internalPort: internalPort.number.withLock { $0 })
+                surroundings.notifier.send(.ready, .status("listening on \(host):\(port)"))
+            },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
-        try await run(ServiceGroup(services: [service], logger: logger))
+        try await run(ServiceGroup(services: [service], logger: logger), surroundings)
         try await close()
     }
 
@@ -215,38 +240,47 @@ struct ServeCommand: AsyncParsableCommand {
         _exit(0)
     }
 
-    /// The first signal stops the services gracefully, the second one cancels them.
-    private func run(_ services: ServiceGroup) async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP has the settings read again.
+    private func run(_ services: ServiceGroup, _ surroundings: ServiceSurroundings) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isStopping = false
-                for await _ in signals {
+                for await signal in signals {
+                    if signal == .sighup {
+                        surroundings.reloading.reload()
+                        continue
+                    }
                     if isStopping { return }
                     isStopping = true
+                    surroundings.notifier.send(.stopping)
                     await services.triggerGracefulShutdown()
                 }
             }
             defer { group.cancelAll() }
+            // Beside the others, until they end: it does not end by itself.
+            async let _: Void = surroundings.notifier.keepWatchdogQuiet()
             try await group.next()
         }
     }
 
-    private static var defaultFolder: String { "data" }
+    /// The data folder, without a slash at the end.
+    var folder: String {
+        let folder = data ?? "data"
+        return folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+    }
 
     /// Makes the data folder if there is none.
-    private func databasePath() throws -> String {
-        let folder = data ?? Self.defaultFolder
+    private func makeFolder() throws {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw ProgramExit.unavailable("the data folder \(folder) cannot be made: \(error.localizedDescription)")
         }
-        return folder.hasSuffix("/") ? "\(folder)events.sqlite" : "\(folder)/events.sqlite"
     }
 
-    private func greet(_ port: Int) {
+    private func greet(_ port: Int, internalPort: Int?) {
         let name = host.contains(":") ? "[\(host)]" : host
         var text = "listening on http://\(name):\(port)"
         if demo.isOn {
@@ -258,7 +292,25 @@ struct ServeCommand: AsyncParsableCommand {
                 pause it:       agent-events command t_1 pause\(url)
                 """
         }
+        if let address = operation.internalListen, let internalPort {
+            text += "\nfor operators: http://\(address.urlHost):\(internalPort)/metrics"
+        }
         // Nobody may be reading this output; the service runs all the same.
         try? StandardOutput.write(text)
     }
+}
+
+/// The port of the listener for operators, once it is known.
+private final class InternalPort: Sendable {
+    let number = Mutex<Int?>(nil)
+}
+
+/// What is around a service that runs as a program.
+private struct ServiceSurroundings: Sendable {
+    let reloading: Reloading
+    /// `nil` when nobody can ask for them.
+    let metrics: ProgramMetrics?
+    /// `nil` in memory.
+    let audit: AuditFile?
+    let notifier: SystemNotifier
 }

@@ -1,7 +1,10 @@
 import Testing
 
 @Suite struct HelpTests {
-    @Test(arguments: [[], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"]])
+    @Test(arguments: [
+        [], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"], ["config"], ["config", "check"],
+        ["config", "show"], ["doctor"], ["audit"],
+    ])
     func everyHelpHasAnExample(command: [String]) async throws {
         let outcome = try await Program.run(command + ["--help"])
         #expect(outcome.status == 0)
