@@ -52,7 +52,8 @@ class Answer:
 class Service:
     """`agent-events serve` on a data folder, or in memory (None), and on a free port unless told otherwise."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None, port=0):
+    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None, port=0,
+                 environment=None):
         self.output = tempfile.TemporaryFile()
         place = ["--in-memory"] if data is None else ["--data", str(data)]
         self.process = subprocess.Popen(
@@ -61,6 +62,7 @@ class Service:
             stderr=self.output,
             stdin=subprocess.DEVNULL,
             preexec_fn=before_start,
+            env=None if environment is None else {**os.environ, **environment},
         )
         self.port = None
         # That of the listener for operators, where the arguments ask for one.

@@ -155,7 +155,14 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
+    /// What is refused whatever else is set.
+    func checkAccess() throws(ServiceError) {
+        try AccessPolicy.validate(host: host, authenticator: NoAuthentication())
+        if let address = operation.internalListen { try AccessPolicy.validate(internalHost: address.host) }
+    }
+
     private func serve() async throws {
+        try checkAccess()
         // A file that may not grow (RLIMIT_FSIZE) is an error of the log, and not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         // What is written is for this user only: events are in all of it.
@@ -173,7 +180,9 @@ struct ServeCommand: AsyncParsableCommand {
         let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
         let surroundings = ServiceSurroundings(
             reloading: Reloading(
-                level: level, logger: logger, metrics: metrics, audit: audit, notifier: SystemNotifier()),
+                takers: [
+                    Reloading.Taker(settings: ["log-level"]) { command in { level.value = command.operation.logLevel } }
+                ], logger: logger, metrics: metrics, audit: audit, notifier: SystemNotifier()),
             metrics: metrics, audit: audit, notifier: SystemNotifier())
         surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {

@@ -1,4 +1,5 @@
 internal import AgentEvents
+internal import AgentEventsServer
 internal import ArgumentParser
 
 /// Checks and shows the settings of `serve`.
@@ -29,7 +30,8 @@ struct ConfigCommand: ParsableCommand {
         var serve: ServeCommand
 
         func run() throws {
-            // What is wrong was said while they were read.
+            // All else that is wrong was said while they were read.
+            do throws(ServiceError) { try serve.checkAccess() } catch { throw ProgramExit.usage(error.message) }
             try StandardOutput.write("the settings are as they should be")
         }
     }

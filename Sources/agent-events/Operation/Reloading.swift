@@ -3,13 +3,24 @@ internal import AgentEventsHub
 internal import Logging
 internal import Synchronization
 
-/// Reads the settings again on SIGHUP, and takes those that can be changed while the service runs. Settings with something wrong
-/// in them change nothing: the old ones are kept.
+/// Reads the settings again on SIGHUP, and has those taken that can be changed while the service runs. Settings with something
+/// wrong in them change nothing: the old ones are kept.
+///
+/// ```
+/// SIGHUP ──read──> good ──prepared by all takers──> taken, all of them
+///            └──> bad    └──> one refuses
+///                  ╰─────────────┴──> nothing is taken, one error is logged
+/// ```
 final class Reloading: Sendable {
-    /// The settings that are taken at once; all others at the next start.
-    static let reloadable: Set<String> = ["log-level"]
+    /// Takes new values of a setting.
+    struct Taker: Sendable {
+        /// The names of settings.
+        let settings: Set<String>
+        /// Makes what is needed of the new values, and returns what takes it into use, which cannot fail. Throws what is wrong.
+        let prepare: @Sendable (ServeCommand) throws -> @Sendable () -> Void
+    }
 
-    private let level: ServiceLogHandler.SharedLevel
+    private let takers: [Taker]
     private let logger: Logger
     /// `nil` without metrics.
     private let metrics: ProgramMetrics?
@@ -20,8 +31,9 @@ final class Reloading: Sendable {
     /// What is set elsewhere than on the command line, which stays as it is.
     private let values: Mutex<[String: SettingValue]>
 
+    /// - Parameter takers: those of the settings that can be changed; all others are taken at the next start.
     init(
-        level: ServiceLogHandler.SharedLevel,
+        takers: [Taker],
         logger: Logger,
         metrics: ProgramMetrics?,
         audit: (any AuditTrail)?,
@@ -30,7 +42,7 @@ final class Reloading: Sendable {
             () throws(SettingError) in try ProgramArguments.reload()
         }
     ) {
-        self.level = level
+        self.takers = takers
         self.logger = logger
         self.metrics = metrics
         self.audit = audit
@@ -42,29 +54,36 @@ final class Reloading: Sendable {
     func reload() {
         notifier.send(.reloading(monotonicMicroseconds: SystemNotifier.monotonicMicroseconds))
         defer { notifier.send(.ready) }
-        do throws(SettingError) {
+        do {
             let loaded = try load()
-            let old = values.withLock { values in
-                defer { values = loaded.settings.values }
-                return values
-            }
-            level.value = loaded.command.operation.logLevel
-            metrics?.reloaded()
-            logger.notice("settings read again")
-            audit?.record(
-                AuditEntry(
-                    who: "operator", what: "settings.reloaded",
-                    details: ["changed": .array(Self.changed(old, loaded.settings.values).map { .string($0) })]))
-            let waiting = Self.changed(old, loaded.settings.values).filter { !Self.reloadable.contains($0) }
-            guard !waiting.isEmpty else { return }
-            logger.warning(
-                "some changed settings are taken at the next start only",
-                metadata: ["settings": "\(waiting.joined(separator: ", "))"])
+            let changes = try takers.map { try $0.prepare(loaded.command) }
+            for take in changes { take() }
+            took(loaded.settings.values)
         } catch {
             metrics?.reloadFailed()
             audit?.record(AuditEntry(who: "operator", what: "settings.refused"))
             logger.error("settings not read again: the old ones are kept", metadata: ["error.message": "\(error)"])
         }
+    }
+
+    private func took(_ new: [String: SettingValue]) {
+        let old = values.withLock { values in
+            defer { values = new }
+            return values
+        }
+        let changed = Self.changed(old, new)
+        metrics?.reloaded()
+        logger.notice("settings read again")
+        audit?.record(
+            AuditEntry(
+                who: "operator", what: "settings.reloaded",
+                details: ["changed": .array(changed.map { .string($0) })]))
+        let reloadable = takers.reduce(into: Set()) { $0.formUnion($1.settings) }
+        let waiting = changed.filter { !reloadable.contains($0) }
+        guard !waiting.isEmpty else { return }
+        logger.warning(
+            "some changed settings are taken at the next start only",
+            metadata: ["settings": "\(waiting.joined(separator: ", "))"])
     }
 
     /// The names of the settings with other values, sorted. Where they stand does not matter.

@@ -12,6 +12,9 @@ struct ConfigCommandTests {
             for (text, word) in [
                 ("prot: 9000", "port is probably meant"), ("port: many", "\(path), line 1"),
                 ("port: 70000", "\(path), line 1"), ("data: x\nin-memory: true", "--in-memory"),
+                ("in-memory: true\nhost: 0.0.0.0", "127.0.0.1"),
+                ("in-memory: true\ninternal-listen: 0.0.0.0:1", "127.0.0.1"),
+                ("internal-listen: 8081", "a host and a port"),
             ] {
                 try folder.write("settings.yaml", text)
                 for command in [["config", "check"], ["serve"]] {

@@ -13,7 +13,7 @@ struct MetricsTests {
         "agent_events_jwks_age_seconds", "agent_events_certificate_expiry_timestamp_seconds",
     ]
 
-    private static func resource(_ name: String) throws -> String {
+    static func resource(_ name: String) throws -> String {
         let root = URL(fileURLWithPath: #filePath).pathComponents.prefix { $0 != "Tests" }.joined(separator: "/")
         let path = "\(root)/Sources/AgentEventsServer/AgentEventsServer.docc/Resources/\(name)"
         return try String(contentsOfFile: String(path.dropFirst()), encoding: .utf8)

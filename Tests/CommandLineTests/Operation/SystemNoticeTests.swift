@@ -15,6 +15,23 @@ struct SystemNoticeTests {
         #expect(SystemNotice.text([.stopping, .watchdog]) == "STOPPING=1\nWATCHDOG=1")
     }
 
+    /// The unit in the documentation sets nothing that there is not.
+    @Test func theUnitHasSettingsThatThereAre() throws {
+        let unit = try MetricsTests.resource("agent-events.service")
+        #expect(unit.contains("Type=notify-reload\n") && unit.contains("WatchdogSec="))
+        let variables = Set(SettingTable.serve.settings.map(\.variable))
+        var count = 0
+        for line in unit.split(separator: "\n") where line.hasPrefix("Environment=") {
+            let name = try #require(line.split(separator: "=").dropFirst().first)
+            #expect(variables.contains(String(name)), "\(name)")
+            count += 1
+        }
+        #expect(count > 0)
+        for line in unit.split(separator: "\n") where !line.hasPrefix("#") && !line.hasPrefix("[") {
+            #expect(line.contains("="), "\(line)")
+        }
+    }
+
     @Test func addresses() {
         #expect(SystemNotice.addressBytes("/run/x").map { String(decoding: $0, as: UTF8.self) } == "/run/x")
         #expect(SystemNotice.addressBytes("@x") == [0, UInt8(ascii: "x")])
