@@ -13,7 +13,8 @@ documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtoco
     AgentEventsClient AgentEventsInProcess AgentEventsPrometheus AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
-    webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating
+    webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
+    tls listening deployment
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -85,6 +86,9 @@ test: .build/setup/checks
 	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py
 	@$(step) 'operating' $(as_usual) $(python) Tests/ThirdParty/operating.py
 	@$(step) 'mounted' $(as_usual) $(python) Tests/ThirdParty/mounted.py
+	@$(step) 'TLS' $(as_usual) $(python) Tests/ThirdParty/tls.py
+	@$(step) 'listening' $(as_usual) $(python) Tests/ThirdParty/listening.py
+	@$(step) 'deployment' $(as_usual) $(python) Tests/ThirdParty/deployment.py
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the

@@ -7,6 +7,7 @@ let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
 let client: TargetDependencyCondition? = .when(traits: ["Client"])
 let prometheus: TargetDependencyCondition? = .when(traits: ["Prometheus"])
+let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -40,19 +41,21 @@ let package = Package(
         .trait(name: "SQLite", description: "The durable log, which has its index in SQLite."),
         .trait(name: "Server", description: "The WebSocket and HTTP service."),
         .trait(name: "Client", description: "The Swift client."),
+        .trait(name: "TLS", description: "TLS for the service and the Swift client."),
         .trait(name: "Prometheus", description: "The exporter of metrics for Prometheus."),
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "Prometheus"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Prometheus"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "Prometheus", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Prometheus", "CommandLine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
@@ -116,6 +119,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
                 .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
+                .product(name: "NIOTLS", package: "swift-nio", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras", condition: server),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras", condition: server),
@@ -130,6 +135,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio", condition: client),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: client),
                 .product(name: "NIOPosix", package: "swift-nio", condition: client),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: client),
             ],
             swiftSettings: settings
@@ -307,6 +313,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio", condition: server),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
                 .product(name: "NIOPosix", package: "swift-nio", condition: server),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: tls),
                 .product(name: "NIOWebSocket", package: "swift-nio", condition: server),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: server),
             ],

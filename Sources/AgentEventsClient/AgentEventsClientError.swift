@@ -16,6 +16,10 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         public static let badURL = Code("client.bad_url")
         /// Nobody answers at the address.
         public static let unreachable = Code("client.unreachable")
+        /// The service shows a certificate that is not trusted, or not for its name.
+        public static let untrusted = Code("client.untrusted")
+        /// The client's source of tokens has none; ``AgentEventsClientError/cause`` is what it threw.
+        public static let tokenUnavailable = Code("client.no_token")
         /// The service did not open the stream; ``AgentEventsClientError/status`` is what it answered.
         public static let declined = Code("client.declined")
         /// The connection ended; ``AgentEventsClientError/closeCode`` says how.
@@ -74,8 +78,29 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public init(_ refusal: ProtocolError) {
         self.init(Code(refusal.code.rawValue), refusal.message)
         self.refusal = refusal
-        retryAfter = refusal.retryAfterMilliseconds.map { .milliseconds($0) }
+        retryAfter = refusal.retryAfter
     }
+
+    /// A connection that the service has closed. Where its reason is about the credentials, that is the code: `auth.expired`.
+    package init(closeCode: Int, reason: String) {
+        let isAboutCredentials =
+            closeCode == Self.notAuthenticated && reason.hasPrefix("auth.") && !reason.contains(" ")
+        self.init(
+            isAboutCredentials ? Code(reason) : .closed,
+            "the service closed the connection with code \(closeCode)\(reason.isEmpty ? "" : ": \(reason)")",
+            closeCode: closeCode)
+        if closeCode == Int(StreamCloseCode.limits.rawValue) { retryAfter = Self.shortestLimitPause }
+    }
+
+    private static let notAuthenticated = Int(StreamCloseCode.notAuthenticated.rawValue)
+
+    /// Whether the service did not take the token, or takes it no longer: another one may fare better.
+    var isUnauthenticated: Bool { closeCode == Self.notAuthenticated || status == 401 }
+
+    /// The longest time for which a client stays away because the service asks for it.
+    static let longestRetryAfter: Duration = .seconds(3600)
+    /// The shortest time for which a client stays away that was closed because of a limit.
+    static let shortestLimitPause: Duration = .seconds(5)
 
     /// An error for a message that is not one of the protocol.
     init(malformed error: WireError) {
@@ -97,10 +122,18 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
         if let refusal { return refusal.isRetryable }
         if let status { return status >= 500 || [408, 425, 429].contains(status) }
         if let closeCode { return StreamCloseCode(rawValue: UInt16(clamping: closeCode)).allowsReconnection }
-        return code == .unreachable || code == .closed || code == .silent || code == .protocolViolation
+        return code == .tokenUnavailable || code == .unreachable || code == .closed || code == .silent
+            || code == .protocolViolation
     }
 
     public var description: String { "\(code): \(message)" }
+}
+
+extension ProtocolError {
+    /// The time for which the service asks to be left alone, as long as that is reasonable.
+    var retryAfter: Duration? {
+        retryAfterMilliseconds.map { max(.zero, min(.milliseconds($0), AgentEventsClientError.longestRetryAfter)) }
+    }
 }
 
 extension AgentEventsClientError.Code {

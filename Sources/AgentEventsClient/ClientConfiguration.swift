@@ -6,6 +6,9 @@ internal import NIOPosix
 public struct ClientConfiguration: Sendable {
     /// The longest time that connecting may take, and then the upgrade. Default: 10 seconds.
     public var connectTimeout: Duration = .seconds(10)
+    /// The file with the certificates of the authorities that are trusted, in PEM form; `nil` for those of the system. It is
+    /// read at the first connection with TLS. Default: `nil`.
+    public var certificateAuthorityFile: String?
     /// The time beyond two heartbeats in which nothing may be heard before the connection counts as dead. Default: 5
     /// seconds.
     public var heartbeatTolerance: Duration = .seconds(5)

@@ -2,6 +2,10 @@ public import AgentEvents
 public import AgentEventsProtocol
 import NIOCore
 
+/// Gets the token that a client shows: the newest one that there is. Called from any task, for each connection and before the
+/// token of an open one ends; it may ask a server.
+public typealias TokenProvider = @Sendable () async throws -> String
+
 /// A client of a service's stream.
 ///
 /// ```swift
@@ -20,6 +24,8 @@ public struct StreamClient: Sendable {
     /// The settings of the client.
     public let configuration: ClientConfiguration
     private let connector: any StreamConnector
+    /// Gets the tokens of a client whose tokens end; `nil` for one with a token that stays the same, or none.
+    let tokenProvider: TokenProvider?
 
     /// A client of a service that is reached over a WebSocket.
     public init(
@@ -30,17 +36,48 @@ public struct StreamClient: Sendable {
         self.url = url
         self.token = token
         self.configuration = configuration
+        tokenProvider = nil
         connector = WebSocketConnector(url: url, token: token, configuration: configuration)
+    }
+
+    /// A client whose tokens end: it gets a new one for each connection, and replaces that of an open one before its end, so that
+    /// the connection stays.
+    ///
+    /// ```swift
+    /// let client = StreamClient(url: url, tokenProvider: { try await session.freshToken() })
+    /// ```
+    ///
+    /// A token is replaced at 80 % of its life, give or take a tenth, and at least 30 seconds before its end. When the service closes
+    /// a connection because of its token (4401), a stream tries once more with a new one, and then ends with the service's code:
+    /// `auth.revoked`.
+    ///
+    /// - Parameter tokenProvider: gets the newest token that there is. What it throws is tried again, as when there is no service.
+    public init(
+        url: StreamURL,
+        tokenProvider: @escaping TokenProvider,
+        configuration: ClientConfiguration = ClientConfiguration()
+    ) {
+        self.url = url
+        token = nil
+        self.configuration = configuration
+        self.tokenProvider = tokenProvider
+        connector = WebSocketConnector(url: url, token: nil, configuration: configuration)
     }
 
     /// A client of a service that is reached in another way.
     ///
     /// - Parameters:
     ///   - connector: opens the connections.
+    ///   - tokenProvider: gets new tokens for connections that the connector has opened; `nil` when they do not end.
     ///   - configuration: a connector may ignore its settings of connecting and of event loops.
-    public init(connector: any StreamConnector, configuration: ClientConfiguration = ClientConfiguration()) {
+    public init(
+        connector: any StreamConnector,
+        tokenProvider: TokenProvider? = nil,
+        configuration: ClientConfiguration = ClientConfiguration()
+    ) {
         url = nil
         token = nil
+        self.tokenProvider = tokenProvider
         self.configuration = configuration
         self.connector = connector
     }
@@ -51,7 +88,18 @@ public struct StreamClient: Sendable {
     public func withConnection<Result: Sendable>(
         _ body: (StreamConnection) async throws -> Result
     ) async throws -> Result {
-        try await connector.withConnection(body)
+        guard let tokenProvider, let connector = connector as? any TokenShowingConnector else {
+            return try await connector.withConnection(body)
+        }
+        let token: String
+        do {
+            token = try await tokenProvider()
+        } catch {
+            try Task.checkCancellation()
+            throw AgentEventsClientError(
+                .tokenUnavailable, "there is no token to open the connection with: \(error)", cause: error)
+        }
+        return try await connector.showing(token).withConnection(body)
     }
 
     /// Follows threads for the length of a scope, over one connection at a time, opened again as often as it takes.
@@ -64,7 +112,7 @@ public struct StreamClient: Sendable {
     public func withStream<Result: Sendable>(
         _ body: (EventStream) async throws -> Result
     ) async throws -> Result {
-        let core = StreamCore(configuration)
+        let core = StreamCore(configuration, hasTokenProvider: tokenProvider != nil)
         let pump = StreamPump(client: self, core: core)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pump.run() }

@@ -66,9 +66,13 @@ private struct InProcessLink: StreamLink {
     func close() async { connection.close() }
 
     private static func error(_ closure: InProcessClosure) -> AgentEventsClientError {
-        AgentEventsClientError(
-            .closed, "the hub closed the connection with code \(closure)",
-            closeCode: closure.code.map { Int($0.rawValue) },
-            cause: closure)
+        guard closure.code == .notAuthenticated else {
+            return AgentEventsClientError(
+                .closed, "the hub closed the connection with code \(closure)",
+                closeCode: closure.code.map { Int($0.rawValue) },
+                cause: closure)
+        }
+        return AgentEventsClientError(
+            closeCode: Int(StreamCloseCode.notAuthenticated.rawValue), reason: closure.reason)
     }
 }

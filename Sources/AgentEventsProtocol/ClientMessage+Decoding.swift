@@ -109,11 +109,17 @@ extension ClientMessage {
             return .emit(try EmitRequest(&members, maximumBatchEvents: maximumBatchEvents))
         case .command:
             return .command(try CommandRequest(&members))
+        case .refresh:
+            do throws(WireError) {
+                return .refresh(token: try members.word("token"))
+            } catch {
+                throw ProtocolError(member: error)
+            }
         case .ping:
             return .ping
         case .pong:
             return .pong
-        case .auth, .refresh:
+        case .auth:
             preconditionFailure("\(name.rawValue) is not supported")
         }
     }

@@ -11,6 +11,8 @@ package struct ClientMessage: Hashable, Sendable {
         case emit(EmitRequest)
         /// In a box, so that other messages stay small.
         indirect case command(CommandRequest)
+        /// - Parameter token: takes the place of the token that the connection has.
+        case refresh(token: String)
         case ping
         case pong
     }
@@ -43,6 +45,8 @@ extension ClientMessage {
                 events: try request.encodedDrafts())
         case .command(let request):
             return encode(.command, [("thread_id", request.thread.json), ("key", request.key.json)] + request.members)
+        case .refresh(let token):
+            return encode(.refresh, [("token", .string(token))])
         case .ping:
             return encode(.ping, [])
         case .pong:

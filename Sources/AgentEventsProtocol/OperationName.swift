@@ -13,8 +13,8 @@ package enum OperationName: String, CaseIterable, Sendable {
     /// Whether this service does what the op asks for; the others are known, and refused with `op.unsupported`.
     package var isSupported: Bool {
         switch self {
-        case .subscribe, .unsubscribe, .ack, .emit, .command, .ping, .pong: true
-        case .auth, .refresh: false
+        case .subscribe, .unsubscribe, .ack, .emit, .command, .refresh, .ping, .pong: true
+        case .auth: false
         }
     }
 

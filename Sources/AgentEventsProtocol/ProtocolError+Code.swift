@@ -20,6 +20,13 @@ extension ProtocolError {
             case bodyTooLarge = "limits.body_bytes"
             case messageTooLarge = "limits.message_bytes"
             case tooManySubscriptions = "limits.subscriptions"
+            case rateLimited = "limits.rate"
+            case tooManyConnects = "limits.connects"
+            case tooManyConnections = "limits.connections"
+            case tooManyUserConnections = "limits.user_connections"
+            case tooManyAuthenticationFailures = "limits.auth_failures"
+            case tooManyThreads = "limits.threads"
+            case tooManyMessages = "limits.messages"
             case threadForbidden = "thread.forbidden"
             case threadUnknown = "thread.unknown"
             case agentUnknown = "agent.unknown"
@@ -44,6 +51,7 @@ extension ProtocolError {
             case bodyEncodingInvalid = "request.body_encoding"
             case expectationUnknown = "request.expectation"
             case headersTooLarge = "request.headers_too_large"
+            case requestTimedOut = "request.timeout"
             case notAcceptable = "request.not_acceptable"
             case upgradeRequired = "upgrade.required"
             case subprotocolUnknown = "upgrade.subprotocol"
@@ -58,6 +66,8 @@ extension ProtocolError {
             case authenticationMissing = "auth.missing"
             case authenticationInvalid = "auth.invalid"
             case authenticationExpired = "auth.expired"
+            case authenticationRevoked = "auth.revoked"
+            case subjectChanged = "auth.subject_changed"
             case authorizationUnavailable = "auth.unavailable"
             case notRunning = "runtime.not_running"
             case runDeadline = "run.deadline"
@@ -146,6 +156,20 @@ extension ProtocolError {
         public static let messageTooLarge = Code(name: .messageTooLarge)
         /// Too many subscriptions on one connection.
         public static let tooManySubscriptions = Code(name: .tooManySubscriptions)
+        /// More messages or requests than a client may send in a while.
+        public static let rateLimited = Code(name: .rateLimited)
+        /// An address opens connections too often.
+        public static let tooManyConnects = Code(name: .tooManyConnects)
+        /// Too many connections: of an address, or in all.
+        public static let tooManyConnections = Code(name: .tooManyConnections)
+        /// Too many connections of one user.
+        public static let tooManyUserConnections = Code(name: .tooManyUserConnections)
+        /// Too many requests of an address had credentials that do not count.
+        public static let tooManyAuthenticationFailures = Code(name: .tooManyAuthenticationFailures)
+        /// A user opens threads too often.
+        public static let tooManyThreads = Code(name: .tooManyThreads)
+        /// A user sends messages to agents too often.
+        public static let tooManyMessages = Code(name: .tooManyMessages)
         /// The thread belongs to another user than the one that the request names.
         public static let threadForbidden = Code(name: .threadForbidden)
         /// There is no such thread and it may not be opened, or the credentials do not allow to use it.
@@ -194,6 +218,8 @@ extension ProtocolError {
         public static let expectationUnknown = Code(name: .expectationUnknown)
         /// The head of the request is too large.
         public static let headersTooLarge = Code(name: .headersTooLarge)
+        /// The request did not come in the time that it has.
+        public static let requestTimedOut = Code(name: .requestTimedOut)
         /// None of the accepted media types is served.
         public static let notAcceptable = Code(name: .notAcceptable)
         /// The path is one for WebSockets.
@@ -222,6 +248,10 @@ extension ProtocolError {
         public static let authenticationInvalid = Code(name: .authenticationInvalid)
         /// The credentials counted once.
         public static let authenticationExpired = Code(name: .authenticationExpired)
+        /// The credentials were revoked before their end.
+        public static let authenticationRevoked = Code(name: .authenticationRevoked)
+        /// The credentials that were to replace those of a connection are of another user or issuer.
+        public static let subjectChanged = Code(name: .subjectChanged)
         /// What the credentials allow in the thread could not be found out; the same request may succeed later.
         public static let authorizationUnavailable = Code(name: .authorizationUnavailable)
         /// The runtime of the service is not running.

@@ -19,6 +19,9 @@ package struct RequestTag: Hashable, Sendable {
         }
     }
 
+    /// A mark in words.
+    package init(text: String) { json = .string(text) }
+
     /// The mark of a client that counts its requests.
     package init(number: Int64) { json = .integer(number) }
 

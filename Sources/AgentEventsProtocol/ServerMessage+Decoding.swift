@@ -21,7 +21,9 @@ extension ServerMessage {
                 try members.tag(), try members.threadID(), after: try members.cursorIfPresent("after"),
                 head: try members.cursorIfPresent("head"))
         case "unsubscribed":
-            self = .unsubscribed(try members.tag(), try members.threadID())
+            self = .unsubscribed(
+                try members.tag(), try members.threadID(),
+                code: try members.wordIfPresent("code").map { ProtocolError.Code(rawValue: $0) })
         case "live":
             self = .live(try members.threadID(), cursor: try members.cursorIfPresent("cursor"))
         case "reset":
@@ -35,6 +37,10 @@ extension ServerMessage {
                 try members.tag(), try members.threadID(), cursors: try members.cursors("cursors"))
         case "accepted":
             self = .accepted(try members.tag(), try members.threadID(), try CommandAnswer(&members))
+        case "refreshed":
+            self = .refreshed(try members.tag(), expiresAt: try members.timeIfPresent("expires_at"))
+        case "expiring":
+            self = .expiring(inMilliseconds: members.object["expires_in_ms"]?.integerValue ?? 0)
         case "ping":
             self = .ping
         case "drain":

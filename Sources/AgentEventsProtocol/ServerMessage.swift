@@ -8,7 +8,8 @@ package enum ServerMessage: Hashable, Sendable {
     /// - Parameter after: where the subscription begins; `nil` for before the first event.
     /// - Parameter head: the thread's last event; `nil` when it has none.
     case subscribed(RequestTag?, ThreadID, after: Cursor?, head: Cursor?)
-    case unsubscribed(RequestTag?, ThreadID)
+    /// - Parameter code: why the service has ended the subscription by itself; `nil` in the answer to a request.
+    case unsubscribed(RequestTag?, ThreadID, code: ProtocolError.Code? = nil)
     /// - Parameter cursor: the last event sent; `nil` when there was none.
     case live(ThreadID, cursor: Cursor?)
     case reset(ThreadID, ResetReason, oldest: Cursor?)
@@ -21,6 +22,10 @@ package enum ServerMessage: Hashable, Sendable {
     case snapshotPart(ThreadID, cursor: Cursor?, part: Int, of: Int, text: String)
     case emitted(RequestTag?, ThreadID, cursors: [Cursor])
     case accepted(RequestTag?, ThreadID, CommandAnswer)
+    /// - Parameter expiresAt: the end of the new token; `nil` when it does not expire.
+    case refreshed(RequestTag?, expiresAt: Timestamp?)
+    /// - Parameter milliseconds: the time until the connection is closed, unless its token is replaced.
+    case expiring(inMilliseconds: Int64)
     case ping
     /// - Parameter reconnectMilliseconds: how long the client may wait before it connects again.
     case drain(reconnectMilliseconds: Int64)
@@ -44,8 +49,9 @@ package enum ServerMessage: Hashable, Sendable {
         case .subscribed(let tag, let thread, let after, let head):
             return Self.encode(
                 "subscribed", tag, [("thread_id", thread.json), ("after", after.json), ("head", head.json)])
-        case .unsubscribed(let tag, let thread):
-            return Self.encode("unsubscribed", tag, [("thread_id", thread.json)])
+        case .unsubscribed(let tag, let thread, let code):
+            return Self.encode(
+                "unsubscribed", tag, [("thread_id", thread.json), ("code", code.map { .string($0.rawValue) })])
         case .live(let thread, let cursor):
             return Self.encode("live", nil, [("thread_id", thread.json), ("cursor", cursor.json)])
         case .reset(let thread, let reason, let oldest):
@@ -66,6 +72,11 @@ package enum ServerMessage: Hashable, Sendable {
             return Self.encodeEmitted(tag, thread, cursors)
         case .accepted(let tag, let thread, let answer):
             return Self.encode("accepted", tag, [("thread_id", thread.json)] + answer.members)
+        case .refreshed(let tag, let expiresAt):
+            return Self.encode(
+                "refreshed", tag, [("expires_at", expiresAt.map { .string($0.rfc3339) } ?? .null)])
+        case .expiring(let milliseconds):
+            return Self.encode("expiring", nil, [("expires_in_ms", .integer(milliseconds))])
         case .ping:
             return Self.encode("ping", nil, [])
         case .drain(let milliseconds):

@@ -17,6 +17,8 @@ public struct StreamCloseCode: RawRepresentable, Hashable, Sendable, CustomStrin
     public static let tooBig = StreamCloseCode(rawValue: 1009)
     /// The service failed.
     public static let internalError = StreamCloseCode(rawValue: 1011)
+    /// The service asks its client to connect again, at once.
+    public static let restarting = StreamCloseCode(rawValue: 1012)
     /// Too many malformed messages.
     public static let protocolAbuse = StreamCloseCode(rawValue: 4400)
     /// The connection has no credentials that count, or they have expired.

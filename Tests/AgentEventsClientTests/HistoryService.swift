@@ -95,7 +95,8 @@ final class HistoryService: Sendable {
                 + #""thread_id":"\#(event.threadID)","time":"2026-11-21T02:10:00.123Z","#
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
             return Array(text.utf8)
-        case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .ping, .drain,
+        case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .refreshed,
+            .expiring, .ping, .drain,
             .pong,
             .error,
             .other:

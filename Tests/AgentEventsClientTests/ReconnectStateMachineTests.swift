@@ -192,4 +192,29 @@ import Testing
     func aCloseCode(code: Int, isRetried: Bool) {
         #expect(AgentEventsClientError(.closed, "", closeCode: code).isRetryable == isRetried)
     }
+
+    /// The service did not take the token: another one is shown, once, until something was delivered.
+    @Test func withANewTokenItIsTriedOnceMore() {
+        var machine = Machine()
+        for delivers in [true, true, false] {
+            _ = machine.connect()
+            _ = machine.welcome()
+            if delivers { machine.progressed() }
+            let action = machine.disconnected(isRetryable: false, isRetryableOnce: true, random: 0.5)
+            if delivers {
+                if case .pause = action { continue }
+                Issue.record("\(action)")
+            } else {
+                #expect(action == .refuse)
+                #expect(machine.phase == .refused)
+            }
+        }
+        var patient = Machine()
+        for _ in 0..<3 {
+            _ = patient.connect()
+            let action = patient.disconnected(isRetryable: true, isRetryableOnce: true, random: 0.5)
+            if case .pause = action { continue }
+            Issue.record("\(action)")
+        }
+    }
 }

@@ -275,4 +275,50 @@ import Testing
         let seen = (0..<4).map { _ in stream.take("t_1") }
         #expect(seen == ["1", "2", "client.closed", "client.closed"])
     }
+
+    // MARK: Tokens
+
+    /// The new token does not allow one of the threads; the other one continues.
+    @Test func aThreadThatTheServiceEndsIsOverForItsReaderOnly() throws {
+        var stream = try Stream.subscribed()
+        stream.receive(Self.event(1))
+        let actions = stream.receive(.unsubscribed(nil, "t_1", code: .threadForbidden))
+        #expect(actions.leave == nil)
+        #expect(actions.readers == [stream.numbers["t_1"]])
+        #expect(stream.take("t_1") == "1")
+        #expect(stream.take("t_1") == "thread.forbidden")
+        stream.receive(Self.event(1, thread: "t_2"))
+        #expect(stream.take("t_2") == "1")
+        // Nothing is asked of the service, also not by the next connection.
+        #expect(stream.machine.takeOutgoing() == [])
+        _ = stream.machine.disconnected(AgentEventsClientError(.closed, "", closeCode: 1006), random: 0)
+        _ = stream.machine.connect()
+        stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
+        #expect(try stream.machine.takeOutgoing().map { try Self.thread($0) } == ["t_2"])
+    }
+
+    /// It has unsubscribed already, and both messages cross.
+    @Test func anEndThatCrossesAnUnsubscribeIsItsAnswer() throws {
+        var stream = try Stream.subscribed()
+        stream.machine.unfollow("t_1", number: try #require(stream.numbers["t_1"]))
+        let tag = try #require(stream.machine.takeOutgoing().last?.tag)
+        #expect(stream.receive(.unsubscribed(nil, "t_1", code: .threadForbidden)).leave == nil)
+        #expect(stream.receive(Self.refusal(.subscriptionUnknown, answering: tag, thread: "t_1")).leave == nil)
+    }
+
+    @Test(arguments: [(true, "waiting 0.0"), (false, "refused auth.expired")])
+    func aConnectionThatEndsWithItsTokenIsOpenedAgainWithAnother(hasProvider: Bool, state: String) throws {
+        var stream = try Stream()
+        stream.machine = StreamStateMachine(hasTokenProvider: hasProvider)
+        _ = stream.machine.connect()
+        stream.receive(.welcome(Welcome(heartbeatMilliseconds: 25_000)))
+        let error = AgentEventsClientError(closeCode: 4401, reason: "auth.expired")
+        #expect(error.code.rawValue == "auth.expired")
+        _ = stream.machine.disconnected(error, random: 0)
+        #expect(stream.state == state)
+        guard hasProvider else { return }
+        _ = stream.machine.connect()
+        _ = stream.machine.disconnected(error, random: 0)
+        #expect(stream.state == "refused auth.expired")
+    }
 }

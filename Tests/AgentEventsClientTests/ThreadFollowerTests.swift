@@ -187,15 +187,15 @@ import Testing
     }
 
     @Test func nobodyAtTheAddressIsToldAndTriedAgain() async throws {
-        // A port that was free a moment ago.
-        let url = try await ScriptedService.run(script: { _, _ in }) { url in url }
-        try await Self.client(url).withEvents(of: "t_7") { events in
-            var attempts = 0
-            for try await element in events {
-                guard case .interrupted(let error, _) = element else { continue }
-                #expect(error.code == .unreachable)
-                attempts += 1
-                if attempts == 3 { break }
+        try await SilentPort.with { url in
+            try await Self.client(url).withEvents(of: "t_7") { events in
+                var attempts = 0
+                for try await element in events {
+                    guard case .interrupted(let error, _) = element else { continue }
+                    #expect(error.code == .unreachable)
+                    attempts += 1
+                    if attempts == 3 { break }
+                }
             }
         }
     }

@@ -147,7 +147,9 @@ struct ClientMessageTests {
             #"{"op":"command","thread_id":"t_7","key":"k","name":"start","data":{"policy":"wait"}}"#, "command.invalid",
             "$.data.policy"
         ),
-        (#"{"op":"refresh","token":"x"}"#, "op.unsupported", "$.op"),
+        (#"{"op":"refresh"}"#, "message.invalid", "$.token"),
+        (#"{"op":"refresh","token":7}"#, "message.invalid", "$.token"),
+        (#"{"op":"refresh","token":"x","thread_id":"t"}"#, "event.unknown_field", "$.thread_id"),
         (#"{"op":"ping","req":{}}"#, "message.invalid", "$.req"),
         (#"{"op":"ping","req":null}"#, "message.invalid", "$.req"),
         (#"{"op":"subscribe"}"#, "message.invalid", "$.thread_id"),
@@ -253,6 +255,7 @@ struct ClientMessageTests {
 
     @Test(arguments: OperationName.allCases.filter(\.isSupported), ["colour", "token", "__proto__", "a b"])
     func aMemberThatAnOpDoesNotHaveIsRefused(_ name: OperationName, _ member: String) throws {
+        guard !name.members.contains(member) else { return }
         let error = try #require(failure(Self.example(name) + #","\#(member)":1}"#))
         #expect(error.code == .wire(.unknownField))
         #expect(error.path == (member == "a b" ? #"$["a b"]"# : "$.\(member)"))

@@ -116,8 +116,9 @@ message_case("op of the wrong type", '{"op":1,"req":"a"}', "message.invalid", re
 message_case("unknown op", '{"op":"explode","req":7}', "op.unknown", req=7)
 message_case("op in capitals", '{"op":"PING"}', "op.unknown")
 message_case("req of the wrong type", '{"op":"ping","req":{}}', "message.invalid")
-for op in ("auth", "refresh"):
-    message_case(f"{op} is not there yet", {"op": op, "req": 1, "token": "x", "key": "k", "name": "stop"}, "op.unsupported", req=1)
+message_case("auth is not there yet", {"op": "auth", "req": 1, "token": "x", "key": "k", "name": "stop"}, "op.unsupported", req=1)
+message_case("refresh without a token", {"op": "refresh", "req": 1}, "message.invalid", path="$.token", req=1)
+message_case("refresh with a token of the wrong type", {"op": "refresh", "req": 1, "token": 7}, "message.invalid", path="$.token", req=1)
 
 
 def command(name="stop", thread="t_cmd", **members):

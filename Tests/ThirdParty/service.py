@@ -77,7 +77,7 @@ class Service:
         text = b""
         descriptor = self.process.stdout.fileno()
         while True:
-            match = re.search(rb"(?:http|ws)://[^\s/]*?:(\d+)[^\n]*\n", text)
+            match = re.search(rb"(?:https?|wss?)://[^\s/]*?:(\d+)[^\n]*\n", text)
             internal = re.search(rb"for operators: http://[^\s/]*?:(\d+)[^\n]*\n", text)
             if match and (internal or not self.has_internal_port):
                 self.port = int(match.group(1))

@@ -9,6 +9,8 @@ public struct StoredValue: Hashable, Sendable {
         case sink
         /// The state of a thread as of an event.
         case snapshot
+        /// Credentials that count no longer; there is no thread.
+        case revocation
     }
 
     /// The longest value, in bytes: 1 MiB.

@@ -6,6 +6,7 @@ final class ConnectionAttempt: Sendable {
     private struct State {
         var channels: [any Channel] = []
         var isCancelled = false
+        var failure: (any Error)?
     }
 
     private let state = Mutex(State())
@@ -17,6 +18,13 @@ final class ConnectionAttempt: Sendable {
             return state.isCancelled
         }
         if isCancelled { throw CancellationError() }
+    }
+
+    /// The first error of TLS.
+    var failure: (any Error)? { state.withLock { $0.failure } }
+
+    func note(_ failure: any Error) {
+        state.withLock { $0.failure = $0.failure ?? failure }
     }
 
     /// Closes all channels, whether they are open or still opening.

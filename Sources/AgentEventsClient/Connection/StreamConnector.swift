@@ -11,6 +11,12 @@ public protocol StreamConnector: Sendable {
     ) async throws -> Result
 }
 
+/// A connector that shows a token when it opens a connection.
+protocol TokenShowingConnector: StreamConnector {
+    /// The same with another token.
+    func showing(_ token: String) -> Self
+}
+
 /// An open connection of a ``StreamConnector``.
 public protocol StreamLink: Sendable {
     /// The next message of the service, as the bytes of one JSON object; waits for it. One task at a time calls it.

@@ -1,3 +1,4 @@
+internal import AgentEventsProtocol
 package import NIOCore
 package import NIOWebSocket
 
@@ -46,10 +47,7 @@ package final class StreamMessageHandler: ChannelInboundHandler {
     private func didReceiveClose(_ context: ChannelHandlerContext, _ payload: ByteBuffer) {
         var payload = payload
         let code = payload.readInteger(as: UInt16.self).map(Int.init) ?? 1005
-        let reason = String(buffer: payload)
-        let text = reason.isEmpty ? "" : ": \(reason)"
-        let error = AgentEventsClientError(
-            .closed, "the service closed the connection with code \(code)\(text)", closeCode: code)
+        let error = AgentEventsClientError(closeCode: code, reason: String(buffer: payload))
         end(context, error, sending: code == 1005 ? nil : WebSocketErrorCode(codeNumber: code))
     }
 

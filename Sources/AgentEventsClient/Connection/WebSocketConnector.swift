@@ -4,8 +4,8 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOWebSocket
 
-/// Opens WebSockets: TCP, the upgrade, and the handlers of the stream.
-struct WebSocketConnector: StreamConnector {
+/// Opens WebSockets: TCP or a unix socket, TLS where the address asks for it, the upgrade, and the handlers of the stream.
+struct WebSocketConnector: TokenShowingConnector {
     typealias StreamChannel = NIOAsyncChannel<ByteBuffer, WebSocketFrame>
     private typealias AnswerChannel = NIOAsyncChannel<HTTPClientResponsePart, Never>
 
@@ -15,8 +15,17 @@ struct WebSocketConnector: StreamConnector {
     }
 
     let url: StreamURL
-    let token: String?
+    var token: String?
     let configuration: ClientConfiguration
+    private let security: ClientSecurity?
+
+    init(url: StreamURL, token: String?, configuration: ClientConfiguration) {
+        self.url = url
+        self.token = token
+        self.configuration = configuration
+        security =
+            url.isSecure ? ClientSecurity(certificateAuthorityFile: configuration.certificateAuthorityFile) : nil
+    }
 
     func withConnection<Result: Sendable>(
         _ body: (StreamConnection) async throws -> Result
@@ -28,6 +37,12 @@ struct WebSocketConnector: StreamConnector {
             await connection.close()
             return result
         }
+    }
+
+    func showing(_ token: String) -> WebSocketConnector {
+        var connector = self
+        connector.token = token
+        return connector
     }
 
     /// - Throws: ``AgentEventsClientError``; `CancellationError` when the task is cancelled meanwhile.
@@ -52,21 +67,28 @@ struct WebSocketConnector: StreamConnector {
     private func connect() async throws -> Outcome {
         // Futures do not react to cancellation; they fail when their channel is closed.
         let attempt = ConnectionAttempt()
-        return try await withTaskCancellationHandler {
-            try await connect(attempt)
-        } onCancel: {
-            attempt.cancel()
+        do {
+            return try await withTaskCancellationHandler {
+                try await connect(attempt)
+            } onCancel: {
+                attempt.cancel()
+            }
+        } catch {
+            // A handshake that was given up fails too.
+            try Task.checkCancellation()
+            throw attempt.failure.flatMap { ClientSecurity.error($0, url) } ?? error
         }
     }
 
     private func connect(_ attempt: ConnectionAttempt) async throws -> Outcome {
-        let bootstrap = ClientBootstrap(group: configuration.eventLoopGroup)
-            .connectTimeout(limit)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-        let upgrade = try await bootstrap.connect(host: url.host, port: url.port) { channel in
+        let security = try security?.prepare()
+        let host = url.host
+        let bootstrap = ClientBootstrap(group: configuration.eventLoopGroup).connectTimeout(limit)
+        let begin: @Sendable (any Channel) -> EventLoopFuture<EventLoopFuture<Outcome>> = { channel in
             channel.eventLoop.makeCompletedFuture {
                 try attempt.begin(channel)
                 try channel.pipeline.syncOperations.addHandler(SilenceWatchdog(limit: limit))
+                try security?.addHandlers(to: channel, host: host, onFailure: attempt.note)
                 var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: upgradeConfiguration)
                 // The welcome may come in the same packet as the answer to the upgrade; by default it would be dropped.
                 pipeline.leftOverBytesStrategy = .forwardBytes
@@ -74,7 +96,11 @@ struct WebSocketConnector: StreamConnector {
                     configuration: pipeline)
             }
         }
-        return try await upgrade.get()
+        if let path = url.unixSocketPath {
+            return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: begin).get()
+        }
+        return try await bootstrap.channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .connect(host: url.host, port: url.port, channelInitializer: begin).get()
     }
 
     /// For connecting, and for the upgrade.
@@ -100,9 +126,12 @@ struct WebSocketConnector: StreamConnector {
         return NIOTypedHTTPClientUpgradeConfiguration(
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: url.path, headers: headers),
             upgraders: [upgrader],
-            notUpgradingCompletionHandler: { channel in
+            notUpgradingCompletionHandler: { [limit] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    .declined(try AnswerChannel(wrappingChannelSynchronously: channel))
+                    // An answer may come byte by byte.
+                    let timeout = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in timeout.cancel() }
+                    return .declined(try AnswerChannel(wrappingChannelSynchronously: channel))
                 }
             })
     }
@@ -134,8 +163,12 @@ struct WebSocketConnector: StreamConnector {
                     case .head(let head):
                         status = Int(head.status.code)
                         // A number of seconds; a date is passed over.
-                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }.map { .seconds($0) }
-                    case .body(let buffer): body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
+                        retryAfter = head.headers.first(name: "Retry-After").flatMap { UInt32($0) }
+                            .map { min(.seconds($0), AgentEventsClientError.longestRetryAfter) }
+                    case .body(let buffer):
+                        body += buffer.readableBytesView.prefix(64 * 1024 - body.count)
+                        // The rest says nothing further, and may have no end.
+                        if body.count == 64 * 1024 { break reading }
                     case .end: break reading
                     }
                 }

@@ -167,9 +167,14 @@ package struct EventFeed: Sendable {
         _ connection: StreamConnection,
         _ report: @escaping @Sendable ([Cursor]) throws -> Void
     ) async throws {
+        let tokens = TokenKeeper(client.tokenProvider, client.configuration)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await read(connection, report) }
+            group.addTask { try await read(connection, tokens, report) }
             group.addTask { try await write(connection) }
+            group.addTask {
+                await tokens.run(on: connection)
+                throw CancellationError()
+            }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -177,11 +182,14 @@ package struct EventFeed: Sendable {
 
     private func read(
         _ connection: StreamConnection,
+        _ tokens: TokenKeeper,
         _ report: @escaping @Sendable ([Cursor]) throws -> Void
     ) async throws {
         for try await bytes in connection.messages {
             let action: EmitStateMachine.ReceiveAction
-            switch try ServerMessage(received: bytes) {
+            let message = try ServerMessage(received: bytes)
+            tokens.receive(message)
+            switch message {
             case .welcome(let welcome):
                 if let heartbeat = welcome.heartbeatMilliseconds { limitSilence(of: connection, heartbeat) }
                 core.welcome(EmitLimits(welcome.limits))
@@ -194,7 +202,8 @@ package struct EventFeed: Sendable {
                 continue
             case .emitted(let tag, _, let cursors): action = core.emitted(tag, cursors)
             case .error(let error): action = core.refused(error)
-            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted, .pong, .other:
+            case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .accepted, .refreshed,
+                .expiring, .pong, .other:
                 continue
             }
             switch action {

@@ -162,7 +162,7 @@ package struct FollowerStateMachine: Hashable, Sendable {
         }
         failures += 1
         let pause = backoff.pause(afterFailures: failures, random: random)
-        phase = .waiting(max(pause, .milliseconds(refusal.retryAfterMilliseconds ?? 0)))
+        phase = .waiting(max(pause, refusal.retryAfter ?? .zero))
         return .wait
     }
 

@@ -32,6 +32,8 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     private var failures = 0
     /// The pause that a draining service asked for.
     private var drainPause: Duration?
+    /// Whether it was tried once more since anything was delivered.
+    private var hasTriedOnceMore = false
 
     package init(backoff: ReconnectBackoff = ReconnectBackoff()) { self.backoff = backoff }
 
@@ -84,7 +86,10 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     }
 
     /// The service delivers: the next failure is the first one in a row.
-    package mutating func progressed() { failures = 0 }
+    package mutating func progressed() {
+        failures = 0
+        hasTriedOnceMore = false
+    }
 
     /// The service will close the connection soon.
     ///
@@ -109,10 +114,12 @@ package struct ReconnectStateMachine: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - isRetryable: whether another attempt may succeed.
+    ///   - isRetryableOnce: whether one more attempt may, since it is made with a new token; not another one after that.
     ///   - minimumPause: the shortest pause, as the service asked for.
     ///   - random: 0 up to, not including, 1.
     package mutating func disconnected(
         isRetryable: Bool,
+        isRetryableOnce: Bool = false,
         minimumPause: Duration = .zero,
         random: Double
     ) -> DisconnectAction {
@@ -122,10 +129,11 @@ package struct ReconnectStateMachine: Hashable, Sendable {
         case .idle, .waiting:
             preconditionFailure("there is no connection")
         case .connecting, .open:
-            guard isRetryable else {
+            guard isRetryable || isRetryableOnce && !hasTriedOnceMore else {
                 phase = .refused
                 return .refuse
             }
+            if !isRetryable { hasTriedOnceMore = true }
             phase = .waiting
             failures += 1
             // The service spreads its clients itself, so its pause is kept exactly.

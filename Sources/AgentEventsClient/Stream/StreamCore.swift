@@ -22,10 +22,12 @@ final class StreamCore: Sendable {
     private let room = WakeSignal()
     let states = LatestValue(ClientState.connecting)
 
-    init(_ configuration: ClientConfiguration) {
+    init(_ configuration: ClientConfiguration, hasTokenProvider: Bool) {
         random = configuration.random
         shared = Mutex(
-            Shared(machine: StreamStateMachine(backoff: configuration.backoff, limits: configuration.inbox)))
+            Shared(
+                machine: StreamStateMachine(
+                    backoff: configuration.backoff, limits: configuration.inbox, hasTokenProvider: hasTokenProvider)))
     }
 
     /// Puts an input into the machine, and wakes the tasks that it concerns.

@@ -44,8 +44,13 @@ struct StreamPump: Sendable {
     }
 
     private func converse(_ connection: StreamConnection) async throws -> Ending {
-        try await withThrowingTaskGroup(of: Ending?.self) { group in
-            group.addTask { .fault(try await read(connection)) }
+        let tokens = TokenKeeper(client.tokenProvider, client.configuration)
+        return try await withThrowingTaskGroup(of: Ending?.self) { group in
+            group.addTask { .fault(try await read(connection, tokens)) }
+            group.addTask {
+                await tokens.run(on: connection)
+                return nil
+            }
             group.addTask { try await write(connection) ? .goodbye : nil }
             group.addTask {
                 await keepTime()
@@ -60,9 +65,14 @@ struct StreamPump: Sendable {
     }
 
     /// - Returns: the fault for which the connection must be left.
-    private func read(_ connection: StreamConnection) async throws -> AgentEventsClientError {
+    private func read(
+        _ connection: StreamConnection,
+        _ tokens: TokenKeeper
+    ) async throws -> AgentEventsClientError {
         for try await bytes in connection.messages {
-            let actions = core.receive(try ServerMessage(received: bytes))
+            let message = try ServerMessage(received: bytes)
+            tokens.receive(message)
+            let actions = core.receive(message)
             if let silence = actions.silence {
                 connection.limitSilence(
                     to: min(max(.zero, silence), Self.longestSilence) + client.configuration.heartbeatTolerance)

@@ -44,6 +44,13 @@ extension StreamStateMachine {
         }
     }
 
+    /// The service has ended a subscription by itself, because the token does not allow it any longer.
+    mutating func forbidden(_ thread: ThreadID, _ code: ProtocolError.Code, _ actions: inout StreamActions) {
+        let refusal = ProtocolError(code, "the token does not allow to read \(thread) any longer", threadID: thread)
+        fail(thread, AgentEventsClientError(refusal))
+        wake(thread, &actions)
+    }
+
     private mutating func refusedAcknowledgement(
         _ thread: ThreadID,
         _ refusal: ProtocolError,

@@ -22,6 +22,8 @@ package import AgentEventsProtocol
 package struct StreamStateMachine: Sendable {
     private let backoff: ReconnectBackoff
     private let limits: InboxLimits
+    /// Whether the next connection has another token.
+    private let hasTokenProvider: Bool
     var reconnect: ReconnectStateMachine
     var followed = FollowedThreads()
     /// Threads whose `unsubscribe` has no answer yet, and its tag. Messages about them belong to an old subscription.
@@ -36,7 +38,12 @@ package struct StreamStateMachine: Sendable {
     /// Counts the inputs, so that the states that readers are told can be put in order.
     package private(set) var version = 0
 
-    package init(backoff: ReconnectBackoff = ReconnectBackoff(), limits: InboxLimits = InboxLimits()) {
+    package init(
+        backoff: ReconnectBackoff = ReconnectBackoff(),
+        limits: InboxLimits = InboxLimits(),
+        hasTokenProvider: Bool = false
+    ) {
+        self.hasTokenProvider = hasTokenProvider
         self.backoff = backoff
         self.limits = limits
         reconnect = ReconnectStateMachine(backoff: backoff)
@@ -71,7 +78,9 @@ package struct StreamStateMachine: Sendable {
         leaving = [:]
         crowded = nil
         let action = reconnect.disconnected(
-            isRetryable: error.isRetryable, minimumPause: error.retryAfter ?? .zero, random: random)
+            isRetryable: error.isRetryable,
+            isRetryableOnce: hasTokenProvider && error.isUnauthenticated,
+            minimumPause: error.retryAfter ?? .zero, random: random)
         for thread in followed.inOrder {
             switch action {
             case .pause(let pause):
@@ -196,9 +205,13 @@ package struct StreamStateMachine: Sendable {
             about(thread, random: random, &actions) { $0.live(cursor) }
         case .reset(let thread, let reason, _):
             about(thread, random: random, &actions) { $0.reset(reason, random: random) }
-        case .unsubscribed(_, let thread):
-            left(thread, &actions)
-        case .snapshot, .snapshotPart, .emitted, .accepted, .pong, .other:
+        case .unsubscribed(_, let thread, let code):
+            if let code, leaving[thread] == nil {
+                forbidden(thread, code, &actions)
+            } else {
+                left(thread, &actions)
+            }
+        case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .other:
             break
         }
         return actions

@@ -8,6 +8,8 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
             case missing = "auth.missing"
             case invalid = "auth.invalid"
             case expired = "auth.expired"
+            case revoked = "auth.revoked"
+            case unavailable = "auth.unavailable"
         }
         private let value: Value
 
@@ -17,6 +19,10 @@ public struct AuthenticationError: Error, Hashable, Sendable, CustomStringConver
         public static let invalid = Code(value: .invalid)
         /// The credentials counted once.
         public static let expired = Code(value: .expired)
+        /// The credentials were revoked before their end.
+        public static let revoked = Code(value: .revoked)
+        /// Whether they count cannot be found out at the moment; the same credentials may be taken later.
+        public static let unavailable = Code(value: .unavailable)
 
         public var description: String { value.rawValue }
     }
@@ -40,5 +46,8 @@ extension AuthenticationError.Code {
 extension ProtocolError {
     package init(_ error: AuthenticationError) {
         self.init(Code(rawValue: error.code.description), error.message)
+        guard error.code == .unavailable else { return }
+        isRetryable = true
+        retryAfterMilliseconds = 1000
     }
 }

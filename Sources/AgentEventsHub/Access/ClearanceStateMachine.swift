@@ -25,6 +25,9 @@ package struct ClearanceStateMachine: Equatable {
     /// Whether the last answer allowed it, though it may count no longer.
     package var isGranted: Bool { if case .granted = state { true } else { false } }
 
+    /// Whether the last answer did not allow it.
+    package var isDenied: Bool { if case .denied = state { true } else { false } }
+
     /// Whether others may know of the subscription: it is allowed to read, or was and is about to be asked again.
     package var isKnown: Bool {
         switch state {
@@ -89,6 +92,17 @@ package struct ClearanceStateMachine: Equatable {
     /// There was no answer.
     package mutating func failed() {
         if case .asking(let wasGranted) = state { state = .failed(wasGranted: wasGranted) }
+    }
+
+    /// The credentials were replaced: nothing is known of what those of now allow. An answer that is on its way is passed over by
+    /// the caller.
+    package mutating func forget() {
+        switch state {
+        case .unknown: break
+        case .granted, .asking(wasGranted: true), .failed(wasGranted: true): state = .failed(wasGranted: true)
+        case .denied, .asking(wasGranted: false), .failed(wasGranted: false): state = .failed(wasGranted: false)
+        }
+        isGrantedForGood = false
     }
 
     /// It is tried again after a failure, or because rights have changed.

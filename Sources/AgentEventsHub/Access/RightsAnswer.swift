@@ -18,8 +18,13 @@ struct RightsAnswer: Hashable, Sendable {
 /// The outcome of a question for one request. An object, so that the requests that ask nothing stay small.
 final class AskedRights: Sendable {
     let result: Result<RightsAnswer, ProtocolError>
+    /// Of the credentials that it was asked for.
+    let generation: Int
 
-    init(_ result: Result<RightsAnswer, ProtocolError>) { self.result = result }
+    init(_ result: Result<RightsAnswer, ProtocolError>, generation: Int = 0) {
+        self.result = result
+        self.generation = generation
+    }
 
     func get() throws(ProtocolError) -> RightsAnswer { try result.get() }
 }
@@ -30,8 +35,9 @@ struct RightsTable {
     private var answers: [RightsRequest: RightsAnswer] = [:]
     /// In the order in which they came, with the time at which each ends.
     private var order = Deque<(request: RightsRequest, expires: Duration)>()
-    /// Rises with each change of rights: a question that was under way is asked again.
-    private(set) var epoch: UInt64 = 0
+    private var history = AccessHistory()
+    /// Rises with each change of access: a question that was under way is asked again.
+    var epoch: UInt64 { history.epoch }
 
     init(maximumCount: Int) { self.maximumCount = maximumCount }
 
@@ -66,12 +72,23 @@ struct RightsTable {
     ///   - user: the user whose rights; `nil` for all.
     ///   - thread: the thread; `nil` for all.
     mutating func invalidate(user: UserID?, thread: ThreadID?) {
-        epoch += 1
-        let epoch = epoch
+        let change = RightsChange(user: user, thread: thread)
         answers = answers.filter { request, _ in
-            !(user.map { $0 == request.principal.user } ?? true && thread.map { $0 == request.thread } ?? true)
+            !(change.concerns(request.principal.user) && change.concerns(request.thread))
         }
+        beginEpoch(change)
+    }
+
+    /// Access has changed, and no right in a thread.
+    mutating func beginEpoch() { beginEpoch(nil) }
+
+    private mutating func beginEpoch(_ change: RightsChange?) {
+        history.append(change)
+        let epoch = epoch
         // What is left counts as before.
         for request in answers.keys { answers[request]?.epoch = epoch }
     }
+
+    /// The changes of rights since an epoch.
+    func changes(since earlier: UInt64) -> [RightsChange] { history.changes(since: earlier) }
 }

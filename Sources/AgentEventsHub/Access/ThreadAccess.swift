@@ -21,9 +21,22 @@ package final class ThreadAccess: Sendable {
     /// Questions under way.
     let questions = WorkerPool(workerCount: nil)
     private let table = Mutex(RightsTable(maximumCount: maximumKeptCount))
+    /// That of the table, to be compared without its lock.
+    let currentEpoch = AccessEpoch()
+    /// The credentials that count no longer.
+    let revocations: Revocations
     private let abandonedCount = Atomic<Int>(0)
 
-    init(_ authorizer: any Authorizer, environment: Environment, logger: Logger) {
+    /// - Parameter revocations: by default none, and no place for them.
+    init(
+        _ authorizer: any Authorizer,
+        environment: Environment,
+        logger: Logger,
+        revocations: Revocations? = nil
+    ) {
+        self.revocations =
+            revocations
+            ?? Revocations(store: nil, lifetime: .seconds(24 * 3600), environment: environment, logger: logger)
         self.authorizer = authorizer
         constant = authorizer as? any ConstantAuthorizer
         self.environment = environment
@@ -70,6 +83,7 @@ package final class ThreadAccess: Sendable {
         owner: UserID?,
         by principal: Principal
     ) async throws(ProtocolError) {
+        try checkRevocation(of: principal)
         try Self.checkScope(of: principal, for: use, in: thread)
         let request = RightsRequest(principal: principal, thread: thread, owner: owner)
         guard try await answer(to: request).get().allows(use) else { throw .unknown(thread) }
@@ -88,7 +102,7 @@ package final class ThreadAccess: Sendable {
     }
 
     /// Whether rights have not changed since the answer.
-    func isOfNow(_ answer: RightsAnswer) -> Bool { table.withLock { $0.epoch == answer.epoch } }
+    func isOfNow(_ answer: RightsAnswer) -> Bool { currentEpoch.value == answer.epoch }
 
     /// Whether what was found by an answer may still be given: an answer that counts no longer is used once, unless rights
     /// have changed since.
@@ -103,7 +117,34 @@ package final class ThreadAccess: Sendable {
     ///   - user: the user whose rights; `nil` for all.
     ///   - thread: the thread; `nil` for all.
     func invalidate(user: UserID?, thread: ThreadID?) {
-        table.withLock { $0.invalidate(user: user, thread: thread) }
+        change { $0.invalidate(user: user, thread: thread) }
+    }
+
+    private func change(_ body: (inout RightsTable) -> Void) {
+        table.withLock { table in
+            body(&table)
+            currentEpoch.set(table.epoch)
+        }
+    }
+
+    // MARK: The epoch
+
+    /// The epoch of access; see ``AccessEpoch``.
+    var epoch: UInt64 { currentEpoch.value }
+
+    /// The changes of rights since an epoch, and the epoch that they lead to.
+    func changes(since earlier: UInt64) -> (changes: [RightsChange], epoch: UInt64) {
+        table.withLock { ($0.changes(since: earlier), $0.epoch) }
+    }
+
+    /// Credentials were revoked.
+    func credentialsRevoked() { change { $0.beginEpoch() } }
+
+    /// Whether the credentials of a principal may be used.
+    ///
+    /// - Throws: ``ProtocolError`` `auth.revoked`.
+    func checkRevocation(of principal: Principal) throws(ProtocolError) {
+        if revocations.revoke(principal) { throw ProtocolError(AuthenticationError.revoked) }
     }
 
     // MARK: Asking

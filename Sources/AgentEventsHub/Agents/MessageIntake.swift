@@ -5,17 +5,20 @@ package import AgentEventsProtocol
 package struct MessageIntake: Sendable {
     private let runtime: AgentRuntime
     private let access: ThreadAccess
+    private let usage: ServiceLimits
     private let dispatcher: AgentDispatcher
     private let configuration: HubConfiguration
 
     init(
         runtime: AgentRuntime,
         access: ThreadAccess,
+        usage: ServiceLimits,
         dispatcher: AgentDispatcher,
         configuration: HubConfiguration
     ) {
         self.runtime = runtime
         self.access = access
+        self.usage = usage
         self.dispatcher = dispatcher
         self.configuration = configuration
     }
@@ -82,7 +85,7 @@ package struct MessageIntake: Sendable {
         in thread: ThreadID,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
-        let owner = try await owner(of: thread, for: principal)
+        let owner = try await admit(principal, to: thread)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
         let agent = try dispatcher.agent(named: request.agent, in: thread)
         let policy = try self.policy(request.policy, of: agent, in: thread)
@@ -110,7 +113,7 @@ package struct MessageIntake: Sendable {
         in thread: ThreadID,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
-        let owner = try await owner(of: thread, for: principal)
+        let owner = try await admit(principal, to: thread)
         let retried = try await retried(request.retryOf, in: thread)
         guard let agent = try dispatcher.agent(named: request.agent ?? retried?.agent, in: thread) else {
             throw ProtocolError(.agentUnknown, "no agent is served here that could start", threadID: thread)
@@ -341,8 +344,25 @@ package struct MessageIntake: Sendable {
         }
     }
 
+    /// Counts a request for a run, and the opening of its thread if it has none.
+    ///
+    /// - Returns: the owner of the thread.
+    /// - Throws: ``ProtocolError``, among others `limits.messages` and `limits.threads`.
+    private func admit(_ principal: Principal, to thread: ThreadID) async throws(ProtocolError) -> UserID {
+        let owner = try await knownOwner(of: thread, for: principal)
+        if let refusal = usage.message(of: principal, in: thread) { throw refusal }
+        if let owner { return owner }
+        if let refusal = usage.opening(of: thread, for: principal.user, by: principal) { throw refusal }
+        return principal.user
+    }
+
     /// The owner of a thread: the user who opened it, or is about to, or the author when nobody is.
     private func owner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID {
+        try await knownOwner(of: thread, for: principal) ?? principal.user
+    }
+
+    /// - Returns: `nil` for a thread that is not open.
+    private func knownOwner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID? {
         try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
         let owner: UserID?
         do throws(EventLogError) {
@@ -351,7 +371,7 @@ package struct MessageIntake: Sendable {
             throw ProtocolError(error, threadID: thread)
         }
         try await access.check(.command, of: thread, owner: owner, by: principal)
-        return owner ?? principal.user
+        return owner
     }
 
     /// The key of a request, and what it stands for.

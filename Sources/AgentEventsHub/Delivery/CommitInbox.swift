@@ -7,8 +7,8 @@ import AgentEvents
 struct CommitInbox {
     /// Everything that waited.
     struct Batch {
-        /// Come first: what was committed after one of them is not given by the rights of before.
-        var rightsChanges: [RightsChange] = []
+        /// Comes first: what was committed after it is not given by the rights of before.
+        var hasAccessChanged = false
         /// In the order of the commits, each with its commit's position; in between, notices of what other writers have
         /// committed. Of one thread, a notice in the place of events comes last.
         var elements: [(element: CommittedEvents, position: UInt64)] = []
@@ -20,9 +20,6 @@ struct CommitInbox {
 
     /// The cost of an element in addition to its bytes.
     private static var elementOverhead: Int { 256 }
-
-    /// The largest number of changes of rights that wait one by one.
-    private static var maximumChangeCount: Int { 64 }
 
     private let maximumByteCount: Int
     private var batch = Batch()
@@ -57,15 +54,11 @@ struct CommitInbox {
         return !isScheduled
     }
 
-    /// Rights have changed. Whatever is posted from now on is taken with the change, or later.
+    /// Access has changed. Whatever is posted from now on is taken with the change, or later.
     ///
     /// - Returns: whether to tell the loop that there is something to take.
-    mutating func post(_ change: RightsChange) -> Bool {
-        if !batch.rightsChanges.contains(change) { batch.rightsChanges.append(change) }
-        // More than that count as a change of all rights.
-        if batch.rightsChanges.count > Self.maximumChangeCount {
-            batch.rightsChanges = [RightsChange(user: nil, thread: nil)]
-        }
+    mutating func postAccessChange() -> Bool {
+        batch.hasAccessChanged = true
         defer { isScheduled = true }
         return !isScheduled
     }
@@ -102,10 +95,4 @@ struct CommitInbox {
         }
         return taken
     }
-}
-
-/// A change of rights: whose, and in which thread; `nil` for all.
-struct RightsChange: Hashable, Sendable {
-    let user: UserID?
-    let thread: ThreadID?
 }

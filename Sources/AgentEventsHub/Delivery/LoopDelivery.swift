@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import NIOCore
 import Synchronization
 
@@ -34,7 +35,9 @@ final class LoopDelivery: Sendable {
         sweepInterval = .milliseconds(Int64(limits.sweepMilliseconds))
         inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
         bound = NIOLoopBoundBox.makeBoxSendingValue(
-            LoopState(maximumPages: limits.maximumPages, pages: pages, counts: counts), eventLoop: eventLoop)
+            LoopState(
+                maximumPages: limits.maximumPages, pages: pages, counts: counts, clock: LoopClock(environment)),
+            eventLoop: eventLoop)
     }
 
     /// Whether a session of the loop waits for a commit of what it emitted. Set before the emission, so that the commit of
@@ -90,8 +93,9 @@ final class LoopDelivery: Sendable {
     /// Everything that was committed since the last time: every live subscriber gets the frames, then every connection is
     /// flushed once.
     private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {
-        for change in batch.rightsChanges {
-            for session in state.sessions { session.rightsChanged(of: change.user, in: change.thread) }
+        state.clock.advance()
+        if batch.hasAccessChanged {
+            for session in state.sessions { session.accessChanged() }
         }
         state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
@@ -142,11 +146,21 @@ final class LoopDelivery: Sendable {
         }
     }
 
-    /// Rights have changed. Events that are committed from now on are given by the new rights alone, also when the loop has
-    /// yet to take earlier commits.
-    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
-        guard inbox.withLock({ $0.post(RightsChange(user: user, thread: thread)) }) else { return }
+    /// Access has changed: each session takes account of it, also one that has nothing to write.
+    func accessChanged() {
+        guard inbox.withLock({ $0.postAccessChange() }) else { return }
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
+    }
+
+    /// Closes the sessions of a user.
+    ///
+    /// - Returns: how many there were.
+    func closeSessions(of user: UserID, _ code: StreamCloseCode, reason: String) async throws -> Int {
+        try await eventLoop.submit {
+            let sessions = self.state.sessions.filter { $0.identity.principal.user == user }
+            for session in sessions { session.close(code, reason: reason) }
+            return sessions.count
+        }.get()
     }
 
     /// The subscribers of a thread on this loop.

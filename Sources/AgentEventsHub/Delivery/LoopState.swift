@@ -20,12 +20,14 @@ final class LoopState {
     private var threads: [ThreadFeed: LoopThread] = [:]
     /// Everything accepted up to there is committed, as far as this loop was told.
     var committedPosition: UInt64 = 0
+    let clock: LoopClock
     private let counts: Counts
     private let pages: ThreadPages
     private var sweeps: RepeatedTask?
 
-    init(maximumPages: Int, pages: ThreadPages, counts: Counts) {
+    init(maximumPages: Int, pages: ThreadPages, counts: Counts, clock: LoopClock) {
         turns = ReplayTurnsStateMachine(maximumCount: maximumPages)
+        self.clock = clock
         self.pages = pages
         self.counts = counts
     }

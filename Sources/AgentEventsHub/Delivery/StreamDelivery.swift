@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsProtocol
 import NIOCore
 import Synchronization
 
@@ -115,13 +116,20 @@ final class StreamDelivery: CommitObserver {
         return subscribers
     }
 
-    /// Rights have changed.
+    /// Access has changed, and the epoch has risen.
+    func accessChanged() {
+        for loop in loops where loop.hasSessions { loop.accessChanged() }
+    }
+
+    /// Closes the sessions of a user.
     ///
-    /// - Parameters:
-    ///   - user: the user whose rights; `nil` for all.
-    ///   - thread: the thread; `nil` for all.
-    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
-        for loop in loops where loop.hasSessions { loop.rightsChanged(of: user, in: thread) }
+    /// - Returns: how many there were.
+    func closeSessions(of user: UserID, _ code: StreamCloseCode, reason: String) async throws -> Int {
+        var count = 0
+        for loop in loops where loop.hasSessions {
+            count += try await loop.closeSessions(of: user, code, reason: reason)
+        }
+        return count
     }
 
     // MARK: The end

@@ -32,6 +32,11 @@ final class StreamSubscription {
     private var clearance = ClearanceStateMachine()
     /// Whether its place is known, and it has not ended: it may be given a state, or events.
     private var isLocated = false
+    /// The number of changes of rights, and what it was when the page was asked for that is on its way.
+    private var changeCount = 0
+    private var changeCountAtRead = 0
+    /// Whether earlier credentials allowed it.
+    private var endsWhenDenied = false
     /// Whether the place of the consumer is kept for this subscription.
     var isAttached = false
 
@@ -71,20 +76,28 @@ final class StreamSubscription {
             act(action)
             return nil
         }
+        // The place and the page were looked up together, and count together.
+        changeCountAtRead = changeCount
         return didRead(page)
     }
 
     /// The session's turn to read for this subscription.
     ///
     /// - Returns: after which event; `nil` when it does not read. When that is for want of rights, it comes back with them.
-    func startReading() -> UInt64? { mayBeGiven(owner: loopThread.owner) ? machine.startReading() : nil }
+    func startReading() -> UInt64? {
+        guard mayBeGiven(owner: loopThread.owner) else { return nil }
+        changeCountAtRead = changeCount
+        return machine.startReading()
+    }
 
-    /// A page was read: writes it, and what was committed meanwhile.
+    /// A page was read: writes it, and what was committed meanwhile. One that was asked for before the rights have changed is
+    /// not looked at.
     ///
     /// - Returns: a snapshot to write before the rest, which ``write(_:)`` writes.
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
-        guard mayBeGiven(owner: loopThread.owner) else {
+        guard mayBeGiven(owner: loopThread.owner), changeCount == changeCountAtRead else {
             machine.dropPage()
+            if clearance.isGranted, machine.resume() { replays.append(self) }
             return nil
         }
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
@@ -145,10 +158,15 @@ final class StreamSubscription {
     ///
     /// - Parameter written: gets the session, when it has something to flush or to read.
     func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+        guard identity.mayWrite(to: thread) else {
+            // The session takes account of it when the loop comes to flush.
+            if output.markWritten() { written.append(session) }
+            return
+        }
         if !clearance.isGrantedForGood {
             // Its place is being looked up.
             guard machine.cursor != nil else { return }
-            guard mayBeGiven(owner: committed.owner) else {
+            guard isCleared(owner: committed.owner) else {
                 // The question is put when the loop comes to flush.
                 if rights.hasWaiting, output.markWritten() { written.append(session) }
                 return
@@ -223,7 +241,9 @@ final class StreamSubscription {
     /// it is allowed.
     ///
     /// - Parameter owner: the user of the thread; `nil` when it is not known here.
-    private func mayBeGiven(owner: UserID?) -> Bool {
+    private func mayBeGiven(owner: UserID?) -> Bool { identity.mayWrite(to: thread) && isCleared(owner: owner) }
+
+    private func isCleared(owner: UserID?) -> Bool {
         if clearance.isGrantedForGood { return true }
         switch clearance.check(at: access.now) {
         case .give: return true
@@ -249,7 +269,9 @@ final class StreamSubscription {
         if answer.owner == nil {
             clearance.foundNothing()
         } else {
-            clearance.answered(allowsReading: answer.allows(.read), until: answer.expires)
+            let allowsReading = answer.allows(.read) && identity.principal.scopes.contains(.read)
+            clearance.answered(allowsReading: allowsReading, until: answer.expires)
+            if allowsReading { endsWhenDenied = false }
         }
     }
 
@@ -257,7 +279,13 @@ final class StreamSubscription {
     var isInDoubt: Bool { !clearance.isGrantedForGood && clearance.isInDoubt(at: access.now) }
 
     /// The authorizer was asked. What may be given now is read, in the session's turn.
-    func answered(_ answer: Result<RightsAnswer, ProtocolError>) {
+    ///
+    /// - Parameter generation: of the credentials that it was asked for.
+    func answered(_ answer: Result<RightsAnswer, ProtocolError>, for generation: Int) {
+        guard generation == identity.generation else {
+            clearance.failed()
+            return askAgain()
+        }
         switch answer {
         case .success(let answer) where access.counts(answer):
             take(answer)
@@ -279,6 +307,31 @@ final class StreamSubscription {
     func askAgain() {
         if isLocated, clearance.askAgain() { rights.append(self) }
     }
+
+    /// Rights have changed: nothing that was asked for before counts.
+    func rightsChanged() {
+        changeCount += 1
+        askAgain()
+    }
+
+    /// The credentials of the connection were replaced: what those before allowed counts no longer.
+    func credentialsChanged() {
+        changeCount += 1
+        guard isLocated else { return }
+        if clearance.isKnown { endsWhenDenied = true }
+        let wasGranted = clearance.isGranted
+        clearance.forget()
+        guard let owner = loopThread.owner, let known = access.known(question(owner: owner)) else {
+            return askAgain()
+        }
+        take(known)
+        // Otherwise nothing was held back.
+        if clearance.isGranted, !wasGranted, machine.resume() { replays.append(self) }
+    }
+
+    /// Whether the subscription was allowed by earlier credentials, and those of now do not allow it: the client is told, and it
+    /// ends.
+    var isForbidden: Bool { endsWhenDenied && clearance.isDenied }
 
     func end() {
         isLocated = false

@@ -20,6 +20,7 @@ public import NIOCore
 public final class AgentEventsHub: Sendable {
     /// Makes and commits the events. The hub runs it; nobody else does.
     public let runtime: AgentRuntime
+    /// Authenticates requests, over every transport that has credentials; takes none that are revoked.
     package let authenticator: any Authenticator
     package let configuration: HubConfiguration
     package let logger: Logger
@@ -59,7 +60,9 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration, limits: configuration.streamLimits, metrics: MetricsSystem.factory,
+            configuration: configuration,
+            limits: configuration.streamLimits(needsCredentials: authenticator.needsCredentials),
+            metrics: MetricsSystem.factory,
             logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
     }
 
@@ -77,8 +80,6 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.runtime = runtime
         self.metrics = metrics
-        self.authenticator = MeasuredAuthenticator(
-            authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
         self.configuration = configuration
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
@@ -90,9 +91,16 @@ public final class AgentEventsHub: Sendable {
             runtime: runtime, agents: agents, limits: configuration.queueLimits, bodies: bodies, logger: logger)
         self.dispatcher = dispatcher
         orphans = configuration.orphanedAfter.map { OrphanedRuns(after: $0, runtime: runtime, logger: logger) }
+        let usage = ServiceLimits(
+            configuration.usageLimits(needsCredentials: authenticator.needsCredentials), metrics: metrics,
+            logger: logger,
+            environment: runtime.environment)
         services = SessionServices(
-            runtime: runtime, authorizer: authorizer, limits: limits, metrics: StreamMetrics(factory: metrics),
-            logger: logger, dispatcher: dispatcher, configuration: configuration, orphans: orphans)
+            runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits, usage: usage,
+            metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
+            configuration: configuration, orphans: orphans)
+        self.authenticator = MeasuredAuthenticator(
+            services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         runtime.hub.add(services.delivery)
         runtime.hub.add(CommitMetrics(factory: metrics))
@@ -131,7 +139,36 @@ public final class AgentEventsHub: Sendable {
     public func invalidateRights(user: UserID?, thread: ThreadID?) {
         // Before the loops are told, so that their questions are put again.
         services.access.invalidate(user: user, thread: thread)
-        services.delivery.rightsChanged(of: user, in: thread)
+        services.delivery.accessChanged()
+    }
+
+    // MARK: Credentials
+
+    /// Has credentials count no longer, though their time is not over: nobody is authenticated by them, and connections that were
+    /// opened with them are closed (4401, `auth.revoked`). They get no event from then on. Returns when the revocation is stored
+    /// beside the log, so that it counts after a restart too; a log that is no `StateStore` forgets it.
+    ///
+    /// It counts for ``HubConfiguration/revocationLifetime``, which no token outlives, and before it is stored. Called from
+    /// anywhere, once the hub runs; the same one again does nothing, or makes up for one that was not stored.
+    ///
+    /// - Throws: ``RevocationError``: `revocations.full` with 100 000 that count; `revocations.not_stored`, then it counts until
+    ///   this process ends.
+    public func revoke(_ revocation: Revocation) async throws(RevocationError) {
+        let store = try services.access.revocations.begin(revocation)
+        services.access.credentialsRevoked()
+        services.delivery.accessChanged()
+        try await store?()
+    }
+
+    /// Closes the connections of a user, whatever their credentials.
+    ///
+    /// - Parameter reconnect: whether clients are to come back at once (1012), or only with new credentials (4401).
+    /// - Returns: how many there were.
+    @discardableResult
+    public func closeConnections(of user: UserID, reconnect: Bool) async throws -> Int {
+        try await services.delivery.closeSessions(
+            of: user, reconnect ? .restarting : .notAuthenticated,
+            reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
     }
 
     /// Brings those metrics up to date that are not kept so, such as how large the log is; the others are always. Called before
@@ -158,6 +195,8 @@ public final class AgentEventsHub: Sendable {
     package var workingAgentCount: Int { dispatcher.runningCount }
 
     package var limits: StreamLimits { services.limits }
+    /// Decides what addresses and users may still do.
+    package var usage: ServiceLimits { services.usage }
     /// Logs the events of requests.
     package var ingest: EventIngest { services.ingest }
     /// Carries out the commands of users.

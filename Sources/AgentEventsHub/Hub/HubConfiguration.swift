@@ -49,6 +49,9 @@ public struct HubConfiguration: Sendable {
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
+    /// The time for which a revocation counts: the longest life of a token that the authenticator takes, and its leeway. After
+    /// it no token is valid any longer that was issued before the revocation. Default: 24 hours and a minute.
+    public var revocationLifetime: Duration = .seconds(24 * 3600 + 60)
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
     /// the start. Pages of the same origin always may. Default: none.
@@ -68,6 +71,10 @@ public struct HubConfiguration: Sendable {
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
 
+    /// The limits on what one client, one address and one user may take from the others. Default: those of
+    /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
+    public var limits: LimitConfiguration?
+
     public init() {}
 
     /// The limits on runs.
@@ -80,9 +87,20 @@ public struct HubConfiguration: Sendable {
         return limits
     }
 
+    /// The limits on what addresses and users use.
+    ///
+    /// - Parameter needsCredentials: whether requests need credentials.
+    func usageLimits(needsCredentials: Bool) -> LimitConfiguration {
+        limits ?? (needsCredentials ? LimitConfiguration() : .none)
+    }
+
     /// The limits of one connection.
-    package var streamLimits: StreamLimits {
+    ///
+    /// - Parameter needsCredentials: whether requests need credentials.
+    package func streamLimits(needsCredentials: Bool) -> StreamLimits {
+        let rates = usageLimits(needsCredentials: needsCredentials)
         var limits = StreamLimits()
+        limits.rates = rates
         limits.maximumMessageByteCount = maximumMessageByteCount
         limits.maximumBatchEvents = min(maximumBatchEvents, 20_000)
         limits.maximumCommandsPerSecond = maximumCommandsPerSecond

@@ -5,12 +5,14 @@ package import AgentEventsProtocol
 package struct EventIngest: Sendable {
     private let runtime: AgentRuntime
     private let access: ThreadAccess
+    private let usage: ServiceLimits
     private let outsideEmitters: OutsideEmitters
 
     /// - Parameter outsideEmitters: is told of each request.
-    init(runtime: AgentRuntime, access: ThreadAccess, outsideEmitters: OutsideEmitters) {
+    init(runtime: AgentRuntime, access: ThreadAccess, usage: ServiceLimits, outsideEmitters: OutsideEmitters) {
         self.runtime = runtime
         self.access = access
+        self.usage = usage
         self.outsideEmitters = outsideEmitters
     }
 
@@ -46,6 +48,8 @@ package struct EventIngest: Sendable {
         as principal: Principal,
         root: DraftRoot
     ) async throws(ProtocolError) -> [Cursor] {
+        // The body may have taken its time.
+        try access.checkRevocation(of: principal)
         try ThreadAccess.checkScope(of: principal, for: .emit, in: request.thread)
         outsideEmitters.didRequest()
         let receipt = try await emit(request, as: principal, root: root)
@@ -77,6 +81,10 @@ package struct EventIngest: Sendable {
             owner = open.user
         } else {
             owner = try await authorize(thread, of: request.user, as: principal, answer)
+            if owner == nil {
+                let opener = request.user ?? principal.user
+                if let refusal = usage.opening(of: thread, for: opener, by: principal) { throw refusal }
+            }
         }
         var drafts = request.drafts
         let answers = try EmittedAnswers(drafts, in: thread, root: root)

@@ -56,6 +56,22 @@ public struct ServiceMetric: Hashable, Sendable {
     public static let authenticationDuration = ServiceMetric(
         .histogram, "auth_duration_seconds", "How long it took to check credentials.")
 
+    public static let limitHits = ServiceMetric(
+        .counter, "limit_hits_total", ["limit", "action"], "What exceeded a limit, and what became of it.")
+    public static let refusedProxyHeaders = ServiceMetric(
+        .counter, "proxy_header_refusals_total",
+        "Connections that were closed for their header of the PROXY protocol: missing, wrong, or not to be believed.")
+    public static let ignoredForwards = ServiceMetric(
+        .counter, "forwarded_ignored_total", "Requests that told of a client, and did not come from a trusted proxy.")
+    public static let failedHandshakes = ServiceMetric(
+        .counter, "tls_handshake_failures_total", "Connections that ended before their TLS handshake did.")
+    public static let certificateExpiry = ServiceMetric(
+        .gauge, "certificate_expiry_timestamp_seconds",
+        "When the certificate in use is no longer valid, in seconds since 1970.")
+    public static let reloadFailures = ServiceMetric(
+        .counter, "reload_failures_total",
+        "Times that settings, or a file that they name, were refused, and the old ones kept.")
+
     // MARK: Events
 
     public static let commits = ServiceMetric(.counter, "commits_total", "Commits to the log, of one or many events.")
@@ -120,7 +136,8 @@ public struct ServiceMetric: Hashable, Sendable {
         authenticationDuration, commits, committedEvents, commitDuration, subscriptions, deliveredEvents,
         acknowledgedEvents, deliveryLag, fallBehind, replayPages, replaysInProgress, resets, requests, requestDuration,
         activeRuns, stuckAgents, ready, logSize, flushDuration, sinkAttempts, sinkRefusals, sinkEvents, sinkDeadLetters,
-        sinkDiverged, sinkPendingCommits, sinkCondition,
+        sinkDiverged, sinkPendingCommits, sinkCondition, limitHits, refusedProxyHeaders, ignoredForwards,
+        failedHandshakes, certificateExpiry, reloadFailures,
     ]
 
     // MARK: Making

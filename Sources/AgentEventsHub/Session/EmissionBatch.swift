@@ -5,14 +5,38 @@ import AgentEventsProtocol
 struct EmissionBatch: Sendable {
     let items: [EmissionQueue.Item]
     let principal: Principal
+    /// Until when the credentials count.
+    let validity: Validity
+    let access: ThreadAccess
+    let environment: Environment
     let ingest: EventIngest
     let commands: CommandIntake
 
     func run() async -> [EmissionReply] {
         var replies: [EmissionReply] = []
         replies.reserveCapacity(items.count)
-        for item in items { replies.append(await emit(item)) }
+        // No epoch is as large.
+        var seenEpoch = UInt64.max
+        for item in items {
+            if let refusal = refusal(&seenEpoch) {
+                replies.append(EmissionReply(refusing: item.request, item.tag, refusal))
+            } else {
+                replies.append(await emit(item))
+            }
+        }
         return replies
+    }
+
+    /// Looked at before each emission, since it may have waited for long: whether the credentials still count. The rights in the
+    /// thread are looked at where it is carried out.
+    private func refusal(_ seenEpoch: inout UInt64) -> ProtocolError? {
+        guard environment.monotonicMilliseconds < validity.end else {
+            return ProtocolError(access.revocations.revoke(principal) ? AuthenticationError.revoked : .expired)
+        }
+        let epoch = access.epoch
+        guard epoch != seenEpoch else { return nil }
+        seenEpoch = epoch
+        return access.revocations.revoke(principal) ? ProtocolError(AuthenticationError.revoked) : nil
     }
 
     private func emit(_ item: EmissionQueue.Item) async -> EmissionReply {

@@ -32,12 +32,17 @@ struct EmissionQueue {
     }
 
     /// Everything that waits, when nothing is being carried out; else `nil`.
-    mutating func takeBatch() -> [Item]? {
+    ///
+    /// - Parameter credentials: their generation; what was asked for other ones does not count.
+    mutating func takeBatch(credentials: Int = 0) -> [Item]? {
         guard !isRunning, !queue.isEmpty else { return nil }
         isRunning = true
         var batch: [Item] = []
         swap(&batch, &queue)
         queuedByteCount = 0
+        for index in batch.indices where batch[index].rights.map({ $0.generation != credentials }) ?? false {
+            batch[index].rights = nil
+        }
         return batch
     }
 

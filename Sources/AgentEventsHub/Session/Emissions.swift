@@ -59,9 +59,11 @@ final class Emissions {
     /// Everything that waits, when nothing is being carried out; else `nil`. ``didEmit(_:)`` or ``didRefuse(_:)``
     /// follows.
     func takeBatch() -> EmissionBatch? {
-        queue.takeBatch().map {
+        let generation = identity.generation
+        return queue.takeBatch(credentials: generation).map {
             EmissionBatch(
-                items: $0, principal: identity.principal, ingest: services.ingest, commands: services.commands)
+                items: $0, principal: identity.principal, validity: identity.validity, access: services.access,
+                environment: services.runtime.environment, ingest: services.ingest, commands: services.commands)
         }
     }
 

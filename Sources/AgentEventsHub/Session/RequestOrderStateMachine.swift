@@ -47,7 +47,7 @@ package struct RequestOrderStateMachine<Request> {
     package struct Start {
         package let kind: Kind
         package let thread: ThreadID
-        package let request: Request
+        package var request: Request
         /// Whether it is a subscription to one thread too many, which has to be refused.
         package let exceedsLimit: Bool
     }
@@ -276,6 +276,12 @@ package struct RequestOrderStateMachine<Request> {
             followed.remove(thread)
         }
         makeReady(thread)
+    }
+
+    /// The service has ended a subscription by itself.
+    package mutating func ended(_ thread: ThreadID) {
+        // It begins again, if another one waits; its place was kept.
+        if lanes[thread]?.hasSubscription != true { followed.remove(thread) }
     }
 
     /// The snapshot of a look-up was written, is not to be written any longer, or there is none.

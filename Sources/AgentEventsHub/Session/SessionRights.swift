@@ -44,7 +44,7 @@ final class SessionRights {
         case .command(let request):
             let isKnown = services.commands.knownRights(in: request.thread, of: identity.principal) != nil
             return isKnown ? nil : use(.command)
-        case .unsubscribe, .ping, .pong:
+        case .unsubscribe, .refresh, .ping, .pong:
             return nil
         }
     }
@@ -108,13 +108,6 @@ final class SessionRights {
         let retried = failed
         failed = []
         for subscription in retried { subscription.askAgain() }
-    }
-
-    /// Rights have changed.
-    ///
-    /// - Returns: whether those of the connection's user may be among them.
-    func mayConcern(_ user: UserID?) -> Bool {
-        isAsked && (user.map { $0 == identity.principal.user } ?? true)
     }
 
     func remove(_ subscription: StreamSubscription) {

@@ -7,6 +7,8 @@ final class SessionServices: Sendable {
     let runtime: AgentRuntime
     /// Decides what principals may do.
     let access: ThreadAccess
+    /// Authenticates those who replace their credentials.
+    let authenticator: any Authenticator
     let delivery: StreamDelivery
     /// The access to the log for sessions that catch up.
     let pages: ThreadPages
@@ -22,6 +24,8 @@ final class SessionServices: Sendable {
     let snapshots: ThreadSnapshots
     let metrics: StreamMetrics
     let limits: StreamLimits
+    /// Decides what addresses and users may still do.
+    let usage: ServiceLimits
     let logger: Logger
     let outsideEmitters: OutsideEmitters
     /// Takes the messages of users.
@@ -32,7 +36,9 @@ final class SessionServices: Sendable {
     init(
         runtime: AgentRuntime,
         authorizer: any Authorizer,
+        authenticator: any Authenticator,
         limits: StreamLimits,
+        usage: ServiceLimits,
         metrics: StreamMetrics,
         logger: Logger,
         dispatcher: AgentDispatcher,
@@ -40,18 +46,22 @@ final class SessionServices: Sendable {
         orphans: OrphanedRuns?
     ) {
         self.runtime = runtime
-        access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
+        let environment = runtime.environment
+        let store = runtime.log as? any StateStore
+        let revocations = Revocations(
+            store: store, lifetime: configuration.revocationLifetime, environment: environment, logger: logger)
+        access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
+        self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
-            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration)
+            runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration)
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
         self.limits = limits
+        self.usage = usage
         self.metrics = metrics
         self.logger = logger
-        let environment = runtime.environment
         outsideEmitters = OutsideEmitters(in: environment)
-        let store = runtime.log as? any StateStore
         pages = ThreadPages(
             log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
         delivery = StreamDelivery(
@@ -65,7 +75,9 @@ final class SessionServices: Sendable {
     }
 
     /// Logs the events of requests.
-    var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
+    var ingest: EventIngest {
+        EventIngest(runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters)
+    }
 
     /// What a client is told first.
     func welcome(_ identity: SessionIdentity) -> Welcome {
@@ -82,8 +94,12 @@ final class SessionServices: Sendable {
             expiresAt: identity.principal.expiresAt)
     }
 
-    /// Works for the sessions until ``finish()``.
+    /// Works for the sessions until ``finish()``, once it is known which credentials are revoked.
     func run() async {
+        await access.revocations.load()
+        // For sessions that have begun before.
+        access.credentialsRevoked()
+        delivery.accessChanged()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.readers.run() }
             group.addTask { await self.snapshotReaders.run() }
@@ -99,17 +115,7 @@ final class SessionServices: Sendable {
         snapshotReaders.finish()
         emitters.finish()
         access.questions.finish()
+        access.revocations.finish()
         consumers?.finish()
-    }
-}
-
-/// The name of a connection and its user, for all parts of the session.
-final class SessionIdentity: Sendable {
-    let connection: ConnectionID
-    let principal: Principal
-
-    init(_ connection: ConnectionID, _ principal: Principal) {
-        self.connection = connection
-        self.principal = principal
     }
 }

@@ -7,8 +7,14 @@ final class SessionSubscriptions {
     private let services: SessionServices
     private let loop: LoopDelivery
     private let state: LoopState
-    /// In the order in which they came.
-    private(set) var all: [StreamSubscription] = []
+    private var threads: [ThreadID: Place] = [:]
+    private var nextNumber: UInt64 = 0
+
+    /// A subscription, and its number in the order in which they came.
+    private struct Place {
+        let number: UInt64
+        let subscription: StreamSubscription
+    }
 
     init(_ identity: SessionIdentity, services: SessionServices, loop: LoopDelivery) {
         self.identity = identity
@@ -17,11 +23,14 @@ final class SessionSubscriptions {
         state = loop.state
     }
 
+    /// In the order in which they came. To be asked for rarely.
+    var all: [StreamSubscription] { threads.values.sorted { $0.number < $1.number }.map(\.subscription) }
+
     /// - Returns: `nil` when the connection does not follow the thread.
-    func find(_ thread: ThreadID) -> StreamSubscription? { all.first { $0.thread == thread } }
+    func find(_ thread: ThreadID) -> StreamSubscription? { threads[thread]?.subscription }
 
     /// Whether the subscription has not ended.
-    func contains(_ subscription: StreamSubscription) -> Bool { all.contains { $0 === subscription } }
+    func contains(_ subscription: StreamSubscription) -> Bool { find(subscription.thread) === subscription }
 
     /// Whether a subscription may begin.
     ///
@@ -57,21 +66,29 @@ final class SessionSubscriptions {
         let part = state.thread(feed)
         let subscription = StreamSubscription(request, feed, loopThread: part.thread, session: session)
         part.thread.add(subscription)
-        all.append(subscription)
+        threads[request.thread] = Place(number: nextNumber, subscription: subscription)
+        nextNumber += 1
         services.metrics.subscribed()
         if part.isNew { part.thread.startListening(after: services.delivery.listen(to: feed, on: loop)) }
         return subscription
     }
 
     func remove(_ subscription: StreamSubscription) {
-        all.removeAll { $0 === subscription }
+        guard contains(subscription) else { return }
+        threads[subscription.thread] = nil
+        // An idle connection keeps no room for them.
+        if threads.isEmpty { threads = [:] }
         end(subscription)
     }
 
+    /// Those that the credentials of now do not allow any longer.
+    var forbidden: [StreamSubscription] { all.filter(\.isForbidden) }
+
     /// The connection is gone.
     func removeAll() {
+        let all = all
+        threads = [:]
         for subscription in all { end(subscription) }
-        all = []
     }
 
     private func end(_ subscription: StreamSubscription) {

@@ -53,6 +53,9 @@ package struct StreamLimits: Hashable, Sendable {
     /// The longest time that a client takes to answer a close, in milliseconds. Default: 2000.
     package var closeMilliseconds: Int64 = 2000
 
+    /// The rates at which messages and bytes are taken from a connection. Default: none.
+    package var rates = LimitConfiguration.none
+
     package init() {}
 
     /// The time between two sweeps over the connections of an event loop, in milliseconds.

@@ -28,17 +28,29 @@ public final class StreamSession {
     /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
     var place: Int?
     var awaitingPlace: Int?
+    /// Whether the limits on what a client and a user take from others count.
+    private let isLimited: Bool
     private let loop: LoopDelivery
     private let state: LoopState
     private let framing: Int
     private let subscriptions: SessionSubscriptions
     private let parser: MessageParser
     private var malformed = MalformedMessageLimit()
+    private var rates: MessageLimitStateMachine
+    /// Nothing is read from the client for a while: it has sent too much.
+    private var isPaused = false
+    /// Whether the connection counts among those of its user.
+    private var isCounted = false
     /// Requests that wait, and for what.
     private var order: RequestOrder
     private let emissions: Emissions
     /// On their way to the client, part by part.
     private let snapshots: SnapshotWriter
+    /// What comes after a refresh waits for it.
+    private var refreshes = RefreshStateMachine<ReceivedRequest>()
+    /// The end of the credentials.
+    private var expiry = ExpiryStateMachine(end: nil, at: 0)
+    private var nextCheck: Scheduled<Void>?
     private var isEnded = false
 
     init(
@@ -48,7 +60,9 @@ public final class StreamSession {
         services: SessionServices,
         loop: LoopDelivery
     ) {
-        identity = SessionIdentity(connection, principal)
+        identity = SessionIdentity(
+            connection, principal, access: services.access, clock: loop.state.clock,
+            environment: services.runtime.environment)
         self.services = services
         self.loop = loop
         state = loop.state
@@ -60,6 +74,10 @@ public final class StreamSession {
         snapshots = SnapshotWriter(output)
         parser = MessageParser(services)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
+        // The application's own code is trusted with its process.
+        isLimited = !(transport is InProcessTransport)
+        rates = MessageLimitStateMachine(
+            isLimited ? services.limits.rates : .none, isEmitter: principal.scopes.contains(.emit))
     }
 
     // MARK: Life
@@ -68,6 +86,13 @@ public final class StreamSession {
         services.metrics.connected(output.framing)
         services.delivery.sessions.didBegin()
         output.welcomed()
+        guard settleAccess() else { return }
+        if isLimited, let refusal = services.usage.connect(identity.principal.user) {
+            output.send(.error(refusal))
+            return close(.limits, reason: "\(refusal.code): \(refusal.message)")
+        }
+        isCounted = isLimited
+        beginExpiry()
         output.send(.welcome(services.welcome(identity)))
         output.flush()
         // It came at the last moment.
@@ -92,11 +117,15 @@ public final class StreamSession {
         guard !isEnded else { return }
         isEnded = true
         services.metrics.disconnected(output.framing)
+        if isCounted { services.usage.disconnect(identity.principal.user) }
         subscriptions.removeAll()
         replays.removeAll()
         rights.removeAll()
         snapshots.removeAll()
         order.end()
+        refreshes.end()
+        nextCheck?.cancel()
+        nextCheck = nil
         parser.end()
         state.remove(self)
         emissions.end()
@@ -149,6 +178,7 @@ public final class StreamSession {
 
     func sweep(elapsed milliseconds: UInt32) {
         if output.sweep(elapsed: milliseconds) { return end() }
+        guard settleAccess() else { return }
         rights.retry()
         askForClearances()
     }
@@ -164,6 +194,7 @@ public final class StreamSession {
         guard message.readableBytes <= maximum else {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
         }
+        count(byteCount: message.readableBytes)
         guard let parsed = parser.receive(message, isInTime: output.takesEmissions) else { return parseNext() }
         didParse(parsed)
         if !isEnded { updateReading() }
@@ -173,6 +204,23 @@ public final class StreamSession {
     public func didHear() {
         checkLoop()
         output.didHear()
+        if !isEnded { count(byteCount: 0) }
+    }
+
+    /// Counts what has come. A client that has sent too much is not read from for a while.
+    private func count(byteCount: Int) {
+        guard let wait = rates.received(byteCount: byteCount, at: services.runtime.environment.monotonicMilliseconds),
+            services.usage.hits.applies(.bytes, .delayed), !isPaused
+        else { return }
+        isPaused = true
+        updateReading()
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.endPause() }
+    }
+
+    private func endPause() {
+        isPaused = false
+        if !isEnded { updateReading() }
     }
 
     /// The transport has written something to the client by itself, such as the answer to a ping.
@@ -196,7 +244,7 @@ public final class StreamSession {
         checkLoop()
         guard !isEnded else { return }
         output.writabilityChanged()
-        guard output.isWritable else { return }
+        guard output.isWritable, settleAccess() else { return }
         writeSnapshots()
         carryOutNext()
         readNext()
@@ -210,7 +258,9 @@ public final class StreamSession {
             "a session is used on the event loop that its transport was adopted on: eventLoop.execute { … }")
     }
 
-    private func updateReading() { output.updateReading(isOverloaded: isOverloaded || !parser.isIdle) }
+    private func updateReading() {
+        output.updateReading(isOverloaded: isPaused || isOverloaded || !parser.isIdle || !refreshes.isIdle)
+    }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
     private var isOverloaded: Bool {
@@ -219,7 +269,7 @@ public final class StreamSession {
     }
 
     /// Everything that the client asked for is answered.
-    private var isIdle: Bool { order.isIdle && parser.isIdle }
+    private var isIdle: Bool { order.isIdle && parser.isIdle && refreshes.isIdle }
 
     // MARK: Parsing
 
@@ -247,7 +297,9 @@ public final class StreamSession {
     private func didParse(_ message: ParsedMessage) {
         switch message.result {
         case .success(let parsed):
-            receive(parsed, byteCount: message.byteCount, isInTime: message.isInTime)
+            let request = ReceivedRequest(
+                message: parsed, byteCount: message.byteCount, isInTime: message.isInTime)
+            if refreshes.receive(request) { receive(request) }
         case .failure(let error):
             output.send(.error(error))
             if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
@@ -260,9 +312,9 @@ public final class StreamSession {
 
     // MARK: Requests
 
-    private func receive(_ message: ClientMessage, byteCount: Int, isInTime: Bool) {
-        let request = ReceivedRequest(message: message, byteCount: byteCount, isInTime: isInTime)
-        switch message.operation {
+    private func receive(_ request: ReceivedRequest) {
+        guard !exceedsRate(request.message) else { return }
+        switch request.message.operation {
         case .subscribe(let operation):
             receive(operation.snapshot == .never ? .subscribe : .subscribeWithSnapshot, of: operation.thread, request)
         case .unsubscribe(let thread):
@@ -273,11 +325,37 @@ public final class StreamSession {
             receive(.emit, of: operation.thread, request)
         case .command(let operation):
             receive(.emit, of: operation.thread, request)
+        case .refresh(let token):
+            refresh(token, request.message.tag)
         case .ping:
-            output.send(.pong(message.tag))
+            output.send(.pong(request.message.tag))
         case .pong:
             break
         }
+    }
+
+    /// Refuses a message that is one too many.
+    ///
+    /// - Returns: whether it is.
+    private func exceedsRate(_ message: ClientMessage) -> Bool {
+        let action = rates.receive(
+            message.operation.limitKind, at: services.runtime.environment.monotonicMilliseconds)
+        let wait: Int64
+        var isLast = false
+        switch action {
+        case .pass: return false
+        case .refuse(let retryAfter): wait = retryAfter
+        case .close(let retryAfter):
+            wait = retryAfter
+            isLast = true
+        }
+        guard services.usage.hits.applies(.rate, isLast ? .closed : .refused) else { return false }
+        let error = ProtocolError(
+            .rateLimited, "this connection sends too much: send it again later, and less of it", isRetryable: true,
+            retryAfterMilliseconds: wait, threadID: message.operation.thread)
+        output.send(.error(error.answering(message.tag)))
+        if isLast { close(.limits, reason: "\(error.code): it continued although it was told to wait") }
+        return true
     }
 
     private func receive(_ kind: RequestOrder.Kind, of thread: ThreadID, _ request: ReceivedRequest) {
@@ -301,6 +379,9 @@ public final class StreamSession {
     }
 
     private func carryOut(_ start: RequestOrder.Start) {
+        var start = start
+        // What was asked for earlier credentials does not count for these.
+        if let asked = start.request.rights, asked.generation != identity.generation { start.request.rights = nil }
         if rights.isAsked,
             let use = rights.use(
                 askedFor: start, subscriptions.find(start.thread), takesSubscriptions: output.takesSubscriptions)
@@ -315,14 +396,16 @@ public final class StreamSession {
             case .unsubscribe(let thread):
                 try unsubscribe(from: thread, tag)
             case .acknowledge(let thread, let cursor):
-                if let answer = start.request.rights { subscriptions.find(thread)?.answered(answer.result) }
+                if let answer = start.request.rights {
+                    subscriptions.find(thread)?.answered(answer.result, for: answer.generation)
+                }
                 _ = try start.request.rights?.get()
                 try subscriptions.acknowledge(thread, cursor)
             case .emit(let request):
                 try emit(.emit(request), start.request)
             case .command(let request):
                 try emit(.command(request), start.request)
-            case .ping, .pong:
+            case .refresh, .ping, .pong:
                 break
             }
         } catch {
@@ -337,8 +420,9 @@ public final class StreamSession {
     private func ask(for start: RequestOrder.Start, _ use: ThreadUse) {
         order.ask(start, byteCount: start.request.byteCount)
         let thread = start.thread
+        let generation = identity.generation
         ask(use, of: thread) { session, answer in
-            session.order.answered(rightsIn: thread) { $0.rights = AskedRights(answer) }
+            session.order.answered(rightsIn: thread) { $0.rights = AskedRights(answer, generation: generation) }
             session.carryOutNext()
         }
     }
@@ -347,9 +431,11 @@ public final class StreamSession {
         guard rights.hasWaiting else { return }
         for subscription in rights.takeWaiting() where subscriptions.contains(subscription) {
             let bound = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
+            let generation = identity.generation
             ask(.read, of: subscription.thread) { session, answer in
-                guard session.subscriptions.contains(bound.value) else { return }
-                bound.value.answered(answer)
+                guard session.subscriptions.contains(bound.value), session.settleAccess() else { return }
+                bound.value.answered(answer, for: generation)
+                if bound.value.isForbidden { return session.forbid(bound.value) }
                 session.snapshots.resume(bound.value)
                 session.writeSnapshots()
                 session.carryOutNext()
@@ -372,13 +458,133 @@ public final class StreamSession {
         }
     }
 
-    /// Rights have changed.
-    func rightsChanged(of user: UserID?, in thread: ThreadID?) {
-        guard !isEnded, rights.mayConcern(user) else { return }
-        for subscription in subscriptions.all where thread.map({ $0 == subscription.thread }) ?? true {
-            subscription.askAgain()
+    // MARK: Credentials
+
+    /// Takes account of what has changed since, before anything is written that may be no business of the client any longer; see
+    /// ``AccessEpoch``.
+    ///
+    /// - Parameter isTimeRead: whether the loop has just looked at the time.
+    /// - Returns: whether the connection continues.
+    private func settleAccess(isTimeRead: Bool = false) -> Bool {
+        guard !isEnded else { return false }
+        if !isTimeRead { state.clock.advance() }
+        switch identity.settle() {
+        case .current:
+            break
+        case .changed(let changes):
+            for subscription in subscriptions.all where changes.contains(where: { $0.concerns(subscription.thread) }) {
+                subscription.rightsChanged()
+            }
+            askForClearances()
+        case .over(let code):
+            close(.notAuthenticated, reason: code.description)
         }
-        askForClearances()
+        return !isEnded
+    }
+
+    /// Access has changed.
+    func accessChanged() {
+        if settleAccess(isTimeRead: true) { output.flush() }
+    }
+
+    private var monotonicMilliseconds: Int64 { services.runtime.environment.monotonicMilliseconds }
+
+    private func beginExpiry() {
+        let end = identity.principal.expiresAt.map { services.runtime.environment.monotonicMilliseconds(at: $0) }
+        identity.validity.end = end ?? .max
+        expiry = ExpiryStateMachine(end: end, at: monotonicMilliseconds)
+        scheduleNextCheck()
+    }
+
+    private func scheduleNextCheck() {
+        nextCheck?.cancel()
+        nextCheck = nil
+        guard !isEnded, let time = expiry.nextCheck else { return }
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        // A longer time is looked at in between.
+        let wait = min(max(0, time - monotonicMilliseconds), 24 * 3600 * 1000)
+        nextCheck = loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.checkExpiry() }
+    }
+
+    private func checkExpiry() {
+        guard settleAccess() else { return }
+        switch expiry.check(at: monotonicMilliseconds) {
+        case .none:
+            break
+        case .warn(let milliseconds):
+            output.send(.expiring(inMilliseconds: milliseconds))
+            output.flush()
+        case .expire:
+            return close(.notAuthenticated, reason: AuthenticationError.Code.expired.description)
+        }
+        scheduleNextCheck()
+    }
+
+    /// The client has new credentials. What it sends after this is carried out with them, and waits.
+    private func refresh(_ token: String, _ tag: RequestTag?) {
+        refreshes.begin()
+        let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let authenticator = services.authenticator
+        let isAccepted = services.readers.submit {
+            let outcome: Result<Principal, ProtocolError>
+            do throws(AuthenticationError) {
+                let credentials = Credentials(token: token, path: StreamProtocol.path)
+                outcome = .success(try await authenticator.authenticate(credentials))
+            } catch {
+                outcome = .failure(ProtocolError(error))
+            }
+            eventLoop.execute { session.value.didAuthenticate(outcome, tag) }
+        }
+        guard !isAccepted else { return updateReading() }
+        // At the very end there are no workers any longer.
+        didAuthenticate(
+            .failure(ProtocolError(.stopping, "the service is about to stop", isRetryable: true)), tag)
+    }
+
+    private func didAuthenticate(_ outcome: Result<Principal, ProtocolError>, _ tag: RequestTag?) {
+        guard settleAccess() else { return }
+        refreshes.authenticated()
+        do throws(ProtocolError) {
+            try replaceCredentials(by: try outcome.get())
+            output.send(.refreshed(tag, expiresAt: identity.principal.expiresAt))
+            for subscription in subscriptions.all { subscription.credentialsChanged() }
+            for subscription in subscriptions.forbidden { forbid(subscription) }
+        } catch {
+            output.send(.error(error.answering(tag)))
+            if error.code == .subjectChanged {
+                return close(.notAuthenticated, reason: error.code.rawValue)
+            }
+        }
+        while !isEnded, let request = refreshes.next() { receive(request) }
+        carryOutNext()
+        readNext()
+        output.flush()
+    }
+
+    /// - Throws: ``ProtocolError`` `auth.subject_changed` when they are not of the same user; `auth.expired` or `auth.revoked` when
+    ///   they count no longer. Then those before stay.
+    private func replaceCredentials(by principal: Principal) throws(ProtocolError) {
+        guard principal.user == identity.principal.user,
+            principal.token?.issuer == identity.principal.token?.issuer
+        else {
+            throw ProtocolError(
+                .subjectChanged, "a connection stays with its user and issuer: open another one for these credentials")
+        }
+        let now = monotonicMilliseconds
+        let end = principal.expiresAt.map { services.runtime.environment.monotonicMilliseconds(at: $0) }
+        guard end.map({ $0 > now }) ?? true else { throw ProtocolError(AuthenticationError.expired) }
+        guard identity.replace(by: principal) else { throw ProtocolError(AuthenticationError.revoked) }
+        identity.validity.end = end ?? .max
+        expiry.refreshed(end: end, at: now)
+        scheduleNextCheck()
+    }
+
+    /// A subscription is not allowed any longer.
+    private func forbid(_ subscription: StreamSubscription) {
+        end(subscription)
+        output.send(.unsubscribed(nil, subscription.thread, code: .threadForbidden))
+        order.ended(subscription.thread)
     }
 
     // MARK: Subscriptions
@@ -419,11 +625,13 @@ public final class StreamSession {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let subscription = NIOLoopBound(subscription, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
+        let credentials = identity.generation
         let workers = takesSnapshot ? services.snapshotReaders : services.readers
         let isAccepted = workers.submit {
             let outcome = await job.run()
             eventLoop.execute {
-                session.value.didLookUp(subscription.value, request, outcome, tag, hasTurn: readsPage)
+                session.value.didLookUp(
+                    subscription.value, request, outcome, tag, credentials: credentials, hasTurn: readsPage)
             }
         }
         if readsPage {
@@ -437,21 +645,27 @@ public final class StreamSession {
         _ request: SubscribeRequest,
         _ outcome: Result<SubscriptionLookUp.Found, ProtocolError>,
         _ tag: RequestTag?,
+        credentials: Int,
         hasTurn: Bool
     ) {
         var outcome = outcome
         let takesSnapshot = request.snapshot != .never
         if hasTurn { endTurn() }
-        guard !isEnded, subscriptions.contains(subscription) else {
+        guard settleAccess(), subscriptions.contains(subscription) else {
             // The connection has ended before the place was found: nothing else ends a subscription that is looked up.
             if case .success = outcome, let key = subscription.consumerKey { services.consumers?.detach(key) }
             return
         }
-        if case .success(let found) = outcome, let answer = found.opened.rights, !services.access.stands(answer) {
+        if case .success(let found) = outcome, !stands(found, credentials) {
             // Rights have changed since: what was found may be no business of the client any longer.
             if let key = subscription.consumerKey { services.consumers?.detach(key) }
-            if lookUp(subscription, request, tag, nil) { return readNext() }
-            outcome = .failure(.stopsSubscriptions(to: request.thread))
+            do throws(ProtocolError) {
+                try ThreadAccess.checkScope(of: identity.principal, for: .read, in: request.thread)
+                if lookUp(subscription, request, tag, nil) { return readNext() }
+                outcome = .failure(.stopsSubscriptions(to: request.thread))
+            } catch {
+                outcome = .failure(error)
+            }
         }
         switch outcome {
         case .success(let found):
@@ -465,6 +679,13 @@ public final class StreamSession {
         carryOutNext()
         readNext()
         output.flush()
+    }
+
+    /// Whether what was looked up may be told.
+    ///
+    /// - Parameter credentials: the generation of those that it was looked up with.
+    private func stands(_ found: SubscriptionLookUp.Found, _ credentials: Int) -> Bool {
+        credentials == identity.generation && found.opened.rights.map { services.access.stands($0) } ?? true
     }
 
     private func didFind(
@@ -491,11 +712,15 @@ public final class StreamSession {
 
     private func unsubscribe(from thread: ThreadID, _ tag: RequestTag?) throws(ProtocolError) {
         guard let subscription = subscriptions.find(thread) else { throw SessionSubscriptions.unknown(thread) }
+        end(subscription)
+        output.send(.unsubscribed(tag, thread))
+    }
+
+    private func end(_ subscription: StreamSubscription) {
         replays.remove(subscription)
         rights.remove(subscription)
         if snapshots.drop(subscription) { order.snapshotEnded() }
         subscriptions.remove(subscription)
-        output.send(.unsubscribed(tag, thread))
     }
 
     // MARK: Snapshots
@@ -579,7 +804,7 @@ public final class StreamSession {
     private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
         endTurn()
         services.metrics.replayEnded()
-        guard !isEnded else { return }
+        guard settleAccess() else { return }
         // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
         if subscriptions.contains(subscription) {
             switch outcome {
@@ -662,6 +887,7 @@ public final class StreamSession {
     /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
         output.clearWritten()
+        guard settleAccess(isTimeRead: true) else { return }
         readNext()
         output.flush()
     }

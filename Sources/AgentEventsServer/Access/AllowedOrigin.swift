@@ -17,14 +17,28 @@ package enum AllowedOrigin {
         if text.contains(where: { $0 == "," || $0 == " " }) {
             return "\"\(text)\" is not one origin; give each of several its own --allowed-origin"
         }
-        if text.contains("*") {
-            return "\"\(text)\" is a pattern, and origins are compared as they are; name each one, such as \(example)"
-        }
+        if text.contains("*") { return problem(withPattern: text) }
         guard let right = normalized(text) else {
             return "\"\(text)\" is not an origin; one looks like \(example)"
         }
         guard right != text else { return nil }
         return "no browser sends the origin \"\(text)\"; it would be \(right)"
+    }
+
+    /// `https://*.example.com`: a star in place of the first labels, before a name of two labels at least.
+    private static func problem(withPattern text: String) -> String? {
+        let wrong = "\"\(text)\" is no pattern; one looks like https://*.example.com, and a star stands nowhere else"
+        guard OriginPattern(text) != nil, let star = text.firstRange(of: "*") else { return wrong }
+        var example = text
+        example.replaceSubrange(star, with: "a")
+        guard normalized(example) == example, let parts = text[star.upperBound...].split(separator: ":").first else {
+            return wrong
+        }
+        guard parts.split(separator: ".").count > 1 else {
+            return "\"\(text)\" would let every page of \(parts.dropFirst()) in; name more of the host, such as "
+                + "https://*.example.com"
+        }
+        return nil
     }
 
     private static let example = "https://chat.example.com"

@@ -18,6 +18,17 @@ package enum LoopbackHost {
         }
     }
 
+    /// - Parameter authority: the value of a header `Host`: a host and maybe a port. Anything else is no name of this machine.
+    package static func isLoopback(authority: String) -> Bool {
+        let host = host(ofAuthority: authority)
+        let port = authority.dropFirst(host.count)
+        let isPort =
+            port.isEmpty
+            || port.first == ":" && port.utf8.count > 1
+                && port.utf8.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
+        return isPort && isLoopback(host)
+    }
+
     /// The host of a `Host` header or of an origin's authority, without the port.
     static func host(ofAuthority authority: some StringProtocol) -> String {
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {

@@ -6,14 +6,17 @@ package import AgentEventsProtocol
 /// Browsers let any page open a WebSocket to, or post to, a service on the user's own machine, and tell the service
 /// only where the page comes from.
 package struct OriginPolicy: Sendable {
-    /// The origins whose pages may use the service, such as `https://chat.example.com`.
-    package var allowedOrigins: Set<String>
+    /// The origins whose pages may use the service, as they are written: `https://chat.example.com`, or
+    /// `https://*.example.com` for all below that name.
+    package let allowedOrigins: Set<String>
+    private let patterns: [OriginPattern]
     /// Without credentials anybody who reaches the service may use it, so the name under which it is reached must be
     /// one of this machine: a page could have its own name point here.
     package var needsCredentials: Bool
 
     package init(allowedOrigins: Set<String>, needsCredentials: Bool) {
         self.allowedOrigins = allowedOrigins
+        patterns = allowedOrigins.compactMap { OriginPattern($0) }
         self.needsCredentials = needsCredentials
     }
 
@@ -21,16 +24,22 @@ package struct OriginPolicy: Sendable {
     ///
     /// - Returns: why the request is refused, or `nil` when it is not.
     package func refusal(origin: String?, host: String?) -> ProtocolError? {
-        if let origin, allowedOrigins.contains(origin) { return nil }
-        if !needsCredentials, let host, !LoopbackHost.isLoopback(LoopbackHost.host(ofAuthority: host)) {
+        // First, and for pages of allowed origins as well: one of them may be fooled about where it sends its request.
+        if !needsCredentials, let host, !LoopbackHost.isLoopback(authority: host) {
             return ProtocolError(
                 .hostForbidden,
                 "without authentication this service answers on loopback names only, and not as \(host)"
             )
         }
-        guard let origin, !isSame(origin, host) else { return nil }
+        guard let origin, !allows(origin), !isSame(origin, host) else { return nil }
         return ProtocolError(
             .originForbidden, "pages from \(origin) may not use this service; allow them with --allowed-origin")
+    }
+
+    /// Whether pages of an origin may use the service. `null` is the origin of pages that have none.
+    package func allows(_ origin: String) -> Bool {
+        guard origin != "null" else { return false }
+        return allowedOrigins.contains(origin) || patterns.contains { $0.matches(origin) }
     }
 
     /// The headers of an answer that let the page read it (CORS, the Fetch standard); none for other pages. Credentials
@@ -41,7 +50,7 @@ package struct OriginPolicy: Sendable {
         guard !allowedOrigins.isEmpty else { return [] }
         // What one page may read, a cache must not give to another one.
         let vary = (name: "Vary", value: "Origin")
-        guard let origin, allowedOrigins.contains(origin) else { return [vary] }
+        guard let origin, allows(origin) else { return [vary] }
         return [
             vary, (name: "Access-Control-Allow-Origin", value: origin),
             (

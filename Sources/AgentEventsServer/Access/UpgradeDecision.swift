@@ -86,10 +86,9 @@ package struct UpgradeRefusal: Hashable, Sendable {
             ProtocolError(.stopping, "the service is about to stop", isRetryable: true))
     }
 
-    /// The client is not known.
-    static func unauthenticated(_ error: AuthenticationError) -> Self {
-        let error = ProtocolError(error)
-        return Self(
+    /// The client is not known, or has too many connections.
+    static func denied(_ error: ProtocolError) -> Self {
+        Self(
             status: error.status.code,
             headers: error.status == .unauthorized ? ["www-authenticate": "Bearer"] : [:], error)
     }

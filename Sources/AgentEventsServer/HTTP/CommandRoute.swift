@@ -17,6 +17,7 @@ struct CommandRoute: Sendable {
         let key = try request.idempotencyKey()
         // Before the body is asked for.
         try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
+        if let refusal = access.usage.command(of: principal, in: thread) { throw refusal }
         let bytes = try await request.bodyBytes(upTo: maximumBodyByteCount)
         do throws(ProtocolError) {
             let body = try CommandBody.decode(bytes)

@@ -16,7 +16,7 @@ struct CrossOriginAnswers<Context: RequestContext>: RouterMiddleware {
         let origin = request.headers[.origin]
         let isPreflight =
             request.method == .options && request.headers[.accessControlRequestMethod] != nil
-            && origin.map(origins.allowedOrigins.contains) ?? false
+            && origin.map(origins.allows) ?? false
         if isPreflight { response = Self.preflight(response) }
         for header in origins.answerHeaders(to: origin) {
             guard let name = HTTPField.Name(header.name) else { continue }

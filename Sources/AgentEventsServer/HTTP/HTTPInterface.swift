@@ -13,6 +13,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     func addMiddleware(to router: some RouterMethods<Context>) {
         let origins = hub.origins
         _ = router.add(middleware: RequestMetrics<Context>(hub: hub))
+        _ = router.add(middleware: SecurityHeaders<Context>())
         _ = router.add(middleware: DrainNotice<Context>(hub: hub))
         _ = router.add(middleware: CrossOriginAnswers<Context>(origins: origins))
         _ = router.add(middleware: ErrorBodies<Context>())
@@ -22,7 +23,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
 
     /// Adds the routes of threads and the path of the WebSocket.
     func addRoutes(to router: some RouterMethods<Context>) {
-        let access = RequestAccess(authenticator: hub.authenticator)
+        let access = RequestAccess(authenticator: hub.authenticator, usage: hub.usage)
         let page = EventPageRoute(hub: hub, access: access)
         let events = IngestRoute(
             ingest: hub.ingest, access: access, maximumBodyByteCount: hub.configuration.maximumBodyByteCount,

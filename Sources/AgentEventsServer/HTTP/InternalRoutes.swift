@@ -42,6 +42,7 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
                 middleware: AdminCheck<Context>(
                     access: RequestAccess(authenticator: hub.authenticator), audit: hub.configuration.audit))
         addAdminRoutes(to: admin, interface)
+        AdminRoutes<Context>(hub: hub).add(to: admin, interface)
     }
 
     private func addAdminRoutes(to router: some RouterMethods<Context>, _ interface: HTTPInterface<Context>) {

@@ -5,8 +5,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Answers input that is not HTTP with a JSON error, and closes the connection. Leaves when the connection becomes a
-/// WebSocket.
+/// Answers input that is not HTTP, or did not come in time, with a JSON error, and closes the connection. Leaves when the
+/// connection becomes a WebSocket.
 ///
 /// Requests come ahead of the answers to those before. Each whole request gets its answer, whatever comes after it.
 final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
@@ -34,10 +34,20 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     init(origins: OriginPolicy) { self.origins = origins }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? HTTPParserError, !isUpgrading else { return context.fireErrorCaught(error) }
+        switch error {
+        // Nothing else may be said in the middle of an upgrade.
+        case is RequestTimeout where isUpgrading: close(context)
+        case is RequestTimeout: fail(error, Self.timedOut, context)
+        case HTTPParserError.headerOverflow where !isUpgrading: fail(error, Self.headersTooLarge, context)
+        case is HTTPParserError where !isUpgrading: fail(error, failure, context)
+        default: context.fireErrorCaught(error)
+        }
+    }
+
+    private func fail(_ error: any Error, _ failure: ProtocolError, _ context: ChannelHandlerContext) {
         guard !isClosing, !hasFailed else { return }
         hasFailed = true
-        if error == .headerOverflow { failure = Self.headersTooLarge }
+        self.failure = failure
         isClosing = mayRefuse
         // The reader of the body must learn that it is incomplete, or it would take the part for the whole.
         if isReceiving { context.fireErrorCaught(error) }
@@ -66,6 +76,13 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
         "the head of a request has at most \(HTTPLimits.headByteCount) bytes and \(HTTPLimits.fieldCount) headers, and the "
             + "path and each value at most \(HTTPLimits.fieldByteCount) bytes")
 
+    private static let timedOut = ProtocolError(
+        .requestTimedOut,
+        "the request did not come in time: a head has 10 seconds, and a body 30 seconds and one more for each 16 KiB",
+        isRetryable: true)
+
+    private static let twoHosts = ProtocolError(.requestInvalid, "a request has one header Host")
+
     private func close(_ context: ChannelHandlerContext) {
         isClosing = true
         context.flush()
@@ -74,10 +91,16 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isUpgrading else { return context.fireChannelRead(data) }
+        // What follows of a request that was refused is nobody's.
+        guard !hasFailed else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReceiving = true
             unansweredCount += 1
+            // Which of them counts is a matter of taste, and who asks for two wants to find out.
+            guard head.headers["Host"].count < 2 else {
+                return fail(HTTPParserError.invalidHeaderToken, Self.twoHosts, context)
+            }
             isUpgrading = head.headers.contains(name: "Upgrade")
             origin = head.headers.first(name: "Origin")
         case .body: break

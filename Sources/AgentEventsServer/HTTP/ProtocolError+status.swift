@@ -14,6 +14,9 @@ extension ProtocolError {
         case .wire, .sink, .unrecognized: .badRequest
         }
     }
+
+    /// The whole seconds after which the request may succeed, at least one; `nil` when nothing is known of that.
+    var retryAfterSeconds: Int64? { retryAfterMilliseconds.map { max(1, ($0 + 999) / 1000) } }
 }
 
 extension ProtocolError.Code.Name {
@@ -24,7 +27,9 @@ extension ProtocolError.Code.Name {
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
             .badRequest
-        case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
+        case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
+            .subjectChanged:
+            .unauthorized
         case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
@@ -38,8 +43,12 @@ extension ProtocolError.Code.Name {
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType
         case .expectationUnknown: .expectationFailed
         case .upgradeRequired, .versionUnknown: .upgradeRequired
-        case .tooManySubscriptions, .threadQueueFull, .userQueueFull, .tooManyCommands: .tooManyRequests
+        case .tooManySubscriptions, .threadQueueFull, .userQueueFull, .tooManyCommands, .rateLimited, .tooManyConnects,
+            .tooManyConnections, .tooManyUserConnections, .tooManyAuthenticationFailures, .tooManyThreads,
+            .tooManyMessages:
+            .tooManyRequests
         case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .requestTimedOut: .requestTimeout
         case .internalFailure: .internalServerError
         case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable
         }

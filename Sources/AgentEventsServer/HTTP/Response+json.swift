@@ -22,10 +22,11 @@ extension Response {
         self.init(status: error.status, json: error.body)
         if error.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
         if error.status == .serviceUnavailable { headers[.retryAfter] = Self.retrySeconds }
+        if let seconds = error.retryAfterSeconds { headers[.retryAfter] = "\(seconds)" }
         if error.code == .contentEncodingUnknown { headers[.acceptEncoding] = ContentCoding.accepted }
         if error.code == .mediaTypeUnknown { headers[.accept] = IngestFormat.accepted }
     }
 
-    /// After how many seconds clients try again.
+    /// The number of seconds after which clients try again.
     static var retrySeconds: String { "1" }
 }

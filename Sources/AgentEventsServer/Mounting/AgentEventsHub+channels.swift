@@ -27,7 +27,8 @@ extension AgentEventsHub {
     ) throws {
         try checkOrigins()
         let pipeline = StreamPipeline(
-            hub: self, path: path, answersRefusals: true, decoderLimits: HTTPLimits.decoder, addHTTPHandlers: http)
+            hub: self, path: path, answersRefusals: true, decoderLimits: HTTPLimits.decoder,
+            ticket: ConnectionTicket(channel, usage: usage), addHTTPHandlers: http)
         try pipeline.configure(channel).whenFailure { _ in
             // Without a request, or with one that is none. Gone already in most cases; closing again does nothing.
             channel.close(promise: nil)

@@ -15,13 +15,26 @@ extension HTTPServerBuilder {
         agentEvents hub: AgentEventsHub,
         path: String = "/v1/stream"
     ) -> HTTPServerBuilder {
+        http1(configuration: configuration, agentEvents: hub, path: path, entry: .plain, admissions: nil)
+    }
+
+    /// The same, with what comes before HTTP on each connection.
+    ///
+    /// - Parameter admissions: admits the connections; `nil` when all are admitted.
+    static func http1(
+        configuration: HTTP1Channel.Configuration,
+        agentEvents hub: AgentEventsHub,
+        path: String,
+        entry: ConnectionEntry,
+        admissions: ConnectionAdmissions?
+    ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             try hub.checkOrigins()
             let http = HTTP1Channel(
                 responder: { request, writer, channel in
                     try await responder(AwaitedBody.wrap(request, channel), writer, channel)
                 }, configuration: configuration)
-            return StreamChildChannel(http: http, hub: hub, path: path)
+            return StreamChildChannel(http: http, hub: hub, path: path, entry: entry, admissions: admissions)
         }
     }
 }

@@ -1,7 +1,9 @@
 public import AgentEvents
 public import AgentEventsHub
+import AgentEventsProtocol
 import Hummingbird
 import HummingbirdCore
+import NIOCore
 import NIOPosix
 public import Logging
 public import ServiceLifecycle
@@ -25,6 +27,7 @@ public struct AgentEventsService: Service {
     private let onListening: @Sendable (_ port: Int) -> Void
     /// `nil` when there is none.
     private let internalListener: InternalListener?
+    private let metrics = EntryMetrics()
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
@@ -34,7 +37,7 @@ public struct AgentEventsService: Service {
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
     ///   - metrics: what `GET /metrics` answers on the internal listener; `nil` when there are none.
     ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
-    ///   - onListening: called once with the port when the service takes requests.
+    ///   - onListening: called once with the port when the service takes requests; 0 for a unix socket.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
     ///     process that does not want to wait for them exits here.
@@ -68,34 +71,56 @@ public struct AgentEventsService: Service {
     ///
     /// - Throws: ``ServiceError`` when it cannot listen, `AgentEventsError` when the log cannot be opened or fails.
     public func run() async throws {
-        try AccessPolicy.validate(host: configuration.host, authenticator: hub.authenticator)
+        try configuration.listener.check()
+        // A unix socket has its permissions instead.
+        if configuration.listener.unixSocket == nil {
+            try AccessPolicy.validate(host: configuration.host, authenticator: hub.authenticator)
+        }
         try hub.checkOrigins()
         if let address = configuration.internalAddress { try AccessPolicy.validate(internalHost: address.host) }
         for port in [configuration.port, configuration.internalAddress?.port ?? 0] where !(0...65535).contains(port) {
             throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(port)")
         }
-        try await hub.run { try await serve() }
+        try await hub.run {
+            try await serve()
+        } until: {
+            try await gracefulShutdown()
+            try await leave()
+        }
+    }
+
+    /// Says for a while that the service is not ready, and takes requests all the same.
+    private func leave() async throws {
+        guard configuration.drainDelay > .zero else { return }
+        hub.readiness.drain()
+        logger.info("service not ready, stopping soon", metadata: ["drain.delay": "\(configuration.drainDelay)"])
+        try await hub.runtime.environment.sleep(configuration.drainDelay)
     }
 
     /// Listens until the hub closes the connections.
     private func serve() async throws {
+        let socket = configuration.listener.unixSocket.map(UnixSocketFile.init)
+        defer { socket?.remove() }
         do {
+            try await socket?.prepare()
             try await ServiceGroup(
                 configuration: .init(
                     // Those that come first stop last.
                     services: (internalListener.map { [.init(service: $0)] } ?? []) + [
-                        .init(service: application()),
+                        .init(service: application(socket)),
                         .init(service: hub.closing, successTerminationBehavior: .ignore),
                     ], logger: logger)
             ).run()
         } catch let error as CancellationError {
             throw error
         } catch {
+            if let failure = socket?.failure { throw failure }
             throw ServiceError(listeningOn: configuration.host, port: configuration.port, error) ?? error
         }
     }
 
-    private func application() -> some ApplicationProtocol {
+    /// - Parameter socket: where it listens, if it does so on a unix socket.
+    private func application(_ socket: UnixSocketFile?) -> some ApplicationProtocol {
         let router = Router(options: .autoGenerateHeadEndpoints)
         let interface = HTTPInterface<BasicRequestContext>(hub: hub)
         interface.addMiddleware(to: router)
@@ -105,22 +130,29 @@ public struct AgentEventsService: Service {
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
             maxHeaderFieldCount: HTTPLimits.fieldCount)
+        let admissions = ConnectionAdmissions(
+            hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
+            needsCredentials: hub.authenticator.needsCredentials)
         var application = Application(
             router: router,
-            server: .http1(configuration: http, agentEvents: hub),
+            server: .http1(
+                configuration: http, agentEvents: hub, path: StreamProtocol.path,
+                entry: ConnectionEntry(configuration.listener, metrics: metrics), admissions: admissions),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port),
+                address: socket.map { .unixDomainSocket(path: $0.temporaryPath) }
+                    ?? .hostname(configuration.host, port: configuration.port),
                 // The kernel takes its own limit for it, where that is less.
-                backlog: Int(UInt16.max),
-                availableConnectionsDelegate: configuration.maximumConnections.map {
-                    MaximumAvailableConnections(max(1, $0), logger: logger)
-                }
+                backlog: Int(UInt16.max)
             ),
             onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? configuration.port
+                // The end of the server tells it.
+                guard socket?.publish() ?? true else { return channel.close(promise: nil) }
+                let port = socket == nil ? channel.localAddress?.port ?? configuration.port : 0
                 hub.readiness.start()
                 logger.info(
-                    "service listening", metadata: ["service.host": "\(configuration.host)", "service.port": "\(port)"])
+                    "service listening",
+                    metadata: socket.map { ["service.socket": "\($0.socket.path)"] }
+                        ?? ["service.host": "\(configuration.host)", "service.port": "\(port)"])
                 onListening(port)
             },
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),

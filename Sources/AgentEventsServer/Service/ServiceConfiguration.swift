@@ -6,6 +6,8 @@ public struct ServiceConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on; 0 for any that is free. Default: 8080.
     public var port = 8080
+    /// A unix socket in place of them, TLS, and the proxies in front. Default: none of these.
+    public var listener = ListenerConfiguration()
     /// The address of the listener for operators, with details of the health, the metrics and what takes the scope `admin`:
     /// one of this machine only (`server.open_access` otherwise). `nil`: there is none. Default: `nil`.
     public var internalAddress: InternalAddress?
@@ -16,9 +18,9 @@ public struct ServiceConfiguration: Sendable {
     /// come back with its cursor. Taken is what the kernel has room for, which it tells in steps of 64 KiB: a client
     /// that reads less than that in this time counts as taking nothing. Default: 60 seconds.
     public var slowReaderTimeout: Duration = .seconds(60)
-    /// The largest number of connections at once, approximately; further ones wait to be accepted. Keep it below the
-    /// number of files that the process may open, or clients prevent the log from opening its own. `nil`: as many as
-    /// the system allows. Default: `nil`.
+    /// The largest number of connections at once; further ones are told so and closed (503, `limits.connections`). Keep it
+    /// well below the number of files that the process may open, or clients prevent the log from opening its own. `nil`: as
+    /// many as the system allows. Default: `nil`.
     public var maximumConnections: Int?
     /// The largest message of a client, in bytes. Default: 1 MiB.
     public var maximumMessageByteCount = 1024 * 1024
@@ -70,6 +72,10 @@ public struct ServiceConfiguration: Sendable {
     /// less) to end by themselves; then their runs are ended as `agent_cancelled`, reason `shutdown`. Programs outside
     /// that are in the middle of a run have the same time to emit; their runs stay open. Default: 5 seconds.
     public var shutdownGrace: Duration = .seconds(5)
+    /// The time at the beginning of a shutdown in which the service takes everything as before, and only says that it is not
+    /// ready: a load balancer that asks for `/ready` sends nothing more by then. It comes before ``shutdownGrace``. Default:
+    /// none.
+    public var drainDelay: Duration = .zero
     /// The longest time that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to
     /// come 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)
@@ -79,6 +85,10 @@ public struct ServiceConfiguration: Sendable {
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
+
+    /// The limits on what one client, one address and one user may take from the others. Default: those of
+    /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
+    public var limits: LimitConfiguration?
 
     public init() {}
 
@@ -109,6 +119,7 @@ public struct ServiceConfiguration: Sendable {
         hub.audit = audit
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout
+        hub.limits = limits
         return hub
     }
 }

@@ -21,6 +21,10 @@ extension ServiceError {
                 cause: error)
         case let error as IOError where error.errnoCode == EADDRNOTAVAIL:
             self.init(.hostInvalid, "\(host) is not an address of this machine: listen on one that is", cause: error)
+        case SocketAddressError.unixDomainSocketPathTooLong:
+            self.init(
+                .socketInvalid, "the path of a unix socket has about 100 bytes at most: choose a shorter one",
+                cause: error)
         case let error as SocketAddressError:
             self.init(.hostInvalid, "\(host) is not a name or an address that is known here", cause: error)
         case let error as IOError:

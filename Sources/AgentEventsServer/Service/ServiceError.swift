@@ -9,6 +9,10 @@ public struct ServiceError: Error, Sendable, CustomStringConvertible {
             case hostInvalid = "server.host_invalid"
             case openAccess = "server.open_access"
             case originInvalid = "server.origin_invalid"
+            case listenerInvalid = "server.listener_invalid"
+            case socketInvalid = "server.socket_invalid"
+            case socketInUse = "server.socket_in_use"
+            case certificateInvalid = "server.certificate_invalid"
             case listeningFailed = "server.listening_failed"
         }
         private let value: Value
@@ -25,6 +29,14 @@ public struct ServiceError: Error, Sendable, CustomStringConvertible {
         public static let openAccess = Code(value: .openAccess)
         /// An allowed origin is not in the form in which browsers send it.
         public static let originInvalid = Code(value: .originInvalid)
+        /// Settings of the listener that exclude each other, or a network that is none.
+        public static let listenerInvalid = Code(value: .listenerInvalid)
+        /// There can be no unix socket at the path, or not with these permissions.
+        public static let socketInvalid = Code(value: .socketInvalid)
+        /// Another process listens on the unix socket.
+        public static let socketInUse = Code(value: .socketInUse)
+        /// The certificate or its key cannot be used.
+        public static let certificateInvalid = Code(value: .certificateInvalid)
         /// Listening failed for another reason.
         public static let listeningFailed = Code(value: .listeningFailed)
 

@@ -1,5 +1,9 @@
 import NIOCore
 
+#if TLS
+    import NIOSSL
+#endif
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -17,6 +21,13 @@ extension Channel {
         if let socket = self as? any SocketOptionProvider {
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
+        #if TLS
+            // Without the goodbye of TLS, which would wait for the peer.
+            if let context = try? pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {
+                context.close(promise: nil)
+                return
+            }
+        #endif
         close(promise: nil)
     }
 }

@@ -8,13 +8,25 @@ final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
     typealias InboundOut = ByteBuffer
 
     private let deadline: TimeAmount
+    private var hasReceived = false
     private var timeout: Scheduled<Void>?
 
     init(deadline: TimeAmount) { self.deadline = deadline }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let channel = context.channel
-        timeout = context.eventLoop.scheduleTask(in: deadline) { channel.close(promise: nil) }
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: deadline) {
+            if self.hasReceived {
+                // A part of a head: the client is told.
+                context.fireErrorCaught(RequestTimeout())
+            } else {
+                context.close(promise: nil)
+            }
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasReceived = true
+        context.fireChannelRead(data)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { timeout?.cancel() }

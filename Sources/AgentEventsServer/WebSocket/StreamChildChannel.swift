@@ -14,21 +14,44 @@ struct StreamChildChannel: ServerChildChannel {
     struct Value: ServerChildChannelValue {
         let channel: any Channel
         let negotiated: EventLoopFuture<StreamPipeline<HTTPChannel>.Negotiated>
+        let ticket: ConnectionTicket
     }
 
     let http: HTTP1Channel
     let hub: AgentEventsHub
     let path: String
+    let entry: ConnectionEntry
+    /// Admits the connections; `nil` when all are admitted.
+    let admissions: ConnectionAdmissions?
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let pipeline = StreamPipeline(
-                hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits
-            ) { channel in
-                try addHTTPHandlers(to: channel, logger: logger)
+            switch admissions?.admit(channel, isProxied: entry.isProxied(channel)) {
+            case nil:
+                return try setUp(channel, ConnectionTicket(channel, usage: hub.usage), logger)
+            case .admitted(let ticket):
+                return try setUp(channel, ticket, logger)
+            case .refused(let answer):
+                try entry.addHandlers(to: channel)
+                try channel.pipeline.syncOperations.addHandler(RefusedConnectionHandler(answer.bytes))
+            case .dropped:
+                channel.close(promise: nil)
             }
-            return Value(channel: channel, negotiated: try pipeline.configure(channel))
+            return Value(
+                channel: channel, negotiated: channel.eventLoop.makeSucceededFuture(.refused),
+                ticket: ConnectionTicket(channel, usage: hub.usage))
         }
+    }
+
+    private func setUp(_ channel: any Channel, _ ticket: ConnectionTicket, _ logger: Logger) throws -> Value {
+        try entry.addHandlers(to: channel) { ticket.begin(from: $0, on: channel) == nil }
+        let pipeline = StreamPipeline(
+            hub: hub, path: path, answersRefusals: false, decoderLimits: decoderLimits, forwarding: entry.forwarding,
+            ticket: ticket
+        ) { channel in
+            try addHTTPHandlers(to: channel, ticket, logger: logger)
+        }
+        return Value(channel: channel, negotiated: try pipeline.configure(channel), ticket: ticket)
     }
 
     private var decoderLimits: NIOHTTPDecoderLimitConfiguration {
@@ -39,9 +62,16 @@ struct StreamChildChannel: ServerChildChannel {
         return limits
     }
 
-    private func addHTTPHandlers(to channel: any Channel, logger: Logger) throws -> HTTPChannel {
+    private func addHTTPHandlers(
+        to channel: any Channel,
+        _ ticket: ConnectionTicket,
+        logger: Logger
+    ) throws -> HTTPChannel {
         try channel.pipeline.syncOperations.addHandler(RequestBodyHandler())
-        try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: entry.isSecure))
+        if let forwarding = entry.forwarding {
+            try channel.pipeline.syncOperations.addHandler(ForwardingHandler(forwarding, ticket))
+        }
         try channel.pipeline.syncOperations.addHandlers(http.configuration.additionalChannelHandlers())
         try channel.pipeline.syncOperations.addHandler(
             HTTPConnectionStateHandler(
@@ -53,8 +83,11 @@ struct StreamChildChannel: ServerChildChannel {
     func handle(value: Value, logger: Logger) async {
         do {
             switch try await value.negotiated.get() {
-            case .http(let channel): await http.handleHTTP(asyncChannel: channel, logger: logger)
-            case .webSocket: break
+            case .http(let channel):
+                await ConnectionTicket.$current.withValue(value.ticket) {
+                    await http.handleHTTP(asyncChannel: channel, logger: logger)
+                }
+            case .webSocket, .refused: break
             }
         } catch {
             logger.debug("no request", metadata: ["error.message": "\(error)"])

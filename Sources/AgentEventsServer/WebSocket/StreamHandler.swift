@@ -16,6 +16,10 @@ final class StreamHandler: ChannelDuplexHandler {
     private let principal: Principal
     private let transport: WebSocketTransport
     private var session: StreamSession?
+    /// When a message in fragments has begun, and the timer that looks after it.
+    private var messageStart: NIODeadline?
+    private var messageTimer: Scheduled<Void>?
+    private static let messageTimes = RequestTimeStateMachine.Limits()
 
     init(hub: AgentEventsHub, principal: Principal) {
         self.hub = hub
@@ -40,6 +44,7 @@ final class StreamHandler: ChannelDuplexHandler {
     }
 
     private func end(_ context: ChannelHandlerContext) {
+        messageTimer?.cancel()
         transport.end()
         tell(context) { $0.closed() }
         session = nil
@@ -89,6 +94,35 @@ final class StreamHandler: ChannelDuplexHandler {
         case .closed:
             session?.closed()
         }
+        watchMessage(context)
+    }
+
+    /// A message in fragments has as much time as the body of a request: the fragments of one that never ends would keep
+    /// the connection and what has come of it.
+    private func watchMessage(_ context: ChannelHandlerContext) {
+        guard transport.fragmentedByteCount != nil else {
+            guard messageStart != nil else { return }
+            messageStart = nil
+            messageTimer?.cancel()
+            return
+        }
+        guard messageStart == nil else { return }
+        messageStart = context.eventLoop.now
+        setMessageTimer(in: .milliseconds(Self.messageTimes.body), context)
+    }
+
+    private func setMessageTimer(in time: TimeAmount, _ context: ChannelHandlerContext) {
+        messageTimer = context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.checkMessage(context) }
+    }
+
+    private func checkMessage(_ context: ChannelHandlerContext) {
+        guard let messageStart, let byteCount = transport.fragmentedByteCount else { return }
+        // What is not read is not waited for.
+        guard transport.isReading else { return setMessageTimer(in: .milliseconds(Self.messageTimes.body), context) }
+        let left =
+            .milliseconds(Self.messageTimes.body(byteCount: byteCount)) - (context.eventLoop.now - messageStart)
+        guard left <= .zero else { return setMessageTimer(in: left, context) }
+        session?.close(.heartbeatMissed, reason: "a message in fragments did not come in time; resume at the cursor")
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -12,6 +12,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     enum Negotiated: Sendable {
         case http(HTTP)
         case webSocket
+        /// It is one too many, and on its way out.
+        case refused
     }
 
     let hub: AgentEventsHub
@@ -20,6 +22,10 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     /// Whether a declined upgrade is answered before the handlers of HTTP; they have a route for it otherwise.
     let answersRefusals: Bool
     let decoderLimits: NIOHTTPDecoderLimitConfiguration
+    /// Tells where requests come from that proxies forward; `nil` when nobody is asked.
+    var forwarding: Forwarding?
+    /// The connection, for the limits of its address.
+    let ticket: ConnectionTicket
     /// Adds the handlers after those of HTTP/1.1; called when the connection is not a WebSocket.
     let addHTTPHandlers: @Sendable (any Channel) throws -> HTTP
 
@@ -32,12 +38,14 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
-            answersRefusals: answersRefusals, onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
+            answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
+            onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
+        let times = RequestTimeHandler(HTTPLimits.times(headSeconds: hub.limits.handshakeSeconds))
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(
             waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop),
-            NIOLoopBound(parseErrors, eventLoop: channel.eventLoop))
+            NIOLoopBound((times, parseErrors), eventLoop: channel.eventLoop))
         let addHTTPHandlers = addHTTPHandlers
         var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
             upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
@@ -53,12 +61,14 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         // The next handler answers requests, one after the other; ours answers input that is not a request.
         configuration.enablePipelining = false
         configuration.enableErrorHandling = false
-        configuration.enableResponseHeaderValidation = false
+        // Nothing of a request stands in the head of an answer, and if it ever does, it cannot end a line there.
+        configuration.enableResponseHeaderValidation = true
         configuration.decoderConfiguration = decoderLimits
         let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
             configuration: configuration)
         let upgradeHandler = try channel.pipeline.syncOperations.handler(
             type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+        try channel.pipeline.syncOperations.addHandler(times, position: .before(upgradeHandler))
         try channel.pipeline.syncOperations.addHandler(parseErrors, position: .before(upgradeHandler))
         try channel.pipeline.syncOperations.addHandler(filter, position: .before(upgradeHandler))
         return negotiated
@@ -85,7 +95,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     private func upgrader(
         _ waiting: NIOLoopBound<FirstRequestHandler>,
         _ filter: NIOLoopBound<UpgradeFilter>,
-        _ parseErrors: NIOLoopBound<ParseErrorHandler>
+        _ requestHandlers: NIOLoopBound<(RequestTimeHandler, ParseErrorHandler)>
     ) -> StreamUpgrader<Negotiated> {
         let hub = hub
         return StreamUpgrader(
@@ -101,7 +111,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                     preconditionFailure("an upgraded connection has a principal")
                 }
                 waiting.value.remove(from: channel)
-                channel.pipeline.syncOperations.removeHandler(parseErrors.value, promise: nil)
+                channel.pipeline.syncOperations.removeHandler(requestHandlers.value.0, promise: nil)
+                channel.pipeline.syncOperations.removeHandler(requestHandlers.value.1, promise: nil)
                 try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: hub, principal: principal))
                 return .webSocket
             }

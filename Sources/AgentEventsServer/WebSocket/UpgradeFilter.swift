@@ -32,11 +32,13 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let authenticator: any Authenticator
+    private let ticket: ConnectionTicket
     private let origins: OriginPolicy
     private let readiness: Readiness
     private let path: String
     private let answersRefusals: Bool
     private let onRefused: () -> Void
+    private let forwarding: Forwarding?
     private var state = State.waiting
     /// The parts that came with the head, in the bytes that were read by then.
     private var heldParts: [NIOAny] = []
@@ -44,7 +46,10 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Parameters:
     ///   - path: the path of the WebSocket.
-    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise.
+    ///   - answersRefusals: whether an upgrade at the path that is declined is answered here; it is left to a route otherwise,
+    ///     unless its credentials do not count: they are checked once.
+    ///   - forwarding: tells where the request comes from, when a proxy forwards it.
+    ///   - ticket: the connection.
     ///   - onRefused: called when an upgrade at the path is declined.
     init(
         authenticator: any Authenticator,
@@ -52,8 +57,12 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         readiness: Readiness,
         path: String = StreamProtocol.path,
         answersRefusals: Bool = false,
+        forwarding: Forwarding? = nil,
+        ticket: ConnectionTicket,
         onRefused: @escaping () -> Void = {}
     ) {
+        self.forwarding = forwarding
+        self.ticket = ticket
         self.answersRefusals = answersRefusals
         self.onRefused = onRefused
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
@@ -73,7 +82,8 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         case .refused:
             break
         case .waiting:
-            guard case .head(let head) = unwrapInboundIn(data) else { return pass(data, context) }
+            guard case .head(var head) = unwrapInboundIn(data) else { return pass(data, context) }
+            forwarding?.apply(to: &head, on: context.channel)
             decide(about: head, context)
         }
     }
@@ -103,14 +113,21 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         _ subprotocol: String?,
         _ context: ChannelHandlerContext
     ) {
+        // The connection is its client's own from now on, and counts as one.
+        if let forwarding, let client = forwarding.knownClient(on: context.channel),
+            let refusal = ticket.begin(from: client, on: context.channel)
+        {
+            return refuse(.denied(refusal), origin: request.origin, context)
+        }
         state = .authenticating
         let credentials = Credentials(
             authorization: head.headers.first(name: "authorization"), subprotocols: request.subprotocols,
             path: request.path)
         let authenticator = authenticator
-        context.eventLoop.makeFutureWithTask { () -> Result<Principal, AuthenticationError> in
-            do throws(AuthenticationError) {
-                return .success(try await authenticator.authenticate(credentials))
+        let ticket = ticket
+        context.eventLoop.makeFutureWithTask { () -> Result<Principal, ProtocolError> in
+            do throws(ProtocolError) {
+                return .success(try await ticket.authenticate(credentials, by: authenticator))
             } catch {
                 return .failure(error)
             }
@@ -122,7 +139,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
                 self.admission = Admission(principal: principal, subprotocol: subprotocol)
                 self.pass(self.wrapInboundOut(.head(head)), context)
             case .failure(let error):
-                self.decline(head, .unauthenticated(error), context)
+                self.refuse(.denied(error), origin: request.origin, context)
             }
         }
     }
@@ -149,9 +166,15 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
             head.headers.remove(name: "upgrade")
             return pass(wrapInboundOut(.head(head)), context)
         }
+        refuse(refusal, origin: head.headers.first(name: "origin"), context)
+    }
+
+    private func refuse(_ refusal: UpgradeRefusal, origin: String?, _ context: ChannelHandlerContext) {
         state = .refused
         heldParts = []
-        let headers = refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+        let headers =
+            refusal.headers.filter { $0.key != "connection" }.map { (name: $0.key, value: $0.value) }
+            + origins.answerHeaders(to: origin)
         let answer = ClosingAnswer(status: refusal.status, error: refusal.error, headers: headers)
         for part in answer.parts { context.write(wrapOutboundOut(part), promise: nil) }
         context.flush()

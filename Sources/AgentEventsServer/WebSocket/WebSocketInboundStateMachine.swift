@@ -22,7 +22,7 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         /// Between two messages.
         case idle
         /// Inside of a text message that comes in fragments.
-        case fragmented(Payload)
+        case fragmented(Payload, count: Int)
         /// The closing handshake has begun, or the peer broke the protocol: nothing more is read.
         case closing
     }
@@ -42,6 +42,16 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
 
     private var state = State.idle
     private let maximumMessageByteCount: Int
+    /// The largest number of fragments of a message: each costs work, however small it is.
+    static var maximumFragmentCount: Int { 1024 }
+
+    /// The bytes that have come of a message in fragments; `nil` between two messages.
+    var fragmentedByteCount: Int? {
+        switch state {
+        case .fragmented(let payload, _): payload.count
+        case .idle, .closing: nil
+        }
+    }
 
     init(maximumMessageByteCount: Int) { self.maximumMessageByteCount = maximumMessageByteCount }
 
@@ -67,20 +77,23 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
         }
         guard frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
         if frame.isFinal { return .message(frame.payload) }
-        state = .fragmented(frame.payload)
+        state = .fragmented(frame.payload, count: 1)
         return .none
     }
 
     private mutating func receiveContinuation(_ frame: Frame) -> Action {
-        guard case .fragmented(var payload) = state else {
+        guard case .fragmented(var payload, let count) = state else {
             return fail(.protocolError, "a continuation without a message that it continues")
         }
         guard payload.count + frame.payload.count <= maximumMessageByteCount else { return failTooBig() }
+        guard count < Self.maximumFragmentCount else {
+            return fail(.tooBig, "a message has at most \(Self.maximumFragmentCount) fragments")
+        }
         // The only reference, so that appending does not copy.
         state = .idle
         payload.append(contentsOf: frame.payload)
         if frame.isFinal { return .message(payload) }
-        state = .fragmented(payload)
+        state = .fragmented(payload, count: count + 1)
         return .none
     }
 

@@ -31,7 +31,8 @@ final class WebSocketTransport: PingingTransport {
     private var inbound: WebSocketInboundStateMachine<ByteBufferView>
     private var handshake = CloseHandshakeStateMachine()
     private let closeTimeout: TimeAmount
-    private var isReading = true
+    /// Whether the session wants to hear of the client.
+    private(set) var isReading = true
     private var hasPendingRead = false
 
     /// - Parameter closeTimeout: how long the client may take to answer a close.
@@ -41,6 +42,9 @@ final class WebSocketTransport: PingingTransport {
     }
 
     // MARK: For the handler
+
+    /// The bytes that have come of a message in fragments; `nil` between two messages.
+    var fragmentedByteCount: Int? { inbound.fragmentedByteCount }
 
     func begin(_ context: ChannelHandlerContext) {
         self.context = context

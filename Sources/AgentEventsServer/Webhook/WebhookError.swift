@@ -8,6 +8,7 @@ public struct WebhookError: SinkRefusal, CustomStringConvertible {
         private enum Value: String {
             case urlInvalid = "webhook.url_invalid"
             case secretTooShort = "webhook.secret_too_short"
+            case authorityInvalid = "webhook.authority_invalid"
             case refused = "webhook.refused"
             case gone = "webhook.gone"
             case unreachable = "webhook.unreachable"
@@ -21,6 +22,8 @@ public struct WebhookError: SinkRefusal, CustomStringConvertible {
         public static let urlInvalid = Code(value: .urlInvalid)
         /// The secret is so short that it can be guessed.
         public static let secretTooShort = Code(value: .secretTooShort)
+        /// The file of trusted certificates holds none, or cannot be read.
+        public static let authorityInvalid = Code(value: .authorityInvalid)
         /// The receiver answered with another status than 2xx.
         public static let refused = Code(value: .refused)
         /// The receiver answered with 410: it is gone for good, and gets nothing more until the next start.

@@ -90,11 +90,11 @@ struct PipelinedRequests {
         case .emitted(_, _, let cursors):
             isMine = number.map { $0 > Self.firstNumber } ?? false
             if isMine { return (true, emitted(cursors)) }
-        case .unsubscribed(_, let about), .live(let about, _), .reset(let about, _, _):
+        case .unsubscribed(_, let about, _), .live(let about, _), .reset(let about, _, _):
             isMine = about == thread
         case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
-        case .welcome, .snapshot, .snapshotPart, .accepted, .ping, .drain, .pong, .other:
+        case .welcome, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring, .ping, .drain, .pong, .other:
             isMine = false
         }
         return (isMine, nil)

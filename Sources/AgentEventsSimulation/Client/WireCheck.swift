@@ -32,7 +32,7 @@ struct WireCheck {
         case .unsubscribe(let about): thread = about
         case .emit(let request): thread = request.thread
         case .command(let request): thread = request.thread
-        case .acknowledge, .ping, .pong: return
+        case .acknowledge, .refresh, .ping, .pong: return
         }
         guard let number = message.tag?.number else { return }
         if unanswered[thread] != nil { witness.count(.requestPipelined) }
@@ -55,7 +55,7 @@ struct WireCheck {
             if reason == .trimmed, followed[thread]?.hasEvents == true { witness.count(.trimmedInMidReplay) }
             witness.count(reason == .diverged ? .resetDiverged : .resetTrimmed)
             followed[thread] = Followed(next: 0)
-        case .unsubscribed(_, let thread):
+        case .unsubscribed(_, let thread, _):
             followed[thread] = nil
         case .snapshot(let thread, let cursor, _):
             if let cursor { followed[thread] = Followed(next: cursor.sequence + 1) }
@@ -66,7 +66,7 @@ struct WireCheck {
             witness.count(.drained)
         case .welcome(let welcome):
             connection = welcome.connection
-        case .snapshotPart, .emitted, .accepted, .error, .ping, .pong:
+        case .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .error, .ping, .pong:
             break
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
@@ -98,7 +98,10 @@ struct WireCheck {
         let thread: ThreadID
         let number = message.answeredRequest
         switch message {
-        case .subscribed(_, let about, _, _), .unsubscribed(_, let about), .accepted(_, let about, _):
+        case .unsubscribed(_, _, code: .some):
+            // The service has ended the subscription by itself.
+            return nil
+        case .subscribed(_, let about, _, _), .unsubscribed(_, let about, _), .accepted(_, let about, _):
             thread = about
         case .error(let refusal):
             // Of acknowledgements only the refused ones are answered.
@@ -111,7 +114,8 @@ struct WireCheck {
                 return InvariantViolation(.requestsAnswered, "an emission was answered that was not due")
             }
             thread = about
-        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .pong, .other:
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .refreshed, .expiring, .ping, .drain, .pong,
+            .other:
             return nil
         }
         guard let number, unanswered[thread]?.first == number else {
@@ -147,12 +151,12 @@ extension ServerMessage {
     /// The number of the request that the message answers.
     var answeredRequest: Int64? {
         switch self {
-        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _), .emitted(let tag, _, _),
-            .accepted(let tag, _, _),
+        case .subscribed(let tag, _, _, _), .unsubscribed(let tag, _, _), .emitted(let tag, _, _),
+            .accepted(let tag, _, _), .refreshed(let tag, _),
             .pong(let tag):
             tag?.number
         case .error(let error): error.tag?.number
-        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .ping, .drain, .other: nil
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .other: nil
         }
     }
 }

@@ -112,7 +112,7 @@ final class WireClient {
             request.merges = merges
             if takesSnapshots { request.snapshot = .onReset }
             message.operation = .subscribe(request)
-        case .unsubscribe, .emit, .command, .acknowledge, .ping, .pong:
+        case .unsubscribe, .emit, .command, .acknowledge, .refresh, .ping, .pong:
             break
         }
         check.sent(message)
@@ -313,7 +313,7 @@ final class WireClient {
         case .subscribed(_, let thread, _, _):
             guard let index = index(of: thread) else { return }
             followings[index] = .following
-        case .unsubscribed(_, let thread):
+        case .unsubscribed(_, let thread, _):
             guard let index = index(of: thread) else { return }
             followings[index] = .none
         case .live(let thread, let cursor):
@@ -327,7 +327,7 @@ final class WireClient {
                 throw InvariantViolation(.requestsAnswered, "a command was answered that was not sent")
             }
             commander.answered(thread, request, answer)
-        case .snapshotPart, .pong, .drain, .event, .other:
+        case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .other:
             break
         }
     }

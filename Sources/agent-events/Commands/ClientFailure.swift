@@ -21,7 +21,7 @@ enum ClientFailure {
     static func exit(for error: AgentEventsClientError, adding addition: String = "") -> ExitCode {
         switch error.code {
         case .badURL: ProgramExit.usage(error.message + addition)
-        case .unreachable, .closed, .silent, .declined: ProgramExit.unavailable(error.message + addition)
+        case .unreachable, .closed, .silent, .declined, .untrusted: ProgramExit.unavailable(error.message + addition)
         // It would succeed later, but was asked not to wait.
         case _ where error.refusal?.code == .threadBusy: ProgramExit.wrong("\(error)" + addition)
         default:

@@ -36,6 +36,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 for any that is free.")
     var port = 8080
 
+    @OptionGroup
+    var listen: ListenOptions
+
     @Option(help: ArgumentHelp("The folder of the events. Default: ./data", valueName: "folder"))
     var data: String?
 
@@ -105,6 +108,9 @@ struct ServeCommand: AsyncParsableCommand {
     var drainTimeout = 5.0
 
     @OptionGroup
+    var limits: LimitOptions
+
+    @OptionGroup
     var sinks: SinkOptions
 
     @OptionGroup
@@ -119,6 +125,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard auth == .none else { throw ValidationError("--auth jwt comes later; only none is there now") }
         guard (0...65535).contains(port) else { throw ValidationError("--port is a number from 0 to 65535") }
+        if listen.listen != nil, host != "127.0.0.1" || port != 8080 {
+            throw ValidationError("--listen says it all: leave out --host and --port")
+        }
         guard heartbeat > 0, heartbeat <= 3600 else { throw ValidationError("--heartbeat is above 0 and at most 3600") }
         guard maxStall > 0, maxStall <= 86_400 else {
             throw ValidationError("--max-stall is above 0 and at most 86400")
@@ -145,7 +154,9 @@ struct ServeCommand: AsyncParsableCommand {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
-            case .openAccess, .hostInvalid, .portInvalid, .originInvalid: throw ProgramExit.usage(error.message)
+            case .openAccess, .hostInvalid, .portInvalid, .originInvalid, .listenerInvalid, .socketInvalid,
+                .certificateInvalid:
+                throw ProgramExit.usage(error.message)
             default: throw ProgramExit.unavailable(error.message)
             }
         } catch let error as AgentEventsError {
@@ -155,9 +166,15 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
+    /// Where it listens.
+    var address: ListenAddress { listen.listen ?? .host(host, port: port) }
+
     /// What is refused whatever else is set.
     func checkAccess() throws(ServiceError) {
-        try AccessPolicy.validate(host: host, authenticator: NoAuthentication())
+        // A unix socket has its permissions instead.
+        if case .host(let host, _) = address {
+            try AccessPolicy.validate(host: host, authenticator: NoAuthentication())
+        }
         if let address = operation.internalListen { try AccessPolicy.validate(internalHost: address.host) }
     }
 
@@ -206,11 +223,11 @@ struct ServeCommand: AsyncParsableCommand {
         close: @escaping @Sendable () async throws -> Void
     ) async throws {
         var configuration = ServiceConfiguration()
-        configuration.host = host
-        configuration.port = port
+        let parts = try listen.apply(to: &configuration, host: host, port: port)
         configuration.audit = surroundings.audit
         configuration.internalAddress = operation.internalListen
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
+        limits.apply(to: &configuration, needsCredentials: auth != .none)
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }
@@ -228,12 +245,12 @@ struct ServeCommand: AsyncParsableCommand {
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             configuration: configuration, logger: logger, metrics: surroundings.metrics?.page,
             onInternalListening: { port in internalPort.number.withLock { $0 = port } },
-            onListening: { port in
-                greet(port, internalPort: internalPort.number.withLock { $0 })
-                surroundings.notifier.send(.ready, .status("listening on \(host):\(port)"))
+            onListening: { [configuration] port in
+                greet(port, at: configuration, internalPort: internalPort.number.withLock { $0 })
+                surroundings.notifier.send(.ready, .status("listening on \(listen.url(port, configuration).url)"))
             },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
-        try await run(ServiceGroup(services: [service], logger: logger), surroundings)
+        try await run(ServiceGroup(services: [service], logger: logger), reloading: parts, surroundings, logger)
         try await close()
     }
 
@@ -249,16 +266,25 @@ struct ServeCommand: AsyncParsableCommand {
         _exit(0)
     }
 
-    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP has the settings read again.
-    private func run(_ services: ServiceGroup, _ surroundings: ServiceSurroundings) async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP has the settings and the files that
+    /// they name read again; with nothing to read it is left alone, so that a service ends with its terminal.
+    private func run(
+        _ services: ServiceGroup,
+        reloading parts: [any Reloadable],
+        _ surroundings: ServiceSurroundings,
+        _ logger: Logger
+    ) async throws {
+        let reloads = ReloadGroup(parts, logger: logger)
+        let hasNothingToRead = parts.isEmpty && !surroundings.reloading.isExpected
+        let signals = await UnixSignalsSequence(
+            trapping: hasNothingToRead ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isStopping = false
                 for await signal in signals {
                     if signal == .sighup {
-                        surroundings.reloading.reload()
+                        surroundings.reloading.reload { reloads.reload() }
                         continue
                     }
                     if isStopping { return }
@@ -289,14 +315,14 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func greet(_ port: Int, internalPort: Int?) {
-        let name = host.contains(":") ? "[\(host)]" : host
-        var text = "listening on http://\(name):\(port)"
+    private func greet(_ port: Int, at configuration: ServiceConfiguration, internalPort: Int?) {
+        let address = listen.url(port, configuration)
+        var text = "listening on \(address.url)"
         if demo.isOn {
-            let url = port == 8080 && name == "127.0.0.1" ? "" : " --url http://\(name):\(port)"
+            let url = address.url == "http://127.0.0.1:8080" ? "" : " --url \(address.url)"
             text += """
 
-                ask the guide:  curl -d '{"text":"Where are runs ended?"}' http://\(name):\(port)/v1/threads/t_1/messages
+                ask the guide:  curl \(address.curl)-d '{"text":"Where are runs ended?"}' \(address.base)/v1/threads/t_1/messages
                 watch it:       agent-events tail t_1 --after start\(url)
                 pause it:       agent-events command t_1 pause\(url)
                 """

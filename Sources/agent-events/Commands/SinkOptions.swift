@@ -28,6 +28,13 @@ struct SinkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The certificates of the authorities that the webhook's address may have its certificate of, in PEM form. "
+                + "Default: those of the system.",
+            valueName: "file"))
+    var webhookCaFile: String?
+
+    @Option(
+        help: ArgumentHelp(
             "How long a request to the webhook may take in all, in seconds; then it is tried again.",
             valueName: "seconds"))
     var webhookTimeout = 10.0
@@ -57,6 +64,9 @@ struct SinkOptions: ParsableArguments {
             throw ValidationError("--webhook-timeout is above 0 and at most 3600")
         }
         guard sinkAttempts > 0 else { throw ValidationError("--sink-attempts is at least 1") }
+        if webhookCaFile != nil, webhook == nil {
+            throw ValidationError("--webhook-ca-file has no meaning without --webhook")
+        }
         guard (webhook == nil) == (webhookSecretFile == nil) else {
             throw ValidationError("--webhook and --webhook-secret-file go together")
         }
@@ -72,7 +82,15 @@ struct SinkOptions: ParsableArguments {
         if let webhook, let webhookSecretFile {
             do throws(WebhookError) {
                 let secret = try Self.secret(in: webhookSecretFile)
-                let sink = try WebhookSink(url: webhook, secret: secret, timeout: .seconds(webhookTimeout))
+                let timeout = Duration.seconds(webhookTimeout)
+                let sink =
+                    if let webhookCaFile {
+                        try WebhookSink(
+                            url: webhook, secret: secret, timeout: timeout,
+                            client: try WebhookClient.trusting(certificatesIn: webhookCaFile))
+                    } else {
+                        try WebhookSink(url: webhook, secret: secret, timeout: timeout)
+                    }
                 sinks.append(durable(sink, folder))
             } catch {
                 throw ProgramExit.usage("--webhook: \(error.message)")

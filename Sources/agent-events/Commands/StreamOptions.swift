@@ -5,8 +5,8 @@ internal import ArgumentParser
 struct StreamOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the service is: http://host:port, as serve prints it, or ws://host:port/v1/stream. Default: "
-                + "http://127.0.0.1:8080",
+            "Where the service is: http://host:port or https://host:port, as serve prints it, ws://host:port/v1/stream, or "
+                + "unix:PATH. Default: http://127.0.0.1:8080",
             valueName: "url"),
         transform: { text throws in try StreamURL(text) })
     var url = StreamURL(host: "127.0.0.1", port: 8080)
@@ -14,5 +14,15 @@ struct StreamOptions: ParsableArguments {
     @Option(help: "Sent as Authorization: Bearer. Not needed with serve --auth none.")
     var token: String?
 
-    var client: StreamClient { StreamClient(url: url, token: token) }
+    @Option(
+        help: ArgumentHelp(
+            "The certificates of the authorities that are trusted with https, in PEM form. Default: those of the system.",
+            valueName: "file"))
+    var caFile: String?
+
+    var client: StreamClient {
+        var configuration = ClientConfiguration()
+        configuration.certificateAuthorityFile = caFile
+        return StreamClient(url: url, token: token, configuration: configuration)
+    }
 }

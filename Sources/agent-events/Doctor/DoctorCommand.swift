@@ -54,7 +54,8 @@ struct DoctorCommand: ParsableCommand {
 
     private var portFindings: [Finding] {
         guard !running else { return [] }
-        var places = [("the service", serve.host, serve.port)]
+        var places: [(String, String, Int)] = []
+        if case .host(let host, let port) = serve.address { places.append(("the service", host, port)) }
         if let address = serve.operation.internalListen {
             places.append(("the internal listener", address.host, address.port))
         }
@@ -67,7 +68,8 @@ struct DoctorCommand: ParsableCommand {
     private var secretFindings: [Finding] {
         guard let settings = try? ProgramArguments.settings(of: ProgramArguments.given) else { return [] }
         let shown = ShownSettings(settings, commandLine: ProgramArguments.given)
-        return SettingTable.serve.settings.filter { $0.name.hasSuffix("secret-file") }.flatMap { setting in
+        return SettingTable.serve.settings.filter { $0.name.hasSuffix("secret-file") || $0.name == "tls-key" }.flatMap {
+            setting in
             shown.texts(of: setting).flatMap { path in
                 let data = FileManager.default.contents(atPath: path)
                 let count = data.map { $0.reversed().drop { $0 == 0x0A || $0 == 0x0D }.count }

@@ -14,13 +14,11 @@ final class ProgramMetrics: Sendable {
         .gauge, "build_info", ["version", "swift"], "1; the labels say which program this is.")
     static let reloads = ServiceMetric(
         .counter, "reloads_total", [], "Times that the settings were read again, and taken.")
-    static let reloadFailures = ServiceMetric(
-        .counter, "reload_failures_total", [], "Times that they were refused, and the old ones kept.")
     static let freeBytes = ServiceMetric(
         .gauge, "data_free_bytes", [], "Bytes that are free on the disk of the data folder.")
     static let capacity = ServiceMetric(
         .gauge, "data_capacity_bytes", [], "Bytes that the disk of the data folder has.")
-    static let all = [buildInfo, reloads, reloadFailures, freeBytes, capacity]
+    static let all = [buildInfo, reloads, freeBytes, capacity]
 
     let exporter: PrometheusExporter
     private let process: ProcessMetrics
@@ -41,7 +39,7 @@ final class ProgramMetrics: Sendable {
         self.folder = folder
         process = ProcessMetrics(factory: exporter)
         reloadCounter = Self.reloads.counter(in: exporter)
-        reloadFailureCounter = Self.reloadFailures.counter(in: exporter)
+        reloadFailureCounter = ServiceMetric.reloadFailures.counter(in: exporter)
         Self.buildInfo.meter(Self.version, Self.swiftVersion, in: exporter).set(1)
         disk = folder.map { _ in (Self.freeBytes.meter(in: exporter), Self.capacity.meter(in: exporter)) }
         exporter.addCollector { [weak self] in self?.update() }

@@ -51,9 +51,16 @@ final class Reloading: Sendable {
         values = Mutex((try? load())?.settings.values ?? [:])
     }
 
-    func reload() {
+    /// Whether somebody may change settings: there is a file of them, or systemd asks for it.
+    var isExpected: Bool {
+        notifier.isHeard || (try? ProgramArguments.settings(of: ProgramArguments.given))?.path != nil
+    }
+
+    /// - Parameter files: has files read again that settings name.
+    func reload(files: () -> Void = {}) {
         notifier.send(.reloading(monotonicMicroseconds: SystemNotifier.monotonicMicroseconds))
         defer { notifier.send(.ready) }
+        files()
         do {
             let loaded = try load()
             let changes = try takers.map { try $0.prepare(loaded.command) }

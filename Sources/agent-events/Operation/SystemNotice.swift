@@ -59,6 +59,9 @@ struct SystemNotifier: Sendable {
     private let address: [UInt8]?
     let watchdogInterval: Duration?
 
+    /// Whether systemd listens.
+    var isHeard: Bool { address != nil }
+
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         address = environment["NOTIFY_SOCKET"].flatMap(SystemNotice.addressBytes)
         watchdogInterval =

@@ -269,7 +269,7 @@ struct SessionRightsTests {
                 authorizer.set { _ in isAllowedLast ? Self.all : [] }
                 // As the hub does: what it tells its loops comes before the answer.
                 session.hub.services.access.invalidate(user: nil, thread: nil)
-                stream.rightsChanged(of: nil, in: nil)
+                stream.accessChanged()
             }
             try await AgentEventsHubTests.wait(for: "another question", within: .seconds(120)) {
                 authorizer.requests.count == asked + 2

@@ -5,6 +5,7 @@ import CoreMetrics
 import Logging
 import NIOCore
 import NIOPosix
+import Testing
 
 @testable import AgentEventsHub
 
@@ -21,6 +22,7 @@ final class RecordingTransport: StreamTransport {
     }
     /// The messages themselves.
     private(set) var texts: [String] = []
+    private(set) var closeReason: String?
     /// Promises of the calls, for those who wait until the last one is of a name.
     private var waiters: [(last: String, promise: EventLoopPromise<[String]>)] = []
 
@@ -38,7 +40,10 @@ final class RecordingTransport: StreamTransport {
 
     func flush() { calls.append("flush") }
     func setReading(_ isEnabled: Bool) { calls.append("reading \(isEnabled ? "on" : "off")") }
-    func close(_ code: StreamCloseCode, reason: String) { calls.append("close \(code.rawValue)") }
+    func close(_ code: StreamCloseCode, reason: String) {
+        closeReason = reason
+        calls.append("close \(code.rawValue)")
+    }
 
     /// The calls, once the last one but flushes is of this name, and what it wrote is flushed.
     func calls(until last: String, on eventLoop: any EventLoop) -> EventLoopFuture<[String]> {
@@ -76,6 +81,7 @@ struct RecordedSession: Sendable {
         limits: StreamLimits = .patient,
         log: any EventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
+        authenticator: any Authenticator = NoAuthentication(),
         principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
         on givenLoop: (any EventLoop)? = nil,
@@ -83,7 +89,7 @@ struct RecordedSession: Sendable {
     ) async throws -> Result {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log, configuration: configuration), agents: [], authorizer: authorizer,
-            authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits,
+            authenticator: authenticator, configuration: HubConfiguration(), limits: limits,
             metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         // Not one of the loops of the process.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -119,6 +125,28 @@ struct RecordedSession: Sendable {
     /// What the client was sent, but the welcome.
     func texts() async throws -> [String] {
         try await eventLoop.submit { Array(ends.value.transport.texts.dropFirst()) }.get()
+    }
+
+    /// In words: the op, with its `req`, or the code of an error; the number of an event; at the end the close, with its reason.
+    func words() async throws -> [String] {
+        let (texts, reason) = try await eventLoop.submit {
+            (Array(ends.value.transport.texts.dropFirst()), ends.value.transport.closeReason)
+        }.get()
+        let words = try texts.map { text in
+            let json = try JSONValue(parsing: Array(text.utf8))
+            guard let op = json["op"]?.stringValue else { return "\(json["seq"]?.integerValue ?? 0)" }
+            let req = json["req"]?.integerValue.map { " \($0)" } ?? ""
+            return (json["code"]?.stringValue.map { op == "error" ? $0 : "\(op) \($0)" } ?? op) + req
+        }
+        return words + (reason.map { ["close: \($0)"] } ?? [])
+    }
+
+    /// Waits until everything that is expected has come, and nothing else.
+    func expect(_ words: [String], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await wait(for: "\(words)", within: .seconds(120), sourceLocation: sourceLocation) {
+            try await self.words().count >= words.count
+        }
+        #expect(try await self.words() == words, sourceLocation: sourceLocation)
     }
 
     /// The calls so far, once the last one but flushes is of this name.

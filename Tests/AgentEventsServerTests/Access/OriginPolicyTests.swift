@@ -20,7 +20,12 @@ struct OriginPolicyTests {
         Case(needsCredentials: true, host: "example.com"),
         Case(needsCredentials: true, origin: "https://example.com", host: "example.com"),
         Case(needsCredentials: true, origin: "https://example.com:444", host: "example.com", code: "origin.forbidden"),
-        Case(allowed: ["https://a.example"], origin: "https://a.example", host: "service.example"),
+        Case(
+            allowed: ["https://a.example"], needsCredentials: true, origin: "https://a.example", host: "service.example"
+        ),
+        Case(
+            allowed: ["https://a.example"], origin: "https://a.example", host: "service.example",
+            code: "origin.host_forbidden"),
         Case(allowed: ["*"], origin: "https://a.example", code: "origin.forbidden"),
         Case(allowed: ["https://a.example"], origin: "https://A.example", code: "origin.forbidden"),
         Case(origin: "http://localhost:3000", host: "localhost:8080", code: "origin.forbidden"),

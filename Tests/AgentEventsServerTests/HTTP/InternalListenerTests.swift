@@ -1,7 +1,10 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsProtocol
 import HTTPTypes
+import Hummingbird
 import MetricsTestKit
+import Synchronization
 import Testing
 
 @testable import AgentEventsServer
@@ -56,6 +59,55 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"{"token_id":"j_1"}"#, Revocation.token(id: "j_1")), (#"{"user":"u_1"}"#, .user("u_1", issuedBefore: nil)),
+        (
+            #"{"user":"u_1","issued_before":"1970-01-01T00:00:01.000Z"}"#,
+            .user("u_1", issuedBefore: Timestamp(milliseconds: 1000))
+        ),
+        (#"{"key":"k"}"#, .key(issuer: nil, id: "k")), (#"{"issuer":"i","key":"k"}"#, .key(issuer: "i", id: "k")),
+    ])
+    func revocationsAreRead(_ body: String, _ revocation: Revocation) throws {
+        #expect(try AdminRoutes<BasicRequestContext>.revocation(in: Array(body.utf8)) == revocation)
+    }
+
+    @Test(arguments: [
+        "", "[]", "{}", #"{"user":""}"#, #"{"user":1}"#, #"{"user":"no id"}"#, #"{"user":"u","issued_before":"now"}"#,
+        #"{"user":"u","key":"k"}"#, #"{"token_id":"j","user":"u"}"#, #"{"tokens":"j"}"#,
+    ])
+    func otherRevocationsAreRefused(_ body: String) {
+        #expect(throws: ProtocolError.self) {
+            try AdminRoutes<BasicRequestContext>.revocation(in: Array(body.utf8))
+        }
+    }
+
+    @Test func operatorsRevokeAndClose() async throws {
+        let audit = EntryRecord()
+        try await withRunningService(
+            authenticator: NamingAuthenticator(),
+            configure: { configuration in
+                Self.port(&configuration)
+                configuration.audit = audit
+            }
+        ) { service in
+            let operators = try #require(service.operators)
+            let admin = ["Authorization": "Bearer u_1/admin"]
+            let revoked = try await operators.post("/v1/admin/revocations", #"{"token_id":"j_1"}"#, headers: admin)
+            #expect(revoked.status == 200, "\(revoked)")
+            #expect(try await operators.post("/v1/admin/revocations", "{}", headers: admin).status == 400)
+            let closed = try await operators.send(
+                "DELETE", "/v1/admin/users/u_9/connections?reconnect=true", headers: admin)
+            #expect(closed.body == #"{"closed":0}"#)
+            #expect(try await operators.post("/v1/admin/revocations", #"{"token_id":"j_1"}"#).status == 401)
+            let other = ["Authorization": "Bearer u_2"]
+            #expect(try await operators.post("/v1/admin/revocations", "{}", headers: other).status == 403)
+        }
+        let entries = audit.entries.withLock { $0 }
+        #expect(entries.filter { $0.what == "access.revoked" }.map(\.who) == ["u_1"])
+        #expect(entries.filter { $0.what == "admin.refused" }.map(\.who) == ["u_2"])
+        #expect(entries.contains { $0.what == "connections.closed" } && entries.contains { $0.what == "auth.refused" })
+    }
+
     /// SEC-71: a web page whose name points at this machine reaches nothing.
     @Test(arguments: [["Host": "evil.test:8081"], ["Origin": "https://evil.test"], ["Host": "127.0.0.1.evil.test"]])
     func sec71PagesReachNothing(_ headers: [String: String]) async throws {
@@ -96,4 +148,10 @@ import Testing
             "agent_events_http_request_duration_seconds", [("route", "/v1/threads/:thread/state")])
         #expect(timer.values == [2_000_000, 2_000_000])
     }
+}
+
+private final class EntryRecord: AuditTrail {
+    let entries = Mutex<[AuditEntry]>([])
+
+    func record(_ entry: AuditEntry) { entries.withLock { $0.append(entry) } }
 }

@@ -98,6 +98,32 @@ struct DrainTests {
         }
     }
 
+    /// A load balancer learns of it, and everything that it still sends is taken.
+    @Test func aServiceThatLeavesTakesRequestsUntilTheDelayIsOver() async throws {
+        let clock = ManualClock()
+        try await withRunningService(runtime: RuntimeConfiguration(environment: .manual(clock))) {
+            $0.drainDelay = .seconds(5)
+        } _: { service in
+            #expect(try await service.client.get("/ready").status == 200)
+            await service.shutDown()
+            try await clock.waitForSleep(of: .seconds(5))
+            let ready = try await service.client.get("/ready")
+            #expect(ready.status == 503)
+            #expect(try ready.json["status"] == "draining")
+            #expect(ready.headers["retry-after"] == nil)
+            #expect(try await service.client.get("/health").status == 200)
+            #expect(try await service.client.post("/v1/threads/t_7/events", Self.start).status == 201)
+            #expect(try await service.client.post("/v1/threads/t_7/events", Self.end).status == 201)
+            try await service.withWebSocket { socket in
+                #expect(try await socket.message()["op"] == "welcome")
+                clock.advance(by: .seconds(5))
+                let (_, drain) = try await socket.messages(until: "drain")
+                #expect(drain["reconnect_in_ms"] != nil)
+                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+            }
+        }
+    }
+
     @Test func runsThatDoNotEndInTimeAreEndedAndTheirEndIsDelivered() async throws {
         try await withRunningService(agents: [HeldAgent()]) {
             ($0.shutdownGrace, $0.agentGrace) = (.seconds(300), .milliseconds(200))

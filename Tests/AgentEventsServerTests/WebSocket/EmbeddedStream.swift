@@ -90,6 +90,23 @@ final class EmbeddedStream {
             WebSocketFrame(fin: true, opcode: opcode, maskKey: [0, 0, 0, 0], data: ByteBuffer(string: text)))
     }
 
+    /// A fragment of a text message that is not the last one.
+    func receiveFragment(isFirst: Bool, _ text: String = "") throws {
+        try channel.writeInbound(
+            WebSocketFrame(
+                fin: false, opcode: isFirst ? .text : .continuation, maskKey: [0, 0, 0, 0],
+                data: ByteBuffer(string: text)))
+    }
+
+    /// Puts the decoder of frames in front, as it stands in a connection: ``receive(_:)``.
+    func addDecoder() throws {
+        try channel.pipeline.syncOperations.addHandler(
+            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: hub.limits.maximumMessageByteCount)),
+            position: .first)
+    }
+
+    func receive(_ bytes: ByteBuffer) { channel.pipeline.fireChannelRead(bytes) }
+
     /// What was sent since the last call, in words: the op of a message, `(ping)`, `(pong)` or `(close 4408)`.
     func sent() throws -> [String] {
         var words: [String] = []

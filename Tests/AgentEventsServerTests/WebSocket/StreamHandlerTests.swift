@@ -1,3 +1,4 @@
+import NIOCore
 import NIOWebSocket
 import Testing
 
@@ -180,6 +181,51 @@ struct StreamHandlerTests {
             try stream.receive(.connectionClose)
             #expect(try stream.sent().first == "(close 0)")
             #expect(!stream.isOpen)
+        }
+    }
+
+    /// A message that is always about to end keeps its connection no longer than one that comes (SEC-05).
+    @Test func aMessageInFragmentsHasItsTime() throws {
+        try Self.withStream { stream throws in
+            try stream.receiveFragment(isFirst: true, "{")
+            for _ in 0..<29 {
+                stream.advance(seconds: 1)
+                try stream.receiveFragment(isFirst: false)
+            }
+            #expect(try stream.sent().allSatisfy { $0 == "ping" })
+            stream.advance(seconds: 1.1)
+            #expect(try stream.sent().last == "(close 4408)")
+        }
+    }
+
+    @Test func messagesInFragmentsThatEndAreNotTouched() throws {
+        try Self.withStream { stream throws in
+            for _ in 0..<10 {
+                try stream.receiveFragment(isFirst: true, #"{"op":"#)
+                stream.advance(seconds: 20)
+                try stream.receive(.continuation, #""pong"}"#)
+            }
+            #expect(stream.isOpen)
+            #expect(try stream.sent().allSatisfy { $0 == "ping" })
+        }
+    }
+
+    /// Lengths that are no lengths, and those in a longer form than they need (SEC-03).
+    @Test(
+        arguments: [
+            (UInt64.max / 2, "(close 1009)"), (UInt64.max / 2 + 1, "(close 1009)"), (UInt64.max, "(close 1009)"),
+            (UInt64.max / 2 - 1, "(close 1009)"), (0x1_0000_0000, "(close 1009)"), (1_048_577, "(close 1009)"),
+            (2, "error"), (0, "error"),
+        ] as [(UInt64, String)])
+    func aLengthOf64BitsIsComparedBeforeItIsUsed(_ length: UInt64, _ word: String) throws {
+        try Self.withStream { stream throws in
+            try stream.addDecoder()
+            var frame = ByteBuffer(bytes: [0x81, 0xFF])
+            frame.writeInteger(length)
+            frame.writeBytes([0, 0, 0, 0])
+            frame.writeBytes(Array("{}".utf8.prefix(Int(min(length, 2)))))
+            stream.receive(frame)
+            #expect(try stream.sent().first == word)
         }
     }
 }

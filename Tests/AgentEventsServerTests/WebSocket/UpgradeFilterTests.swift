@@ -1,4 +1,6 @@
 import AgentEvents
+import CoreMetrics
+import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -41,6 +43,13 @@ struct UpgradeFilterTests {
         }
     }
 
+    private static var ticket: ConnectionTicket {
+        ConnectionTicket(
+            nil,
+            usage: ServiceLimits(
+                .none, metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), environment: .system))
+    }
+
     private static var upgrade: HTTPServerRequestPart {
         .head(
             HTTPRequestHead(
@@ -71,7 +80,8 @@ struct UpgradeFilterTests {
                 UpgradeFilter(
                     authenticator: authenticator,
                     origins: OriginPolicy(allowedOrigins: [], needsCredentials: authenticator.needsCredentials),
-                    readiness: readiness, answersRefusals: answersRefusals))
+                    readiness: readiness, answersRefusals: answersRefusals,
+                    ticket: Self.ticket))
         }
     }
 
@@ -130,6 +140,12 @@ struct UpgradeFilterTests {
         #expect(try await channel.readInbound(as: HTTPServerRequestPart.self) == nil)
     }
 
+    /// Where a route answers refusals: credentials are checked once all the same.
+    @Test func credentialsThatDoNotCountAreCheckedOnce() async throws {
+        try await Self.expectRefusal(
+            of: Self.upgrade(), by: Self.channel(Refusing(), answersRefusals: false), 401, "the token is not valid")
+    }
+
     /// What is for another path, or for a route, goes there without its wish.
     @Test(arguments: [("/elsewhere", true), ("/v1/stream", false)])
     func whatAnotherAnswersIsPassedOn(uri: String, answersRefusals: Bool) async throws {
@@ -152,7 +168,8 @@ struct UpgradeFilterTests {
             try channel.pipeline.syncOperations.addHandler(
                 UpgradeFilter(
                     authenticator: authenticator,
-                    origins: OriginPolicy(allowedOrigins: [], needsCredentials: false), readiness: Readiness()))
+                    origins: OriginPolicy(allowedOrigins: [], needsCredentials: false), readiness: Readiness(),
+                    ticket: Self.ticket))
         }
         channel.read()
         await channel.testingEventLoop.run()

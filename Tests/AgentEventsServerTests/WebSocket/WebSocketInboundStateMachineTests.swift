@@ -137,4 +137,15 @@ struct WebSocketInboundStateMachineTests {
         #expect(!UTF8Validation.isValid([0xED, 0xA0, 0x80]))
         #expect(!UTF8Validation.isValid(Array("cut".utf8) + [0xC3]))
     }
+
+    /// Each fragment costs work, however small it is (SEC-05).
+    @Test(arguments: ["", "x"])
+    func aMessageHasOnlySoManyFragments(_ text: String) {
+        let first = Self.text(text, final: false)
+        let between = Array(repeating: Self.continuation(text, final: false), count: 1022)
+        let whole = Self.run([first] + between + [Self.continuation(text, final: true)], limit: 2000)
+        #expect(whole.last == "message " + String(repeating: text, count: 1024))
+        let tooMany = Self.run([first] + between + between, limit: 4000)
+        #expect(tooMany.firstIndex(of: "fail 1009") == 1024)
+    }
 }

@@ -1,0 +1,24 @@
+import AgentEvents
+import AgentEventsProtocol
+
+extension ClientMessage.Operation {
+    /// The rate that the message counts for.
+    var limitKind: MessageLimitStateMachine.Kind {
+        switch self {
+        case .subscribe(let request): request.snapshot == .atStart ? .snapshot : .subscription
+        case .emit, .command, .ping: .request
+        case .unsubscribe, .acknowledge, .refresh, .pong: .free
+        }
+    }
+
+    /// The thread that the message is about; `nil` for none.
+    var thread: ThreadID? {
+        switch self {
+        case .subscribe(let request): request.thread
+        case .unsubscribe(let thread), .acknowledge(let thread, _): thread
+        case .emit(let request): request.thread
+        case .command(let request): request.thread
+        case .refresh, .ping, .pong: nil
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// Decides which messages of a connection are carried out, and when it is read from. Confined to its event loop, and without
+/// a clock of its own.
+///
+///     takes ── a message over a rate ──> strikes: refused ── too many within the period ──> closed
+///       └── bytes over their rate ──> pauses ── the time has passed ──> takes
+package struct MessageLimitStateMachine: Sendable {
+    /// A message, by the rate that it counts for.
+    package enum Kind: Hashable, Sendable, CaseIterable {
+        /// What adds events, asks for something, or says nothing that is known.
+        case request
+        case subscription
+        case snapshot
+        /// Unsubscribing, acknowledgements, answers to pings and new credentials: they are never refused, since that would
+        /// make things worse. They count as bytes.
+        case free
+    }
+
+    package enum Action: Hashable, Sendable {
+        case pass
+        /// - Parameter retryAfterMilliseconds: the time after which it would be taken.
+        case refuse(retryAfterMilliseconds: Int64)
+        /// Refuse it, and close the connection.
+        case close(retryAfterMilliseconds: Int64)
+    }
+
+    private let messageRate: RateLimit?
+    private let byteRate: RateLimit?
+    private let subscriptionRate: RateLimit?
+    private let strikeRate: RateLimit?
+    private let snapshotCost: Int
+    private var messages: TokenBucket?
+    private var bytes: TokenBucket?
+    private var subscriptions: TokenBucket?
+    private var strikes: TokenBucket?
+    /// The bytes that a frame without any counts as: it costs work, too.
+    package static let minimumByteCount = 256
+
+    /// - Parameter isEmitter: whether the credentials have the scope `emit`.
+    package init(_ limits: LimitConfiguration, isEmitter: Bool) {
+        messageRate = limits.messages(isEmitter: isEmitter)
+        byteRate = limits.bytes(isEmitter: isEmitter)
+        subscriptionRate = limits.subscriptions
+        strikeRate = limits.strikes
+        snapshotCost = limits.snapshotCost
+    }
+
+    /// - Parameter now: milliseconds of a clock that does not go backwards.
+    package mutating func receive(_ kind: Kind, at now: Int64) -> Action {
+        let wait =
+            switch kind {
+            case .free: nil as Int64?
+            case .request: Self.take(1, of: &messages, messageRate, at: now)
+            case .subscription: Self.take(1, of: &subscriptions, subscriptionRate, at: now)
+            case .snapshot: Self.take(snapshotCost, of: &subscriptions, subscriptionRate, at: now)
+            }
+        guard let wait else { return .pass }
+        guard Self.take(1, of: &strikes, strikeRate, at: now) == nil else {
+            return .close(retryAfterMilliseconds: wait)
+        }
+        return .refuse(retryAfterMilliseconds: wait)
+    }
+
+    /// Bytes have come, in a frame of their own.
+    ///
+    /// - Returns: for how many milliseconds nothing further is read; `nil` when reading continues.
+    package mutating func received(byteCount: Int, at now: Int64) -> Int64? {
+        guard let byteRate else { return nil }
+        if bytes == nil { bytes = TokenBucket(byteRate, at: now) }
+        return bytes?.spend(max(byteCount, Self.minimumByteCount), at: now, byteRate)
+    }
+
+    private static func take(_ count: Int, of bucket: inout TokenBucket?, _ rate: RateLimit?, at now: Int64) -> Int64? {
+        guard let rate else { return nil }
+        if bucket == nil { bucket = TokenBucket(rate, at: now) }
+        return bucket?.take(count, at: now, rate)
+    }
+}

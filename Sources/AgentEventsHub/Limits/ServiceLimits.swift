@@ -1,0 +1,220 @@
+package import AgentEvents
+package import AgentEventsProtocol
+package import CoreMetrics
+package import Logging
+
+/// Decides what an address and a user may still do, for all connections of a hub. Each answer is why something is refused, or
+/// `nil`.
+package final class ServiceLimits: Sendable {
+    package let configuration: LimitConfiguration
+    package let hits: LimitHits
+    private let addresses: UsageTable<AddressKey>
+    private let users: UsageTable<UserID>
+    private let environment: Environment
+
+    /// The rates of an address, by their numbers.
+    private enum AddressRate {
+        static let failures = 0
+        static let firstConnect = 1
+    }
+
+    /// The rates of a user, by their numbers.
+    private enum UserRate {
+        static let requests = 0
+        static let emitterRequests = 1
+        static let commands = 2
+        static let messages = 3
+        static let firstOpened = 4
+    }
+
+    package init(
+        _ configuration: LimitConfiguration,
+        metrics: any MetricsFactory,
+        logger: Logger,
+        environment: Environment
+    ) {
+        self.configuration = configuration
+        self.environment = environment
+        hits = LimitHits(
+            isDryRun: configuration.isDryRun, factory: metrics, logger: logger, environment: environment)
+        addresses = UsageTable(
+            rates: [configuration.authenticationFailuresPerAddress] + configuration.connectsPerAddress,
+            maximumConnectionCount: configuration.connectionsPerAddress,
+            capacity: configuration.maximumTrackedCount)
+        users = UsageTable(
+            rates: [
+                configuration.messages, configuration.emitterMessages, configuration.commandsPerUser,
+                configuration.userMessages,
+            ] + configuration.openedThreads,
+            maximumConnectionCount: configuration.connectionsPerUser, capacity: configuration.maximumTrackedCount)
+    }
+
+    private var now: Int64 { environment.monotonicMilliseconds }
+
+    // MARK: Addresses
+
+    /// The address, if it is one that is limited.
+    package func limited(_ address: AddressKey?) -> AddressKey? {
+        guard let address, configuration.includesLoopback || !address.isLoopback else { return nil }
+        return address
+    }
+
+    /// A connection begins. One that is not refused ends with ``disconnect(_:)``.
+    ///
+    /// - Parameter address: one that is ``limited(_:)``.
+    package func connect(_ address: AddressKey) -> ProtocolError? {
+        guard configuration.connectionsPerAddress != nil || !configuration.connectsPerAddress.isEmpty else {
+            return nil
+        }
+        let now = now
+        let rates = configuration.connectsPerAddress.indices.map { AddressRate.firstConnect + $0 }
+        switch addresses.with(address, { $0.connect(address, rates, at: now) }) {
+        case .allowed:
+            return nil
+        case .untracked:
+            hits.recordUntracked()
+            return nil
+        case .refused(nil, _):
+            if hits.applies(.addressConnections, .refused) {
+                return ProtocolError(
+                    .tooManyConnections,
+                    "an address has at most \(configuration.connectionsPerAddress ?? 0) connections at a time here: close "
+                        + "one, or follow further threads over one of them", isRetryable: true,
+                    retryAfterMilliseconds: Self.connectionWait)
+            }
+        case .refused(_, let wait):
+            if hits.applies(.connects, .refused) {
+                return ProtocolError(
+                    .tooManyConnects,
+                    "this address opens connections too often: keep one open, and wait before the next",
+                    isRetryable: true, retryAfterMilliseconds: wait)
+            }
+        }
+        addresses.with(address) { $0.connectAnyway(address) }
+        return nil
+    }
+
+    package func disconnect(_ address: AddressKey) { addresses.with(address) { $0.disconnect(address) } }
+
+    /// Whether credentials of an address are looked at.
+    ///
+    /// - Parameter address: one that is ``limited(_:)``; `nil` for none in particular.
+    package func refusalOfCredentials(from address: AddressKey?) -> ProtocolError? {
+        guard let address, configuration.authenticationFailuresPerAddress != nil else { return nil }
+        let now = now
+        guard
+            case .refused(_, let wait) = addresses.with(
+                address, { $0.check([AddressRate.failures], by: address, at: now) }),
+            hits.applies(.authenticationFailures, .refused)
+        else { return nil }
+        return ProtocolError(
+            .tooManyAuthenticationFailures,
+            "too many requests of this address had credentials that do not count: wait, and send others",
+            isRetryable: true, retryAfterMilliseconds: wait)
+    }
+
+    /// Credentials of an address did not count.
+    package func recordAuthenticationFailure(from address: AddressKey?) {
+        guard let address, configuration.authenticationFailuresPerAddress != nil else { return }
+        let now = now
+        let verdict = addresses.with(address) { $0.take([AddressRate.failures], by: address, at: now) }
+        if verdict == .untracked { hits.recordUntracked() }
+    }
+
+    // MARK: Users
+
+    /// A connection of a user begins. One that is not refused ends with ``disconnect(_:)``.
+    package func connect(_ user: UserID) -> ProtocolError? {
+        guard let maximum = configuration.connectionsPerUser else { return nil }
+        let now = now
+        switch users.with(user, { $0.connect(user, [], at: now) }) {
+        case .allowed:
+            return nil
+        case .untracked:
+            hits.recordUntracked()
+            return nil
+        case .refused:
+            guard hits.applies(.userConnections, .closed) else {
+                users.with(user) { $0.connectAnyway(user) }
+                return nil
+            }
+            return ProtocolError(
+                .tooManyUserConnections,
+                "a user has at most \(maximum) connections at a time: close one, or follow further threads over one of them",
+                isRetryable: true, retryAfterMilliseconds: Self.connectionWait)
+        }
+    }
+
+    package func disconnect(_ user: UserID) {
+        guard configuration.connectionsPerUser != nil else { return }
+        users.with(user) { $0.disconnect(user) }
+    }
+
+    /// A request over HTTP.
+    package func request(of principal: Principal) -> ProtocolError? {
+        let number = principal.isEmitter ? UserRate.emitterRequests : UserRate.requests
+        return take([number], by: principal.user, .rate) { wait in
+            ProtocolError(
+                .rateLimited, "these are too many requests: send it again later, and fewer of them", isRetryable: true,
+                retryAfterMilliseconds: wait)
+        }
+    }
+
+    /// A command over HTTP.
+    package func command(of principal: Principal, in thread: ThreadID) -> ProtocolError? {
+        take([UserRate.commands], by: principal.user, .commands) { wait in
+            ProtocolError(
+                .tooManyCommands, "these are too many commands: send it again later", isRetryable: true,
+                retryAfterMilliseconds: wait, threadID: thread)
+        }
+    }
+
+    /// A message to an agent, or another request that starts one.
+    func message(of principal: Principal, in thread: ThreadID) -> ProtocolError? {
+        take([UserRate.messages], by: principal.user, factor: factor(of: principal), .messages) { wait in
+            ProtocolError(
+                .tooManyMessages, "these are too many messages to agents: send it again later", isRetryable: true,
+                retryAfterMilliseconds: wait, threadID: thread)
+        }
+    }
+
+    /// A thread is opened.
+    ///
+    /// - Parameter owner: the user whose thread it becomes.
+    func opening(of thread: ThreadID, for owner: UserID, by principal: Principal) -> ProtocolError? {
+        let rates = configuration.openedThreads.indices.map { UserRate.firstOpened + $0 }
+        return take(rates, by: owner, factor: factor(of: principal), .threads) { wait in
+            ProtocolError(
+                .tooManyThreads, "these are too many new threads: open another one later, or use one that is open",
+                isRetryable: true, retryAfterMilliseconds: wait, threadID: thread)
+        }
+    }
+
+    private func factor(of principal: Principal) -> Int { principal.isEmitter ? configuration.emitterFactor : 1 }
+
+    private func take(
+        _ rates: [Int],
+        by user: UserID,
+        factor: Int = 1,
+        _ name: LimitName,
+        _ error: (Int64?) -> ProtocolError
+    ) -> ProtocolError? {
+        guard !rates.isEmpty else { return nil }
+        let now = now
+        switch users.with(user, { $0.take(rates, by: user, factor: factor, at: now) }) {
+        case .allowed: return nil
+        case .untracked:
+            hits.recordUntracked()
+            return nil
+        case .refused(_, let wait): return hits.applies(name, .refused) ? error(wait) : nil
+        }
+    }
+
+    /// The time after which a client tries again to get a connection, in milliseconds: when one is free is not known.
+    private static let connectionWait: Int64 = 5000
+}
+
+extension Principal {
+    /// Whether the credentials are those of a program that emits.
+    var isEmitter: Bool { scopes.contains(.emit) }
+}

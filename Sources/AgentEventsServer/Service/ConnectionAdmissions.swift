@@ -1,0 +1,185 @@
+import AgentEventsHub
+import AgentEventsProtocol
+import HTTPTypes
+import NIOCore
+import Synchronization
+
+/// Admits the connections of a server, as long as there are not too many: of one address, in all, or without credentials.
+final class ConnectionAdmissions: Sendable {
+    /// The fate of a connection that was accepted.
+    enum Verdict: Sendable {
+        case admitted(ConnectionTicket)
+        /// It is told why, and closed.
+        case refused(ClosingAnswer)
+        /// It is closed at once: too many are being told.
+        case dropped
+    }
+
+    private let usage: ServiceLimits
+    private let maximumCount: Int?
+    private let count = Atomic<Int>(0)
+    private let refusedCount = Atomic<Int>(0)
+    /// `nil` when nobody has to show credentials, or any number may take their time.
+    private let unauthenticated: UnauthenticatedConnections?
+    /// The number of connections that are being told why they are closed; what is above the limit costs files, too.
+    private static let maximumRefusedCount = 128
+
+    init(_ usage: ServiceLimits, maximumCount: Int?, needsCredentials: Bool) {
+        self.usage = usage
+        self.maximumCount = maximumCount
+        let limits = usage.configuration
+        let isLimited =
+            needsCredentials
+            && (limits.unauthenticatedConnections != nil || limits.unauthenticatedConnectionsPerAddress != nil)
+        unauthenticated =
+            isLimited
+            ? UnauthenticatedConnections(
+                UnauthenticatedStateMachine(
+                    maximumCount: limits.unauthenticatedConnections,
+                    maximumCountPerAddress: limits.unauthenticatedConnectionsPerAddress)) : nil
+    }
+
+    /// Called on the event loop of the channel.
+    ///
+    /// - Parameter isProxied: whether the peer is a proxy: then its clients count, once they are known
+    ///   (``ConnectionTicket/begin(from:on:)``).
+    func admit(_ channel: any Channel, isProxied: Bool) -> Verdict {
+        let address = isProxied ? nil : usage.limited(AddressKey(channel.peerAddress))
+        let number = count.add(1, ordering: .relaxed).newValue
+        if let maximumCount, number > maximumCount, usage.hits.applies(.connections, .refused) {
+            count.subtract(1, ordering: .relaxed)
+            return refuse(
+                ProtocolError(
+                    .tooManyConnections, "the service has as many connections as it takes: try again later",
+                    isRetryable: true, retryAfterMilliseconds: 1000), status: 503, channel)
+        }
+        if let address, let refusal = usage.connect(address) {
+            count.subtract(1, ordering: .relaxed)
+            return refuse(refusal, status: refusal.status.code, channel)
+        }
+        let id = begin(channel, address)
+        channel.closeFuture.whenComplete { _ in
+            self.count.subtract(1, ordering: .relaxed)
+            if let address { self.usage.disconnect(address) }
+            if let id { self.unauthenticated?.end(id) }
+        }
+        return .admitted(
+            ConnectionTicket(address, usage: usage) { [unauthenticated] in
+                if let id { unauthenticated?.end(id) }
+            })
+    }
+
+    private func refuse(_ error: ProtocolError, status: Int, _ channel: any Channel) -> Verdict {
+        guard refusedCount.add(1, ordering: .relaxed).newValue <= Self.maximumRefusedCount else {
+            refusedCount.subtract(1, ordering: .relaxed)
+            return .dropped
+        }
+        channel.closeFuture.whenComplete { _ in self.refusedCount.subtract(1, ordering: .relaxed) }
+        return .refused(ClosingAnswer(status: status, error: error))
+    }
+
+    /// - Returns: `nil` when it may take its time to show credentials.
+    private func begin(_ channel: any Channel, _ address: AddressKey?) -> UnauthenticatedStateMachine.ID? {
+        guard let (id, displaced) = unauthenticated?.begin(channel, address) else { return nil }
+        if let displaced, usage.hits.applies(.unauthenticated, .closed) { displaced.close(promise: nil) }
+        return id
+    }
+}
+
+/// The connections that have not shown credentials yet.
+private final class UnauthenticatedConnections: Sendable {
+    private struct State {
+        var machine: UnauthenticatedStateMachine
+        var channels: [UnauthenticatedStateMachine.ID: any Channel] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    init(_ machine: UnauthenticatedStateMachine) { state = Mutex(State(machine: machine)) }
+
+    /// - Returns: the number of the connection, and the one that has to make room for it.
+    func begin(
+        _ channel: any Channel,
+        _ address: AddressKey?
+    ) -> (id: UnauthenticatedStateMachine.ID, displaced: (any Channel)?) {
+        state.withLock { state in
+            let begun = state.machine.begin(address)
+            state.channels[begun.id] = channel
+            return (begun.id, begun.displaced.flatMap { state.channels.removeValue(forKey: $0) })
+        }
+    }
+
+    /// The connection is authenticated, or gone.
+    func end(_ id: UnauthenticatedStateMachine.ID) {
+        state.withLock { state in
+            state.machine.end(id)
+            state.channels[id] = nil
+        }
+    }
+}
+
+/// A connection, for what its credentials mean for the limits of its address. The task of a request has that of its
+/// connection.
+final class ConnectionTicket: Sendable {
+    private let address: Mutex<AddressKey?>
+    private let usage: ServiceLimits
+    private let onAuthenticated: @Sendable () -> Void
+
+    @TaskLocal static var current: ConnectionTicket?
+
+    /// - Parameters:
+    ///   - address: `nil` for one that is not limited.
+    ///   - onAuthenticated: called for each request with credentials that count.
+    init(_ address: AddressKey?, usage: ServiceLimits, onAuthenticated: @escaping @Sendable () -> Void = {}) {
+        self.address = Mutex(address)
+        self.usage = usage
+        self.onAuthenticated = onAuthenticated
+    }
+
+    /// A connection that nobody counts.
+    convenience init(_ channel: any Channel, usage: ServiceLimits) {
+        self.init(usage.limited(AddressKey(channel.peerAddress)), usage: usage)
+    }
+
+    /// A proxy tells the client of a request.
+    func tell(_ client: ClientAddress) {
+        let key = usage.limited(AddressKey(client))
+        address.withLock { $0 = key }
+    }
+
+    /// A proxy tells the client of the connection, which counts as the client's from now on. Called on the event loop.
+    ///
+    /// - Returns: why the client may not connect; `nil` when it may.
+    func begin(from client: ClientAddress, on channel: any Channel) -> ProtocolError? {
+        let key = usage.limited(AddressKey(client))
+        let isCounted = address.withLock { address in
+            defer { address = key }
+            return address == key
+        }
+        guard let key, !isCounted else { return nil }
+        if let refusal = usage.connect(key) { return refusal }
+        channel.closeFuture.whenComplete { _ in self.usage.disconnect(key) }
+        return nil
+    }
+
+    /// Has credentials checked, unless those of the address have not counted too often.
+    func authenticate(
+        _ credentials: Credentials,
+        by authenticator: any Authenticator
+    ) async throws(ProtocolError) -> Principal {
+        let address = address.withLock { $0 }
+        if let refusal = usage.refusalOfCredentials(from: address) { throw refusal }
+        do throws(AuthenticationError) {
+            let principal = try await authenticator.authenticate(credentials)
+            onAuthenticated()
+            return principal
+        } catch {
+            switch error.code {
+            case .invalid, .expired: usage.recordAuthenticationFailure(from: address)
+            // Nothing was checked.
+            default: break
+            }
+            throw ProtocolError(error)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+internal import AgentEventsHub
+internal import AgentEventsServer
+internal import ArgumentParser
+
+/// The options of `serve` for what one client, one address and one user may take from the others.
+struct LimitOptions: ParsableArguments {
+    /// The limits, by their names on the command line.
+    enum Profile: String, ExpressibleByArgument, CaseIterable {
+        case standard
+        case none
+    }
+
+    @Option(
+        name: .customLong("limits"),
+        help: ArgumentHelp(
+            "Limits on rates and counts for each connection, address and user. Default: standard, and none with --auth none"
+        ))
+    var profile: Profile?
+
+    @Flag(help: "Count and log what exceeds a limit, and let it pass.")
+    var limitsDryRun = false
+
+    @Flag(help: "Limit the addresses of this machine, too; they are those of a proxy otherwise.")
+    var limitLoopback = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The most connections at once. Default: what the limit of open files leaves room for.", valueName: "count"))
+    var maxConnections: Int?
+
+    @Option(
+        help: ArgumentHelp("The most connections of one address, or of one IPv6 /64. Default: 64", valueName: "count"))
+    var maxConnectionsPerAddress: Int?
+
+    @Option(help: ArgumentHelp("The most connections of one user. Default: 32", valueName: "count"))
+    var maxConnectionsPerUser: Int?
+
+    func validate() throws {
+        for (name, value) in [
+            ("max-connections", maxConnections), ("max-connections-per-address", maxConnectionsPerAddress),
+            ("max-connections-per-user", maxConnectionsPerUser),
+        ] {
+            if let value, value < 1 { throw ValidationError("--\(name) is at least 1") }
+        }
+        guard profile != .standard else { return }
+        let needs = [
+            ("limits-dry-run", limitsDryRun), ("limit-loopback", limitLoopback),
+            ("max-connections-per-address", maxConnectionsPerAddress != nil),
+            ("max-connections-per-user", maxConnectionsPerUser != nil),
+        ]
+        if profile == Profile.none, let (name, _) = needs.first(where: { $0.1 }) {
+            throw ValidationError("--\(name) has no meaning with --limits none")
+        }
+    }
+
+    /// - Parameter needsCredentials: whether requests need credentials.
+    func apply(to configuration: inout ServiceConfiguration, needsCredentials: Bool) {
+        if let maxConnections { configuration.maximumConnections = maxConnections }
+        let profile = profile ?? (needsCredentials ? .standard : .none)
+        var limits = profile == .standard ? LimitConfiguration() : .none
+        limits.isDryRun = limitsDryRun
+        limits.includesLoopback = limitLoopback
+        if let maxConnectionsPerAddress { limits.connectionsPerAddress = maxConnectionsPerAddress }
+        if let maxConnectionsPerUser { limits.connectionsPerUser = maxConnectionsPerUser }
+        configuration.limits = limits
+    }
+}

@@ -1,0 +1,91 @@
+import AgentEventsHub
+import Testing
+
+/// What one connection may send (SEC-62).
+struct MessageLimitStateMachineTests {
+    private typealias Machine = MessageLimitStateMachine
+
+    private static func run(
+        _ kind: Machine.Kind,
+        count: Int,
+        isEmitter: Bool = false,
+        _ limits: LimitConfiguration = LimitConfiguration()
+    ) -> [Machine.Action] {
+        var machine = Machine(limits, isEmitter: isEmitter)
+        return (0..<count).map { _ in machine.receive(kind, at: 0) }
+    }
+
+    /// A client with the most subscriptions comes back without a refusal, and one that continues to come back is refused.
+    @Test(arguments: [
+        (Machine.Kind.request, false, 200), (.request, true, 2000), (.subscription, false, 1100),
+        (.subscription, true, 1100), (.snapshot, false, 110), (.snapshot, true, 110),
+    ])
+    private func whatComesAtOnceIsLimited(_ kind: Machine.Kind, _ isEmitter: Bool, _ burst: Int) {
+        let actions = Self.run(kind, count: burst + 21, isEmitter: isEmitter)
+        #expect(actions.prefix(burst).allSatisfy { $0 == .pass })
+        for action in actions.dropFirst(burst).prefix(20) {
+            guard case .refuse(let wait) = action else {
+                Issue.record("\(action)")
+                continue
+            }
+            #expect((1...100).contains(wait))
+        }
+        guard case .close = actions.last else {
+            Issue.record("\(String(describing: actions.last))")
+            return
+        }
+    }
+
+    @Test func someMessagesAreNeverRefused() {
+        #expect(Self.run(.free, count: 100_000).allSatisfy { $0 == .pass })
+    }
+
+    @Test func whoWaitsAsToldIsNotClosed() {
+        var machine = Machine(LimitConfiguration(), isEmitter: false)
+        var now: Int64 = 0
+        var refused = 0
+        for _ in 0..<10_000 {
+            switch machine.receive(.request, at: now) {
+            case .pass: now += 1
+            case .refuse(let wait):
+                refused += 1
+                now += wait + 500
+            case .close: Issue.record("closed")
+            }
+        }
+        #expect(refused > 10)
+    }
+
+    @Test func strikesAreForgotten() {
+        var limits = LimitConfiguration()
+        limits.messages = RateLimit(1, per: .seconds(3600))
+        var machine = Machine(limits, isEmitter: false)
+        #expect(machine.receive(.request, at: 0) == .pass)
+        for second in 1..<1000 as Range<Int64> {
+            guard case .refuse = machine.receive(.request, at: second * 501) else {
+                Issue.record("closed")
+                return
+            }
+        }
+    }
+
+    @Test func bytesMakeTheConnectionWait() {
+        var machine = Machine(LimitConfiguration(), isEmitter: false)
+        #expect(machine.received(byteCount: 1 << 20, at: 0) == nil)
+        #expect(machine.received(byteCount: 1 << 20, at: 0) == nil)
+        #expect(machine.received(byteCount: 1 << 20, at: 0) == 1000)
+        #expect(machine.received(byteCount: 0, at: 1001) == nil)
+        // Frames without content cost something, too.
+        var pings = 0
+        while machine.received(byteCount: 0, at: 10_000) == nil { pings += 1 }
+        #expect(pings == 8192)
+    }
+
+    @Test func withoutLimitsEverythingPasses() {
+        for kind in Machine.Kind.allCases {
+            #expect(Self.run(kind, count: 10_000, .none).allSatisfy { $0 == .pass })
+        }
+        var machine = Machine(.none, isEmitter: false)
+        #expect(machine.received(byteCount: .max, at: 0) == nil)
+    }
+}

@@ -1,0 +1,141 @@
+import AgentEvents
+import AgentEventsProtocol
+import Logging
+import MetricsTestKit
+import Testing
+
+@testable import AgentEventsHub
+
+struct ServiceLimitsTests {
+    private struct Stage {
+        let metrics = TestMetrics()
+        let limits: ServiceLimits
+
+        init(_ change: (inout LimitConfiguration) -> Void = { _ in }) {
+            var configuration = LimitConfiguration()
+            change(&configuration)
+            limits = ServiceLimits(
+                configuration, metrics: metrics, logger: Logger(label: "test"), environment: .system)
+        }
+
+        func hits(_ limit: LimitName, _ action: LimitAction) throws -> Int64 {
+            try metrics.expectCounter(
+                "agent_events_limit_hits_total", [("limit", limit.rawValue), ("action", action.rawValue)]
+            ).totalValue
+        }
+    }
+
+    private static let user = Principal(user: "u_1")
+    private static let emitter = Principal(user: "u_2", scopes: [.emit])
+    private static let address = AddressKey.v4(0xC000_0207)
+
+    @Test func addressesHaveALimitOfTheirOwn() throws {
+        let stage = Stage { $0.connectionsPerAddress = 5 }
+        for _ in 0..<5 { #expect(stage.limits.connect(Self.address) == nil) }
+        let refusal = try #require(stage.limits.connect(Self.address))
+        #expect(refusal.code == .tooManyConnections)
+        #expect(refusal.isRetryable && refusal.retryAfterMilliseconds != nil)
+        #expect(stage.limits.connect(.v4(7)) == nil)
+        stage.limits.disconnect(Self.address)
+        #expect(stage.limits.connect(Self.address) == nil)
+        #expect(try stage.hits(.addressConnections, .refused) == 1)
+    }
+
+    @Test func connectionsThatComeTooOftenAreRefused() throws {
+        let stage = Stage()
+        for _ in 0..<20 {
+            #expect(stage.limits.connect(Self.address) == nil)
+            stage.limits.disconnect(Self.address)
+        }
+        #expect(stage.limits.connect(Self.address)?.code == .tooManyConnects)
+        #expect(try stage.hits(.connects, .refused) == 1)
+    }
+
+    @Test func addressesOfThisMachineAreLimitedOnlyIfWanted() {
+        let loopback = AddressKey.v4(0x7F00_0001)
+        #expect(Stage().limits.limited(loopback) == nil)
+        #expect(Stage().limits.limited(Self.address) == Self.address)
+        #expect(Stage { $0.includesLoopback = true }.limits.limited(loopback) == loopback)
+    }
+
+    @Test func credentialsAreNotLookedAtForEver() throws {
+        let stage = Stage()
+        for _ in 0..<20 {
+            #expect(stage.limits.refusalOfCredentials(from: Self.address) == nil)
+            stage.limits.recordAuthenticationFailure(from: Self.address)
+        }
+        let refusal = try #require(stage.limits.refusalOfCredentials(from: Self.address))
+        #expect(refusal.code == .tooManyAuthenticationFailures)
+        #expect((1...3000).contains(try #require(refusal.retryAfterMilliseconds)))
+        #expect(stage.limits.refusalOfCredentials(from: .v4(7)) == nil)
+        #expect(stage.limits.refusalOfCredentials(from: nil) == nil)
+        #expect(try stage.hits(.authenticationFailures, .refused) == 1)
+    }
+
+    @Test func usersHaveLimitsOfTheirOwn() throws {
+        let stage = Stage()
+        for _ in 0..<32 { #expect(stage.limits.connect("u_1") == nil) }
+        #expect(stage.limits.connect("u_1")?.code == .tooManyUserConnections)
+        #expect(stage.limits.connect("u_2") == nil)
+        for _ in 0..<10 { #expect(stage.limits.message(of: Self.user, in: "t") == nil) }
+        #expect(stage.limits.message(of: Self.user, in: "t")?.code == .tooManyMessages)
+        for _ in 0..<60 { #expect(stage.limits.opening(of: "t", for: "u_1", by: Self.user) == nil) }
+        let refusal = try #require(stage.limits.opening(of: "t", for: "u_1", by: Self.user))
+        #expect(refusal.code == .tooManyThreads)
+        #expect(refusal.threadID == "t")
+        for _ in 0..<50 { #expect(stage.limits.command(of: Self.user, in: "t") == nil) }
+        #expect(stage.limits.command(of: Self.user, in: "t")?.code == .tooManyCommands)
+        for _ in 0..<200 { #expect(stage.limits.request(of: Self.user) == nil) }
+        #expect(stage.limits.request(of: Self.user)?.code == .rateLimited)
+        for limit in [LimitName.messages, .threads, .commands, .rate] {
+            #expect(try stage.hits(limit, .refused) == 1)
+        }
+        #expect(try stage.hits(.userConnections, .closed) == 1)
+    }
+
+    @Test func programsMayDoMore() {
+        let limits = Stage().limits
+        for _ in 0..<1000 {
+            #expect(limits.opening(of: "t", for: "u_3", by: Self.emitter) == nil)
+            #expect(limits.message(of: Self.emitter, in: "t") == nil)
+            #expect(limits.request(of: Self.emitter) == nil)
+        }
+    }
+
+    @Test func limitsThatAreTriedOutAreCountedAndRefuseNothing() throws {
+        let stage = Stage { $0.isDryRun = true }
+        for _ in 0..<300 {
+            #expect(stage.limits.connect(Self.address) == nil)
+            #expect(stage.limits.connect("u_1") == nil)
+            #expect(stage.limits.request(of: Self.user) == nil)
+            #expect(stage.limits.message(of: Self.user, in: "t") == nil)
+            #expect(stage.limits.opening(of: "t", for: "u_1", by: Self.user) == nil)
+            stage.limits.recordAuthenticationFailure(from: Self.address)
+            #expect(stage.limits.refusalOfCredentials(from: Self.address) == nil)
+        }
+        for (limit, action) in [
+            (LimitName.userConnections, LimitAction.closed), (.rate, .refused), (.messages, .refused),
+            (.threads, .refused), (.authenticationFailures, .refused),
+        ] {
+            #expect(try stage.hits(limit, .observed) > 200 - 60)
+            #expect(try stage.hits(limit, action) == 0)
+        }
+    }
+
+    @Test func moreAddressesThanAreKeptInMindPass() throws {
+        let stage = Stage { $0.maximumTrackedCount = 64 }
+        for number in 0..<1000 as Range<UInt32> { #expect(stage.limits.connect(.v4(number)) == nil) }
+        #expect(try stage.hits(.tracking, .passed) > 900)
+    }
+
+    @Test func withoutLimitsNothingIsKept() {
+        let stage = Stage { $0 = .none }
+        for _ in 0..<10_000 {
+            #expect(stage.limits.connect(Self.address) == nil)
+            #expect(stage.limits.connect("u_1") == nil)
+            #expect(stage.limits.request(of: Self.user) == nil)
+            #expect(stage.limits.command(of: Self.user, in: "t") == nil)
+            #expect(stage.limits.opening(of: "t", for: "u_1", by: Self.user) == nil)
+        }
+    }
+}
