@@ -6,6 +6,7 @@ import PackageDescription
 let sqlite: TargetDependencyCondition? = .when(traits: ["SQLite"])
 let server: TargetDependencyCondition? = .when(traits: ["Server"])
 let client: TargetDependencyCondition? = .when(traits: ["Client"])
+let prometheus: TargetDependencyCondition? = .when(traits: ["Prometheus"])
 let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let tokens: TargetDependencyCondition? = .when(traits: ["Tokens"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
@@ -33,6 +34,7 @@ let package = Package(
         .library(name: "AgentEventsTokens", targets: ["AgentEventsTokens"]),
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
+        .library(name: "AgentEventsPrometheus", targets: ["AgentEventsPrometheus"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
@@ -43,12 +45,13 @@ let package = Package(
         .trait(name: "Client", description: "The Swift client."),
         .trait(name: "TLS", description: "TLS for the service and the Swift client."),
         .trait(name: "Tokens", description: "JSON Web Tokens as credentials.", enabledTraits: ["Server"]),
+        .trait(name: "Prometheus", description: "The exporter of metrics for Prometheus."),
         .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "CommandLine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -64,6 +67,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.1.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
         .target(name: "AgentEvents", swiftSettings: settings),
@@ -155,6 +159,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // A backend of swift-metrics, for any program.
+        .target(
+            name: "AgentEventsPrometheus",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics", condition: prometheus)],
+            swiftSettings: settings
+        ),
         // The client over a hub in the same process.
         .target(
             name: "AgentEventsInProcess",
@@ -187,11 +197,15 @@ let package = Package(
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
-                "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens",
+                "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens", "AgentEventsPrometheus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
+                .product(name: "NIOCore", package: "swift-nio", condition: commandLine),
+                .product(name: "NIOPosix", package: "swift-nio", condition: commandLine),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: commandLine),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: commandLine),
+                .product(name: "Yams", package: "Yams", condition: commandLine),
             ],
             swiftSettings: settings
         ),
@@ -233,10 +247,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsPrometheusTests",
+            dependencies: [
+                "AgentEventsPrometheus", "AgentEventsTestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: prometheus),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsServer", "AgentEventsTesting",
-                "AgentEventsTestSupport", "agent-events",
+                "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsPrometheus", "AgentEventsServer",
+                "AgentEventsTesting", "AgentEventsTestSupport", "agent-events",
+                .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
             swiftSettings: settings
         ),

@@ -20,6 +20,7 @@ public final class FileEventLog: EventLog {
     /// The file of the index; the blocks are in a folder beside it.
     public let path: String
     let configuration: Configuration
+    let flushes = FlushWatch()
 
     private let writerExecutor: BlockingExecutor?
     private let readExecutor: BlockingExecutor?
@@ -52,7 +53,7 @@ public final class FileEventLog: EventLog {
             if var previous = writer.take() { try? previous.close() }
             connection.withLock { $0 = nil }
             retention.withLock { $0 = nil }
-            let opened = try LogOpener(path: path, configuration: configuration).open()
+            let opened = try LogOpener(path: path, configuration: configuration, flushes: flushes).open()
             writer = opened.writer
             connection.withLock { $0 = opened.writer.connection }
             retention.withLock { $0 = opened.retention }

@@ -19,7 +19,7 @@ struct LineFile: ~Copyable {
         waitingForOthers: Bool = false
     ) throws(SinkError) -> LineFile {
         let opened = try sinkErrors(.fileUnavailable, "cannot be opened", path) { () throws(FileError) in
-            try files.open(path, .creatingPrivateIfMissing)
+            try files.open(path, .creatingIfMissing)
         }
         do throws(FileError) {
             try opened.lock(waiting: waitingForOthers)

@@ -181,7 +181,7 @@ package final class SimulatedDisk: FileSystem {
             switch (found, mode) {
             case (nil, .reading), (nil, .readingAndWriting): throw FileError(.missing, "no such file")
             case (.some, .creating): throw FileError(.exists, "there is such a file")
-            case (nil, .creating), (nil, .emptying), (nil, .creatingIfMissing), (nil, .creatingPrivateIfMissing):
+            case (nil, .creating), (nil, .emptying), (nil, .creatingIfMissing):
                 let stops = try Self.begin(.name, &state)
                 if stops, Bool.random(using: &state.random) { throw Self.stopped }
                 state.fileCount += 1

@@ -16,7 +16,33 @@ struct AgentEventsCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, TailCommand.self, EmitCommand.self, CommandCommand.self, ValidateCommand.self,
-            ReplayCommand.self, TokenCommand.self,
+            ReplayCommand.self, TokenCommand.self, ConfigCommand.self, DoctorCommand.self, AuditCommand.self,
             BenchCommand.self,
         ])
+
+    /// Puts the settings of the environment and of a file among the words of the command line, for the commands that have
+    /// settings, and runs the command.
+    static func main() async {
+        let words = ProgramArguments.given
+        let settings: LayeredSettings?
+        do throws(SettingError) {
+            settings = try ProgramArguments.settings(of: words)
+        } catch {
+            exit(withError: ProgramExit.usage(error.message))
+        }
+        guard let settings else { return await main(words) }
+        do {
+            var command = try parseAsRoot(ProgramArguments.layered(words, settings))
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            if let (setting, origin) = settings.origin(ofProblem: message(for: error)) {
+                StandardError.write("note: \(setting) is set in \(origin)")
+            }
+            exit(withError: error)
+        }
+    }
 }

@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsFileLog
 import Foundation
+import Synchronization
 import Testing
 
 /// Files that cannot be written, and disks that are full.
@@ -13,6 +14,42 @@ import Testing
             try Data().write(to: URL(fileURLWithPath: folder + "/file"))
             await expect(.unavailable) { _ = try await FileEventLog(path: folder + "/file/log").open() }
             await expect(.unavailable) { _ = try await FileEventLog(path: "/proc/no-such-folder/log").open() }
+        }
+    }
+
+    /// Events are in all of them. The rights hold whatever the process takes away from those of new files.
+    @Test func allFilesAreForTheirOwnerOnly() async throws {
+        try await withTemporaryFolder { folder in
+            let log = FileEventLog(path: folder + "/in/log", configuration: .init(durability: .disk))
+            let generation = try await log.open().generation
+            try await log.append(commit(1, generation: generation))
+            let names = try #require(FileManager.default.enumerator(atPath: folder)).compactMap { $0 as? String }
+            #expect(names.contains { $0.hasPrefix("in/log-blocks/") })
+            #expect(names.contains("in/log") && names.contains("in/log.lock"))
+            for name in names {
+                let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
+                let mode = attributes[.posixPermissions] as? Int
+                #expect(mode == (attributes[.type] as? FileAttributeType == .typeDirectory ? 0o700 : 0o600), "\(name)")
+            }
+            try await log.close()
+        }
+    }
+
+    @Test func theLogTellsItsSizeAndTheTimeOfFlushes() async throws {
+        try await withTemporaryFolder { folder in
+            let log = FileEventLog(path: folder + "/log", configuration: .init(durability: .disk))
+            let flushes = Mutex<[Duration]>([])
+            log.observeFlushes { duration in flushes.withLock { $0.append(duration) } }
+            #expect(log.eventByteCount == 0)
+            let generation = try await log.open().generation
+            let before = flushes.withLock { $0.count }
+            try await log.append(commit(1, generation: generation))
+            #expect(log.eventByteCount > 0)
+            let durations = flushes.withLock { $0 }
+            #expect(durations.count == before + 1)
+            #expect(durations.allSatisfy { $0 >= .zero })
+            try await log.close()
+            #expect(log.eventByteCount == 0)
         }
     }
 

@@ -67,7 +67,7 @@ struct FileSystemTests {
             try files.open(path, .creatingIfMissing).write([1], at: 0)
             #expect(files.exists(path) && files.exists(folder))
             #expect(self.kind { () throws(FileError) in _ = try files.open(path, .creating) } == .exists)
-            #expect(try bytes(of: try files.open(path, .creatingPrivateIfMissing)) == [1])
+            #expect(try bytes(of: try files.open(path, .creatingIfMissing)) == [1])
             #expect(try bytes(of: try files.open(path, .emptying)) == [])
             #expect(
                 self.kind { () throws(FileError) in _ = try files.open(folder + "/no/file", .creating) } == .missing)

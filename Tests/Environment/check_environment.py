@@ -47,6 +47,8 @@ EXCEPTIONS = [
     ("Sources/agent-events/Bench/ReplayBenchmark.swift", "chance", "measures"),
     ("Sources/agent-events/Bench/ProcessorTime.swift", "the time of day", "measures the time of the processor"),
     ("Sources/agent-events/Bench/BenchCommand.swift", "chance", "names a folder of its own"),
+    ("Sources/AgentEventsPrometheus/ProcessMetrics.swift", "the time of day", "this target depends on swift-metrics only"),
+    ("Sources/agent-events/Operation/SystemNotice.swift", "the time of day", "systemd compares it with its own clock"),
     ("Sources/AgentEventsTesting/Fault/FaultyLog.swift", "a clock", "the public default of a test kit"),
     ("Sources/AgentEventsTesting/Fault/FaultySink.swift", "a clock", "the public default of a test kit"),
     ("Sources/AgentEventsTesting/Fault/FaultPlan.swift", "a random number", "the seed when none is given"),

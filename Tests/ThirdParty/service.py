@@ -52,7 +52,8 @@ class Answer:
 class Service:
     """`agent-events serve` on a data folder, or in memory (None), and on a free port unless told otherwise."""
 
-    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None, port=0):
+    def __init__(self, binary, data, *arguments, start_seconds=START_SECONDS, before_start=None, port=0,
+                 environment=None):
         self.output = tempfile.TemporaryFile()
         place = ["--in-memory"] if data is None else ["--data", str(data)]
         self.process = subprocess.Popen(
@@ -61,8 +62,12 @@ class Service:
             stderr=self.output,
             stdin=subprocess.DEVNULL,
             preexec_fn=before_start,
+            env=None if environment is None else {**os.environ, **environment},
         )
         self.port = None
+        # That of the listener for operators, where the arguments ask for one.
+        self.internal_port = None
+        self.has_internal_port = "--internal-listen" in arguments
         self.was_killed = False
         self.start_seconds = start_seconds
 
@@ -73,8 +78,10 @@ class Service:
         descriptor = self.process.stdout.fileno()
         while True:
             match = re.search(rb"(?:https?|wss?)://[^\s/]*?:(\d+)[^\n]*\n", text)
-            if match:
+            internal = re.search(rb"for operators: http://[^\s/]*?:(\d+)[^\n]*\n", text)
+            if match and (internal or not self.has_internal_port):
                 self.port = int(match.group(1))
+                self.internal_port = int(internal.group(1)) if internal else None
                 return self
             left = deadline - time.monotonic()
             if left <= 0:
@@ -129,10 +136,10 @@ class Service:
     # For what hangs, not for what is slow.
     answer_seconds = ANSWER_SECONDS
 
-    def request(self, method, path, body=None, headers=None, seconds=None):
+    def request(self, method, path, body=None, headers=None, seconds=None, port=None):
         """One HTTP request on a connection of its own."""
         seconds = self.answer_seconds if seconds is None else seconds
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=seconds)
         try:
             if isinstance(body, str):
                 body = body.encode()

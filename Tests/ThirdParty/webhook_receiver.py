@@ -220,7 +220,7 @@ def log_of(service):
 
 
 def sink_of(service):
-    answer = service.request("GET", "/ready")
+    answer = service.request("GET", "/ready", port=service.internal_port)
     if answer.status != 200:
         raise Fault(f"/ready answers {answer}")
     return answer.json()["sinks"][0]
@@ -403,7 +403,8 @@ def main():
 
             def start(*arguments, in_memory=False):
                 return Service(
-                    options.binary, None if in_memory else data, "--webhook", receiver.url, "--webhook-secret-file", str(secret), *arguments)
+                    options.binary, None if in_memory else data, "--internal-listen", "127.0.0.1:0",
+                    "--webhook", receiver.url, "--webhook-secret-file", str(secret), *arguments)
 
             try:
                 said.append(course(start, receiver, data) if course is poison else course(start, receiver))

@@ -16,8 +16,11 @@ package final class CommitHub: Sendable {
         observers.withLock { $0.removeAll { $0 === observer } }
     }
 
-    func publish(_ commit: LogCommit, upTo position: UInt64) {
-        for observer in observers.withLock({ $0 }) { observer.didCommit(commit, upTo: position) }
+    func publish(_ commit: LogCommit, upTo position: UInt64, took duration: Duration) {
+        for observer in observers.withLock({ $0 }) {
+            observer.didCommit(commit, upTo: position)
+            observer.didTake(duration)
+        }
     }
 
     func publish(_ threads: [AdvancedThread]) {
@@ -37,6 +40,9 @@ package protocol CommitObserver: AnyObject, Sendable {
     /// - Parameter position: everything accepted up to there is committed; see ``EmitReceipt``.
     func didCommit(_ commit: LogCommit, upTo position: UInt64)
 
+    /// The time that the log took for the commit of which it was just told.
+    func didTake(_ duration: Duration)
+
     /// Other writers of the log have committed events: the log has them, and nobody here was handed them. Called by
     /// another task than ``didCommit(_:upTo:)``, one call at a time; an event that is named may be from before one that
     /// was committed here. It must not block.
@@ -48,4 +54,5 @@ package protocol CommitObserver: AnyObject, Sendable {
 
 extension CommitObserver {
     package func didFail(_ error: EventLogError) {}
+    package func didTake(_ duration: Duration) {}
 }

@@ -102,11 +102,12 @@ package final class GroupCommit: Sendable {
 
     /// The writer: commits what was offered, again and again, until ``close()`` or an error of the log.
     ///
-    /// - Parameter committed: called after each commit and before those who wait for it continue, with what was taken.
+    /// - Parameter committed: called after each commit and before those who wait for it continue, with what was taken, and how
+    ///   long the log took for it.
     func run(
         log: any EventLog,
         environment: Environment,
-        committed: (_ commit: LogCommit, _ position: UInt64) -> Void
+        committed: (_ commit: LogCommit, _ position: UInt64, _ duration: Duration) -> Void
     ) async throws(EventLogError) {
         var gathering = CommitGathering()
         let contended = log as? any ContendedLog
@@ -136,8 +137,9 @@ package final class GroupCommit: Sendable {
                     for waiter in machine.withLock({ $0.didFail(error) }) { waiter.resume() }
                     throw error
                 }
-                gathering.committed(entries.count, in: environment.monotonicNow() - start)
-                committed(commit.without(refused), position)
+                let duration = environment.monotonicNow() - start
+                gathering.committed(entries.count, in: duration)
+                committed(commit.without(refused), position, duration)
                 let byteCount = entries.reduce(0) { $0 + $1.bytes.count }
                 let refusedOwners = Self.owners(of: refused, in: entries)
                 let waiters = machine.withLock {

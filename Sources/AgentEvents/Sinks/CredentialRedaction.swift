@@ -1,5 +1,5 @@
 /// Replaces what looks like a credential in JSON that is about to be logged for people.
-struct CredentialRedaction: Sendable {
+package struct CredentialRedaction: Sendable {
     static let replacement = JSONValue.string("[redacted]")
 
     private static let credentialNames = [
@@ -10,7 +10,7 @@ struct CredentialRedaction: Sendable {
 
     /// Whether the value under a key is a credential, going by the key: case, hyphens and underscores do not count.
     /// `token` and what ends in it is one; `input_tokens` and other counts are not.
-    static func looksLikeCredential(_ key: String) -> Bool {
+    package static func looksLikeCredential(_ key: String) -> Bool {
         let plain = key.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " }
         return plain.hasSuffix("token") || credentialNames.contains { plain.contains($0) }
     }

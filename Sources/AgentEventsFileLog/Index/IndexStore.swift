@@ -20,6 +20,8 @@ final class IndexStore: Sendable {
         do {
             switch place {
             case .file:
+                // SQLite would let everybody read it. Nobody else has it open here: closing it would take their locks.
+                if !files.exists(path) { _ = try? files.open(path, .creatingIfMissing) }
                 database = try DatabasePool(path: path, configuration: Self.configuration(readerCount: readerCount))
                 memory = nil
             case .memory(let memory):

@@ -6,6 +6,7 @@ import Foundation
 struct LogOpener {
     let path: String
     let configuration: FileEventLog.Configuration
+    var flushes = FlushWatch()
 
     struct Opened {
         var writer: LogWriter
@@ -48,7 +49,8 @@ struct LogOpener {
                 segmentByteCount: configuration.segmentByteCount,
                 allocationByteCount: configuration.durability == .disk ? configuration.allocationByteCount : 0,
                 now: configuration.now,
-                monotonicNow: configuration.monotonicNow
+                monotonicNow: configuration.monotonicNow,
+                flushes: flushes
             ),
             files: files
         )

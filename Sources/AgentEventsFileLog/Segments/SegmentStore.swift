@@ -21,6 +21,7 @@ final class SegmentStore: Sendable {
         var now: @Sendable () -> Timestamp
         /// A clock that never goes back, by which reads are timed.
         var monotonicNow: @Sendable () -> Duration
+        var flushes: FlushWatch
     }
 
     private let folder: SegmentFolder
@@ -29,6 +30,7 @@ final class SegmentStore: Sendable {
     private let allocationByteCount: Int
     private let now: @Sendable () -> Timestamp
     let monotonicNow: @Sendable () -> Duration
+    private let flushes: FlushWatch
     let list: Mutex<SegmentList>
     private let flushed: Mutex<Flushed>
     /// Of two flushes of a file at a time, only one would get the error.
@@ -50,12 +52,16 @@ final class SegmentStore: Sendable {
         allocationByteCount = limits.allocationByteCount
         now = limits.now
         monotonicNow = limits.monotonicNow
+        flushes = limits.flushes
         list = Mutex(SegmentList(segments, openLimit: Self.openLimit))
         flushed = Mutex(Flushed(end: synced))
     }
 
     /// Up to where everything is on the disk, for certain.
     var synced: Int64 { flushed.withLock { $0.end } }
+
+    /// The number of bytes in all files.
+    var byteCount: Int64 { list.withLock { $0.segments.reduce(0) { $0 + $1.byteCount } } }
 
     /// All files of blocks, in order.
     var segments: [Segment] { list.withLock { $0.segments } }
@@ -181,7 +187,9 @@ final class SegmentStore: Sendable {
         for segment in segments where segment.start < end {
             do throws(EventLogError) {
                 let file = try file(of: segment)
+                let start = monotonicNow()
                 try flushing("flushing", segment.path) { () throws(FileError) in try file.synchronize() }
+                flushes.didFlush(in: monotonicNow() - start)
             } catch {
                 // What was removed meanwhile was on the disk before.
                 if list.withLock({ $0.contains(segment) }) { throw error }

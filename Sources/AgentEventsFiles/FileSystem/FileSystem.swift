@@ -11,7 +11,7 @@ package protocol FileSystem: Sendable {
     /// Opens a folder, to bring its names to the disk. It is closed with the last reference to it.
     func openFolder(_ path: String) throws(FileError) -> any OpenFolder
 
-    /// Makes a folder, with those on the way to it, unless there is one.
+    /// Makes a folder, with those on the way to it, unless there is one; only its owner may look into it.
     func createFolder(_ path: String) throws(FileError)
 
     /// The names of all files in a folder, in no order.
@@ -30,7 +30,7 @@ package protocol FileSystem: Sendable {
     func remove(_ path: String) throws(FileError)
 }
 
-/// The mode in which a file is opened. One that is created can be read by everybody, and written by its owner.
+/// The mode in which a file is opened. One that is created can be read and written by its owner only: events are in it.
 package enum FileMode: Hashable, Sendable {
     case reading
     case readingAndWriting
@@ -40,8 +40,6 @@ package enum FileMode: Hashable, Sendable {
     case emptying
     /// For reading and writing, new or not.
     case creatingIfMissing
-    /// The same, and one that is new can be read by its owner only.
-    case creatingPrivateIfMissing
 }
 
 /// An open file.

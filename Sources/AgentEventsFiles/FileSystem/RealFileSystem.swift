@@ -21,11 +21,11 @@ package struct RealFileSystem: FileSystem {
     }
 
     package func createFolder(_ path: String) throws(FileError) {
-        if mkdir(path, 0o777) == 0 { return }
+        if mkdir(path, 0o700) == 0 { return }
         let error = FileError(systemError: errno)
         if error.kind == .missing, let last = path.lastIndex(of: "/"), last > path.startIndex {
             try createFolder(String(path[..<last]))
-            if mkdir(path, 0o777) == 0 { return }
+            if mkdir(path, 0o700) == 0 { return }
         }
         // It may be there, have become there meanwhile, or be the root.
         guard isFolder(path) else { throw error }
@@ -97,9 +97,9 @@ private final class RealFile: OpenFile {
             case .readingAndWriting: O_RDWR
             case .creating: O_RDWR | O_CREAT | O_EXCL
             case .emptying: O_RDWR | O_CREAT | O_TRUNC
-            case .creatingIfMissing, .creatingPrivateIfMissing: O_RDWR | O_CREAT
+            case .creatingIfMissing: O_RDWR | O_CREAT
             }
-        descriptor = try Descriptor(path, flags, permissions: mode == .creatingPrivateIfMissing ? 0o600 : 0o644)
+        descriptor = try Descriptor(path, flags, permissions: 0o600)
     }
 
     func status() throws(FileError) -> FileStatus {

@@ -15,3 +15,15 @@ public protocol Authenticator: Sendable {
 /// send no headers of a page with the upgrade. A token alone is enough for it, and a request without one is refused with
 /// `auth.missing`.
 public protocol FirstMessageAuthenticator: Authenticator {}
+
+/// An authenticator that adds something to another one.
+protocol NestedAuthenticator: Authenticator {
+    var base: any Authenticator { get }
+}
+
+extension Authenticator {
+    /// Whether a client may show its token by the first message (``FirstMessageAuthenticator``).
+    package var takesFirstMessages: Bool {
+        (self as? any NestedAuthenticator)?.base.takesFirstMessages ?? (self is any FirstMessageAuthenticator)
+    }
+}

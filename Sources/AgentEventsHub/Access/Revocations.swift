@@ -173,7 +173,7 @@ final class Revocations: Sendable {
 }
 
 /// An authenticator that takes no credentials that are revoked.
-struct RevocationAuthenticator: Authenticator {
+struct RevocationAuthenticator: NestedAuthenticator {
     let base: any Authenticator
     let revocations: Revocations
 
@@ -187,13 +187,6 @@ struct RevocationAuthenticator: Authenticator {
         let principal = try await base.authenticate(credentials)
         guard !revocations.revoke(principal) else { throw .revoked }
         return principal
-    }
-}
-
-extension Authenticator {
-    /// Whether a client may show its token by the first message (``FirstMessageAuthenticator``).
-    package var takesFirstMessages: Bool {
-        ((self as? RevocationAuthenticator)?.base ?? self) is any FirstMessageAuthenticator
     }
 }
 

@@ -29,7 +29,7 @@ package final class StuckBodies: Sendable {
         state = Mutex(State(machine: StuckBodiesStateMachine(patience: patience)))
         self.environment = environment
         self.logger = logger
-        gauge = Meter(label: "agent_events_agents_stuck", factory: metrics)
+        gauge = ServiceMetric.stuckAgents.meter(in: metrics)
         self.onLateResult = onLateResult
     }
 

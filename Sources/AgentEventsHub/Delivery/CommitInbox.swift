@@ -14,6 +14,8 @@ struct CommitInbox {
         var elements: [(element: CommittedEvents, position: UInt64)] = []
         /// Everything accepted up to there is committed.
         var position: UInt64 = 0
+        /// When the first commit with elements was made; `nil` without one.
+        var time: Duration?
     }
 
     /// The cost of an element in addition to its bytes.
@@ -32,8 +34,10 @@ struct CommitInbox {
 
     /// A commit is durable. Commits come in the order of their positions.
     ///
+    /// - Parameter time: when it was made.
     /// - Returns: whether to tell the loop that there is something to take.
-    mutating func post(_ elements: [CommittedEvents], upTo position: UInt64) -> Bool {
+    mutating func post(_ elements: [CommittedEvents], upTo position: UInt64, at time: Duration = .zero) -> Bool {
+        if batch.time == nil, !elements.isEmpty { batch.time = time }
         batch.position = max(batch.position, position)
         for element in elements { post(element, upTo: position) }
         defer { isScheduled = true }

@@ -76,8 +76,9 @@ final class LoopDelivery: Sendable {
     /// - Parameters:
     ///   - events: of threads that the loop listens to.
     ///   - position: everything accepted up to there is committed.
-    func post(_ events: [CommittedEvents], upTo position: UInt64) {
-        guard inbox.withLock({ $0.post(events, upTo: position) }) else { return }
+    ///   - time: when they were committed, on the monotonic clock.
+    func post(_ events: [CommittedEvents], upTo position: UInt64, at time: Duration) {
+        guard inbox.withLock({ $0.post(events, upTo: position, at: time) }) else { return }
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
@@ -111,6 +112,8 @@ final class LoopDelivery: Sendable {
         metrics.sent(sentCount)
         for session in state.awaiting { session.didCommit(upTo: state.committedPosition, written: &written) }
         for session in written { session.flushWritten() }
+        // One value for all of it: that of the commit that has waited longest.
+        if sentCount > 0, let time = batch.time { metrics.delivered(after: environment.monotonicNow() - time) }
     }
 
     /// The log failed: what waits for a commit gets its answer.

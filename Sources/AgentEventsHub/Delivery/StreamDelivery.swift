@@ -167,16 +167,19 @@ final class StreamDelivery: CommitObserver {
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         let selection = select(commit, upTo: position)
         let parts = framed(commit, selection)
+        let time = environment.monotonicNow()
         var told = LoopSet()
         for loop in selection.loops {
             let events = parts.compactMap { $0.loops.contains(loop.number) ? $0.events : nil }
             guard !events.isEmpty || loop.awaitsCommits else { continue }
             told.insert(loop.number)
-            loop.post(events, upTo: position)
+            loop.post(events, upTo: position, at: time)
         }
         committedPosition.store(position, ordering: .sequentiallyConsistent)
         // A loop that began to wait in between either finds the position or is found here, also when the loop is new.
-        for loop in loops where !told.contains(loop.number) && loop.awaitsCommits { loop.post([], upTo: position) }
+        for loop in loops where !told.contains(loop.number) && loop.awaitsCommits {
+            loop.post([], upTo: position, at: time)
+        }
     }
 
     func didAdvance(_ threads: [AdvancedThread]) {
@@ -197,7 +200,7 @@ final class StreamDelivery: CommitObserver {
     func catchUp(_ loop: LoopDelivery) {
         let position = currentPosition
         guard position > loop.state.committedPosition else { return }
-        loop.post([], upTo: position)
+        loop.post([], upTo: position, at: .zero)
     }
 
     func didFail(_ error: EventLogError) {
@@ -288,6 +291,8 @@ final class StreamDelivery: CommitObserver {
 final class OpenSessions: Sendable {
     private let state = Mutex((count: 0, isAwaited: false))
     private let gate = Gate()
+
+    var count: Int { state.withLock { $0.count } }
 
     func didBegin() { state.withLock { $0.count += 1 } }
 

@@ -187,6 +187,7 @@ final class StreamSubscription {
             output.write(frames)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
         case .fallBehind:
+            output.metrics.recordFallBehind()
             // The read begins when the loop comes to flush.
             replays.append(self)
         }

@@ -83,7 +83,7 @@ extension AgentEventsHub: Service {
     }
 
     private func runRuntime(_ failure: FirstFailure) async {
-        let watch = SinkWatch(runtime: runtime, logger: logger)
+        let watch = SinkWatch(runtime: runtime, factory: metrics, logger: logger)
         await withDiscardingTaskGroup { sinks in
             sinks.addTask { await watch.run() }
             do {

@@ -20,6 +20,8 @@ public import NIOCore
 public final class AgentEventsHub: Sendable {
     /// Makes and commits the events. The hub runs it; nobody else does.
     public let runtime: AgentRuntime
+    /// Authenticates requests, over every transport that has credentials; takes none that are revoked.
+    package let authenticator: any Authenticator
     package let configuration: HubConfiguration
     package let logger: Logger
     package let readiness = Readiness()
@@ -30,6 +32,9 @@ public final class AgentEventsHub: Sendable {
     /// Stops agents that nobody follows; `nil` when they work although nobody looks.
     let orphans: OrphanedRuns?
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
+    /// Where the metrics of the hub and of what is around it are made.
+    package let metrics: any MetricsFactory
+    private let gauges: HubGauges
     let services: SessionServices
 
     /// - Parameters:
@@ -74,6 +79,7 @@ public final class AgentEventsHub: Sendable {
         onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
         self.runtime = runtime
+        self.metrics = metrics
         self.configuration = configuration
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
@@ -94,7 +100,11 @@ public final class AgentEventsHub: Sendable {
             runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits, usage: usage,
             metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
             configuration: configuration, orphans: orphans)
+        self.authenticator = MeasuredAuthenticator(
+            services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
+        gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         runtime.hub.add(services.delivery)
+        runtime.hub.add(CommitMetrics(factory: metrics))
     }
 
     /// Begins a session over a transport: the client is welcomed at once. Called on the transport's event loop, which may be
@@ -162,7 +172,16 @@ public final class AgentEventsHub: Sendable {
             reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
     }
 
+    /// Brings those metrics up to date that are not kept so, such as how large the log is; the others are always. Called before
+    /// the metrics are read. It does not block.
+    public func updateMetrics() { gauges.update() }
+
     // MARK: For transports and routes of this package
+
+    /// A client was refused before its stream began.
+    ///
+    /// - Parameter framing: that of the transport which it asked for.
+    package func noteRefusedStream(_ framing: StreamFraming) { services.metrics.refused(framing) }
 
     /// Somebody wants something of the hub. Says once that it is not run, when it is not: they wait for that, in silence.
     package func noteUse() {
@@ -170,8 +189,12 @@ public final class AgentEventsHub: Sendable {
         logger.warning("hub not run yet: its clients wait until it is, as a service of the application or by run()")
     }
 
-    /// Authenticates requests, over every transport that has credentials; takes none that are revoked.
-    package var authenticator: any Authenticator { services.authenticator }
+    /// The number of open streams.
+    package var streamCount: Int { services.delivery.sessions.count }
+
+    /// The number of agents that work in this process.
+    package var workingAgentCount: Int { dispatcher.runningCount }
+
     package var limits: StreamLimits { services.limits }
     /// Decides what addresses and users may still do.
     package var usage: ServiceLimits { services.usage }

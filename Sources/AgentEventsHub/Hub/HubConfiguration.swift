@@ -64,6 +64,8 @@ public struct HubConfiguration: Sendable {
     /// The longest that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to come
     /// 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)
+    /// Keeps who did what to the service; `nil` for nobody. Default: `nil`.
+    public var audit: (any AuditTrail)?
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.

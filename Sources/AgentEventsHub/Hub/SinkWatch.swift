@@ -6,21 +6,56 @@ import Synchronization
 /// Looks after the sinks of a runtime: shows in metrics how they are doing, and logs what goes wrong. The handles are
 /// made once; a label is the name of a sink, or one of ``SinkErrorReport/answers``.
 final class SinkWatch: SinkObserver {
-    private struct Meters: Sendable {
-        let attempts: Meter
-        let refusals: Meter
-        let received: Meter
-        let setAside: Meter
-        let diverged: Meter
+    private struct Metrics: Sendable {
+        var taken: TotalCounter
+        var refused: TotalCounter
+        var received: TotalCounter
+        var setAside: TotalCounter
+        var diverged: TotalCounter
         let pendingCommits: Meter
+        let working: Meter
+        let retrying: Meter
         let failed: Meter
         let stopped: Meter
-        let retrying: Meter
+
+        init(_ sink: String, _ factory: any MetricsFactory) {
+            taken = TotalCounter(ServiceMetric.sinkAttempts.counter(sink, "taken", in: factory))
+            refused = TotalCounter(ServiceMetric.sinkAttempts.counter(sink, "refused", in: factory))
+            received = TotalCounter(ServiceMetric.sinkEvents.counter(sink, in: factory))
+            setAside = TotalCounter(ServiceMetric.sinkDeadLetters.counter(sink, in: factory))
+            diverged = TotalCounter(ServiceMetric.sinkDiverged.counter(sink, in: factory))
+            pendingCommits = ServiceMetric.sinkPendingCommits.meter(sink, in: factory)
+            working = ServiceMetric.sinkCondition.meter(sink, "working", in: factory)
+            retrying = ServiceMetric.sinkCondition.meter(sink, "retrying", in: factory)
+            failed = ServiceMetric.sinkCondition.meter(sink, "failed", in: factory)
+            stopped = ServiceMetric.sinkCondition.meter(sink, "stopped", in: factory)
+        }
+
+        mutating func show(_ state: SinkState) {
+            taken.set(Int64(clamping: state.attemptCount) - Int64(clamping: state.refusalCount))
+            refused.set(Int64(clamping: state.refusalCount))
+            received.set(Int64(clamping: state.receivedCount))
+            setAside.set(Int64(clamping: state.setAsideCount))
+            diverged.set(Int64(clamping: state.divergedCount))
+            pendingCommits.set(state.pendingCommitCount)
+            var (isWorking, isRetrying, hasFailed, isStopped) = (0, 0, 0, 0)
+            switch state.condition {
+            case .working: isWorking = 1
+            case .retrying: isRetrying = 1
+            case .failed: hasFailed = 1
+            case .stopped: isStopped = 1
+            }
+            working.set(isWorking)
+            retrying.set(isRetrying)
+            failed.set(hasFailed)
+            stopped.set(isStopped)
+        }
     }
 
     private let runtime: AgentRuntime
     private let interval: Duration
-    private let meters: [Meters]
+    /// In the order of the sinks.
+    private let metrics: Mutex<[Metrics]>
     /// By the name of the sink and the answer.
     private let refused: [String: [String: Counter]]
     private let logger: Logger
@@ -37,19 +72,10 @@ final class SinkWatch: SinkObserver {
         self.runtime = runtime
         self.interval = interval
         self.logger = logger
-        meters = runtime.sinkStates.map { state in
-            func meter(_ label: String) -> Meter {
-                Meter(label: "agent_events_sink_\(label)", dimensions: [("sink", state.name)], factory: factory)
-            }
-            return Meters(
-                attempts: meter("attempts"), refusals: meter("refusals"), received: meter("received_events"),
-                setAside: meter("dead_letters"), diverged: meter("diverged"), pendingCommits: meter("pending_commits"),
-                failed: meter("failed"), stopped: meter("stopped"), retrying: meter("retrying"))
-        }
+        metrics = Mutex(runtime.sinkStates.map { Metrics($0.name, factory) })
         let counters = runtime.sinkStates.map { state in
             let byAnswer = SinkErrorReport.answers.map { answer in
-                let dimensions = [("sink", state.name), ("answer", answer)]
-                return (answer, Counter(label: "agent_events_sink_refused", dimensions: dimensions, factory: factory))
+                (answer, ServiceMetric.sinkRefusals.counter(state.name, answer, in: factory))
             }
             return (state.name, Dictionary(uniqueKeysWithValues: byAnswer))
         }
@@ -60,7 +86,7 @@ final class SinkWatch: SinkObserver {
 
     /// Looks again and again, until ``finish()``.
     func run() async {
-        guard !meters.isEmpty else { return }
+        guard !runtime.sinkStates.isEmpty else { return }
         await withTaskGroup { group in
             group.addTask {
                 while !Task.isCancelled {
@@ -79,25 +105,11 @@ final class SinkWatch: SinkObserver {
     func finish() { end.open() }
 
     private func look() {
-        for (meters, state) in zip(meters, runtime.sinkStates) {
-            meters.attempts.set(state.attemptCount)
-            meters.refusals.set(state.refusalCount)
-            meters.received.set(state.receivedCount)
-            meters.setAside.set(state.setAsideCount)
-            meters.diverged.set(state.divergedCount)
-            meters.pendingCommits.set(state.pendingCommitCount)
-            var (failed, stopped, retrying) = (0, 0, 0)
-            switch state.condition {
-            case .working: break
-            case .retrying: retrying = 1
-            case .failed: failed = 1
-            case .stopped: stopped = 1
-            }
-            meters.failed.set(failed)
-            meters.stopped.set(stopped)
-            meters.retrying.set(retrying)
-            log(state)
+        let states = runtime.sinkStates
+        metrics.withLock { metrics in
+            for (place, state) in states.enumerated() { metrics[place].show(state) }
         }
+        for state in states { log(state) }
     }
 
     private func log(_ state: SinkState) {

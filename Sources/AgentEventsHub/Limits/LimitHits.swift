@@ -47,9 +47,7 @@ package final class LimitHits: Sendable {
         self.environment = environment
         counters = LimitName.allCases.flatMap { limit in
             LimitAction.allCases.map { action in
-                Counter(
-                    label: "agent_events_limit_hits_total",
-                    dimensions: [("limit", limit.rawValue), ("action", action.rawValue)], factory: factory)
+                ServiceMetric.limitHits.counter(limit.rawValue, action.rawValue, in: factory)
             }
         }
     }

@@ -124,6 +124,7 @@ final class SessionOutput {
         case .none:
             return false
         case .close:
+            metrics.closed(.goingAway)
             transport.close(.goingAway, reason: "the server is going away")
             return true
         }
@@ -135,13 +136,18 @@ final class SessionOutput {
         case .none:
             return false
         case .close:
+            metrics.closed(code)
             transport.close(code, reason: reason)
             return true
         }
     }
 
     /// The connection is gone.
-    func lost() { connection.lost() }
+    func lost() {
+        // Not after a close of this side, and once only.
+        if connection.mayWrite { metrics.clientGone() }
+        connection.lost()
+    }
 
     /// Looks after the connection: pings it when it is silent, and closes it when it is dead.
     ///

@@ -83,7 +83,7 @@ public final class StreamSession {
     // MARK: Life
 
     func begin() {
-        services.metrics.connected()
+        services.metrics.connected(output.framing)
         services.delivery.sessions.didBegin()
         output.welcomed()
         guard settleAccess() else { return }
@@ -116,7 +116,7 @@ public final class StreamSession {
     private func end() {
         guard !isEnded else { return }
         isEnded = true
-        services.metrics.disconnected()
+        services.metrics.disconnected(output.framing)
         if isCounted { services.usage.disconnect(identity.principal.user) }
         subscriptions.removeAll()
         replays.removeAll()
@@ -790,6 +790,7 @@ public final class StreamSession {
     private func startReading() -> Bool {
         guard let (subscription, after) = replays.next() else { return false }
         replays.turn = .reading
+        services.metrics.replayBegan()
         let job = PageRead(
             thread: subscription.thread, after: after, merges: subscription.merges, framing: output.framing,
             snapshots: subscription.takesSnapshots ? services.snapshots : nil, pages: services.pages)
@@ -805,6 +806,7 @@ public final class StreamSession {
 
     private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
         endTurn()
+        services.metrics.replayEnded()
         guard settleAccess() else { return }
         // Nobody waits for the page of a subscription that has ended meanwhile, nor for its failure.
         if subscriptions.contains(subscription) {

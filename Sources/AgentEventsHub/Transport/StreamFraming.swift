@@ -45,6 +45,9 @@ public struct StreamFraming: Hashable, Sendable {
         buffer.writeInteger(UInt32(message.byteCount))
     }
 
+    /// The name of the framing of WebSockets.
+    package static let webSocketName = "websocket"
+
     public static func == (first: StreamFraming, second: StreamFraming) -> Bool { first.name == second.name }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }

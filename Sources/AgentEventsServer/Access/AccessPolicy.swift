@@ -15,4 +15,17 @@ package enum AccessPolicy {
             )
         }
     }
+
+    /// Operators are on the machine itself: what comes to their listener crosses no network.
+    ///
+    /// - Throws: ``ServiceError`` `server.open_access`.
+    package static func validate(internalHost host: String) throws(ServiceError) {
+        guard LoopbackHost.isLoopback(host) else {
+            throw ServiceError(
+                .openAccess,
+                "whoever reaches the internal listener at \(host) reads the metrics and may try to run the service: let it "
+                    + "listen on 127.0.0.1, or on ::1"
+            )
+        }
+    }
 }

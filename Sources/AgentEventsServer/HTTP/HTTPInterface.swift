@@ -12,6 +12,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     /// Adds what all routes need.
     func addMiddleware(to router: some RouterMethods<Context>) {
         let origins = hub.origins
+        _ = router.add(middleware: RequestMetrics<Context>(hub: hub))
         _ = router.add(middleware: SecurityHeaders<Context>())
         _ = router.add(middleware: DrainNotice<Context>(hub: hub))
         _ = router.add(middleware: CrossOriginAnswers<Context>(origins: origins))
@@ -48,14 +49,18 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     }
 
     /// Adds the routes that tell how the service is doing.
-    func addHealthRoutes(to router: some RouterMethods<Context>) {
-        let health = HealthRoutes(readiness: hub.readiness) { [runtime = hub.runtime] in runtime.sinkStates }
+    ///
+    /// - Parameter withDetails: whether they tell more than a load balancer needs.
+    func addHealthRoutes(to router: some RouterMethods<Context>, withDetails: Bool = false) {
+        let health = HealthRoutes(readiness: hub.readiness) { [runtime = hub.runtime] in
+            withDetails ? runtime.sinkStates : []
+        }
         add("health", [Route(.get) { _, _ in health.health() }], to: router)
         add("ready", [Route(.get) { _, _ in health.ready() }], to: router)
     }
 
     /// One method of a path.
-    private struct Route: Sendable {
+    struct Route: Sendable {
         let method: HTTPRequest.Method
         /// The parameters that its query may have.
         let parameters: [String]
@@ -73,7 +78,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
     }
 
     /// Adds a path. `OPTIONS` is answered with the methods that it has, and those that it does not have with 405 and them.
-    private func add(_ path: RouterPath, _ routes: [Route], to router: some RouterMethods<Context>) {
+    func add(_ path: RouterPath, _ routes: [Route], to router: some RouterMethods<Context>) {
         var allowed = routes.map(\.method)
         for route in routes {
             router.on(path, method: route.method) { request, context -> Response in
@@ -93,7 +98,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         router.on(path, method: .options) { _, _ -> Response in
             Response(status: .noContent, headers: [.allow: list])
         }
-        for method in Self.methods where !allowed.contains(method) {
+        for method in HTTPInterfaceMethods.all where !allowed.contains(method) {
             router.on(path, method: method) { _, _ -> Response in
                 var response = Response(
                     ProtocolError(.methodNotAllowed, "this path has no \(method.rawValue), it has: \(list)"))
@@ -102,8 +107,9 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
             }
         }
     }
+}
 
-    private static var methods: [HTTPRequest.Method] {
-        [.get, .head, .post, .put, .delete, .patch, .options, .trace, .connect]
-    }
+/// The methods of HTTP (RFC 9110, section 9, and RFC 5789).
+enum HTTPInterfaceMethods {
+    static let all: [HTTPRequest.Method] = [.get, .head, .post, .put, .delete, .patch, .options, .trace, .connect]
 }

@@ -3,10 +3,11 @@ import AgentEventsHub
 import Hummingbird
 import HummingbirdCore
 
-/// `GET /health`: the process lives. `GET /ready`: it takes requests, and how its sinks are doing. A sink that is in
+/// `GET /health`: the process lives. `GET /ready`: it takes requests, and, for operators, how its sinks are doing. A sink that is in
 /// trouble does not make the service unready: what is committed waits for the sink in the log.
 struct HealthRoutes: Sendable {
     let readiness: Readiness
+    /// Those that are told of.
     let sinkStates: @Sendable () -> [SinkState]
 
     func health() -> Response { Response(status: .ok, json: ["status": "healthy"]) }

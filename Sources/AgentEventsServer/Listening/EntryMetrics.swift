@@ -1,3 +1,4 @@
+import AgentEventsHub
 package import CoreMetrics
 
 /// The counts of what happens to connections and requests before they reach the hub. The handles are made once.
@@ -8,9 +9,9 @@ package struct EntryMetrics: Sendable {
 
     /// The factory of the process is `MetricsSystem.factory`.
     package init(factory: any MetricsFactory = MetricsSystem.factory) {
-        refusedProxyHeaders = Counter(label: "agent_events_proxy_header_refusals_total", factory: factory)
-        ignoredForwards = Counter(label: "agent_events_forwarded_ignored_total", factory: factory)
-        failedHandshakes = Counter(label: "agent_events_tls_handshake_failures_total", factory: factory)
+        refusedProxyHeaders = ServiceMetric.refusedProxyHeaders.counter(in: factory)
+        ignoredForwards = ServiceMetric.ignoredForwards.counter(in: factory)
+        failedHandshakes = ServiceMetric.failedHandshakes.counter(in: factory)
     }
 
     /// A connection was closed whose header of the PROXY protocol was missing, wrong or not to be believed.

@@ -1,3 +1,4 @@
+import AgentEventsHub
 package import CoreMetrics
 public import Logging
 
@@ -25,7 +26,7 @@ public struct ReloadGroup: Sendable {
     package init(_ parts: [any Reloadable], logger: Logger, metrics: any MetricsFactory) {
         self.parts = parts
         self.logger = logger
-        failures = Counter(label: "agent_events_reload_failures_total", factory: metrics)
+        failures = ServiceMetric.reloadFailures.counter(in: metrics)
     }
 
     /// Reloads each part.

@@ -25,6 +25,8 @@ public struct AgentEventsService: Service {
     private let configuration: ServiceConfiguration
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) -> Void
+    /// `nil` when there is none.
+    private let internalListener: InternalListener?
     private let metrics = EntryMetrics()
 
     /// - Parameters:
@@ -33,6 +35,8 @@ public struct AgentEventsService: Service {
     ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of those whose
     ///     credentials name it.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
+    ///   - metrics: what `GET /metrics` answers on the internal listener; `nil` when there are none.
+    ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
     ///   - onListening: called once with the port when the service takes requests; 0 for a unix socket.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
@@ -44,14 +48,20 @@ public struct AgentEventsService: Service {
         authenticator: any Authenticator = NoAuthentication(),
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
+        metrics: MetricsPage? = nil,
+        onInternalListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
         onLateResult: @escaping @Sendable (LateResult) -> Void = { _ in }
     ) {
-        hub = AgentEventsHub(
+        let hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
             configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents,
             onLateResult: onLateResult)
+        self.hub = hub
+        internalListener = configuration.internalAddress.map {
+            InternalListener(hub: hub, address: $0, metrics: metrics, logger: logger, onListening: onInternalListening)
+        }
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
@@ -67,8 +77,9 @@ public struct AgentEventsService: Service {
             try AccessPolicy.validate(host: configuration.host, authenticator: hub.authenticator)
         }
         try hub.checkOrigins()
-        guard (0...65535).contains(configuration.port) else {
-            throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(configuration.port)")
+        if let address = configuration.internalAddress { try AccessPolicy.validate(internalHost: address.host) }
+        for port in [configuration.port, configuration.internalAddress?.port ?? 0] where !(0...65535).contains(port) {
+            throw ServiceError(.portInvalid, "a port is a number from 0 to 65535, and not \(port)")
         }
         try await hub.run {
             try await serve()
@@ -94,7 +105,8 @@ public struct AgentEventsService: Service {
             try await socket?.prepare()
             try await ServiceGroup(
                 configuration: .init(
-                    services: [
+                    // Those that come first stop last.
+                    services: (internalListener.map { [.init(service: $0)] } ?? []) + [
                         .init(service: application(socket)),
                         .init(service: hub.closing, successTerminationBehavior: .ignore),
                     ], logger: logger)
@@ -146,7 +158,10 @@ public struct AgentEventsService: Service {
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             logger: logger
         )
-        application.beforeServerStarts { [runtime = hub.runtime] in try await runtime.waitForStart() }
+        application.beforeServerStarts { [runtime = hub.runtime, internalListener] in
+            await internalListener?.listening.wait()
+            try await runtime.waitForStart()
+        }
         return application
     }
 }

@@ -8,6 +8,9 @@ public struct ServiceConfiguration: Sendable {
     public var port = 8080
     /// A unix socket in place of them, TLS, and the proxies in front. Default: none of these.
     public var listener = ListenerConfiguration()
+    /// The address of the listener for operators, with details of the health, the metrics and what takes the scope `admin`:
+    /// one of this machine only (`server.open_access` otherwise). `nil`: there is none. Default: `nil`.
+    public var internalAddress: InternalAddress?
     /// The time for which a connection may be silent, in either direction, before it is pinged. One from which nothing
     /// comes for twice as long after that is closed. Default: 25 seconds.
     public var heartbeatInterval: Duration = .seconds(25)
@@ -76,6 +79,8 @@ public struct ServiceConfiguration: Sendable {
     /// The longest time that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to
     /// come 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)
+    /// Keeps who did what to the service; `nil` for nobody. Default: `nil`.
+    public var audit: (any AuditTrail)?
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.
@@ -111,6 +116,7 @@ public struct ServiceConfiguration: Sendable {
         hub.allowedOrigins = allowedOrigins
         hub.shutdownGrace = shutdownGrace
         hub.reconnectSpread = reconnectSpread
+        hub.audit = audit
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout
         hub.limits = limits

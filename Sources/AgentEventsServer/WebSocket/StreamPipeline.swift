@@ -38,7 +38,8 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
-            answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket)
+            answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
+            onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
         let times = RequestTimeHandler(HTTPLimits.times(headSeconds: hub.limits.handshakeSeconds))
         let parseErrors = ParseErrorHandler(origins: hub.origins)
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)

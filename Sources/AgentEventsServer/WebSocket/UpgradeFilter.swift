@@ -38,6 +38,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     private let readiness: Readiness
     private let path: String
     private let answersRefusals: Bool
+    private let onRefused: () -> Void
     private let forwarding: Forwarding?
     private var state = State.waiting
     /// The parts that came with the head, in the bytes that were read by then.
@@ -50,6 +51,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
     ///     unless its credentials do not count: they are checked once.
     ///   - forwarding: tells where the request comes from, when a proxy forwards it.
     ///   - ticket: the connection.
+    ///   - onRefused: called when an upgrade at the path is declined.
     init(
         authenticator: any Authenticator,
         origins: OriginPolicy,
@@ -57,11 +59,13 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         path: String = StreamProtocol.path,
         answersRefusals: Bool = false,
         forwarding: Forwarding? = nil,
-        ticket: ConnectionTicket
+        ticket: ConnectionTicket,
+        onRefused: @escaping () -> Void = {}
     ) {
         self.forwarding = forwarding
         self.ticket = ticket
         self.answersRefusals = answersRefusals
+        self.onRefused = onRefused
         // A group of routes is named with or without a slash in front, and so is the path that follows from its name.
         self.path = path.hasPrefix("/") ? path : "/" + path
         self.readiness = readiness
@@ -167,6 +171,7 @@ final class UpgradeFilter: ChannelDuplexHandler, RemovableChannelHandler {
         let isForHub =
             head.uri.prefix { $0 != "?" } == path[...]
             && head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
+        if isForHub { onRefused() }
         guard answersRefusals, isForHub else {
             var head = head
             head.headers.remove(name: "upgrade")

@@ -67,7 +67,7 @@ enum WebSocketFraming {
 extension StreamFraming {
     /// Text frames of a server, each with a whole message.
     package static let webSocket = StreamFraming(
-        "websocket", maximumOverheadByteCount: WebSocketFraming.maximumHeaderByteCount
+        webSocketName, maximumOverheadByteCount: WebSocketFraming.maximumHeaderByteCount
     ) { message, buffer in
         WebSocketFraming.appendHeader(
             opcode: WebSocketFraming.textOpcode, payloadByteCount: message.byteCount, to: &buffer)

@@ -31,9 +31,9 @@ final class ServiceMetrics: MetricsFactory {
         "agent_events_acknowledged_total": .acknowledgementTaken,
         "agent_events_slow_readers_total": .slowReaderClosed,
         "agent_events_missed_heartbeats_total": .heartbeatMissed,
-        "agent_events_page_reads_total": .pageRead,
-        "agent_events_shared_pages_total": .pageShared,
     ]
+    /// By the label `source`.
+    private static let pageOccurrences: [String: Occurrence] = ["log": .pageRead, "shared": .pageShared]
 
     private let witness: LogWitness
     private let others = NOOPMetricsHandler.instance
@@ -41,7 +41,10 @@ final class ServiceMetrics: MetricsFactory {
     init(witness: LogWitness) { self.witness = witness }
 
     func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
-        Self.occurrences[label].map { Watched($0, witness) } ?? others
+        let occurrence =
+            label == "agent_events_replay_pages_total"
+            ? dimensions.first.flatMap { Self.pageOccurrences[$0.1] } : Self.occurrences[label]
+        return occurrence.map { Watched($0, witness) } ?? others
     }
 
     func makeFloatingPointCounter(

@@ -3,9 +3,11 @@ internal import AgentEventsFileLog
 internal import AgentEventsHub
 internal import AgentEventsServer
 internal import ArgumentParser
+internal import CoreMetrics
 internal import Foundation
 internal import Logging
 internal import ServiceLifecycle
+internal import Synchronization
 internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -118,10 +120,11 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup
     var demo: DemoOptions
 
-    @Option(
-        help: ArgumentHelp("What is logged on standard error: trace to critical.", valueName: "level"),
-        transform: { text throws in try Choice.read(text) })
-    var logLevel = Logger.Level.notice
+    @OptionGroup
+    var operation: OperatorOptions
+
+    @OptionGroup
+    var configurationFile: ConfigurationOptions
 
     func validate() throws {
         switch auth {
@@ -174,20 +177,49 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
+    /// Where it listens.
+    var address: ListenAddress { listen.listen ?? .host(host, port: port) }
+
+    /// What is refused whatever else is set.
+    func checkAccess() throws(ServiceError) {
+        // A unix socket has its permissions instead.
+        if case .host(let host, _) = address {
+            try AccessPolicy.validate(host: host, authenticator: NoAuthentication())
+        }
+        if let address = operation.internalListen { try AccessPolicy.validate(internalHost: address.host) }
+    }
+
     private func serve() async throws {
+        try checkAccess()
         // A file that may not grow (RLIMIT_FSIZE) is an error of the log, and not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
+        // What is written is for this user only: events are in all of it.
+        umask(0o077)
         let agents = try demo.agents()
-        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
-        var logger = Logger(label: "agent-events")
-        logger.logLevel = logLevel
+        let level = ServiceLogHandler.SharedLevel(operation.logLevel)
+        LoggingSystem.bootstrap { [format = operation.logFormat] label in
+            ServiceLogHandler(label: label, format: format, level: level)
+        }
+        let logger = Logger(label: "agent-events")
+        let metrics = operation.internalListen.map { _ in ProgramMetrics(folder: inMemory ? nil : folder) }
+        // Before the service makes its metrics. Without a listener for them, to count costs nothing.
+        if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
+        if !inMemory { try makeFolder() }
+        let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
+        let surroundings = ServiceSurroundings(
+            reloading: Reloading(
+                takers: [
+                    Reloading.Taker(settings: ["log-level"]) { command in { level.value = command.operation.logLevel } }
+                ], logger: logger, metrics: metrics, audit: audit, notifier: SystemNotifier()),
+            metrics: metrics, audit: audit, notifier: SystemNotifier())
+        surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
-            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger) { log.close() }
+            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger, surroundings) { log.close() }
         } else {
             let configuration = FileEventLog.Configuration(durability: durability ?? .process)
-            let log = FileEventLog(path: try databasePath(), configuration: configuration)
-            try await serve(log, try sinks.sinks(settingAsideIn: data ?? Self.defaultFolder), agents, logger) {
+            let log = FileEventLog(path: "\(folder)/events.sqlite", configuration: configuration)
+            try await serve(log, try sinks.sinks(settingAsideIn: folder), agents, logger, surroundings) {
                 try await log.close()
             }
         }
@@ -198,10 +230,13 @@ struct ServeCommand: AsyncParsableCommand {
         _ sinks: [any EventSink],
         _ agents: [any ServedAgent],
         _ logger: Logger,
+        _ surroundings: ServiceSurroundings,
         close: @escaping @Sendable () async throws -> Void
     ) async throws {
         var configuration = ServiceConfiguration()
-        let reloads = try listen.apply(to: &configuration, host: host, port: port)
+        let parts = try listen.apply(to: &configuration, host: host, port: port)
+        configuration.audit = surroundings.audit
+        configuration.internalAddress = operation.internalListen
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
         limits.apply(to: &configuration, needsCredentials: auth != .none)
         if let maximum = configuration.maximumConnections {
@@ -217,14 +252,20 @@ struct ServeCommand: AsyncParsableCommand {
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let authenticator = auth == .jwt ? try await tokens.authenticator(logger: logger) : nil
+        let internalPort = InternalPort()
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
             authenticator: authenticator ?? NoAuthentication(), configuration: configuration, logger: logger,
-            onListening: { [configuration] in greet($0, at: configuration) },
+            metrics: surroundings.metrics?.page,
+            onInternalListening: { port in internalPort.number.withLock { $0 = port } },
+            onListening: { [configuration] port in
+                greet(port, at: configuration, internalPort: internalPort.number.withLock { $0 })
+                surroundings.notifier.send(.ready, .status("listening on \(listen.url(port, configuration).url)"))
+            },
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         // The last one is stopped first: keys are there until nobody shows a token any longer.
         let services: [any Service] = authenticator.map { [$0, service] } ?? [service]
-        try await run(ServiceGroup(services: services, logger: logger), reloading: reloads, logger)
+        try await run(ServiceGroup(services: services, logger: logger), reloading: parts, surroundings, logger)
         try await close()
     }
 
@@ -240,45 +281,56 @@ struct ServeCommand: AsyncParsableCommand {
         _exit(0)
     }
 
-    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP reloads what can be; with nothing
-    /// to reload it is left alone, so that a service ends with its terminal.
-    private func run(_ services: ServiceGroup, reloading parts: [any Reloadable], _ logger: Logger) async throws {
+    /// The first signal stops the services gracefully, the second one cancels them. SIGHUP has the settings and the files that
+    /// they name read again; with nothing to read it is left alone, so that a service ends with its terminal.
+    private func run(
+        _ services: ServiceGroup,
+        reloading parts: [any Reloadable],
+        _ surroundings: ServiceSurroundings,
+        _ logger: Logger
+    ) async throws {
         let reloads = ReloadGroup(parts, logger: logger)
+        let hasNothingToRead = parts.isEmpty && !surroundings.reloading.isExpected
         let signals = await UnixSignalsSequence(
-            trapping: parts.isEmpty ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
+            trapping: hasNothingToRead ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isStopping = false
                 for await signal in signals {
                     if signal == .sighup {
-                        reloads.reload()
+                        surroundings.reloading.reload { reloads.reload() }
                         continue
                     }
                     if isStopping { return }
                     isStopping = true
+                    surroundings.notifier.send(.stopping)
                     await services.triggerGracefulShutdown()
                 }
             }
             defer { group.cancelAll() }
+            // Beside the others, until they end: it does not end by itself.
+            async let _: Void = surroundings.notifier.keepWatchdogQuiet()
             try await group.next()
         }
     }
 
-    private static var defaultFolder: String { "data" }
+    /// The data folder, without a slash at the end.
+    var folder: String {
+        let folder = data ?? "data"
+        return folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+    }
 
     /// Makes the data folder if there is none.
-    private func databasePath() throws -> String {
-        let folder = data ?? Self.defaultFolder
+    private func makeFolder() throws {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw ProgramExit.unavailable("the data folder \(folder) cannot be made: \(error.localizedDescription)")
         }
-        return folder.hasSuffix("/") ? "\(folder)events.sqlite" : "\(folder)/events.sqlite"
     }
 
-    private func greet(_ port: Int, at configuration: ServiceConfiguration) {
+    private func greet(_ port: Int, at configuration: ServiceConfiguration, internalPort: Int?) {
         let address = listen.url(port, configuration)
         var text = "listening on \(address.url)"
         if demo.isOn {
@@ -290,7 +342,25 @@ struct ServeCommand: AsyncParsableCommand {
                 pause it:       agent-events command t_1 pause\(url)
                 """
         }
+        if let address = operation.internalListen, let internalPort {
+            text += "\nfor operators: http://\(address.urlHost):\(internalPort)/metrics"
+        }
         // Nobody may be reading this output; the service runs all the same.
         try? StandardOutput.write(text)
     }
+}
+
+/// The port of the listener for operators, once it is known.
+private final class InternalPort: Sendable {
+    let number = Mutex<Int?>(nil)
+}
+
+/// What is around a service that runs as a program.
+private struct ServiceSurroundings: Sendable {
+    let reloading: Reloading
+    /// `nil` when nobody can ask for them.
+    let metrics: ProgramMetrics?
+    /// `nil` in memory.
+    let audit: AuditFile?
+    let notifier: SystemNotifier
 }

@@ -30,15 +30,21 @@ import Testing
             watch.finish()
             runtime.shutdown()
         }
-        func value(_ label: String) throws -> Double? {
-            try factory.expectMeter("agent_events_sink_\(label)", [("sink", sink.name)]).lastValue
+        func count(_ label: String, _ dimensions: [(String, String)] = []) throws -> Int64 {
+            try factory.expectCounter("agent_events_sink_\(label)", [("sink", sink.name)] + dimensions).totalValue
         }
-        #expect(try value("attempts") == 3)
-        #expect(try value("received_events") == 3)
-        #expect(try value("refusals") == 0)
-        #expect(try value("dead_letters") == 0)
-        #expect(try value("pending_commits") == 0)
-        #expect(try value("failed") == 0)
+        #expect(try count("attempts_total", [("outcome", "taken")]) == 3)
+        #expect(try count("attempts_total", [("outcome", "refused")]) == 0)
+        #expect(try count("received_events_total") == 3)
+        #expect(try count("dead_letters_total") == 0)
+        #expect(
+            try factory.expectMeter("agent_events_sink_pending_commits", [("sink", sink.name)]).lastValue == 0)
+        func shown(_ condition: String) throws -> Double? {
+            let dimensions = [("sink", sink.name), ("condition", condition)]
+            return try factory.expectMeter("agent_events_sink_condition", dimensions).lastValue
+        }
+        #expect(try shown("working") == 1)
+        #expect(try shown("failed") == 0)
     }
 
     @Test func metricsAreLookedAfterNowAndThen() async throws {
@@ -49,8 +55,8 @@ import Testing
             log: InMemoryEventLog(), sinks: [sink], configuration: RuntimeConfiguration(environment: .manual(clock)))
         let watch = SinkWatch(
             runtime: runtime, interval: .seconds(5), factory: factory, logger: Logger(label: "test"))
-        func received() throws -> Double? {
-            try factory.expectMeter("agent_events_sink_received_events", [("sink", sink.name)]).lastValue
+        func received() throws -> Int64 {
+            try factory.expectCounter("agent_events_sink_received_events_total", [("sink", sink.name)]).totalValue
         }
         await withDiscardingTaskGroup { group in
             group.addTask { _ = try? await runtime.run() }
@@ -125,7 +131,8 @@ import Testing
         #expect(found[4].metadata["error.code"] == "test.gone")
         #expect(found[5].metadata["error.code"] == "sink.offset_unknown")
         func count(_ answer: String) throws -> Int64 {
-            try factory.expectCounter("agent_events_sink_refused", [("sink", "webhook"), ("answer", answer)]).totalValue
+            try factory.expectCounter("agent_events_sink_refused_total", [("sink", "webhook"), ("answer", answer)])
+                .totalValue
         }
         #expect(try count("4xx") == 1)
         #expect(try count("none") == 1)

@@ -10,6 +10,8 @@ import Testing
 struct RunningService: Sendable {
     let runtime: AgentRuntime
     let client: RawHTTPClient
+    /// For the listener for operators; `nil` without one.
+    var operators: RawHTTPClient?
     /// Shuts the service down gracefully.
     let shutDown: @Sendable () async -> Void
 }
@@ -29,6 +31,7 @@ func withRunningService<Result: Sendable>(
     authenticator: any Authenticator = NoAuthentication(),
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     lateResults: AsyncStream<LateResult>.Continuation? = nil,
+    metrics: MetricsPage? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
     configure: (inout ServiceConfiguration) -> Void = { _ in },
     _ body: (RunningService) async throws -> Result
@@ -41,12 +44,16 @@ func withRunningService<Result: Sendable>(
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
+    let (internalPorts, internalFound) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
     var logger = Logger(label: "test")
     logger.logLevel = .error
     let service = AgentEventsService(
         runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-        configuration: configuration, logger: logger,
+        configuration: configuration, logger: logger, metrics: metrics,
+        onInternalListening: { internalFound.yield($0) },
         onListening: { port in
+            // It was told before.
+            internalFound.finish()
             found.yield(port)
             found.finish()
         },
@@ -55,7 +62,10 @@ func withRunningService<Result: Sendable>(
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
             // Whoever waits for the port is told when there will be none.
-            defer { found.finish() }
+            defer {
+                found.finish()
+                internalFound.finish()
+            }
             try await services.run()
         }
         guard let port = await ports.first(where: { _ in true }) else {
@@ -64,6 +74,7 @@ func withRunningService<Result: Sendable>(
         }
         let running = RunningService(
             runtime: runtime, client: RawHTTPClient(port: port),
+            operators: await internalPorts.first { _ in true }.map { RawHTTPClient(port: $0) },
             shutDown: { await services.triggerGracefulShutdown() })
         let result: Result
         do {

@@ -54,7 +54,14 @@ final class EmbeddedStream {
     func counted(_ name: String) throws -> Int64 { try factory.expectCounter(name).totalValue }
 
     /// What a meter shows.
-    func measured(_ name: String) throws -> Double? { try factory.expectMeter(name).lastValue }
+    func measured(_ name: String, _ dimensions: [(String, String)] = []) throws -> Double? {
+        try factory.expectMeter(name, dimensions).lastValue
+    }
+
+    /// What was counted under a name and labels.
+    func counted(_ name: String, _ dimensions: [(String, String)]) throws -> Int64 {
+        try factory.expectCounter(name, dimensions).totalValue
+    }
 
     var isOpen: Bool { channel.isActive }
 

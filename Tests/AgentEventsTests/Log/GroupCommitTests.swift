@@ -22,7 +22,7 @@ struct GroupCommitTests {
         let taken = try commit.offer([entry(second)], key: KeyedEvents(key: "k_2", thread: "t_2", ids: [id]))
         commit.close()
         var handedOut: [(threads: [ThreadID], keys: [IdempotencyKey], position: UInt64)] = []
-        try await commit.run(log: log, environment: .system) { commit, position in
+        try await commit.run(log: log, environment: .system) { commit, position, _ in
             handedOut.append((commit.entries.map(\.owner.thread), commit.keys.map(\.key), position))
         }
         #expect(handedOut.map(\.threads) == [["t_2"]])

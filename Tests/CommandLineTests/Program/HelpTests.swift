@@ -3,7 +3,8 @@ import Testing
 @Suite struct HelpTests {
     @Test(arguments: [
         [], ["serve"], ["tail"], ["emit"], ["command"], ["validate"], ["replay"], ["token"],
-        ["token", "make"], ["token", "check"],
+        ["token", "make"], ["token", "check"], ["config"], ["config", "check"], ["config", "show"], ["doctor"],
+        ["audit"],
     ])
     func everyHelpHasAnExample(command: [String]) async throws {
         let outcome = try await Program.run(command + ["--help"])

@@ -11,6 +11,8 @@ struct RunningService: Sendable {
     let program: RunningProgram
     /// `127.0.0.1:40123`
     let authority: String
+    /// The same of the listener for operators.
+    let operators: String
 
     var streamURL: String { "ws://\(authority)/v1/stream" }
 
@@ -19,12 +21,15 @@ struct RunningService: Sendable {
         _ arguments: [String],
         _ body: (RunningService) async throws -> Result
     ) async throws -> Result {
-        let program = try RunningProgram(["serve", "--port", "0"] + arguments)
+        let program = try RunningProgram(["serve", "--port", "0", "--internal-listen", "127.0.0.1:0"] + arguments)
         defer { program.send(signal: SIGKILL) }
-        let output = try await program.output(containing: "\n")
+        let output = try await program.output(containing: "/metrics\n")
         let line = try #require(output.split(separator: "\n").first)
         let authority = try #require(line.split(separator: "http://").last)
-        return try await body(RunningService(program: program, authority: String(authority)))
+        let internalLine = try #require(output.split(separator: "\n").first { $0.hasPrefix("for operators: ") })
+        let operators = try #require(internalLine.split(separator: "http://").last?.split(separator: "/").first)
+        return try await body(
+            RunningService(program: program, authority: String(authority), operators: String(operators)))
     }
 
     /// Asks the service's agent something.
@@ -62,9 +67,14 @@ struct RunningService: Sendable {
 
     /// What the service says of itself and its sinks.
     func ready() async throws -> JSONValue {
-        let url = try #require(URL(string: "http://\(authority)/ready"))
+        try JSONValue(parsing: Array(try await asOperator("/ready").utf8))
+    }
+
+    /// What the listener for operators answers.
+    func asOperator(_ path: String) async throws -> String {
+        let url = try #require(URL(string: "http://\(operators)\(path)"))
         let (data, _) = try await URLSession.shared.data(from: url)
-        return try JSONValue(parsing: Array(data))
+        return String(decoding: data, as: UTF8.self)
     }
 
     /// Emits lines.

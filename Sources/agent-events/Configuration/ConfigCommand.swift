@@ -1,0 +1,128 @@
+internal import AgentEvents
+internal import AgentEventsServer
+internal import ArgumentParser
+
+/// Checks and shows the settings of `serve`.
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config",
+        abstract: "Check or show the settings of serve.",
+        discussion: """
+            Settings come from the options of serve, from variables named AGENT_EVENTS_ and the option in capitals \
+            (AGENT_EVENTS_PORT), and from a YAML file with the options as keys; in this order.
+
+            Example:
+              agent-events config check --config agent-events.yaml
+              agent-events config show --origin --config agent-events.yaml
+            """,
+        subcommands: [Check.self, Show.self])
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check",
+            abstract: "Say if serve would take these settings.",
+            discussion: """
+                Example:
+                  agent-events config check --config agent-events.yaml
+                """)
+
+        @OptionGroup
+        var serve: ServeCommand
+
+        func run() throws {
+            // All else that is wrong was said while they were read.
+            do throws(ServiceError) { try serve.checkAccess() } catch { throw ProgramExit.usage(error.message) }
+            try StandardOutput.write("the settings are as they should be")
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "show",
+            abstract: "Print all settings as a file that serve takes.",
+            discussion: """
+                Settings without a value are comments. Passwords and keys in addresses are shown as ***.
+
+                Example:
+                  agent-events config show --origin
+                """)
+
+        @Flag(help: "Say where each setting comes from.")
+        var origin = false
+
+        @OptionGroup
+        var serve: ServeCommand
+
+        func run() throws {
+            let words = ProgramArguments.given
+            guard let settings = try ProgramArguments.settings(of: words) else { return }
+            for line in ShownSettings(settings, commandLine: words).lines(withOrigins: origin) {
+                try StandardOutput.write(line)
+            }
+        }
+    }
+}
+
+/// Settings as `config show` prints them.
+struct ShownSettings {
+    private let settings: LayeredSettings
+    private let commandLine: [String]
+    private let table: SettingTable
+
+    init(_ settings: LayeredSettings, commandLine: [String], table: SettingTable = .serve) {
+        self.settings = settings
+        self.commandLine = commandLine
+        self.table = table
+    }
+
+    func lines(withOrigins: Bool) -> [String] {
+        table.inFile.map { setting in
+            let value = settings.values[setting.name]
+            let origin = value?.origin ?? .builtIn
+            let line: String =
+                if let text = text(of: setting) {
+                    "\(setting.name): \(text)"
+                } else {
+                    "# \(setting.name):"
+                }
+            return withOrigins ? "\(line)  # \(origin)" : line
+        }
+    }
+
+    /// The values of a setting, wherever they are set.
+    func texts(of setting: Setting) -> [String] {
+        let value = settings.values[setting.name]
+        if value?.origin == .commandLine { return Self.values(of: setting, in: commandLine) }
+        return value?.texts ?? setting.defaultValue.map { [$0] } ?? []
+    }
+
+    /// - Returns: `nil` without a value.
+    private func text(of setting: Setting) -> String? {
+        let values = texts(of: setting)
+        if setting.kind == .flag { return values.first ?? "false" }
+        let shown = values.map { Self.quoted(Self.withoutSecrets($0, of: setting)) }
+        if setting.kind == .list { return shown.isEmpty ? nil : "[\(shown.joined(separator: ", "))]" }
+        return shown.last
+    }
+
+    private static func values(of setting: Setting, in commandLine: [String]) -> [String] {
+        let option = "--\(setting.name)"
+        if setting.kind == .flag { return ["true"] }
+        return commandLine.enumerated().compactMap { place, word in
+            if word.hasPrefix("\(option)=") { return String(word.dropFirst(option.count + 1)) }
+            return word == option && place + 1 < commandLine.count ? commandLine[place + 1] : nil
+        }
+    }
+
+    /// Names of files are no secrets; what an address has for its receiver alone is.
+    static func withoutSecrets(_ text: String, of setting: Setting) -> String {
+        if !setting.name.hasSuffix("-file"), LogRedaction.isCredential(setting.name) { return "***" }
+        return LogRedaction.address(text)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        let plain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-/".contains($0)) }
+        return plain && !text.isEmpty && !text.hasPrefix("-")
+            ? text : String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)
+    }
+}

@@ -1,0 +1,80 @@
+internal import AgentEvents
+internal import AgentEventsServer
+internal import ArgumentParser
+internal import Foundation
+
+/// Looks at all that `serve` needs, before it is started or while it runs.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Look for what would keep serve from running well.",
+        discussion: """
+            Takes the options of serve, its environment and its file, and says of each thing that it looks at if it is well, and \
+            what to do if not. Run it as the user of the service. With --running the ports are to be taken, not free. Exit code \
+            1: something is wrong.
+
+            Example:
+              agent-events doctor --config agent-events.yaml
+            """)
+
+    @Flag(help: "The service runs: its ports are taken by it.")
+    var running = false
+
+    @OptionGroup
+    var serve: ServeCommand
+
+    func run() throws {
+        var findings = [Finding.good("the settings are as they should be")]
+        findings += dataFindings
+        findings.append(Diagnosis.descriptors(DescriptorLimit.raised()))
+        let now = WallClock.system.now()
+        findings.append(
+            Diagnosis.clock(
+                year: Int(now.rfc3339.prefix(4)) ?? 0,
+                secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
+        findings += portFindings
+        findings += secretFindings
+        for finding in findings { try StandardOutput.write(finding.line) }
+        if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
+    }
+
+    private var dataFindings: [Finding] {
+        guard !serve.inMemory else {
+            return [.warning("events are kept in memory", "they are lost at a stop: set --data")]
+        }
+        let folder = serve.folder
+        let parent = URL(fileURLWithPath: folder).deletingLastPathComponent().path
+        var findings = Diagnosis.dataFolder(
+            folder, SystemFacts.place(folder), parentIsWritable: SystemFacts.canBeMade(folder))
+        findings.append(Diagnosis.disk(DiskSpace(of: folder) ?? DiskSpace(of: parent), of: folder))
+        let files = SystemFacts.files(below: folder)
+        if !files.isEmpty { findings.append(Diagnosis.files(files)) }
+        return findings
+    }
+
+    private var portFindings: [Finding] {
+        guard !running else { return [] }
+        var places: [(String, String, Int)] = []
+        if case .host(let host, let port) = serve.address { places.append(("the service", host, port)) }
+        if let address = serve.operation.internalListen {
+            places.append(("the internal listener", address.host, address.port))
+        }
+        return places.filter { $0.2 != 0 }.map { name, host, port in
+            Diagnosis.port(name, host, port, error: SystemFacts.problem(listeningOn: host, port))
+        }
+    }
+
+    /// Each option that names a file with a secret, as the table of settings has them.
+    private var secretFindings: [Finding] {
+        guard let settings = try? ProgramArguments.settings(of: ProgramArguments.given) else { return [] }
+        let shown = ShownSettings(settings, commandLine: ProgramArguments.given)
+        return SettingTable.serve.settings.filter { $0.name.hasSuffix("secret-file") || $0.name == "tls-key" }.flatMap {
+            setting in
+            shown.texts(of: setting).flatMap { path in
+                let data = FileManager.default.contents(atPath: path)
+                let count = data.map { $0.reversed().drop { $0 == 0x0A || $0 == 0x0D }.count }
+                return Diagnosis.secret(setting.name, path, SystemFacts.place(path), byteCount: count)
+            }
+        }
+    }
+}

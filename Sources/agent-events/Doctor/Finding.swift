@@ -1,0 +1,140 @@
+/// Something that the doctor looked at.
+struct Finding: Hashable {
+    enum Level: String, Hashable {
+        case good = "ok"
+        /// The service runs, but not for long, or not well.
+        case warning
+        /// The service does not start, or is not safe.
+        case problem
+    }
+
+    let level: Level
+    /// What was found.
+    let text: String
+    /// What to do; empty when that is nothing.
+    let advice: String
+
+    static func good(_ text: String) -> Finding { Finding(level: .good, text: text, advice: "") }
+    static func warning(_ text: String, _ advice: String) -> Finding {
+        Finding(level: .warning, text: text, advice: advice)
+    }
+    static func problem(_ text: String, _ advice: String) -> Finding {
+        Finding(level: .problem, text: text, advice: advice)
+    }
+
+    var line: String {
+        let mark = level.rawValue + String(repeating: " ", count: 8 - level.rawValue.count)
+        return advice.isEmpty ? "\(mark) \(text)" : "\(mark) \(text)\n         \(advice)"
+    }
+}
+
+/// What the doctor makes of what it finds. Nothing here asks the system.
+enum Diagnosis {
+    /// A file or a folder as the system has it.
+    struct Place: Hashable {
+        var path: String
+        var isFolder: Bool
+        var isWritable: Bool
+        /// The nine bits of rights.
+        var mode: UInt16
+        /// Whether the user of this process owns it.
+        var isOwn: Bool
+    }
+
+    /// - Parameters:
+    ///   - place: `nil` when there is none.
+    ///   - parentIsWritable: whether it could be made.
+    static func dataFolder(_ path: String, _ place: Place?, parentIsWritable: Bool) -> [Finding] {
+        guard let place else {
+            return parentIsWritable
+                ? [.good("the data folder \(path) is made at the start")]
+                : [
+                    .problem(
+                        "there is no data folder \(path), and it cannot be made", "make it, and give it to this user")
+                ]
+        }
+        guard place.isFolder else { return [.problem("\(path) is no folder", "choose another --data")] }
+        var findings: [Finding] = []
+        if !place.isWritable {
+            findings.append(
+                .problem("this user may not write to the data folder \(path)", "chown it to the user of the service"))
+        }
+        if place.mode & 0o077 != 0 {
+            findings.append(
+                .warning(
+                    "other users may look into the data folder \(path), in which all events are", "chmod 700 \(path)"))
+        }
+        return findings.isEmpty ? [.good("the data folder \(path) is this user's, and writable")] : findings
+    }
+
+    static func disk(_ space: DiskSpace?, of path: String) -> Finding {
+        guard let space else {
+            return .warning("the system does not say how full the disk of \(path) is", "look with df")
+        }
+        let percent = Int(space.freeFraction * 100)
+        let text = "\(percent) % of the disk of \(path) is free, \(space.free >> 20) MiB"
+        if space.free < 64 << 20 || percent < 2 {
+            return .problem(text, "make room, or set --retain-bytes; a full disk ends the service")
+        }
+        return percent < 10 ? .warning(text, "make room, or set --retain-bytes") : .good(text)
+    }
+
+    /// - Parameter limit: `nil` when the system does not say.
+    static func descriptors(_ limit: Int?) -> Finding {
+        guard let limit else {
+            return .warning("the system does not say how many files may be open", "look with ulimit -n")
+        }
+        let text = "\(limit) files and connections may be open"
+        return limit < 4096
+            ? .warning(text, "raise it: ulimit -Hn, or LimitNOFILE= in the unit; each client takes one") : .good(text)
+    }
+
+    /// - Parameters:
+    ///   - year: of the system's clock.
+    ///   - secondsBehindFiles: how much later than now a file was written; `nil` without files.
+    static func clock(year: Int, secondsBehindFiles: Int64?) -> Finding {
+        // Before this there was no such program.
+        if year < 2026 {
+            return .problem("the clock says it is \(year)", "set it: tokens and the age of events depend on it")
+        }
+        if let secondsBehindFiles, secondsBehindFiles > 60 {
+            return .problem(
+                "the clock is \(secondsBehindFiles) s behind the last write to the data folder",
+                "set it, and let it follow a time server: chrony, ntpd, systemd-timesyncd")
+        }
+        return .good("the clock says it is \(year), and is not behind the data folder")
+    }
+
+    /// - Parameter error: why nobody can listen there; `nil` when it can be done.
+    static func port(_ name: String, _ host: String, _ port: Int, error: String?) -> Finding {
+        guard let error else { return .good("\(name): \(host):\(port) is free") }
+        return .problem(
+            "\(name): \(host):\(port) cannot be listened on: \(error)", "stop what is there, or choose another")
+    }
+
+    /// - Parameters:
+    ///   - place: `nil` when there is none.
+    ///   - byteCount: without a line end.
+    static func secret(_ option: String, _ path: String, _ place: Place?, byteCount: Int?) -> [Finding] {
+        guard let place, let byteCount else {
+            return [.problem("--\(option): the file \(path) cannot be read", "give this user the right to read it")]
+        }
+        var findings: [Finding] = []
+        if place.mode & 0o077 != 0 {
+            findings.append(.problem("--\(option): other users may read \(path)", "chmod 600 \(path)"))
+        }
+        if byteCount < 16 {
+            findings.append(
+                .problem("--\(option): \(path) has \(byteCount) bytes", "head -c 32 /dev/urandom | base64 > \(path)"))
+        }
+        return findings.isEmpty ? [.good("--\(option): \(path) is for this user only")] : findings
+    }
+
+    /// Files with events that other users may read.
+    static func files(_ places: [Place]) -> Finding {
+        let open = places.filter { $0.mode & 0o077 != 0 }
+        guard let first = open.first else { return .good("the files of events are for this user only") }
+        return .warning(
+            "other users may read \(open.count) files of events, such as \(first.path)", "chmod -R go= the data folder")
+    }
+}

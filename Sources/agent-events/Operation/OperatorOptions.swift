@@ -1,0 +1,46 @@
+internal import AgentEventsServer
+internal import ArgumentParser
+internal import Logging
+
+/// The options of `serve` for those who run it.
+struct OperatorOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The address of the listener for operators: /health, /ready with details, /metrics for Prometheus, /v1/admin. One of "
+                + "this machine only, such as 127.0.0.1:8081. Default: none.",
+            valueName: "host:port"),
+        transform: { text throws in try InternalAddress(parsing: text) })
+    var internalListen: InternalAddress?
+
+    @Option(
+        help: ArgumentHelp(
+            "What is logged on standard error: trace to critical. Read again on SIGHUP.", valueName: "level"),
+        transform: { text throws in try Choice.read(text) })
+    var logLevel = Logger.Level.notice
+
+    @Option(
+        help: ArgumentHelp(
+            "How it is logged: lines of text, or a JSON object a line.", valueName: "text|json"),
+        transform: { text throws in try Choice.read(text) })
+    var logFormat = LogFormat.text
+}
+
+extension InternalAddress {
+    /// Reads `127.0.0.1:8081`, `localhost:8081`, `[::1]:8081`.
+    init(parsing text: String) throws {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw ValidationError("an address is a host and a port, such as 127.0.0.1:8081; not \(text)")
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            throw ValidationError("an IPv6 address stands in brackets, such as [::1]:8081; not \(text)")
+        }
+        guard !host.isEmpty else { throw ValidationError("\(text) has no host: 127.0.0.1\(text)") }
+        self.init(host: String(host), port: Int(port))
+    }
+
+    /// As it stands in an address for a browser.
+    var urlHost: String { host.contains(":") ? "[\(host)]" : host }
+}

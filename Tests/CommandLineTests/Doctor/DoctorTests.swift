@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+@testable import agent_events
+
+struct DoctorTests {
+    private typealias Place = Diagnosis.Place
+
+    private static func folder(_ mode: UInt16 = 0o700, isWritable: Bool = true, isFolder: Bool = true)
+        -> Diagnosis.Place
+    {
+        Diagnosis.Place(path: "d", isFolder: isFolder, isWritable: isWritable, mode: mode, isOwn: true)
+    }
+
+    @Test func folders() {
+        func levels(_ place: Diagnosis.Place?, parent: Bool = true) -> [Finding.Level] {
+            Diagnosis.dataFolder("d", place, parentIsWritable: parent).map(\.level)
+        }
+        #expect(levels(nil) == [.good])
+        #expect(levels(nil, parent: false) == [.problem])
+        #expect(levels(Self.folder()) == [.good])
+        #expect(levels(Self.folder(isFolder: false)) == [.problem])
+        #expect(levels(Self.folder(0o755, isWritable: false)) == [.problem, .warning])
+    }
+
+    @Test(arguments: [
+        (500, 1000, Finding.Level.good), (90, 1000, .warning), (10, 1000, .problem), (63, 100, .problem),
+    ])
+    func disks(_ free: Int64, _ capacity: Int64, _ level: Finding.Level) {
+        #expect(Diagnosis.disk(DiskSpace(free: free << 20, capacity: capacity << 20), of: "d").level == level)
+    }
+
+    @Test func otherThings() {
+        #expect(Diagnosis.disk(nil, of: "d").level == .warning)
+        #expect(Diagnosis.descriptors(1024).level == .warning)
+        #expect(Diagnosis.descriptors(65_536).level == .good)
+        #expect(Diagnosis.clock(year: 1970, secondsBehindFiles: nil).level == .problem)
+        #expect(Diagnosis.clock(year: 2027, secondsBehindFiles: 3600).level == .problem)
+        #expect(Diagnosis.clock(year: 2027, secondsBehindFiles: 1).level == .good)
+        #expect(Diagnosis.port("x", "h", 1, error: nil).level == .good)
+        #expect(Diagnosis.port("x", "h", 1, error: "in use").level == .problem)
+        #expect(Diagnosis.secret("s", "f", nil, byteCount: nil).map(\.level) == [.problem])
+        #expect(Diagnosis.secret("s", "f", Self.folder(0o644), byteCount: 3).map(\.level) == [.problem, .problem])
+        #expect(Diagnosis.secret("s", "f", Self.folder(0o600), byteCount: 32).map(\.level) == [.good])
+        #expect(Diagnosis.files([Self.folder(0o600), Self.folder(0o640)]).level == .warning)
+        #expect(Diagnosis.files([Self.folder(0o600)]).level == .good)
+    }
+
+    @Test func eachFindingThatIsNotGoodSaysWhatToDo() async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("secret", "short\n")
+            let outcome = try await Program.run([
+                "doctor", "--data", "\(folder.path)/data", "--webhook", "http://127.0.0.1:1/", "--webhook-secret-file",
+                "\(folder.path)/secret", "--port", "0",
+            ])
+            #expect(outcome.status == 1, "\(outcome)")
+            #expect(outcome.output.contains("problem  --webhook-secret-file: \(folder.path)/secret has 5 bytes"))
+            for (line, next) in zip(outcome.lines, outcome.lines.dropFirst() + [""]) {
+                if line.hasPrefix("warning") || line.hasPrefix("problem") { #expect(next.hasPrefix("         ")) }
+            }
+        }
+    }
+
+    @Test func aRunningServiceHasItsPorts() async throws {
+        try await TemporaryFolder.with { folder in
+            try await RunningService.with(["--data", "\(folder.path)/data"]) { service in
+                let port = try #require(service.authority.split(separator: ":").last)
+                let arguments = ["doctor", "--data", "\(folder.path)/data", "--port", "\(port)"]
+                let taken = try await Program.run(arguments)
+                #expect(taken.status == 1)
+                #expect(taken.output.contains("cannot be listened on"), "\(taken.output)")
+                let running = try await Program.run(arguments + ["--running"])
+                #expect(running.output.contains("the files of events are for this user only"), "\(running.output)")
+                #expect(running.output.contains("is this user's, and writable"), "\(running.output)")
+            }
+        }
+    }
+}
