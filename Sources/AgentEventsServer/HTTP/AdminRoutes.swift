@@ -61,7 +61,8 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             guard names.count == 2 else { return .user(user, issuedBefore: nil) }
             guard let time = Timestamp(rfc3339: try text("issued_before")) else {
                 throw ProtocolError(
-                    .requestInvalid, "issued_before is a time such as 2026-01-31T12:00:00.000Z", path: "$.issued_before")
+                    .requestInvalid, "issued_before is a time such as 2026-01-31T12:00:00.000Z", path: "$.issued_before"
+                )
             }
             return .user(user, issuedBefore: time)
         case ["key"]: return .key(issuer: nil, id: try text("key"))
