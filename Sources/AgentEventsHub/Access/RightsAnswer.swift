@@ -3,7 +3,7 @@ import AgentEventsProtocol
 
 /// An authorizer's answer: the rights of a principal in a thread, for a limited time.
 struct RightsAnswer: Hashable, Sendable {
-    /// The rights themselves. The scopes of the credentials are checked elsewhere.
+    /// The rights, within the limits of the credentials.
     var rights: Rights
     /// The user of the thread at the time of the question.
     var owner: UserID?

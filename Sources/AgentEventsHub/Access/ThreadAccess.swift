@@ -46,7 +46,7 @@ package final class ThreadAccess: Sendable {
         for use: ThreadUse,
         in thread: ThreadID
     ) throws(ProtocolError) {
-        guard !principal.scopes.contains(use.scope) else { return }
+        guard !principal.mayAnywhere(use) else { return }
         switch use {
         case .read:
             throw ProtocolError(.scopeMissing, "reading takes the scope read", threadID: thread)
@@ -56,29 +56,45 @@ package final class ThreadAccess: Sendable {
             throw ProtocolError(
                 .scopeMissing, "these credentials do not allow to send messages and commands to agents",
                 threadID: thread)
+        case .approve:
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to answer requests for approval", threadID: thread)
+        case .share:
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to decide who may use threads", threadID: thread)
         }
     }
 
     /// Whether a principal may use a thread.
     ///
-    /// - Parameter owner: the user of the thread; `nil` while it has no event.
+    /// - Parameters:
+    ///   - owner: the user of the thread; `nil` while it has no event.
+    ///   - isNewID: whether the id of the thread was just made here.
     /// - Throws: ``ProtocolError``: `auth.scope_missing`; `thread.unknown`, the same for a thread of somebody else and for one
     ///   that does not exist and may not be opened; or `auth.unavailable`.
     package func check(
         _ use: ThreadUse,
         of thread: ThreadID,
         owner: UserID?,
+        isNewID: Bool = false,
         by principal: Principal
     ) async throws(ProtocolError) {
         try Self.checkScope(of: principal, for: use, in: thread)
-        let request = RightsRequest(principal: principal, thread: thread, owner: owner)
+        let request = RightsRequest(principal: principal, thread: thread, owner: owner, isNewID: isNewID)
         guard try await answer(to: request).get().allows(use) else { throw .unknown(thread) }
     }
 
     /// The answer that is at hand; `nil` when the authorizer has to be asked.
     func known(_ request: RightsRequest) -> RightsAnswer? {
-        if let constant { return RightsAnswer(rights: constant.constantRights(request), owner: request.owner) }
+        if let constant {
+            return RightsAnswer(rights: Self.limited(constant.constantRights(request), request), owner: request.owner)
+        }
         return table.withLock { $0.find(request, at: environment.monotonicNow()) }
+    }
+
+    /// The rights that are left within the limits of the credentials.
+    private static func limited(_ rights: Rights, _ request: RightsRequest) -> Rights {
+        rights.complete.intersection(request.principal.limit(in: request.thread))
     }
 
     /// Whether an answer still counts.
@@ -126,7 +142,8 @@ package final class ThreadAccess: Sendable {
             case .answered(let rights):
                 let now = environment.monotonicNow()
                 let answer = RightsAnswer(
-                    rights: rights, owner: request.owner, expires: now + lifetime(of: request.principal), epoch: epoch)
+                    rights: Self.limited(rights, request), owner: request.owner,
+                    expires: now + lifetime(of: request.principal), epoch: epoch)
                 if table.withLock({ $0.keep(answer, to: request, at: now) }) { return .success(answer) }
             case .failed(let error):
                 logger.info(

@@ -41,8 +41,10 @@ final class SessionServices: Sendable {
     ) {
         self.runtime = runtime
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
+        let store = runtime.log as? any StateStore
         intake = MessageIntake(
-            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration)
+            runtime: runtime, access: access, dispatcher: dispatcher, configuration: configuration,
+            threadIDs: ThreadIDSource(store: store, environment: runtime.environment))
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
@@ -51,7 +53,6 @@ final class SessionServices: Sendable {
         self.logger = logger
         let environment = runtime.environment
         outsideEmitters = OutsideEmitters(in: environment)
-        let store = runtime.log as? any StateStore
         pages = ThreadPages(
             log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
         delivery = StreamDelivery(

@@ -42,6 +42,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
+        add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)
         add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)
         add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
     }

@@ -76,7 +76,7 @@ struct RecordedSession: Sendable {
         limits: StreamLimits = .patient,
         log: any EventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
-        principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
+        principal: Principal = Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
         on givenLoop: (any EventLoop)? = nil,
         _ body: @Sendable (RecordedSession) async throws -> Result
