@@ -9,8 +9,13 @@ struct RightsAnswer: Hashable, Sendable {
     var owner: UserID?
     /// The end of the answer's validity, on the monotonic clock; `nil` for none.
     var expires: Duration?
+    /// Events up to this one may not be read; `nil` when all may.
+    var visibleAfter: Cursor?
     /// The epoch of the rights at the time of the question; an answer of another epoch is not valid.
     var epoch: UInt64 = 0
+
+    /// The number of the last event that may not be read; 0 for none.
+    var hiddenUpTo: UInt64 { visibleAfter?.sequence ?? 0 }
 
     func allows(_ use: ThreadUse) -> Bool { use.isAllowed(by: rights, owner: owner) }
 }

@@ -30,6 +30,8 @@ final class StreamSubscription {
     private var knownEnd: UInt64 = 0
     /// Whether the subscriber may read the thread.
     private var clearance = ClearanceStateMachine()
+    /// The number of the last event that the subscriber may not read; 0 for none.
+    private(set) var hiddenUpTo: UInt64 = 0
     /// Whether its place is known, and it has not ended: it may be given a state, or events.
     private var isLocated = false
     /// Whether the place of the consumer is kept for this subscription.
@@ -157,7 +159,9 @@ final class StreamSubscription {
         // Events of another writer of the log that lie before these are in the log, and nowhere else.
         let canWrite =
             if let events = committed.events {
-                events.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: events.byteCount)
+                // A member that was let in from now on gets nothing from before.
+                events.firstSequence <= (machine.cursor ?? 0) + 1 && hiddenUpTo <= (machine.cursor ?? 0)
+                    && output.mayWrite(byteCount: events.byteCount)
             } else {
                 false
             }
@@ -249,6 +253,7 @@ final class StreamSubscription {
             clearance.foundNothing()
         } else {
             clearance.answered(allowsReading: answer.allows(.read), until: answer.expires)
+            hiddenUpTo = answer.hiddenUpTo
         }
     }
 

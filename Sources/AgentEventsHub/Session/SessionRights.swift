@@ -33,6 +33,9 @@ final class SessionRights {
         takesSubscriptions: Bool
     ) -> ThreadUse? {
         guard isAsked, start.request.rights == nil, !start.exceedsLimit else { return nil }
+        if !services.access.asksBeforehand {
+            guard case .acknowledge = start.request.message.operation else { return nil }
+        }
         switch start.request.message.operation {
         case .subscribe:
             return takesSubscriptions && subscription == nil ? use(.read) : nil

@@ -28,10 +28,14 @@ final class SessionServices: Sendable {
     let intake: MessageIntake
     /// Carries out the commands of users.
     let commands: CommandIntake
+    /// Those who may use threads besides their users; `nil` when somebody else knows that.
+    private let threadMembers: ThreadMembers?
+    private let linkTokenSigner: (any LinkTokenSigner)?
 
     init(
         runtime: AgentRuntime,
         authorizer: any Authorizer,
+        linkTokenSigner: (any LinkTokenSigner)?,
         limits: StreamLimits,
         metrics: StreamMetrics,
         logger: Logger,
@@ -40,6 +44,8 @@ final class SessionServices: Sendable {
         orphans: OrphanedRuns?
     ) {
         self.runtime = runtime
+        threadMembers = (authorizer as? MembersAuthorizer)?.members
+        self.linkTokenSigner = linkTokenSigner
         access = ThreadAccess(authorizer, environment: runtime.environment, logger: logger)
         let store = runtime.log as? any StateStore
         intake = MessageIntake(
@@ -68,6 +74,22 @@ final class SessionServices: Sendable {
     /// Logs the events of requests.
     var ingest: EventIngest { EventIngest(runtime: runtime, access: access, outsideEmitters: outsideEmitters) }
 
+    /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.
+    var members: MemberIntake? {
+        threadMembers.map { members in
+            MemberIntake(
+                runtime: runtime, access: access, members: members, signer: linkTokenSigner,
+                didChange: { [self] in invalidateRights(user: $0, thread: $1) })
+        }
+    }
+
+    /// Rights have changed.
+    func invalidateRights(user: UserID?, thread: ThreadID?) {
+        // Before the loops are told, so that their questions are put again.
+        access.invalidate(user: user, thread: thread)
+        delivery.rightsChanged(of: user, in: thread)
+    }
+
     /// What a client is told first.
     func welcome(_ identity: SessionIdentity) -> Welcome {
         Welcome(
@@ -90,6 +112,7 @@ final class SessionServices: Sendable {
             group.addTask { await self.snapshotReaders.run() }
             group.addTask { await self.emitters.run() }
             group.addTask { await self.access.questions.run() }
+            group.addTask { await self.threadMembers?.run() }
             group.addTask { await self.consumers?.run() }
         }
     }
@@ -100,6 +123,7 @@ final class SessionServices: Sendable {
         snapshotReaders.finish()
         emitters.finish()
         access.questions.finish()
+        threadMembers?.finish()
         consumers?.finish()
     }
 }

@@ -22,17 +22,22 @@ extension ProtocolError.Code.Name {
         case .messageInvalid, .requestInvalid, .operationUnknown, .operationUnsupported, .cursorInvalid, .emptyBatch,
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
-            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing:
+            .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid, .commandKeyMissing,
+            .memberUnsupported:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired: .unauthorized
-        case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
+        case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden,
+            .memberForbidden:
             .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
+            .memberUnknown:
+            .notFound
         case .approvalDataInvalid: .unprocessableContent
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
-            .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired:
+            .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
+            .tooManyLinks:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType

@@ -27,8 +27,10 @@ public struct AgentEventsService: Service {
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
     ///   - agents: those that `POST /v1/threads/{t}/messages` can start; the first one answers when none is named.
-    ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of those whose
-    ///     credentials name it.
+    ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of its members and
+    ///     of those whose credentials name it.
+    ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
+    ///     share links.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
     ///   - onListening: called once with the port when the service takes requests.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
@@ -37,8 +39,9 @@ public struct AgentEventsService: Service {
     public init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
-        authorizer: any Authorizer = OwnershipAuthorizer(),
+        authorizer: (any Authorizer)? = nil,
         authenticator: any Authenticator = NoAuthentication(),
+        linkTokenSigner: (any LinkTokenSigner)? = nil,
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
@@ -47,7 +50,8 @@ public struct AgentEventsService: Service {
     ) {
         hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents,
+            linkTokenSigner: linkTokenSigner, configuration: configuration.hub, logger: logger,
+            onUnresponsiveAgents: onUnresponsiveAgents,
             onLateResult: onLateResult)
         self.configuration = configuration
         self.logger = logger

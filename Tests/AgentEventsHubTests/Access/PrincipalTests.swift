@@ -72,7 +72,7 @@ struct PrincipalTests {
     ) async throws {
         for (owner, expected) in [(user, isAllowed), (nil, opens)] as [(UserID?, Bool)] {
             let isUsable = try await Self.allows(.emit, principal, thread, owner)
-            #expect((isUsable && principal.mayEmit(as: user)) == expected, "\(owner, default: "nobody")")
+            #expect((isUsable && principal.mayEmit(as: user)) == expected, "\(owner?.rawValue ?? "nobody")")
         }
     }
 

@@ -15,6 +15,12 @@ enum Guest: String, CaseIterable, Sendable {
     case approver
     /// May read, command and emit for the owner by the credentials.
     case writer
+    /// Members of the thread, by the roles.
+    case memberViewer, memberApprover, memberParticipant, memberOwner
+    /// Was a member of the thread.
+    case memberExpired
+    /// Is a member of the thread, and has credentials that reach another one only.
+    case memberNarrowed
     /// Has nothing to do with it.
     case stranger
     /// Emits for everybody.
@@ -48,11 +54,36 @@ enum Guest: String, CaseIterable, Sendable {
             Principal(
                 user: "writer", scopes: Self.scopes, threads: granted([.read, .command, .emit]),
                 actsAs: .listed(["owner"]))
-        case .stranger: Principal(user: "stranger", scopes: Self.scopes)
+        case .memberViewer, .memberApprover, .memberParticipant, .memberOwner, .memberExpired, .stranger:
+            Principal(user: UserID(stringLiteral: rawValue), scopes: Self.scopes)
+        case .memberNarrowed:
+            Principal(
+                user: UserID(stringLiteral: rawValue), scopes: Self.scopes,
+                threads: .listed([ThreadAllowance(ThreadPattern("other-*"))]), isLimitedToThreads: true)
         case .backend: Principal(user: "backend", scopes: [.emit], actsAs: .everybody)
         case .expired, .nobody: nil
         }
     }
+
+    /// The stored membership.
+    var row: StoredValue? {
+        let role: String
+        switch self {
+        case .memberViewer: role = "viewer"
+        case .memberApprover: role = "approver"
+        case .memberParticipant: role = "participant"
+        case .memberOwner, .memberExpired, .memberNarrowed: role = "owner"
+        case .owner, .scopeless, .narrowed, .reader, .approver, .writer, .stranger, .backend, .expired, .nobody:
+            return nil
+        }
+        let end = self == .memberExpired ? #""2026-01-02T00:00:00.000Z""# : "null"
+        let json =
+            #"{"role":"\#(role)","granted_by":"owner","granted_at":"2026-01-01T00:00:00.000Z","expires_at":\#(end)}"#
+        return StoredValue(.member, thread: Self.thread, name: rawValue, bytes: Array(json.utf8))
+    }
+
+    /// Whether the credentials reach none of the threads that it is about.
+    var isNarrowed: Bool { self == .narrowed || self == .memberNarrowed }
 
     /// Whether the guest opens threads by any id.
     var isBackend: Bool { self == .writer || self == .backend }
@@ -61,11 +92,14 @@ enum Guest: String, CaseIterable, Sendable {
     var rights: Set<Scope> {
         switch self {
         case .owner: Self.scopes
-        case .reader: [.read]
-        case .approver: [.read, .approve]
+        case .reader, .memberViewer: [.read]
+        case .approver, .memberApprover: [.read, .approve]
+        case .memberParticipant: [.read, .command, .approve]
+        // It emits for nobody but itself.
+        case .memberOwner: [.read, .command, .approve, .share]
         case .writer: [.read, .command, .approve, .emit]
         case .backend: [.emit]
-        case .scopeless, .narrowed, .stranger, .expired, .nobody: []
+        case .scopeless, .narrowed, .memberExpired, .memberNarrowed, .stranger, .expired, .nobody: []
         }
     }
 }

@@ -50,7 +50,7 @@ struct RightsMatrixTests {
         if case .credentials = need { return .allowed }
         let scopes = guest.principal?.scopes ?? []
         if case .opening = need {
-            let mayOpen = scopes.isSuperset(of: need.scopes) && guest != .narrowed
+            let mayOpen = scopes.isSuperset(of: need.scopes) && !guest.isNarrowed
             // The narrowed one may open a thread, and none by an id that is not its own.
             return mayOpen ? .allowed : .refused("auth.scope_missing")
         }
@@ -82,6 +82,11 @@ struct RightsMatrixTests {
         "POST /v1/threads/{thread}/events": (.use(.emit), [("?user_id=owner", event)]),
         "GET /v1/threads/{thread}/state": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/subscribers": (.use(.read), [("", nil)]),
+        "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),
+        "GET /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
+        "PUT /v1/threads/{thread}/members/{subject}": (.use(.share), [("", #"{"role":"viewer"}"#), ("", "{}")]),
+        "DELETE /v1/threads/{thread}/members/{subject}": (.use(.share), [("", nil)]),
+        "POST /v1/threads/{thread}/links": (.use(.share), [("", "{}"), ("", "?")]),
         "POST /v1/threads/{thread}/messages": (.use(.command), [("", #"{"text":"x"}"#)]),
         "POST /v1/threads/{thread}/commands": (
             .use(.command),
@@ -104,8 +109,11 @@ struct RightsMatrixTests {
     }
 
     private static func with(_ body: @Sendable (RunningService) async throws -> Void) async throws {
-        try await withRunningService(agents: [EchoAgent()], authenticator: GuestAuthenticator()) { service in
+        try await withRunningService(agents: [EchoAgent()], authenticator: GuestAuthenticator()) {
+            (service: RunningService) async throws in
             try await log(2, in: Guest.thread, service)
+            let store = try #require(service.runtime.log as? any StateStore)
+            try await store.save(Guest.allCases.compactMap(\.row))
             try await body(service)
         }
     }
@@ -121,13 +129,14 @@ struct RightsMatrixTests {
     }
 
     @Test func eachRouteIsInTheTable() async throws {
-        try await Self.with { service in
+        try await Self.with { (service: RunningService) async throws in
             let hub = AgentEventsHub(
                 runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(),
                 logger: Logger(label: "test"))
             var found: Set<String> = []
             for path in Self.paths(of: hub) {
-                let answer = try await service.client.send("OPTIONS", path.replacing("{thread}", with: "t_a"))
+                let answer = try await service.client.send(
+                    "OPTIONS", path.replacing("{thread}", with: "t_a").replacing("{subject}", with: "somebody"))
                 let methods = try #require(answer.headers["allow"], "\(path)").split(separator: ", ")
                 // HEAD is GET without the body.
                 for method in methods where method != "OPTIONS" && method != "HEAD" {
@@ -142,10 +151,11 @@ struct RightsMatrixTests {
     func aRouteIsForThoseWhoMay(_ route: String, _ guest: Guest) async throws {
         let (need, requests) = try #require(Self.routes[route])
         let parts = route.split(separator: " ")
-        try await Self.with { service in
+        try await Self.with { (service: RunningService) async throws in
             for request in requests {
                 func ask(_ thread: ThreadID) async throws -> RawHTTPClient.Answer {
                     let path = parts[1].replacing("{thread}", with: thread.rawValue)
+                        .replacing("{subject}", with: "somebody")
                     var headers = guest.headers
                     if parts[0] != "GET" { headers["Idempotency-Key"] = "a-key" }
                     return try await service.client.send(
@@ -176,7 +186,7 @@ struct RightsMatrixTests {
     /// SEC-37: an answer takes less than other commands, and by it nothing else is done.
     @Test(arguments: Guest.allCases)
     func anAnswerTakesTheRightToApprove(_ guest: Guest) async throws {
-        try await Self.with { service in
+        try await Self.with { (service: RunningService) async throws in
             let context = try await service.runtime.context(user: "owner", thread: Guest.thread)
             try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
             try await context.emit(
@@ -270,7 +280,7 @@ struct RightsMatrixTests {
         guard let principal = guest.principal else { return }
         let scripts = Self.script(op, Guest.thread)
         for (index, script) in scripts.enumerated() {
-            try await Self.with { service in
+            try await Self.with { (service: RunningService) async throws in
                 let unknown = try await Self.transcript(guest, Self.script(op, "t_b")[index].messages, service)
                 let texts = try await Self.transcript(guest, script.messages, service)
                 let expected = Self.expected(script.need, guest, of: Guest.thread)

@@ -25,8 +25,9 @@ extension RunningService {
 func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(generations: .counting),
     agents: [any ServedAgent] = [],
-    authorizer: any Authorizer = OwnershipAuthorizer(),
+    authorizer: (any Authorizer)? = nil,
     authenticator: any Authenticator = NoAuthentication(),
+    linkTokenSigner: (any LinkTokenSigner)? = nil,
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     lateResults: AsyncStream<LateResult>.Continuation? = nil,
     runtime runtimeConfiguration: RuntimeConfiguration = RuntimeConfiguration(),
@@ -45,7 +46,7 @@ func withRunningService<Result: Sendable>(
     logger.logLevel = .error
     let service = AgentEventsService(
         runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-        configuration: configuration, logger: logger,
+        linkTokenSigner: linkTokenSigner, configuration: configuration, logger: logger,
         onListening: { port in
             found.yield(port)
             found.finish()
