@@ -77,10 +77,12 @@ package struct CommandIntake: Sendable {
             signed = .run(
                 RunCommand(action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user))
         case .answer(let answer):
-            signed = .answer(
-                ApprovalAnswer(
-                    answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
-                    by: principal.user))
+            var signedAnswer = ApprovalAnswer(
+                answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
+                by: principal.user)
+            // It was found above.
+            signedAnswer.hasRight = true
+            signed = .answer(signedAnswer)
         case .start, .message:
             preconditionFailure("what asks for a run was taken before")
         }

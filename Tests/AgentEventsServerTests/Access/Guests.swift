@@ -32,7 +32,7 @@ enum Guest: String, CaseIterable, Sendable {
 
     /// Everything but the administration.
     static let scopes = Set(Scope.allCases).subtracting([.admin])
-    static let thread: ThreadID = "t_a"
+    static let thread: ThreadID = "aaa-1"
 
     var headers: [String: String] { self == .nobody ? [:] : ["Authorization": "Bearer \(rawValue)"] }
 

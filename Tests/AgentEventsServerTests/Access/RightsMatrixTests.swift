@@ -136,7 +136,7 @@ struct RightsMatrixTests {
             var found: Set<String> = []
             for path in Self.paths(of: hub) {
                 let answer = try await service.client.send(
-                    "OPTIONS", path.replacing("{thread}", with: "t_a").replacing("{subject}", with: "somebody"))
+                    "OPTIONS", path.replacing("{thread}", with: "aaa-1").replacing("{subject}", with: "somebody"))
                 let methods = try #require(answer.headers["allow"], "\(path)").split(separator: ", ")
                 // HEAD is GET without the body.
                 for method in methods where method != "OPTIONS" && method != "HEAD" {
@@ -161,10 +161,10 @@ struct RightsMatrixTests {
                     return try await service.client.send(
                         String(parts[0]), path + request.query, headers: headers, body: request.body)
                 }
-                let unknown = try await ask("t_b")
+                let unknown = try await ask("bbb-1")
                 if parts[1].contains("{thread}"), !guest.isBackend {
                     #expect(
-                        Self.outcome(try unknown.errorCode) == Self.expected(need, guest, of: "t_b"),
+                        Self.outcome(try unknown.errorCode) == Self.expected(need, guest, of: "bbb-1"),
                         "\(guest): \(route)\(request.query) \(unknown)")
                 }
                 let answer = try await ask(Guest.thread)
@@ -173,13 +173,13 @@ struct RightsMatrixTests {
                 guard expected != .allowed else { continue }
                 // SEC-33: what is forbidden is answered in the bytes of what is not there.
                 #expect(answer.status == unknown.status)
-                #expect(answer.body == unknown.body.replacing("t_b", with: "t_a"))
+                #expect(answer.body == unknown.body.replacing("bbb-1", with: "aaa-1"))
                 #expect(Set(answer.headers.keys) == Set(unknown.headers.keys))
                 #expect(answer.headers["content-length"] == unknown.headers["content-length"])
             }
             guard need.scopes == [.read] || Self.expected(need, guest, of: Guest.thread) != .allowed else { return }
             #expect(try await service.loggedEvents(in: Guest.thread).count == 3)
-            if !guest.isBackend { #expect(try await service.loggedEvents(in: "t_b").isEmpty) }
+            if !guest.isBackend { #expect(try await service.loggedEvents(in: "bbb-1").isEmpty) }
         }
     }
 
@@ -203,10 +203,10 @@ struct RightsMatrixTests {
             let need = Need.either(.approve, .command)
             let expected = Self.expected(need, guest, of: Guest.thread)
             #expect(Self.outcome(try answer.errorCode) == expected)
-            let unknown = try await ask("t_b", body, key: "k_1")
-            #expect(Self.outcome(try unknown.errorCode) == Self.expected(need, guest, of: "t_b"))
+            let unknown = try await ask("bbb-1", body, key: "k_1")
+            #expect(Self.outcome(try unknown.errorCode) == Self.expected(need, guest, of: "bbb-1"))
             if expected != .allowed {
-                #expect(answer.body == unknown.body.replacing("t_b", with: "t_a"))
+                #expect(answer.body == unknown.body.replacing("bbb-1", with: "aaa-1"))
                 #expect(try await service.loggedEvents(in: Guest.thread).count == count)
                 return
             }
@@ -263,7 +263,7 @@ struct RightsMatrixTests {
             var texts: [String] = []
             for message in messages { try await socket.send(message) }
             // What comes about a thread is answered in its order.
-            let thread = messages.first?.contains("t_a") == true ? "t_a" : "t_b"
+            let thread = messages.first?.contains("aaa-1") == true ? "aaa-1" : "bbb-1"
             try await socket.send(#"{"op":"unsubscribe","req":8,"thread_id":"\#(thread)"}"#)
             while texts.last?.contains(#""req":8"#) != true {
                 guard case .text(let text)? = try await socket.next() else { throw CancellationError() }
@@ -281,7 +281,7 @@ struct RightsMatrixTests {
         let scripts = Self.script(op, Guest.thread)
         for (index, script) in scripts.enumerated() {
             try await Self.with { (service: RunningService) async throws in
-                let unknown = try await Self.transcript(guest, Self.script(op, "t_b")[index].messages, service)
+                let unknown = try await Self.transcript(guest, Self.script(op, "bbb-1")[index].messages, service)
                 let texts = try await Self.transcript(guest, script.messages, service)
                 let expected = Self.expected(script.need, guest, of: Guest.thread)
                 if expected == .allowed {
@@ -291,14 +291,14 @@ struct RightsMatrixTests {
                         #expect(!texts.contains { $0.contains("thread.unknown") }, "\(guest): \(script) \(texts)")
                     }
                 } else {
-                    #expect(texts == unknown.map { $0.replacing("t_b", with: "t_a") }, "\(guest): \(script)")
+                    #expect(texts == unknown.map { $0.replacing("bbb-1", with: "aaa-1") }, "\(guest): \(script)")
                     let isSilent = script.need.scopes == [.read] && principal.scopes.contains(.read)
                     if case .refused(let code) = expected, !isSilent {
                         #expect(texts.contains { $0.contains(code) }, "\(guest): \(script) \(texts)")
                     }
                     #expect(try await service.loggedEvents(in: Guest.thread).count == 3)
                 }
-                if !guest.isBackend { #expect(try await service.loggedEvents(in: "t_b").isEmpty) }
+                if !guest.isBackend { #expect(try await service.loggedEvents(in: "bbb-1").isEmpty) }
             }
         }
     }
