@@ -83,6 +83,11 @@ extension ProtocolError {
             case runNotOpen = "run.not_open"
             case runPaused = "run.paused"
             case tooManyCommands = "limits.commands"
+            case memberUnknown = "member.unknown"
+            case memberForbidden = "member.forbidden"
+            case memberUnsupported = "member.unsupported"
+            case tooManyMembers = "limits.members"
+            case tooManyLinks = "limits.links"
         }
 
         /// A code, by the part that it is of.
@@ -283,6 +288,16 @@ extension ProtocolError {
         public static let runPaused = Code(name: .runPaused)
         /// Too many commands in a second on one connection.
         public static let tooManyCommands = Code(name: .tooManyCommands)
+        /// Somebody is not a member of the thread.
+        public static let memberUnknown = Code(name: .memberUnknown)
+        /// A member is to get a role that the one who asks does not have.
+        public static let memberForbidden = Code(name: .memberForbidden)
+        /// The service keeps no members of threads, or makes no share links.
+        public static let memberUnsupported = Code(name: .memberUnsupported)
+        /// Too many members of one thread.
+        public static let tooManyMembers = Code(name: .tooManyMembers)
+        /// Too many share links of one thread.
+        public static let tooManyLinks = Code(name: .tooManyLinks)
 
         /// An order rule's code.
         public static func order(_ rule: OrderRule) -> Code { Code(value: .order(rule)) }

@@ -52,7 +52,8 @@ import Testing
             let transport = SimulatedTransport(
                 wire: SimulatedWire(capacity: 4096), loop: waiting, highWater: 4096, maximumPendingByteCount: .max,
                 exceeded: { _ in })
-            let session = hub.adopt(transport, as: Principal(user: "u_1", scopes: [.emit]), on: waiting)
+            let session = hub.adopt(
+                transport, as: Principal(user: "u_1", scopes: [.emit], actsAs: .listed(["u_1"])), on: waiting)
             adopted.withLock { $0 = NIOLoopBound(session, eventLoop: waiting) }
         }
         let session = try #require(adopted.withLock { $0 })

@@ -12,7 +12,7 @@ extension AgentRun {
     ///   - prompt: the question, for people.
     ///   - call: the open tool call that waits for it; what was shown of it is what is approved.
     ///   - id: the question's id, new in the run; a new one when it is `nil`.
-    ///   - approvers: the users who may answer, up to 64; empty for the user of the thread.
+    ///   - approvers: the users who may answer, up to 64; empty for all who may approve in the thread, its user first.
     ///   - isEditable: whether the answer may replace the arguments of the call.
     ///   - time: how long an answer is waited for; `nil` for as long as the run lasts.
     /// - Throws: ``AgentEventsError`` when the question is refused or the log fails, `order.already_ended` when the run has

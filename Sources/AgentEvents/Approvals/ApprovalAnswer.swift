@@ -11,6 +11,8 @@ public struct ApprovalAnswer: Hashable, Sendable {
     public var data: JSONValue?
     /// The user who answers.
     public var by: UserID
+    /// Whether the user is known to have the right to approve in the thread, also when it is somebody else's.
+    package var hasRight = false
 
     public init(_ approvalID: ApprovalID, run: RunID? = nil, isApproved: Bool, data: JSONValue? = nil, by: UserID) {
         self.approvalID = approvalID
@@ -81,7 +83,7 @@ extension ApprovalAnswer {
 extension ApprovalAnswer {
     /// Why the answer does not count; `nil` when it does.
     func refusal(by terms: ApprovalTerms, owner: UserID) -> AnswerRefusal? {
-        guard terms.allow(by, owner: owner) else { return .forbidden }
+        guard terms.allow(by, owner: owner, hasRight: hasRight) else { return .forbidden }
         guard isApproved else { return nil }
         do throws(WireError) {
             try terms.check(data)
@@ -119,7 +121,7 @@ extension ThreadStateMachine {
         let asked = occupancy.tree(of: root).flatMap { run in
             run.approvals.map { ApprovalPlace(run: run.id, approval: $0) }
         }
-        let own = asked.filter { terms(of: $0)?.allow(user, owner: owner) ?? false }
+        let own = asked.filter { terms(of: $0)?.allow(user, owner: owner, hasRight: false) ?? false }
         guard asked.isEmpty || !own.isEmpty else { return nil }
         return own.map { place in
             let resolved = ApprovalResolved(approvalID: place.approval, decision: .denied, by: user, data: data)

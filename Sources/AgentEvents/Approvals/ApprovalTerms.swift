@@ -1,6 +1,6 @@
 /// The conditions under which a request for approval is answered. What was asked is what is answered: they do not change.
 package struct ApprovalTerms: Hashable, Sendable {
-    /// The users who may answer; empty for the thread's user.
+    /// The users who may answer; empty for the thread's user, and those who have the right to approve in it.
     package var approvers: [UserID]
     /// Allows an answer to replace the arguments of the call.
     package var isEditable: Bool
@@ -21,8 +21,12 @@ package struct ApprovalTerms: Hashable, Sendable {
 
     /// Says if a user may answer.
     ///
-    /// - Parameter owner: the user of the thread.
-    func allow(_ user: UserID, owner: UserID) -> Bool { approvers.isEmpty ? user == owner : approvers.contains(user) }
+    /// - Parameters:
+    ///   - owner: the user of the thread.
+    ///   - hasRight: whether the user has the right to approve in it. Where users are named, that is not enough.
+    func allow(_ user: UserID, owner: UserID, hasRight: Bool) -> Bool {
+        approvers.isEmpty ? user == owner || hasRight : approvers.contains(user)
+    }
 
     /// Checks the data of the answer `approved`.
     ///

@@ -11,7 +11,7 @@ public struct ToolApproval: Sendable {
     public var prompt: String
     /// The form to fill in; `nil` for a yes or a no.
     public var schema: ApprovalSchema?
-    /// The users who may answer, up to 64; empty for the user of the thread.
+    /// The users who may answer, up to 64; empty for all who may approve in the thread, its user first.
     public var approvers: [UserID]
     /// Allows the answer to replace the arguments of the call (``ToolCall/arguments``).
     public var isEditable: Bool

@@ -13,7 +13,7 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var schema: JSONValue?
     /// Allows the answer to replace the arguments of the call.
     public var isEditable: Bool
-    /// The users who may answer, up to 64; empty for the user of the thread.
+    /// The users who may answer, up to 64; empty for all who may approve in the thread, its user first.
     public var approvers: [UserID]
     /// When the question expires: `approval_resolved` with the decision `expired` is then logged by itself, and no later
     /// answer is accepted. A time that has already passed makes it expire at once.

@@ -11,6 +11,10 @@ public struct StoredValue: Hashable, Sendable {
         case snapshot
         /// Credentials that count no longer; there is no thread.
         case revocation
+        /// A member of a thread, and what they may do; the name is the member's.
+        case member
+        /// Random bytes that the service made for itself; there is no thread.
+        case secret
     }
 
     /// The longest value, in bytes: 1 MiB.

@@ -32,11 +32,15 @@ public struct RightsRequest: Hashable, Sendable {
     public var thread: ThreadID
     /// The user that the thread belongs to: the one who opened it. `nil` while it has no event.
     public var owner: UserID?
+    /// Whether the thread is to be opened by an id that the service has just made. Ids that clients choose are not: a client
+    /// that may open any id finds out which threads exist, and can take the ids of others.
+    public var isNewID: Bool
 
-    public init(principal: Principal, thread: ThreadID, owner: UserID?) {
+    public init(principal: Principal, thread: ThreadID, owner: UserID?, isNewID: Bool = false) {
         self.principal = principal
         self.thread = thread
         self.owner = owner
+        self.isNewID = isNewID
     }
 }
 

@@ -7,6 +7,6 @@ public struct NoAuthentication: Authenticator {
     public var needsCredentials: Bool { false }
 
     public func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal {
-        Principal(user: "local", scopes: Set(Scope.allCases), threads: .all)
+        Principal(user: "local", scopes: Set(Scope.allCases), threads: .all, actsAs: .everybody)
     }
 }

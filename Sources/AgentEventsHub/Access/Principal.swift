@@ -10,7 +10,8 @@ public struct Principal: Hashable, Sendable {
     public var threads: ThreadGrant
     /// Whether the credentials reach no thread but those, not even the user's own.
     public var isLimitedToThreads: Bool
-    /// The users for whom the principal may emit, apart from its own.
+    /// The users for whom the principal may emit, apart from its own. With any of them, its own user among others, it is a
+    /// backend, and chooses the ids of the threads that it opens.
     public var actsAs: UserGrant
     /// When the credentials expire; `nil` when they do not.
     public var expiresAt: Timestamp?
@@ -19,7 +20,7 @@ public struct Principal: Hashable, Sendable {
 
     public init(
         user: UserID,
-        scopes: Set<Scope> = [.read, .command],
+        scopes: Set<Scope> = [.read, .command, .open],
         threads: ThreadGrant = .own,
         isLimitedToThreads: Bool = false,
         actsAs: UserGrant = .nobody,
@@ -34,10 +35,49 @@ public struct Principal: Hashable, Sendable {
         self.expiresAt = expiresAt
         self.token = token
     }
+}
 
-    /// Whether the principal may emit as a user. One without a list of threads stands for a backend, which works for every
-    /// user; the runtime refuses a user that does not own the thread.
-    func mayEmit(in thread: ThreadID, as user: UserID) -> Bool {
-        user == self.user || !threads.isList || threads.includes(thread)
+/// The bounds of credentials, whatever an ``Authorizer`` says.
+extension Principal {
+    /// The rights that the credentials allow in a thread at most.
+    func limit(in thread: ThreadID) -> Rights {
+        isLimitedToThreads ? scopeLimit.intersection(threads.rights(in: thread)) : scopeLimit
+    }
+
+    /// Whether the credentials allow to use any thread whatever like this.
+    package func mayAnywhere(_ use: ThreadUse) -> Bool { reach.contains(use.right) }
+
+    /// Whether the credentials allow to open any thread whatever by a message.
+    var mayOpenAnywhere: Bool { reach.contains([.command, .open]) }
+
+    private var scopeLimit: Rights {
+        let limit = Rights(scopes)
+        // A backend opens the threads of its users by emitting.
+        return isBackend && limit.contains(.emit) ? limit.union(.open) : limit
+    }
+
+    private var reach: Rights { isLimitedToThreads ? scopeLimit.intersection(threads.anyRights) : scopeLimit }
+
+    private var isBackend: Bool {
+        switch actsAs {
+        case .nobody: false
+        case .listed(let users): !users.isEmpty
+        case .everybody: true
+        }
+    }
+
+    /// Whether the principal may emit as a user: in the user's threads, as far as it has the right to emit there.
+    func mayEmit(as user: UserID) -> Bool { user == self.user || actsAs.includes(user) }
+
+    /// Whether the principal may choose the id of a thread to open. A backend chooses freely, a frontend ids that begin with
+    /// its user's id and a tilde: `u_1~anything`.
+    ///
+    /// The first tilde of a thread's id ends the user's, so that no id can be chosen by two users. One whose own id has a
+    /// tilde has no such ids.
+    func mayChoose(_ thread: ThreadID) -> Bool {
+        if isBackend { return true }
+        let id = thread.rawValue.utf8
+        guard let tilde = id.firstIndex(of: UInt8(ascii: "~")) else { return false }
+        return id[..<tilde].elementsEqual(user.rawValue.utf8)
     }
 }

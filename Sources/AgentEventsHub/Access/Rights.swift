@@ -13,33 +13,70 @@ public struct Rights: OptionSet, Hashable, Sendable {
     public static let read = Rights(rawValue: 1)
     /// Log events in it, as programs outside do.
     public static let emit = Rights(rawValue: 2)
-    /// Send messages and commands to its agents.
+    /// Send messages and commands to its agents. It contains ``approve``.
     public static let command = Rights(rawValue: 4)
     /// Open it: emit into it, or send a message to its agents, before it has an event.
     public static let open = Rights(rawValue: 8)
+    /// Answer its agents' requests for approval.
+    public static let approve = Rights(rawValue: 16)
+    /// Decide who may use it.
+    public static let share = Rights(rawValue: 32)
+
+    /// All of them.
+    static let all: Rights = [.read, .emit, .command, .open, .approve, .share]
+
+    /// The rights, with those that others contain.
+    var complete: Rights { contains(.command) ? union(.approve) : self }
 }
 
-/// A way to use a thread, with the scope and the rights that it takes.
+extension Rights {
+    /// The rights that scopes allow at most.
+    init(_ scopes: Set<Scope>) {
+        self = scopes.reduce(into: []) { $0.formUnion($1.rights) }
+    }
+}
+
+extension Scope {
+    fileprivate var rights: Rights {
+        switch self {
+        case .read: .read
+        case .emit: .emit
+        case .command: [.command, .approve]
+        case .open: .open
+        case .share: .share
+        case .approve: .approve
+        // That is no use of a thread.
+        case .admin: []
+        }
+    }
+}
+
+/// A way to use a thread, with the rights that it takes.
 package enum ThreadUse: Hashable, Sendable, CaseIterable {
     case read
     case emit
     case command
+    case approve
+    case share
 
-    /// The scope without which no thread can be used like this.
-    var scope: Scope {
+    /// The right without which no thread can be used like this.
+    var right: Rights {
         switch self {
         case .read: .read
         case .emit: .emit
         case .command: .command
+        case .approve: .approve
+        case .share: .share
         }
     }
 
-    /// - Parameter owner: the user of the thread; `nil` while it has no event.
+    /// - Parameters:
+    ///   - rights: the complete ones.
+    ///   - owner: the user of the thread; `nil` while it has no event.
     func isAllowed(by rights: Rights, owner: UserID?) -> Bool {
         switch self {
-        case .read: rights.contains(.read)
-        case .emit: rights.contains(owner == nil ? [.emit, .open] : .emit)
-        case .command: rights.contains(owner == nil ? [.command, .open] : .command)
+        case .read, .approve, .share: rights.contains(right)
+        case .emit, .command: rights.contains(owner == nil ? right.union(.open) : right)
         }
     }
 }

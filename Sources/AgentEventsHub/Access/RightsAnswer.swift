@@ -3,14 +3,19 @@ import AgentEventsProtocol
 
 /// An authorizer's answer: the rights of a principal in a thread, for a limited time.
 struct RightsAnswer: Hashable, Sendable {
-    /// The rights themselves. The scopes of the credentials are checked elsewhere.
+    /// The rights, within the limits of the credentials.
     var rights: Rights
     /// The user of the thread at the time of the question.
     var owner: UserID?
     /// The end of the answer's validity, on the monotonic clock; `nil` for none.
     var expires: Duration?
+    /// Events up to this one may not be read; `nil` when all may.
+    var visibleAfter: Cursor?
     /// The epoch of the rights at the time of the question; an answer of another epoch is not valid.
     var epoch: UInt64 = 0
+
+    /// The number of the last event that may not be read; 0 for none.
+    var hiddenUpTo: UInt64 { visibleAfter?.sequence ?? 0 }
 
     func allows(_ use: ThreadUse) -> Bool { use.isAllowed(by: rights, owner: owner) }
 }

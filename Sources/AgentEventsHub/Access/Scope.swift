@@ -5,9 +5,9 @@ public enum Scope: String, CaseIterable, Sendable {
     case read
     /// Log events, as backends do.
     case emit
-    /// Send messages and commands to agents, as frontends do.
+    /// Send messages and commands to agents, as frontends do. It contains ``approve``.
     case command
-    /// Open threads.
+    /// Open threads: those whose ids the service makes, or that the principal may choose.
     case open
     /// Decide who may use one's own threads.
     case share

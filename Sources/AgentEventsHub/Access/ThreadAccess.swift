@@ -16,6 +16,8 @@ package final class ThreadAccess: Sendable {
 
     private let authorizer: any Authorizer
     private let constant: (any ConstantAuthorizer)?
+    /// The authorizer, when it is that of members.
+    private let members: MembersAuthorizer?
     private let environment: Environment
     private let logger: Logger
     /// Questions under way.
@@ -39,12 +41,17 @@ package final class ThreadAccess: Sendable {
             ?? Revocations(store: nil, lifetime: .seconds(24 * 3600), environment: environment, logger: logger)
         self.authorizer = authorizer
         constant = authorizer as? any ConstantAuthorizer
+        members = authorizer as? MembersAuthorizer
         self.environment = environment
         self.logger = logger
     }
 
     /// Whether every question has one answer for ever, which ``known(_:)`` gives.
     var isConstant: Bool { constant != nil }
+
+    /// Whether it may take long to ask, so that requests ask beforehand, and nothing else waits with them. Members are
+    /// looked up where the thread is.
+    var asksBeforehand: Bool { constant == nil && members == nil }
 
     /// The number of questions under way that nobody waits for any longer.
     var abandonedQuestionCount: Int { abandonedCount.load(ordering: .relaxed) }
@@ -59,7 +66,7 @@ package final class ThreadAccess: Sendable {
         for use: ThreadUse,
         in thread: ThreadID
     ) throws(ProtocolError) {
-        guard !principal.scopes.contains(use.scope) else { return }
+        guard !principal.mayAnywhere(use) else { return }
         switch use {
         case .read:
             throw ProtocolError(.scopeMissing, "reading takes the scope read", threadID: thread)
@@ -69,30 +76,63 @@ package final class ThreadAccess: Sendable {
             throw ProtocolError(
                 .scopeMissing, "these credentials do not allow to send messages and commands to agents",
                 threadID: thread)
+        case .approve:
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to answer requests for approval", threadID: thread)
+        case .share:
+            throw ProtocolError(
+                .scopeMissing, "these credentials do not allow to decide who may use threads", threadID: thread)
         }
     }
 
     /// Whether a principal may use a thread.
     ///
-    /// - Parameter owner: the user of the thread; `nil` while it has no event.
+    /// - Parameters:
+    ///   - owner: the user of the thread; `nil` while it has no event.
+    ///   - isNewID: whether the id of the thread was just made here.
     /// - Throws: ``ProtocolError``: `auth.scope_missing`; `thread.unknown`, the same for a thread of somebody else and for one
     ///   that does not exist and may not be opened; or `auth.unavailable`.
     package func check(
         _ use: ThreadUse,
         of thread: ThreadID,
         owner: UserID?,
+        isNewID: Bool = false,
         by principal: Principal
     ) async throws(ProtocolError) {
+        _ = try await checked(use, of: thread, owner: owner, isNewID: isNewID, by: principal)
+    }
+
+    /// As ``check(_:of:owner:isNewID:by:)``, with the answer that allows it.
+    func checked(
+        _ use: ThreadUse,
+        of thread: ThreadID,
+        owner: UserID?,
+        isNewID: Bool = false,
+        by principal: Principal
+    ) async throws(ProtocolError) -> RightsAnswer {
         try checkRevocation(of: principal)
         try Self.checkScope(of: principal, for: use, in: thread)
-        let request = RightsRequest(principal: principal, thread: thread, owner: owner)
-        guard try await answer(to: request).get().allows(use) else { throw .unknown(thread) }
+        let request = RightsRequest(principal: principal, thread: thread, owner: owner, isNewID: isNewID)
+        let answer = try await answer(to: request).get()
+        guard answer.allows(use) else { throw .unknown(thread) }
+        return answer
     }
 
     /// The answer that is at hand; `nil` when the authorizer has to be asked.
     func known(_ request: RightsRequest) -> RightsAnswer? {
-        if let constant { return RightsAnswer(rights: constant.constantRights(request), owner: request.owner) }
+        if let constant {
+            return RightsAnswer(rights: Self.limited(constant.constantRights(request), request), owner: request.owner)
+        }
+        // Most requests are of the user whose thread it is.
+        if let rights = members?.rightsAtHand(request) {
+            return RightsAnswer(rights: Self.limited(rights, request), owner: request.owner)
+        }
         return table.withLock { $0.find(request, at: environment.monotonicNow()) }
+    }
+
+    /// The rights that are left within the limits of the credentials.
+    private static func limited(_ rights: Rights, _ request: RightsRequest) -> Rights {
+        rights.complete.intersection(request.principal.limit(in: request.thread))
     }
 
     /// Whether an answer still counts.
@@ -150,7 +190,7 @@ package final class ThreadAccess: Sendable {
     // MARK: Asking
 
     private enum Outcome: Sendable {
-        case answered(Rights)
+        case answered(ThreadClearance)
         case failed(any Error)
         case late
         case stopping
@@ -164,10 +204,12 @@ package final class ThreadAccess: Sendable {
         repeat {
             let epoch = table.withLock { $0.epoch }
             switch await ask(request) {
-            case .answered(let rights):
+            case .answered(let clearance):
                 let now = environment.monotonicNow()
                 let answer = RightsAnswer(
-                    rights: rights, owner: request.owner, expires: now + lifetime(of: request.principal), epoch: epoch)
+                    rights: Self.limited(clearance.rights, request), owner: request.owner,
+                    expires: now + lifetime(request.principal.expiresAt, clearance.expiresAt),
+                    visibleAfter: clearance.visibleAfter, epoch: epoch)
                 if table.withLock({ $0.keep(answer, to: request, at: now) }) { return .success(answer) }
             case .failed(let error):
                 logger.info(
@@ -187,11 +229,15 @@ package final class ThreadAccess: Sendable {
         return .failure(.unavailable(request.thread))
     }
 
-    /// No longer than the credentials count.
-    private func lifetime(of principal: Principal) -> Duration {
-        guard let expiresAt = principal.expiresAt else { return Self.lifetime }
-        let rest = Duration.milliseconds(expiresAt.milliseconds(since: environment.wallClock.now()))
-        return min(Self.lifetime, max(.zero, rest))
+    /// No longer than the credentials count, and than the rights are given for.
+    private func lifetime(_ ends: Timestamp?...) -> Duration {
+        guard let end = ends.compactMap(\.self).min() else { return Self.lifetime }
+        return min(Self.lifetime, .milliseconds(end.milliseconds(since: environment.wallClock.now())))
+    }
+
+    private func clearance(_ request: RightsRequest) async throws -> ThreadClearance {
+        if let members { return try await members.clearance(request, at: environment.wallClock.now()) }
+        return ThreadClearance(rights: try await authorizer.rights(request))
     }
 
     private func ask(_ request: RightsRequest) async -> Outcome {
@@ -207,7 +253,7 @@ package final class ThreadAccess: Sendable {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 do {
-                    reply.give(.answered(try await self.authorizer.rights(request)))
+                    reply.give(.answered(try await self.clearance(request)))
                 } catch {
                     reply.give(.failed(error))
                 }

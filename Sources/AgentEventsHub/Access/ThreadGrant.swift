@@ -10,20 +10,25 @@ public enum ThreadGrant: Hashable, Sendable {
     /// All.
     case all
 
-    /// Whether the thread is granted by name.
-    func includes(_ thread: ThreadID) -> Bool {
+    /// The rights that are granted in a thread; the scopes of the credentials limit them. Several grants add up, and none
+    /// takes anything away.
+    func rights(in thread: ThreadID) -> Rights {
         switch self {
-        case .own: false
-        case .listed(let allowances): allowances.contains { $0.pattern.matches(thread) }
-        case .all: true
+        case .own: []
+        case .listed(let allowances):
+            allowances.reduce(into: []) { rights, allowance in
+                if allowance.pattern.matches(thread) { rights.formUnion(allowance.rights) }
+            }
+        case .all: .all
         }
     }
 
-    /// Whether the threads are named one by one.
-    var isList: Bool {
+    /// The rights that are granted in one thread or another.
+    var anyRights: Rights {
         switch self {
-        case .own, .all: false
-        case .listed: true
+        case .own: []
+        case .listed(let allowances): allowances.reduce(into: []) { $0.formUnion($1.rights) }
+        case .all: .all
         }
     }
 }
@@ -39,9 +44,14 @@ public struct ThreadAllowance: Hashable, Sendable {
         self.pattern = pattern
         self.scopes = scopes
     }
+
+    fileprivate var rights: Rights { scopes.map { Rights($0) } ?? .all }
 }
 
 /// A thread's id, or a prefix of ids with a `*` at the end.
+///
+/// Patterns are compared byte by byte with the id as it is, decoded once: there is no case folding, and a `*` elsewhere stands
+/// for itself, which is in no id.
 public struct ThreadPattern: Hashable, Sendable, CustomStringConvertible {
     private let text: String
 

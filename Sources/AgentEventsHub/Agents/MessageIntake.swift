@@ -8,14 +8,17 @@ package struct MessageIntake: Sendable {
     private let usage: ServiceLimits
     private let dispatcher: AgentDispatcher
     private let configuration: HubConfiguration
+    private let threadIDs: ThreadIDSource
 
     init(
         runtime: AgentRuntime,
         access: ThreadAccess,
         usage: ServiceLimits,
         dispatcher: AgentDispatcher,
-        configuration: HubConfiguration
+        configuration: HubConfiguration,
+        threadIDs: ThreadIDSource
     ) {
+        self.threadIDs = threadIDs
         self.runtime = runtime
         self.access = access
         self.usage = usage
@@ -69,6 +72,42 @@ package struct MessageIntake: Sendable {
         if looksUp { _ = try await owner(of: thread, for: principal) }
     }
 
+    /// Whether the principal may open threads by messages, before there is one.
+    ///
+    /// - Throws: ``ProtocolError`` `auth.scope_missing`.
+    package func checkOpening(by principal: Principal) throws(ProtocolError) {
+        guard !principal.mayOpenAnywhere else { return }
+        throw Self.mayNotOpen
+    }
+
+    private static var mayNotOpen: ProtocolError {
+        ProtocolError(.scopeMissing, "these credentials do not allow to open threads")
+    }
+
+    /// Opens a thread by a message; the service makes its id. With a key, a repetition is for the same thread.
+    ///
+    /// - Throws: ``ProtocolError``; then nothing was logged.
+    package func open(
+        _ request: MessageRequest,
+        key: IdempotencyKey? = nil,
+        from principal: Principal
+    ) async throws(ProtocolError) -> Answer {
+        try checkOpening(by: principal)
+        let thread: ThreadID
+        do throws(EventLogError) {
+            thread = if let key { try await threadIDs.id(for: key, of: principal.user) } else { threadIDs.next() }
+        } catch {
+            throw ProtocolError(error, threadID: nil)
+        }
+        do throws(ProtocolError) {
+            return try await submit(request, key: key, in: thread, isNewID: true, from: principal)
+        } catch {
+            // The client knows of no thread.
+            guard error.code == .threadUnknown else { throw error }
+            throw Self.mayNotOpen
+        }
+    }
+
     /// Returns when `user_message`, and in the same commit the first event of the run that answers it, are committed; the
     /// run continues by itself. So no message is accepted that nobody answers: not even a crash comes in between.
     ///
@@ -83,9 +122,10 @@ package struct MessageIntake: Sendable {
         _ request: MessageRequest,
         key: IdempotencyKey? = nil,
         in thread: ThreadID,
+        isNewID: Bool = false,
         from principal: Principal
     ) async throws(ProtocolError) -> Answer {
-        let owner = try await admit(principal, to: thread)
+        let owner = try await admit(principal, to: thread, isNewID: isNewID)
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
         let agent = try dispatcher.agent(named: request.agent, in: thread)
         let policy = try self.policy(request.policy, of: agent, in: thread)
@@ -348,8 +388,12 @@ package struct MessageIntake: Sendable {
     ///
     /// - Returns: the owner of the thread.
     /// - Throws: ``ProtocolError``, among others `limits.messages` and `limits.threads`.
-    private func admit(_ principal: Principal, to thread: ThreadID) async throws(ProtocolError) -> UserID {
-        let owner = try await knownOwner(of: thread, for: principal)
+    private func admit(
+        _ principal: Principal,
+        to thread: ThreadID,
+        isNewID: Bool = false
+    ) async throws(ProtocolError) -> UserID {
+        let owner = try await knownOwner(of: thread, isNewID: isNewID, for: principal)
         if let refusal = usage.message(of: principal, in: thread) { throw refusal }
         if let owner { return owner }
         if let refusal = usage.opening(of: thread, for: principal.user, by: principal) { throw refusal }
@@ -362,7 +406,11 @@ package struct MessageIntake: Sendable {
     }
 
     /// - Returns: `nil` for a thread that is not open.
-    private func knownOwner(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> UserID? {
+    private func knownOwner(
+        of thread: ThreadID,
+        isNewID: Bool = false,
+        for principal: Principal
+    ) async throws(ProtocolError) -> UserID? {
         try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
         let owner: UserID?
         do throws(EventLogError) {
@@ -370,7 +418,7 @@ package struct MessageIntake: Sendable {
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
-        try await access.check(.command, of: thread, owner: owner, by: principal)
+        try await access.check(.command, of: thread, owner: owner, isNewID: isNewID, by: principal)
         return owner
     }
 

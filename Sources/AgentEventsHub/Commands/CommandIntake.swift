@@ -29,7 +29,7 @@ package struct CommandIntake: Sendable {
         package var position: UInt64
     }
 
-    /// Says if the principal may command in a thread, before there is a command.
+    /// Says if the principal may command or answer in a thread, before there is a command.
     ///
     /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
     /// - Throws: ``ProtocolError``.
@@ -38,8 +38,9 @@ package struct CommandIntake: Sendable {
         for principal: Principal,
         looksUp: Bool
     ) async throws(ProtocolError) {
-        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
-        if looksUp { _ = try await owner(of: thread, for: principal, nil) }
+        try ThreadAccess.checkScope(
+            of: principal, for: principal.mayAnywhere(.approve) ? .approve : .command, in: thread)
+        if looksUp { _ = try await owner(of: thread, .approve, for: principal, nil) }
     }
 
     /// Carries a command out, and returns when what its answer tells is committed.
@@ -69,17 +70,19 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) -> Accepted {
         let thread = request.thread
         if let accepted = try await begin(request, as: principal) { return accepted }
-        let owner = try await owner(of: thread, for: principal, answer)
+        let owner = try await owner(of: thread, request.use, for: principal, answer)
         let signed: Signed
         switch request.body.kind {
         case .run(let action, let reason):
             signed = .run(
                 RunCommand(action, run: request.body.run, asOf: request.body.asOf, reason: reason, by: principal.user))
         case .answer(let answer):
-            signed = .answer(
-                ApprovalAnswer(
-                    answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
-                    by: principal.user))
+            var signedAnswer = ApprovalAnswer(
+                answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
+                by: principal.user)
+            // It was found above.
+            signedAnswer.hasRight = true
+            signed = .answer(signedAnswer)
         case .start, .message:
             preconditionFailure("what asks for a run was taken before")
         }
@@ -94,7 +97,7 @@ package struct CommandIntake: Sendable {
                 position: receipt.position)
         } catch {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
-            if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: principal, nil) }
+            if error.code == .threadForbidden { _ = try await self.owner(of: thread, request.use, for: principal, nil) }
             var failure = ProtocolError(error, threadID: thread)
             if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
                 failure.path = "$.data.data" + fault.path.dropFirst()
@@ -168,15 +171,16 @@ package struct CommandIntake: Sendable {
         return access.known(RightsRequest(principal: principal, thread: thread, owner: owner))
     }
 
-    /// The user of a thread in which the principal may command.
+    /// The user of a thread in which the principal may command, or answer.
     ///
     /// - Throws: ``ProtocolError``; `thread.unknown` also for a thread without events: there is nothing to command.
     private func owner(
         of thread: ThreadID,
+        _ use: ThreadUse,
         for principal: Principal,
         _ answer: RightsAnswer?
     ) async throws(ProtocolError) -> UserID {
-        try ThreadAccess.checkScope(of: principal, for: .command, in: thread)
+        try ThreadAccess.checkScope(of: principal, for: use, in: thread)
         let owner: UserID?
         do throws(EventLogError) {
             owner = try await runtime.owner(of: thread)
@@ -184,12 +188,22 @@ package struct CommandIntake: Sendable {
             throw ProtocolError(error, threadID: thread)
         }
         if let answer, answer.owner == owner, access.counts(answer) {
-            guard answer.allows(.command) else { throw .unknown(thread) }
+            guard answer.allows(use) else { throw .unknown(thread) }
         } else {
-            try await access.check(.command, of: thread, owner: owner, by: principal)
+            try await access.check(use, of: thread, owner: owner, by: principal)
         }
         guard let owner else { throw .unknown(thread) }
         return owner
+    }
+}
+
+extension CommandRequest {
+    /// An answer takes less than other commands.
+    var use: ThreadUse {
+        switch body.kind {
+        case .answer: .approve
+        case .run, .start, .message: .command
+        }
     }
 }
 

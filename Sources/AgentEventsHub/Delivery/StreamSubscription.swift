@@ -30,6 +30,8 @@ final class StreamSubscription {
     private var knownEnd: UInt64 = 0
     /// Whether the subscriber may read the thread.
     private var clearance = ClearanceStateMachine()
+    /// The number of the last event that the subscriber may not read; 0 for none.
+    private(set) var hiddenUpTo: UInt64 = 0
     /// Whether its place is known, and it has not ended: it may be given a state, or events.
     private var isLocated = false
     /// The number of changes of rights, and what it was when the page was asked for that is on its way.
@@ -175,7 +177,9 @@ final class StreamSubscription {
         // Events of another writer of the log that lie before these are in the log, and nowhere else.
         let canWrite =
             if let events = committed.events {
-                events.firstSequence <= (machine.cursor ?? 0) + 1 && output.mayWrite(byteCount: events.byteCount)
+                // A member that was let in from now on gets nothing from before.
+                events.firstSequence <= (machine.cursor ?? 0) + 1 && hiddenUpTo <= (machine.cursor ?? 0)
+                    && output.mayWrite(byteCount: events.byteCount)
             } else {
                 false
             }
@@ -271,6 +275,7 @@ final class StreamSubscription {
         } else {
             let allowsReading = answer.allows(.read) && identity.principal.scopes.contains(.read)
             clearance.answered(allowsReading: allowsReading, until: answer.expires)
+            hiddenUpTo = answer.hiddenUpTo
             if allowsReading { endsWhenDenied = false }
         }
     }

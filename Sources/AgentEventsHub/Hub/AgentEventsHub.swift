@@ -40,8 +40,10 @@ public final class AgentEventsHub: Sendable {
     /// - Parameters:
     ///   - runtime: makes and commits the events. The hub runs it; nobody else does.
     ///   - agents: those that people can ask; the first one answers when none is named.
-    ///   - authorizer: says what a principal may do in a thread. There is no default: for threads that belong to one user
-    ///     each it is ``OwnershipAuthorizer``.
+    ///   - authorizer: says what a principal may do in a thread. Default: ``MembersAuthorizer``, or ``OwnershipAuthorizer`` for
+    ///     a log that keeps no values.
+    ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
+    ///     share links.
     ///   - authenticator: authenticates requests, over every transport that has credentials.
     ///   - onUnresponsiveAgents: called at the end of a shutdown when agents ignore the cancellation of their tasks: their runs
     ///     are ended, the connections closed and the log is complete, but ``run()`` returns only when these agents do. A
@@ -51,8 +53,9 @@ public final class AgentEventsHub: Sendable {
     public convenience init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
-        authorizer: any Authorizer,
+        authorizer: (any Authorizer)? = nil,
         authenticator: any Authenticator = NoAuthentication(),
+        linkTokenSigner: (any LinkTokenSigner)? = nil,
         configuration: HubConfiguration = HubConfiguration(),
         logger: Logger,
         onUnresponsiveAgents: @escaping @Sendable (_ count: Int) -> Void = { _ in },
@@ -60,7 +63,7 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.init(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration,
+            linkTokenSigner: linkTokenSigner, configuration: configuration,
             limits: configuration.streamLimits(needsCredentials: authenticator.needsCredentials),
             metrics: MetricsSystem.factory,
             logger: logger, onUnresponsiveAgents: onUnresponsiveAgents, onLateResult: onLateResult)
@@ -69,8 +72,9 @@ public final class AgentEventsHub: Sendable {
     package init(
         runtime: AgentRuntime,
         agents: [any ServedAgent],
-        authorizer: any Authorizer,
+        authorizer: (any Authorizer)?,
         authenticator: any Authenticator,
+        linkTokenSigner: (any LinkTokenSigner)? = nil,
         configuration: HubConfiguration,
         limits: StreamLimits,
         metrics: any MetricsFactory,
@@ -97,7 +101,8 @@ public final class AgentEventsHub: Sendable {
             logger: logger,
             environment: runtime.environment)
         services = SessionServices(
-            runtime: runtime, authorizer: authorizer, authenticator: authenticator, limits: limits, usage: usage,
+            runtime: runtime, authorizer: authorizer ?? Self.defaultAuthorizer(for: runtime),
+            authenticator: authenticator, linkTokenSigner: linkTokenSigner, limits: limits, usage: usage,
             metrics: StreamMetrics(factory: metrics), logger: logger, dispatcher: dispatcher,
             configuration: configuration, orphans: orphans)
         self.authenticator = MeasuredAuthenticator(
@@ -105,6 +110,11 @@ public final class AgentEventsHub: Sendable {
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
         runtime.hub.add(services.delivery)
         runtime.hub.add(CommitMetrics(factory: metrics))
+    }
+
+    private static func defaultAuthorizer(for runtime: AgentRuntime) -> any Authorizer {
+        guard let store = runtime.log as? any StateStore else { return OwnershipAuthorizer() }
+        return MembersAuthorizer(store: store)
     }
 
     /// Begins a session over a transport: the client is welcomed at once. Called on the transport's event loop, which may be
@@ -138,9 +148,7 @@ public final class AgentEventsHub: Sendable {
     ///   - user: the user whose rights; `nil` for those of all users.
     ///   - thread: the thread; `nil` for all threads.
     public func invalidateRights(user: UserID?, thread: ThreadID?) {
-        // Before the loops are told, so that their questions are put again.
-        services.access.invalidate(user: user, thread: thread)
-        services.delivery.accessChanged()
+        services.invalidateRights(user: user, thread: thread)
     }
 
     // MARK: Credentials
@@ -202,6 +210,8 @@ public final class AgentEventsHub: Sendable {
     package var ingest: EventIngest { services.ingest }
     /// Carries out the commands of users.
     package var commands: CommandIntake { services.commands }
+    /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.
+    package var members: MemberIntake? { services.members }
     /// Takes the messages of users.
     package var intake: MessageIntake { services.intake }
     /// Decides what principals may do.
@@ -217,9 +227,45 @@ public final class AgentEventsHub: Sendable {
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
-        try await access.check(.read, of: thread, owner: record?.user, by: principal)
+        return try await readable(record, thread, for: principal).record
+    }
+
+    /// The record as far as the principal may read, and the number of the last event that it may not.
+    private func readable(
+        _ record: ThreadRecord?,
+        _ thread: ThreadID,
+        for principal: Principal
+    ) async throws(ProtocolError) -> (record: ThreadRecord, hiddenUpTo: UInt64) {
+        let answer = try await access.checked(.read, of: thread, owner: record?.user, by: principal)
         guard let record else { throw .unknown(thread) }
-        return record
+        do throws(EventLogError) {
+            let visible = try await record.visible(hiddenUpTo: answer.hiddenUpTo) {
+                sequence async throws(EventLogError) in
+                let read = LogRead(.thread(thread, after: sequence - 1), maximumCount: 1)
+                return try await runtime.log.read(read).events.first?.id
+            }
+            return (visible, answer.hiddenUpTo)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+    }
+
+    /// The state of a thread that a principal may read, as far as it may.
+    ///
+    /// - Throws: ``ProtocolError``, as ``record(of:for:)``.
+    package func state(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> ThreadState {
+        let record: ThreadRecord?
+        do throws(EventLogError) {
+            record = try await runtime.log.thread(thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+        let hidden = try await readable(record, thread, for: principal).hiddenUpTo
+        do throws(EventLogError) {
+            return try await services.snapshots.state(of: thread, hiddenUpTo: hidden)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
     }
 
     /// The subscribers of a thread.

@@ -5,7 +5,7 @@ import AgentEventsProtocol
 ///
 /// Agents act on the answers that are in the log, so each has to come from a person who may give it: a program that emits
 /// can ask, and must not answer its own question. By `emit` alone an approval is only said to be `expired` or `cancelled`.
-/// `approved` and `denied` take the right to command in the thread besides, and the one who answers is the user of the
+/// `approved` and `denied` take the right to approve in the thread besides, and the one who answers is the user of the
 /// credentials: no draft says it.
 struct EmittedAnswers {
     /// The first of them, by its index among the events of the request.
@@ -40,7 +40,7 @@ struct EmittedAnswers {
     static func forbidden(at index: Int, in thread: ThreadID, root: DraftRoot) -> ProtocolError {
         ProtocolError(
             .approvalForbidden,
-            "an answer to a request for approval takes the right to command in the thread; without it an approval is only "
+            "an answer to a request for approval takes the right to approve in the thread; without it an approval is only "
                 + "said to be expired or cancelled",
             index: index, path: root.path(of: index) + ".data.decision", threadID: thread)
     }

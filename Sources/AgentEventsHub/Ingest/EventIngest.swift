@@ -87,6 +87,7 @@ package struct EventIngest: Sendable {
             }
         }
         var drafts = request.drafts
+        try Self.checkAuthors(of: drafts, by: principal, in: thread, root: root)
         let answers = try EmittedAnswers(drafts, in: thread, root: root)
         if let index = answers.first {
             try await checkAnswer(at: index, in: thread, of: owner, by: principal, root: root)
@@ -115,8 +116,8 @@ package struct EventIngest: Sendable {
         _ answer: RightsAnswer?
     ) -> ExecutionContext? {
         let user = request.user ?? principal.user
-        guard principal.scopes.contains(.emit), let context = runtime.contextInMemory(of: request.thread),
-            context.user == user, principal.mayEmit(in: request.thread, as: user)
+        guard let context = runtime.contextInMemory(of: request.thread), context.user == user,
+            principal.mayEmit(as: user)
         else { return nil }
         let question = RightsRequest(principal: principal, thread: request.thread, owner: user)
         guard let known = find(answer, for: user) ?? access.known(question), known.allows(.emit) else { return nil }
@@ -126,6 +127,26 @@ package struct EventIngest: Sendable {
     /// - Returns: the answer, if it is one about a thread of the owner, and counts.
     private func find(_ answer: RightsAnswer?, for owner: UserID?) -> RightsAnswer? {
         answer.flatMap { $0.owner == owner && access.counts($0) ? $0 : nil }
+    }
+
+    /// Nobody puts words into the mouth of a user for whom they may not emit.
+    ///
+    /// - Throws: ``ProtocolError`` `event.field_not_allowed`.
+    private static func checkAuthors(
+        of drafts: [EventDraft],
+        by principal: Principal,
+        in thread: ThreadID,
+        root: DraftRoot
+    ) throws(ProtocolError) {
+        if principal.actsAs == .everybody { return }
+        for index in drafts.indices {
+            guard case .userMessage(let message) = drafts[index].payload, !principal.mayEmit(as: message.userID)
+            else { continue }
+            throw ProtocolError(
+                .wire(.fieldNotAllowed),
+                "user_id names a user for whom these credentials may not emit: say your own, or use credentials with act_as",
+                index: index, path: root.path(of: index) + ".data.user_id", threadID: thread)
+        }
     }
 
     /// Whether the principal may answer requests for approval.
@@ -139,7 +160,7 @@ package struct EventIngest: Sendable {
         root: DraftRoot
     ) async throws(ProtocolError) {
         do throws(ProtocolError) {
-            try await access.check(.command, of: thread, owner: owner, by: principal)
+            try await access.check(.approve, of: thread, owner: owner, by: principal)
         } catch {
             // That the thread is there the principal knows: it may emit in it.
             guard error.code == .scopeMissing || error.code == .threadUnknown else { throw error }
@@ -172,7 +193,7 @@ package struct EventIngest: Sendable {
         } else {
             try await access.check(.emit, of: thread, owner: owner, by: principal)
         }
-        guard principal.mayEmit(in: thread, as: user ?? principal.user) else { throw .unknown(thread) }
+        guard principal.mayEmit(as: user ?? principal.user) else { throw .unknown(thread) }
         return owner
     }
 }

@@ -5,6 +5,8 @@ import NIOCore
 struct PageRead: Sendable {
     let thread: ThreadID
     let after: UInt64
+    /// The number of the last event that is hidden from the subscriber; 0 for none.
+    let hiddenUpTo: UInt64
     let merges: Bool
     let framing: StreamFraming
     /// The source of the state that stands for trimmed events; `nil` when the subscriber wants none.
@@ -28,15 +30,19 @@ struct PageRead: Sendable {
 
     func run() async -> Result<Page, EventLogError> {
         do throws(EventLogError) {
-            let found = try await pages.read(thread, after: after, framing: framing)
-            var read = Page(reachesEnd: found.reachesEnd, trim: found.trim)
-            if found.trim != nil, let snapshots {
-                let snapshot = try await snapshots.messages(of: thread, framing: framing)
+            let found = try await pages.read(thread, after: max(after, hiddenUpTo), framing: framing)
+            var trim = found.trim
+            if trim == nil, after < hiddenUpTo {
+                trim = ReadTrim(sequence: hiddenUpTo, oldest: found.page?.id(of: hiddenUpTo + 1))
+            }
+            var read = Page(reachesEnd: found.reachesEnd, trim: trim)
+            if trim != nil, let snapshots {
+                let snapshot = try await snapshots.messages(of: thread, hiddenUpTo: hiddenUpTo, framing: framing)
                 read.snapshot = snapshot
                 read.lastID = snapshot.cursor
                 read.reachesEnd = false
             } else if let page = found.page {
-                read.frames = page.frames(after: max(after, found.trim?.sequence ?? 0), merges: merges)
+                read.frames = page.frames(after: max(after, trim?.sequence ?? 0), merges: merges)
                 read.lastID = page.lastID
                 read.parts = page.parts
             }

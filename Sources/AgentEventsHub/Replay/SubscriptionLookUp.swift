@@ -66,7 +66,13 @@ struct SubscriptionLookUp: Sendable {
             let question = RightsRequest(principal: principal, thread: request.thread, owner: record.user)
             answer = try await access.answer(to: question).get()
         }
-        return (record, answer)
+        let visible = try await mapLogError { () async throws(EventLogError) in
+            try await record.visible(hiddenUpTo: answer.hiddenUpTo) { sequence async throws(EventLogError) in
+                let found = try await pages.read(request.thread, after: sequence - 1, framing: framing)
+                return found.trim?.oldest ?? found.page?.id(of: sequence)
+            }
+        }
+        return (visible, answer)
     }
 
     /// A consumer begins after the event that it has acknowledged, unless it asks for another place; a new one, which
@@ -141,22 +147,25 @@ struct SubscriptionLookUp: Sendable {
         }
         if request.snapshot.isTaken(onReset: found.reset != nil) {
             let snapshot = try await mapLogError { () async throws(EventLogError) in
-                try await snapshots.messages(of: thread, framing: framing)
+                try await snapshots.messages(of: thread, hiddenUpTo: rights.hiddenUpTo, framing: framing)
             }
             found.snapshot = snapshot
             found.opened.firstKept = nil
             found.opened.cursor = snapshot.cursor
             found.opened.after = snapshot.cursor?.sequence ?? found.opened.after
         } else if readsPage, found.opened.after < record.head.sequence {
-            found.page = try await firstPage(after: found.opened.after)
+            found.page = try await firstPage(after: found.opened.after, hiddenUpTo: rights.hiddenUpTo)
         }
         return found
     }
 
     /// The event before the page is mostly known from the look-up of the cursor, and so is the page itself.
-    private func firstPage(after sequence: UInt64) async throws(ProtocolError) -> PageRead.Page {
+    private func firstPage(
+        after sequence: UInt64,
+        hiddenUpTo hidden: UInt64
+    ) async throws(ProtocolError) -> PageRead.Page {
         let read = PageRead(
-            thread: request.thread, after: sequence, merges: request.merges, framing: framing,
+            thread: request.thread, after: sequence, hiddenUpTo: hidden, merges: request.merges, framing: framing,
             snapshots: request.snapshot.isTaken(onReset: true) ? snapshots : nil, pages: pages)
         return try await mapLogError { () async throws(EventLogError) in try await read.run().get() }
     }

@@ -17,7 +17,7 @@ enum Addition: Sendable {
     var use: ThreadUse {
         switch self {
         case .emit: .emit
-        case .command: .command
+        case .command(let request): request.use
         }
     }
 }

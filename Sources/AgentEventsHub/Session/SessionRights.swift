@@ -33,6 +33,9 @@ final class SessionRights {
         takesSubscriptions: Bool
     ) -> ThreadUse? {
         guard isAsked, start.request.rights == nil, !start.exceedsLimit else { return nil }
+        if !services.access.asksBeforehand {
+            guard case .acknowledge = start.request.message.operation else { return nil }
+        }
         switch start.request.message.operation {
         case .subscribe:
             return takesSubscriptions && subscription == nil ? use(.read) : nil
@@ -43,14 +46,14 @@ final class SessionRights {
             return isKnown ? nil : use(.emit)
         case .command(let request):
             let isKnown = services.commands.knownRights(in: request.thread, of: identity.principal) != nil
-            return isKnown ? nil : use(.command)
+            return isKnown ? nil : use(request.use)
         case .unsubscribe, .refresh, .ping, .pong:
             return nil
         }
     }
 
     /// A use without its scope is refused without a question.
-    private func use(_ use: ThreadUse) -> ThreadUse? { identity.principal.scopes.contains(use.scope) ? use : nil }
+    private func use(_ use: ThreadUse) -> ThreadUse? { identity.principal.mayAnywhere(use) ? use : nil }
 
     /// - Parameter take: called on the loop, once, and not before this method has returned.
     func ask(
@@ -80,7 +83,7 @@ final class SessionRights {
             switch use {
             // What is not committed is not to be read.
             case .read: owner = try await services.pages.record(of: thread)?.user
-            case .emit, .command: owner = try await services.runtime.owner(of: thread)
+            case .emit, .command, .approve, .share: owner = try await services.runtime.owner(of: thread)
             }
         } catch {
             return .failure(ProtocolError(error, threadID: thread))

@@ -32,11 +32,15 @@ final class SessionServices: Sendable {
     let intake: MessageIntake
     /// Carries out the commands of users.
     let commands: CommandIntake
+    /// Those who may use threads besides their users; `nil` when somebody else knows that.
+    private let threadMembers: ThreadMembers?
+    private let linkTokenSigner: (any LinkTokenSigner)?
 
     init(
         runtime: AgentRuntime,
         authorizer: any Authorizer,
         authenticator: any Authenticator,
+        linkTokenSigner: (any LinkTokenSigner)?,
         limits: StreamLimits,
         usage: ServiceLimits,
         metrics: StreamMetrics,
@@ -50,10 +54,13 @@ final class SessionServices: Sendable {
         let store = runtime.log as? any StateStore
         let revocations = Revocations(
             store: store, lifetime: configuration.revocationLifetime, environment: environment, logger: logger)
+        threadMembers = (authorizer as? MembersAuthorizer)?.members
+        self.linkTokenSigner = linkTokenSigner
         access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
         self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
-            runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration)
+            runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,
+            threadIDs: ThreadIDSource(store: store, environment: environment))
         commands = CommandIntake(runtime: runtime, access: access, intake: intake) {
             dispatcher.takes($1, agent: $0)
         }
@@ -77,6 +84,22 @@ final class SessionServices: Sendable {
     /// Logs the events of requests.
     var ingest: EventIngest {
         EventIngest(runtime: runtime, access: access, usage: usage, outsideEmitters: outsideEmitters)
+    }
+
+    /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.
+    var members: MemberIntake? {
+        threadMembers.map { members in
+            MemberIntake(
+                runtime: runtime, access: access, members: members, signer: linkTokenSigner,
+                didChange: { [self] in invalidateRights(user: $0, thread: $1) })
+        }
+    }
+
+    /// Rights have changed.
+    func invalidateRights(user: UserID?, thread: ThreadID?) {
+        // Before the loops are told, so that their questions are put again.
+        access.invalidate(user: user, thread: thread)
+        delivery.accessChanged()
     }
 
     /// What a client is told first.
@@ -105,6 +128,7 @@ final class SessionServices: Sendable {
             group.addTask { await self.snapshotReaders.run() }
             group.addTask { await self.emitters.run() }
             group.addTask { await self.access.questions.run() }
+            group.addTask { await self.threadMembers?.run() }
             group.addTask { await self.consumers?.run() }
         }
     }
@@ -116,6 +140,7 @@ final class SessionServices: Sendable {
         emitters.finish()
         access.questions.finish()
         access.revocations.finish()
+        threadMembers?.finish()
         consumers?.finish()
     }
 }

@@ -792,7 +792,8 @@ public final class StreamSession {
         replays.turn = .reading
         services.metrics.replayBegan()
         let job = PageRead(
-            thread: subscription.thread, after: after, merges: subscription.merges, framing: output.framing,
+            thread: subscription.thread, after: after, hiddenUpTo: subscription.hiddenUpTo, merges: subscription.merges,
+            framing: output.framing,
             snapshots: subscription.takesSnapshots ? services.snapshots : nil, pages: services.pages)
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let reader = NIOLoopBound(subscription, eventLoop: loop.eventLoop)

@@ -63,12 +63,31 @@ final class ThreadSnapshots: Sendable {
         }
     }
 
+    /// The state of a thread as of everything after an event, for those from whom the events up to it are hidden: of what is
+    /// hidden, nothing is in it. It is worked out for each call.
+    ///
+    /// - Parameter hidden: the number of that event; 0 for none.
+    func state(of thread: ThreadID, hiddenUpTo hidden: UInt64) async throws(EventLogError) -> ThreadState {
+        guard hidden > 0 else { return try await state(of: thread) }
+        var fold = ThreadFold(after: hidden)
+        // The retention has overtaken it; each time again takes another trim.
+        while try await fold.advance(thread, in: log) == .overtaken {
+            let oldest = try await log.thread(thread)?.oldest.sequence ?? 1
+            fold = ThreadFold(after: max(hidden, oldest - 1))
+        }
+        return fold.state
+    }
+
     /// The state of a thread after everything that was committed before the call, as clients get it. Those who get the
     /// same state at the same time share it.
     func messages(
         of thread: ThreadID,
+        hiddenUpTo hidden: UInt64 = 0,
         framing: StreamFraming
     ) async throws(EventLogError) -> SnapshotMessages {
+        if hidden > 0 {
+            return SnapshotMessages(try await state(of: thread, hiddenUpTo: hidden), of: thread, framing: framing)
+        }
         let state = try await state(of: thread)
         let shared = latestMessages.withLock { kept in
             kept.last { $0.belong(to: thread, framing) }?.messages

@@ -34,6 +34,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
             intake: hub.commands, access: access, maximumBodyByteCount: hub.configuration.maximumMessageByteCount)
         let state = StateRoute(hub: hub, access: access)
         let subscribers = SubscribersRoute(hub: hub, access: access)
+        let members = MembersRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
         add(
             "threads/:thread/events",
@@ -44,7 +45,16 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)
+        add("messages", [Route(.post) { request, _ in try await messages.open(request) }], to: router)
         add("threads/:thread/commands", [Route(.post) { try await commands.respond(to: $0, $1) }], to: router)
+        add("threads/:thread/members", [Route(.get) { try await members.list($0, $1) }], to: router)
+        add(
+            "threads/:thread/members/:subject",
+            [
+                Route(.get) { try await members.find($0, $1) }, Route(.put) { try await members.put($0, $1) },
+                Route(.delete) { try await members.remove($0, $1) },
+            ], to: router)
+        add("threads/:thread/links", [Route(.post) { try await members.makeLink($0, $1) }], to: router)
         add("stream", [Route(.get) { try await stream.respond(to: $0, $1) }], to: router)
     }
 

@@ -28,19 +28,23 @@ extension ProtocolError.Code.Name {
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
-            .commandKeyMissing:
+            .commandKeyMissing, .memberUnsupported:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
             .subjectChanged:
             .unauthorized
-        case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden:
+        case .policyNotAllowed, .threadForbidden, .scopeMissing, .approvalForbidden, .originForbidden, .hostForbidden,
+            .memberForbidden:
             .forbidden
-        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown: .notFound
+        case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
+            .memberUnknown:
+            .notFound
         case .approvalDataInvalid: .unprocessableContent
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable
         case .cursorDiverged, .cursorTrimmed, .cursorUnknown, .keyConflict, .threadBusy, .commandUnsupported,
-            .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired:
+            .runNotStarted, .runNotOpen, .runPaused, .approvalResolved, .approvalExpired, .tooManyMembers,
+            .tooManyLinks:
             .conflict
         case .bodyTooLarge, .batchTooLarge, .messageTooLarge: .contentTooLarge
         case .mediaTypeUnknown, .contentEncodingUnknown: .unsupportedMediaType

@@ -10,10 +10,20 @@ extension Request {
     ///
     /// - Throws: ``ProtocolError`` `request.invalid`.
     func thread(_ context: some RequestContext) throws(ProtocolError) -> ThreadID {
-        let segment = context.parameters.get("thread") ?? ""
-        let text = try Self.decoded(segment, "the thread in the path")
+        try pathIdentifier("thread", context, "the thread in the path")
+    }
+
+    /// An identifier in the path.
+    ///
+    /// - Parameter place: the place in words, for errors.
+    func pathIdentifier<Kind: Identifier>(
+        _ name: String,
+        _ context: some RequestContext,
+        _ place: String
+    ) throws(ProtocolError) -> Kind {
+        let text = try Self.decoded(context.parameters.get(name) ?? "", place)
         do throws(IdentifierError) {
-            return try ThreadID(text)
+            return try Kind(text)
         } catch {
             throw ProtocolError(error, path: nil)
         }

@@ -11,7 +11,7 @@ extension RouterMethods {
     /// application.addServices(hub)
     /// ```
     ///
-    /// These are `threads/{thread}/events`, `/state`, `/subscribers` and `/messages`, and `stream`, which tells a client that
+    /// These are `messages`, `threads/{thread}/events`, `/state`, `/subscribers`, `/messages` and `/commands`, and `stream`, which tells a client that
     /// asks for it without an upgrade what to do. Their errors have JSON bodies; other routes of the application are not
     /// touched.
     @discardableResult

@@ -32,8 +32,10 @@ public struct AgentEventsService: Service {
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
     ///   - agents: those that `POST /v1/threads/{t}/messages` can start; the first one answers when none is named.
-    ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of those whose
-    ///     credentials name it.
+    ///   - authorizer: says what a principal may do in a thread. Default: a thread is its user's, and that of its members and
+    ///     of those whose credentials name it.
+    ///   - linkTokenSigner: signs the tokens of share links, which the authenticator accepts. Default: none, and there are no
+    ///     share links.
     ///   - authenticator: authenticates requests. `NoAuthentication` is refused on any address but loopback.
     ///   - metrics: what `GET /metrics` answers on the internal listener; `nil` when there are none.
     ///   - onInternalListening: called once with the port of the internal listener, before `onListening`.
@@ -44,8 +46,9 @@ public struct AgentEventsService: Service {
     public init(
         runtime: AgentRuntime,
         agents: [any ServedAgent] = [],
-        authorizer: any Authorizer = OwnershipAuthorizer(),
+        authorizer: (any Authorizer)? = nil,
         authenticator: any Authenticator = NoAuthentication(),
+        linkTokenSigner: (any LinkTokenSigner)? = nil,
         configuration: ServiceConfiguration = ServiceConfiguration(),
         logger: Logger,
         metrics: MetricsPage? = nil,
@@ -56,7 +59,8 @@ public struct AgentEventsService: Service {
     ) {
         let hub = AgentEventsHub(
             runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-            configuration: configuration.hub, logger: logger, onUnresponsiveAgents: onUnresponsiveAgents,
+            linkTokenSigner: linkTokenSigner, configuration: configuration.hub, logger: logger,
+            onUnresponsiveAgents: onUnresponsiveAgents,
             onLateResult: onLateResult)
         self.hub = hub
         internalListener = configuration.internalAddress.map {

@@ -32,7 +32,7 @@ final class Application: Sendable {
     init(number: Int, user: UserID, plan: ApplicationProgram.Plan, world: WorldParts, seed: UInt64) {
         self.number = number
         self.world = world
-        principal = Principal(user: user, scopes: [.read, .emit, .command])
+        principal = Principal.backend(of: user, [.read, .emit, .command])
         let random = RandomNumbers(seed: seed)
         var configuration = ClientConfiguration(
             environment: Environment(

@@ -48,7 +48,7 @@ final class WireClient {
         self.world = world
         self.readers = readers
         self.foreignThread = foreignThread
-        principal = Principal(user: user, scopes: [.read, .emit, .command])
+        principal = Principal.backend(of: user, [.read, .emit, .command])
         followings = readers.map { _ in .none }
         pipelined = pipelinedThread.map { PipelinedRequests(thread: $0) }
         merges = random.once(in: 2)
@@ -389,5 +389,12 @@ final class WireClient {
             }
         }
         return nil
+    }
+}
+
+extension Principal {
+    /// One that chooses the ids of its threads, and emits for every user.
+    static func backend(of user: UserID, _ scopes: Set<Scope>) -> Principal {
+        Principal(user: user, scopes: scopes.union([.open]), actsAs: .everybody)
     }
 }

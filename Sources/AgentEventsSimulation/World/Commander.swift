@@ -92,7 +92,7 @@ final class Commander: Sendable {
             do throws(ProtocolError) {
                 if isForeign { await self.trespass(request, hub) }
                 let answer = try await hub.commands.submit(
-                    request, as: Principal(user: owner.user, scopes: [.command]))
+                    request, as: .backend(of: owner.user, [.command]))
                 self.answered(thread, number, answer)
             } catch {
                 self.refused(thread, number, error)

@@ -365,7 +365,7 @@ final class RealWorld {
         guard let process, process.takesConnections else { return false }
         if isSettling { settlingWriteCount += 1 }
         let owner = owners[thread]
-        let principal = Principal(user: owner.user, scopes: [.read, .command])
+        let principal = Principal.backend(of: owner.user, [.read, .command])
         // Where runs are trimmed, two that answer one message at once may both begin: the id of a trimmed run is free again.
         let key = retains ? nil : IdempotencyKey(text: IdentifierText(unchecked: "w\(random.below(8))"))
         var request = MessageRequest(

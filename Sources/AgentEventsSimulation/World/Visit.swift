@@ -75,7 +75,7 @@ struct Visit: Sendable {
             }
             guard let number = witness.number(of: owner.thread) else { return }
             let isInMemory = witness.thread(number).head == 0 || hub.runtime.knownOwner(of: owner.thread) != nil
-            let principal = Principal(user: owner.user, scopes: [.emit])
+            let principal = Principal.backend(of: owner.user, [.emit])
             let cursors = try await hub.ingest.log(request, as: principal, root: .document)
             let thread = witness.thread(number)
             for cursor in cursors where thread.event(cursor.sequence)?.id != cursor && !thread.lost.contains(cursor) {
@@ -124,7 +124,7 @@ struct ContendedVisit: Sendable {
         // Without an answer the process ends; nothing else refuses it.
         guard
             let ids = try? await hub.ingest.log(
-                request, as: Principal(user: owner.user, scopes: [.emit]), root: .document),
+                request, as: Principal.backend(of: owner.user, [.emit]), root: .document),
             !crew.isStopped, let number = witness.number(of: owner.thread)
         else { return }
         if let violation = shared.check(ids, witness.thread(number)) { witness.fail(violation) }
@@ -136,7 +136,7 @@ struct ContendedVisit: Sendable {
         do throws(ProtocolError) {
             let ids = try await hub.ingest.log(
                 EmitRequest(thread: owner.thread, user: nil, drafts: [attempt.draft]),
-                as: Principal(user: owner.user, scopes: [.emit]), root: .document)
+                as: Principal.backend(of: owner.user, [.emit]), root: .document)
             guard let id = ids.first else { return }
             outcome = .taken(id)
         } catch {

@@ -10,7 +10,7 @@ import Testing
 /// The one decision about the use of a thread, with an authorizer that takes its time, fails or changes its mind.
 @Suite(.timeLimit(.minutes(10)))
 struct ThreadAccessTests {
-    private static let principal = Principal(user: "u_1", scopes: [.read, .emit, .command])
+    private static let principal = Principal(user: "u_1", scopes: [.read, .emit, .command, .open, .share])
 
     private static func with(
         _ authorizer: any Authorizer,
@@ -46,6 +46,9 @@ struct ThreadAccessTests {
             (ThreadUse.read, Rights.read, true, true), (.read, [.emit, .command, .open], false, false),
             (.emit, .emit, true, false), (.emit, [.emit, .open], true, true), (.emit, [.read, .open], false, false),
             (.command, .command, true, false), (.command, [.command, .open], true, true), (.command, [], false, false),
+            (.approve, .approve, true, true), (.approve, .command, true, true),
+            (.approve, [.read, .emit], false, false),
+            (.share, .share, true, true), (.share, [.read, .emit, .command, .open], false, false),
         ] as [(ThreadUse, Rights, Bool, Bool)])
     func eachUseTakesItsRightAndOpeningOneMore(
         use: ThreadUse, rights: Rights, opened: Bool, unopened: Bool
@@ -60,7 +63,8 @@ struct ThreadAccessTests {
         let authorizer = ScriptedAuthorizer { _ in [.read, .emit, .command, .open] }
         try await Self.with(authorizer) { access, _ in
             for use in ThreadUse.allCases {
-                let principal = Principal(user: "u_1", scopes: Set(Scope.allCases).subtracting([use.scope]))
+                let principal = Principal(
+                    user: "u_1", scopes: Set(Scope.allCases).filter { Rights([$0]).isDisjoint(with: use.right) })
                 #expect(await Self.code(access, use, by: principal) == "auth.scope_missing")
             }
         }

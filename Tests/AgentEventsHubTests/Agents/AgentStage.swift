@@ -9,7 +9,7 @@ import Testing
 
 /// A hub with agents that begin and end when a test says so.
 struct AgentStage: Sendable {
-    static let principal = Principal(user: "u_1", scopes: [.read, .command])
+    static let principal = Principal(user: "u_1", actsAs: .listed(["u_1"]))
 
     static let silentLogger: Logger = {
         var logger = Logger(label: "test")

@@ -143,7 +143,7 @@ struct BusyThreadTests {
             #expect(try await stage.send("second", to: "t_2").status == .queued)
             error = await #expect(throws: ProtocolError.self) { try await stage.send("second", to: "t_3") }
             #expect(error?.code == .userQueueFull)
-            let other = Principal(user: "u_2", scopes: [.read, .command])
+            let other = Principal(user: "u_2", actsAs: .listed(["u_2"]))
             #expect(try await stage.send("x", to: "t_9", from: other).status == .queued)
             error = await #expect(throws: ProtocolError.self) { try await stage.send("x", to: "t_8", from: other) }
             #expect(error?.code == .agentsBusy && error?.retryAfterMilliseconds != nil)

@@ -6,7 +6,7 @@ import Logging
 import Testing
 
 struct MessageIntakeTests {
-    private static let principal = Principal(user: "u_1", scopes: [.read, .command])
+    private static let principal = Principal(user: "u_1", actsAs: .listed(["u_1"]))
 
     /// Says two words.
     private struct TalkingAgent: ServedAgent {

@@ -11,7 +11,7 @@ import Testing
 /// Connections within one process, used as a program does that has no client: many at once, and some of them carelessly.
 @Suite(.timeLimit(.minutes(10)))
 struct InProcessConnectionTests {
-    private static let principal = Principal(user: "u_1", scopes: [.read, .emit])
+    private static let principal = Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody)
 
     private static func withHub(
         _ body: @Sendable (AgentEventsHub, any EventLoopGroup) async throws -> Void

@@ -23,7 +23,7 @@ struct InProcessConnectorTests {
         let hub = AgentEventsHub(
             runtime: AgentRuntime(log: log), authorizer: OwnershipAuthorizer(), configuration: configuration,
             logger: logger)
-        let principal = Principal(user: "u_1", scopes: [.read, .emit])
+        let principal = Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody)
         var client = ClientConfiguration()
         client.backoff.firstPause = .milliseconds(10)
         let services = ServiceGroup(services: [hub], logger: logger)
@@ -101,7 +101,7 @@ struct InProcessConnectorTests {
     /// A client whose connection breaks comes back with its cursor, and gets each event once.
     @Test func aClientComesBackWhereItWas() async throws {
         try await Self.withHub { hub, _, _ in
-            let principal = Principal(user: "u_1", scopes: [.read, .emit])
+            let principal = Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody)
             var configuration = ClientConfiguration()
             configuration.backoff.firstPause = .milliseconds(10)
             // Each connection takes ten messages.

@@ -82,7 +82,7 @@ struct RecordedSession: Sendable {
         log: any EventLog = InMemoryEventLog(generations: .counting),
         authorizer: any Authorizer = OwnershipAuthorizer(),
         authenticator: any Authenticator = NoAuthentication(),
-        principal: Principal = Principal(user: "u_1", scopes: [.read, .emit]),
+        principal: Principal = Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody),
         configuration: RuntimeConfiguration = RuntimeConfiguration(),
         on givenLoop: (any EventLoop)? = nil,
         _ body: @Sendable (RecordedSession) async throws -> Result

@@ -50,7 +50,7 @@ struct TransportStage: Sendable {
         try await eventLoop.submit {
             let transport = make()
             let session = hub.adopt(
-                transport, as: Principal(user: user, scopes: [.read, .emit]), on: eventLoop)
+                transport, as: Principal(user: user, scopes: [.read, .emit], actsAs: .everybody), on: eventLoop)
             return TransportEnds(
                 eventLoop, NIOLoopBoundBox((transport: transport, session: session), eventLoop: eventLoop))
         }.get()

@@ -3,7 +3,7 @@ import AgentEventsHub
 import AgentEventsTestSupport
 import Testing
 
-/// Each route asks the authorizer, and what is forbidden is unknown.
+/// SEC-33, 38: each route asks the authorizer, what is forbidden is unknown, and no answer is a no.
 struct RightsTests {
     private static let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
 
@@ -71,6 +71,26 @@ struct RightsTests {
             authorizer.set { _ in [.read, .emit, .command, .open] }
             #expect(try await service.client.post("/v1/threads/t_1/messages", #"{"text":"x"}"#).status == 202)
             #expect(try await service.client.get("/v1/threads/t_1/state").status == 200)
+        }
+    }
+
+    /// SEC-38: what hangs has not said yes, on no route.
+    @Test(.timeLimit(.minutes(10))) func whatHangsIsDenied() async throws {
+        let authorizer = ScriptedAuthorizer { _ in [.read, .emit, .command, .open] }
+        authorizer.hold("t_1")
+        try await withRunningService(agents: [EchoAgent()], authorizer: authorizer) { service in
+            defer { authorizer.release() }
+            try await withThrowingTaskGroup(of: (Int, String?).self) { group in
+                for request in Self.requests("t_1") {
+                    group.addTask {
+                        let answer = try await Self.ask(request, service)
+                        return (answer.status, try answer.errorCode)
+                    }
+                }
+                for try await answer in group { #expect(answer == (503, "auth.unavailable")) }
+            }
+            #expect(try await service.loggedEvents(in: "t_1").isEmpty)
+            #expect(try await service.client.post("/v1/threads/t_2/messages", #"{"text":"x"}"#).status == 202)
         }
     }
 

@@ -41,7 +41,8 @@ struct WaitingAgent: ServedAgent {
     }
 }
 
-/// Asks for a token that names the user: `u_1`, or `u_1/emit` with another scope.
+/// Asks for a token that names the user: `u_1`, or `u_1/emit` with another scope. The users are backends, so that tests
+/// choose the ids of threads: each for itself, the one named `backend` for everybody.
 struct NamingAuthenticator: Authenticator {
     var needsCredentials: Bool { true }
 
@@ -52,6 +53,8 @@ struct NamingAuthenticator: Authenticator {
             throw AuthenticationError(.invalid, "that token is none")
         }
         let scopes = parts.dropFirst().compactMap { Scope(rawValue: String($0)) }
-        return Principal(user: user, scopes: scopes.isEmpty ? [.read, .command] : Set(scopes))
+        return Principal(
+            user: user, scopes: scopes.isEmpty ? [.read, .command, .open] : Set(scopes),
+            actsAs: user == "backend" ? .everybody : .listed([user]))
     }
 }

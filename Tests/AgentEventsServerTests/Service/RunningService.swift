@@ -27,8 +27,9 @@ extension RunningService {
 func withRunningService<Result: Sendable>(
     log: any EventLog = InMemoryEventLog(generations: .counting),
     agents: [any ServedAgent] = [],
-    authorizer: any Authorizer = OwnershipAuthorizer(),
+    authorizer: (any Authorizer)? = nil,
     authenticator: any Authenticator = NoAuthentication(),
+    linkTokenSigner: (any LinkTokenSigner)? = nil,
     stuckAgents: AsyncStream<Int>.Continuation? = nil,
     lateResults: AsyncStream<LateResult>.Continuation? = nil,
     metrics: MetricsPage? = nil,
@@ -49,7 +50,7 @@ func withRunningService<Result: Sendable>(
     logger.logLevel = .error
     let service = AgentEventsService(
         runtime: runtime, agents: agents, authorizer: authorizer, authenticator: authenticator,
-        configuration: configuration, logger: logger, metrics: metrics,
+        linkTokenSigner: linkTokenSigner, configuration: configuration, logger: logger, metrics: metrics,
         onInternalListening: { internalFound.yield($0) },
         onListening: { port in
             // It was told before.

@@ -31,7 +31,7 @@ final class EmbeddedStream {
     }
 
     private func handler() -> StreamHandler {
-        StreamHandler(hub: hub, principal: Principal(user: "u_1", scopes: [.read, .emit]))
+        StreamHandler(hub: hub, principal: Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody))
     }
 
     private var delivery: StreamDelivery { hub.services.delivery }

@@ -1,0 +1,58 @@
+public import AgentEvents
+
+/// Gives the rights of ``OwnershipAuthorizer``, and to the members of a thread those of their roles. The default of a hub
+/// whose log keeps values.
+///
+/// The rights of the user whose thread it is are at hand; for others the stored members are asked. Credentials that are
+/// limited to the threads that they list (``Principal/isLimitedToThreads``) have no part in what their user is a member of. A
+/// share link has the rights of its role, as long as it is a member: its token alone gives none.
+public struct MembersAuthorizer: Authorizer {
+    let members: ThreadMembers
+
+    /// - Parameter store: keeps the members; the log of the hub's runtime, mostly.
+    public init(store: any StateStore) { members = ThreadMembers(store: store) }
+
+    public func rights(_ request: RightsRequest) async throws -> Rights {
+        try await clearance(request, at: WallClock.system.now()).rights
+    }
+
+    private static let ownership = OwnershipAuthorizer()
+
+    /// The rights that no member's row can change; `nil` when the stored members have to be asked.
+    func rightsAtHand(_ request: RightsRequest) -> Rights? {
+        let principal = request.principal
+        guard let owner = request.owner else { return Self.ownership.constantRights(request) }
+        if principal.user == owner, principal.token?.issuer != ShareLink.issuer { return .all }
+        if principal.token?.issuer == ShareLink.issuer { return nil }
+        let rights = Self.ownership.constantRights(request)
+        if principal.isLimitedToThreads { return rights }
+        // Nothing could be added that the credentials allow. The thread is open already.
+        return rights.isSuperset(of: principal.limit(in: request.thread).subtracting(.open)) ? rights : nil
+    }
+
+    /// The rights, with the member's limits.
+    func clearance(_ request: RightsRequest, at now: Timestamp) async throws(EventLogError) -> ThreadClearance {
+        if let rights = rightsAtHand(request) { return ThreadClearance(rights: rights) }
+        let principal = request.principal
+        let isLink = principal.token?.issuer == ShareLink.issuer
+        let granted = Self.ownership.constantRights(request)
+        guard let subject = MemberSubject(principal),
+            let member = try await members.member(subject, of: request.thread), member.counts(at: now)
+        else { return ThreadClearance(rights: isLink ? [] : granted) }
+        let role = member.role.rights.complete
+        return ThreadClearance(
+            // A link has no other rights than those of its role, whatever its token lists.
+            rights: isLink ? role.intersection(granted) : role.union(granted), expiresAt: member.expiresAt,
+            // Who reads by the credentials as well reads everything.
+            visibleAfter: !isLink && granted.contains(.read) ? nil : member.visibleAfter)
+    }
+}
+
+/// The rights of a principal in a thread, and their limits.
+struct ThreadClearance: Hashable, Sendable {
+    var rights: Rights
+    /// When they end; `nil` for not by themselves.
+    var expiresAt: Timestamp?
+    /// Events up to this one are not among what may be read; `nil` when all are.
+    var visibleAfter: Cursor?
+}
