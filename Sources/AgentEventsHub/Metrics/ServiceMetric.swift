@@ -56,6 +56,8 @@ public struct ServiceMetric: Hashable, Sendable {
     public static let authenticationDuration = ServiceMetric(
         .histogram, "auth_duration_seconds", "How long it took to check credentials.")
 
+    public static let keySetAge = ServiceMetric(
+        .gauge, "jwks_age_seconds", "How long ago the keys of tokens were fetched, where they come from an address.")
     public static let limitHits = ServiceMetric(
         .counter, "limit_hits_total", ["limit", "action"], "What exceeded a limit, and what became of it.")
     public static let refusedProxyHeaders = ServiceMetric(
@@ -137,7 +139,7 @@ public struct ServiceMetric: Hashable, Sendable {
         acknowledgedEvents, deliveryLag, fallBehind, replayPages, replaysInProgress, resets, requests, requestDuration,
         activeRuns, stuckAgents, ready, logSize, flushDuration, sinkAttempts, sinkRefusals, sinkEvents, sinkDeadLetters,
         sinkDiverged, sinkPendingCommits, sinkCondition, limitHits, refusedProxyHeaders, ignoredForwards,
-        failedHandshakes, certificateExpiry, reloadFailures,
+        failedHandshakes, certificateExpiry, reloadFailures, keySetAge,
     ]
 
     // MARK: Making

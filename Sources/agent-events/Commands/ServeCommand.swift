@@ -2,6 +2,7 @@ internal import AgentEvents
 internal import AgentEventsFileLog
 internal import AgentEventsHub
 internal import AgentEventsServer
+internal import AgentEventsTokens
 internal import ArgumentParser
 internal import CoreMetrics
 internal import Foundation
@@ -183,7 +184,7 @@ struct ServeCommand: AsyncParsableCommand {
     /// What is refused whatever else is set.
     func checkAccess() throws(ServiceError) {
         // A unix socket has its permissions instead.
-        if case .host(let host, _) = address {
+        if auth == .none, case .host(let host, _) = address {
             try AccessPolicy.validate(host: host, authenticator: NoAuthentication())
         }
         if let address = operation.internalListen { try AccessPolicy.validate(internalHost: address.host) }
@@ -252,6 +253,7 @@ struct ServeCommand: AsyncParsableCommand {
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let authenticator = auth == .jwt ? try await tokens.authenticator(logger: logger) : nil
+        if let authenticator { surroundings.metrics?.showKeyAge { authenticator.keyAge } }
         let internalPort = InternalPort()
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,

@@ -51,7 +51,7 @@ struct LayeredSettings {
     ) throws(SettingError) -> [String: SettingValue] {
         var values: [String: SettingValue] = [:]
         for (variable, text) in environment.sorted(by: { $0.key < $1.key })
-        where variable.hasPrefix(SettingTable.prefix) {
+        where variable.hasPrefix(SettingTable.prefix) && !isOfKubernetes(variable, text) {
             guard let setting = table.settings.first(where: { $0.variable == variable }) else {
                 let problem = NearestName.problem(
                     variable, kind: "variable", of: "the environment of serve", known: table.settings.map(\.variable))
@@ -64,6 +64,17 @@ struct LayeredSettings {
             values[setting.name] = SettingValue(texts: texts, origin: .environment(variable: variable))
         }
         return values
+    }
+
+    /// Says if Kubernetes has set a variable: in the pods of a service that is named `agent-events` it sets
+    /// `AGENT_EVENTS_PORT=tcp://10.0.0.1:80`, `AGENT_EVENTS_SERVICE_HOST` and others, which are nobody's settings.
+    private static func isOfKubernetes(_ variable: String, _ text: String) -> Bool {
+        let name = variable.dropFirst(SettingTable.prefix.count)
+        if name == "PORT" { return text.contains("://") }
+        if name == "SERVICE_HOST" || name == "SERVICE_PORT" || name.hasPrefix("SERVICE_PORT_") { return true }
+        let words = name.split(separator: "_")
+        return words.count >= 3 && words[0] == "PORT" && Int(words[1]) != nil
+            && ["TCP", "UDP", "SCTP"].contains(words[2])
     }
 
     private static func path(in commandLine: [String]) throws(SettingError) -> String? {

@@ -62,6 +62,14 @@ final class ProgramMetrics: Sendable {
         disk.capacity.set(space.capacity)
     }
 
+    /// Shows how old the keys of tokens are, where they are fetched.
+    func showKeyAge(_ age: @escaping @Sendable () -> Duration?) {
+        exporter.addCollector { [weak exporter] in
+            guard let exporter, let age = age() else { return }
+            ServiceMetric.keySetAge.meter(in: exporter).set(age / .seconds(1))
+        }
+    }
+
     /// For `GET /metrics`.
     var page: MetricsPage { MetricsPage(contentType: PrometheusExporter.contentType) { self.exporter.text() } }
 

@@ -23,6 +23,10 @@ struct ConfigCommandTests {
                     #expect(bad.error.contains(word), "\(text): \(bad)")
                 }
             }
+            try folder.write(
+                "settings.yaml", "host: 0.0.0.0\nauth: jwt\njwt-secret-file: s\nin-memory: true\n")
+            let open = try await Program.run(["config", "check", "--config", path])
+            #expect(open.status == 0, "\(open)")
             let missing = try await Program.run(["config", "check", "--config", "\(folder.path)/none"])
             #expect(missing.status == 64)
             #expect(missing.error.contains("/none"))

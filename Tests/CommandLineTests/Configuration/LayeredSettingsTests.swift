@@ -61,6 +61,15 @@ struct LayeredSettingsTests {
         #expect(settings.arguments == ["--demo"])
     }
 
+    @Test func whatKubernetesSetsIsNoSetting() throws {
+        let environment = [
+            "AGENT_EVENTS_PORT": "tcp://10.0.0.1:80", "AGENT_EVENTS_PORT_80_TCP": "tcp://10.0.0.1:80",
+            "AGENT_EVENTS_PORT_80_TCP_ADDR": "10.0.0.1", "AGENT_EVENTS_SERVICE_HOST": "10.0.0.1",
+            "AGENT_EVENTS_SERVICE_PORT": "80", "AGENT_EVENTS_SERVICE_PORT_HTTP": "80", "AGENT_EVENTS_HOST": "::1",
+        ]
+        #expect(try layered(environment: environment).arguments == ["--host=::1"])
+    }
+
     @Test func listsInTheEnvironmentHaveCommas() throws {
         let settings = try layered(environment: ["AGENT_EVENTS_ALLOWED_ORIGIN": "https://a.example, https://b.example"])
         #expect(settings.arguments == ["--allowed-origin=https://a.example", "--allowed-origin=https://b.example"])
