@@ -44,7 +44,8 @@ SPOILT = [
     ("events/approval_requested.schema.json", "events/approval_requested.json", "data", [
         ("prompt", ABSENT), ("expires_at", "2026-11-21T02:15:00Z"), ("expires_at", 1795227300000),
         ("call_id", "c 2"), ("kind", "question"), ("kind", None), ("editable", 1), ("approvers", []),
-        ("approvers", ["u_1", "u_1"]), ("approvers", [f"u_{number}" for number in range(65)])]),
+        ("approvers", ["u_1", "u_1"]), ("approvers", [f"u_{number}" for number in range(65)]),
+        ("separate_from", "u 1")]),
     ("events/approval_resolved.schema.json", "events/approval_resolved.json", "data", [
         ("decision", "yes"), ("approval_id", ABSENT), ("by", "somebody else")]),
     ("events/agent_paused.schema.json", "events/agent_paused.json", "data", [
@@ -147,7 +148,7 @@ SPOILT = [
         ("runs/3/waiting", False), ("runs/3/queued_at", "soon"), ("runs/3/usage/input_tokens", -1),
         ("runs/4/deadline_at", None), ("queue", ABSENT), ("queue/0/position", 0), ("queue/0/run_id", ABSENT),
         ("queue/0/message_ids", []), ("queue/0/status", "queued"), ("approvals/0/kind", "question"),
-        ("approvals/0/editable", False), ("approvals/0/approvers", []), ("runs/3/progress/fraction", 2), ("runs/3/thought/cut", False), ("runs/3/thought/text", ABSENT),
+        ("approvals/0/editable", False), ("approvals/0/approvers", []), ("approvals/0/separate_from", None), ("runs/3/progress/fraction", 2), ("runs/3/thought/cut", False), ("runs/3/thought/text", ABSENT),
         ("calls/0/tool", ""), ("calls/0/started_at", ABSENT), ("calls/0/progress/percent", 50),
         ("approvals/0/prompt", ABSENT), ("approvals/0/expires_at", None), ("entries/0/value", 1),
         ("entries/1/version", 0), ("entries/1/removed", False), ("dropped/runs", -1), ("limits/run_count", 0),

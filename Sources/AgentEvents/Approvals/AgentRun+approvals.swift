@@ -13,9 +13,12 @@ extension AgentRun {
     ///   - call: the open tool call that waits for it; what was shown of it is what is approved.
     ///   - id: the question's id, new in the run; a new one when it is `nil`.
     ///   - approvers: the users who may answer, up to 64; empty for all who may approve in the thread, its user first.
+    ///   - isSeparate: whether the user who asked for the run may not answer, as one of ``approvers`` or as the thread's user;
+    ///     others are named then.
     ///   - isEditable: whether the answer may replace the arguments of the call.
     ///   - time: how long an answer is waited for; `nil` for as long as the run lasts.
-    /// - Throws: ``AgentEventsError`` when the question is refused or the log fails, `order.already_ended` when the run has
+    /// - Throws: ``AgentEventsError`` when the question is refused or the log fails, `approval.forbidden` when nobody could
+    ///   answer it, `order.already_ended` when the run has
     ///   ended by the time of a yes; `CancellationError` when the task is cancelled: the question stays open then, until the
     ///   run ends.
     public func approve(
@@ -23,10 +26,12 @@ extension AgentRun {
         for call: CallID? = nil,
         id: ApprovalID? = nil,
         approvers: [UserID] = [],
+        isSeparate: Bool = false,
         isEditable: Bool = false,
         within time: Duration? = approvalTime
     ) async throws -> ApprovalOutcome<Void> {
-        let approval = ToolApproval(prompt, approvers: approvers, isEditable: isEditable, within: time)
+        let approval = ToolApproval(
+            prompt, approvers: approvers, isSeparate: isSeparate, isEditable: isEditable, within: time)
         return try await ask(approval, for: call, id: id) { _ in }
     }
 
@@ -35,7 +40,7 @@ extension AgentRun {
     /// - Parameters:
     ///   - form: the type of the data.
     ///   - schema: the form; see ``ApprovalSchema``. Data that fits it has to be one that the type can be decoded from.
-    /// - Throws: as ``approve(_:for:id:approvers:isEditable:within:)``, and what decoding the type throws.
+    /// - Throws: as ``approve(_:for:id:approvers:isSeparate:isEditable:within:)``, and what decoding the type throws.
     public func approve<Form: Decodable & Sendable>(
         _ prompt: String,
         as form: Form.Type,
@@ -43,11 +48,12 @@ extension AgentRun {
         for call: CallID? = nil,
         id: ApprovalID? = nil,
         approvers: [UserID] = [],
+        isSeparate: Bool = false,
         isEditable: Bool = false,
         within time: Duration? = approvalTime
     ) async throws -> ApprovalOutcome<Form> {
         let approval = ToolApproval(
-            prompt, schema: schema, approvers: approvers, isEditable: isEditable, within: time)
+            prompt, schema: schema, approvers: approvers, isSeparate: isSeparate, isEditable: isEditable, within: time)
         return try await ask(approval, for: call, id: id) { data in try (data ?? [:]).decode(as: form) }
     }
 
@@ -77,7 +83,14 @@ extension AgentRun {
         let request = ApprovalRequested(
             approvalID: id ?? identifiers.approvalID(), callID: call, prompt: approval.prompt,
             kind: approval.schema == nil ? .approval : .input, schema: approval.schema?.json,
-            isEditable: approval.isEditable, approvers: approval.approvers)
+            isEditable: approval.isEditable, approvers: approval.approvers,
+            separateFrom: approval.isSeparate ? author ?? context.user : nil)
+        guard ApprovalTerms(request)?.allowAnybody(owner: context.user) ?? true else {
+            throw AgentEventsError(
+                .approvalForbidden,
+                "nobody could answer the question: name approvers besides \(request.separateFrom ?? context.user), who asked "
+                    + "for the run")
+        }
         let asked = try await context.ask(request, opening: opened, within: approval.time, agent: agent, run: self.id)
         return ResumedApproval(request, question: asked)
     }

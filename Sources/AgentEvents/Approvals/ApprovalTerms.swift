@@ -2,21 +2,34 @@
 package struct ApprovalTerms: Hashable, Sendable {
     /// The users who may answer; empty for the thread's user, and those who have the right to approve in it.
     package var approvers: [UserID]
+    /// The user who may not answer in any case; `nil` for none.
+    package var separateFrom: UserID?
     /// Allows an answer to replace the arguments of the call.
     package var isEditable: Bool
     /// The schema of an answer's data; `nil` for any.
     package var schema: JSONValue?
 
-    package init(approvers: [UserID] = [], isEditable: Bool = false, schema: JSONValue? = nil) {
+    package init(
+        approvers: [UserID] = [],
+        separateFrom: UserID? = nil,
+        isEditable: Bool = false,
+        schema: JSONValue? = nil
+    ) {
         self.approvers = approvers
+        self.separateFrom = separateFrom
         self.isEditable = isEditable
         self.schema = schema
     }
 
     /// - Returns: `nil` for a request without conditions.
     init?(_ requested: ApprovalRequested) {
-        guard !requested.approvers.isEmpty || requested.isEditable || requested.schema != nil else { return nil }
-        self.init(approvers: requested.approvers, isEditable: requested.isEditable, schema: requested.schema)
+        guard
+            !requested.approvers.isEmpty || requested.separateFrom != nil || requested.isEditable
+                || requested.schema != nil
+        else { return nil }
+        self.init(
+            approvers: requested.approvers, separateFrom: requested.separateFrom, isEditable: requested.isEditable,
+            schema: requested.schema)
     }
 
     /// Says if a user may answer.
@@ -24,8 +37,16 @@ package struct ApprovalTerms: Hashable, Sendable {
     /// - Parameters:
     ///   - owner: the user of the thread.
     ///   - hasRight: whether the user has the right to approve in it. Where users are named, that is not enough.
-    func allow(_ user: UserID, owner: UserID, hasRight: Bool) -> Bool {
-        approvers.isEmpty ? user == owner || hasRight : approvers.contains(user)
+    package func allow(_ user: UserID, owner: UserID, hasRight: Bool) -> Bool {
+        guard user != separateFrom else { return false }
+        return approvers.isEmpty ? user == owner || hasRight : approvers.contains(user)
+    }
+
+    /// Says if there is a user who may answer for sure: one who is named, or the thread's.
+    ///
+    /// - Parameter owner: the user of the thread.
+    func allowAnybody(owner: UserID) -> Bool {
+        approvers.isEmpty ? owner != separateFrom : approvers.contains { $0 != separateFrom }
     }
 
     /// Checks the data of the answer `approved`.

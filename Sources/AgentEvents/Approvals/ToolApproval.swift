@@ -13,6 +13,8 @@ public struct ToolApproval: Sendable {
     public var schema: ApprovalSchema?
     /// The users who may answer, up to 64; empty for all who may approve in the thread, its user first.
     public var approvers: [UserID]
+    /// Keeps the user who asked for the run from answering: it takes another one, of ``approvers``.
+    public var isSeparate: Bool
     /// Allows the answer to replace the arguments of the call (``ToolCall/arguments``).
     public var isEditable: Bool
     /// The time for an answer; `nil` for as long as the run lasts.
@@ -22,12 +24,14 @@ public struct ToolApproval: Sendable {
         _ prompt: String,
         schema: ApprovalSchema? = nil,
         approvers: [UserID] = [],
+        isSeparate: Bool = false,
         isEditable: Bool = false,
         within time: Duration? = AgentRun.approvalTime
     ) {
         self.prompt = prompt
         self.schema = schema
         self.approvers = approvers
+        self.isSeparate = isSeparate
         self.isEditable = isEditable
         self.time = time
     }

@@ -15,6 +15,9 @@ public struct ApprovalRequested: Hashable, Sendable {
     public var isEditable: Bool
     /// The users who may answer, up to 64; empty for all who may approve in the thread, its user first.
     public var approvers: [UserID]
+    /// The user who may not answer in any case: the one who asked for the run, where that is to be another one than the one
+    /// who answers.
+    public var separateFrom: UserID?
     /// When the question expires: `approval_resolved` with the decision `expired` is then logged by itself, and no later
     /// answer is accepted. A time that has already passed makes it expire at once.
     public var expiresAt: Timestamp?
@@ -27,6 +30,7 @@ public struct ApprovalRequested: Hashable, Sendable {
         schema: JSONValue? = nil,
         isEditable: Bool = false,
         approvers: [UserID] = [],
+        separateFrom: UserID? = nil,
         expiresAt: Timestamp? = nil
     ) {
         self.approvalID = approvalID
@@ -36,6 +40,7 @@ public struct ApprovalRequested: Hashable, Sendable {
         self.schema = schema
         self.isEditable = isEditable
         self.approvers = approvers
+        self.separateFrom = separateFrom
         self.expiresAt = expiresAt
     }
 

@@ -103,7 +103,10 @@ extension EventType {
         case .toolProgress: ["call_id", "message", "fraction"]
         case .toolCompleted: ["call_id", "tool", "status", "result", "error", "duration_ms"]
         case .approvalRequested:
-            ["approval_id", "call_id", "prompt", "kind", "schema", "editable", "approvers", "expires_at"]
+            [
+                "approval_id", "call_id", "prompt", "kind", "schema", "editable", "approvers", "separate_from",
+                "expires_at",
+            ]
         case .approvalResolved: ["approval_id", "decision", "by", "data"]
         case .usageReported: UsageReported.dataMembers
         case .agentPaused: ["by", "reason", "handed_over"]

@@ -20,13 +20,30 @@ public struct AgentRun: Sendable {
     /// The place of the run's first event.
     private let start: RunStart
     private let ownUsage: RunUsage
+    /// The user who asked for the run; `nil` for the user of the thread.
+    package private(set) var author: UserID?
 
-    init(id: RunID, agent: AgentName, context: ExecutionContext, start: RunStart, usage: RunUsage) {
+    init(
+        id: RunID,
+        agent: AgentName,
+        context: ExecutionContext,
+        start: RunStart,
+        usage: RunUsage,
+        author: UserID? = nil
+    ) {
         self.id = id
         self.agent = agent
         self.context = context
         self.start = start
+        self.author = author
         ownUsage = usage
+    }
+
+    /// The same run, with the user who asked for it.
+    package func asked(by author: UserID) -> AgentRun {
+        var run = self
+        run.author = author
+        return run
     }
 
     /// The tokens that the run has used so far. They stand in the event that ends the run, whichever way it ends, together
@@ -312,8 +329,9 @@ public struct AgentRun: Sendable {
         id: RunID? = nil,
         _ body: (AgentRun) async throws -> Result
     ) async throws -> Result {
-        return try await RunScope(context: context, agent: agent, input: input, id: id, parent: (self.id, call))
-            .run(body, result: ResultEncoding.json)
+        let scope = RunScope(
+            context: context, agent: agent, input: input, id: id, parent: (self.id, call), author: author)
+        return try await scope.run(body, result: ResultEncoding.json)
     }
 
     /// Runs another agent inside this one, whose body is cancelled when the child ends before it: at its deadline, or by a
@@ -337,7 +355,8 @@ public struct AgentRun: Sendable {
         _ body: @escaping @Sendable (AgentRun) async throws -> Result
     ) async throws -> Result {
         try await RunScope(
-            context: context, agent: agent, input: input, id: id, parent: (self.id, call), deadline: deadline
+            context: context, agent: agent, input: input, id: id, parent: (self.id, call), author: author,
+            deadline: deadline
         ).runCancelling(body, result: ResultEncoding.json)
     }
 

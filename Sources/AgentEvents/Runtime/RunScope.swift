@@ -8,6 +8,8 @@ struct RunScope: Sendable {
     private let isNew: Bool
     var parent: (run: RunID, call: CallID?)?
     private let usage: RunUsage
+    /// The user who asked for the run; `nil` for the user of the thread.
+    private let author: UserID?
     /// The place of the first event of a run that has started already.
     private let started: RunStart?
     private let limit: TimeLimit?
@@ -25,6 +27,7 @@ struct RunScope: Sendable {
         input: (any Encodable & Sendable)?,
         id: RunID? = nil,
         parent: (run: RunID, call: CallID?)? = nil,
+        author: UserID? = nil,
         deadline: Duration? = nil,
         observer: RunBodyObserver? = nil
     ) {
@@ -35,6 +38,7 @@ struct RunScope: Sendable {
         self.id = id ?? configuration.identifiers.runID()
         isNew = id == nil && configuration.identifiers.isUnguessable
         self.parent = parent
+        self.author = author
         usage = RunUsage()
         started = nil
         endSignal = WakeSignal()
@@ -55,6 +59,7 @@ struct RunScope: Sendable {
         id = run.id
         isNew = false
         parent = nil
+        author = nil
         usage = run.usage
         started = run.start
         endSignal = run.ending
@@ -142,7 +147,8 @@ struct RunScope: Sendable {
         _ body: (AgentRun) async throws -> Result,
         _ convert: (Result) throws -> JSONValue?
     ) async throws -> Result {
-        let result = try await body(AgentRun(id: id, agent: agent, context: context, start: start, usage: usage))
+        let result = try await body(
+            AgentRun(id: id, agent: agent, context: context, start: start, usage: usage, author: author))
         let json = try convert(result)
         let position: UInt64
         do throws(AgentEventsError) {

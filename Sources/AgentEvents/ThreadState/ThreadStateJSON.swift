@@ -298,6 +298,7 @@ extension ThreadState.Approval {
         members.add("schema", schema)
         members.add("editable", isEditable ? .bool(true) : nil)
         members.add("approvers", approvers.isEmpty ? nil : .array(approvers.map { .string($0.rawValue) }))
+        members.add("separate_from", separateFrom)
         members.add("requested_at", requestedAt)
         members.add("expires_at", expiresAt)
         return members.json
@@ -310,6 +311,7 @@ extension ThreadState.Approval {
             kind: try reader.choiceIfPresent("kind") ?? .approval, schema: reader.take("schema"),
             isEditable: try reader.boolIfPresent("editable") ?? false,
             approvers: try reader.identifiersIfPresent("approvers", upTo: ApprovalRequested.maximumApproverCount) ?? [],
+            separateFrom: try reader.identifierIfPresent("separate_from"),
             requestedAt: try reader.time("requested_at"),
             expiresAt: try reader.timeIfPresent("expires_at"))
     }

@@ -247,6 +247,8 @@ extension ThreadState {
         public let isEditable: Bool
         /// The users who may answer; empty for the user of the thread.
         public let approvers: [UserID]
+        /// The user who may not answer in any case; `nil` for none.
+        public let separateFrom: UserID?
         /// When it was asked.
         public let requestedAt: Timestamp
         /// When the question lapses.
@@ -281,7 +283,8 @@ extension ThreadState.Approval {
         self.init(
             runID: runID, approvalID: requested.approvalID, callID: requested.callID, prompt: requested.prompt,
             kind: requested.kind, schema: requested.schema.flatMap(ThreadState.kept), isEditable: requested.isEditable,
-            approvers: requested.approvers, requestedAt: time, expiresAt: requested.expiresAt)
+            approvers: requested.approvers, separateFrom: requested.separateFrom, requestedAt: time,
+            expiresAt: requested.expiresAt)
     }
 }
 

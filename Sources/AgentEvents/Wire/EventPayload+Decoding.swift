@@ -124,6 +124,7 @@ extension ApprovalRequested {
             prompt: try data.text("prompt"), kind: try data.choiceIfPresent("kind") ?? .approval,
             schema: data.json("schema"), isEditable: try data.flag("editable"),
             approvers: try data.identifiersIfPresent("approvers", upTo: Self.maximumApproverCount) ?? [],
+            separateFrom: try data.identifierIfPresent("separate_from"),
             expiresAt: try data.timeIfPresent("expires_at"))
     }
 }

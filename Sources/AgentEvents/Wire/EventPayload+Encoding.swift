@@ -147,6 +147,7 @@ extension ApprovalRequested {
         try data.json("schema", schema)
         data.flag("editable", isEditable)
         try data.identifiersIfAny("approvers", approvers, upTo: Self.maximumApproverCount)
+        data.identifier("separate_from", separateFrom)
         try data.time("expires_at", expiresAt)
     }
 }

@@ -93,6 +93,7 @@ package struct AnswerCheck: Sendable {
 
     /// Whether a user may answer.
     package static func may(_ user: UserID?, answer request: ApprovalRequested, owner: UserID?) -> Bool {
+        guard user == nil || user != request.separateFrom else { return false }
         guard request.approvers.isEmpty else { return user.map(request.approvers.contains) ?? false }
         return owner == nil || user == owner
     }

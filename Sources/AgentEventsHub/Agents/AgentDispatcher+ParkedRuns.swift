@@ -34,6 +34,7 @@ extension AgentDispatcher {
                 let log = runtime.log
                 var job = AgentJob(agent: agent, run: accepted, place: place) { _ in try await prompt.read(from: log) }
                 job.resumed = work
+                job.author = work.beginning.by
                 perform(job) { $0.endTakingUp(place, for: author) }
                 return .over
             case .gone:

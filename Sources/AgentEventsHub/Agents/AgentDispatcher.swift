@@ -248,13 +248,16 @@ package final class AgentDispatcher: Sendable {
             let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
             try await runtime.work(for: job.run, observer: observer) { run in
                 guard let work = job.resumed else {
-                    return try await job.agent.respond(to: try await job.prompt(run), run: run)
+                    let prompt = try await job.prompt(run)
+                    return try await job.agent.respond(to: prompt, run: run.asked(by: job.author ?? prompt.author))
                 }
                 guard let agent = job.agent as? any ResumableAgent else {
                     preconditionFailure("a run stays open for an agent that resumes it")
                 }
                 try await run.beginResumed()
-                return try await agent.resume(ResumedRun(run, work, try await job.prompt(run)))
+                let prompt = try await job.prompt(run)
+                let asked = run.asked(by: job.author ?? prompt.author)
+                return try await agent.resume(ResumedRun(asked, work, prompt))
             }
         } catch {
             // The thread's readers are told by the run's last event.
@@ -304,7 +307,7 @@ package final class AgentDispatcher: Sendable {
                 guard let run = result.started else { preconditionFailure("the run that was started is known") }
                 let log = runtime.log
                 await execute(
-                    AgentJob(agent: agent, run: run, place: entry.place) { run in
+                    AgentJob(agent: agent, run: run, place: entry.place, author: entry.user) { run in
                         // What was queued a moment ago may not be in the log yet.
                         try await run.flush()
                         return try await QueuedPrompt(entry, messages).read(from: log)

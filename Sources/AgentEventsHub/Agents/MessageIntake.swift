@@ -302,7 +302,9 @@ package struct MessageIntake: Sendable {
         switch result.outcome {
         case .started:
             guard let run = result.started else { preconditionFailure("the run that was started is known") }
-            let job = AgentJob(agent: request.agent, run: run, place: place, prompt: request.prompt(from: runtime.log))
+            let job = AgentJob(
+                agent: request.agent, run: run, place: place, author: request.author,
+                prompt: request.prompt(from: runtime.log))
             dispatcher.settle(admission, as: .started(place), job)
         case .queued(let queuedAt, let settlesUntil):
             guard let id = result.receipt?.ids.last else { preconditionFailure("a run is queued by an event") }

@@ -64,7 +64,7 @@ public struct ResumedRun: Sendable {
         let log = run.context.storedLog
         return try await run.withResumed(child.accepted) { run in
             let prompt = try await QueuedPrompt(work, thread: run.context.thread, author: author).read(from: log)
-            return try await body(ResumedRun(run, work, prompt))
+            return try await body(ResumedRun(run.asked(by: self.run.author ?? author), work, prompt))
         }
     }
 }

@@ -77,7 +77,8 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     /// Has it kept who did it.
     private func keep(_ what: String, _ details: JSONObject, _ request: Request) async throws {
         guard let audit = hub.configuration.audit else { return }
-        let principal = try await RequestAccess(authenticator: hub.authenticator).principal(of: request)
+        let principal = try await RequestAccess(authenticator: hub.authenticator, usage: hub.usage).principal(
+            of: request)
         audit.record(
             AuditEntry(who: "\(principal.user)", from: "internal listener", what: what, details: details))
     }

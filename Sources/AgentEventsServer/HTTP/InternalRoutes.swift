@@ -40,7 +40,8 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
         let admin = router.group(Self.adminPath)
             .add(
                 middleware: AdminCheck<Context>(
-                    access: RequestAccess(authenticator: hub.authenticator), audit: hub.configuration.audit))
+                    access: RequestAccess(authenticator: hub.authenticator, usage: hub.usage),
+                    audit: hub.configuration.audit))
         addAdminRoutes(to: admin, interface)
         AdminRoutes<Context>(hub: hub).add(to: admin, interface)
     }

@@ -222,7 +222,8 @@ final class SurvivalTrial: Sendable {
         }
         let answer = ApprovalAnswer(
             asked.approvalID, run: event.runID, isApproved: isApproved,
-            data: isApproved ? FormExample.data(for: asked) : nil, by: asked.approvers.first ?? Self.user)
+            data: isApproved ? FormExample.data(for: asked) : nil,
+            by: asked.approvers.first { $0 != asked.separateFrom } ?? Self.user)
         perform { context in
             do throws(AgentEventsError) {
                 _ = try await context.answer(answer)

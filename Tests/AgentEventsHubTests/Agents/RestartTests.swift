@@ -315,7 +315,7 @@ import Testing
     }
 
     /// 65: what ends with a process that stops in order is no attempt: only losses count.
-    @Test func case65ADeployIsNoAttempt() async throws {
+    @Test(.timeLimit(.minutes(2))) func case65ADeployIsNoAttempt() async throws {
         let notes = notes
         let agent = ResumingAgent(
             onRespond: { _, _ in

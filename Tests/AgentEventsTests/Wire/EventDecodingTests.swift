@@ -127,6 +127,7 @@ struct EventDecodingTests {
         Change(.approvalRequested, "data.editable", "0", .wrongType),
         Change(.approvalRequested, "data.approvers", "[]", .invalidValue),
         Change(.approvalRequested, "data.approvers", many("u", 65), .invalidValue),
+        Change(.approvalRequested, "data.separate_from", #""u 1""#, .invalidIdentifier),
         Change(.agentCancelled, "data.superseded_by", "1", .wrongType),
         Change(.agentCancelled, "data.discarded", #""yes""#, .wrongType),
         Change(.agentQueued, "data.retry_of", "[]", .wrongType),

@@ -65,8 +65,10 @@ struct EventExample: CustomStringConvertible, Sendable {
         EventExample(
             .approvalRequested(
                 ApprovalRequested(
-                    approvalID: "a_1", prompt: "Which?", kind: .input, isEditable: true, approvers: ["u_1", "u_2"])),
-            #"{"approval_id":"a_1","prompt":"Which?","kind":"input","editable":true,"approvers":["u_1","u_2"]}"#),
+                    approvalID: "a_1", prompt: "Which?", kind: .input, isEditable: true, approvers: ["u_1", "u_2"],
+                    separateFrom: "u_3")),
+            #"{"approval_id":"a_1","prompt":"Which?","kind":"input","editable":true,"approvers":["u_1","u_2"],"#
+                + #""separate_from":"u_3"}"#),
         EventExample(
             .approvalResolved(ApprovalResolved(approvalID: "a_1", decision: .cancelled)),
             #"{"approval_id":"a_1","decision":"cancelled"}"#),
