@@ -177,12 +177,12 @@ def error_member(service):
     expect(found["path"] == "$.data.error.retriable" and "retryable is probably meant" in found["message"], f"{found}")
 
 
-def query_case(method, path, near=None, body=None):
+def query_case(method, path, near=None, body=None, code="request.invalid"):
     @case(f"query: {method} {path}")
     def run(service):
         thread = new_thread()
         expect_answer(service.request("POST", events_path(thread), json.dumps(note())), 201)
-        answer = expect_answer(service.request(method, path.replace("{t}", thread), body), 400, "request.invalid")
+        answer = expect_answer(service.request(method, path.replace("{t}", thread), body), 400, code)
         if near:
             expect(near in answer.json()["error"]["message"], f"{near} is not named: {answer}")
         expect(len(logged(service, thread)) == 1, "something was logged")
@@ -198,9 +198,11 @@ for path, near in [
     ("/v1/threads/{t}/subscribers?limit=1", "no parameters"),
     ("/health?verbose=1", None),
     ("/ready?verbose", None),
-    ("/v1/stream?token=abc", "never in a URL"),
+    ("/v1/stream?thread_id=t_1", "no parameters"),
 ]:
     query_case("GET", path, near)
+for path in ("/v1/stream?token=abc", "/v1/threads/{t}/events?after=start&access_token=abc", "/health?jwt=abc"):
+    query_case("GET", path, "never in a URL", code="auth.in_url")
 query_case("POST", "/v1/threads/{t}/events?user=u_1", "user_id is probably meant", json.dumps(note()))
 query_case("POST", "/v1/threads/{t}/events?idempotency_key=k", "Idempotency-Key", json.dumps(note()))
 query_case("POST", "/v1/threads/{t}/messages?agent=guide", None, '{"text":"Hello"}')
