@@ -31,7 +31,8 @@ struct StreamChildChannel: ServerChildChannel {
             case .admitted(let ticket):
                 return try setUp(channel, ticket, logger)
             case .refused(let answer):
-                try channel.pipeline.syncOperations.addHandler(RefusedConnectionHandler(answer.bytes))
+                try channel.pipeline.syncOperations.addHandler(
+                    RefusedConnectionHandler(answer.bytes, lifetime: .seconds(hub.limits.handshakeSeconds)))
             case .dropped:
                 channel.close(promise: nil)
             }
