@@ -8,14 +8,18 @@ final class RefusedConnectionHandler: ChannelInboundHandler {
 
     private let answer: ByteBuffer
     private var hasAnswered = false
-    /// The time that the connection has in all.
-    static let lifetime = TimeAmount.seconds(2)
+    private let lifetime: TimeAmount
 
-    /// - Parameter answer: the bytes of an answer.
-    init(_ answer: ByteBuffer) { self.answer = answer }
+    /// - Parameters:
+    ///   - answer: the bytes of an answer.
+    ///   - lifetime: the time that the connection has in all.
+    init(_ answer: ByteBuffer, lifetime: TimeAmount) {
+        self.answer = answer
+        self.lifetime = lifetime
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.lifetime) { context.close(promise: nil) }
+        context.eventLoop.assumeIsolated().scheduleTask(in: lifetime) { context.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

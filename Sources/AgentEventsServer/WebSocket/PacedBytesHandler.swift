@@ -24,6 +24,10 @@ final class PacedBytesHandler: ChannelDuplexHandler {
         }
         held = bytes
         passPiece(context)
+        guard held.readableBytes > 0 else { return }
+        // What came with the upgrade is passed on without a read of the channel, after which the next one would be asked for.
+        let channel = context.channel
+        context.eventLoop.execute { channel.read() }
     }
 
     private func passPiece(_ context: ChannelHandlerContext) {

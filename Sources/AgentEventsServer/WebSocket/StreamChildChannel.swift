@@ -33,7 +33,8 @@ struct StreamChildChannel: ServerChildChannel {
                 return try setUp(channel, ticket, logger)
             case .refused(let answer):
                 try entry.addHandlers(to: channel)
-                try channel.pipeline.syncOperations.addHandler(RefusedConnectionHandler(answer.bytes))
+                try channel.pipeline.syncOperations.addHandler(
+                    RefusedConnectionHandler(answer.bytes, lifetime: .seconds(hub.limits.handshakeSeconds)))
             case .dropped:
                 channel.close(promise: nil)
             }

@@ -76,7 +76,9 @@ struct RefreshTests {
             try await stage.log(1, in: "t_2")
             try await stage.subscribe("t_2", req: 2)
             try await stage.session.expect(Self.followed + ["subscribed 2", "1", "live"])
-            stage.authorizer.set { $0.principal.threads.includes($0.thread) ? CredentialStage.all : [] }
+            stage.authorizer.set {
+                $0.principal.threads.rights(in: $0.thread).contains(.read) ? CredentialStage.all : []
+            }
             stage.issue("narrow", threads: .listed([ThreadAllowance(ThreadPattern("t_2"))]))
             try await stage.refresh("narrow")
             let ended = Self.followed + ["subscribed 2", "1", "live", "refreshed 5", "unsubscribed thread.forbidden"]
@@ -111,7 +113,9 @@ struct RefreshTests {
     @Test(arguments: [true, false])
     func whatTheNewCredentialsAllowBeginsAtOnce(isConstant: Bool) async throws {
         try await CredentialStage.with(threads: .own, isConstant: isConstant) { stage in
-            stage.authorizer.set { $0.principal.threads.includes($0.thread) ? CredentialStage.all : [] }
+            stage.authorizer.set {
+                $0.principal.threads.rights(in: $0.thread).contains(.read) ? CredentialStage.all : []
+            }
             try await stage.log(2)
             try await stage.subscribe()
             try await stage.session.expect(["subscribed 1", "live"])
