@@ -42,8 +42,8 @@ final class TokenKeeper: Sendable {
     }
 
     private func began(expiresAt: Timestamp?) {
-        let (now, chance) = (now, configuration.random())
-        machine.withLock { $0.began(expiresAt: expiresAt, at: now, random: chance) }
+        let (now, random) = (now, configuration.random)
+        machine.withLock { $0.began(expiresAt: expiresAt, at: now, random: random()) }
     }
 
     /// Replaces the token as often as it takes, until the task is cancelled.

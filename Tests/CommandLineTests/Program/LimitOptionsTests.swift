@@ -20,8 +20,8 @@ struct LimitOptionsTests {
     ])
     func aServiceWithLimitsServes(_ arguments: [String]) async throws {
         try await RunningService.with(["--in-memory"] + arguments) { service in
-            #expect(
-                try await service.emit([#"{"type":"custom","data":{"name":"n","value":1}}"#], thread: "t").status == 0)
+            let emitted = try await service.emit([#"{"type":"custom","data":{"name":"n","value":1}}"#], thread: "t")
+            #expect(emitted.status == 0)
             #expect(try await service.page("t") == [1])
         }
     }
