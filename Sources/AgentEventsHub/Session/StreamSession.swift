@@ -482,10 +482,8 @@ public final class StreamSession {
         return !isEnded
     }
 
-    /// Access has changed.
-    func accessChanged() {
-        if settleAccess(isTimeRead: true) { output.flush() }
-    }
+    /// Access has changed. Nothing is written for it but the end.
+    func accessChanged() { _ = settleAccess(isTimeRead: true) }
 
     private var monotonicMilliseconds: Int64 { services.runtime.environment.monotonicMilliseconds }
 
