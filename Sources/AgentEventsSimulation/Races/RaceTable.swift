@@ -32,6 +32,10 @@ struct RaceTable {
     private(set) var answer: ApprovalResolved?
     /// The runs that are paused because their process is gone.
     private(set) var lost: Set<RunID> = []
+    /// Those of them whose processes have stopped in order.
+    private var handedOver: Set<RunID> = []
+    /// The attempts of runs that count: one more with each that was lost before.
+    private var attempts: [RunID: Int] = [:]
     /// The runs below whose calls a body may have begun: their questions have a yes, or they never asked.
     private(set) var approvedCount = 0
 
@@ -45,8 +49,12 @@ struct RaceTable {
             answer = resolved
             if resolved.decision == .approved { approvedCount += 1 }
         case .agentPaused(let paused):
-            if paused.by == nil, paused.reason == "process_lost" { lost.insert(run) }
-        case .agentResumed, .agentCompleted, .agentFailed, .agentCancelled: lost.remove(run)
+            guard paused.by == nil, paused.reason == "process_lost" else { return }
+            lost.insert(run)
+            if paused.isHandedOver { handedOver.insert(run) }
+        case .agentResumed:
+            if lost.remove(run) != nil, handedOver.remove(run) == nil { attempts[run, default: 1] += 1 }
+        case .agentCompleted, .agentFailed, .agentCancelled: lost.remove(run)
         default: break
         }
     }
@@ -141,7 +149,7 @@ struct RaceTable {
             return Array(Self.answers(events).prefix(1)) == expected
                 ? nil : "a time that is over has led to \(Self.words(events))"
         case .queue, .steer, .supersede: return messageFault(input, word, commits)
-        case .restart, .deploy: return lossFault(events)
+        case .restart, .deploy: return lossFault(input, events)
         }
     }
 
@@ -188,18 +196,25 @@ struct RaceTable {
     }
 
     /// A process that is gone ends nothing of an agent that resumes: what waits, or is paused or queued, stays as it is, and
-    /// what worked is paused.
-    private func lossFault(_ events: [AgentEvent]) -> String? {
+    /// what worked is paused; unless it was lost for the third time.
+    private func lossFault(_ input: RaceInput, _ events: [AgentEvent]) -> String? {
         for before in open {
             let own = events.filter { $0.runID == before.runID }
+            if input == .restart, works(before), attempts[before.runID, default: 1] == 3 {
+                if case .agentFailed(let failed)? = own.last?.payload, failed.error.code == "run.lost",
+                    failed.error.details?["attempts"] == 3
+                {
+                    continue
+                }
+                return "a run that was lost three times has \(Self.words(own))"
+            }
             if let end = own.first(where: { $0.type?.endsRun == true }) {
                 return "\(before.status) \(before.runID) ended with its process: \(Self.words([end]))"
             }
             switch before.status {
             case .queued:
                 if let first = own.first, first.type != .agentStarted { return "a queued run has \(Self.words(own))" }
-            // The agent does nothing else while it asks.
-            case .running where before.runID == run && isQuestionOpen:
+            case .running where !works(before):
                 if !own.isEmpty { return "a run that waits has \(Self.words(own))" }
             case .running:
                 if !own.contains(where: { $0.type == .agentPaused }) { return "a run that worked is not paused" }
@@ -211,6 +226,11 @@ struct RaceTable {
             }
         }
         return nil
+    }
+
+    /// Whether the agent works for a run; it does nothing else while it asks.
+    private func works(_ before: ThreadState.Run) -> Bool {
+        before.status == .running && !(before.runID == run && isQuestionOpen)
     }
 
     private static func answers(_ events: [AgentEvent]) -> [ApprovalDecision] {
