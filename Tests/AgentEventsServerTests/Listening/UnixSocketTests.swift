@@ -9,6 +9,13 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct UnixSocketTests {
     private static let draft = EventDraft(.custom(CustomEvent(name: "n", value: 1)))
 
+    private static func client(_ path: String) throws -> StreamClient {
+        var configuration = ClientConfiguration()
+        // For what hangs, and not for what is slow.
+        configuration.connectTimeout = .seconds(300)
+        return StreamClient(url: try StreamURL("unix:\(path)"), configuration: configuration)
+    }
+
     private static func failure(_ socket: UnixSocket) async -> ServiceError? {
         do {
             try await withRunningService(configure: { $0.listener.unixSocket = socket }) { _ in }
@@ -31,7 +38,7 @@ import Testing
                 #expect(try Self.mode(of: path) == Int(mode))
                 // The folder in which it was bound is gone.
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["s"])
-                let client = StreamClient(url: try StreamURL("unix:\(path)"))
+                let client = try Self.client(path)
                 let cursors = try await client.emit([Self.draft], thread: "t_1")
                 #expect(cursors == [Cursor(generation: 1, sequence: 1)])
             }
@@ -48,7 +55,7 @@ import Testing
                 #expect(error.code == .socketInUse)
                 #expect(error.message.contains(socket.path))
                 // It still serves, and nothing is left of the other one.
-                let client = StreamClient(url: try StreamURL("unix:\(socket.path)"))
+                let client = try Self.client(socket.path)
                 #expect(try await client.emit([Self.draft], thread: "t_1").count == 1)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["s"])
             }
@@ -65,7 +72,7 @@ import Testing
             try await channel.close()
             #expect(FileManager.default.fileExists(atPath: path))
             try await withRunningService(configure: { $0.listener.unixSocket = UnixSocket(path: path) }) { _ in
-                let client = StreamClient(url: try StreamURL("unix:\(path)"))
+                let client = try Self.client(path)
                 #expect(try await client.emit([Self.draft], thread: "t_1").count == 1)
             }
         }
