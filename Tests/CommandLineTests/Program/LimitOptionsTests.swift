@@ -19,10 +19,12 @@ struct LimitOptionsTests {
         ["--max-connections", "100"], ["--max-connections-per-address", "50", "--max-connections-per-user", "50"],
     ])
     func aServiceWithLimitsServes(_ arguments: [String]) async throws {
+        let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
         try await RunningService.with(["--in-memory"] + arguments) { service in
-            #expect(
-                try await service.emit([#"{"type":"custom","data":{"name":"n","value":1}}"#], thread: "t").status == 0)
-            #expect(try await service.page("t") == [1])
+            let outcome = try await service.emit([event], thread: "t")
+            let page = try await service.page("t")
+            #expect(outcome.status == 0)
+            #expect(page == [1])
         }
     }
 }
