@@ -15,7 +15,8 @@ final class RaceWorld {
         case violated(String)
     }
 
-    private static let principal = Principal(user: "u_1", scopes: [.read, .command])
+    private static let principal = Principal(
+        user: "u_1", scopes: [.read, .command, .open], actsAs: .everybody)
     private static let thread: ThreadID = "t_1"
 
     private let race: Race

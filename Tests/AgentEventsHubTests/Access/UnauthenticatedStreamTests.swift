@@ -26,10 +26,13 @@ struct UnauthenticatedStreamTests {
         }
     }
 
-    private static func hub() -> AgentEventsHub {
-        AgentEventsHub(
+    /// - Parameter isPatient: whether a client has all the time for its token.
+    private static func hub(isPatient: Bool = false) -> AgentEventsHub {
+        var limits = StreamLimits()
+        if isPatient { limits.authenticationMilliseconds = 3_600_000 }
+        return AgentEventsHub(
             runtime: AgentRuntime(log: InMemoryEventLog()), agents: [], authorizer: OwnershipAuthorizer(),
-            authenticator: Naming(), configuration: HubConfiguration(), limits: StreamLimits(),
+            authenticator: Naming(), configuration: HubConfiguration(), limits: limits,
             metrics: NOOPMetricsHandler.instance, logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
     }
 
@@ -62,7 +65,7 @@ struct UnauthenticatedStreamTests {
         ("u_1", ["let in u_1"]), ("no user", ["error", "close 4401"]), ("later", ["error", "close 1011"]),
     ])
     func theTokenDecides(_ token: String, _ calls: [String]) async throws {
-        let hub = Self.hub()
+        let hub = Self.hub(isPatient: true)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await hub.run() }

@@ -175,7 +175,7 @@ struct AccessEpochTests {
         _ validity: Validity
     ) throws -> EmissionBatch {
         let principal = Principal(
-            user: "u_1", scopes: [.emit, .command], threads: .all, token: TokenIdentity(id: "j_1"))
+            user: "u_1", scopes: [.emit, .command, .open], threads: .all, token: TokenIdentity(id: "j_1"))
         let items = try (1...2).map { number in
             let text =
                 #"{"op":"emit","thread_id":"t_\#(number)","events":[{"type":"custom","data":{"name":"n","value":1}}]}"#

@@ -3,6 +3,7 @@ import AgentEventsHub
 import AgentEventsServer
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 /// The word of a proxy, seen by requests to the real service: without authentication it answers on loopback names only.
@@ -73,18 +74,18 @@ import Testing
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
-            var answer = ""
-            do {
+        let answer = Mutex("")
+        do {
+            try await channel.executeThenClose { inbound, outbound in
                 try await outbound.write(ByteBuffer(string: text))
-                for try await part in inbound { answer += String(buffer: part) }
-            } catch is IOError {
-                // Reset, since what was sent was not read.
-            } catch is ChannelError {
-                // Closed before all was sent.
+                for try await part in inbound { answer.withLock { $0 += String(buffer: part) } }
             }
-            return answer
+        } catch is IOError {
+            // Reset, since what was sent was not read.
+        } catch is ChannelError {
+            // Closed before all was sent.
         }
+        return answer.withLock { $0 }
     }
 
     @Test func theProxyProtocolIsRequiredWhereItIsSwitchedOn() async throws {
