@@ -70,6 +70,8 @@ public struct HubConfiguration: Sendable {
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
+    /// The time in which a client without a token in its upgrade shows one.
+    package var authenticationTimeout: Duration = .seconds(5)
 
     /// The limits on what one client, one address and one user may take from the others. Default: those of
     /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
@@ -110,6 +112,7 @@ public struct HubConfiguration: Sendable {
         limits.maximumInboxByteCount = eventLoopBacklogByteCount
         limits.heartbeatMilliseconds = UInt32(clamping: heartbeatInterval.milliseconds)
         limits.stallMilliseconds = UInt32(clamping: slowReaderTimeout.milliseconds)
+        limits.authenticationMilliseconds = authenticationTimeout.milliseconds
         limits.handshakeSeconds = handshakeTimeout.components.seconds
         limits.leaveMilliseconds = shutdownGrace.milliseconds
         limits.reconnectMilliseconds = reconnectSpread.milliseconds

@@ -85,6 +85,8 @@ public struct ServiceConfiguration: Sendable {
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.
     package var handshakeTimeout: Duration = .seconds(10)
+    /// The time in which a client without a token in its upgrade shows one.
+    package var authenticationTimeout: Duration = .seconds(5)
 
     /// The limits on what one client, one address and one user may take from the others. Default: those of
     /// ``LimitConfiguration`` where requests need credentials, and none otherwise: then there is one user, on this machine.
@@ -119,6 +121,7 @@ public struct ServiceConfiguration: Sendable {
         hub.audit = audit
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout
+        hub.authenticationTimeout = authenticationTimeout
         hub.limits = limits
         return hub
     }

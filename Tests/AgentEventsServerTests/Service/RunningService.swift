@@ -42,6 +42,7 @@ func withRunningService<Result: Sendable>(
     // For what hangs, and not for what is slow.
     configuration.shutdownGrace = .seconds(600)
     configuration.handshakeTimeout = .seconds(300)
+    configuration.authenticationTimeout = .seconds(300)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
