@@ -6,11 +6,19 @@ internal import NIOPosix
 enum SystemFacts {
     /// - Returns: `nil` when there is nothing.
     static func place(_ path: String) -> Diagnosis.Place? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard let attributes = attributes(of: path), let type = attributes[.type] as? FileAttributeType,
+            let mode = attributes[.posixPermissions] as? NSNumber,
+            let owner = attributes[.ownerAccountID] as? NSNumber
+        else { return nil }
         return Diagnosis.Place(
-            path: path, isFolder: status.st_mode & S_IFMT == S_IFDIR, isWritable: access(path, W_OK) == 0,
-            mode: UInt16(truncatingIfNeeded: status.st_mode & 0o777), isOwn: status.st_uid == geteuid())
+            path: path, isFolder: type == .typeDirectory, isWritable: access(path, W_OK) == 0,
+            mode: mode.uint16Value & 0o777, isOwn: owner.uint32Value == geteuid())
+    }
+
+    /// Those of the file that a link stands for.
+    private static func attributes(of path: String) -> [FileAttributeKey: Any]? {
+        try? FileManager.default.attributesOfItem(
+            atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
     }
 
     /// Whether a folder that is not there could be made, with those above it.
@@ -31,14 +39,8 @@ enum SystemFacts {
 
     /// When a file in a folder was written last, in seconds since 1970; `nil` when there is none.
     static func newestWrite(below folder: String) -> Int64? {
-        files(below: folder).compactMap { place -> Int64? in
-            var status = stat()
-            guard stat(place.path, &status) == 0 else { return nil }
-            #if canImport(Darwin)
-                return Int64(status.st_mtimespec.tv_sec)
-            #else
-                return Int64(status.st_mtim.tv_sec)
-            #endif
+        files(below: folder).compactMap { place in
+            (attributes(of: place.path)?[.modificationDate] as? Date).map { Int64($0.timeIntervalSince1970) }
         }.max()
     }
 
