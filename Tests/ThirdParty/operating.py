@@ -132,7 +132,7 @@ def notices(binary):
         listener = Listener(path)
         environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
         service = Service(binary, None, environment=environment).wait_until_listening()
-        check_notice(listener.until("READY=1"), "READY=1", rf"STATUS=listening on 127\.0\.0\.1:{service.port}")
+        check_notice(listener.until("READY=1"), "READY=1", rf"STATUS=listening on http://127\.0\.0\.1:{service.port}")
         for _ in range(3):
             listener.until("WATCHDOG=1")
         os.kill(service.process.pid, signal.SIGHUP)

@@ -175,7 +175,7 @@ final class ConnectionTicket: Sendable {
             return principal
         } catch {
             switch error.code {
-            case .invalid, .expired: usage.recordAuthenticationFailure(from: address)
+            case .invalid, .expired, .revoked: usage.recordAuthenticationFailure(from: address)
             // Nothing was checked.
             default: break
             }
