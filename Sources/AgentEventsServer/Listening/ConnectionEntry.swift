@@ -9,6 +9,7 @@ struct ConnectionEntry: Sendable {
     private var makeTLS: (@Sendable () -> any ChannelHandler)?
     private var proxies: TrustedProxies?
     private var requiresProxyHeader = false
+    private var proxyHeaderTime = TimeAmount.seconds(5)
     private var metrics: EntryMetrics?
 
     /// Whether connections are encrypted.
@@ -26,6 +27,7 @@ struct ConnectionEntry: Sendable {
         self.metrics = metrics
         proxies = configuration.trustedProxies
         requiresProxyHeader = configuration.requiresProxyHeader
+        proxyHeaderTime = TimeAmount(configuration.proxyHeaderTime)
         #if TLS
             if let certificate = configuration.certificate { makeTLS = { certificate.makeHandler() } }
         #endif
@@ -43,7 +45,7 @@ struct ConnectionEntry: Sendable {
         try channel.pipeline.syncOperations.addHandler(address)
         if requiresProxyHeader, let proxies {
             try channel.pipeline.syncOperations.addHandler(
-                ProxyHeaderHandler(proxies: proxies, address: address, metrics: metrics))
+                ProxyHeaderHandler(proxies: proxies, address: address, metrics: metrics, time: proxyHeaderTime))
         }
         guard let makeTLS else { return }
         try channel.pipeline.syncOperations.addHandler(makeTLS())

@@ -12,6 +12,8 @@ public struct ListenerConfiguration: Sendable {
     /// Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which tells the address of the
     /// client. One that does not, or that comes from anywhere but a trusted proxy, is closed. Default: `false`.
     public var requiresProxyHeader = false
+    /// The time that a proxy has for the header of the PROXY protocol.
+    package var proxyHeaderTime = Duration.seconds(5)
 
     public init() {}
 

@@ -5,18 +5,21 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = ByteBuffer
 
-    /// The time that a proxy has for its header.
-    package static let deadline = TimeAmount.seconds(5)
-
     private var machine = ProxyHeaderStateMachine()
     private var timeout: Scheduled<Void>?
     private var hasBegun = false
     private let proxies: TrustedProxies
     private let address: ClientAddressHandler
     private let metrics: EntryMetrics
+    private let time: TimeAmount
 
-    /// - Parameter address: is told the address of the client.
-    package init(proxies: TrustedProxies, address: ClientAddressHandler, metrics: EntryMetrics) {
+    /// - Parameters:
+    ///   - address: Told the address of the client.
+    ///   - time: The time that a proxy has for its header.
+    package init(
+        proxies: TrustedProxies, address: ClientAddressHandler, metrics: EntryMetrics, time: TimeAmount = .seconds(5)
+    ) {
+        self.time = time
         self.proxies = proxies
         self.address = address
         self.metrics = metrics
@@ -35,7 +38,7 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
     private func begin(_ context: ChannelHandlerContext) {
         guard !hasBegun else { return }
         hasBegun = true
-        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: Self.deadline) {
+        timeout = context.eventLoop.assumeIsolated().scheduleTask(in: time) {
             self.act(on: self.machine.deadlinePassed(), context)
         }
         act(on: machine.begin(isTrusted: proxies.contains(context.channel.peerAddress)), context)

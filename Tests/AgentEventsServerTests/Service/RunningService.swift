@@ -43,6 +43,7 @@ func withRunningService<Result: Sendable>(
     configuration.shutdownGrace = .seconds(600)
     configuration.handshakeTimeout = .seconds(300)
     configuration.authenticationTimeout = .seconds(300)
+    configuration.listener.proxyHeaderTime = .seconds(300)
     configure(&configuration)
     let runtime = AgentRuntime(log: log, configuration: runtimeConfiguration)
     let (ports, found) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingOldest(1))
