@@ -13,7 +13,9 @@ import Synchronization
 ///    (``SessionIdentity``). Before **every** write of events, be it of a commit, a page or a part of a state, the two are
 ///    compared with the epoch and the time: two loads and two compares, no lock. Where one differs, the session looks at what
 ///    has changed since, and nothing is written that it concerns. Workers do the same before each queued emission and command
-///    (``EmissionBatch``).
+///    (``EmissionBatch``). For commits an event loop compares once for all of its sessions (``LoopState/isSettled``): it knows
+///    an epoch that all of them have taken account of, and a time before which no credentials end. Only where one of these
+///    differs, each session is asked.
 /// 3. Event loops are told as well, so that a quiet session notices: it closes (4401), or asks for the rights of the
 ///    subscriptions that are concerned. What was not written meanwhile is read from the log once it is allowed.
 /// 4. A page, or a place, that was asked for before a change is dropped when it comes, and asked for again.

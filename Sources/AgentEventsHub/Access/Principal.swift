@@ -5,7 +5,9 @@ public struct Principal: Hashable, Sendable {
     /// The user.
     public var user: UserID
     /// The kinds of use that the credentials allow.
-    public var scopes: Set<Scope>
+    public var scopes: Set<Scope> {
+        didSet { scopeRights = Rights(scopes) }
+    }
     /// The threads that the user may use in addition to their own.
     public var threads: ThreadGrant
     /// Whether the credentials reach no thread but those, not even the user's own.
@@ -17,6 +19,8 @@ public struct Principal: Hashable, Sendable {
     public var expiresAt: Timestamp?
     /// The token that the credentials are; `nil` when they are something else.
     public var token: TokenIdentity?
+    /// The rights that the scopes allow at most: looked at with each request, and so not computed with each.
+    private var scopeRights: Rights
 
     public init(
         user: UserID,
@@ -29,6 +33,7 @@ public struct Principal: Hashable, Sendable {
     ) {
         self.user = user
         self.scopes = scopes
+        scopeRights = Rights(scopes)
         self.threads = threads
         self.isLimitedToThreads = isLimitedToThreads
         self.actsAs = actsAs
@@ -51,9 +56,8 @@ extension Principal {
     var mayOpenAnywhere: Bool { reach.contains([.command, .open]) }
 
     private var scopeLimit: Rights {
-        let limit = Rights(scopes)
         // A backend opens the threads of its users by emitting.
-        return isBackend && limit.contains(.emit) ? limit.union(.open) : limit
+        isBackend && scopeRights.contains(.emit) ? scopeRights.union(.open) : scopeRights
     }
 
     private var reach: Rights { isLimitedToThreads ? scopeLimit.intersection(threads.anyRights) : scopeLimit }

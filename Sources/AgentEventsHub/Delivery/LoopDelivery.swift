@@ -15,6 +15,7 @@ final class LoopDelivery: Sendable {
     private let sweepInterval: TimeAmount
     private let pages: ThreadPages
     private let metrics: StreamMetrics
+    private let epoch: AccessEpoch
     private let environment: Environment
 
     init(
@@ -23,8 +24,10 @@ final class LoopDelivery: Sendable {
         pages: ThreadPages,
         limits: StreamLimits,
         metrics: StreamMetrics,
+        epoch: AccessEpoch,
         environment: Environment
     ) {
+        self.epoch = epoch
         self.environment = environment
         self.eventLoop = eventLoop
         self.number = number
@@ -36,7 +39,8 @@ final class LoopDelivery: Sendable {
         inbox = Mutex(CommitInbox(maximumByteCount: limits.maximumInboxByteCount))
         bound = NIOLoopBoundBox.makeBoxSendingValue(
             LoopState(
-                maximumPages: limits.maximumPages, pages: pages, counts: counts, clock: LoopClock(environment)),
+                maximumPages: limits.maximumPages, pages: pages, counts: counts, clock: LoopClock(environment),
+                epoch: epoch.value),
             eventLoop: eventLoop)
     }
 
@@ -67,7 +71,10 @@ final class LoopDelivery: Sendable {
 
     /// Looks after the connections of the loop.
     private func sweep(elapsed milliseconds: UInt32) {
+        let epoch = epoch.value
         for session in state.sessions { session.sweep(elapsed: milliseconds) }
+        state.settled(epoch)
+        state.findEarliestEnd()
         pages.expire()
     }
 
@@ -95,8 +102,13 @@ final class LoopDelivery: Sendable {
     private func deliver(_ batch: CommitInbox.Batch, _ state: LoopState) {
         state.clock.advance()
         if batch.hasAccessChanged {
+            // Before the sessions look: they may see a later one.
+            let epoch = epoch.value
             for session in state.sessions { session.accessChanged() }
+            state.settled(epoch)
         }
+        state.beginDelivery(epoch.value)
+        defer { state.endDelivery() }
         state.committedPosition = max(state.committedPosition, batch.position)
         var gathered: [LoopThread] = []
         for (committed, position) in batch.elements {
@@ -107,7 +119,9 @@ final class LoopDelivery: Sendable {
         }
         var written: [StreamSession] = []
         var sentCount = 0
-        for thread in gathered { thread.deliver(written: &written, sentCount: &sentCount) }
+        for thread in gathered {
+            thread.deliver(isSettled: state.isSettled, written: &written, sentCount: &sentCount)
+        }
         // Once for all of it.
         metrics.sent(sentCount)
         for session in state.awaiting { session.didCommit(upTo: state.committedPosition, written: &written) }

@@ -21,11 +21,20 @@ final class LoopState {
     /// Everything accepted up to there is committed, as far as this loop was told.
     var committedPosition: UInt64 = 0
     let clock: LoopClock
+    /// Every session of the loop has taken account of the changes of access up to this epoch.
+    private var settledEpoch: UInt64
+    /// No credentials of a session end before, in milliseconds on the monotonic clock.
+    private var earliestEnd: Int64 = .max
+    /// Whether nothing is to be looked at for a single session: the epoch is one that all of them have taken account of, and no
+    /// credentials have ended. Looked at once for all that is delivered together, and `false` in between.
+    private(set) var isSettled = false
     private let counts: Counts
     private let pages: ThreadPages
     private var sweeps: RepeatedTask?
 
-    init(maximumPages: Int, pages: ThreadPages, counts: Counts, clock: LoopClock) {
+    /// - Parameter epoch: the epoch of access.
+    init(maximumPages: Int, pages: ThreadPages, counts: Counts, clock: LoopClock, epoch: UInt64) {
+        settledEpoch = epoch
         turns = ReplayTurnsStateMachine(maximumCount: maximumPages)
         self.clock = clock
         self.pages = pages
@@ -78,6 +87,28 @@ final class LoopState {
         }
         counts.awaiting.subtract(1, ordering: .sequentiallyConsistent)
     }
+
+    // MARK: Access
+
+    /// Every session has taken account of an epoch.
+    func settled(_ epoch: UInt64) { settledEpoch = epoch }
+
+    /// The credentials of a session end at a time of the monotonic clock, in milliseconds.
+    func noteEnd(_ end: Int64) { earliestEnd = min(earliestEnd, end) }
+
+    /// Looks for the earliest end again: sessions have left, or have new credentials.
+    func findEarliestEnd() {
+        earliestEnd = sessions.reduce(.max) { min($0, $1.identity.validity.end) }
+    }
+
+    /// A delivery begins.
+    ///
+    /// - Parameter epoch: the epoch of access.
+    func beginDelivery(_ epoch: UInt64) {
+        isSettled = epoch == settledEpoch && clock.milliseconds < earliestEnd
+    }
+
+    func endDelivery() { isSettled = false }
 
     // MARK: Threads
 

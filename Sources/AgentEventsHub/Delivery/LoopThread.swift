@@ -52,21 +52,28 @@ final class LoopThread {
     }
 
     /// Every live subscriber gets what was gathered.
-    func deliver(written: inout [StreamSession], sentCount: inout Int) {
+    ///
+    /// - Parameter isSettled: ``LoopState/isSettled``.
+    func deliver(isSettled: Bool, written: inout [StreamSession], sentCount: inout Int) {
         var commits: [CommittedEvents] = []
         swap(&commits, &gathered)
         for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
-            deliver(committed, written: &written, sentCount: &sentCount)
+            deliver(committed, isSettled: isSettled, written: &written, sentCount: &sentCount)
         }
     }
 
-    private func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
+    private func deliver(
+        _ committed: CommittedEvents,
+        isSettled: Bool,
+        written: inout [StreamSession],
+        sentCount: inout Int
+    ) {
         owner = committed.owner
         // A notice of what another writer has committed may be late.
         if committed.lastID.sequence > head { headID = committed.lastID }
         var somebodyCatchesUp = false
         for subscription in subscriptions {
-            subscription.deliver(committed, written: &written, sentCount: &sentCount)
+            subscription.deliver(committed, isSettled: isSettled, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
         if somebodyCatchesUp { recent.append(committed) } else { recent.clear() }

@@ -39,6 +39,7 @@ final class StreamDelivery: CommitObserver {
     private let pages: ThreadPages
     private let limits: StreamLimits
     private let metrics: StreamMetrics
+    private let epoch: AccessEpoch
     private let environment: Environment
     /// Is told of each thread that somebody begins to follow.
     private let orphans: OrphanedRuns?
@@ -48,9 +49,11 @@ final class StreamDelivery: CommitObserver {
         pages: ThreadPages,
         limits: StreamLimits,
         metrics: StreamMetrics,
+        epoch: AccessEpoch,
         environment: Environment,
         orphans: OrphanedRuns? = nil
     ) {
+        self.epoch = epoch
         self.environment = environment
         self.orphans = orphans
         self.pages = pages
@@ -64,7 +67,7 @@ final class StreamDelivery: CommitObserver {
             if let known = state.loops.first(where: { $0.eventLoop === eventLoop }) { return known }
             let new = LoopDelivery(
                 eventLoop, number: state.loops.count, pages: pages, limits: limits, metrics: metrics,
-                environment: environment)
+                epoch: epoch, environment: environment)
             state.loops.append(new)
             return new
         }

@@ -158,9 +158,16 @@ final class StreamSubscription {
 
     /// A commit with events of the thread.
     ///
-    /// - Parameter written: gets the session, when it has something to flush or to read.
-    func deliver(_ committed: CommittedEvents, written: inout [StreamSession], sentCount: inout Int) {
-        guard identity.mayWrite(to: thread) else {
+    /// - Parameters:
+    ///   - isSettled: ``LoopState/isSettled``.
+    ///   - written: gets the session, when it has something to flush or to read.
+    func deliver(
+        _ committed: CommittedEvents,
+        isSettled: Bool,
+        written: inout [StreamSession],
+        sentCount: inout Int
+    ) {
+        guard isSettled || identity.mayWrite(to: thread) else {
             // The session takes account of it when the loop comes to flush.
             if output.markWritten() { written.append(session) }
             return

@@ -28,6 +28,8 @@ package struct MessageLimitStateMachine: Sendable {
     private let subscriptionRate: RateLimit?
     private let strikeRate: RateLimit?
     private let snapshotCost: Int
+    /// Whether any limit counts. Otherwise every message passes, at whatever time.
+    package let isLimited: Bool
     private var messages: TokenBucket?
     private var bytes: TokenBucket?
     private var subscriptions: TokenBucket?
@@ -43,6 +45,7 @@ package struct MessageLimitStateMachine: Sendable {
         strikeRate = limits.strikes
         snapshotCost = limits.snapshotCost
         minimumByteCount = (byteRate?.count ?? 0) / 4096
+        isLimited = messageRate != nil || byteRate != nil || subscriptionRate != nil
     }
 
     /// - Parameter now: milliseconds of a clock that does not go backwards.

@@ -16,10 +16,19 @@ final class CommitMetrics: CommitObserver {
 
     func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         commits.increment()
-        // Most commits have many events of few types.
-        var counts = [Int](repeating: 0, count: events.count)
-        for entry in commit.entries { counts[entry.type.place] += 1 }
-        for (counter, count) in zip(events, counts) where count > 0 { counter.increment(by: count) }
+        // Most commits have many events of few types: those of one type that follow each other are added at once.
+        var place = 0
+        var count = 0
+        for entry in commit.entries {
+            let next = entry.type.place
+            if next != place {
+                if count > 0 { events[place].increment(by: count) }
+                place = next
+                count = 0
+            }
+            count += 1
+        }
+        if count > 0 { events[place].increment(by: count) }
     }
 
     func didTake(_ duration: Duration) { self.duration.record(duration) }

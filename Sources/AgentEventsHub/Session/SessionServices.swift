@@ -72,7 +72,8 @@ final class SessionServices: Sendable {
         pages = ThreadPages(
             log: runtime.log, pageByteCount: limits.pageByteCount, metrics: metrics, environment: environment)
         delivery = StreamDelivery(
-            pages: pages, limits: limits, metrics: metrics, environment: environment, orphans: orphans)
+            pages: pages, limits: limits, metrics: metrics, epoch: access.currentEpoch, environment: environment,
+            orphans: orphans)
         // They share what is read, and so mostly wait for each other.
         readers = WorkerPool(workerCount: nil)
         snapshotReaders = WorkerPool(workerCount: 4)

@@ -209,7 +209,10 @@ public final class StreamSession {
 
     /// Counts what has come. A client that has sent too much is not read from for a while.
     private func count(byteCount: Int) {
-        guard let wait = rates.received(byteCount: byteCount, at: services.runtime.environment.monotonicMilliseconds),
+        guard rates.isLimited else { return }
+        // Read once for the message: its kind is counted by the same time.
+        state.clock.advance()
+        guard let wait = rates.received(byteCount: byteCount, at: state.clock.milliseconds),
             services.usage.hits.applies(.bytes, .delayed), !isPaused
         else { return }
         isPaused = true
@@ -288,6 +291,7 @@ public final class StreamSession {
     private func didParseElsewhere(_ message: ParsedMessage) {
         guard !isEnded else { return }
         parser.parsedElsewhere()
+        state.clock.advance()
         didParse(message)
         parseNext()
         carryOutNext()
@@ -338,8 +342,8 @@ public final class StreamSession {
     ///
     /// - Returns: whether it is.
     private func exceedsRate(_ message: ClientMessage) -> Bool {
-        let action = rates.receive(
-            message.operation.limitKind, at: services.runtime.environment.monotonicMilliseconds)
+        guard rates.isLimited else { return false }
+        let action = rates.receive(message.operation.limitKind, at: state.clock.milliseconds)
         let wait: Int64
         var isLast = false
         switch action {
@@ -490,6 +494,7 @@ public final class StreamSession {
     private func beginExpiry() {
         let end = identity.principal.expiresAt.map { services.runtime.environment.monotonicMilliseconds(at: $0) }
         identity.validity.end = end ?? .max
+        state.noteEnd(identity.validity.end)
         expiry = ExpiryStateMachine(end: end, at: monotonicMilliseconds)
         scheduleNextCheck()
     }
@@ -574,6 +579,7 @@ public final class StreamSession {
         guard end.map({ $0 > now }) ?? true else { throw ProtocolError(AuthenticationError.expired) }
         guard identity.replace(by: principal) else { throw ProtocolError(AuthenticationError.revoked) }
         identity.validity.end = end ?? .max
+        state.noteEnd(identity.validity.end)
         expiry.refreshed(end: end, at: now)
         scheduleNextCheck()
     }
@@ -889,7 +895,7 @@ public final class StreamSession {
     /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
         output.clearWritten()
-        guard settleAccess(isTimeRead: true) else { return }
+        guard state.isSettled ? !isEnded : settleAccess(isTimeRead: true) else { return }
         readNext()
         output.flush()
     }

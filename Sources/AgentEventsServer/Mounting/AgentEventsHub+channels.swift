@@ -40,10 +40,11 @@ extension AgentEventsHub {
     ///
     /// - Parameter principal: the user of the connection, and what they may do.
     public func adoptWebSocket(_ channel: any Channel, as principal: Principal) throws {
+        let bytes = PacedBytesHandler()
         try channel.pipeline.syncOperations.addHandlers([
-            PacedBytesHandler(),
+            bytes,
             ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limits.maximumMessageByteCount)),
-            StreamHandler(hub: self, principal: principal),
+            StreamHandler(hub: self, bytes, principal: principal),
         ])
     }
 }

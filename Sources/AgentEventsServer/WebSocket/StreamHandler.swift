@@ -27,32 +27,39 @@ final class StreamHandler: ChannelDuplexHandler {
     private let beginning: Beginning
     private var unauthenticated: UnauthenticatedStream?
     private let transport: WebSocketTransport
+    private let inbound: PacedBytesHandler
     private var session: StreamSession?
     /// When a message in fragments has begun, and the timer that looks after it.
     private var messageStart: NIODeadline?
     private var messageTimer: Scheduled<Void>?
     private static let messageTimes = RequestTimeStateMachine.Limits()
 
-    convenience init(hub: AgentEventsHub, principal: Principal) { self.init(hub, .known(principal)) }
+    /// - Parameter inbound: the handler of the pipeline before the decoder of frames.
+    convenience init(hub: AgentEventsHub, _ inbound: PacedBytesHandler, principal: Principal) {
+        self.init(hub, inbound, .known(principal))
+    }
 
     /// - Parameters:
+    ///   - inbound: the handler of the pipeline before the decoder of frames.
     ///   - path: the path of the upgrade.
     ///   - bytes: a handler of the pipeline, before the decoder of frames.
     ///   - ticket: the connection.
     convenience init(
         hub: AgentEventsHub,
+        _ inbound: PacedBytesHandler,
         unknownAt path: String,
         _ bytes: UnauthenticatedBytesHandler,
         _ ticket: ConnectionTicket
     ) {
-        self.init(hub, .unknown(path: path, bytes: bytes, ticket: ticket))
+        self.init(hub, inbound, .unknown(path: path, bytes: bytes, ticket: ticket))
     }
 
-    private init(_ hub: AgentEventsHub, _ beginning: Beginning) {
+    private init(_ hub: AgentEventsHub, _ inbound: PacedBytesHandler, _ beginning: Beginning) {
         self.hub = hub
+        self.inbound = inbound
         self.beginning = beginning
         transport = WebSocketTransport(
-            maximumMessageByteCount: hub.limits.maximumMessageByteCount,
+            inbound, maximumMessageByteCount: hub.limits.maximumMessageByteCount,
             closeTimeout: .milliseconds(hub.limits.closeMilliseconds))
     }
 
@@ -212,6 +219,6 @@ final class StreamHandler: ChannelDuplexHandler {
 
     /// Reading pauses while the session wants nothing.
     func read(context: ChannelHandlerContext) {
-        if transport.wantsToRead() { context.read() }
+        if transport.wantsToRead(), !inbound.passNext() { context.read() }
     }
 }

@@ -106,7 +106,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 }
                 return channel.eventLoop.makeSucceededFuture(headers)
             },
-            upgraded: { channel in
+            upgraded: { channel, paced in
                 guard let admission = filter.value.admission else {
                     preconditionFailure("an upgraded connection was admitted")
                 }
@@ -115,13 +115,13 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 channel.pipeline.syncOperations.removeHandler(requestHandlers.value.1, promise: nil)
                 let handler: StreamHandler
                 if let principal = admission.principal {
-                    handler = StreamHandler(hub: hub, principal: principal)
+                    handler = StreamHandler(hub: hub, paced, principal: principal)
                 } else {
                     let decoder = try channel.pipeline.syncOperations.handler(
                         type: ByteToMessageHandler<WebSocketFrameDecoder>.self)
                     let bytes = UnauthenticatedBytesHandler()
                     try channel.pipeline.syncOperations.addHandler(bytes, position: .before(decoder))
-                    handler = StreamHandler(hub: hub, unknownAt: path, bytes, ticket)
+                    handler = StreamHandler(hub: hub, paced, unknownAt: path, bytes, ticket)
                 }
                 try channel.pipeline.syncOperations.addHandler(handler)
                 return .webSocket

@@ -6,7 +6,7 @@ import NIOWebSocket
 struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrader {
     private let handshake: NIOTypedWebSocketServerUpgrader<Void>
     private let maximumFrameByteCount: Int
-    private let upgraded: @Sendable (any Channel) throws -> UpgradeResult
+    private let upgraded: @Sendable (any Channel, PacedBytesHandler) throws -> UpgradeResult
 
     /// - Parameters:
     ///   - shouldUpgrade: the headers of the answer, or `nil` to leave the request to HTTP.
@@ -14,7 +14,7 @@ struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrad
     init(
         maximumFrameByteCount: Int,
         shouldUpgrade: @escaping @Sendable (any Channel, HTTPRequestHead) -> EventLoopFuture<HTTPHeaders?>,
-        upgraded: @escaping @Sendable (any Channel) throws -> UpgradeResult
+        upgraded: @escaping @Sendable (any Channel, PacedBytesHandler) throws -> UpgradeResult
     ) {
         self.maximumFrameByteCount = maximumFrameByteCount
         self.upgraded = upgraded
@@ -38,10 +38,11 @@ struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrad
 
     func upgrade(channel: any Channel, upgradeRequest: HTTPRequestHead) -> EventLoopFuture<UpgradeResult> {
         channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(PacedBytesHandler())
+            let bytes = PacedBytesHandler()
+            try channel.pipeline.syncOperations.addHandler(bytes)
             try channel.pipeline.syncOperations.addHandler(
                 ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: maximumFrameByteCount)))
-            return try upgraded(channel)
+            return try upgraded(channel, bytes)
         }
     }
 }

@@ -28,6 +28,7 @@ final class WebSocketTransport: PingingTransport {
     /// Whether a call of the session is under way: what the channel tells meanwhile, the session is told later.
     private(set) var isBusy = false
     private var context: ChannelHandlerContext?
+    private let bytes: PacedBytesHandler
     private var inbound: WebSocketInboundStateMachine<ByteBufferView>
     private var handshake = CloseHandshakeStateMachine()
     private let closeTimeout: TimeAmount
@@ -35,8 +36,11 @@ final class WebSocketTransport: PingingTransport {
     private(set) var isReading = true
     private var hasPendingRead = false
 
-    /// - Parameter closeTimeout: how long the client may take to answer a close.
-    init(maximumMessageByteCount: Int, closeTimeout: TimeAmount) {
+    /// - Parameters:
+    ///   - bytes: holds what has come and is not decoded yet.
+    ///   - closeTimeout: how long the client may take to answer a close.
+    init(_ bytes: PacedBytesHandler, maximumMessageByteCount: Int, closeTimeout: TimeAmount) {
+        self.bytes = bytes
         inbound = WebSocketInboundStateMachine(maximumMessageByteCount: maximumMessageByteCount)
         self.closeTimeout = closeTimeout
     }
@@ -152,7 +156,7 @@ final class WebSocketTransport: PingingTransport {
         hasPendingRead = false
         isBusy = true
         defer { isBusy = false }
-        context.read()
+        if !bytes.passNext() { context.read() }
     }
 
     func close(_ code: StreamCloseCode, reason: String) {

@@ -13,7 +13,7 @@ struct LoopThreadTests {
         #expect(thread.gather(CommittedEvents(events, framing: 0, owner: "u_1"), upTo: 1))
         var written: [StreamSession] = []
         var sentCount = 0
-        thread.deliver(written: &written, sentCount: &sentCount)
+        thread.deliver(isSettled: true, written: &written, sentCount: &sentCount)
         #expect(thread.head == 1)
         #expect(thread.recentFrames(after: 0) == nil)
         #expect(thread.recentFrames(after: 1) == [])
@@ -28,7 +28,7 @@ struct LoopThreadTests {
             let advanced = AdvancedThread(
                 thread: "t_1", user: "u_1", head: EventID(generation: 1, sequence: sequence))
             _ = thread.gather(CommittedEvents(noticeOf: advanced, framing: 0), upTo: .max)
-            thread.deliver(written: &written, sentCount: &sentCount)
+            thread.deliver(isSettled: true, written: &written, sentCount: &sentCount)
         }
         #expect(thread.head == 5)
     }

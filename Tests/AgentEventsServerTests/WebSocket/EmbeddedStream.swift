@@ -26,12 +26,17 @@ final class EmbeddedStream {
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits, metrics: factory,
             logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         try channel.pipeline.syncOperations.addHandler(readCounter)
-        try channel.pipeline.syncOperations.addHandler(handler())
+        try channel.pipeline.syncOperations.addHandlers(handlers())
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 
-    private func handler() -> StreamHandler {
-        StreamHandler(hub: hub, principal: Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody))
+    /// Tests write whole frames: nothing is cut.
+    private func handlers() -> [any ChannelHandler] {
+        let bytes = PacedBytesHandler()
+        return [
+            StreamHandler(
+                hub: hub, bytes, principal: Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody))
+        ]
     }
 
     private var delivery: StreamDelivery { hub.services.delivery }
@@ -39,7 +44,7 @@ final class EmbeddedStream {
     /// Lets another connection follow a thread.
     func listen(to thread: ThreadID) throws {
         let other = EmbeddedChannel(loop: loop)
-        try other.pipeline.syncOperations.addHandler(handler())
+        try other.pipeline.syncOperations.addHandlers(handlers())
         try other.writeInbound(
             WebSocketFrame(
                 fin: true, opcode: .text, maskKey: [0, 0, 0, 0],

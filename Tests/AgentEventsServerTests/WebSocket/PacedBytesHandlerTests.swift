@@ -17,14 +17,17 @@ struct PacedBytesHandlerTests {
         }
     }
 
-    /// Holds reads back, as a session does that wants nothing.
+    /// Asks as ``StreamHandler`` does, and holds reads back, as a session does that wants nothing.
     private final class ReadGate: ChannelOutboundHandler {
         typealias OutboundIn = ByteBuffer
 
         var isOpen = true
+        private let bytes: PacedBytesHandler
+
+        init(_ bytes: PacedBytesHandler) { self.bytes = bytes }
 
         func read(context: ChannelHandlerContext) {
-            if isOpen { context.read() }
+            if isOpen, !bytes.passNext() { context.read() }
         }
     }
 
@@ -32,11 +35,13 @@ struct PacedBytesHandlerTests {
         let loop = EmbeddedEventLoop()
         let channel: EmbeddedChannel
         let reads = ReadCounter()
-        let gate = ReadGate()
+        let gate: ReadGate
 
         init() throws {
             channel = EmbeddedChannel(loop: loop)
-            try channel.pipeline.syncOperations.addHandlers([reads, PacedBytesHandler(), gate])
+            let bytes = PacedBytesHandler()
+            gate = ReadGate(bytes)
+            try channel.pipeline.syncOperations.addHandlers([reads, bytes, gate])
         }
 
         /// What has come through, in bytes of each piece.
@@ -47,30 +52,48 @@ struct PacedBytesHandlerTests {
         }
     }
 
-    @Test func aLargeReadComesInPiecesAndThenTheNext() throws {
+    private static let maximum = FrameCutStateMachine.maximumFrameCount
+
+    /// Frames of seven bytes.
+    private static func frames(_ count: Int) -> ByteBuffer {
+        ByteBuffer(bytes: Array(repeatElement([0x81, 0x81, 1, 2, 3, 4, 5] as [UInt8], count: count).joined()))
+    }
+
+    @Test func aUsualReadPassesAtOnce() throws {
         let stage = try Stage()
-        try stage.channel.writeInbound(ByteBuffer(repeating: 1, count: 10_000))
+        try stage.channel.writeInbound(Self.frames(Self.maximum - 1))
+        #expect(try stage.pieces() == [7 * (Self.maximum - 1)])
+        // A large message is one frame.
+        try stage.channel.writeInbound(
+            ByteBuffer(bytes: [0x81, 0xfe, 0xff, 0xff, 1, 2, 3, 4] + [UInt8](repeating: 1, count: 60_000)))
+        #expect(try stage.pieces() == [60_008])
+    }
+
+    @Test func manyFramesComeInTurnsAndThenTheNext() throws {
+        let stage = try Stage()
+        try stage.channel.writeInbound(Self.frames(2 * Self.maximum + 10))
+        #expect(try stage.pieces() == [7 * Self.maximum])
         stage.loop.run()
         // Each asks for the next; the socket is read when nothing is held.
-        #expect(try stage.pieces() == [4096, 4096, 1808])
+        #expect(try stage.pieces() == [7 * Self.maximum, 70])
         #expect(stage.reads.count == 1)
-        try stage.channel.writeInbound(ByteBuffer(string: "x"))
+        try stage.channel.writeInbound(ByteBuffer(bytes: [0x81]))
         #expect(try stage.pieces() == [1])
     }
 
     @Test func nothingComesWithoutBeingAskedFor() throws {
         let stage = try Stage()
         stage.gate.isOpen = false
-        try stage.channel.writeInbound(ByteBuffer(repeating: 1, count: 5000))
+        try stage.channel.writeInbound(Self.frames(Self.maximum + 1))
         stage.loop.run()
-        try stage.channel.writeInbound(ByteBuffer(repeating: 2, count: 100))
+        try stage.channel.writeInbound(Self.frames(2))
         stage.loop.run()
-        #expect(try stage.pieces() == [4096])
+        #expect(try stage.pieces() == [7 * Self.maximum])
         #expect(stage.reads.count == 0)
         stage.gate.isOpen = true
         stage.channel.read()
         stage.loop.run()
-        #expect(try stage.pieces() == [1004])
+        #expect(try stage.pieces() == [21])
         #expect(stage.reads.count == 1)
     }
 
@@ -78,7 +101,7 @@ struct PacedBytesHandlerTests {
     @Test(arguments: [false, true])
     func nothingIsLostAtTheEnd(_ isHalfClosed: Bool) throws {
         let stage = try Stage()
-        try stage.channel.writeInbound(ByteBuffer(repeating: 1, count: 100_000))
+        try stage.channel.writeInbound(Self.frames(1000))
         try stage.channel.writeInbound(ByteBuffer(repeating: 2, count: 7))
         if isHalfClosed {
             stage.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -87,8 +110,8 @@ struct PacedBytesHandlerTests {
         }
         var all = ByteBuffer()
         while var piece = try stage.channel.readInbound(as: ByteBuffer.self) { all.writeBuffer(&piece) }
-        #expect(all.readableBytes == 100_007)
+        #expect(all.readableBytes == 7007)
         #expect(all.readableBytesView.suffix(7).allSatisfy { $0 == 2 })
-        #expect(all.readableBytesView.prefix(100_000).allSatisfy { $0 == 1 })
+        #expect(all.readableBytesView.prefix(7000) == Self.frames(1000).readableBytesView)
     }
 }
