@@ -127,7 +127,7 @@ import Testing
             }
         }
 
-        /// Nothing happens any more but one last cut, and everybody takes what there is.
+        /// Nothing happens any longer but one last cut, and everybody takes what there is.
         mutating func settle() throws {
             var cuts = 1
             for round in 0..<900 {

@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    /// What nobody can ask for any more takes no room.
+    /// What nobody can ask for any longer takes no room.
     @Test func oldKeysLeaveTheFile() async throws {
         try await withTemporaryFolder { folder in
             let day: Int64 = 24 * 60 * 60 * 1000

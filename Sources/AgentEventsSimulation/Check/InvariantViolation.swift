@@ -38,7 +38,7 @@ package struct InvariantViolation: Error, Hashable, Sendable, CustomStringConver
         case slots = "slots are given back"
         /// Something happened that the schedule did not let happen.
         case deterministic = "everything is the schedule's"
-        /// Nothing goes wrong any more, and still somebody does not reach the head.
+        /// Nothing goes wrong any longer, and still somebody does not reach the head.
         case liveness = "everybody reaches the head"
     }
 

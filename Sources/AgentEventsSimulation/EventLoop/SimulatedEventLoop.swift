@@ -73,7 +73,7 @@ package final class SimulatedEventLoop: EventLoop {
         state.withLock { $0.isRunning = false }
     }
 
-    /// Nothing is done any more: what waits is dropped, and so is what comes.
+    /// Nothing is done any longer: what waits is dropped, and so is what comes.
     package func close() {
         let (tasks, timers) = state.withLock { state in
             let dropped = (state.tasks.dropFirst(state.next), state.timers.sorted { $0.key < $1.key })

@@ -34,7 +34,7 @@ package enum ChoiceKind: UInt8, CaseIterable, Sendable {
     case cut
     /// A connection breaks; only the client learns of it.
     case halfOpen
-    /// A client takes nothing any more, or does again.
+    /// A client takes nothing any longer, or does again.
     case stall
     /// The application dies with all it remembers, and begins again.
     case crash

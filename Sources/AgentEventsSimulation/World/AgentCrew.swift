@@ -55,7 +55,7 @@ final class AgentCrew: Sendable {
         witness.leaves(state.withLock(\.runs))
     }
 
-    /// No run begins any more.
+    /// No run begins any longer.
     func settle() { state.withLock { $0.isSettling = true } }
 
     var isSettling: Bool { state.withLock { $0.isSettling } }

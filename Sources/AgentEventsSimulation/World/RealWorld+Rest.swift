@@ -2,7 +2,7 @@ import AgentEvents
 
 // How a world comes to rest, and what has to be so then.
 extension RealWorld {
-    /// Nothing goes wrong any more, after one more end of the process: everybody has to reach the head.
+    /// Nothing goes wrong any longer, after one more end of the process: everybody has to reach the head.
     ///
     /// - Returns: how many steps that took.
     func settle() -> Int {

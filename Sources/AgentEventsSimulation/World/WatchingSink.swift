@@ -22,7 +22,7 @@ final class WatchingSink: EventSink {
         state = Mutex(State(random: SimulationRandom(seed: seed)))
     }
 
-    /// Nothing is refused any more.
+    /// Nothing is refused any longer.
     func settle() { state.withLock { $0.isSettling = true } }
 
     func receive(_ batch: SinkBatch) async throws {

@@ -22,7 +22,7 @@ protocol WorldStore: EventLog, StateStore, TrimmableLog {
     func losePower(_ random: inout SimulationRandom)
     /// Whether events may have been lost since the last call.
     func takeLoss() -> Bool
-    /// Nothing fails any more.
+    /// Nothing fails any longer.
     func settle()
 }
 

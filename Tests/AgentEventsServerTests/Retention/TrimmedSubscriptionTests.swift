@@ -133,7 +133,7 @@ struct TrimmedSubscriptionTests {
                 #expect(try await socket.message()["reason"] == "trimmed")
                 let snapshot = try await socket.message()
                 #expect(snapshot["op"] == "snapshot" && snapshot["cursor"] == "1-23")
-                // All of them, also those that nobody can read any more.
+                // All of them, also those that nobody can read any longer.
                 let state = try ThreadState(json: try #require(snapshot["state"]))
                 #expect(state == (try await Self.state(of: service)))
                 #expect(snapshot["state"]?["messages"]?.arrayValue?.count == 23)

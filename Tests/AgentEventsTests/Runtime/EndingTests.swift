@@ -89,7 +89,7 @@ import Testing
         try await run
     }
 
-    /// The time limit is what learns first that the log takes nothing any more.
+    /// The time limit is what learns first that the log takes nothing any longer.
     @Test func aCallWhoseTimeIsOverWhenTheLogIsClosedThrowsTheLogsError() async throws {
         var configuration = RuntimeConfiguration()
         let clock = ManualClock()

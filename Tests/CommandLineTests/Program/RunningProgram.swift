@@ -43,7 +43,7 @@ struct RunningProgram: Sendable {
         _ record: ProgramRecord,
         _ append: @escaping @Sendable (inout ProgramRecord.Content, Data) -> Void
     ) {
-        // A thread of its own, which reads until nobody can write any more.
+        // A thread of its own, which reads until nobody can write any longer.
         Thread.detachNewThread {
             while true {
                 let data = pipe.fileHandleForReading.availableData
