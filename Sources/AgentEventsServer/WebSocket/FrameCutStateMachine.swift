@@ -5,8 +5,9 @@ import NIOCore
 ///
 ///     header ── all bytes of it ──> payload ── as many bytes as it says ──> header
 struct FrameCutStateMachine: Equatable {
-    /// The number of frames of a turn. A client that is no flood has fewer of them in a read of the socket.
-    static let maximumFrameCount = 64
+    /// The number of frames of a turn: as many as a whole read of the socket has, 64 KiB, when they are messages that say
+    /// something. Fewer would make small batches, and many commits, of what a program emits.
+    static let maximumFrameCount = 512
 
     private enum State: Equatable {
         /// So many bytes of the header have come, and the first two of them were these.
