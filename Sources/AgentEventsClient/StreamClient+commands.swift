@@ -44,6 +44,7 @@ extension StreamClient {
     ///   - run: the run that asks; needed where open requests of several runs have the id.
     ///   - data: of a yes, what the form asks for, and `arguments` where those of the call may be replaced; of a no, what the
     ///     agent is told besides.
+    ///   - grant: has a yes count for later questions about the same tool, too, until ``revokeGrant(for:thread:key:timeout:)``.
     ///   - key: as of ``command(_:thread:key:timeout:)``.
     ///   - timeout: how long it is tried while there is no service, or none that takes it.
     /// - Throws: as ``command(_:thread:key:timeout:)``.
@@ -53,13 +54,31 @@ extension StreamClient {
         run: RunID? = nil,
         isApproved: Bool,
         data: JSONValue? = nil,
+        grant: ApprovalGrant? = nil,
         thread: ThreadID,
         key: IdempotencyKey? = nil,
         timeout: Duration = .seconds(30)
     ) async throws -> CommandAnswer {
         try await command(
-            CommandBody(.answer(AnswerCommand(approval, isApproved: isApproved, data: data)), run: run),
+            CommandBody(.answer(AnswerCommand(approval, isApproved: isApproved, data: data, grant: grant)), run: run),
             thread: thread, key: key, timeout: timeout)
+    }
+
+    /// Takes back what an approver has granted (``AgentEvents/ApprovalGrant``): the next question about the tool is asked again.
+    ///
+    /// - Parameters:
+    ///   - key: as of ``command(_:thread:key:timeout:)``.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Returns: ``AgentEvents/CommandReceipt/Outcome/unchanged`` when there was no grant.
+    /// - Throws: as ``command(_:thread:key:timeout:)``.
+    @discardableResult
+    public func revokeGrant(
+        for tool: ToolName,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        try await command(CommandBody(.revoke(tool)), thread: thread, key: key, timeout: timeout)
     }
 
     /// The same, for any command of the protocol.

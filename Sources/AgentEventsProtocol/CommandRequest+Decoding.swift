@@ -78,6 +78,11 @@ extension CommandBody {
         let data = members.takePresent("data")
         if let word = CommandWord(rawValue: name) {
             kind = try Self.kind(word, data)
+            if word == .revoke, run != nil {
+                throw ProtocolError(
+                    .commandInvalid, "a grant is one of the thread: leave run_id out, and name the tool in data",
+                    path: "$.run_id")
+            }
             if word == .start || word == .message, run != nil {
                 throw ProtocolError(
                     .commandInvalid,
@@ -123,7 +128,7 @@ extension CommandBody {
                 return .answer(
                     AnswerCommand(
                         try members.identifier("approval_id"), isApproved: try members.isApproved(),
-                        data: members.takePresent("data")))
+                        data: members.takePresent("data"), grant: try members.grant()))
             case .start:
                 return .start(
                     StartCommand(
@@ -139,6 +144,8 @@ extension CommandBody {
                     answersApproval: try members.boolIfPresent("answers_approval") ?? false)
                 try members.checkAnswers(message.answersApproval, policy: message.policy)
                 return .message(message)
+            case .revoke:
+                return .revoke(try members.name("tool"))
             }
         } catch {
             throw ProtocolError(.commandInvalid, error.problem, path: error.path)
@@ -147,6 +154,11 @@ extension CommandBody {
 }
 
 extension MemberReader {
+    fileprivate mutating func grant() throws(WireError) -> ApprovalGrant? {
+        guard let json = takePresent("grant") else { return nil }
+        return try ApprovalGrant(json, path: "$.data.grant")
+    }
+
     fileprivate mutating func isApproved() throws(WireError) -> Bool {
         switch try word("decision") {
         case ApprovalDecision.approved.rawValue: return true

@@ -24,6 +24,8 @@ package struct CommandBody: Hashable, Sendable {
         case message(MessageCommand)
         /// The answer to a request for approval.
         case answer(AnswerCommand)
+        /// Takes back an answer that counts for later questions about a tool.
+        case revoke(ToolName)
     }
 
     package var kind: Kind
@@ -45,6 +47,7 @@ package struct CommandBody: Hashable, Sendable {
         case .start: CommandWord.start.rawValue
         case .message: CommandWord.message.rawValue
         case .answer: CommandWord.answer.rawValue
+        case .revoke: CommandWord.revoke.rawValue
         }
     }
 
@@ -105,11 +108,14 @@ package struct AnswerCommand: Hashable, Sendable {
     package var approvalID: ApprovalID
     package var isApproved: Bool
     package var data: JSONValue?
+    /// Has the answer count for later questions, too.
+    package var grant: ApprovalGrant?
 
-    package init(_ approvalID: ApprovalID, isApproved: Bool, data: JSONValue? = nil) {
+    package init(_ approvalID: ApprovalID, isApproved: Bool, data: JSONValue? = nil, grant: ApprovalGrant? = nil) {
         self.approvalID = approvalID
         self.isApproved = isApproved
         self.data = data
+        self.grant = grant
     }
 }
 
@@ -121,6 +127,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case answer
     case start
     case message
+    case revoke
 
     static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
@@ -128,9 +135,10 @@ package enum CommandWord: String, CaseIterable, Sendable {
     var dataMembers: [String] {
         switch self {
         case .stop, .pause, .resume: ["reason"]
-        case .answer: ["approval_id", "decision", "data"]
+        case .answer: ["approval_id", "decision", "data", "grant"]
         case .start: ["agent", "input", "policy", "retry_of"]
         case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval"]
+        case .revoke: ["tool"]
         }
     }
 }
@@ -172,8 +180,10 @@ extension CommandBody {
             let decision: ApprovalDecision = answer.isApproved ? .approved : .denied
             members = [
                 ("approval_id", answer.approvalID.json), ("decision", .string(decision.rawValue)),
-                ("data", answer.data),
+                ("data", answer.data), ("grant", answer.grant?.json),
             ]
+        case .revoke(let tool):
+            members = [("tool", .string(tool.rawValue))]
         }
         let object = JSONObject(present: members)
         return object.isEmpty ? nil : .object(object)

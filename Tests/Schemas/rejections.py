@@ -107,6 +107,11 @@ SPOILT = [
         ("data/agent", ""), ("data/policy", 1), ("data/text", "x"), ("run_id", "r_1")]),
     ("client-message.schema.json", "client/command.answer.json", "", [
         ("data/approval_id", ABSENT), ("data/decision", "yes"), ("data/by", "u_1"), ("data", None)]),
+    ("client-message.schema.json", "client/command.grant.json", "", [
+        ("data/grant/scope", "user"), ("data/grant/ttl_ms", 0), ("data/grant/ttl_ms", 2592000001),
+        ("data/grant/by", "u_1"), ("data/grant", True)]),
+    ("client-message.schema.json", "client/command.revoke.json", "", [
+        ("data/tool", ABSENT), ("data/tool", ""), ("data/reason", "x"), ("data", None)]),
     ("client-message.schema.json", "client/refresh.json", "", [("token", ABSENT)]),
     ("client-message.schema.json", "client/ping.json", "", [("time", 1)]),
     ("client-message.schema.json", "client/pong.json", "", [("time", 1)]),

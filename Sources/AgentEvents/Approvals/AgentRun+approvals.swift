@@ -13,8 +13,8 @@ extension AgentRun {
     ///   - call: the open tool call that waits for it; what was shown of it is what is approved.
     ///   - id: the question's id, new in the run; a new one when it is `nil`.
     ///   - approvers: the users who may answer, up to 64; empty for all who may approve in the thread, its user first.
-    ///   - isSeparate: whether the user who asked for the run may not answer, as one of ``approvers`` or as the thread's user;
-    ///     others are named then.
+    ///   - isSeparate: whether the user who asked for the run may not answer, as one of ``approvers`` or as the thread's user.
+    ///     Where nobody is named, the others who may approve in the thread answer.
     ///   - isEditable: whether the answer may replace the arguments of the call.
     ///   - time: how long an answer is waited for; `nil` for as long as the run lasts.
     /// - Throws: ``AgentEventsError`` when the question is refused or the log fails, `approval.forbidden` when nobody could
@@ -57,6 +57,39 @@ extension AgentRun {
         return try await ask(approval, for: call, id: id) { data in try (data ?? [:]).decode(as: form) }
     }
 
+    /// Asks a person to fill in a form that is made from a Swift type, and waits for the answer.
+    ///
+    /// ```swift
+    /// struct Release: Codable, Sendable {
+    ///     enum Environment: String, Codable, CaseIterable { case staging, production }
+    ///     var environment: Environment
+    ///     var note: String?
+    /// }
+    ///
+    /// switch try await run.approve("Release it where?", for: call.id, as: Release.self) {
+    /// case .approved(let answer): try await release(to: answer.form.environment)
+    /// case .denied, .expired, .cancelled: break
+    /// }
+    /// ```
+    ///
+    /// - Parameter form: the type of the data; which types become which fields, see ``ApprovalSchema/init(of:)``.
+    /// - Throws: as ``approve(_:as:_:for:id:approvers:isSeparate:isEditable:within:)``, and ``WireError`` for a type of which no
+    ///   form can be made; then nothing was asked.
+    public func approve<Form: Decodable & Sendable>(
+        _ prompt: String,
+        for call: CallID? = nil,
+        as form: Form.Type,
+        id: ApprovalID? = nil,
+        approvers: [UserID] = [],
+        isSeparate: Bool = false,
+        isEditable: Bool = false,
+        within time: Duration? = approvalTime
+    ) async throws -> ApprovalOutcome<Form> {
+        try await approve(
+            prompt, as: form, try ApprovalSchema(of: form), for: call, id: id, approvers: approvers,
+            isSeparate: isSeparate, isEditable: isEditable, within: time)
+    }
+
     /// Asks, waits for the answer, and for the run to be resumed when that is a yes.
     ///
     /// - Parameter decode: makes the form of the answer's data, without the arguments for the call.
@@ -85,11 +118,11 @@ extension AgentRun {
             kind: approval.schema == nil ? .approval : .input, schema: approval.schema?.json,
             isEditable: approval.isEditable, approvers: approval.approvers,
             separateFrom: approval.isSeparate ? author ?? context.user : nil)
-        guard ApprovalTerms(request)?.allowAnybody(owner: context.user) ?? true else {
+        guard ApprovalTerms(request)?.mayAllowAnybody ?? true else {
             throw AgentEventsError(
                 .approvalForbidden,
                 "nobody could answer the question: name approvers besides \(request.separateFrom ?? context.user), who asked "
-                    + "for the run")
+                    + "for the run, or none")
         }
         let asked = try await context.ask(request, opening: opened, within: approval.time, agent: agent, run: self.id)
         return ResumedApproval(request, question: asked)
@@ -132,16 +165,23 @@ extension ExecutionContext {
         run: RunID
     ) async throws(AgentEventsError) -> EventID {
         try await passingGate(of: run) { () async throws(AgentEventsError) in
-            var request = request
-            let now = services.environment.wallClock.now()
-            request.expiresAt = time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) }
-            var drafts = [EventDraft(runID: run, agent: agent, .approvalRequested(request))]
-            if let opened { drafts.insert(EventDraft(runID: run, agent: agent, .toolExecuting(opened)), at: 0) }
+            var isAnswered = false
             let batch = try await settled { () async throws(AgentEventsError) in
-                try await acceptBatch(drafts, Emission())
+                if request.callID != nil, request.schema == nil { try await loadGrants() }
+                // Nothing comes in between this look at what was granted, and the question.
+                let now = try path.begin()
+                var request = request
+                request.expiresAt = time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) }
+                var drafts = [EventDraft(runID: run, agent: agent, .approvalRequested(request))]
+                if let opened { drafts.insert(EventDraft(runID: run, agent: agent, .toolExecuting(opened)), at: 0) }
+                let answer = granted(request, opening: opened, in: run, at: now)
+                if let answer { drafts.append(answer) }
+                isAnswered = answer != nil
+                return try await acceptBatch(drafts, Emission())
             }
             if batch.accepted.isFull { await services.commit.waitForCapacity() }
-            return batch.accepted.lastID
+            let last = batch.accepted.lastID
+            return isAnswered ? EventID(generation: last.generation, sequence: last.sequence - 1) : last
         }
     }
 

@@ -9,16 +9,26 @@ public struct ApprovalAnswer: Hashable, Sendable {
     /// Data that the answer carries. That of a yes is checked by the schema of the request; its member `arguments`
     /// replaces all arguments of the call, where the request allows that.
     public var data: JSONValue?
+    /// Has a yes count for later questions about the same tool, too; `nil` for this one alone.
+    public var grant: ApprovalGrant?
     /// The user who answers.
     public var by: UserID
     /// Whether the user is known to have the right to approve in the thread, also when it is somebody else's.
     package var hasRight = false
 
-    public init(_ approvalID: ApprovalID, run: RunID? = nil, isApproved: Bool, data: JSONValue? = nil, by: UserID) {
+    public init(
+        _ approvalID: ApprovalID,
+        run: RunID? = nil,
+        isApproved: Bool,
+        data: JSONValue? = nil,
+        grant: ApprovalGrant? = nil,
+        by: UserID
+    ) {
         self.approvalID = approvalID
         self.run = run
         self.isApproved = isApproved
         self.data = data
+        self.grant = grant
         self.by = by
     }
 
@@ -30,7 +40,7 @@ public struct ApprovalAnswer: Hashable, Sendable {
 ///
 /// ```
 ///                       ┌── one ──┬── of one who may, with data that fits ── log
-/// answer ── open? ──────┤         └── refuse: forbidden, dataInvalid
+/// answer ── open? ──────┤         └── refuse: forbidden, dataInvalid, notGrantable
 ///                       ├── several ── refuse: ambiguous
 ///                       └── none ── lookUp ──┬── the same answer ── unchanged, with the cursor and the author of the first
 ///                                            ├── another decision or other data ── refuse: resolved
@@ -50,6 +60,8 @@ package enum AnswerRefusal: Hashable, Sendable {
     case forbidden
     case dataInvalid(WireError)
     case ambiguous
+    /// The answer is to count for later questions, and cannot.
+    case notGrantable
 }
 
 /// An open request as an answer meets it.
@@ -57,11 +69,19 @@ package struct AskedApproval: Hashable, Sendable {
     package var approvalID: ApprovalID
     package var run: ThreadOccupancy.Run
     package var terms: ApprovalTerms?
+    /// The tool of the call that waits for it.
+    package var tool: ToolName?
 
-    package init(_ approvalID: ApprovalID, of run: ThreadOccupancy.Run, _ terms: ApprovalTerms? = nil) {
+    package init(
+        _ approvalID: ApprovalID,
+        of run: ThreadOccupancy.Run,
+        _ terms: ApprovalTerms? = nil,
+        about tool: ToolName? = nil
+    ) {
         self.approvalID = approvalID
         self.run = run
         self.terms = terms
+        self.tool = tool
     }
 }
 
@@ -75,6 +95,9 @@ extension ApprovalAnswer {
         guard let asked = met.first else { return .lookUp }
         guard met.count == 1 else { return .refuse(.ambiguous, details) }
         if let refusal = refusal(by: asked.terms ?? ApprovalTerms(), owner: owner) { return .refuse(refusal, details) }
+        if grant != nil, !isApproved || asked.tool == nil || asked.terms?.schema != nil {
+            return .refuse(.notGrantable, details)
+        }
         let resolved = ApprovalResolved(approvalID: approvalID, decision: decision, by: by, data: data)
         return .log(EventDraft(runID: asked.run.id, .approvalResolved(resolved)), details)
     }
@@ -108,20 +131,29 @@ extension ThreadStateMachine {
             guard let open = entry.machine.work.approvals[approval], let run = occupancy.run(entry.machine.run) else {
                 return nil
             }
-            return AskedApproval(approval, of: run, open.terms)
+            let tool = open.call.flatMap { entry.machine.work.calls[$0]?.tool }
+            return AskedApproval(approval, of: run, open.terms, about: tool)
         }
     }
 
     /// A person says something else than yes or no to what is asked in a run and below it: that is a no to each question that
     /// they may answer.
     ///
-    /// - Parameter data: the data of the answers.
+    /// - Parameters:
+    ///   - hasRight: whether the user has the right to approve in the thread, also when it is somebody else's.
+    ///   - data: the data of the answers.
     /// - Returns: the answers, in the order of the questions; `nil` when there are questions, and none of them is theirs.
-    package func denials(in root: RunID, by user: UserID, owner: UserID, data: JSONValue) -> [EventDraft]? {
+    package func denials(
+        in root: RunID,
+        by user: UserID,
+        owner: UserID,
+        hasRight: Bool,
+        data: JSONValue
+    ) -> [EventDraft]? {
         let asked = occupancy.tree(of: root).flatMap { run in
             run.approvals.map { ApprovalPlace(run: run.id, approval: $0) }
         }
-        let own = asked.filter { terms(of: $0)?.allow(user, owner: owner, hasRight: false) ?? false }
+        let own = asked.filter { terms(of: $0)?.allow(user, owner: owner, hasRight: hasRight) ?? false }
         guard asked.isEmpty || !own.isEmpty else { return nil }
         return own.map { place in
             let resolved = ApprovalResolved(approvalID: place.approval, decision: .denied, by: user, data: data)

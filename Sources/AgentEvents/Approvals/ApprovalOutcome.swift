@@ -14,6 +14,11 @@ public enum ApprovalOutcome<Form: Sendable>: Sendable {
     /// The run, or somebody, took the question back.
     case cancelled
 
+    /// The reason that a no gives: the text `reason` in its data; `nil` for none, and when it is no no.
+    public var reason: String? {
+        if case .denied(by: _, let data) = self { data?["reason"]?.stringValue } else { nil }
+    }
+
     /// The answer, when it is a yes.
     ///
     /// - Throws: ``ApprovalRefused``: inside of a tool's body it ends the call as denied.

@@ -42,12 +42,9 @@ package struct ApprovalTerms: Hashable, Sendable {
         return approvers.isEmpty ? user == owner || hasRight : approvers.contains(user)
     }
 
-    /// Says if there is a user who may answer for sure: one who is named, or the thread's.
-    ///
-    /// - Parameter owner: the user of the thread.
-    func allowAnybody(owner: UserID) -> Bool {
-        approvers.isEmpty ? owner != separateFrom : approvers.contains { $0 != separateFrom }
-    }
+    /// Whether there may be a user who may answer: one who is named, or, where nobody is, one who has the right to approve
+    /// in the thread.
+    var mayAllowAnybody: Bool { approvers.isEmpty || approvers.contains { $0 != separateFrom } }
 
     /// Checks the data of the answer `approved`.
     ///

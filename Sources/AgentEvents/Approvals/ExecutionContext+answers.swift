@@ -10,7 +10,8 @@ extension ExecutionContext {
     /// - Throws: ``AgentEventsError``: `approval.unknown`, `approval.resolved` and `approval.expired` with the answer that
     ///   counts in ``AgentEventsError/details``; `approval.forbidden` for a user who may not answer, and
     ///   `approval.data_invalid` for data that does not fit: then it stays open; `command.invalid` when several runs ask
-    ///   under the id; `key.conflict`, or an error of the log. Then nothing changed.
+    ///   under the id, or the answer is to count for later questions (``ApprovalAnswer/grant``) and is not a plain yes to a
+    ///   question about a tool call; `key.conflict`, or an error of the log. Then nothing changed.
     public func answer(
         _ answer: ApprovalAnswer,
         key: IdempotencyKey? = nil
@@ -55,14 +56,19 @@ extension ExecutionContext {
     ) async throws(AgentEventsError) -> AnswerOutcome {
         try await settled { () async throws(AgentEventsError) in
             if let request, let known = try await recall(request.key, request.digest) { return .known(known) }
+            if answer.grant != nil { try await loadGrants() }
             // What is overdue comes to its end first, so that no answer is both in time and too late.
             let time = try path.begin()
-            switch answer.decide(on: path.machine.askedApprovals(answer.approvalID), owner: user) {
+            let asked = path.machine.askedApprovals(answer.approvalID)
+            switch answer.decide(on: asked, owner: user) {
             case .log(let draft, let details):
-                let drafts = path.pausesBeforeAnswer(in: draft.runID) + [draft]
+                var drafts = path.pausesBeforeAnswer(in: draft.runID) + [draft]
+                let given = asked.first { $0.run.id == draft.runID }.flatMap { giving(answer, to: $0, at: time) }
+                if let given { drafts.append(EventDraft(.stateUpdated(given))) }
                 guard let batch = try path.accept(drafts, Emission(request: request, isIndexed: true), at: time) else {
                     preconditionFailure("a run that is open is not looked up")
                 }
+                if let given { grants?.apply(given) }
                 return .logged(batch, details)
             case .lookUp: return .notOpen
             case .refuse(let refusal, let details): return .refused(refusal, details)
@@ -107,7 +113,9 @@ extension ExecutionContext {
             throw AgentEventsError(
                 .approvalExpired, "the time for an answer to \(answer.approvalID) is over, nothing came of it", details)
         }
-        guard resolved.decision == answer.decision, try await data(of: resolved) == answer.data else {
+        // One that is to count for later questions is another one: nothing of it is in the log.
+        guard answer.grant == nil, resolved.decision == answer.decision, try await data(of: resolved) == answer.data
+        else {
             let author = resolved.by.map { " by \($0)" } ?? ""
             throw AgentEventsError(
                 .approvalResolved,
@@ -120,7 +128,8 @@ extension ExecutionContext {
     }
 
     /// Checks answers that come as events: they are given by those who may, and their data fits, like those that come as
-    /// commands. Those to requests that are not open are left to the order of the thread.
+    /// commands. Those to requests that are not open are left to the order of the thread. That the one who answers has the
+    /// right to approve in the thread was checked before.
     ///
     /// - Throws: ``AgentEventsError`` `approval.forbidden` or `approval.data_invalid` with the index of the event.
     func checkAnswers(in drafts: [EventDraft]) throws(AgentEventsError) {
@@ -134,9 +143,10 @@ extension ExecutionContext {
                 guard let by = resolved.by, resolved.decision == .approved || resolved.decision == .denied else {
                     continue
                 }
-                let answer = ApprovalAnswer(
+                var answer = ApprovalAnswer(
                     resolved.approvalID, run: run, isApproved: resolved.decision == .approved, data: resolved.data,
                     by: by)
+                answer.hasRight = true
                 let place = ApprovalPlace(run: run, approval: resolved.approvalID)
                 guard let terms = asked[place] ?? path.machine.terms(of: place) else { continue }
                 if let refusal = answer.refusal(by: terms, owner: user) {
@@ -192,6 +202,11 @@ extension AgentEventsError {
             self.init(
                 .commandInvalid,
                 "several open runs ask under the id \(answer.approvalID): name the run whose request it is", met)
+        case .notGrantable:
+            self.init(
+                .commandInvalid,
+                "a grant goes with a yes to a question about a tool call, without a form: leave grant out; the request "
+                    + "\(answer.approvalID) stays open", met)
         }
     }
 }
@@ -201,7 +216,9 @@ extension ApprovalAnswer {
         var writer = JSONWriter()
         let texts = [run?.rawValue, by.rawValue].map { $0.map { JSONValue.string($0) } ?? .null }
         writer.canonical(
-            .array([.string("answer"), .string(approvalID.rawValue), .bool(isApproved), data ?? .null] + texts))
+            .array(
+                [.string("answer"), .string(approvalID.rawValue), .bool(isApproved), data ?? .null] + texts
+                    + (grant.map { [$0.json] } ?? [])))
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 }

@@ -77,6 +77,11 @@ extension ThreadStateMachine {
         runs.place(of: run).flatMap { runs.call(call, at: $0)?.time }
     }
 
+    /// The tool of an open call; `nil` when it is not open.
+    func tool(ofCall call: CallID, in run: RunID) -> ToolName? {
+        runs.place(of: run).flatMap { runs.call(call, at: $0)?.tool }
+    }
+
     /// The tokens that the reports of an open run add up to; `nil` for none.
     package func reportedTokens(of run: RunID) -> TokenUsage? {
         runs.place(of: run).flatMap { runs.reportedTokens(at: $0) }

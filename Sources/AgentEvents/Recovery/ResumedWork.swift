@@ -122,9 +122,11 @@ extension AgentRun {
     package func finish<Result: Sendable>(
         _ call: ResumedCall,
         timeout: Duration?,
+        onDenied: ToolApproval.Denial = .throwError,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await ToolScope(run: self, resumed: call, timeout: timeout).runCancelling(call.arguments, body)
+        try await ToolScope(run: self, resumed: call, timeout: timeout, onDenied: onDenied).runCancelling(
+            call.arguments, body)
     }
 
     /// Waits for the answer to a question that was asked before.

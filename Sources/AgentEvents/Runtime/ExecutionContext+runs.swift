@@ -228,14 +228,23 @@ extension ExecutionContext {
 
     /// Ends a tool call without a result.
     ///
+    /// - Parameter failure: how the run fails with it, in the same commit; `nil` when it does not.
     /// - Returns: `false` when it has ended before.
-    func endTool(_ completed: ToolCompleted, run: RunID) async throws(AgentEventsError) -> Bool {
+    func endTool(
+        _ completed: ToolCompleted,
+        run: RunID,
+        failing failure: RunFailure? = nil
+    ) async throws(AgentEventsError) -> Bool {
         let accepted = try await settled { () async throws(AgentEventsError) -> Accepted? in
             let time = try path.begin()
             guard !path.detached.contains(run), path.machine.openedTime(ofCall: completed.callID, in: run) != nil else {
                 return nil
             }
-            return try acceptOfOpenRuns([.measured(run, .toolCompleted(completed))], at: time)
+            var drafts: [EventDraft] = [.measured(run, .toolCompleted(completed))]
+            if let failure {
+                drafts.append(.measured(run, .agentFailed(AgentFailed(error: failure, durationMilliseconds: 0))))
+            }
+            return try acceptOfOpenRuns(drafts, at: time)
         }
         return accepted != nil
     }

@@ -31,6 +31,8 @@ public actor ExecutionContext {
     var spokenMessages: [RunID: MessageID] = [:]
     /// The messages that broke off while their run was paused, by run: they are completed with it.
     var brokenMessages: [RunID: [MessageID]] = [:]
+    /// The answers that count for later questions; `nil` as long as nobody has asked for them.
+    var grants: ThreadGrants?
     /// The times in which runs wait for a place to work.
     var slotWaits = SlotWaits()
     var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()

@@ -185,8 +185,8 @@ struct RunScope: Sendable {
             }
         // At the deadline, from elsewhere by a command, or through the parent: there was nothing left to end.
         guard let position else {
-            // Those two are how a body learns that it was stopped.
-            if !(error is CancellationError), !(error is AgentEventsError) {
+            // Those are how a body learns that it was stopped, or that its run failed with a no.
+            if !(error is CancellationError), !(error is AgentEventsError), !(error is ApprovalRefused) {
                 observer?.bodyDidReturnLate(.failure(error))
             }
             return try await context.flush()

@@ -5,6 +5,7 @@ struct ToolScope: Sendable {
     private let tool: ToolName
     private let purpose: String?
     private let approval: ToolApproval?
+    private let onDenied: ToolApproval.Denial
     /// The call itself, when it was begun before.
     private let resumed: ResumedCall?
     private let limit: TimeLimit?
@@ -26,16 +27,18 @@ struct ToolScope: Sendable {
         self.purpose = purpose
         self.tool = tool
         self.approval = approval
+        onDenied = approval?.onDenied ?? .throwError
         resumed = nil
         callID = id ?? run.identifiers.callID()
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
 
     /// The scope of a call that is open.
-    init(run: AgentRun, resumed call: ResumedCall, timeout: Duration?) {
+    init(run: AgentRun, resumed call: ResumedCall, timeout: Duration?, onDenied: ToolApproval.Denial) {
         let configuration = run.context.services.configuration
         self.run = run
         (callID, tool, purpose, approval) = (call.id, call.tool, call.purpose, nil)
+        self.onDenied = onDenied
         resumed = call
         limit = TimeLimit(timeout ?? configuration.toolTimeout, configuration)
     }
@@ -113,10 +116,18 @@ struct ToolScope: Sendable {
             error: ToolFailure(describing: error), durationMilliseconds: 0)
         do throws(AgentEventsError) {
             // There may be nothing left to end: at its time, or with its run, the call has ended already.
-            _ = try await run.context.endTool(completed, run: run.id)
+            _ = try await run.context.endTool(completed, run: run.id, failing: failure(after: error))
         } catch let unlogged {
             throw unlogged.endingAfter(error)
         }
+    }
+
+    /// How the run fails with a call that people have refused; `nil` when it does not.
+    private func failure(after error: any Error) -> RunFailure? {
+        guard onDenied == .fail, let refused = error as? ApprovalRefused, refused.decision != .cancelled else {
+            return nil
+        }
+        return RunFailure(describing: refused)
     }
 
     private func status(after error: any Error) -> ToolStatus {

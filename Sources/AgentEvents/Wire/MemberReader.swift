@@ -121,7 +121,7 @@ package struct MemberReader {
         return try identifier(value, name)
     }
 
-    mutating func name<Kind: Name>(_ name: String) throws(WireError) -> Kind {
+    package mutating func name<Kind: Name>(_ name: String) throws(WireError) -> Kind {
         try self.name(try required(name), name)
     }
 

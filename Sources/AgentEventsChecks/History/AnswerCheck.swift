@@ -95,6 +95,8 @@ package struct AnswerCheck: Sendable {
     package static func may(_ user: UserID?, answer request: ApprovalRequested, owner: UserID?) -> Bool {
         guard user == nil || user != request.separateFrom else { return false }
         guard request.approvers.isEmpty else { return user.map(request.approvers.contains) ?? false }
+        // The user of the thread may not, and so others are asked who may approve in it.
+        if let owner, request.separateFrom == owner { return user != nil }
         return owner == nil || user == owner
     }
 

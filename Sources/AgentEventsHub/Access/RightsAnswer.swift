@@ -9,6 +9,8 @@ struct RightsAnswer: Hashable, Sendable {
     var owner: UserID?
     /// The end of the answer's validity, on the monotonic clock; `nil` for none.
     var expires: Duration?
+    /// When the rights end; `nil` for not by themselves.
+    var rightsEnd: Timestamp?
     /// Events up to this one may not be read; `nil` when all may.
     var visibleAfter: Cursor?
     /// The epoch of the rights at the time of the question; an answer of another epoch is not valid.

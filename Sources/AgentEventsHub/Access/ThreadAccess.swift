@@ -209,6 +209,7 @@ package final class ThreadAccess: Sendable {
                 let answer = RightsAnswer(
                     rights: Self.limited(clearance.rights, request), owner: request.owner,
                     expires: now + lifetime(request.principal.expiresAt, clearance.expiresAt),
+                    rightsEnd: clearance.expiresAt,
                     visibleAfter: clearance.visibleAfter, epoch: epoch)
                 if table.withLock({ $0.keep(answer, to: request, at: now) }) { return .success(answer) }
             case .failed(let error):

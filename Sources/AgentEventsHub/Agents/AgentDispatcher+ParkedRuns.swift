@@ -21,6 +21,9 @@ extension AgentDispatcher {
     /// Takes up a run, if that is possible now. Its body begins when there is a slot for it.
     private func takeUp(_ run: ParkedRun) async -> ParkedRuns.Look {
         let place = RunQueueStateMachine.Place(thread: run.owner.thread, run: run.run)
+        guard hasRoom else {
+            return .notBefore(Timestamp(milliseconds: runtime.configuration.clock.now().milliseconds + 100))
+        }
         guard queue.withLock({ $0.beginTakingUp(place) }) else { return .wait }
         do throws(AgentEventsError) {
             let context = try await runtime.context(user: run.owner.user, thread: run.owner.thread)

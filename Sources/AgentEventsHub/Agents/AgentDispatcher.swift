@@ -35,8 +35,7 @@ package final class AgentDispatcher: Sendable {
     /// The tasks that wait until their run has a slot.
     private let slotWaiters = SlotWaiters()
     let parked = ParkedRuns()
-    private let jobs: AsyncStream<Job>
-    private let handOver: AsyncStream<Job>.Continuation
+    private let jobs: AgentJobs
     private let cancellation = Gate()
     private let bodies: StuckBodies
     /// Signalled when time will change something.
@@ -46,11 +45,6 @@ package final class AgentDispatcher: Sendable {
     let advances = WakeSignal()
     /// The agents of which was told that a queued run waits for one that is not served.
     private let missing = Mutex<Set<AgentName>>([])
-
-    private enum Job: Sendable {
-        case work(AgentJob)
-        case attempt(RunQueueStateMachine.Entry)
-    }
 
     /// The policy for agents that have none of their own.
     private let policy: ConcurrencyPolicy
@@ -73,9 +67,7 @@ package final class AgentDispatcher: Sendable {
         self.bodies = bodies
         self.logger = logger
         queue = Mutex(RunQueueStateMachine(limits: limits))
-        // Each job is about a run that has a slot, or had one: here, and waits for a person before it could begin, or in the
-        // process before. So there are at most as many as there are slots and people who answer at the same moment.
-        (jobs, handOver) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+        jobs = AgentJobs(roomCount: max(1, limits.running))
         runtime.hub.add(self)
         runtime.observeQueue { [advanced, advances] owner in
             advanced.insert(owner.thread, of: owner.user)
@@ -119,7 +111,7 @@ package final class AgentDispatcher: Sendable {
 
     private func runAgents() async {
         await withDiscardingTaskGroup { group in
-            for await job in jobs {
+            await jobs.forEach { job in
                 group.addTask {
                     switch job {
                     case .work(let job): await self.execute(job)
@@ -195,6 +187,12 @@ package final class AgentDispatcher: Sendable {
         return admission
     }
 
+    /// Says if nothing queued in a thread is tried before something in it ends.
+    package func holds(_ thread: ThreadID) -> Bool { queue.withLock { $0.isHeld(thread) } }
+
+    /// Whether a run may start, or be taken up: those that were are on their way to their tasks.
+    var hasRoom: Bool { jobs.hasRoom }
+
     /// Says if bodies of runs of a thread have not returned.
     func hasBodies(in thread: ThreadID) -> Bool { queue.withLock { $0.hasBodies(in: thread) } }
 
@@ -225,15 +223,18 @@ package final class AgentDispatcher: Sendable {
             return (actions, queue.nextTime.map { $0 != known } ?? false)
         }
         // Before the machine may say that no further one comes.
-        if let job { handOver.yield(.work(job)) }
+        if let job { jobs.put(.work(job)) }
+        var early: [RunQueueStateMachine.Entry] = []
         for action in actions {
             switch action {
-            case .start(let entry): handOver.yield(.attempt(entry))
+            case .start(let entry):
+                if jobs.hasRoom { jobs.put(.attempt(entry)) } else { early.append(entry) }
             case .proceed(let place): slotWaiters.wake(place)
-            case .finish: handOver.finish()
+            case .finish: jobs.finish()
             }
         }
         if hasNewTime { timer.signal() }
+        for entry in early { perform { $0.attemptEnded(entry.place, .later) } }
     }
 
     // MARK: Working

@@ -239,7 +239,7 @@ package struct MessageIntake: Sendable {
         let admission = try dispatcher.admit(request.author, in: request.thread)
         let dispatcher = dispatcher
         let rules = RunRequest.Rules(
-            hasSlot: admission.hasSlot, queueRefusal: admission.queueRefusal,
+            hasSlot: admission.hasSlot && dispatcher.hasRoom, queueRefusal: admission.queueRefusal,
             maximumQueuedCount: configuration.maximumQueuedRunsPerThread, inputAgents: dispatcher.inputAgents)
         let decided: DecidedRequest<RunRequest.Outcome>
         do throws(ProtocolError) {

@@ -30,6 +30,7 @@ public struct ResumedRun: Sendable {
     ///
     /// - Parameters:
     ///   - timeout: how long the body may take; ``RuntimeConfiguration/toolTimeout`` when it is `nil`.
+    ///   - onDenied: what follows from a no, and from no answer in time.
     ///   - body: what the tool does; as of `AgentRun.tool`.
     /// - Returns: what the body returns.
     /// - Throws: as `AgentRun.tool`; `ApprovalRefused` after `tool_completed` with the status `denied` when the answer is not
@@ -38,9 +39,10 @@ public struct ResumedRun: Sendable {
     public func finish<Result: Sendable>(
         _ call: ResumedCall,
         timeout: Duration? = nil,
+        onDenied: ToolApproval.Denial = .throwError,
         _ body: @escaping @Sendable (ToolCall) async throws -> Result
     ) async throws -> Result {
-        try await run.finish(call, timeout: timeout, body)
+        try await run.finish(call, timeout: timeout, onDenied: onDenied, body)
     }
 
     /// Waits for the answer to a question that was asked before; the form is the answer's data.

@@ -104,6 +104,8 @@ package struct RunQueueStateMachine: Sendable {
     package var nextTime: Timestamp? { delayed.values.min() }
     /// Says if bodies of runs of a thread have not returned.
     package func hasBodies(in thread: ThreadID) -> Bool { bodyCounts[thread] != nil }
+    /// Says if nothing queued in a thread is tried before something in it ends.
+    package func isHeld(_ thread: ThreadID) -> Bool { threads[thread]?.hold == .held }
     package func isQueued(_ place: Place) -> Bool { queuedUsers[place] != nil }
     /// Says if runs of a thread are queued, or work.
     package func isConcerned(_ thread: ThreadID) -> Bool { threads[thread] != nil || bodyCounts[thread] != nil }

@@ -98,7 +98,11 @@ struct RunRequest: Sendable {
             let given = EventDraft(.userMessage(message))
             guard answersApproval else { return ThreadDecision(.given(to: run), drafts: [given]) }
             let data: JSONValue = ["message_id": .string(message.messageID.rawValue)]
-            guard let denials = thread.denials(in: run, by: author, owner: owner, data: data) else {
+            // Whoever may send messages may approve.
+            guard
+                let denials = thread.denials(
+                    in: run, by: author, owner: owner, hasRight: true, data: data)
+            else {
                 return ThreadDecision(.forbidden(thread.loadDetails))
             }
             // The message comes last: by it a repetition is answered.

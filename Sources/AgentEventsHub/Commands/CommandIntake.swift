@@ -29,7 +29,8 @@ package struct CommandIntake: Sendable {
         package var position: UInt64
     }
 
-    /// Says if the principal may command or answer in a thread, before there is a command.
+    /// Says if the principal may command or answer in a thread, before there is a command. In a thread that is not there yet
+    /// it may be one that opens it.
     ///
     /// - Parameter looksUp: whether the log is asked for the owner of the thread, too.
     /// - Throws: ``ProtocolError``.
@@ -40,7 +41,9 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) {
         try ThreadAccess.checkScope(
             of: principal, for: principal.mayAnywhere(.approve) ? .approve : .command, in: thread)
-        if looksUp { _ = try await owner(of: thread, .approve, for: principal, nil) }
+        guard looksUp else { return }
+        let owner = try await knownOwner(of: thread)
+        try await access.check(owner == nil ? .command : .approve, of: thread, owner: owner, by: principal)
     }
 
     /// Carries a command out, and returns when what its answer tells is committed.
@@ -79,10 +82,12 @@ package struct CommandIntake: Sendable {
         case .answer(let answer):
             var signedAnswer = ApprovalAnswer(
                 answer.approvalID, run: request.body.run, isApproved: answer.isApproved, data: answer.data,
-                by: principal.user)
+                grant: answer.grant, by: principal.user)
             // It was found above.
             signedAnswer.hasRight = true
             signed = .answer(signedAnswer)
+        case .revoke(let tool):
+            signed = .revoke(tool, by: principal.user)
         case .start, .message:
             preconditionFailure("what asks for a run was taken before")
         }
@@ -118,7 +123,7 @@ package struct CommandIntake: Sendable {
     ) async throws(ProtocolError) -> Accepted? {
         let begun: MessageIntake.Answer
         switch request.body.kind {
-        case .run, .answer:
+        case .run, .answer, .revoke:
             return nil
         case .message(let message):
             let asked = MessageRequest(
@@ -146,6 +151,7 @@ package struct CommandIntake: Sendable {
     private enum Signed {
         case run(RunCommand)
         case answer(ApprovalAnswer)
+        case revoke(ToolName, by: UserID)
     }
 
     private func carryOut(
@@ -156,6 +162,8 @@ package struct CommandIntake: Sendable {
         switch signed {
         case .answer(let answer):
             return try await context.carryOut(answer, key: key)
+        case .revoke(let tool, let user):
+            return try await context.carryOutRevocation(of: tool, by: user, key: key)
         case .run(let command):
             return try await context.carryOut(command, key: key) { agent in
                 guard case .custom(let name, value: _) = command.action else { return false }
@@ -181,12 +189,7 @@ package struct CommandIntake: Sendable {
         _ answer: RightsAnswer?
     ) async throws(ProtocolError) -> UserID {
         try ThreadAccess.checkScope(of: principal, for: use, in: thread)
-        let owner: UserID?
-        do throws(EventLogError) {
-            owner = try await runtime.owner(of: thread)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
-        }
+        let owner = try await knownOwner(of: thread)
         if let answer, answer.owner == owner, access.counts(answer) {
             guard answer.allows(use) else { throw .unknown(thread) }
         } else {
@@ -195,13 +198,22 @@ package struct CommandIntake: Sendable {
         guard let owner else { throw .unknown(thread) }
         return owner
     }
+
+    /// - Returns: `nil` for a thread without events.
+    private func knownOwner(of thread: ThreadID) async throws(ProtocolError) -> UserID? {
+        do throws(EventLogError) {
+            return try await runtime.owner(of: thread)
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
+    }
 }
 
 extension CommandRequest {
-    /// An answer takes less than other commands.
+    /// An answer takes less than other commands, and so does taking one back.
     var use: ThreadUse {
         switch body.kind {
-        case .answer: .approve
+        case .answer, .revoke: .approve
         case .run, .start, .message: .command
         }
     }

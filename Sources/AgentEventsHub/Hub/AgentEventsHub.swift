@@ -1,5 +1,5 @@
 public import AgentEvents
-package import AgentEventsProtocol
+import AgentEventsProtocol
 package import CoreMetrics
 public import Logging
 public import NIOCore
@@ -217,25 +217,38 @@ public final class AgentEventsHub: Sendable {
     /// Decides what principals may do.
     package var access: ThreadAccess { services.access }
 
-    /// The record of a thread that a principal may read.
+    /// What is read of a thread for a principal, who may read it also when it is there: whoever has lost the right meanwhile
+    /// gets nothing of it.
     ///
-    /// - Throws: ``ProtocolError``: `thread.unknown` for one without events, and for one that may not be read.
-    package func record(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> ThreadRecord {
-        let record: ThreadRecord?
-        do throws(EventLogError) {
-            record = try await runtime.log.thread(thread)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
+    /// - Parameter read: reads, as far as the record goes, nothing of what is hidden. Called again when rights have changed
+    ///   meanwhile.
+    /// - Throws: ``ProtocolError``: `thread.unknown` for one without events, and for one that may not be read; and what `read`
+    ///   throws.
+    package func reading<Value>(
+        _ thread: ThreadID,
+        for principal: Principal,
+        _ read: (ThreadRecord, _ hiddenUpTo: UInt64) async throws -> Value
+    ) async throws -> Value {
+        while true {
+            let record: ThreadRecord?
+            do throws(EventLogError) {
+                record = try await runtime.log.thread(thread)
+            } catch {
+                throw ProtocolError(error, threadID: thread)
+            }
+            let readable = try await readable(record, thread, for: principal)
+            let value = try await read(readable.record, readable.answer.hiddenUpTo)
+            try access.checkRevocation(of: principal)
+            if access.stands(readable.answer) { return value }
         }
-        return try await readable(record, thread, for: principal).record
     }
 
-    /// The record as far as the principal may read, and the number of the last event that it may not.
+    /// The record as far as the principal may read, and the answer that allows it.
     private func readable(
         _ record: ThreadRecord?,
         _ thread: ThreadID,
         for principal: Principal
-    ) async throws(ProtocolError) -> (record: ThreadRecord, hiddenUpTo: UInt64) {
+    ) async throws(ProtocolError) -> (record: ThreadRecord, answer: RightsAnswer) {
         let answer = try await access.checked(.read, of: thread, owner: record?.user, by: principal)
         guard let record else { throw .unknown(thread) }
         do throws(EventLogError) {
@@ -244,7 +257,7 @@ public final class AgentEventsHub: Sendable {
                 let read = LogRead(.thread(thread, after: sequence - 1), maximumCount: 1)
                 return try await runtime.log.read(read).events.first?.id
             }
-            return (visible, answer.hiddenUpTo)
+            return (visible, answer)
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
@@ -253,18 +266,13 @@ public final class AgentEventsHub: Sendable {
     /// The state of a thread that a principal may read, as far as it may.
     ///
     /// - Throws: ``ProtocolError``, as ``record(of:for:)``.
-    package func state(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> ThreadState {
-        let record: ThreadRecord?
-        do throws(EventLogError) {
-            record = try await runtime.log.thread(thread)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
-        }
-        let hidden = try await readable(record, thread, for: principal).hiddenUpTo
-        do throws(EventLogError) {
-            return try await services.snapshots.state(of: thread, hiddenUpTo: hidden)
-        } catch {
-            throw ProtocolError(error, threadID: thread)
+    package func state(of thread: ThreadID, for principal: Principal) async throws -> ThreadState {
+        try await reading(thread, for: principal) { _, hidden in
+            do throws(EventLogError) {
+                return try await services.snapshots.state(of: thread, hiddenUpTo: hidden)
+            } catch {
+                throw ProtocolError(error, threadID: thread)
+            }
         }
     }
 

@@ -11,9 +11,17 @@ struct EmittedAnswers {
     /// The first of them, by its index among the events of the request.
     private(set) var first: Int?
 
-    /// - Throws: ``ProtocolError`` `event.field_not_allowed` for one that says who answers.
+    /// - Throws: ``ProtocolError`` `event.field_not_allowed` for one that says who answers, `approval.forbidden` for an entry of
+    ///   the shared state that answers later questions (``ApprovalGrant``).
     init(_ drafts: [EventDraft], in thread: ThreadID, root: DraftRoot) throws(ProtocolError) {
         for index in drafts.indices {
+            if case .stateUpdated(let update) = drafts[index].payload, update.isGrant {
+                throw ProtocolError(
+                    .approvalForbidden,
+                    "what is approved without a question is granted with an answer, by one who may approve, and taken back by the "
+                        + "command revoke: use another key",
+                    index: index, path: root.path(of: index) + ".data.key", threadID: thread)
+            }
             guard case .approvalResolved(let resolved) = drafts[index].payload else { continue }
             guard resolved.by == nil else {
                 throw ProtocolError(

@@ -28,9 +28,10 @@ struct EventPageRoute: Sendable {
         }
         let limit = try Self.limit(request.parameter("limit"))
         do {
-            return Response(
-                status: .ok,
-                json: try await page(of: thread, start: start ?? .start, limit: limit, for: principal))
+            let json = try await hub.reading(thread, for: principal) { record, _ async throws -> ByteBuffer in
+                try await page(of: thread, record, start: start ?? .start, limit: limit)
+            }
+            return Response(status: .ok, json: json)
         } catch let error as EventLogError {
             throw ProtocolError(error, threadID: thread)
         }
@@ -46,11 +47,10 @@ struct EventPageRoute: Sendable {
 
     private func page(
         of thread: ThreadID,
+        _ record: ThreadRecord,
         start: StartPosition,
-        limit: Int,
-        for principal: Principal
+        limit: Int
     ) async throws -> ByteBuffer {
-        let record = try await hub.record(of: thread, for: principal)
         let log = hub.runtime.log
         let after: UInt64
         switch try await log.resolve(start, in: thread, record: record, generation: hub.runtime.generation) {

@@ -13,11 +13,11 @@ struct SubscribersRoute: Sendable {
     func respond(to request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
-        _ = try await hub.record(of: thread, for: principal)
         // Some may have subscribed before the thread was opened for somebody else; they do not count as its
         // subscribers.
-        let subscribers = try await hub.subscribers(of: thread)
-            .sorted { $0.connection.rawValue < $1.connection.rawValue }
+        let subscribers = try await hub.reading(thread, for: principal) { _, _ in
+            try await hub.subscribers(of: thread).sorted { $0.connection.rawValue < $1.connection.rawValue }
+        }
         return Response(status: .ok, json: ["subscribers": .array(subscribers.map(\.json))])
     }
 }

@@ -21,6 +21,9 @@ struct CommandJudge {
             MessageJudge(witness).check(answer, request, log)
         case .answer(let given):
             for cursor in answer.cursors { check(cursor, given, request, log) }
+        case .revoke:
+            // A state that is no event of a run.
+            break
         case .run(let action, reason: _):
             for cursor in answer.cursors { check(cursor, action, request, log) }
         }
@@ -36,6 +39,7 @@ struct CommandJudge {
         case .message: witness.count(.messageCommanded)
         case .start: witness.count(.startCommanded)
         case .answer: if answer.outcome == .unchanged { witness.count(.answerUnchanged) }
+        case .revoke: break
         case .run(.custom, reason: _): if answer.outcome == .done { witness.count(.customCommandTaken) }
         case .run: break
         }
@@ -104,6 +108,7 @@ struct CommandJudge {
         switch request.body.kind {
         case .answer(let answer): check(error, answer, request, log)
         case .message, .start: MessageJudge(witness).count(error)
+        case .revoke: break
         case .run: if error.code == .commandUnsupported { witness.count(.customCommandRefused) }
         }
     }

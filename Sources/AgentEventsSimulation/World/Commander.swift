@@ -170,7 +170,7 @@ extension CommandBody {
     fileprivate var asksForRun: Bool {
         switch kind {
         case .message, .start: true
-        case .run, .answer: false
+        case .run, .answer, .revoke: false
         }
     }
 }

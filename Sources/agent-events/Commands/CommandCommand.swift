@@ -86,6 +86,7 @@ struct CommandCommand: AsyncParsableCommand {
             case .answer: try answer.data(with: data)
             case .message: try request.message(with: data)
             case .start: try request.start(with: data)
+            case .revoke: try answer.revocation(with: data)
             case nil: data
             }
         do throws(ProtocolError) {

@@ -86,12 +86,26 @@ struct AnswerOptions: ParsableArguments {
         transform: { text throws in try ApprovalID(text) })
     var deny: ApprovalID?
 
+    @Flag(help: "The yes counts for a day for later questions about the same tool in the thread, too (see revoke).")
+    var always = false
+
+    @Option(
+        help: ArgumentHelp("revoke: the tool whose questions are asked again.", valueName: "tool"),
+        transform: { text throws in try ToolName(text) })
+    var tool: ToolName?
+
     func validate() throws {
         if approve != nil, deny != nil { throw ValidationError("an answer is a yes or a no: give --approve or --deny") }
+        if always, approve == nil {
+            throw ValidationError("--always goes with --approve: it has a yes count for later questions")
+        }
     }
 
     var given: [GivenOption] {
-        [GivenOption("--approve", approve, [.answer]), GivenOption("--deny", deny, [.answer])].compactMap { $0 }
+        [
+            GivenOption("--approve", approve, [.answer]), GivenOption("--deny", deny, [.answer]),
+            GivenOption("--always", always ? true : nil, [.answer]), GivenOption("--tool", tool, [.revoke]),
+        ].compactMap { $0 }
     }
 
     func data(with data: JSONValue?) throws -> JSONValue? {
@@ -104,7 +118,14 @@ struct AnswerOptions: ParsableArguments {
             "approval_id": .string(approval.rawValue), "decision": approve == nil ? "denied" : "approved",
         ]
         members["data"] = data
+        if always { members["grant"] = ApprovalGrant().json }
         return .object(members)
+    }
+
+    func revocation(with data: JSONValue?) throws -> JSONValue? {
+        guard let tool else { return data }
+        guard data == nil else { throw ValidationError("--tool is the data of revoke: give one of the two") }
+        return ["tool": .string(tool.rawValue)]
     }
 }
 

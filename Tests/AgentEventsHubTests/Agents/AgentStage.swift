@@ -87,6 +87,14 @@ struct AgentStage: Sendable {
         if let run { await control.waitForBody(of: run) }
     }
 
+    /// Returns when a queued run works, and fails when its thread is held up instead, which nothing would end.
+    func expectStart(of run: RunID, in thread: ThreadID = "t_1") async throws {
+        while control.prompt(of: run) == nil {
+            try #require(!hub.dispatcher.holds(thread), "\(run) is held up")
+            await Task.yield()
+        }
+    }
+
     /// Returns when a run has ended.
     @discardableResult
     func waitForEnd(of run: RunID?, in thread: ThreadID = "t_1", user: UserID = "u_1") async throws -> [AgentEvent] {

@@ -221,7 +221,7 @@ struct BusyThreadTests {
         }
         kept.close()
         try await AgentStage.with(kept) { stage in
-            try await stage.waitForStart(of: runs[2])
+            try await stage.expectStart(of: runs[2])
             // Also what comes now.
             let later = try #require(try await stage.send("C").run)
             try await stage.finish(runs[2])
@@ -252,7 +252,7 @@ struct BusyThreadTests {
         }
         kept.close()
         try await AgentStage.with(kept, configure: { $0.concurrencyPolicy = .parallel }) { stage in
-            for run in runs.dropFirst() { try await stage.waitForStart(of: run) }
+            for run in runs.dropFirst() { try await stage.expectStart(of: run) }
             for run in runs.dropFirst() { try await stage.finish(run) }
         }
         #expect(AgentStage.faults(try await AgentStage.logged(kept), isParallel: true) == [])

@@ -61,6 +61,9 @@ struct PolicyTests {
             let now = clock.wallClock.now()
             try await stage.send("one", notBefore: Timestamp(milliseconds: now.milliseconds + 3_600_000))
             try await clock.waitForSleep(of: .seconds(60))
+            // It looks, finds that it has to wait on, and does so.
+            clock.advance(by: .seconds(60))
+            try await clock.waitForSleep(of: .seconds(60))
             let before = reads.load(ordering: .relaxed)
             // What is kept busy reads the clock again and again, whenever it has its turn.
             for _ in 0..<200_000 where reads.load(ordering: .relaxed) - before < 100 { await Task.yield() }
@@ -246,6 +249,27 @@ struct PolicyTests {
             #expect(again.isRepeated)
             again.isRepeated = false
             #expect(again == answer)
+        }
+    }
+
+    /// A message of a member is an answer of everybody who may approve, where nobody is named.
+    @Test func aMessageOfOneWhoMayApproveIsANo() async throws {
+        let log = InMemoryEventLog(generations: .counting)
+        try await AgentStage.with(log, concurrency: Self.steered) { (stage: AgentStage) async throws in
+            let run = try #require(try await stage.send("one").run)
+            try await stage.waitForStart(of: run)
+            let context = try await stage.hub.runtime.context(user: "u_1", thread: "t_1")
+            let asked = ApprovalRequested(approvalID: "a_1", prompt: "May I?")
+            try await context.emit(EventDraft(runID: run, .approvalRequested(asked)))
+            var member = Principal(user: "u_2")
+            member.threads = .listed([ThreadAllowance(ThreadPattern("t_1"))])
+            let request = MessageRequest(text: "No", answersApproval: true)
+            let answer = try await stage.hub.intake.submit(request, key: "k_1", in: "t_1", from: member)
+            #expect(answer.status == .given)
+            let resolved = try await AgentStage.logged(log).compactMap { event -> ApprovalResolved? in
+                if case .approvalResolved(let resolved) = event.payload { resolved } else { nil }
+            }
+            #expect(resolved.map(\.decision) == [.denied] && resolved.map(\.by) == ["u_2"])
         }
     }
 

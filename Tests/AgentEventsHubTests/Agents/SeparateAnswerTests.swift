@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsProtocol
 import AgentEventsTesting
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
         let agent = ResumingAgent(
             onRespond: { _, run in
                 do {
-                    _ = try await run.approve("Deploy?", isSeparate: true)
+                    _ = try await run.approve("Deploy?", approvers: ["u_1"], isSeparate: true)
                 } catch let error as AgentEventsError {
                     notes.add(error.code.rawValue)
                 }
@@ -46,5 +47,35 @@ import Testing
             if case .approvalRequested(let asked) = event.payload { asked } else { nil }
         }
         #expect(asked.map(\.separateFrom) == ["u_1"])
+    }
+
+    /// Where nobody is named: those who may approve in the thread, without the one who asked.
+    @Test func whereNobodyIsNamedTheOthersAnswerWhoMayApprove() async throws {
+        let notes = notes
+        let agent = ResumingAgent(
+            onRespond: { _, run in
+                notes.add("\(try await run.approve("Deploy?", id: "a_1", isSeparate: true).get().by?.rawValue ?? "")")
+                return nil
+            }, onResume: { _ in nil })
+        var helper = Principal(user: "u_2", scopes: [.read, .command])
+        helper.threads = .listed([ThreadAllowance(ThreadPattern("t_1"))])
+        let sharing = helper
+        try await RestartStage.process(kept, clock, [agent]) { process in
+            try await process.stage.send("it")
+            try await process.wait(for: .approvalRequested)
+            func answer(_ principal: Principal) async throws {
+                let answer = AnswerCommand("a_1", isApproved: true)
+                _ = try await process.hub.commands.submit(
+                    CommandRequest(thread: "t_1", key: "k_1", CommandBody(.answer(answer))), as: principal)
+            }
+            var asker = AgentStage.principal
+            asker.scopes = [.read, .command]
+            let own = asker
+            let error = await #expect(throws: ProtocolError.self) { try await answer(own) }
+            #expect(error?.code == .approvalForbidden)
+            try await answer(sharing)
+            try await process.wait(for: .agentCompleted)
+        }
+        #expect(notes.all == ["u_2"])
     }
 }

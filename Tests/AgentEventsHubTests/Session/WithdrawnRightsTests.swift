@@ -66,6 +66,41 @@ struct WithdrawnRightsTests {
         try await wait(for: "the pong") { try await session.texts().contains { $0.contains(#""pong""#) } }
     }
 
+    /// What is asked for otherwise, too: it was begun while it was allowed.
+    @Test(arguments: [true, false]) func whatIsReadIsNotGivenOnceTheRightsAreGone(_ isState: Bool) async throws {
+        let log = HeldReadsLog()
+        try await Self.with(log: log) { session, authorizer in
+            defer { log.letGo() }
+            try await Self.log(2, session.hub)
+            let hub = session.hub
+            let reader = Principal(user: "u_1")
+            @Sendable func code() async -> String? {
+                do {
+                    if isState {
+                        _ = try await hub.state(of: "t_1", for: reader)
+                    } else {
+                        _ = try await hub.reading("t_1", for: reader) { _, _ in
+                            try await hub.runtime.log.read(LogRead(.thread("t_1", after: 0)))
+                        }
+                    }
+                    return nil
+                } catch {
+                    return (error as? ProtocolError)?.code.rawValue ?? "\(error)"
+                }
+            }
+            #expect(await code() == nil)
+            log.hold()
+            // The state of before is at hand, and is read on from there.
+            try await Self.log(1, hub)
+            async let withdrawn = code()
+            await log.waitForRead()
+            authorizer.set { _ in [] }
+            hub.invalidateRights(user: "u_1", thread: "t_1")
+            log.letGo()
+            #expect(await withdrawn == "thread.unknown")
+        }
+    }
+
     /// The loop is busy: a commit from before the change waits for it, and one from after it comes to the same place.
     @Test func whatIsCommittedAfterTheChangeIsNotGivenByALoopThatIsBusy() async throws {
         try await Self.with { session, authorizer in

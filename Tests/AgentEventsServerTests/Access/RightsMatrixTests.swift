@@ -248,9 +248,10 @@ struct RightsMatrixTests {
                     case .stop, .pause, .resume, .start: ""
                     case .answer: #","data":{"approval_id":"a_1","decision":"approved"}"#
                     case .message: #","data":{"text":"x"}"#
+                    case .revoke: #","data":{"tool":"deploy"}"#
                     }
                 return (
-                    word == .answer ? .either(.approve, .command) : .use(.command),
+                    word == .answer || word == .revoke ? .either(.approve, .command) : .use(.command),
                     [message(#","key":"k_1","name":"\#(word)"\#(data)"#)]
                 )
             } + [(.use(.command), [message(#","key":"k_1","name":"a.b""#)])]

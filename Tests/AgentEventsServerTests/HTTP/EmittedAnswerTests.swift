@@ -49,6 +49,19 @@ struct EmittedAnswerTests {
         }
     }
 
+    /// Nor can they have later questions answered.
+    @Test(arguments: ["u_1/emit", "u_1/emit/command"]) func emittersCannotGrant(_ token: String) async throws {
+        try await Self.withAsking { service in
+            let grant = #"{"version":1,"key":"grant/deploy","value":{"scope":"thread","by":"u_1"}}"#
+            let answer = try await service.client.post(
+                Self.path, #"{"type":"state_updated","data":\#(grant)}"#, headers: Self.token(token))
+            #expect(answer.status == 403)
+            #expect(try answer.errorCode == "approval.forbidden")
+            #expect(try answer.json["error"]?["path"] == "$.data.key")
+            #expect(try await service.loggedEvents(in: "t_7").count == 3)
+        }
+    }
+
     /// All or nothing: what comes with such an answer is not logged either.
     @Test func nothingIsLoggedOfARequestWithAnAnswer() async throws {
         try await Self.withAsking { service in

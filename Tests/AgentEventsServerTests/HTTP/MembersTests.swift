@@ -226,6 +226,31 @@ struct MembersTests {
         }
     }
 
+    /// Neither what they do not see, nor for longer than they have it.
+    @Test func nobodyGivesMoreOfAThreadThanTheyHave() async throws {
+        try await Self.with { (stage: Stage) async throws in
+            let sharer = try await stage.put("u_2", #"{"role":"owner","from":"now","expires_in":3600}"#).json
+            let (beginning, end) = (sharer["visible_after"], sharer["expires_at"]?.stringValue ?? "")
+            #expect(beginning != .null && !end.isEmpty)
+            for body in [
+                #"{"role":"viewer"}"#, #"{"role":"viewer","from":"start"}"#,
+                #"{"role":"viewer","from":"start","expires_in":86400}"#,
+            ] {
+                let answer = try await stage.put("u_3", body, by: "u_2").json
+                #expect(answer["visible_after"] == beginning, "\(body)")
+                #expect(answer["expires_at"]?.stringValue == end, "\(body)")
+                #expect(try await stage.ask("DELETE", Self.path + "/members/u_3", "owner").status == 204)
+            }
+            let shorter = try await stage.put("u_3", #"{"role":"viewer","expires_in":60}"#, by: "u_2").json
+            #expect(shorter["expires_at"]?.stringValue ?? "" < end)
+            let link = try await stage.ask("POST", Self.path + "/links", "u_2", "{}").json
+            #expect(link["visible_after"] == beginning && link["expires_at"]?.stringValue == end)
+            // The user whose thread it is gives everything.
+            let full = try await stage.put("u_4", #"{"role":"viewer"}"#).json
+            #expect(full["visible_after"] == .null && full["expires_at"] == .null)
+        }
+    }
+
     @Test func aLinkIsAMemberWithAToken() async throws {
         try await Self.with { (stage: Stage) async throws in
             func make(_ body: String, by user: String = "owner") async throws -> RawHTTPClient.Answer {

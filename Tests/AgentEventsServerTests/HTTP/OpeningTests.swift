@@ -187,6 +187,20 @@ struct OpeningTests {
         }
     }
 
+    /// However large the body is that comes with it.
+    @Test(arguments: [10, 100_000]) func aCommandOpensAThread(_ count: Int) async throws {
+        try await Self.with(["u_1": Principal(user: "u_1")]) { (service: RunningService) async throws in
+            let text = String(repeating: "x", count: count)
+            let command = #"{"name":"message","data":{"text":"\#(text)"}}"#
+            func send(_ thread: String) async throws -> Int {
+                try await Self.ask("u_1", "/v1/threads/\(thread)/commands", command, key: "k", on: service).status
+            }
+            #expect(try await send("u_1~a") == 200)
+            // One that the client may not open.
+            #expect(try await send("t_1") == 404)
+        }
+    }
+
     /// SEC-39: an id is decoded once, and compared byte by byte.
     @Test func aGrantIsForTheDecodedID() async throws {
         let principals = [

@@ -30,6 +30,7 @@ struct AnswerDecisionTests {
         case .refuse(.forbidden, _): return "forbidden"
         case .refuse(.dataInvalid(let error), _): return "\(error.code) \(error.path)"
         case .refuse(.ambiguous, _): return "ambiguous"
+        case .refuse(.notGrantable, _): return "not grantable"
         }
     }
 
@@ -43,6 +44,24 @@ struct AnswerDecisionTests {
         #expect(Self.word(Self.answer(run: "r_2"), [AskedApproval("a_1", of: Self.run("r_1"))]) == "look up")
         #expect(Self.word(Self.answer(), nil) == "r_1 approved by u_1")
         #expect(Self.word(Self.answer(false), nil) == "r_1 denied by u_1")
+    }
+
+    /// A grant goes with a yes to a question about a call, whose data is no form.
+    @Test func aGrantGoesWithAYesAboutACall() {
+        let asked = AskedApproval("a_1", of: Self.run("r_1"), about: "deploy")
+        let form = AskedApproval("a_1", of: Self.run("r_1"), ApprovalTerms(schema: Self.form), about: "deploy")
+        var yes = Self.answer()
+        yes.grant = ApprovalGrant()
+        #expect(Self.word(yes, [asked]) == "r_1 approved by u_1")
+        #expect(Self.word(yes, nil) == "not grantable")
+        yes.data = ["f": true]
+        #expect(Self.word(yes, [form]) == "not grantable")
+        var no = Self.answer(false)
+        no.grant = ApprovalGrant()
+        #expect(Self.word(no, [asked]) == "not grantable")
+        var foreign = Self.answer(by: "u_2")
+        foreign.grant = ApprovalGrant()
+        #expect(Self.word(foreign, [asked]) == "forbidden")
     }
 
     @Test func anIDOfSeveralRunsTakesTheRun() {

@@ -28,16 +28,20 @@ package struct MemberIntake: Sendable {
     ///
     /// - Throws: ``ProtocolError``; `thread.unknown` also for a thread without events.
     package func checkAccess(to thread: ThreadID, for principal: Principal) async throws(ProtocolError) {
-        _ = try await ownerAndRights(of: thread, for: principal)
+        _ = try await ownerAndAnswer(of: thread, for: principal)
     }
 
     /// The members of a thread, links among them, by their ids.
     package func all(of thread: ThreadID, for principal: Principal) async throws(ProtocolError) -> [ThreadMember] {
         try await checkAccess(to: thread, for: principal)
         let now = self.now
-        return try await logged(thread) { () async throws(EventLogError) in
+        let all = try await logged(thread) { () async throws(EventLogError) in
             try await members.all(of: thread).filter { $0.counts(at: now) }
         }
+        // Whoever has lost the right meanwhile is told nothing.
+        try access.checkRevocation(of: principal)
+        try await checkAccess(to: thread, for: principal)
+        return all
     }
 
     /// - Throws: ``ProtocolError``, among others `member.unknown`.
@@ -63,8 +67,8 @@ package struct MemberIntake: Sendable {
         _ request: MemberRequest,
         for principal: Principal
     ) async throws(ProtocolError) -> ThreadMember {
-        let (owner, rights) = try await ownerAndRights(of: thread, for: principal)
-        try Self.check(request.role, by: rights, in: thread)
+        let (owner, own) = try await ownerAndAnswer(of: thread, for: principal)
+        try Self.check(request.role, by: own.rights, in: thread)
         guard subject != .user(owner) else {
             throw ProtocolError(
                 .requestInvalid, "the thread is \(owner)'s, who may do everything in it", threadID: thread)
@@ -75,12 +79,20 @@ package struct MemberIntake: Sendable {
         let member = try await members.put(subject, in: thread, at: now) { known throws(ProtocolError) in
             // A link is made with its token, or not at all.
             guard known != nil || !subject.isLink else { throw .unknownMember(subject, thread) }
-            if let known { try Self.check(known.role, by: rights, in: thread) }
+            if let known { try Self.check(known.role, by: own.rights, in: thread) }
+            let beginning: Cursor?
+            if let known, request.from == nil {
+                beginning = known.visibleAfter
+            } else {
+                // Nor does anybody show what they do not see.
+                beginning = Self.later(head, own.visibleAfter)
+            }
             return ThreadMember(
                 subject, request.role, grantedBy: principal.user, at: now,
                 // The token of a link ends when the link did.
-                expiresAt: request.expiry(from: now) ?? (subject.isLink ? known?.expiresAt : nil),
-                visibleAfter: request.from == nil ? known?.visibleAfter : head)
+                expiresAt: Self.earlier(
+                    request.expiry(from: now) ?? (subject.isLink ? known?.expiresAt : nil), own.rightsEnd),
+                visibleAfter: beginning)
         }
         didChange(subject.id, thread)
         return member
@@ -113,15 +125,16 @@ package struct MemberIntake: Sendable {
         _ request: MemberRequest,
         for principal: Principal
     ) async throws(ProtocolError) -> Made {
-        let (_, rights) = try await ownerAndRights(of: thread, for: principal)
-        try Self.check(request.role, by: rights, in: thread)
+        let (_, own) = try await ownerAndAnswer(of: thread, for: principal)
+        try Self.check(request.role, by: own.rights, in: thread)
         guard request.role != .owner else { throw .ownerLink(thread) }
         guard let signer else {
             throw ProtocolError(
                 .memberUnsupported, "this service makes no share links: it has no key to sign them", threadID: thread)
         }
         let now = now
-        let expiresAt = request.expiry(from: now) ?? now.adding(MemberRequest.defaultLinkLife)
+        let asked = request.expiry(from: now) ?? now.adding(MemberRequest.defaultLinkLife)
+        let expiresAt = Self.earlier(asked, own.rightsEnd) ?? asked
         let random = (0..<2).flatMap { _ -> [UInt8] in
             let number = runtime.environment.randomNumber()
             return (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
@@ -139,7 +152,8 @@ package struct MemberIntake: Sendable {
         let head = request.isFromNow ? try await head(of: thread) : nil
         let member = try await members.put(.link(id), in: thread, at: now) { _ throws(ProtocolError) in
             ThreadMember(
-                .link(id), request.role, grantedBy: principal.user, at: now, expiresAt: expiresAt, visibleAfter: head)
+                .link(id), request.role, grantedBy: principal.user, at: now, expiresAt: expiresAt,
+                visibleAfter: Self.later(head, own.visibleAfter))
         }
         return Made(member: member, token: token)
     }
@@ -149,16 +163,28 @@ package struct MemberIntake: Sendable {
     private var now: Timestamp { runtime.environment.wallClock.now() }
 
     /// The user of a thread, and what the principal may do there, among it to share it.
-    private func ownerAndRights(
+    private func ownerAndAnswer(
         of thread: ThreadID,
         for principal: Principal
-    ) async throws(ProtocolError) -> (owner: UserID, rights: Rights) {
+    ) async throws(ProtocolError) -> (owner: UserID, answer: RightsAnswer) {
         try ThreadAccess.checkScope(of: principal, for: .share, in: thread)
         let owner = try await logged(thread) { () async throws(EventLogError) in try await runtime.owner(of: thread) }
         let question = RightsRequest(principal: principal, thread: thread, owner: owner)
         let answer = try await access.answer(to: question).get()
         guard answer.allows(.share), let owner else { throw .unknown(thread) }
-        return (owner, answer.rights)
+        return (owner, answer)
+    }
+
+    /// Of two beginnings, the one that shows less.
+    private static func later(_ one: Cursor?, _ other: Cursor?) -> Cursor? {
+        guard let one, let other else { return one ?? other }
+        return one.sequence < other.sequence ? other : one
+    }
+
+    /// Of two ends, the first; `nil` for none.
+    private static func earlier(_ one: Timestamp?, _ other: Timestamp?) -> Timestamp? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     /// Nobody gives, or takes the place of, more than they have.
