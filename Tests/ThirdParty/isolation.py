@@ -227,6 +227,8 @@ class Tab:
 
     async def connect(self):
         self.token = self.make_token()
+        # Some do nothing about the end of their token.
+        self.is_careless = self.world.chance.random() < 0.4
         now = time.time()
         self.number += 1
         self.connection = Connection(f"{self.name}.{self.number}", self.token, now)
@@ -270,7 +272,7 @@ class Tab:
                 self.is_open = False
                 self.writer.close()
                 raise Gone()
-            if self.token.end - time.time() < 1.5 and chance.random() < 0.7:
+            if not self.is_careless and self.token.end - time.time() < 1.5:
                 self.refresh()
 
     def ping(self):
