@@ -65,8 +65,9 @@ struct FuzzMutation {
         let part = Array(input[range(from: place, in: input, &random)])
         let most = min(Self.maximumByteCount / part.count, [4, 70, 300, 4096][random.below(4)])
         guard most > 0 else { return }
-        let times = 1 + random.below(most)
-        input.insert(contentsOf: repeatElement(part, count: times).joined(), at: place)
+        var repeated: [UInt8] = []
+        for _ in 0...random.below(most) { repeated += part }
+        input.insert(contentsOf: repeated, at: place)
     }
 
     private func replaceNumber(in input: inout [UInt8], from place: Int, _ random: inout SimulationRandom) {

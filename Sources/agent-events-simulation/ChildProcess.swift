@@ -26,6 +26,8 @@ final class ChildProcess {
                 posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
             }
         }
+        // A report of each crash takes seconds.
+        if isSilent { setenv("SWIFT_BACKTRACE", "enable=no", 1) } else { unsetenv("SWIFT_BACKTRACE") }
         fflush(nil)
         var words: [UnsafeMutablePointer<CChar>?] = ([CommandLine.arguments[0]] + arguments).map { strdup($0) }
         words.append(nil)

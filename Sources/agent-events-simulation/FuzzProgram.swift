@@ -124,8 +124,7 @@ struct FuzzProgram {
             var shrinking = FuzzShrinking(attemptLimit: Self.attemptLimit)
             input.bytes = shrinking.run(bytes) { fails($0, subject) }
         }
-        print("\(input.bytes.count) bytes: \(input)")
-        print("again: agent-events-simulation --fuzz-input '\(input)'")
+        print("\(input.bytes.count) bytes; again: agent-events-simulation --fuzz-input '\(input)'")
         _ = ChildProcess(common + ["--fuzz-input", "\(input)"], isSilent: false)?.wait()
         return 1
     }
