@@ -14,14 +14,14 @@ documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtoco
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
-    tls listening deployment tokens abuse
+    tls listening deployment tokens abuse isolation timing
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
 simulation := .build/release/agent-events-simulation
 # Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
 seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
-soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse
+soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolation
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
@@ -57,6 +57,7 @@ test: .build/setup/checks
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
 	@$(step) 'races' $(as_usual) $(simulation) --races 4
+	@$(step) 'fuzzing' $(as_usual) $(simulation) --fuzz 1000000 --seed $(seed)
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) swift test --skip-build
 	@$(step) 'third-party self-tests' sh -c \
@@ -68,6 +69,7 @@ test: .build/setup/checks
 	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'abuse' $(as_usual) $(python) Tests/ThirdParty/abuse.py
+	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py --binary .build/release/agent-events
 	@$(step) 'kill -9' $(as_usual) $(python) Tests/ThirdParty/crash.py
 	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
@@ -100,6 +102,7 @@ soak: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600
+	@$(step) 'fuzzing, long' $(as_usual) $(simulation) --fuzz 10000000
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \

@@ -187,9 +187,24 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Whatever reads bytes of others, against bytes that nobody should send.
+        .target(
+            name: "AgentEventsFuzzing",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsServer", "AgentEventsSimulation",
+                "AgentEventsTokens",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
+                .product(name: "Crypto", package: "swift-crypto", condition: tokens),
+                .product(name: "Logging", package: "swift-log", condition: server),
+                .product(name: "NIOCore", package: "swift-nio", condition: server),
+                .product(name: "NIOEmbedded", package: "swift-nio", condition: server),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: server),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "agent-events-simulation",
-            dependencies: ["AgentEventsSimulation"],
+            dependencies: ["AgentEventsFuzzing", "AgentEventsSimulation"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -266,7 +281,8 @@ let package = Package(
         .testTarget(
             name: "AgentEventsSimulationTests",
             dependencies: [
-                "AgentEvents", "AgentEventsFiles", "AgentEventsHub", "AgentEventsProtocol", "AgentEventsSimulation",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsFuzzing", "AgentEventsHub", "AgentEventsProtocol",
+                "AgentEventsSimulation",
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
                 .product(name: "Logging", package: "swift-log", condition: server),
                 .product(name: "NIOCore", package: "swift-nio", condition: server),

@@ -1,3 +1,4 @@
+import AgentEventsFuzzing
 import AgentEventsSimulation
 
 /// What the program was asked for.
@@ -7,6 +8,7 @@ struct SimulationOptions {
         case replay(Schedule)
         case races(depth: Int)
         case race(Race)
+        case fuzz(FuzzOptions, FuzzOptions.Mode)
     }
 
     static let usage = """
@@ -14,6 +16,8 @@ struct SimulationOptions {
         agent-events-simulation --replay SCHEDULE|@FILE                let a schedule happen again
         agent-events-simulation --races DEPTH                          all sequences of that many inputs to a run
         agent-events-simulation --race SCENE:INPUT,…                   one of them
+        agent-events-simulation --fuzz N [--seed S] [--corpus DIR]     have the decoders read N inputs that nobody should send
+        agent-events-simulation --fuzz-input SUBJECT:BYTES             one of them
         It ends with 0 when all is as it should be, with 1 when not, and prints the schedule then.
         """
 
@@ -24,6 +28,7 @@ struct SimulationOptions {
         var seed = UInt64.random(in: 0 ... .max)
         var schedule: Schedule?
         var races: Mode?
+        var fuzz = FuzzOptions(seed: seed)
         var rest = arguments.makeIterator()
         while let option = rest.next() {
             guard let value = rest.next() else { throw UsageError("\(option) takes a value, or is no option") }
@@ -33,6 +38,7 @@ struct SimulationOptions {
             case "--seed":
                 guard let number = UInt64(value) else { throw UsageError("\(value) is no seed") }
                 seed = number
+                fuzz.seed = number
             case "--replay":
                 guard let read = ScheduleText.schedule(value) else { throw UsageError("that is no schedule") }
                 schedule = read
@@ -40,10 +46,13 @@ struct SimulationOptions {
             case "--race":
                 guard let race = Race(value) else { throw UsageError("that is no race") }
                 races = .race(race)
-            default: throw UsageError("\(option) is no option")
+            default:
+                guard try fuzz.take(option, value) else { throw UsageError("\(option) is no option") }
             }
         }
-        if let races {
+        if let fuzzMode = fuzz.mode {
+            mode = .fuzz(fuzz, fuzzMode)
+        } else if let races {
             mode = races
         } else if let schedule {
             mode = .replay(schedule)

@@ -14,12 +14,18 @@ enum SimulationProgram {
             print(SimulationOptions.usage)
             exit(0)
         }
-        do throws(UsageError) {
+        do {
             let options = try SimulationOptions(CommandLine.arguments.dropFirst())
+            if case .fuzz(let options, let mode) = options.mode {
+                exit(try await FuzzProgram(options).run(mode))
+            }
             exit(await run(options) ? 0 : 1)
-        } catch {
+        } catch let error as UsageError {
             print("\(error.message)\n\n\(SimulationOptions.usage)")
             exit(64)
+        } catch {
+            print("\(error)")
+            exit(70)
         }
     }
 
@@ -45,6 +51,7 @@ enum SimulationProgram {
             let problem = Races.problem(of: race)
             print(problem.map { "violated: \($0)" } ?? "nothing is violated")
             return problem == nil
+        case .fuzz: preconditionFailure("a program of its own")
         }
     }
 

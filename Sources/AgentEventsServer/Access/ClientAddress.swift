@@ -24,8 +24,10 @@ package enum ClientAddress: Hashable, Sendable {
 
     /// Reads an address as it is written: `192.0.2.1`, `2001:db8::1`; no brackets, no port, no zone.
     package init?(_ text: some StringProtocol) {
-        // A zone names an interface of this machine, and says nothing of a client.
-        guard text.utf8.count <= 45, !text.utf8.contains(UInt8(ascii: "%")),
+        // A zone names an interface of this machine, and says nothing of a client. And the system reads an address up to a
+        // zero byte only, whatever follows it.
+        guard text.utf8.count <= 45,
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "%") }),
             let address = try? SocketAddress(ipAddress: String(text), port: 0)
         else {
             return nil

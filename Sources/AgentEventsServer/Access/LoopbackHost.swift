@@ -4,6 +4,8 @@ import NIOCore
 package enum LoopbackHost {
     /// - Parameter host: a name or an address, an IPv6 address with or without brackets.
     package static func isLoopback(_ host: String) -> Bool {
+        // The system reads an address up to a zero byte only, whatever follows it.
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return false }
         var name = host.lowercased()
         if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
         if name == "localhost" { return true }

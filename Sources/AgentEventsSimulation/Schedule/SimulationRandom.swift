@@ -19,10 +19,10 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
     }
 
     /// - Returns: 0 up to, not including, the bound.
-    mutating func below(_ bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
+    package mutating func below(_ bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
 
     /// - Returns: `true` once in so many times.
-    mutating func once(in count: Int) -> Bool { below(count) == 0 }
+    package mutating func once(in count: Int) -> Bool { below(count) == 0 }
 
     /// - Returns: 0 up to, not including, 1.
     mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }

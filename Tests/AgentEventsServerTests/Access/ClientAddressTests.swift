@@ -23,7 +23,7 @@ import Testing
     @Test(arguments: [
         "", " ", "localhost", "unix", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4:80", "[::1]", "::1%eth0",
         "fe80::1%eth0", "fe80::1%1", "::g",
-        "1.2.3.4 ",
+        "1.2.3.4 ", "127.0.0.1\u{0}", "127.0.0.1\u{0}.evil.test", "::1\u{0}",
         "2001:db8::1::2", "/run/x.sock", String(repeating: "1", count: 100_000),
     ])
     func whatIsNoAddressIsNotRead(text: String) { #expect(ClientAddress(text) == nil) }

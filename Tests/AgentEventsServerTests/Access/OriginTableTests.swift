@@ -69,7 +69,8 @@ struct OriginTableTests {
         "localhost.evil.test", "[::1].evil.test", "[::1]evil.test:8080", "[::1", "::1", "::1:8080", "localhost:",
         "localhost:80x", "localhost:80:80", "localhost@evil.test", "evil.test@localhost", "localhost:80@evil.test",
         "localhost evil.test", "0.0.0.0", "0.0.0.0:8080", "2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]x",
-        "10.0.0.1", "", " localhost", "localhost/", "localhost\u{0}.evil.test",
+        "10.0.0.1", "", " localhost", "localhost/", "localhost\u{0}.evil.test", "127.0.0.1\u{0}.evil.test",
+        "127.0.0.1\u{0}.evil.test:8080", "[::1\u{0}]:8080", "::1\u{0}",
     ])
     func anotherMachine(_ host: String) {
         let open = OriginPolicy(allowedOrigins: ["https://a.example"], needsCredentials: false)

@@ -8,7 +8,7 @@ import Testing
 
 /// The word of a proxy, seen by requests to the real service: without authentication it answers on loopback names only.
 @Suite("SEC-70: forwarded requests", .timeLimit(.minutes(10))) struct ForwardingTests {
-    private static func trust(_ networks: [String], _ header: TrustedProxies.Header = .xForwardedFor) throws
+    static func trust(_ networks: [String], _ header: TrustedProxies.Header = .xForwardedFor) throws
         -> TrustedProxies
     {
         TrustedProxies(try networks.map { try AddressRange($0) }, header: header)
@@ -67,7 +67,7 @@ import Testing
     }
 
     /// Whatever comes until the service closes.
-    private static func answer(to text: String, _ port: Int) async throws -> String {
+    static func answer(to text: String, _ port: Int) async throws -> String {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {

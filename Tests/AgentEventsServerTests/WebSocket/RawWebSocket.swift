@@ -162,9 +162,12 @@ final class RawWebSocket {
 extension RunningService {
     /// Opens a WebSocket for the length of a scope.
     ///
-    /// - Parameter receiveBufferByteCount: how much the kernel takes for a client that does not read.
+    /// - Parameters:
+    ///   - receiveBufferByteCount: how much the kernel takes for a client that does not read.
+    ///   - beginning: what stands before the request: the header of a proxy.
     func withWebSocket<Result>(
         receiveBufferByteCount: Int? = nil,
+        beginning: String = "",
         headers: [String: String] = [:],
         _ body: (RawWebSocket) async throws -> Result
     ) async throws -> Result {
@@ -183,7 +186,7 @@ extension RunningService {
                 "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
             ].merging(headers) { $1 }
             let lines = ["GET /v1/stream HTTP/1.1"] + fields.map { "\($0.key): \($0.value)" }
-            try await outbound.write(ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n"))
+            try await outbound.write(ByteBuffer(string: beginning + lines.joined(separator: "\r\n") + "\r\n\r\n"))
             let socket = RawWebSocket(
                 loop: channel.channel.eventLoop, outbound: outbound, inbound: inbound.makeAsyncIterator())
             try await socket.skipHead()
