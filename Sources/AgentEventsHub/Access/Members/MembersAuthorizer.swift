@@ -21,7 +21,12 @@ public struct MembersAuthorizer: Authorizer {
     /// The rights that no member's row can change; `nil` when the stored members have to be asked.
     func rightsAtHand(_ request: RightsRequest) -> Rights? {
         let principal = request.principal
-        guard let owner = request.owner else { return Self.ownership.constantRights(request) }
+        guard let owner = request.owner else {
+            let rights = Self.ownership.constantRights(request)
+            // Where nothing is allowed the members are asked for all the same: an answer that comes sooner than that about a
+            // thread of somebody else would tell that there is no such thread.
+            return rights.isEmpty && !request.isNewID && !principal.isLimitedToThreads ? nil : rights
+        }
         if principal.user == owner, principal.token?.issuer != ShareLink.issuer { return .all }
         if principal.token?.issuer == ShareLink.issuer { return nil }
         let rights = Self.ownership.constantRights(request)
@@ -37,7 +42,8 @@ public struct MembersAuthorizer: Authorizer {
         let isLink = principal.token?.issuer == ShareLink.issuer
         let granted = Self.ownership.constantRights(request)
         guard let subject = MemberSubject(principal),
-            let member = try await members.member(subject, of: request.thread), member.counts(at: now)
+            let member = try await members.member(subject, of: request.thread), member.counts(at: now),
+            request.owner != nil
         else { return ThreadClearance(rights: isLink ? [] : granted) }
         let role = member.role.rights.complete
         return ThreadClearance(
