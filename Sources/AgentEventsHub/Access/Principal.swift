@@ -17,6 +17,8 @@ public struct Principal: Hashable, Sendable {
     public var expiresAt: Timestamp?
     /// The token that the credentials are; `nil` when they are something else.
     public var token: TokenIdentity?
+    /// Tells the key that the token was made with from another one of the same name; `nil` for keys that never change.
+    package var keyFingerprint: [UInt8]?
 
     public init(
         user: UserID,
