@@ -20,24 +20,26 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         let name: String?
         let policy: TokenPolicy
         let keys: IssuerKeys
+        /// Reads the keys from their file; `nil` for those that are fetched, or never change.
+        let read: (@Sendable () async throws -> KeyTable)?
     }
 
     private let issuers: [Issuer]
+    /// The place of the service itself among them, which makes share links; `nil` when it makes none.
+    private let linkIndex: Int?
+    private let linkSecret: LinkSecret?
     private let environment: Environment
     private let logger: Logger
     /// Fetches the keys of issuers that have an address for them.
     private let client: HTTPClient?
-    private let cache: Cache
+    private let present: PresentKeys
     private let hasWarned = Atomic<Bool>(false)
-
-    /// Shared with what tells of keys that are gone.
-    private final class Cache: Sendable {
-        let entries = Mutex(VerifiedTokenCache())
-    }
+    /// The longest life of a token, leeway included.
+    public let longestLife: Duration?
 
     /// - Parameters:
-    ///   - onRemovedKey: is called, from any task, when an issuer has a key no longer, with the names of both: its tokens are
-    ///     revoked.
+    ///   - onRemovedKey: is called, from any task, when an issuer has a key no longer, with the names of both. Tokens that the
+    ///     key has signed count no longer by then, also on the connections of a hub, until it is back.
     /// - Throws: ``TokenKeyError`` for keys that cannot be used, or a configuration that is not safe.
     public convenience init(
         _ configuration: TokenConfiguration,
@@ -58,33 +60,26 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         try Self.check(configuration)
         self.environment = environment
         self.logger = logger
-        let cache = Cache()
-        self.cache = cache
+        let present = PresentKeys(onRemovedKey)
+        self.present = present
         let isFetched = configuration.issuers.contains { issuer in
             if case .keySetURL = issuer.keys { true } else { false }
         }
         let client = isFetched && fetch == nil ? KeySetFetch.makeClient() : nil
         self.client = client
         var issuers: [Issuer] = []
-        for issuer in configuration.issuers {
+        for (index, issuer) in configuration.issuers.enumerated() {
+            let read: (@Sendable () async throws -> KeyTable)?
             let keys: IssuerKeys
             switch issuer.keys {
-            case .secretFile(let path, let algorithm):
-                let key = try await TokenKey.secret(
-                    try KeyFile.secret(at: path), algorithm: algorithm,
-                    name: TokenKey.Name(issuer: issuer.name, id: nil))
-                keys = IssuerKeys(issuer: issuer.name, KeyTable([key]), environment: environment, logger: logger)
-            case .keySetFile(let path):
-                let set = try await KeySet(try KeyFile.keySet(at: path), issuer: issuer.name)
-                for problem in set.problems {
-                    logger.warning("key not used", metadata: ["file.path": "\(path)", "error.message": "\(problem)"])
-                }
-                guard !set.keys.isEmpty else {
-                    throw TokenKeyError(
-                        "there is no key in \(path) that can be used: " + set.problems.joined(separator: "; "))
-                }
-                keys = IssuerKeys(issuer: issuer.name, set.table, environment: environment, logger: logger)
+            case .secretFile, .keySetFile:
+                read = { try await Self.table(of: issuer, logger) }
+                let table = try await Self.table(of: issuer, logger)
+                present.begin(table)
+                keys = IssuerKeys(issuer: issuer.name, table, environment: environment, logger: logger)
             case .keySetURL(let url):
+                read = nil
+                present.begin(KeyTable([]))
                 keys = IssuerKeys(
                     issuer: issuer.name, environment: environment, logger: logger,
                     fetch: {
@@ -92,14 +87,49 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
                         guard let client else { preconditionFailure("there is a client where keys are fetched") }
                         return try await KeySetFetch(url: url, client: client, environment: environment).bytes()
                     },
-                    onRemoved: { names in
-                        cache.entries.withLock { $0.removeAll() }
-                        for name in names { onRemovedKey(name.issuer, name.id) }
-                    })
+                    onFetched: { present.change([(index, $0)], removed: $1) })
             }
-            issuers.append(Issuer(name: issuer.name, policy: TokenPolicy(issuer, configuration), keys: keys))
+            issuers.append(
+                Issuer(name: issuer.name, policy: TokenPolicy(issuer, configuration), keys: keys, read: read))
+        }
+        linkSecret = configuration.linkSecret
+        linkIndex = configuration.linkSecret.map { _ in issuers.count }
+        if let secret = configuration.linkSecret {
+            let table = KeyTable([secret.key])
+            present.begin(table)
+            issuers.append(
+                Issuer(
+                    name: ShareLink.issuer, policy: TokenPolicy(ofLinksWith: configuration),
+                    keys: IssuerKeys(issuer: ShareLink.issuer, table, environment: environment, logger: logger),
+                    read: nil))
         }
         self.issuers = issuers
+        let lives = [configuration.maximumLifetime] + (linkSecret == nil ? [] : [ShareLink.maximumLife])
+        longestLife =
+            configuration.allowsTokensWithoutExpiry ? nil : (lives.max() ?? .zero) + configuration.leeway
+    }
+
+    /// The keys in an issuer's file.
+    private static func table(of issuer: TokenIssuer, _ logger: Logger) async throws -> KeyTable {
+        switch issuer.keys {
+        case .secretFile(let path, let algorithm):
+            let name = TokenKey.Name(issuer: issuer.name, id: nil)
+            return KeyTable([
+                try await TokenKey.secret(try KeyFile.secret(at: path), algorithm: algorithm, name: name)
+            ])
+        case .keySetFile(let path):
+            let set = try await KeySet(try KeyFile.keySet(at: path), issuer: issuer.name)
+            for problem in set.problems {
+                logger.warning("key not used", metadata: ["file.path": "\(path)", "error.message": "\(problem)"])
+            }
+            guard !set.keys.isEmpty else {
+                throw TokenKeyError(
+                    "there is no key in \(path) that can be used: " + set.problems.joined(separator: "; "))
+            }
+            return set.table
+        case .keySetURL:
+            preconditionFailure("these keys are fetched")
+        }
     }
 
     private static func check(_ configuration: TokenConfiguration) throws(TokenKeyError) {
@@ -107,6 +137,11 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         guard !names.isEmpty else { throw TokenKeyError("there is no issuer, so that no token could count") }
         guard names.count == 1 || !names.contains(nil) && Set(names).count == names.count else {
             throw TokenKeyError("with several issuers each has a name of its own")
+        }
+        guard !names.contains(ShareLink.issuer) else {
+            throw TokenKeyError(
+                "\(ShareLink.issuer) is the issuer of share links, which the service signs itself: no other one has that name"
+            )
         }
         for issuer in configuration.issuers {
             switch issuer.keys {
@@ -151,10 +186,10 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
     package func principal(of token: String) async throws(TokenError) -> Principal {
         let bytes = Array(token.utf8)
         // A text that is too long is not worth its hash.
-        if bytes.count <= TokenParser.maximumByteCount, let entry = cache.entries.withLock({ $0.find(bytes) }) {
+        if bytes.count <= TokenParser.maximumByteCount, let entry = present.cache.withLock({ $0.find(bytes) }) {
             return try admit(entry, bytes)
         }
-        let epoch = cache.entries.withLock { $0.epoch }
+        let epoch = present.cache.withLock { $0.epoch }
         let unverified = try TokenParser.parse(token)
         let index = try issuerIndex(of: unverified)
         let issuer = issuers[index]
@@ -162,10 +197,11 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         let verified = try VerifiedToken(unverified, signedBy: key)
         let claims = try TokenClaims(verified)
         try issuer.policy.checkAddress(claims)
-        let entry = VerifiedTokenCache.Entry(claims: claims, key: verified.key, issuer: index)
+        let entry = VerifiedTokenCache.Entry(
+            claims: claims, key: verified.key, keyFingerprint: verified.keyFingerprint, issuer: index)
         let principal = try admit(entry, nil)
         warnOfIncompleteTokens(claims)
-        cache.entries.withLock { $0.keep(entry, for: bytes, epoch: epoch) }
+        present.cache.withLock { $0.keep(entry, for: bytes, epoch: epoch) }
         return principal
     }
 
@@ -175,17 +211,24 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
         do throws(TokenError) {
             try policy.check(entry.claims, at: now)
         } catch {
-            if let kept { cache.entries.withLock { $0.drop(kept) } }
+            if let kept { present.cache.withLock { $0.drop(kept) } }
             throw error
         }
-        return policy.principal(entry.claims, key: entry.key, at: now)
+        var principal = policy.principal(entry.claims, key: entry.key, at: now)
+        principal.keyFingerprint = entry.keyFingerprint
+        return principal
     }
 
     /// Where there are several issuers the token says of which it is, before anything of it is checked: that chooses the keys,
     /// and nothing else.
     private func issuerIndex(of token: UnverifiedToken) throws(TokenError) -> Int {
-        guard issuers.count > 1 else { return 0 }
         let hint = token.issuerHint
+        if let hint, hint.utf8.elementsEqual(ShareLink.issuer.utf8) {
+            // Whoever else names itself so cannot make a share link.
+            guard let linkIndex else { throw TokenError(.claim, "this service makes no share links, and takes none") }
+            return linkIndex
+        }
+        guard (linkIndex ?? issuers.count) > 1 else { return 0 }
         let index = issuers.firstIndex { issuer in
             issuer.name.flatMap { name in hint.map { $0.utf8.elementsEqual(name.utf8) } } ?? false
         }
@@ -224,6 +267,39 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
             for await _ in stream {}
         } onCancel: {
             continuation.finish()
+        }
+    }
+}
+
+// MARK: Keys that change
+
+extension TokenAuthenticator: ExpiringAuthenticator {}
+
+extension TokenAuthenticator: KeyedAuthenticator {
+    package func hasKey(of principal: Principal) -> Bool { present.contains(principal.keyFingerprint) }
+
+    package func observeKeys(_ body: @escaping @Sendable () -> Void) { present.observe(body) }
+}
+
+extension TokenAuthenticator: Reloadable {
+    public var name: String { "keys of tokens" }
+
+    /// Reads the files of keys again: secrets, JWK sets, and the secret of share links. Those of an address are fetched in their
+    /// time.
+    ///
+    /// - Throws: ``TokenKeyError``.
+    public func prepareReload() async throws -> @Sendable () -> Void {
+        var tables: [(index: Int, table: KeyTable)] = []
+        for (index, issuer) in issuers.enumerated() {
+            if let read = issuer.read { tables.append((index, try await read())) }
+        }
+        let linkKey = try await linkSecret?.readAgain()
+        if let linkIndex, let linkKey { tables.append((linkIndex, KeyTable([linkKey]))) }
+        return { [self, tables] in
+            var removed: Set<TokenKey.Name> = []
+            for (index, table) in tables { removed.formUnion(issuers[index].keys.replace(by: table)) }
+            if let linkKey { linkSecret?.use(linkKey) }
+            present.change(tables, removed: removed)
         }
     }
 }

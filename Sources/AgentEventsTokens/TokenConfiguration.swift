@@ -8,6 +8,9 @@ public struct TokenConfiguration: Sendable {
     public var maximumLifetime: Duration = .seconds(24 * 3600)
     /// Whether a token without expiry (`exp`) counts, for ever. Only where all keys are shared secrets. Default: `false`.
     public var allowsTokensWithoutExpiry = false
+    /// The secret of the service's share links: their tokens are checked with it, and with no other key. `nil`: tokens of share
+    /// links do not count. Default: `nil`.
+    public var linkSecret: LinkSecret?
 
     public init(issuers: [TokenIssuer]) { self.issuers = issuers }
 }

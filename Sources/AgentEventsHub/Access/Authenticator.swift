@@ -16,6 +16,23 @@ public protocol Authenticator: Sendable {
 /// `auth.missing`.
 public protocol FirstMessageAuthenticator: Authenticator {}
 
+/// An authenticator whose credentials end by themselves. Revocations of them are kept for that long.
+public protocol ExpiringAuthenticator: Authenticator {
+    /// The longest time from the issue of credentials until they count no longer, with what clocks may differ by; `nil` when some
+    /// of them never end.
+    var longestLife: Duration? { get }
+}
+
+/// An authenticator whose keys change while it is in use. Credentials that were made with a key which is gone count no longer,
+/// also on connections that are open, until the key is back.
+package protocol KeyedAuthenticator: Authenticator {
+    /// Whether the key that the credentials were made with is there.
+    func hasKey(of principal: Principal) -> Bool
+
+    /// - Parameter body: is called, from any task, after keys have gone.
+    func observeKeys(_ body: @escaping @Sendable () -> Void)
+}
+
 /// An authenticator that adds something to another one.
 protocol NestedAuthenticator: Authenticator {
     var base: any Authenticator { get }

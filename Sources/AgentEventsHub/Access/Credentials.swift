@@ -4,10 +4,13 @@ public struct Credentials: Hashable, Sendable {
     public var token: String?
     /// The path of the request, without the query.
     public var path: String
+    /// The address of the client, as it is written; `nil` where it is not known.
+    public var client: String?
 
-    public init(token: String?, path: String) {
+    public init(token: String?, path: String, client: String? = nil) {
         self.token = token
         self.path = path
+        self.client = client
     }
 
     /// - Parameters:

@@ -19,6 +19,8 @@ public struct Principal: Hashable, Sendable {
     public var expiresAt: Timestamp?
     /// The token that the credentials are; `nil` when they are something else.
     public var token: TokenIdentity?
+    /// Tells the key that the token was made with from another one of the same name; `nil` for keys that never change.
+    package var keyFingerprint: [UInt8]?
     /// The rights that the scopes allow at most: looked at with each request, and so not computed with each.
     private var scopeRights: Rights
 

@@ -9,7 +9,7 @@ public enum Revocation: Hashable, Sendable {
     /// All tokens of a user that were issued before a time; `nil` for the time of the revocation. A token that does not say when
     /// it was issued counts as issued before.
     case user(UserID, issuedBefore: Timestamp?)
-    /// All tokens that a key of an issuer has signed.
+    /// All tokens that a key has signed: that of the issuer, or with `nil` the keys of this name of all issuers.
     case key(issuer: String?, id: String)
 }
 

@@ -104,7 +104,10 @@ package struct RevocationStateMachine: Equatable {
     /// - Parameter token: the token that they are; `nil` when they are something else.
     package func revokes(_ token: TokenIdentity?, of user: UserID, at now: Timestamp) -> Bool {
         if let id = token?.id, counts(.token(id), at: now) != nil { return true }
-        if let key = token?.key, counts(.key(issuer: token?.issuer, id: key), at: now) != nil { return true }
+        if let key = token?.key {
+            if counts(.key(issuer: nil, id: key), at: now) != nil { return true }
+            if let issuer = token?.issuer, counts(.key(issuer: issuer, id: key), at: now) != nil { return true }
+        }
         guard let entry = counts(.user(user), at: now) else { return false }
         guard let issuedAt = token?.issuedAt, let issuedBefore = entry.issuedBefore else { return true }
         return issuedAt < issuedBefore

@@ -27,9 +27,21 @@ final class Revocations: Sendable {
     private let store: (any StateStore)?
     private let environment: Environment
     private let logger: Logger
+    /// `nil` when the keys of the credentials never change.
+    private let keys: (any KeyedAuthenticator)?
 
-    init(store: (any StateStore)?, lifetime: Duration, environment: Environment, logger: Logger) {
+    /// - Parameters:
+    ///   - lifetime: how long a revocation counts.
+    ///   - keys: knows the keys that credentials are made with; `nil` when they never change.
+    init(
+        store: (any StateStore)?,
+        lifetime: Duration,
+        environment: Environment,
+        logger: Logger,
+        keys: (any KeyedAuthenticator)? = nil
+    ) {
         self.store = store
+        self.keys = keys
         self.environment = environment
         self.logger = logger
         state = Mutex(
@@ -37,8 +49,9 @@ final class Revocations: Sendable {
                 machine: RevocationStateMachine(lifetime: lifetime), loading: store == nil ? .loaded : .loading([])))
     }
 
-    /// Whether the credentials of a principal are revoked.
+    /// Whether the credentials of a principal are revoked: by an operator, or because their key is gone.
     func revoke(_ principal: Principal) -> Bool {
+        if let keys, !keys.hasKey(of: principal) { return true }
         guard hasSome.load(ordering: .acquiring) else { return false }
         let now = environment.wallClock.now()
         return state.withLock { $0.machine.revokes(principal.token, of: principal.user, at: now) }

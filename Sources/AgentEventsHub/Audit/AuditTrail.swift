@@ -43,6 +43,17 @@ package struct AuditChain: Sendable {
     /// An empty chain.
     package init() {}
 
+    /// The chain as it was before one of its lines: for lines whose predecessors are elsewhere. That line is believed.
+    ///
+    /// - Returns: `nil` when the line is not one of a chain.
+    package init?(before line: [UInt8]) {
+        guard let value = try? JSONValue(parsing: line), let number = value["seq"]?.integerValue, number > 0,
+            let previous = value["previous"]?.stringValue
+        else { return nil }
+        count = number - 1
+        self.previous = previous
+    }
+
     /// Appends an entry.
     ///
     /// - Returns: its line, without a line end.

@@ -160,6 +160,20 @@ final class LoopDelivery: Sendable {
         }
     }
 
+    /// Closes every session when what its client emitted is answered, a slice of them after the other.
+    func closeSessions(over slices: CloseSlices) {
+        execute { state in
+            let sessions = state.sessions
+            for (delay, indices) in slices.slices(of: sessions.count) {
+                let slice = NIOLoopBound(sessions[indices], eventLoop: self.eventLoop)
+                // Those that are gone by then are not closed again.
+                self.eventLoop.scheduleTask(in: .milliseconds(delay)) {
+                    for session in slice.value { session.goAway(waitsForAnswers: true) }
+                }
+            }
+        }
+    }
+
     /// Access has changed: each session takes account of it, also one that has nothing to write.
     func accessChanged() {
         guard inbox.withLock({ $0.postAccessChange() }) else { return }

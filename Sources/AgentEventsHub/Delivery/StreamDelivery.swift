@@ -156,6 +156,15 @@ final class StreamDelivery: CommitObserver {
         for loop in loops where loop.hasSessions { loop.closeSessions(waitsForAnswers: waitsForAnswers) }
     }
 
+    /// The same within a time, a slice after the other, when what the clients emitted is answered: they do not come back to another
+    /// machine all at once. Those that come late are closed at once.
+    func closeSessions(over window: Duration) {
+        guard window > .zero else { return closeSessions(waitsForAnswers: true) }
+        life.withLock { $0.isClosing = true }
+        let slices = CloseSlices(windowMilliseconds: window.milliseconds)
+        for loop in loops where loop.hasSessions { loop.closeSessions(over: slices) }
+    }
+
     /// Set when the service is about to stop.
     var spread: ReconnectSpread? { life.withLock { $0.spread } }
 

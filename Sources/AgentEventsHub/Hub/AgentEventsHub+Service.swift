@@ -139,7 +139,7 @@ extension AgentEventsHub: Service {
         case .cancelAgents:
             dispatcher.cancel()
         case .closeConnections:
-            closeSessions(waitsForAnswers: true)
+            closeSessionsInSlices()
             // A listening socket closes now, not before: until here `/ready` told that the service stops.
             closing.open()
         case .stopRuntime:
@@ -176,7 +176,7 @@ extension AgentEventsHub: Service {
             return .agentsDeadlinePassed
         }
         group.addTask {
-            try? await self.runtime.environment.sleep(grace)
+            try? await self.runtime.environment.sleep(grace + self.configuration.drainWindow)
             return .deadlinePassed
         }
     }

@@ -24,6 +24,8 @@ public final class AgentEventsHub: Sendable {
     package let authenticator: any Authenticator
     package let configuration: HubConfiguration
     package let logger: Logger
+    /// The origins whose web pages may use the hub.
+    package let allowedOrigins: AllowedOrigins
     package let readiness = Readiness()
     let life = HubLife()
     /// Opens when the connections are closed: a server of the hub's own listens until then.
@@ -85,6 +87,7 @@ public final class AgentEventsHub: Sendable {
         self.runtime = runtime
         self.metrics = metrics
         self.configuration = configuration
+        allowedOrigins = AllowedOrigins(configuration.allowedOrigins)
         self.logger = logger
         self.onUnresponsiveAgents = onUnresponsiveAgents
         let bodies = StuckBodies(
@@ -108,6 +111,9 @@ public final class AgentEventsHub: Sendable {
         self.authenticator = MeasuredAuthenticator(
             services.authenticator, environment: runtime.environment, audit: configuration.audit, factory: metrics)
         gauges = HubGauges(log: runtime.log, readiness: readiness, dispatcher: dispatcher, factory: metrics)
+        (authenticator as? any KeyedAuthenticator)?.observeKeys { [weak services] in
+            services?.credentialsRevoked()
+        }
         runtime.hub.add(services.delivery)
         runtime.hub.add(CommitMetrics(factory: metrics))
     }
@@ -164,8 +170,7 @@ public final class AgentEventsHub: Sendable {
     ///   this process ends.
     public func revoke(_ revocation: Revocation) async throws(RevocationError) {
         let store = try services.access.revocations.begin(revocation)
-        services.access.credentialsRevoked()
-        services.delivery.accessChanged()
+        services.credentialsRevoked()
         try await store?()
     }
 
@@ -178,6 +183,15 @@ public final class AgentEventsHub: Sendable {
         try await services.delivery.closeSessions(
             of: user, reconnect ? .restarting : .notAuthenticated,
             reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
+    }
+
+    /// Has other limits count from now on: for requests and connections that come. The rates of a connection stay what they were
+    /// when it began.
+    ///
+    /// - Parameter limits: `nil` for the default, as in ``HubConfiguration/limits``.
+    public func replaceLimits(by limits: LimitConfiguration?) {
+        services.replaceLimits(
+            by: limits ?? (authenticator.needsCredentials ? LimitConfiguration() : .none))
     }
 
     /// Brings those metrics up to date that are not kept so, such as how large the log is; the others are always. Called before
@@ -316,6 +330,13 @@ public final class AgentEventsHub: Sendable {
     /// - Parameter waitsForAnswers: whether what the clients emitted is answered before.
     func closeSessions(waitsForAnswers: Bool) {
         services.delivery.closeSessions(waitsForAnswers: waitsForAnswers)
+    }
+
+    /// Closes every session (1001), what the clients emitted is answered before, within ``HubConfiguration/drainWindow``. Returns
+    /// at once.
+    func closeSessionsInSlices() {
+        // Nobody is served any longer by a log that has failed.
+        services.delivery.closeSessions(over: services.delivery.failure == nil ? configuration.drainWindow : .zero)
     }
 
     /// Returns when every session is closed, after the answers that it waits for, or the task is cancelled. Called once, when

@@ -49,8 +49,9 @@ public struct HubConfiguration: Sendable {
     /// `agent_cancelled`, reason `orphaned`, between that time and a quarter more. One that waits for a person, or is paused
     /// or queued, is left alone. Default: `nil`: agents work although nobody looks, and a client that is gone stops nothing.
     public var orphanedAfter: Duration?
-    /// The time for which a revocation counts: the longest life of a token that the authenticator takes, and its leeway. After
-    /// it no token is valid any longer that was issued before the revocation. Default: 24 hours and a minute.
+    /// The least time for which a revocation counts. With an ``ExpiringAuthenticator`` it counts at least as long as the longest
+    /// life of its credentials, whatever this says; for another authenticator this is to be no less. Default: 24 hours and a
+    /// minute.
     public var revocationLifetime: Duration = .seconds(24 * 3600 + 60)
     /// The origins whose web pages may use the hub over WebSocket and HTTP, as browsers send them:
     /// `https://chat.example.com`, `http://localhost:3000`. One in another form would never match, and is refused at
@@ -64,6 +65,10 @@ public struct HubConfiguration: Sendable {
     /// The longest that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to come
     /// 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)
+    /// The time over which the connections are closed at a shutdown, a slice after the other, once the agents have ended: longer
+    /// than it takes the other machines to take them. It comes after ``shutdownGrace``, which is as long as without it. Default:
+    /// none, all are closed at once.
+    public var drainWindow: Duration = .zero
     /// Keeps who did what to the service; `nil` for nobody. Default: `nil`.
     public var audit: (any AuditTrail)?
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
@@ -87,6 +92,13 @@ public struct HubConfiguration: Sendable {
         limits.queued = maximumQueuedRuns
         limits.queuedPerUser = maximumQueuedRunsPerUser
         return limits
+    }
+
+    /// The time for which a revocation counts: after it no credentials are valid any longer that were issued before.
+    func revocationLifetime(for authenticator: any Authenticator) -> Duration {
+        guard let expiring = authenticator as? any ExpiringAuthenticator else { return revocationLifetime }
+        guard let life = expiring.longestLife else { return .seconds(Int64.max) }
+        return max(life, revocationLifetime)
     }
 
     /// The limits on what addresses and users use.

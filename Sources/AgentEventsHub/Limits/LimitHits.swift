@@ -35,14 +35,15 @@ package enum LimitAction: String, CaseIterable, Sendable {
 /// the log as well, about each limit once in ten seconds at most.
 package final class LimitHits: Sendable {
     private let counters: [Counter]
-    private let isDryRun: Bool
+    /// Whether limits are only tried out.
+    private let dryRun: Atomic<Bool>
     private let logger: Logger
     private let environment: Environment
     private let lastLogged = Mutex<[LimitName: Int64]>([:])
     private static let logInterval: Int64 = 10_000
 
     package init(isDryRun: Bool, factory: any MetricsFactory, logger: Logger, environment: Environment) {
-        self.isDryRun = isDryRun
+        dryRun = Atomic(isDryRun)
         self.logger = logger
         self.environment = environment
         counters = LimitName.allCases.flatMap { limit in
@@ -52,11 +53,18 @@ package final class LimitHits: Sendable {
         }
     }
 
+    /// Whether limits are only tried out.
+    package var isDryRun: Bool {
+        get { dryRun.load(ordering: .relaxed) }
+        set { dryRun.store(newValue, ordering: .relaxed) }
+    }
+
     /// Notes that something exceeds a limit.
     ///
     /// - Parameter action: what becomes of it.
     /// - Returns: whether that is done; not when limits are only tried out.
     package func applies(_ limit: LimitName, _ action: LimitAction) -> Bool {
+        let isDryRun = isDryRun
         count(limit, isDryRun ? .observed : action)
         if isDryRun { log(limit, action) }
         return !isDryRun

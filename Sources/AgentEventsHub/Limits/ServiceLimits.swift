@@ -2,11 +2,12 @@ package import AgentEvents
 package import AgentEventsProtocol
 package import CoreMetrics
 package import Logging
+import Synchronization
 
 /// Decides what an address and a user may still do, for all connections of a hub. Each answer is why something is refused, or
 /// `nil`.
 package final class ServiceLimits: Sendable {
-    package let configuration: LimitConfiguration
+    private let current: Mutex<LimitConfiguration>
     package let hits: LimitHits
     private let addresses: UsageTable<AddressKey>
     private let users: UsageTable<UserID>
@@ -33,20 +34,44 @@ package final class ServiceLimits: Sendable {
         logger: Logger,
         environment: Environment
     ) {
-        self.configuration = configuration
+        current = Mutex(configuration)
         self.environment = environment
         hits = LimitHits(
             isDryRun: configuration.isDryRun, factory: metrics, logger: logger, environment: environment)
         addresses = UsageTable(
-            rates: [configuration.authenticationFailuresPerAddress] + configuration.connectsPerAddress,
-            maximumConnectionCount: configuration.connectionsPerAddress,
+            rates: Self.addressRates(configuration), maximumConnectionCount: configuration.connectionsPerAddress,
             capacity: configuration.maximumTrackedCount)
         users = UsageTable(
-            rates: [
-                configuration.messages, configuration.emitterMessages, configuration.commandsPerUser,
-                configuration.userMessages,
-            ] + configuration.openedThreads,
-            maximumConnectionCount: configuration.connectionsPerUser, capacity: configuration.maximumTrackedCount)
+            rates: Self.userRates(configuration), maximumConnectionCount: configuration.connectionsPerUser,
+            capacity: configuration.maximumTrackedCount)
+    }
+
+    private static func addressRates(_ configuration: LimitConfiguration) -> [RateLimit?] {
+        [configuration.authenticationFailuresPerAddress] + configuration.connectsPerAddress
+    }
+
+    private static func userRates(_ configuration: LimitConfiguration) -> [RateLimit?] {
+        [
+            configuration.messages, configuration.emitterMessages, configuration.commandsPerUser,
+            configuration.userMessages,
+        ] + configuration.openedThreads
+    }
+
+    /// The limits of now.
+    package var configuration: LimitConfiguration { current.withLock { $0 } }
+
+    /// Other limits count from now on: for what comes, and for the number of those that are there. What somebody has used so far is
+    /// forgotten where its rate is another one. The rates of a connection stay what they were when it began.
+    package func replace(by new: LimitConfiguration) {
+        // The tables come first: nobody uses a rate that a table does not have yet.
+        addresses.replace(
+            rates: Self.addressRates(new), maximumConnectionCount: new.connectionsPerAddress,
+            capacity: new.maximumTrackedCount)
+        users.replace(
+            rates: Self.userRates(new), maximumConnectionCount: new.connectionsPerUser,
+            capacity: new.maximumTrackedCount)
+        hits.isDryRun = new.isDryRun
+        current.withLock { $0 = new }
     }
 
     private var now: Int64 { environment.monotonicMilliseconds }
@@ -63,10 +88,8 @@ package final class ServiceLimits: Sendable {
     ///
     /// - Parameter address: one that is ``limited(_:)``.
     package func connect(_ address: AddressKey) -> ProtocolError? {
-        guard configuration.connectionsPerAddress != nil || !configuration.connectsPerAddress.isEmpty else {
-            return nil
-        }
-        let now = now
+        // Counted without limits as well: there may be some later.
+        let (configuration, now) = (configuration, now)
         let rates = configuration.connectsPerAddress.indices.map { AddressRate.firstConnect + $0 }
         switch addresses.with(address, { $0.connect(address, rates, at: now) }) {
         case .allowed:
@@ -125,7 +148,6 @@ package final class ServiceLimits: Sendable {
 
     /// A connection of a user begins. One that is not refused ends with ``disconnect(_:)``.
     package func connect(_ user: UserID) -> ProtocolError? {
-        guard let maximum = configuration.connectionsPerUser else { return nil }
         let now = now
         switch users.with(user, { $0.connect(user, [], at: now) }) {
         case .allowed:
@@ -140,13 +162,12 @@ package final class ServiceLimits: Sendable {
             }
             return ProtocolError(
                 .tooManyUserConnections,
-                "a user has at most \(maximum) connections at a time: close one, or follow further threads over one of them",
+                "a user has at most \(configuration.connectionsPerUser ?? 0) connections at a time: close one, or follow further threads over one of them",
                 isRetryable: true, retryAfterMilliseconds: Self.connectionWait)
         }
     }
 
     package func disconnect(_ user: UserID) {
-        guard configuration.connectionsPerUser != nil else { return }
         users.with(user) { $0.disconnect(user) }
     }
 

@@ -8,8 +8,8 @@ package struct UnauthenticatedStateMachine: Sendable {
     /// Numbers a connection, in the order in which they begin.
     package typealias ID = UInt64
 
-    private let maximumCount: Int?
-    private let maximumCountPerAddress: Int?
+    private var maximumCount: Int?
+    private var maximumCountPerAddress: Int?
     private var nextID: ID = 0
     private var addresses: [ID: AddressKey?] = [:]
     /// Those that have ended are left in it until they are the oldest.
@@ -17,6 +17,12 @@ package struct UnauthenticatedStateMachine: Sendable {
     private var orders: [AddressKey: [ID]] = [:]
 
     package init(maximumCount: Int?, maximumCountPerAddress: Int?) {
+        self.maximumCount = maximumCount
+        self.maximumCountPerAddress = maximumCountPerAddress
+    }
+
+    /// Other limits count from now on, for connections that begin.
+    package mutating func replace(maximumCount: Int?, maximumCountPerAddress: Int?) {
         self.maximumCount = maximumCount
         self.maximumCountPerAddress = maximumCountPerAddress
     }

@@ -20,9 +20,9 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         case untracked
     }
 
-    private let rates: [RateLimit?]
-    private let maximumConnectionCount: Int?
-    private let capacity: Int
+    private var rates: [RateLimit?]
+    private var maximumConnectionCount: Int?
+    private var capacity: Int
     private var entries: [Key: Entry] = [:]
     private var lastSweep: Int64?
     private static var sweepInterval: Int64 { 1000 }
@@ -37,6 +37,19 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         self.capacity = max(1, capacity)
     }
 
+    /// Other limits count from now on. Connections are counted as before; what was used of a rate is forgotten where the rate of
+    /// its number is another one.
+    package mutating func replace(rates new: [RateLimit?], maximumConnectionCount: Int?, capacity: Int) {
+        let kept = new.indices.map { $0 < rates.count && rates[$0] == new[$0] }
+        for key in entries.keys {
+            guard let buckets = entries[key]?.buckets else { continue }
+            entries[key]?.buckets = kept.indices.map { kept[$0] ? buckets[$0] : nil }
+        }
+        rates = new
+        self.maximumConnectionCount = maximumConnectionCount
+        self.capacity = max(1, capacity)
+    }
+
     /// The number of keys that are kept in mind.
     package var count: Int { entries.count }
 
@@ -46,11 +59,11 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
     ///   - used: the numbers of the rates.
     ///   - factor: how much more often the key may.
     package mutating func take(_ used: [Int], by key: Key, factor: Int = 1, at now: Int64) -> Verdict {
-        guard used.contains(where: { rates[$0] != nil }) else { return .allowed }
+        guard used.contains(where: { rate($0) != nil }) else { return .allowed }
         guard makeRoom(for: key, at: now) else { return .untracked }
         if let refusal = refusal(of: used, key, factor, now) { return refusal }
         for number in used {
-            guard let rate = rates[number]?.times(factor) else { continue }
+            guard let rate = rate(number)?.times(factor) else { continue }
             _ = entries[key]?.buckets[number]?.take(at: now, rate)
         }
         return .allowed
@@ -62,9 +75,13 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         return refusal(of: used, key, 1, now) ?? .allowed
     }
 
+    /// - Returns: `nil` for one that does not count, or that was there before ``replace(rates:maximumConnectionCount:capacity:)``
+    ///   and is not any longer: the caller has yet to see that.
+    private func rate(_ number: Int) -> RateLimit? { number < rates.count ? rates[number] : nil }
+
     private mutating func refusal(of used: [Int], _ key: Key, _ factor: Int, _ now: Int64) -> Verdict? {
         for number in used {
-            guard let rate = rates[number]?.times(factor) else { continue }
+            guard let rate = rate(number)?.times(factor) else { continue }
             if entries[key]?.buckets[number] == nil { entries[key]?.buckets[number] = TokenBucket(rate, at: now) }
             if let wait = entries[key]?.buckets[number]?.wait(at: now, rate) {
                 return .refused(rate: number, retryAfterMilliseconds: wait)

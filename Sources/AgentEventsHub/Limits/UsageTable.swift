@@ -17,12 +17,24 @@ package final class UsageTable<Key: Hashable & Sendable>: Sendable {
             Part(
                 UsageStateMachine(
                     rates: rates, maximumConnectionCount: maximumConnectionCount,
-                    capacity: (capacity + Self.partCount - 1) / Self.partCount))
+                    capacity: Self.part(of: capacity)))
         }
     }
 
     /// The number of keys that are kept in mind.
     package var count: Int { parts.reduce(0) { $0 + $1.machine.withLock { $0.count } } }
+
+    /// Other limits count from now on.
+    package func replace(rates: [RateLimit?], maximumConnectionCount: Int?, capacity: Int) {
+        for part in parts {
+            part.machine.withLock {
+                $0.replace(
+                    rates: rates, maximumConnectionCount: maximumConnectionCount, capacity: Self.part(of: capacity))
+            }
+        }
+    }
+
+    private static func part(of capacity: Int) -> Int { (capacity + partCount - 1) / partCount }
 
     package func with<Result: Sendable>(
         _ key: Key,

@@ -46,7 +46,7 @@ final class MeasuredAuthenticator: NestedAuthenticator {
         guard let audit, let skipped = sampling.withLock({ $0.take(at: environment.monotonicNow()) }) else { return }
         audit.record(
             AuditEntry(
-                who: "unknown", what: "auth.refused",
+                who: "unknown", from: credentials.client, what: "auth.refused",
                 details: ["code": .string("\(error.code)"), "not_kept": .integer(skipped)]))
     }
 

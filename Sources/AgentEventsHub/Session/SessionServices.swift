@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsProtocol
 import Logging
+import Synchronization
 
 /// Everything that the sessions of a hub share. A class, so that a session holds a reference and no copy.
 final class SessionServices: Sendable {
@@ -26,6 +27,7 @@ final class SessionServices: Sendable {
     let limits: StreamLimits
     /// Decides what addresses and users may still do.
     let usage: ServiceLimits
+    private let currentRates: Mutex<LimitConfiguration>
     let logger: Logger
     let outsideEmitters: OutsideEmitters
     /// Takes the messages of users.
@@ -53,7 +55,8 @@ final class SessionServices: Sendable {
         let environment = runtime.environment
         let store = runtime.log as? any StateStore
         let revocations = Revocations(
-            store: store, lifetime: configuration.revocationLifetime, environment: environment, logger: logger)
+            store: store, lifetime: configuration.revocationLifetime(for: authenticator), environment: environment,
+            logger: logger, keys: authenticator as? any KeyedAuthenticator)
         threadMembers = (authorizer as? MembersAuthorizer)?.members
         self.linkTokenSigner = linkTokenSigner
         access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
@@ -65,6 +68,7 @@ final class SessionServices: Sendable {
             dispatcher.takes($1, agent: $0)
         }
         self.limits = limits
+        currentRates = Mutex(limits.rates)
         self.usage = usage
         self.metrics = metrics
         self.logger = logger
@@ -96,10 +100,25 @@ final class SessionServices: Sendable {
         }
     }
 
+    /// The rates of connections that begin.
+    var rates: LimitConfiguration { currentRates.withLock { $0 } }
+
+    /// Other limits count from now on, and for connections that begin.
+    func replaceLimits(by new: LimitConfiguration) {
+        usage.replace(by: new)
+        currentRates.withLock { $0 = new }
+    }
+
     /// Rights have changed.
     func invalidateRights(user: UserID?, thread: ThreadID?) {
         // Before the loops are told, so that their questions are put again.
         access.invalidate(user: user, thread: thread)
+        delivery.accessChanged()
+    }
+
+    /// Credentials count no longer.
+    func credentialsRevoked() {
+        access.credentialsRevoked()
         delivery.accessChanged()
     }
 
@@ -122,8 +141,7 @@ final class SessionServices: Sendable {
     func run() async {
         await access.revocations.load()
         // For sessions that have begun before.
-        access.credentialsRevoked()
-        delivery.accessChanged()
+        credentialsRevoked()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.readers.run() }
             group.addTask { await self.snapshotReaders.run() }

@@ -77,7 +77,7 @@ public final class StreamSession {
         // The application's own code is trusted with its process.
         isLimited = !(transport is InProcessTransport)
         rates = MessageLimitStateMachine(
-            isLimited ? services.limits.rates : .none, isEmitter: principal.scopes.contains(.emit))
+            isLimited ? services.rates : .none, isEmitter: principal.scopes.contains(.emit))
     }
 
     // MARK: Life

@@ -1,3 +1,5 @@
+import AgentEventsHub
+
 import NIOCore
 
 /// The form in which browsers name an origin (RFC 6454, section 6.2): `https://chat.example.com`, `http://localhost:3000`.

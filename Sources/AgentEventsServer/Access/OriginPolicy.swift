@@ -1,4 +1,4 @@
-import AgentEventsHub
+package import AgentEventsHub
 package import AgentEventsProtocol
 
 /// Which web pages may use the service.
@@ -6,20 +6,19 @@ package import AgentEventsProtocol
 /// Browsers let any page open a WebSocket to, or post to, a service on the user's own machine, and tell the service
 /// only where the page comes from.
 package struct OriginPolicy: Sendable {
-    /// The origins whose pages may use the service, as they are written: `https://chat.example.com`, or
-    /// `https://*.example.com` for all below that name.
-    package let allowedOrigins: Set<String>
-    private let origins: Set<String>
-    private let patterns: [OriginPattern]
+    /// The origins whose pages may use the service. Those that are replaced count in all copies of the policy.
+    package let allowedOrigins: AllowedOrigins
     /// Without credentials anybody who reaches the service may use it, so the name under which it is reached must be
     /// one of this machine: a page could have its own name point here.
     package var needsCredentials: Bool
 
-    package init(allowedOrigins: Set<String>, needsCredentials: Bool) {
+    package init(allowedOrigins: AllowedOrigins, needsCredentials: Bool) {
         self.allowedOrigins = allowedOrigins
-        patterns = allowedOrigins.compactMap { OriginPattern($0) }
-        origins = allowedOrigins.filter { !$0.contains("*") }
         self.needsCredentials = needsCredentials
+    }
+
+    package init(allowedOrigins: Set<String>, needsCredentials: Bool) {
+        self.init(allowedOrigins: AllowedOrigins(allowedOrigins), needsCredentials: needsCredentials)
     }
 
     /// Decides about the headers `Origin` and `Host` of a request.
@@ -40,8 +39,7 @@ package struct OriginPolicy: Sendable {
 
     /// Whether pages of an origin may use the service. `null` is the origin of pages that have none.
     package func allows(_ origin: String) -> Bool {
-        guard origin != "null" else { return false }
-        return origins.contains(origin) || patterns.contains { $0.matches(origin) }
+        origin != "null" && allowedOrigins.contains(origin)
     }
 
     /// The headers of an answer that let the page read it (CORS, the Fetch standard); none for other pages. Credentials

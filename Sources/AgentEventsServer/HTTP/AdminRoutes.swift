@@ -36,7 +36,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             if .tooLong ~= error { throw ProtocolError(.requestInvalid, error.message) }
             throw ProtocolError(.authorizationUnavailable, error.message, isRetryable: true)
         }
-        try await keep("access.revoked", ["revocation": .string(String(decoding: bytes, as: UTF8.self))], request)
+        keep("access.revoked", ["revocation": .string(String(decoding: bytes, as: UTF8.self))])
         return Response(status: .ok, json: ["revoked": true])
     }
 
@@ -75,12 +75,10 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     }
 
     /// Has it kept who did it.
-    private func keep(_ what: String, _ details: JSONObject, _ request: Request) async throws {
+    private func keep(_ what: String, _ details: JSONObject) {
         guard let audit = hub.configuration.audit else { return }
-        let principal = try await RequestAccess(authenticator: hub.authenticator, usage: hub.usage).principal(
-            of: request)
-        audit.record(
-            AuditEntry(who: "\(principal.user)", from: "internal listener", what: what, details: details))
+        let who = AdminOperator.current.map { "\($0.user)" } ?? "unknown"
+        audit.record(AuditEntry(who: who, from: AdminOperator.place, what: what, details: details))
     }
 
     private func closeConnections(_ request: Request, _ context: Context) async throws -> Response {
@@ -90,7 +88,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         }
         let reconnect = request.parameter("reconnect") == "true"
         let count = try await hub.closeConnections(of: user, reconnect: reconnect)
-        try await keep("connections.closed", ["user": user.json, "count": .integer(Int64(count))], request)
+        keep("connections.closed", ["user": user.json, "count": .integer(Int64(count))])
         return Response(status: .ok, json: ["closed": .integer(Int64(count))])
     }
 }

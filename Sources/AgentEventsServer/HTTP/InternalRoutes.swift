@@ -78,13 +78,20 @@ struct AdminCheck<Context: RequestContext>: RouterMiddleware {
         if !mayDoIt || request.method != .get {
             audit?.record(
                 AuditEntry(
-                    who: "\(principal.user)", from: "internal listener",
+                    who: "\(principal.user)", from: AdminOperator.place,
                     what: mayDoIt ? "admin.request" : "admin.refused",
                     details: ["method": .string(request.method.rawValue), "path": .string(request.uri.path)]))
         }
         guard mayDoIt else { throw ProtocolError(.scopeMissing, "this takes credentials with the scope admin") }
-        return try await next(request, context)
+        return try await AdminOperator.$current.withValue(principal) { try await next(request, context) }
     }
+}
+
+/// The operator whose request is being answered: known before it is carried out, since it may revoke its own credentials.
+enum AdminOperator {
+    @TaskLocal static var current: Principal?
+    /// Where it comes from, in the audit trail: a listener that only this machine reaches.
+    static let place = "internal listener"
 }
 
 /// The text of `GET /metrics`.

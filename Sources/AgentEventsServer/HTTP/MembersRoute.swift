@@ -35,13 +35,16 @@ struct MembersRoute: Sendable {
         try await intake.checkAccess(to: thread, for: principal)
         let body = try MemberRequest.decode(
             try await request.bodyBytes(upTo: Self.maximumBodyByteCount), isLink: false)
-        return Response(status: .ok, json: try await intake.put(subject, in: thread, body, for: principal).json)
+        let member = try await intake.put(subject, in: thread, body, for: principal)
+        keep("member.granted", member, in: thread, by: principal)
+        return Response(status: .ok, json: member.json)
     }
 
     func remove(_ request: Request, _ context: some RequestContext) async throws -> Response {
         let principal = try await access.principal(of: request)
         let (thread, subject) = try place(request, context)
         try await intake(thread).remove(subject, from: thread, for: principal)
+        keep("member.removed", ["thread": thread.json, "subject": .string("\(subject)")], by: principal)
         return Response(status: .noContent)
     }
 
@@ -54,9 +57,26 @@ struct MembersRoute: Sendable {
         let body = try MemberRequest.decode(
             try await request.bodyBytes(upTo: Self.maximumBodyByteCount), isLink: true)
         let made = try await intake.makeLink(to: thread, body, for: principal)
+        keep("link.made", made.member, in: thread, by: principal)
         var json = made.member.json.objectValue ?? [:]
         json["token"] = .string(made.token)
+        json["url"] = .string(request.url(besides: "links", "members/\(made.member.subject)"))
         return Response(status: .created, json: .object(json))
+    }
+
+    /// Has it kept who may use a thread from now on, and who said so.
+    private func keep(_ what: String, _ member: ThreadMember, in thread: ThreadID, by principal: Principal) {
+        var details: JSONObject = [
+            "thread": thread.json, "subject": .string("\(member.subject)"), "role": .string(member.role.rawValue),
+        ]
+        if let end = member.expiresAt { details["expires_at"] = .string(end.rfc3339) }
+        keep(what, details, by: principal)
+    }
+
+    private func keep(_ what: String, _ details: JSONObject, by principal: Principal) {
+        hub.configuration.audit?.record(
+            AuditEntry(
+                who: "\(principal.user)", from: ConnectionTicket.current?.clientText, what: what, details: details))
     }
 
     private func place(
@@ -75,5 +95,19 @@ struct MembersRoute: Sendable {
                 threadID: thread)
         }
         return members
+    }
+}
+
+extension Request {
+    /// The address of something beside what was asked for, as clients have it: with the host and the scheme that a trusted proxy
+    /// tells. Never with a token in it.
+    ///
+    /// - Parameters:
+    ///   - last: the last part of the path that was asked for.
+    ///   - other: what stands there in its place.
+    fileprivate func url(besides last: String, _ other: String) -> String {
+        let path = uri.path.hasSuffix(last) ? uri.path.dropLast(last.count) + other : uri.path[...]
+        guard let authority = head.authority else { return String(path) }
+        return "\(head.scheme ?? "http")://\(authority)\(path)"
     }
 }

@@ -42,8 +42,21 @@ extension HTTPServerBuilder {
 extension AgentEventsHub {
     /// - Throws: ``ServiceError`` when an allowed origin is in a form that no browser sends.
     func checkOrigins() throws(ServiceError) {
-        for origin in configuration.allowedOrigins.sorted() {
+        try Self.check(origins: configuration.allowedOrigins)
+    }
+
+    private static func check(origins: Set<String>) throws(ServiceError) {
+        for origin in origins.sorted() {
             if let problem = AllowedOrigin.problem(with: origin) { throw ServiceError(.originInvalid, problem) }
         }
+    }
+
+    /// Has the web pages of other origins use the hub from now on. Connections that are open stay.
+    ///
+    /// - Returns: what does it. Nothing has changed before it is called.
+    /// - Throws: ``ServiceError`` `server.origin_invalid` for one that no browser sends.
+    public func prepareAllowedOrigins(_ origins: Set<String>) throws(ServiceError) -> @Sendable () -> Void {
+        try Self.check(origins: origins)
+        return { self.allowedOrigins.replace(by: origins) }
     }
 }

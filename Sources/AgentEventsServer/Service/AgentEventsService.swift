@@ -28,6 +28,7 @@ public struct AgentEventsService: Service {
     /// `nil` when there is none.
     private let internalListener: InternalListener?
     private let metrics = EntryMetrics()
+    private let admissions: ConnectionAdmissions
 
     /// - Parameters:
     ///   - runtime: makes and commits the events. The service runs it; nobody else does.
@@ -66,9 +67,31 @@ public struct AgentEventsService: Service {
         internalListener = configuration.internalAddress.map {
             InternalListener(hub: hub, address: $0, metrics: metrics, logger: logger, onListening: onInternalListening)
         }
+        admissions = ConnectionAdmissions(
+            hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
+            needsCredentials: hub.authenticator.needsCredentials)
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
+    }
+
+    /// Has other settings count from now on, of those that can change while the service runs: ``ServiceConfiguration/limits``,
+    /// ``ServiceConfiguration/maximumConnections`` and ``ServiceConfiguration/allowedOrigins``. Connections that are open stay, with
+    /// the rates that they began with.
+    ///
+    /// - Parameter configuration: its other settings are not looked at.
+    /// - Returns: what does it. Nothing has changed before it is called.
+    /// - Throws: ``ServiceError`` `server.origin_invalid`.
+    public func prepareChange(
+        to configuration: ServiceConfiguration
+    ) throws(ServiceError) -> @Sendable () -> Void {
+        let changeOrigins = try hub.prepareAllowedOrigins(configuration.allowedOrigins)
+        return { [hub, admissions] in
+            changeOrigins()
+            hub.replaceLimits(by: configuration.limits)
+            admissions.replace(
+                maximumCount: configuration.maximumConnections.map { max(1, $0) }, hub.usage.configuration)
+        }
     }
 
     /// Runs the service until it is shut down gracefully, or its task is cancelled. Call it once.
@@ -134,9 +157,6 @@ public struct AgentEventsService: Service {
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,
             maxHeaderFieldCount: HTTPLimits.fieldCount)
-        let admissions = ConnectionAdmissions(
-            hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },
-            needsCredentials: hub.authenticator.needsCredentials)
         var application = Application(
             router: router,
             server: .http1(

@@ -16,27 +16,33 @@ final class ConnectionAdmissions: Sendable {
     }
 
     private let usage: ServiceLimits
-    private let maximumCount: Int?
+    /// `Int.max` for any number.
+    private let maximumCount: Atomic<Int>
     private let count = Atomic<Int>(0)
     private let refusedCount = Atomic<Int>(0)
-    /// `nil` when nobody has to show credentials, or any number may take their time.
+    /// `nil` when nobody has to show credentials.
     private let unauthenticated: UnauthenticatedConnections?
     /// The number of connections that are being told why they are closed; what is above the limit costs files, too.
     private static let maximumRefusedCount = 128
 
     init(_ usage: ServiceLimits, maximumCount: Int?, needsCredentials: Bool) {
         self.usage = usage
-        self.maximumCount = maximumCount
+        self.maximumCount = Atomic(maximumCount ?? Int.max)
         let limits = usage.configuration
-        let isLimited =
-            needsCredentials
-            && (limits.unauthenticatedConnections != nil || limits.unauthenticatedConnectionsPerAddress != nil)
         unauthenticated =
-            isLimited
+            needsCredentials
             ? UnauthenticatedConnections(
                 UnauthenticatedStateMachine(
                     maximumCount: limits.unauthenticatedConnections,
                     maximumCountPerAddress: limits.unauthenticatedConnectionsPerAddress)) : nil
+    }
+
+    /// Other limits count from now on, for connections that begin.
+    ///
+    /// - Parameter maximumCount: of all connections; `nil` for any number.
+    func replace(maximumCount: Int?, _ limits: LimitConfiguration) {
+        self.maximumCount.store(maximumCount ?? Int.max, ordering: .relaxed)
+        unauthenticated?.replace(by: limits)
     }
 
     /// Called on the event loop of the channel.
@@ -46,7 +52,7 @@ final class ConnectionAdmissions: Sendable {
     func admit(_ channel: any Channel, isProxied: Bool) -> Verdict {
         let address = isProxied ? nil : usage.limited(AddressKey(channel.peerAddress))
         let number = count.add(1, ordering: .relaxed).newValue
-        if let maximumCount, number > maximumCount, usage.hits.applies(.connections, .refused) {
+        if number > maximumCount.load(ordering: .relaxed), usage.hits.applies(.connections, .refused) {
             count.subtract(1, ordering: .relaxed)
             return refuse(
                 ProtocolError(
@@ -64,7 +70,7 @@ final class ConnectionAdmissions: Sendable {
             if let id { self.unauthenticated?.end(id) }
         }
         return .admitted(
-            ConnectionTicket(address, usage: usage) { [unauthenticated] in
+            ConnectionTicket(address, of: channel.clientAddress, usage: usage) { [unauthenticated] in
                 if let id { unauthenticated?.end(id) }
             })
     }
@@ -97,6 +103,14 @@ private final class UnauthenticatedConnections: Sendable {
 
     init(_ machine: UnauthenticatedStateMachine) { state = Mutex(State(machine: machine)) }
 
+    func replace(by limits: LimitConfiguration) {
+        state.withLock {
+            $0.machine.replace(
+                maximumCount: limits.unauthenticatedConnections,
+                maximumCountPerAddress: limits.unauthenticatedConnectionsPerAddress)
+        }
+    }
+
     /// - Returns: the number of the connection, and the one that has to make room for it.
     func begin(
         _ channel: any Channel,
@@ -121,30 +135,48 @@ private final class UnauthenticatedConnections: Sendable {
 /// A connection, for what its credentials mean for the limits of its address. The task of a request has that of its
 /// connection.
 final class ConnectionTicket: Sendable {
-    private let address: Mutex<AddressKey?>
+    private struct Client {
+        /// `nil` for one that is not limited.
+        var key: AddressKey?
+        var address: ClientAddress
+    }
+
+    private let client: Mutex<Client>
     private let usage: ServiceLimits
     private let onAuthenticated: @Sendable () -> Void
 
     @TaskLocal static var current: ConnectionTicket?
 
     /// - Parameters:
-    ///   - address: `nil` for one that is not limited.
+    ///   - key: `nil` for one that is not limited.
+    ///   - address: where the client is, as far as it is known.
     ///   - onAuthenticated: called for each request with credentials that count.
-    init(_ address: AddressKey?, usage: ServiceLimits, onAuthenticated: @escaping @Sendable () -> Void = {}) {
-        self.address = Mutex(address)
+    init(
+        _ key: AddressKey?,
+        of address: ClientAddress = .unknown,
+        usage: ServiceLimits,
+        onAuthenticated: @escaping @Sendable () -> Void = {}
+    ) {
+        client = Mutex(Client(key: key, address: address))
         self.usage = usage
         self.onAuthenticated = onAuthenticated
     }
 
     /// A connection that nobody counts.
     convenience init(_ channel: any Channel, usage: ServiceLimits) {
-        self.init(usage.limited(AddressKey(channel.peerAddress)), usage: usage)
+        self.init(usage.limited(AddressKey(channel.peerAddress)), of: channel.clientAddress, usage: usage)
+    }
+
+    /// The address of the client as it is written; `nil` where it is not known.
+    var clientText: String? {
+        let address = client.withLock { $0.address }
+        return address == .unknown ? nil : "\(address)"
     }
 
     /// A proxy tells the client of a request.
     func tell(_ client: ClientAddress) {
         let key = usage.limited(AddressKey(client))
-        address.withLock { $0 = key }
+        self.client.withLock { $0 = Client(key: key, address: client) }
     }
 
     /// A proxy tells the client of the connection, which counts as the client's from now on. Called on the event loop.
@@ -152,9 +184,9 @@ final class ConnectionTicket: Sendable {
     /// - Returns: why the client may not connect; `nil` when it may.
     func begin(from client: ClientAddress, on channel: any Channel) -> ProtocolError? {
         let key = usage.limited(AddressKey(client))
-        let isCounted = address.withLock { address in
-            defer { address = key }
-            return address == key
+        let isCounted = self.client.withLock { known in
+            defer { known = Client(key: key, address: client) }
+            return known.key == key
         }
         guard let key, !isCounted else { return nil }
         if let refusal = usage.connect(key) { return refusal }
@@ -167,7 +199,9 @@ final class ConnectionTicket: Sendable {
         _ credentials: Credentials,
         by authenticator: any Authenticator
     ) async throws(ProtocolError) -> Principal {
-        let address = address.withLock { $0 }
+        let address = client.withLock { $0.key }
+        var credentials = credentials
+        credentials.client = clientText
         if let refusal = usage.refusalOfCredentials(from: address) { throw refusal }
         do throws(AuthenticationError) {
             let principal = try await authenticator.authenticate(credentials)

@@ -79,6 +79,10 @@ public struct ServiceConfiguration: Sendable {
     /// The longest time that a client is asked to wait, at a shutdown, before it connects again. Clients are asked to
     /// come 10 milliseconds apart, as far as there is room. Default: 30 seconds.
     public var reconnectSpread: Duration = .seconds(30)
+    /// The time over which the connections are closed at a shutdown, a slice after the other, once the agents have ended: longer
+    /// than it takes the other machines to take them. It comes after ``shutdownGrace``, which is as long as without it. Default:
+    /// none, all are closed at once.
+    public var drainWindow: Duration = .zero
     /// Keeps who did what to the service; `nil` for nobody. Default: `nil`.
     public var audit: (any AuditTrail)?
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
@@ -118,6 +122,7 @@ public struct ServiceConfiguration: Sendable {
         hub.allowedOrigins = allowedOrigins
         hub.shutdownGrace = shutdownGrace
         hub.reconnectSpread = reconnectSpread
+        hub.drainWindow = drainWindow
         hub.audit = audit
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout

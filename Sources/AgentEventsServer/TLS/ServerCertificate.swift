@@ -1,5 +1,6 @@
 #if TLS
     public import AgentEvents
+    public import AgentEventsHub
     package import CoreMetrics
     import NIOCore
     import NIOSSL
@@ -55,7 +56,7 @@
             self.clock = clock
             let pair = try Self.pair(certificatePath, keyPath, now: clock.now())
             current = Mutex(pair)
-            expiry = Meter(label: "agent_events_certificate_expiry_timestamp_seconds", factory: metrics)
+            expiry = ServiceMetric.certificateExpiry.meter(in: metrics)
             expiry.set(pair.validUntil.milliseconds / 1000)
         }
 
@@ -63,11 +64,17 @@
         public var validUntil: Timestamp { current.withLock { $0.validUntil } }
 
         /// - Throws: ``ServiceError`` `server.certificate_invalid`, as at the start; the pair that is there stays in use.
-        public func reload() throws {
+        public func reload() throws { try prepare()() }
+
+        public func prepareReload() async throws -> @Sendable () -> Void { try prepare() }
+
+        private func prepare() throws(ServiceError) -> @Sendable () -> Void {
             // Read before the lock is taken: handshakes do not wait for a disk.
             let pair = try Self.pair(certificatePath, keyPath, now: clock.now())
-            current.withLock { $0 = pair }
-            expiry.set(pair.validUntil.milliseconds / 1000)
+            return { [self] in
+                current.withLock { $0 = pair }
+                expiry.set(pair.validUntil.milliseconds / 1000)
+            }
         }
 
         /// The handler of a new connection.

@@ -133,7 +133,6 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
 extension AgentEventsHub {
     /// The web pages that may use the hub.
     var origins: OriginPolicy {
-        OriginPolicy(
-            allowedOrigins: configuration.allowedOrigins, needsCredentials: authenticator.needsCredentials)
+        OriginPolicy(allowedOrigins: allowedOrigins, needsCredentials: authenticator.needsCredentials)
     }
 }

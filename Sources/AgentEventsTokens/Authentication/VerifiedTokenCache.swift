@@ -11,12 +11,14 @@ package struct VerifiedTokenCache: Sendable {
     package struct Entry: Hashable, Sendable {
         package var claims: TokenClaims
         package var key: TokenKey.Name
+        package var keyFingerprint: [UInt8]
         /// The index of its issuer.
         package var issuer: Int
 
-        package init(claims: TokenClaims, key: TokenKey.Name, issuer: Int) {
+        package init(claims: TokenClaims, key: TokenKey.Name, keyFingerprint: [UInt8] = [], issuer: Int) {
             self.claims = claims
             self.key = key
+            self.keyFingerprint = keyFingerprint
             self.issuer = issuer
         }
     }

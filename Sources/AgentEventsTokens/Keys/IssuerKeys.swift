@@ -2,7 +2,7 @@ package import AgentEvents
 package import Logging
 import Synchronization
 
-/// The keys of one issuer: from a file once, or fetched again and again by ``run()``.
+/// The keys of one issuer: from a file, until they are replaced, or fetched again and again by ``run()``.
 package final class IssuerKeys: Sendable {
     /// The longest time that a token waits for a fetch.
     package static let patience: Duration = .seconds(2)
@@ -22,37 +22,48 @@ package final class IssuerKeys: Sendable {
     private let environment: Environment
     private let logger: Logger
     private let fetch: (@Sendable () async throws -> [UInt8])?
-    private let onRemoved: @Sendable (Set<TokenKey.Name>) -> Void
+    private let onFetched: @Sendable (_ table: KeyTable, _ removed: Set<TokenKey.Name>) -> Void
     private let state: Mutex<State>
     /// A key is missing.
     private let requests = WakeSignal()
 
-    /// - Parameter table: the keys, which stay the same.
+    /// - Parameter table: the keys, which stay the same until ``replace(by:)``.
     package init(issuer: String?, _ table: KeyTable, environment: Environment, logger: Logger) {
         self.issuer = issuer
         self.environment = environment
         self.logger = logger
         fetch = nil
-        onRemoved = { _ in }
+        onFetched = { _, _ in }
         state = Mutex(State(source: .fixed(table)))
     }
 
     /// - Parameters:
     ///   - fetch: gets the issuer's JWK set.
-    ///   - onRemoved: is told of keys that the set has no longer.
+    ///   - onFetched: is told of each set, and of the keys that it has no longer.
     package init(
         issuer: String?,
         environment: Environment,
         logger: Logger,
         fetch: @escaping @Sendable () async throws -> [UInt8],
-        onRemoved: @escaping @Sendable (Set<TokenKey.Name>) -> Void
+        onFetched: @escaping @Sendable (_ table: KeyTable, _ removed: Set<TokenKey.Name>) -> Void
     ) {
         self.issuer = issuer
         self.environment = environment
         self.logger = logger
         self.fetch = fetch
-        self.onRemoved = onRemoved
+        self.onFetched = onFetched
         state = Mutex(State(source: .fetched(KeySetStateMachine())))
+    }
+
+    /// Has other keys count from now on, in place of those from a file.
+    ///
+    /// - Returns: the names of those that are gone.
+    package func replace(by table: KeyTable) -> Set<TokenKey.Name> {
+        state.withLock { state in
+            guard case .fixed(let old) = state.source else { preconditionFailure("fetched keys are not replaced") }
+            state.source = .fixed(table)
+            return old.names(notIn: table)
+        }
     }
 
     // MARK: Looking up
@@ -180,9 +191,10 @@ package final class IssuerKeys: Sendable {
         }
         var removed: Set<TokenKey.Name> = []
         change { removed = $0.fetched(set.table, at: environment.monotonicNow()) }
-        guard !removed.isEmpty else { return }
-        logger.notice("keys of an issuer are gone", metadata: ["keys.removed": "\(removed.count)"])
-        onRemoved(removed)
+        if !removed.isEmpty {
+            logger.notice("keys of an issuer are gone", metadata: ["keys.removed": "\(removed.count)"])
+        }
+        onFetched(set.table, removed)
     }
 
     private func didFail(_ error: any Error) {

@@ -25,6 +25,42 @@ enum KeyFile {
         try read(path, maximumByteCount: KeySet.maximumByteCount, isPrivate: false)
     }
 
+    /// Makes a file with a secret, for its owner alone, unless there is one. It is there whole, or not at all, and once made it
+    /// stays: of several processes that make it at once all have the same one afterwards.
+    static func makeSecret(_ text: String, at path: String) throws(TokenKeyError) {
+        guard access(path, F_OK) != 0 else { return }
+        var name = Array("\(path).XXXXXX".utf8CString)
+        let descriptor = name.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.map { mkstemp($0) } ?? -1
+        }
+        guard descriptor >= 0 else { throw TokenKeyError("the file \(path) cannot be made: \(reason())") }
+        let temporaryPath = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { unlink(temporaryPath) }
+        let line = Array("\(text)\n".utf8)
+        let isWritten =
+            fchmod(descriptor, 0o600) == 0
+            && line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == line.count
+            && fsync(descriptor) == 0
+        let problem = reason()
+        close(descriptor)
+        guard isWritten else { throw TokenKeyError("the file \(path) cannot be written: \(problem)") }
+        // A name that is taken stays what it is.
+        guard link(temporaryPath, path) == 0 || errno == EEXIST else {
+            throw TokenKeyError("the file \(path) cannot be made: \(reason())")
+        }
+        flushFolder(of: path)
+    }
+
+    /// The name of a new file survives a loss of power. Where a folder cannot be flushed, it may not.
+    private static func flushFolder(of path: String) {
+        let end = path.lastIndex(of: "/")
+        let folder = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
     /// The mode is that of the file that is read, and not of one that takes its name meanwhile.
     private static func read(
         _ path: String,

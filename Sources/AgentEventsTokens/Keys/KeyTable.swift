@@ -11,6 +11,8 @@ package struct KeyTable: Sendable {
 
     package var count: Int { keys.count }
 
+    package var fingerprints: Set<[UInt8]> { Set(keys.values.map(\.fingerprint)) }
+
     package enum Answer: Sendable {
         case key(TokenKey)
         /// There are several keys, and the token names none.

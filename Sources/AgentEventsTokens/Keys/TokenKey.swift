@@ -20,14 +20,15 @@ package struct TokenKey: Sendable {
 
     package let name: Name
     package let algorithm: TokenAlgorithm
-    /// Tells a key from another one that takes over its name.
-    let fingerprint: [UInt8]
+    /// Tells a key from another one that takes over its name, and from the same one of another issuer.
+    package let fingerprint: [UInt8]
     private let signer: any JWTAlgorithm
 
     private init(_ name: Name, _ algorithm: TokenAlgorithm, material: [UInt8], signer: any JWTAlgorithm) {
         self.name = name
         self.algorithm = algorithm
-        fingerprint = Array(SHA256.hash(data: Array(algorithm.rawValue.utf8) + [0] + material))
+        let names = Array((name.issuer ?? "").utf8) + [0] + Array(algorithm.rawValue.utf8) + [0]
+        fingerprint = Array(SHA256.hash(data: names + material))
         self.signer = signer
     }
 

@@ -32,6 +32,8 @@ package struct VerifiedToken: Sendable {
     package let claims: JSONObject
     /// The key that signed it.
     package let key: TokenKey.Name
+    /// Tells it from another one of that name.
+    package let keyFingerprint: [UInt8]
 
     /// - Throws: ``TokenError``: `algorithm`, `signature`, `form`.
     package init(_ token: UnverifiedToken, signedBy key: TokenKey) throws(TokenError) {
@@ -50,5 +52,6 @@ package struct VerifiedToken: Sendable {
         }
         self.claims = claims
         self.key = key.name
+        keyFingerprint = key.fingerprint
     }
 }

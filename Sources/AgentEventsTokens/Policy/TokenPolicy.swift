@@ -25,6 +25,15 @@ package struct TokenPolicy: Sendable {
         }
     }
 
+    /// That of the tokens of share links, which the service makes itself.
+    package init(ofLinksWith configuration: TokenConfiguration) {
+        issuer = ShareLink.issuer
+        audiences = []
+        leewayMilliseconds = configuration.leeway.components.seconds * 1000
+        maximumLifetimeSeconds = ShareLink.maximumLife.components.seconds
+        allowsTokensWithoutExpiry = false
+    }
+
     /// Whether the token is of the issuer, and for this service. That does not change with time.
     ///
     /// - Throws: ``TokenError`` `claim`.

@@ -10,6 +10,12 @@ struct LimitOptions: ParsableArguments {
         case none
     }
 
+    /// The names of these settings.
+    static let settings: Set<String> = [
+        "limits", "limits-dry-run", "limit-loopback", "max-connections", "max-connections-per-address",
+        "max-connections-per-user",
+    ]
+
     @Option(
         name: .customLong("limits"),
         help: ArgumentHelp(

@@ -1,3 +1,4 @@
+internal import AgentEventsHub
 internal import AgentEventsServer
 internal import ArgumentParser
 
@@ -46,7 +47,7 @@ struct ListenOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The header in which trusted proxies tell it; the other one is ignored. With x-forwarded-for, "
-                + "X-Forwarded-Proto and X-Forwarded-Host beside it.",
+                + "X-Forwarded-Proto and X-Forwarded-Host beside it. Default: x-forwarded-for.",
             valueName: "forwarded|x-forwarded-for"),
         transform: { text throws in try Choice.read(text) })
     var forwardedHeader = TrustedProxies.Header.xForwardedFor
@@ -61,11 +62,19 @@ struct ListenOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How long a graceful stop only says that it is coming, by GET /ready, and takes requests as before, in seconds: "
-                + "behind a load balancer, longer than it takes to notice. Before --drain-timeout. Default: 0, for a terminal.",
+                + "behind a load balancer, longer than it takes to notice. Before --drain-timeout. 0 suits a terminal.",
             valueName: "seconds"))
     var drainDelay = 0.0
 
+    @Option(
+        help: ArgumentHelp(
+            "Over how long a graceful stop closes the connections, a few at a time, and over how long their clients are asked to "
+                + "come back, in seconds: behind a load balancer, about 20. After --drain-timeout. 0: all at once.",
+            valueName: "seconds"))
+    var drainWindow = 0.0
+
     func validate() throws {
+        guard drainWindow >= 0, drainWindow <= 3600 else { throw ValidationError("--drain-window is from 0 to 3600") }
         guard drainDelay >= 0, drainDelay <= 3600 else { throw ValidationError("--drain-delay is from 0 to 3600") }
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-certificate and --tls-key go together")
@@ -102,6 +111,8 @@ struct ListenOptions: ParsableArguments {
         configuration.listener.trustedProxies = TrustedProxies(trustedProxies, header: forwardedHeader)
         configuration.listener.requiresProxyHeader = proxyProtocol
         configuration.drainDelay = .seconds(drainDelay)
+        configuration.drainWindow = .seconds(drainWindow)
+        if drainWindow > 0 { configuration.reconnectSpread = .seconds(drainWindow) }
         guard let tlsCertificate, let tlsKey else { return [] }
         let certificate = try ServerCertificate(certificatePath: tlsCertificate, keyPath: tlsKey)
         configuration.listener.certificate = certificate

@@ -22,11 +22,13 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the service.",
         discussion: """
             Listens for WebSocket and HTTP clients, and keeps events in a folder or in memory. SIGINT and SIGTERM stop it \
-            gracefully; a second one stops it at once.
+            gracefully; a second one stops it at once. SIGHUP has settings, keys and certificate read again. Without --auth jwt \
+            it is for this machine only. agent-events doctor takes the same options, and says what is wrong with them.
 
             Example:
               agent-events serve --demo
               agent-events serve --port 9000 --data /var/lib/agent-events --durability disk
+              agent-events serve --host 0.0.0.0 --auth jwt --jwt-secret-file secret --internal-listen 127.0.0.1:8081
             """)
 
     @Option(help: "The name or address to listen on.")
@@ -208,11 +210,7 @@ struct ServeCommand: AsyncParsableCommand {
         if !inMemory { try makeFolder() }
         let audit = inMemory ? nil : try AuditFile(path: "\(folder)/audit.ndjson", logger: logger)
         let surroundings = ServiceSurroundings(
-            reloading: Reloading(
-                takers: [
-                    Reloading.Taker(settings: ["log-level"]) { command in { level.value = command.operation.logLevel } }
-                ], logger: logger, metrics: metrics, audit: audit, notifier: SystemNotifier()),
-            metrics: metrics, audit: audit, notifier: SystemNotifier())
+            level: level, metrics: metrics, audit: audit, notifier: SystemNotifier())
         surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
@@ -235,11 +233,10 @@ struct ServeCommand: AsyncParsableCommand {
         close: @escaping @Sendable () async throws -> Void
     ) async throws {
         var configuration = ServiceConfiguration()
-        let parts = try listen.apply(to: &configuration, host: host, port: port)
+        var parts = try listen.apply(to: &configuration, host: host, port: port)
         configuration.audit = surroundings.audit
         configuration.internalAddress = operation.internalListen
-        configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
-        limits.apply(to: &configuration, needsCredentials: auth != .none)
+        applyChangeable(to: &configuration)
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }
@@ -247,17 +244,21 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.slowReaderTimeout = .seconds(maxStall)
         configuration.outboundWatermarkByteCount = maxOutbound
         configuration.shutdownGrace = .seconds(drainTimeout)
-        configuration.allowedOrigins = Set(allowedOrigins)
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
-        let authenticator = auth == .jwt ? try await tokens.authenticator(logger: logger) : nil
-        if let authenticator { surroundings.metrics?.showKeyAge { authenticator.keyAge } }
+        let links = auth == .jwt ? try await tokens.linkSecret(in: inMemory ? nil : folder) : nil
+        let authenticator = auth == .jwt ? try await tokens.authenticator(links: links, logger: logger) : nil
+        if let authenticator {
+            surroundings.metrics?.showKeyAge { authenticator.keyAge }
+            parts.append(authenticator)
+        }
         let internalPort = InternalPort()
         let service = AgentEventsService(
             runtime: AgentRuntime(log: log, sinks: sinks, configuration: runtime), agents: agents,
-            authenticator: authenticator ?? NoAuthentication(), configuration: configuration, logger: logger,
+            authenticator: authenticator ?? NoAuthentication(), linkTokenSigner: links, configuration: configuration,
+            logger: logger,
             metrics: surroundings.metrics?.page,
             onInternalListening: { port in internalPort.number.withLock { $0 = port } },
             onListening: { [configuration] port in
@@ -267,7 +268,14 @@ struct ServeCommand: AsyncParsableCommand {
             onUnresponsiveAgents: { _ in Task { await Self.leave(closing: close, logger) } })
         // The last one is stopped first: keys are there until nobody shows a token any longer.
         let services: [any Service] = authenticator.map { [$0, service] } ?? [service]
-        try await run(ServiceGroup(services: services, logger: logger), reloading: parts, surroundings, logger)
+        let settings = ReloadedSettings(takers: takers(of: service, surroundings.level), logger: logger)
+        let reloading = Reloading(
+            settings: settings, group: ReloadGroup([settings] + parts, logger: logger), metrics: surroundings.metrics,
+            audit: surroundings.audit, notifier: surroundings.notifier)
+        let isReloaded = !parts.isEmpty || isExpectedToReload(surroundings.notifier)
+        try await run(
+            ServiceGroup(services: services, logger: logger), reloading: isReloaded ? reloading : nil,
+            surroundings.notifier)
         try await close()
     }
 
@@ -287,32 +295,29 @@ struct ServeCommand: AsyncParsableCommand {
     /// they name read again; with nothing to read it is left alone, so that a service ends with its terminal.
     private func run(
         _ services: ServiceGroup,
-        reloading parts: [any Reloadable],
-        _ surroundings: ServiceSurroundings,
-        _ logger: Logger
+        reloading: Reloading?,
+        _ notifier: SystemNotifier
     ) async throws {
-        let reloads = ReloadGroup(parts, logger: logger)
-        let hasNothingToRead = parts.isEmpty && !surroundings.reloading.isExpected
         let signals = await UnixSignalsSequence(
-            trapping: hasNothingToRead ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
+            trapping: reloading == nil ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             group.addTask {
                 var isStopping = false
                 for await signal in signals {
                     if signal == .sighup {
-                        surroundings.reloading.reload { reloads.reload() }
+                        await reloading?.reload()
                         continue
                     }
                     if isStopping { return }
                     isStopping = true
-                    surroundings.notifier.send(.stopping)
+                    notifier.send(.stopping)
                     await services.triggerGracefulShutdown()
                 }
             }
             defer { group.cancelAll() }
             // Beside the others, until they end: it does not end by itself.
-            async let _: Void = surroundings.notifier.keepWatchdogQuiet()
+            async let _: Void = notifier.keepWatchdogQuiet()
             try await group.next()
         }
     }
@@ -359,7 +364,7 @@ private final class InternalPort: Sendable {
 
 /// What is around a service that runs as a program.
 private struct ServiceSurroundings: Sendable {
-    let reloading: Reloading
+    let level: ServiceLogHandler.SharedLevel
     /// `nil` when nobody can ask for them.
     let metrics: ProgramMetrics?
     /// `nil` in memory.

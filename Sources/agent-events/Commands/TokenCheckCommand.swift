@@ -35,7 +35,8 @@ struct TokenCheckCommand: AsyncParsableCommand {
     func run() async throws {
         let text = token == "-" ? try Self.line() : token
         let logger = Logger(label: "agent-events") { label in StreamLogHandler.standardError(label: label) }
-        let authenticator = try await options.authenticator(logger: logger)
+        let links = options.linkSecretFile == nil ? nil : try await options.linkSecret(in: nil)
+        let authenticator = try await options.authenticator(links: links, logger: logger)
         let principal: Principal
         do throws(AuthenticationError) {
             principal = try await authenticator.authenticate(Credentials(token: text, path: "/"))

@@ -1,3 +1,4 @@
+internal import AgentEventsHub
 internal import AgentEventsTokens
 internal import ArgumentParser
 internal import Logging
@@ -37,10 +38,17 @@ struct TokenOptions: ParsableArguments {
     @Flag(help: "Take tokens that never expire; with --jwt-secret-file only.")
     var allowTokensWithoutExpiry = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A file with the secret that share links are signed with, for several machines: of 32 bytes or more, mode 0600. "
+                + "Default: link-secret in the data folder, which is made once.",
+            valueName: "file"))
+    var linkSecretFile: String?
+
     /// Whether any of them is given.
     var isUsed: Bool {
         jwtSecretFile != nil || jwtAlgorithm != nil || jwks != nil || jwksURL != nil || jwtIssuer != nil
-            || !jwtAudiences.isEmpty || allowTokensWithoutExpiry
+            || !jwtAudiences.isEmpty || allowTokensWithoutExpiry || linkSecretFile != nil
     }
 
     /// - Throws: an error of use, for what does not go together, with what to do.
@@ -70,6 +78,11 @@ struct TokenOptions: ParsableArguments {
         if jwtIssuer == "" || jwtAudiences.contains("") {
             throw ValidationError("--jwt-issuer and --jwt-audience are not empty; leave them out instead")
         }
+        if jwtIssuer == ShareLink.issuer {
+            throw ValidationError(
+                "--jwt-issuer: \(ShareLink.issuer) is the issuer of share links, which the service signs itself; the issuer of "
+                    + "tokens has another name")
+        }
     }
 
     private var configuration: TokenConfiguration? {
@@ -89,9 +102,28 @@ struct TokenOptions: ParsableArguments {
         return configuration
     }
 
+    /// The secret of share links.
+    ///
+    /// - Parameter folder: the data folder, where it is made unless a file is named; `nil` for one that ends with the process.
+    /// - Throws: an exit for a file that cannot be used.
+    func linkSecret(in folder: String?) async throws -> LinkSecret {
+        do {
+            if let linkSecretFile { return try await LinkSecret(file: linkSecretFile) }
+            guard let folder else { return try await LinkSecret() }
+            return try await LinkSecret(madeAt: "\(folder)/\(Self.linkSecretName)")
+        } catch let error as TokenKeyError {
+            throw ProgramExit.usage("share links: \(error.message)")
+        }
+    }
+
+    /// The name of the file in the data folder.
+    static let linkSecretName = "link-secret"
+
+    /// - Parameter links: the secret of share links; `nil` when there are none.
     /// - Throws: an exit for keys that cannot be used.
-    func authenticator(logger: Logger) async throws -> TokenAuthenticator {
-        guard let configuration else { preconditionFailure("there are keys, as was checked") }
+    func authenticator(links: LinkSecret?, logger: Logger) async throws -> TokenAuthenticator {
+        guard var configuration else { preconditionFailure("there are keys, as was checked") }
+        configuration.linkSecret = links
         do {
             return try await TokenAuthenticator(configuration, logger: logger)
         } catch let error as TokenKeyError {

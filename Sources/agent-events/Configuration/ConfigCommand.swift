@@ -41,7 +41,8 @@ struct ConfigCommand: ParsableCommand {
             commandName: "show",
             abstract: "Print all settings as a file that serve takes.",
             discussion: """
-                Settings without a value are comments. Passwords and keys in addresses are shown as ***.
+                Settings without a value are comments, and so is what they add up to: who may use the service, and how much of it. \
+                Passwords and keys in addresses are shown as ***.
 
                 Example:
                   agent-events config show --origin
@@ -56,7 +57,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let words = ProgramArguments.given
             guard let settings = try ProgramArguments.settings(of: words) else { return }
-            for line in ShownSettings(settings, commandLine: words).lines(withOrigins: origin) {
+            for line in ShownSettings(settings, commandLine: words).lines(withOrigins: origin) + serve.accessSummary {
                 try StandardOutput.write(line)
             }
         }

@@ -1,5 +1,7 @@
 internal import AgentEvents
+internal import AgentEventsHub
 internal import AgentEventsServer
+internal import AgentEventsTokens
 internal import ArgumentParser
 internal import Foundation
 
@@ -24,7 +26,7 @@ struct DoctorCommand: ParsableCommand {
     var serve: ServeCommand
 
     func run() throws {
-        var findings = [Finding.good("the settings are as they should be")]
+        var findings = [Finding.good("the settings are as they should be"), accessFinding]
         findings += dataFindings
         findings.append(Diagnosis.descriptors(DescriptorLimit.raised()))
         let now = WallClock.system.now()
@@ -33,7 +35,7 @@ struct DoctorCommand: ParsableCommand {
                 year: Int(now.rfc3339.prefix(4)) ?? 0,
                 secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
         findings += portFindings
-        findings += secretFindings
+        findings += secretFindings + certificateFindings
         for finding in findings { try StandardOutput.write(finding.line) }
         if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
     }
@@ -49,7 +51,49 @@ struct DoctorCommand: ParsableCommand {
         findings.append(Diagnosis.disk(DiskSpace(of: folder) ?? DiskSpace(of: parent), of: folder))
         let files = SystemFacts.files(below: folder)
         if !files.isEmpty { findings.append(Diagnosis.files(files)) }
-        return findings
+        return findings + auditFindings
+    }
+
+    /// Who may use the service.
+    private var accessFinding: Finding {
+        do throws(ServiceError) {
+            try serve.checkAccess()
+        } catch {
+            return .problem(error.message, "set --auth jwt with the keys of tokens, or --host 127.0.0.1")
+        }
+        switch serve.auth {
+        case .none: return .good("everybody on this machine may use it, as one user: there are no tokens (--auth none)")
+        case .jwt: return .good("it takes tokens")
+        }
+    }
+
+    private var certificateFindings: [Finding] {
+        guard let certificate = serve.listen.tlsCertificate, let key = serve.listen.tlsKey else { return [] }
+        do throws(ServiceError) {
+            let pair = try ServerCertificate(certificatePath: certificate, keyPath: key)
+            let left = pair.validUntil.milliseconds / 1000 - WallClock.system.now().milliseconds / 1000
+            return [Diagnosis.certificate(until: pair.validUntil.rfc3339, secondsLeft: left)]
+        } catch {
+            return [.problem(error.message, "give the files of one pair, in PEM form")]
+        }
+    }
+
+    private var auditFindings: [Finding] {
+        let path = "\(serve.folder)/audit.ndjson"
+        let pieces = AuditPieces(path: path).all
+        guard !pieces.isEmpty else { return [] }
+        let checked = AuditPieces.check(pieces, begins: false)
+        let fault = checked?.faults.first.map { "\($0.path), line \($0.line): \($0.problem)" }
+        return [Diagnosis.audit(path, count: checked?.chain.count, fault: fault)]
+    }
+
+    /// The least number of bytes of a secret.
+    private func minimum(of option: String) -> Int {
+        switch option {
+        case "jwt-secret-file": serve.tokens.jwtAlgorithm?.hashByteCount ?? 32
+        case "link-secret-file": 32
+        default: 16
+        }
     }
 
     private var portFindings: [Finding] {
@@ -73,7 +117,8 @@ struct DoctorCommand: ParsableCommand {
             shown.texts(of: setting).flatMap { path in
                 let data = FileManager.default.contents(atPath: path)
                 let count = data.map { $0.reversed().drop { $0 == 0x0A || $0 == 0x0D }.count }
-                return Diagnosis.secret(setting.name, path, SystemFacts.place(path), byteCount: count)
+                return Diagnosis.secret(
+                    setting.name, path, SystemFacts.place(path), byteCount: count, minimum: minimum(of: setting.name))
             }
         }
     }

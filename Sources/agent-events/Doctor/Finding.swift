@@ -115,7 +115,10 @@ enum Diagnosis {
     /// - Parameters:
     ///   - place: `nil` when there is none.
     ///   - byteCount: without a line end.
-    static func secret(_ option: String, _ path: String, _ place: Place?, byteCount: Int?) -> [Finding] {
+    ///   - minimum: how many bytes it has at least.
+    static func secret(
+        _ option: String, _ path: String, _ place: Place?, byteCount: Int?, minimum: Int = 16
+    ) -> [Finding] {
         guard let place, let byteCount else {
             return [.problem("--\(option): the file \(path) cannot be read", "give this user the right to read it")]
         }
@@ -123,11 +126,31 @@ enum Diagnosis {
         if place.mode & 0o077 != 0 {
             findings.append(.problem("--\(option): other users may read \(path)", "chmod 600 \(path)"))
         }
-        if byteCount < 16 {
+        if byteCount < minimum {
             findings.append(
-                .problem("--\(option): \(path) has \(byteCount) bytes", "head -c 32 /dev/urandom | base64 > \(path)"))
+                .problem(
+                    "--\(option): \(path) has \(byteCount) bytes, and needs \(minimum)",
+                    "make one: (umask 077; head -c \(max(32, minimum)) /dev/urandom | base64 -w 0 > \(path))"))
         }
         return findings.isEmpty ? [.good("--\(option): \(path) is for this user only")] : findings
+    }
+
+    static func certificate(until end: String, secondsLeft: Int64) -> Finding {
+        let text = "the certificate and its key belong together, until \(end)"
+        return secondsLeft < 14 * 86_400 ? .warning(text, "exchange the files, and reload the service") : .good(text)
+    }
+
+    /// - Parameters:
+    ///   - count: of the entries of the audit trail; `nil` when it cannot be read.
+    ///   - fault: the first line that is not what was written, in words.
+    static func audit(_ path: String, count: Int64?, fault: String?) -> Finding {
+        guard let count else {
+            return .problem("the audit trail \(path) cannot be read", "give this user the right to read it")
+        }
+        guard let fault else { return .good("the audit trail has \(count) entries, and its chain is whole") }
+        return .warning(
+            "the audit trail is not what was written: \(fault)",
+            "find out who has changed it; a crash in the middle of a line does that too. agent-events audit \(path)")
     }
 
     /// Files with events that other users may read.

@@ -14,13 +14,14 @@ struct OperatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What is logged on standard error: trace to critical. Read again on SIGHUP.", valueName: "level"),
+            "What is logged on standard error: trace to critical. Read again on SIGHUP. Default: notice",
+            valueName: "level"),
         transform: { text throws in try Choice.read(text) })
     var logLevel = Logger.Level.notice
 
     @Option(
         help: ArgumentHelp(
-            "How it is logged: lines of text, or a JSON object a line.", valueName: "text|json"),
+            "How it is logged: lines of text, or a JSON object a line. Default: text", valueName: "text|json"),
         transform: { text throws in try Choice.read(text) })
     var logFormat = LogFormat.text
 }

@@ -23,7 +23,6 @@ final class ProgramMetrics: Sendable {
     let exporter: PrometheusExporter
     private let process: ProcessMetrics
     private let reloadCounter: Counter
-    private let reloadFailureCounter: Counter
     /// `nil` in memory.
     private let folder: String?
     private let disk: (free: Meter, capacity: Meter)?
@@ -39,7 +38,6 @@ final class ProgramMetrics: Sendable {
         self.folder = folder
         process = ProcessMetrics(factory: exporter)
         reloadCounter = Self.reloads.counter(in: exporter)
-        reloadFailureCounter = ServiceMetric.reloadFailures.counter(in: exporter)
         Self.buildInfo.meter(Self.version, Self.swiftVersion, in: exporter).set(1)
         disk = folder.map { _ in (Self.freeBytes.meter(in: exporter), Self.capacity.meter(in: exporter)) }
         exporter.addCollector { [weak self] in self?.update() }
@@ -74,7 +72,6 @@ final class ProgramMetrics: Sendable {
     var page: MetricsPage { MetricsPage(contentType: PrometheusExporter.contentType) { self.exporter.text() } }
 
     func reloaded() { reloadCounter.increment() }
-    func reloadFailed() { reloadFailureCounter.increment() }
 }
 
 /// How much room there is on the disk of a folder.

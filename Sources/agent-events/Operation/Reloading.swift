@@ -3,15 +3,8 @@ internal import AgentEventsHub
 internal import Logging
 internal import Synchronization
 
-/// Reads the settings again on SIGHUP, and has those taken that can be changed while the service runs. Settings with something
-/// wrong in them change nothing: the old ones are kept.
-///
-/// ```
-/// SIGHUP ──read──> good ──prepared by all takers──> taken, all of them
-///            └──> bad    └──> one refuses
-///                  ╰─────────────┴──> nothing is taken, one error is logged
-/// ```
-final class Reloading: Sendable {
+/// The settings of a running service: reads them again, and has those taken that can be changed while it runs.
+final class ReloadedSettings: Reloadable {
     /// Takes new values of a setting.
     struct Taker: Sendable {
         /// The names of settings.
@@ -22,71 +15,60 @@ final class Reloading: Sendable {
 
     private let takers: [Taker]
     private let logger: Logger
-    /// `nil` without metrics.
-    private let metrics: ProgramMetrics?
-    /// `nil` in memory.
-    private let audit: (any AuditTrail)?
-    private let notifier: SystemNotifier
     private let load: @Sendable () throws(SettingError) -> (command: ServeCommand, settings: LayeredSettings)
-    /// What is set elsewhere than on the command line, which stays as it is.
-    private let values: Mutex<[String: SettingValue]>
+    private struct State {
+        /// What is set elsewhere than on the command line, which stays as it is.
+        var values: [String: SettingValue]
+        /// The names of those with other values since the last time.
+        var changed: [String] = []
+        /// Those of them that nobody was told of.
+        var waiting: [String] = []
+    }
+    private let state: Mutex<State>
 
     /// - Parameter takers: those of the settings that can be changed; all others are taken at the next start.
     init(
         takers: [Taker],
         logger: Logger,
-        metrics: ProgramMetrics?,
-        audit: (any AuditTrail)?,
-        notifier: SystemNotifier,
         load: @escaping @Sendable () throws(SettingError) -> (command: ServeCommand, settings: LayeredSettings) = {
             () throws(SettingError) in try ProgramArguments.reload()
         }
     ) {
         self.takers = takers
         self.logger = logger
-        self.metrics = metrics
-        self.audit = audit
-        self.notifier = notifier
         self.load = load
-        values = Mutex((try? load())?.settings.values ?? [:])
+        state = Mutex(State(values: (try? load())?.settings.values ?? [:]))
     }
 
-    /// Whether somebody may change settings: there is a file of them, or systemd asks for it.
-    var isExpected: Bool {
-        notifier.isHeard || (try? ProgramArguments.settings(of: ProgramArguments.given))?.path != nil
-    }
+    var name: String { "settings" }
 
-    /// - Parameter files: has files read again that settings name.
-    func reload(files: () -> Void = {}) {
-        notifier.send(.reloading(monotonicMicroseconds: SystemNotifier.monotonicMicroseconds))
-        defer { notifier.send(.ready) }
-        files()
-        do {
-            let loaded = try load()
-            let changes = try takers.map { try $0.prepare(loaded.command) }
+    /// The names of the settings that the last reload found changed, sorted.
+    var changed: [String] { state.withLock { $0.changed } }
+
+    func prepareReload() async throws -> @Sendable () -> Void {
+        let (command, settings) = try load()
+        let changes = try takers.map { try $0.prepare(command) }
+        return { [self] in
             for take in changes { take() }
-            took(loaded.settings.values)
-        } catch {
-            metrics?.reloadFailed()
-            audit?.record(AuditEntry(who: "operator", what: "settings.refused"))
-            logger.error("settings not read again: the old ones are kept", metadata: ["error.message": "\(error)"])
+            took(settings.values)
         }
     }
 
     private func took(_ new: [String: SettingValue]) {
-        let old = values.withLock { values in
-            defer { values = new }
-            return values
+        state.withLock { state in
+            state.changed = Self.changed(state.values, new)
+            state.waiting = state.changed
+            state.values = new
         }
-        let changed = Self.changed(old, new)
-        metrics?.reloaded()
-        logger.notice("settings read again")
-        audit?.record(
-            AuditEntry(
-                who: "operator", what: "settings.reloaded",
-                details: ["changed": .array(changed.map { .string($0) })]))
+    }
+
+    /// Says which settings have changed that are not taken before the next start.
+    func warnOfWaiting() {
         let reloadable = takers.reduce(into: Set()) { $0.formUnion($1.settings) }
-        let waiting = changed.filter { !reloadable.contains($0) }
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting.filter { !reloadable.contains($0) }
+        }
         guard !waiting.isEmpty else { return }
         logger.warning(
             "some changed settings are taken at the next start only",
@@ -96,5 +78,38 @@ final class Reloading: Sendable {
     /// The names of the settings with other values, sorted. Where they stand does not matter.
     static func changed(_ old: [String: SettingValue], _ new: [String: SettingValue]) -> [String] {
         Set(old.keys).union(new.keys).filter { old[$0]?.texts != new[$0]?.texts }.sorted()
+    }
+}
+
+/// What the program does around a reload: systemd is told, it is counted, and it is in the audit trail.
+struct Reloading: Sendable {
+    let settings: ReloadedSettings
+    let group: ReloadGroup
+    /// `nil` without metrics.
+    let metrics: ProgramMetrics?
+    /// `nil` in memory.
+    let audit: (any AuditTrail)?
+    let notifier: SystemNotifier
+
+    func reload() async {
+        notifier.send(.reloading(monotonicMicroseconds: SystemNotifier.monotonicMicroseconds))
+        defer { notifier.send(.ready) }
+        await group.reload(keep)
+        settings.warnOfWaiting()
+    }
+
+    private func keep(_ outcome: ReloadGroup.Outcome) {
+        switch outcome {
+        case .taken:
+            metrics?.reloaded()
+            audit?.record(
+                AuditEntry(
+                    who: "operator", from: "SIGHUP", what: "settings.reloaded",
+                    details: ["changed": .array(settings.changed.map { .string($0) })]))
+        case .refused(let part, _):
+            audit?.record(
+                AuditEntry(
+                    who: "operator", from: "SIGHUP", what: "settings.refused", details: ["part": .string(part)]))
+        }
     }
 }

@@ -25,7 +25,9 @@ struct RevocationStateMachineTests {
             (.token("j_1"), token(), true), (.token("j_2"), token(), false), (.token("j_1"), token(nil), false),
             (.token("j_1"), nil, false),
             (.key(issuer: "i_1", id: "k_1"), token(), true), (.key(issuer: "i_2", id: "k_1"), token(), false),
-            (.key(issuer: nil, id: "k_1"), token(), false), (.key(issuer: nil, id: "k_1"), token(issuer: nil), true),
+            // Without an issuer it is the key of every issuer.
+            (.key(issuer: nil, id: "k_1"), token(), true), (.key(issuer: nil, id: "k_1"), token(issuer: nil), true),
+            (.key(issuer: nil, id: "k_2"), token(), false),
             (.key(issuer: "i_1", id: "k_2"), token(), false), (.key(issuer: "i_1", id: "k_1"), token(key: nil), false),
             (.user("u_1"), token(at: 49), true), (.user("u_1"), token(at: 50), false),
             (.user("u_1"), token(at: 51), false), (.user("u_2"), token(at: 49), false),

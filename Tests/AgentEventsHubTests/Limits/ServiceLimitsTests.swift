@@ -44,6 +44,43 @@ struct ServiceLimitsTests {
         #expect(try stage.hits(.addressConnections, .refused) == 1)
     }
 
+    /// What was counted before counts, also what was counted while nothing was limited.
+    @Test func otherLimitsCountFromThenOn() throws {
+        let stage = Stage { $0 = .none }
+        for _ in 0..<3 {
+            #expect(stage.limits.connect(Self.address) == nil)
+            #expect(stage.limits.connect("u_1") == nil)
+            #expect(stage.limits.request(of: Self.user) == nil)
+        }
+        var limits = LimitConfiguration()
+        limits.connectionsPerAddress = 3
+        limits.connectionsPerUser = 3
+        limits.messages = RateLimit(1, per: .seconds(60))
+        stage.limits.replace(by: limits)
+        #expect(stage.limits.connect(Self.address)?.code == .tooManyConnections)
+        #expect(stage.limits.connect("u_1")?.code == .tooManyUserConnections)
+        #expect(stage.limits.request(of: Self.user) == nil)
+        #expect(stage.limits.request(of: Self.user)?.code == .rateLimited)
+        stage.limits.disconnect(Self.address)
+        stage.limits.disconnect("u_1")
+        #expect(stage.limits.connect(Self.address) == nil)
+        #expect(stage.limits.connect("u_1") == nil)
+        // A rate that is the same goes on; another one begins.
+        limits.connectionsPerUser = 4
+        stage.limits.replace(by: limits)
+        #expect(stage.limits.request(of: Self.user)?.code == .rateLimited)
+        #expect(stage.limits.connect("u_1") == nil)
+        limits.messages = RateLimit(2, per: .seconds(60))
+        limits.isDryRun = true
+        stage.limits.replace(by: limits)
+        for _ in 0..<3 { #expect(stage.limits.request(of: Self.user) == nil) }
+        #expect(stage.limits.connect("u_1") == nil)
+        #expect(try stage.hits(.rate, .refused) == 2)
+        #expect(try stage.hits(.rate, .observed) == 1)
+        stage.limits.replace(by: .none)
+        for _ in 0..<9 { #expect(stage.limits.request(of: Self.user) == nil) }
+    }
+
     @Test func connectionsThatComeTooOftenAreRefused() throws {
         let stage = Stage()
         for _ in 0..<20 {

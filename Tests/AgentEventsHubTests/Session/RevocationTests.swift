@@ -17,6 +17,7 @@ struct RevocationTests {
     @Test(
         arguments: [
             .token(id: "j_1"), .user("u_1", issuedBefore: nil), .key(issuer: "i_1", id: "k_1"),
+            .key(issuer: nil, id: "k_1"),
         ] as [Revocation])
     func whatIsRevokedEndsAndIsNotTakenAgain(_ revocation: Revocation) async throws {
         try await CredentialStage.with { stage in

@@ -226,7 +226,7 @@ import Testing
             let reloads = ReloadGroup([certificate], logger: logger, metrics: metrics)
             try await withRunningService(configure: { $0.listener.certificate = certificate }) { service in
                 try fault.make(pair, authority)
-                reloads.reload()
+                await reloads.reload()
                 try await Self.emit(Self.client(service.client.port, trusting: authority))
             }
             #expect(certificate.validUntil == validUntil)

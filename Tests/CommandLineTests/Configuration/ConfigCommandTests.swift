@@ -46,6 +46,39 @@ struct ConfigCommandTests {
         }
     }
 
+    /// Who may use the service, and how much of it, follows from several settings.
+    @Test(
+        arguments: [
+            ([], "# access: everybody who reaches 127.0.0.1:8080, as one user and without a token (auth: none)"),
+            (
+                [],
+                "# limits: none, since there is one user, on this machine; limits: standard is for a service that others reach"
+            ),
+            (["--limits", "none"], "# limits: none; limits: standard is for a service that others reach"),
+            (["--limits-dry-run"], "# limits: counted and logged, and not applied (limits-dry-run)"),
+            (
+                ["--auth", "jwt", "--jwt-secret-file", "s", "--host", "0.0.0.0"],
+                "# access: by token, at 0.0.0.0:8080; others are refused"
+            ),
+            (["--auth", "jwt", "--jwt-secret-file", "s"], "# limits: applied"),
+            (["--max-connections-per-user", "7"], "#   a user: 7 connections, messages to agents 10 in 60 s"),
+            (["--max-connections", "99"], "# connections: 99 at most"),
+        ] as [([String], String)])
+    func whatTheSettingsAddUpToIsShown(_ arguments: [String], _ line: String) async throws {
+        let shown = try await Program.run(["config", "show"] + arguments)
+        #expect(shown.lines.contains(line), "\(shown.output)")
+    }
+
+    /// What is printed is a file that is taken.
+    @Test func whatIsShownIsAFile() async throws {
+        try await TemporaryFolder.with { folder in
+            let shown = try await Program.run(["config", "show", "--limits-dry-run"])
+            try folder.write("settings.yaml", shown.output)
+            let again = try await Program.run(["config", "show", "--config", "\(folder.path)/settings.yaml"])
+            #expect(again.status == 0 && again.output == shown.output, "\(again)")
+        }
+    }
+
     /// SIGHUP: the level of the log is another at once, the port is not; and a bad file changes nothing.
     @Test func settingsAreReadAgain() async throws {
         try await TemporaryFolder.with { folder in
@@ -55,7 +88,7 @@ struct ConfigCommandTests {
                 _ = try await service.program.error(containing: "service listening")
                 try folder.write("settings.yaml", "log-level: error\nin-memory: true\nmax-stall: many\n")
                 service.program.send(signal: SIGHUP)
-                let refused = try await service.program.error(containing: "settings not read again")
+                let refused = try await service.program.error(containing: "not reloaded")
                 #expect(refused.contains("max-stall"), "\(refused)")
                 try folder.write("settings.yaml", "log-level: notice\nin-memory: true\nmax-stall: 7\n")
                 service.program.send(signal: SIGHUP)

@@ -42,6 +42,12 @@ struct DoctorTests {
         #expect(Diagnosis.secret("s", "f", nil, byteCount: nil).map(\.level) == [.problem])
         #expect(Diagnosis.secret("s", "f", Self.folder(0o644), byteCount: 3).map(\.level) == [.problem, .problem])
         #expect(Diagnosis.secret("s", "f", Self.folder(0o600), byteCount: 32).map(\.level) == [.good])
+        #expect(Diagnosis.secret("s", "f", Self.folder(0o600), byteCount: 32, minimum: 48).map(\.level) == [.problem])
+        #expect(Diagnosis.certificate(until: "x", secondsLeft: 13 * 86_400).level == .warning)
+        #expect(Diagnosis.certificate(until: "x", secondsLeft: 15 * 86_400).level == .good)
+        #expect(Diagnosis.audit("a", count: nil, fault: nil).level == .problem)
+        #expect(Diagnosis.audit("a", count: 3, fault: nil).level == .good)
+        #expect(Diagnosis.audit("a", count: 3, fault: "line 2: x").level == .warning)
         #expect(Diagnosis.files([Self.folder(0o600), Self.folder(0o640)]).level == .warning)
         #expect(Diagnosis.files([Self.folder(0o600)]).level == .good)
     }
@@ -61,6 +67,20 @@ struct DoctorTests {
         }
     }
 
+    @Test func whoMayUseItIsSaid() async throws {
+        let open = try await Program.run(["doctor", "--in-memory", "--port", "0"])
+        #expect(open.status == 0)
+        #expect(open.output.contains("ok       everybody on this machine may use it"), "\(open)")
+        let exposed = try await Program.run(["doctor", "--in-memory", "--port", "0", "--host", "0.0.0.0"])
+        #expect(exposed.status == 1)
+        #expect(exposed.output.contains("problem  without authentication everybody"), "\(exposed)")
+        let bad = try await Program.run([
+            "doctor", "--in-memory", "--port", "0", "--tls-certificate", "/none", "--tls-key", "/none",
+        ])
+        #expect(bad.status == 1)
+        #expect(bad.output.contains("problem  TLS needs a certificate"), "\(bad)")
+    }
+
     @Test func aRunningServiceHasItsPorts() async throws {
         try await TemporaryFolder.with { folder in
             try await RunningService.with(["--data", "\(folder.path)/data"]) { service in
@@ -71,6 +91,7 @@ struct DoctorTests {
                 #expect(taken.output.contains("cannot be listened on"), "\(taken.output)")
                 let running = try await Program.run(arguments + ["--running"])
                 #expect(running.output.contains("the files of events are for this user only"), "\(running.output)")
+                #expect(running.output.contains("the audit trail has 1 entries"), "\(running.output)")
                 #expect(running.output.contains("is this user's, and writable"), "\(running.output)")
             }
         }

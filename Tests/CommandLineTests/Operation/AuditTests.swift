@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsHub
+import AgentEventsTestSupport
 import Foundation
 import Logging
 import Testing
@@ -51,6 +52,60 @@ struct AuditTests {
         let lines = AuditFile.lines(Array(FileManager.default.contents(atPath: path) ?? Data()))
         var chain = AuditChain()
         #expect(lines.map { chain.check($0) == nil } == [false, true])
+    }
+
+    /// A full file gets another name, and one chain goes through all of them and over starts.
+    @Test func theChainGoesThroughFilesOfABoundedSize() async throws {
+        try await TemporaryFolder.with { folder in
+            let path = "\(folder.path)/audit.ndjson"
+            for _ in 1...3 {
+                let file = try AuditFile(path: path, maximumByteCount: 1000, logger: Logger(label: "test"))
+                for step in 1...7 {
+                    file.record(AuditEntry(who: "u_1", what: "test.done", details: ["n": .integer(step)]))
+                }
+            }
+            let pieces = AuditPieces(path: path).all
+            #expect(pieces.count > 2 && pieces.last == path)
+            #expect(pieces.first == "\(folder.path)/audit-000001.ndjson")
+            for piece in pieces {
+                let attributes = try FileManager.default.attributesOfItem(atPath: piece)
+                #expect(attributes[.size] as? Int ?? 0 <= 1000)
+                #expect(attributes[.posixPermissions] as? Int == 0o600)
+            }
+            let whole = try await Program.run(["audit", path])
+            #expect(whole.status == 0, "\(whole)")
+            #expect(whole.output == "21 entries, and the chain is whole through \(pieces.count) files\n")
+
+            // A file in the middle is changed: the next one shows it, also at a start.
+            let middle = pieces[pieces.count - 2]
+            let text = try String(contentsOfFile: middle, encoding: .utf8)
+            try text.replacingOccurrences(of: "test.done", with: "test.gone").write(
+                toFile: middle, atomically: false, encoding: .utf8)
+            let broken = try await Program.run(["audit", path])
+            #expect(broken.status == 1)
+            #expect(broken.output.contains("\(path), line 1: "), "\(broken)")
+            let lines = LineRecord<String>()
+            _ = try AuditFile(
+                path: path, maximumByteCount: 1000,
+                logger: Logger(label: "test") { _ in
+                    ServiceLogHandler(
+                        label: "x", format: .text, level: ServiceLogHandler.SharedLevel(.info), write: lines.append)
+                })
+            #expect(lines.all.count == 1)
+            #expect(lines.all.first?.hasSuffix("the audit file is not what was written") == true, "\(lines.all)")
+            try text.write(toFile: middle, atomically: false, encoding: .utf8)
+
+            // What was moved away is missed, unless that is known.
+            try FileManager.default.removeItem(atPath: pieces[0])
+            #expect(try await Program.run(["audit", path]).status == 1)
+            let rest = try await Program.run(["audit", path, "--begins-later"])
+            #expect(rest.status == 0, "\(rest)")
+            // And a start continues all the same.
+            try AuditFile(path: path, maximumByteCount: 1000, logger: Logger(label: "test"))
+                .record(AuditEntry(who: "u_1", what: "test.done"))
+            let later = try await Program.run(["audit", path, "--begins-later"])
+            #expect(later.output.hasPrefix("22 entries, "), "\(later)")
+        }
     }
 
     @Test func refusalsAreSampled() {

@@ -77,6 +77,14 @@ struct RunningProgram: Sendable {
         return record.content.errorText
     }
 
+    /// The error output up to now.
+    var errorText: String { record.content.errorText }
+
+    /// Waits until the error output is as it should be.
+    func waitForError(seconds: Double = 300, _ isReached: @escaping @Sendable (String) -> Bool) async throws {
+        try await record.wait(until: "error output", seconds: seconds) { isReached($0.errorText) }
+    }
+
     /// Waits for the end.
     func outcome(seconds: Double = 300) async throws -> Program.Outcome {
         do {

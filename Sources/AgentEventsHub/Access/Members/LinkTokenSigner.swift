@@ -13,6 +13,8 @@ public protocol LinkTokenSigner: Sendable {
 public struct ShareLink: Hashable, Sendable {
     /// The issuer (`iss`) of the tokens. An authenticator gives no other tokens a ``TokenIdentity/issuer`` of this name.
     public static let issuer = "agent-events"
+    /// The longest life of a link: seven days.
+    public static let maximumLife: Duration = .seconds(7 * 24 * 3600)
 
     /// The thread, and the only one that the token reaches (`threads`, `threads_only`).
     public var thread: ThreadID
@@ -24,4 +26,12 @@ public struct ShareLink: Hashable, Sendable {
     public var issuedAt: Timestamp
     /// When it ends (`exp`).
     public var expiresAt: Timestamp
+
+    package init(thread: ThreadID, subject: UserID, scopes: Set<Scope>, issuedAt: Timestamp, expiresAt: Timestamp) {
+        self.thread = thread
+        self.subject = subject
+        self.scopes = scopes
+        self.issuedAt = issuedAt
+        self.expiresAt = expiresAt
+    }
 }

@@ -77,6 +77,7 @@ package struct MemberIntake: Sendable {
         let now = now
         let head = request.isFromNow ? try await head(of: thread) : nil
         let member = try await members.put(subject, in: thread, at: now) { known throws(ProtocolError) in
+            try access.checkRevocation(of: principal)
             // A link is made with its token, or not at all.
             guard known != nil || !subject.isLink else { throw .unknownMember(subject, thread) }
             if let known { try Self.check(known.role, by: own.rights, in: thread) }
@@ -107,7 +108,10 @@ package struct MemberIntake: Sendable {
         for principal: Principal
     ) async throws(ProtocolError) {
         try await checkAccess(to: thread, for: principal)
-        guard try await members.remove(subject, from: thread) else { throw .unknownMember(subject, thread) }
+        let isRemoved = try await members.remove(subject, from: thread) { () throws(ProtocolError) in
+            try access.checkRevocation(of: principal)
+        }
+        guard isRemoved else { throw .unknownMember(subject, thread) }
         didChange(subject.id, thread)
     }
 
@@ -151,7 +155,8 @@ package struct MemberIntake: Sendable {
         }
         let head = request.isFromNow ? try await head(of: thread) : nil
         let member = try await members.put(.link(id), in: thread, at: now) { _ throws(ProtocolError) in
-            ThreadMember(
+            try access.checkRevocation(of: principal)
+            return ThreadMember(
                 .link(id), request.role, grantedBy: principal.user, at: now, expiresAt: expiresAt,
                 visibleAfter: Self.later(head, own.visibleAfter))
         }
@@ -167,6 +172,7 @@ package struct MemberIntake: Sendable {
         of thread: ThreadID,
         for principal: Principal
     ) async throws(ProtocolError) -> (owner: UserID, answer: RightsAnswer) {
+        try access.checkRevocation(of: principal)
         try ThreadAccess.checkScope(of: principal, for: .share, in: thread)
         let owner = try await logged(thread) { () async throws(EventLogError) in try await runtime.owner(of: thread) }
         let question = RightsRequest(principal: principal, thread: thread, owner: owner)
@@ -248,8 +254,6 @@ package struct MemberRequest: Hashable, Sendable {
         case now
     }
 
-    /// The longest life of a share link: seven days.
-    static let maximumLinkLife: Duration = .seconds(7 * 24 * 3600)
     /// The life of a share link that does not say: a day.
     static let defaultLinkLife: Duration = .seconds(24 * 3600)
     /// The longest life of a member that ends by itself: ten years.
@@ -293,7 +297,7 @@ package struct MemberRequest: Hashable, Sendable {
             let roles = MemberRole.allCases.map(\.rawValue).joined(separator: ", ")
             throw ProtocolError(.messageInvalid, "a member has a role: one of \(roles)", path: "$.role")
         }
-        let maximum = isLink ? maximumLinkLife : maximumMemberLife
+        let maximum = isLink ? ShareLink.maximumLife : maximumMemberLife
         var life: Duration?
         if let value = reader.takePresent("expires_in") {
             guard let seconds = value.integerValue, seconds >= 1, .seconds(seconds) <= maximum else {

@@ -61,15 +61,24 @@ final class ThreadMembers: Sendable {
 
     /// Removes a member, and returns when that is durable.
     ///
+    /// - Parameter check: is called just before. What it throws changes nothing.
     /// - Returns: whether there was one.
-    func remove(_ subject: MemberSubject, from thread: ThreadID) async throws(ProtocolError) -> Bool {
+    func remove(
+        _ subject: MemberSubject,
+        from thread: ThreadID,
+        _ check: @escaping @Sendable () throws(ProtocolError) -> Void
+    ) async throws(ProtocolError) -> Bool {
         try await change(thread) { [self] () async throws(ProtocolError) -> Bool in
-            try await logged(thread) { () async throws(EventLogError) -> Bool in
-                let name = subject.description
-                guard try await store.load(.member, thread: thread, name: name) != nil else { return false }
-                try await store.save([StoredValue(.member, thread: thread, name: name, bytes: nil)])
-                return true
+            let name = subject.description
+            let isThere = try await logged(thread) { () async throws(EventLogError) in
+                try await store.load(.member, thread: thread, name: name) != nil
             }
+            try check()
+            guard isThere else { return false }
+            try await logged(thread) { () async throws(EventLogError) in
+                try await store.save([StoredValue(.member, thread: thread, name: name, bytes: nil)])
+            }
+            return true
         }
     }
 

@@ -2,19 +2,19 @@
 ///
 /// It stands for one label at least, with the same scheme and port. What follows the star is compared byte by byte, and from
 /// the dot: `https://evil-example.com` is not below `example.com`.
-struct OriginPattern: Hashable, Sendable {
+package struct OriginPattern: Hashable, Sendable {
     private let scheme: String
     /// From the dot, with the port.
     private let rest: String
 
     /// - Returns: `nil` for a text that is no pattern.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard let range = text.firstRange(of: "://*."), !text[range.upperBound...].contains("*") else { return nil }
         scheme = text[..<range.lowerBound] + "://"
         rest = "." + text[range.upperBound...]
     }
 
-    func matches(_ origin: String) -> Bool {
+    package func matches(_ origin: String) -> Bool {
         guard origin.utf8.starts(with: scheme.utf8), origin.utf8.count > scheme.utf8.count + rest.utf8.count,
             origin.utf8.suffix(rest.utf8.count).elementsEqual(rest.utf8)
         else { return false }
