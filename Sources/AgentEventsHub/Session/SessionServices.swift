@@ -56,7 +56,9 @@ final class SessionServices: Sendable {
             store: store, lifetime: configuration.revocationLifetime, environment: environment, logger: logger)
         threadMembers = (authorizer as? MembersAuthorizer)?.members
         self.linkTokenSigner = linkTokenSigner
-        access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
+        access = ThreadAccess(
+            authorizer, environment: environment, logger: logger, revocations: revocations,
+            deletingLog: runtime.log as? any DeletingEventLog)
         self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
             runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,
@@ -92,6 +94,15 @@ final class SessionServices: Sendable {
             MemberIntake(
                 runtime: runtime, access: access, members: members, signer: linkTokenSigner,
                 didChange: { [self] in invalidateRights(user: $0, thread: $1) })
+        }
+    }
+
+    /// Deletes threads.
+    var deletions: DeletionIntake {
+        DeletionIntake(runtime: runtime, access: access) { [self] thread in
+            pages.removeAll()
+            try await delivery.endSubscriptions(to: thread)
+            pages.removeAll()
         }
     }
 
