@@ -63,7 +63,8 @@ public struct ThreadDeletion: Hashable, Sendable {
 
     public init(of owner: ThreadOwner, at time: Timestamp) {
         self.init(
-            thread: ThreadDigest(of: owner.thread), owner: ThreadDigest(of: owner.user, in: owner.thread), deletedAt: time)
+            thread: ThreadDigest(of: owner.thread), owner: ThreadDigest(of: owner.user, in: owner.thread),
+            deletedAt: time)
     }
 
     /// Whether the thread was a user's.

@@ -129,7 +129,8 @@ final class ThreadContexts: Sendable {
 
 extension AgentEventsError {
     static func deleted(_ thread: ThreadID) -> AgentEventsError {
-        AgentEventsError(.threadDeleted, "the thread \(thread) was deleted, and its id is not used again: use another one")
+        AgentEventsError(
+            .threadDeleted, "the thread \(thread) was deleted, and its id is not used again: use another one")
     }
 
     static func forbidden(_ thread: ThreadID) -> AgentEventsError {

@@ -61,7 +61,8 @@ enum BlockErasure {
             }
         // Where the next larger content needs a longer number, one size in between is missing: then the number of the
         // thread takes two bytes.
-        for (padding, headByteCount) in [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3), (1, 4), (2, 4), (1, 5), (2, 5)] {
+        for size in 2..<12 {
+            let (padding, headByteCount) = (1 + size % 2, size / 2)
             let contentByteCount = byteCount - headByteCount - padding - 1
             guard contentByteCount >= 0 else { continue }
             var head: [UInt8] = []

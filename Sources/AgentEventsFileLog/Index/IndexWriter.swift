@@ -100,7 +100,8 @@ final class IndexWriter: Sendable {
                 try connection.index.transaction("deleting from") { database in
                     deleted = []
                     for thread in threads {
-                        let stored = try connection.tail.withLock { $0.stored(thread) }
+                        let stored =
+                            try connection.tail.withLock { $0.stored(thread) }
                             ?? LogDatabase.thread(thread, in: database)
                         // The rest is looked up with the first: a thread that is named twice has no row then.
                         guard let stored, stored.head != nil, deleted.insert(stored.number).inserted else { continue }

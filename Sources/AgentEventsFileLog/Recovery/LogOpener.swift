@@ -61,7 +61,8 @@ struct LogOpener {
         let state = try recover(index, blocks: blocks, from: indexedThrough, end: end, deleted: numbers)
         let connection = LogConnection(
             path: path, blocks: blocks, index: index, tail: state.tail, removed: removed,
-            deleted: DeletedThreads(numbers, hasAny: try index.read { try DeletionDatabase.hasAny(in: $0) }), lock: lock)
+            deleted: DeletedThreads(numbers, hasAny: try index.read { try DeletionDatabase.hasAny(in: $0) }), lock: lock
+        )
         let indexWriter = IndexWriter(connection: connection, queue: configuration.workers.makeIndexQueue())
         let writer = LogWriter(
             connection: connection,
@@ -117,7 +118,9 @@ struct LogOpener {
         )
         var tail = TailStateMachine(limits: limits, end: indexedThrough)
         let (lastKnown, lastStart, lastStored, scan, open) = try index.read { database in
-            var scan = TailRebuild(blocks: blocks, end: end, deleted: deleted) { try LogDatabase.thread(number: $0, in: database) }
+            var scan = TailRebuild(blocks: blocks, end: end, deleted: deleted) {
+                try LogDatabase.thread(number: $0, in: database)
+            }
             try scan.run(into: &tail)
             var open: [UInt64: ThreadID] = [:]
             for number in try LogDatabase.threadsWithOpenRuns(in: database) {
@@ -125,7 +128,7 @@ struct LogOpener {
             }
             return (
                 try LogDatabase.meta("generation", in: database), try LogDatabase.meta("last_start", in: database),
-                max(try LogDatabase.lastThread(in: database), try DeletionDatabase.lastThread(in: database)),
+                try max(LogDatabase.lastThread(in: database), DeletionDatabase.lastThread(in: database)),
                 (scan.generation, scan.lastThread), open
             )
         }

@@ -125,7 +125,9 @@ package struct DeletionIntake: Sendable {
         do {
             return try await body()
         } catch let error as AgentEventsError {
-            throw ProtocolError(ProtocolError.Code(rawValue: error.code.rawValue), error.message, isRetryable: error.isRetryable, threadID: thread)
+            throw ProtocolError(
+                ProtocolError.Code(rawValue: error.code.rawValue), error.message, isRetryable: error.isRetryable,
+                threadID: thread)
         } catch let error as EventLogError {
             throw ProtocolError(.log(error.code), error.message, isRetryable: true, threadID: thread)
         } catch {
