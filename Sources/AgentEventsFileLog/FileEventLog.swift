@@ -125,11 +125,11 @@ public final class FileEventLog: EventLog {
         return erasure
     }
 
-    /// Has the next commit begin a new file, so that nothing is written to those there are.
-    func sealLastFile() throws(EventLogError) {
+    /// Has the next commit begin a new file, so that nothing is written to those there are, which are returned.
+    func sealLastFile() throws(EventLogError) -> [Segment] {
         try writer.withLock { (writer) throws(EventLogError) in
-            guard writer != nil else { throw closed }
-            try writer?.sealLastFile()
+            guard let writer else { throw closed }
+            return try writer.sealLastFile()
         }
     }
 

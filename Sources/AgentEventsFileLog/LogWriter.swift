@@ -65,11 +65,14 @@ struct LogWriter: Sendable {
     }
 
     /// Ends the last file of blocks.
-    func sealLastFile() throws(EventLogError) {
+    ///
+    /// - Returns: all files.
+    func sealLastFile() throws(EventLogError) -> [Segment] {
         guard !hasFailed else {
             throw EventLogError(.closed, "an append to \(connection.path) failed before; open the log again")
         }
         try connection.blocks.seal()
+        return connection.blocks.segments
     }
 
     /// Takes the threads of entries into memory that are not.

@@ -1,6 +1,5 @@
 import AgentEvents
 import AgentEventsFiles
-import Synchronization
 
 /// Removes the bytes of deleted threads from the files of a log.
 ///
@@ -30,10 +29,11 @@ final class LogErasure: Sendable {
         try indexWriter.delete(threads, at: time)
     }
 
-    /// - Parameter seal: has the next commit begin a new file.
+    /// - Parameter seal: has the next commit begin a new file, and returns the files there are, to which nothing is written
+    ///   any longer. In one step: a file that is begun in between is written to, and is not to be replaced.
     func erase(
         at time: Timestamp,
-        seal: () throws(EventLogError) -> Void
+        seal: () throws(EventLogError) -> [Segment]
     ) throws(EventLogError) -> [ThreadDeletion] {
         let unfinished = try connection.index.read { try DeletionDatabase.unfinished(in: $0) }
         guard !unfinished.isEmpty else {
@@ -43,11 +43,10 @@ final class LogErasure: Sendable {
         }
         let blocks = connection.blocks
         try blocks.removeUnfinishedReplacements()
-        try seal()
-        let end = connection.tail.withLock { $0.end }
-        try blocks.synchronize(upTo: end)
+        let segments = try seal()
+        try blocks.synchronize(upTo: segments.last?.end ?? 0)
         let numbers = Set(unfinished.map(\.number))
-        for segment in blocks.segments where segment.start < end { try erase(numbers, in: segment) }
+        for segment in segments { try erase(numbers, in: segment) }
         try connection.index.compact()
         var erased: [ThreadDeletion] = []
         try connection.index.transaction("erasing from") { database in

@@ -331,7 +331,13 @@ final class SegmentStore: Sendable {
         let path = segment.path + Self.replacementSuffix
         let file = try logErrors("making", path) { () throws(FileError) in try files.open(path, .emptying) }
         try write(file)
-        try flushing("flushing", path) { () throws(FileError) in try file.synchronize() }
+        // By that time files become too old; see ``lastWrite(of:)``.
+        let time = try lastWrite(of: segment)
+        // Not one of the log's flushes: when it fails, nothing that the log has is lost.
+        try logErrors("flushing", path) { () throws(FileError) in
+            if let time { try files.setLastWrite(of: path, to: time) }
+            try file.synchronize()
+        }
         try logErrors("renaming", path) { () throws(FileError) in try files.rename(path, to: segment.path) }
         list.withLock { $0.didReplace(segment) }
         try logErrors("renaming", path) { () throws(FileError) in try files.openFolder(folder.path).synchronize() }
