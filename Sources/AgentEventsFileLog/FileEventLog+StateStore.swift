@@ -27,7 +27,15 @@ extension FileEventLog: StateStore {
         guard !values.isEmpty else { return }
         try await onState { () throws(EventLogError) in
             try connection.index.transaction("saving into") { database in
-                for value in values { try StateDatabase.save(value, in: database) }
+                for value in values {
+                    // Who saves it does not know yet that the thread was deleted.
+                    if let thread = value.thread, connection.deleted.hasAny,
+                        try DeletionDatabase.deletion(of: thread, in: database) != nil
+                    {
+                        continue
+                    }
+                    try StateDatabase.save(value, in: database)
+                }
             }
         }
     }

@@ -30,6 +30,7 @@ public final class FileEventLog: EventLog {
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
+    private let erasure = Mutex<LogErasure?>(nil)
 
     /// - Parameters:
     ///   - path: the file of the index; made when it is opened for the first time, with the folders on the way.
@@ -53,10 +54,12 @@ public final class FileEventLog: EventLog {
             if var previous = writer.take() { try? previous.close() }
             connection.withLock { $0 = nil }
             retention.withLock { $0 = nil }
+            erasure.withLock { $0 = nil }
             let opened = try LogOpener(path: path, configuration: configuration, flushes: flushes).open()
             writer = opened.writer
             connection.withLock { $0 = opened.writer.connection }
             retention.withLock { $0 = opened.retention }
+            erasure.withLock { $0 = opened.erasure }
             return opened.opening
         }
     }
@@ -100,6 +103,7 @@ public final class FileEventLog: EventLog {
             try self.writer.withLock { (writer) throws(EventLogError) in
                 self.connection.withLock { $0 = nil }
                 self.retention.withLock { $0 = nil }
+                self.erasure.withLock { $0 = nil }
                 guard var closing = writer.take() else { return }
                 try closing.close()
             }
@@ -114,6 +118,19 @@ public final class FileEventLog: EventLog {
     func openRetention() throws(EventLogError) -> LogRetention {
         guard let retention = retention.withLock({ $0 }) else { throw closed }
         return retention
+    }
+
+    func openErasure() throws(EventLogError) -> LogErasure {
+        guard let erasure = erasure.withLock({ $0 }) else { throw closed }
+        return erasure
+    }
+
+    /// Has the next commit begin a new file, so that nothing is written to those there are, which are returned.
+    func sealLastFile() throws(EventLogError) -> [Segment] {
+        try writer.withLock { (writer) throws(EventLogError) in
+            guard let writer else { throw closed }
+            return try writer.sealLastFile()
+        }
     }
 
     /// Runs what may take long on the readers' threads.

@@ -9,6 +9,8 @@ final class LogConnection: Sendable {
     let tail: Mutex<TailStateMachine>
     /// The blocks that are gone.
     let removed: Mutex<[RemovedBlocks]>
+    /// The threads that were deleted.
+    let deleted: DeletedThreads
     private let names: Mutex<ThreadNames>
     private let lock: FileLock
 
@@ -18,6 +20,7 @@ final class LogConnection: Sendable {
         index: IndexStore,
         tail: TailStateMachine,
         removed: [RemovedBlocks],
+        deleted: DeletedThreads = DeletedThreads(),
         lock: FileLock
     ) {
         self.path = path
@@ -25,6 +28,7 @@ final class LogConnection: Sendable {
         self.index = index
         self.tail = Mutex(tail)
         self.removed = Mutex(removed)
+        self.deleted = deleted
         names = Mutex(ThreadNames(limit: 65_536))
         self.lock = lock
     }
@@ -43,6 +47,9 @@ final class LogConnection: Sendable {
         names.withLock { $0.remember(thread, number: number) }
         return thread
     }
+
+    /// Forgets the ids of threads that were deleted.
+    func forget(_ numbers: Set<UInt64>) { names.withLock { $0.forget(numbers) } }
 
     /// Waits for the reads under way, and gives the file free.
     func close() throws(EventLogError) {

@@ -24,11 +24,18 @@ struct LogReader: Sendable {
                 page.skipsTrimmed = after < start
                 return page
             } catch {
+                if isDeleted(thread) { return LogPage(events: [], reachesEnd: true) }
                 // What the file of the index or of blocks does not have may have been trimmed meanwhile.
                 guard let oldest = try oldestSequence(of: thread), oldest - 1 > start else { throw error }
                 start = oldest - 1
             }
         }
+    }
+
+    /// Whether a thread was deleted meanwhile.
+    private func isDeleted(_ thread: ThreadID) -> Bool {
+        guard connection.deleted.hasAny else { return false }
+        return (try? connection.index.read { try DeletionDatabase.deletion(of: thread, in: $0) }) ?? nil != nil
     }
 
     private func oldestSequence(of thread: ThreadID) throws(EventLogError) -> UInt64? {
@@ -171,6 +178,7 @@ struct LogReader: Sendable {
         var page = LogPage(events: [], reachesEnd: true, nextOffset: offset.number)
         var byteCount = 0
         var buffer = BlockBuffer()
+        var skipsDeleted = false
         var scan = BlockScan(blocks: connection.blocks, from: offset.block, end: end)
         while page.reachesEnd, var block = try scan.next(&buffer) {
             var index = 0
@@ -178,15 +186,28 @@ struct LogReader: Sendable {
                 let bytes = try block.content(head)
                 index += 1
                 if block.position == offset.block, index <= offset.eventCount { continue }
+                guard !head.isErased, !connection.deleted.contains(head.thread) else {
+                    skipsDeleted = true
+                    continue
+                }
                 let isFull = page.events.count >= request.maximumCount || byteCount >= request.maximumByteCount
                 if !page.events.isEmpty, isFull {
                     page.reachesEnd = false
                     break
                 }
                 byteCount += bytes.count
+                let thread: ThreadID
+                do throws(EventLogError) {
+                    thread = try connection.thread(number: head.thread)
+                } catch {
+                    // It was deleted since.
+                    guard connection.deleted.contains(head.thread) else { throw error }
+                    skipsDeleted = true
+                    continue
+                }
                 page.events.append(
                     StoredEvent(
-                        thread: try connection.thread(number: head.thread),
+                        thread: thread,
                         id: EventID(generation: block.generation, sequence: head.sequence),
                         bytes: [UInt8](bytes)
                     )
@@ -201,6 +222,7 @@ struct LogReader: Sendable {
             let start = max(offset.number, LogOffset(block: hole.lowerBound, eventCount: 0).number)
             return hole.upperBound <= position && removed.includes(behind: start, before: hole.upperBound)
         }
+        if skipsDeleted { page.skipsTrimmed = true }
         if page.reachesEnd { page.nextOffset = max(page.nextOffset, removed.end(before: position)) }
         return page
     }

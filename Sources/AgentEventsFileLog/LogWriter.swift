@@ -64,6 +64,17 @@ struct LogWriter: Sendable {
         if needsUpdate { indexWriter.update() }
     }
 
+    /// Ends the last file of blocks.
+    ///
+    /// - Returns: all files.
+    func sealLastFile() throws(EventLogError) -> [Segment] {
+        guard !hasFailed else {
+            throw EventLogError(.closed, "an append to \(connection.path) failed before; open the log again")
+        }
+        try connection.blocks.seal()
+        return connection.blocks.segments
+    }
+
     /// Takes the threads of entries into memory that are not.
     private mutating func makeKnown(_ entries: [LogEntry]) throws(EventLogError) {
         let unknown = try connection.tail.withLock { (tail) throws(EventLogError) in
@@ -78,7 +89,14 @@ struct LogWriter: Sendable {
         for owner in unknown {
             // It may have become known by an entry before, with an equal owner or this one.
             if try connection.tail.withLock({ (tail) throws(EventLogError) in try tail.knows(owner) }) { continue }
-            let stored = try connection.index.read { try LogDatabase.thread(owner.thread, in: $0) }
+            let mayBeDeleted = connection.deleted.hasAny
+            let (stored, isDeleted) = try connection.index.read { database in
+                (
+                    try LogDatabase.thread(owner.thread, in: database),
+                    try mayBeDeleted && DeletionDatabase.deletion(of: owner.thread, in: database) != nil
+                )
+            }
+            guard !isDeleted else { throw .deleted(owner.thread) }
             if let stored {
                 try TailStateMachine.check(owner, against: stored.owner)
                 connection.tail.withLock { $0.insert(stored.owned(by: owner), isStored: true) }

@@ -28,6 +28,9 @@ extension ProtocolError {
             case tooManyThreads = "limits.threads"
             case tooManyMessages = "limits.messages"
             case threadForbidden = "thread.forbidden"
+            case threadDeleted = "thread.deleted"
+            case deletionUnknown = "deletion.unknown"
+            case deletionUnsupported = "deletion.unsupported"
             case threadUnknown = "thread.unknown"
             case agentUnknown = "agent.unknown"
             case approvalForbidden = "approval.forbidden"
@@ -178,6 +181,12 @@ extension ProtocolError {
         public static let tooManyMessages = Code(name: .tooManyMessages)
         /// The thread belongs to another user than the one that the request names.
         public static let threadForbidden = Code(name: .threadForbidden)
+        /// The thread was deleted, and its id is not used again.
+        public static let threadDeleted = Code(name: .threadDeleted)
+        /// The thread was not deleted.
+        public static let deletionUnknown = Code(name: .deletionUnknown)
+        /// The service's log does not delete threads.
+        public static let deletionUnsupported = Code(name: .deletionUnsupported)
         /// There is no such thread and it may not be opened, or the credentials do not allow to use it.
         public static let threadUnknown = Code(name: .threadUnknown)
         /// No agent of that name is served.
@@ -310,6 +319,8 @@ extension ProtocolError {
             self =
                 switch code.value {
                 case .threadForbidden: .threadForbidden
+                case .threadDeleted: .threadDeleted
+                case .deletionUnsupported: .deletionUnsupported
                 case .cursorDiverged: .cursorDiverged
                 case .cursorTrimmed: .cursorTrimmed
                 case .cursorUnknown: .cursorUnknown

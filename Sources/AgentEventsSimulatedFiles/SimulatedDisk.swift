@@ -247,6 +247,15 @@ package final class SimulatedDisk: FileSystem {
         }
     }
 
+    package func setLastWrite(of path: String, to time: Timestamp) throws(FileError) {
+        try whole(.name) { (state) throws(FileError) in
+            guard case .file(let file) = try Self.entry(path, state) else {
+                throw FileError(.missing, "no such file")
+            }
+            state.files[file]?.lastWrite = time
+        }
+    }
+
     package func rename(_ path: String, to newPath: String) throws(FileError) {
         let ((folder, name), (newFolder, newName)) = (Self.split(path), Self.split(newPath))
         precondition(folder == newFolder, "files stay in their folder")

@@ -10,6 +10,7 @@ public final class InMemoryEventLog: EventLog {
         var events = InMemoryEvents()
         var keys = InMemoryKeys()
         var values = StoredValueTable()
+        var deletions = InMemoryDeletions()
     }
 
     private let state = Mutex(State())
@@ -54,6 +55,7 @@ public final class InMemoryEventLog: EventLog {
         try state.withLock { (state) throws(EventLogError) in
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             state.keys.forget(at: commit.time)
+            try state.deletions.check(commit, isKnown: { state.events.threads[$0] != nil })
             let byteCount = commit.entries.reduce(state.events.byteCount) { $0 + $1.bytes.count }
             let keyByteCount = state.keys.byteCount + (try InMemoryKeys.byteCount(of: commit.keys))
             try checkCapacity(byteCount + keyByteCount + state.values.byteCount)
@@ -114,7 +116,7 @@ extension InMemoryEventLog: StateStore {
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             try checkCapacity(
                 state.events.byteCount + state.keys.byteCount + state.values.byteCount(storing: values))
-            for value in values { state.values.store(value) }
+            for value in values where !state.deletions.contains(value.thread) { state.values.store(value) }
         }
     }
 }
@@ -130,5 +132,40 @@ extension InMemoryEventLog: TrimmableLog {
             guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
             state.events.trim(trims)
         }
+    }
+}
+
+/// The room of deleted threads is free at once; nothing is left to be erased but the note that it is.
+extension InMemoryEventLog: DeletingEventLog {
+    public func delete(_ threads: [ThreadID], at time: Timestamp) async throws(EventLogError) {
+        try state.withLock { (state) throws(EventLogError) in
+            guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            for thread in threads {
+                guard let user = state.events.threads[thread]?.user else { continue }
+                state.deletions.add(ThreadOwner(thread: thread, user: user), at: time)
+                state.events.delete(thread)
+                state.keys.forget(thread)
+                state.values.removeAll(of: thread)
+            }
+        }
+    }
+
+    public func erase(at time: Timestamp) async throws(EventLogError) -> [ThreadDeletion] {
+        try state.withLock { (state) throws(EventLogError) in
+            guard state.isOpen else { throw EventLogError(.closed, "the log is not open") }
+            return state.deletions.erase(at: time)
+        }
+    }
+
+    public func deletion(of thread: ThreadID) async throws(EventLogError) -> ThreadDeletion? {
+        state.withLock { $0.deletions[thread] }
+    }
+
+    public func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] {
+        state.withLock { $0.deletions.unfinished }
+    }
+
+    public func threads(of user: UserID) async throws(EventLogError) -> [ThreadID] {
+        state.withLock { $0.events.threads(of: user) }
     }
 }

@@ -208,4 +208,22 @@ struct InMemoryEvents: Sendable {
         order.removeAll { threads[$0.thread]?.event($0.sequence) == nil }
         trimmedInOrder = 0
     }
+
+    // MARK: Deletion
+
+    /// Forgets a thread. The places of its events stay among all, as those of trimmed ones do.
+    mutating func delete(_ thread: ThreadID) {
+        guard let deleted = threads.removeValue(forKey: thread) else { return }
+        let position = threadOrder.firstIndex(of: thread)
+        threadOrder.removeAll { $0 == thread }
+        if let position, var sweep, position < sweep.thread {
+            sweep.thread -= 1
+            self.sweep = sweep
+        }
+        byteCount -= deleted.events.reduce(0) { $0 + $1.bytes.count }
+        order.removeAll { $0.thread == thread }
+    }
+
+    /// In the order of their first events.
+    func threads(of user: UserID) -> [ThreadID] { threadOrder.filter { threads[$0]?.user == user } }
 }

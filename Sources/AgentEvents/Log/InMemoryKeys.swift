@@ -60,6 +60,20 @@ struct InMemoryKeys: Sendable {
         }
     }
 
+    /// Forgets the keys of a thread.
+    mutating func forget(_ thread: ThreadID) {
+        known = known.filter { $0.key.thread != thread }
+        var kept = Deque<(name: Name, time: Timestamp, byteCount: Int)>()
+        while let next = order.popFirst() {
+            if next.name.thread == thread {
+                byteCount -= next.byteCount
+            } else {
+                kept.append(next)
+            }
+        }
+        order = kept
+    }
+
     func request(with key: IdempotencyKey, in thread: ThreadID, at now: Timestamp) -> RecalledRequest? {
         guard let known = known[Name(thread: thread, key: key)], Self.isUnexpired(known.time, at: now) else {
             return nil

@@ -47,4 +47,11 @@ struct StoredValueTable: Sendable {
         byteCount += value.bytes?.count ?? 0
         values[place] = value.bytes == nil ? nil : value
     }
+
+    mutating func removeAll(of thread: ThreadID) {
+        for (place, value) in values where place.thread == thread {
+            byteCount -= value.bytes?.count ?? 0
+            values[place] = nil
+        }
+    }
 }

@@ -18,6 +18,8 @@ struct AcceptPath {
     /// looks at its state: the same request is always told the same reason. Nothing depends on it but the answer; what
     /// was refused was rolled back (I4).
     private var isRefused = false
+    /// Whether the thread is about to be deleted, or was: it takes nothing any longer.
+    private(set) var isClosed = false
     /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never
     /// The time up to which what was overdue has ended. Only where others write too.
@@ -102,6 +104,7 @@ struct AcceptPath {
     /// - Throws: why the log takes nothing any longer.
     func checkLog() throws(AgentEventsError) {
         if isRefused, let refusal = services.commit.refusal { throw AgentEventsError(refusal) }
+        if isClosed { throw .deleted(head.owner.thread) }
     }
 
     /// Comes before every decision: the log still takes events, and nothing is overdue at the time that is returned.
@@ -319,6 +322,21 @@ struct AcceptPath {
         isRefused = true
         gate?.release { _ in false }
         approvalGate?.release { _ in false }
+    }
+
+    /// The thread is about to be deleted: those who wait are told so.
+    mutating func close() {
+        isClosed = true
+        services.deadlines.remove(head.owner.thread)
+        sweptAt = ThreadStateMachine.never
+        gate?.release { _ in false }
+        approvalGate?.release { _ in false }
+    }
+
+    /// It was not deleted.
+    mutating func reopen() {
+        isClosed = false
+        setSweep()
     }
 
     /// Somebody waits until a run is not paused any longer.

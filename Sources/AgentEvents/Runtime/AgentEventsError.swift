@@ -5,6 +5,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         package enum Value: Hashable, Sendable {
             case threadForbidden
+            case threadDeleted
+            case deletionUnsupported
             case cursorDiverged
             case cursorTrimmed
             case cursorUnknown
@@ -35,6 +37,10 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
 
         /// The thread belongs to another user.
         public static let threadForbidden = Code(value: .threadForbidden)
+        /// The thread was deleted; its id is not used again.
+        public static let threadDeleted = Code(value: .threadDeleted)
+        /// The log cannot delete threads.
+        public static let deletionUnsupported = Code(value: .deletionUnsupported)
         /// The cursor is of another history: its event was lost in a crash, or is one of another log.
         public static let cursorDiverged = Code(value: .cursorDiverged)
         /// The events after the cursor, or some of them, were trimmed (``RetentionPolicy``).
@@ -93,6 +99,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public var rawValue: String {
             switch value {
             case .threadForbidden: "thread.forbidden"
+            case .threadDeleted: "thread.deleted"
+            case .deletionUnsupported: "deletion.unsupported"
             case .cursorDiverged: "cursor.diverged"
             case .cursorTrimmed: "cursor.trimmed"
             case .cursorUnknown: "cursor.unknown"
@@ -165,7 +173,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     public var isRetryable: Bool {
         switch code.value {
         case .notRunning, .runDeadline, .toolTimedOut, .log: true
-        case .threadForbidden, .cursorDiverged, .cursorTrimmed, .cursorUnknown, .retentionUnsupported, .emptyBatch,
+        case .threadForbidden, .threadDeleted, .deletionUnsupported, .cursorDiverged, .cursorTrimmed, .cursorUnknown,
+            .retentionUnsupported, .emptyBatch,
             .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported,
             .commandInvalid, .approvalUnknown, .approvalResolved, .approvalExpired, .approvalForbidden,
             .approvalDataInvalid, .order, .wire, .sink:

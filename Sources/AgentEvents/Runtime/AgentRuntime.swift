@@ -30,6 +30,7 @@ public final class AgentRuntime: Sendable {
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
     private let retention: Mutex<RetentionSweep?>
+    private let erasure: ErasureSweep?
     private let openedGeneration = Atomic<UInt64>(0)
     private let found = Mutex(FoundRuns())
     private let recoveryPolicies = RecoveryPolicies()
@@ -53,6 +54,7 @@ public final class AgentRuntime: Sendable {
         commit = GroupCommit(highWaterByteCount: configuration.highWaterByteCount)
         contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)
+        erasure = (log as? any DeletingEventLog).map { ErasureSweep($0, environment) }
         pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
         hub.add(watchers)
         for pump in pumps { hub.add(pump) }
@@ -138,6 +140,9 @@ public final class AgentRuntime: Sendable {
                 }
                 if let sweep {
                     group.addTask(executorPreference: environment.backgroundExecutor) { await sweep.run() }
+                }
+                if let erasure {
+                    group.addTask(executorPreference: environment.backgroundExecutor) { await erasure.run() }
                 }
                 if let contended = log as? any ContendedLog {
                     group.addTask(executorPreference: environment.backgroundExecutor) {
@@ -303,6 +308,55 @@ public final class AgentRuntime: Sendable {
         if let owner = knownOwner(of: thread) { return owner }
         return try await log.thread(thread)?.user ?? contexts.context(of: thread)?.user
     }
+
+    // MARK: Deletion
+
+    /// Deletes a thread of a user: ends its open runs as `agent_cancelled`, has these ends committed and delivered, and
+    /// returns when the deletion is durable. From the call on the thread takes no events but these; from the return on
+    /// nobody reads it, and its id is never used again. Its bytes are removed in the background (``erase()``).
+    ///
+    /// Called again for a thread that was deleted, it does nothing.
+    ///
+    /// - Throws: ``AgentEventsError``: `deletion.unsupported`; `thread.forbidden` when it is another user's; `thread.deleted`
+    ///   when somebody else deletes it at the same time; or an error of the log. Then the thread is there, without open runs.
+    public func deleteThread(_ thread: ThreadID, user: UserID) async throws(AgentEventsError) {
+        guard let log = log as? any DeletingEventLog, let services = try lifecycle.services() else {
+            throw AgentEventsError(.deletionUnsupported, "the log of this service does not delete threads")
+        }
+        guard contexts.beginDeleting(thread) else { throw .deleted(thread) }
+        defer { contexts.endDeleting(thread) }
+        let known = try await mapLogError { () async throws(EventLogError) in try await log.deletion(of: thread) }
+        if known != nil { return }
+        // Held until the log knows: as long there is no other context of the thread.
+        let context = try await contexts.context(user: user, thread: thread, services, isToDelete: true)
+        do throws(AgentEventsError) {
+            try await context.close()
+            let time = environment.wallClock.now()
+            try await mapLogError { () async throws(EventLogError) in try await log.delete([thread], at: time) }
+        } catch {
+            await context.reopen()
+            throw error
+        }
+        withExtendedLifetime(context) { erasure?.begin() }
+    }
+
+    /// Removes the bytes of deleted threads from the log, and returns when that is done. It happens without this call, too,
+    /// soon after each deletion, and after a restart.
+    ///
+    /// - Returns: the deletions that this call has completed.
+    @discardableResult
+    public func erase() async throws(AgentEventsError) -> [ThreadDeletion] {
+        guard let log = log as? any DeletingEventLog else {
+            throw AgentEventsError(.deletionUnsupported, "the log of this service does not delete threads")
+        }
+        let time = environment.wallClock.now()
+        return try await mapLogError { () async throws(EventLogError) in try await log.erase(at: time) }
+    }
+
+    /// Why deleted threads could not be erased the last time; it is tried again. `nil` when they were, or there are none.
+    public var erasureFailure: (any Error)? { erasure?.failure }
+
+    // MARK: Ends
 
     /// Ends a run that this process hosts as `agent_cancelled`, unless it has ended; returns when that is committed.
     package func cancelRun(_ run: RunID, in thread: ThreadID, reason: String) async throws(AgentEventsError) {

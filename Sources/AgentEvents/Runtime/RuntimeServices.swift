@@ -5,6 +5,8 @@ final class RuntimeServices: Sendable {
     let log: any EventLog
     /// Whether others write the log at the same time; see ``ContendedLog``.
     let isContended: Bool
+    /// The log, when it can delete threads.
+    let deletingLog: (any DeletingEventLog)?
     let commit: GroupCommit
     let generation: UInt64
     let configuration: RuntimeConfiguration
@@ -39,6 +41,7 @@ final class RuntimeServices: Sendable {
     ) {
         self.log = log
         isContended = log is any ContendedLog
+        deletingLog = log as? any DeletingEventLog
         self.commit = commit
         self.generation = generation
         self.configuration = configuration

@@ -5,6 +5,8 @@ import Synchronization
 final class ThreadContexts: Sendable {
     private typealias Registry = ContextRegistry<CheckedContinuation<Void, Never>>
     private let registry: Mutex<Registry>
+    /// The threads that are being deleted.
+    private let closed = Mutex<Set<ThreadID>>([])
 
     /// - Parameter maximumIdleCount: how many that nobody holds are kept.
     init(maximumIdleCount: Int) { registry = Mutex(Registry(maximumIdleContexts: maximumIdleCount)) }
@@ -16,9 +18,11 @@ final class ThreadContexts: Sendable {
     func context(
         user: UserID,
         thread: ThreadID,
-        _ services: RuntimeServices
+        _ services: RuntimeServices,
+        isToDelete: Bool = false
     ) async throws(AgentEventsError) -> ExecutionContext {
         while true {
+            if !isToDelete, closed.withLock({ $0.contains(thread) }) { throw .deleted(thread) }
             switch registry.withLock({ $0.find(thread) }) {
             case .found(let context):
                 if context.user == user { return context }
@@ -69,13 +73,30 @@ final class ThreadContexts: Sendable {
             try await services.commit.waitForCommit(of: position)
             return try await services.log.thread(thread)
         }
-        guard let record else { return ExecutionContext(head: ThreadHead(owner, services), services: services) }
+        guard let record else {
+            try await throwIfDeleted(thread, services)
+            return ExecutionContext(head: ThreadHead(owner, services), services: services)
+        }
         guard record.user == user else { throw .forbidden(thread) }
         let head = try await mapLogError { () async throws(EventLogError) in
             try await ThreadHead(record, owner, services)
         }
         return ExecutionContext(head: head, services: services)
     }
+
+    private func throwIfDeleted(_ thread: ThreadID, _ services: RuntimeServices) async throws(AgentEventsError) {
+        guard let log = services.deletingLog else { return }
+        let deletion = try await mapLogError { () async throws(EventLogError) in try await log.deletion(of: thread) }
+        if deletion != nil { throw .deleted(thread) }
+    }
+
+    /// From now on nobody gets the context of a thread but who deletes it.
+    ///
+    /// - Returns: `false` when somebody else deletes it.
+    func beginDeleting(_ thread: ThreadID) -> Bool { closed.withLock { $0.insert(thread).inserted } }
+
+    /// The log knows that the thread was deleted, or it was not.
+    func endDeleting(_ thread: ThreadID) { closed.withLock { _ = $0.remove(thread) } }
 
     /// The context of a thread, when it is in memory. This is no use of it.
     func context(of thread: ThreadID) -> ExecutionContext? { registry.withLock { $0.context(of: thread) } }
@@ -107,6 +128,11 @@ final class ThreadContexts: Sendable {
 }
 
 extension AgentEventsError {
+    static func deleted(_ thread: ThreadID) -> AgentEventsError {
+        AgentEventsError(
+            .threadDeleted, "the thread \(thread) was deleted, and its id is not used again: use another one")
+    }
+
     static func forbidden(_ thread: ThreadID) -> AgentEventsError {
         AgentEventsError(.threadForbidden, "the thread \(thread) belongs to another user")
     }

@@ -28,6 +28,8 @@ enum BlockRecord {
     case event(thread: UInt64, sequence: UInt64, mark: RunMark?)
     case thread(StoredThread)
     case key(PlannedKey)
+    /// What a deleted thread had there; see ``ErasedRecord``.
+    case erased
 }
 
 /// The head before a record's mark and content.
@@ -50,6 +52,7 @@ extension ByteReader {
 
     /// The record after its start.
     mutating func record(_ head: BlockRecordHead, generation: UInt64) -> BlockRecord? {
+        if head.isErased { return content(head).map { _ in .erased } }
         var mark: RunMark?
         switch head.kind {
         case .plain:

@@ -117,6 +117,22 @@ final class IndexStore: Sendable {
         }
     }
 
+    /// Writes the file again without the pages that are free, in which something that was deleted may stand, and empties
+    /// the write-ahead log.
+    func compact() throws(EventLogError) {
+        guard memory == nil else { return }
+        try write("compacting") { try $0.execute(sql: "VACUUM") }
+        try emptyWriteAheadLog()
+    }
+
+    /// Writes the write-ahead log into the file, and cuts it to nothing.
+    ///
+    /// - Throws: also when a reader holds it up for longer than a second.
+    func emptyWriteAheadLog() throws(EventLogError) {
+        guard memory == nil else { return }
+        try write("emptying the write-ahead log of") { _ = try $0.checkpoint(.truncate) }
+    }
+
     /// Writes the write-ahead log into the file, so that the file is whole. Where it cannot be done, it stays beside it.
     func checkpoint() {
         guard memory == nil else { return }

@@ -89,6 +89,39 @@ final class IndexWriter: Sendable {
         return try result.get()
     }
 
+    /// Takes threads out of the index, with what of them is in memory only. Waits for it, so it is not for the writer
+    /// of the blocks.
+    func delete(_ threads: [ThreadID], at time: Timestamp) throws(EventLogError) {
+        let result: Result<Void, EventLogError> = queue.wait {
+            do throws(EventLogError) {
+                try check()
+                var deleted: Set<UInt64> = []
+                connection.deleted.willDelete()
+                try connection.index.transaction("deleting from") { database in
+                    deleted = []
+                    for thread in threads {
+                        let stored =
+                            try connection.tail.withLock { $0.stored(thread) }
+                            ?? LogDatabase.thread(thread, in: database)
+                        // The rest is looked up with the first: a thread that is named twice has no row then.
+                        guard let stored, stored.head != nil, deleted.insert(stored.number).inserted else { continue }
+                        try DeletionDatabase.delete(stored, at: time, in: database)
+                    }
+                }
+                // In this order: who finds it gone from memory finds that it was deleted.
+                connection.deleted.insert(deleted)
+                connection.tail.withLock { tail in
+                    for number in deleted { tail.delete(number: number) }
+                }
+                connection.forget(deleted)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
     private func write(_ update: IndexUpdate, _ doing: String) throws(EventLogError) {
         // The rows of an update that failed are in no other one: a later one would say that the index has them.
         try check()

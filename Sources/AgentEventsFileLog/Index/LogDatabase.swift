@@ -142,6 +142,22 @@ enum LogDatabase {
         return numbers
     }
 
+    /// The threads of a user, in the order of their numbers.
+    static func threads(of user: UserID, in database: Database) throws -> [StoredThread] {
+        let statement = try RawStatement("\(selectThread) WHERE user = ? ORDER BY number", in: database)
+        defer { statement.reset() }
+        statement.bind(user.rawValue, at: 1)
+        var threads: [StoredThread] = []
+        while try statement.step() {
+            let number = statement.unsigned(0)
+            guard let thread = try? ThreadID(statement.text(1)) else {
+                throw LogConnection.corrupt("thread number \(number) has no valid id")
+            }
+            threads.append(StoredThread(number: number, owner: ThreadOwner(thread: thread, user: user)))
+        }
+        return threads
+    }
+
     // MARK: Chunks
 
     static func insert(_ chunk: IndexChunk, in database: Database) throws {

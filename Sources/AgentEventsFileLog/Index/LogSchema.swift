@@ -60,6 +60,10 @@ enum LogSchema {
         migrator.registerMigration("runs by their ids") { database in
             try RunDatabase.createTable(in: database)
         }
+        // Records of no thread come into blocks with it, which an earlier version takes for damage: it refuses the index.
+        migrator.registerMigration("deleted threads") { database in
+            try DeletionDatabase.createTable(in: database)
+        }
         return migrator
     }
 }

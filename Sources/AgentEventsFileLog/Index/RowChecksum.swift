@@ -4,7 +4,7 @@ enum RowChecksum {
     /// So that a row of one table is not taken for another's.
     enum Table: UInt64 {
         case thread = 1
-        case openRun, keyed, state, meta, removed, run
+        case openRun, keyed, state, meta, removed, run, deleted
     }
 
     /// - Parameters:

@@ -11,6 +11,7 @@ struct LogOpener {
     struct Opened {
         var writer: LogWriter
         var retention: LogRetention
+        var erasure: LogErasure
         var opening: LogOpening
     }
 
@@ -31,12 +32,13 @@ struct LogOpener {
 
     private func open(_ index: IndexStore, _ lock: FileLock) throws -> Opened {
         try index.migrate()
-        let (indexedThrough, generation, lastStart, removed) = try index.read { database in
+        let (indexedThrough, generation, lastStart, removed, deleted) = try index.read { database in
             (
                 try LogDatabase.meta("indexed_through", in: database),
                 try LogDatabase.meta("generation", in: database),
                 try LogDatabase.meta("last_start", in: database),
-                try RetentionDatabase.removed(in: database)
+                try RetentionDatabase.removed(in: database),
+                try DeletionDatabase.unfinished(in: database)
             )
         }
         let recovery = SegmentRecovery(
@@ -55,9 +57,12 @@ struct LogOpener {
             files: files
         )
         let (blocks, end) = try recovery.open()
-        let state = try recover(index, blocks: blocks, from: indexedThrough, end: end)
+        let numbers = Set(deleted.map(\.number))
+        let state = try recover(index, blocks: blocks, from: indexedThrough, end: end, deleted: numbers)
         let connection = LogConnection(
-            path: path, blocks: blocks, index: index, tail: state.tail, removed: removed, lock: lock)
+            path: path, blocks: blocks, index: index, tail: state.tail, removed: removed,
+            deleted: DeletedThreads(numbers, hasAny: try index.read { try DeletionDatabase.hasAny(in: $0) }), lock: lock
+        )
         let indexWriter = IndexWriter(connection: connection, queue: configuration.workers.makeIndexQueue())
         let writer = LogWriter(
             connection: connection,
@@ -72,7 +77,8 @@ struct LogOpener {
             endOffset: LogOffset(block: writer.position, eventCount: 0).number
         )
         let retention = LogRetention(connection: connection, indexWriter: indexWriter)
-        return Opened(writer: writer, retention: retention, opening: opening)
+        let erasure = LogErasure(connection: connection, indexWriter: indexWriter)
+        return Opened(writer: writer, retention: retention, erasure: erasure, opening: opening)
     }
 
     private var files: any FileSystem { configuration.files }
@@ -101,7 +107,8 @@ struct LogOpener {
         _ index: IndexStore,
         blocks: SegmentStore,
         from indexedThrough: Int64,
-        end: Int64
+        end: Int64,
+        deleted: Set<UInt64>
     ) throws -> Recovery {
         let limits = TailStateMachine.Limits(
             chunkReferenceCount: configuration.chunkReferenceCount,
@@ -111,7 +118,9 @@ struct LogOpener {
         )
         var tail = TailStateMachine(limits: limits, end: indexedThrough)
         let (lastKnown, lastStart, lastStored, scan, open) = try index.read { database in
-            var scan = TailRebuild(blocks: blocks, end: end) { try LogDatabase.thread(number: $0, in: database) }
+            var scan = TailRebuild(blocks: blocks, end: end, deleted: deleted) {
+                try LogDatabase.thread(number: $0, in: database)
+            }
             try scan.run(into: &tail)
             var open: [UInt64: ThreadID] = [:]
             for number in try LogDatabase.threadsWithOpenRuns(in: database) {
@@ -119,7 +128,8 @@ struct LogOpener {
             }
             return (
                 try LogDatabase.meta("generation", in: database), try LogDatabase.meta("last_start", in: database),
-                try LogDatabase.lastThread(in: database), (scan.generation, scan.lastThread), open
+                try max(LogDatabase.lastThread(in: database), DeletionDatabase.lastThread(in: database)),
+                (scan.generation, scan.lastThread), open
             )
         }
         // The blocks know a later generation only where the file of the index was lost.

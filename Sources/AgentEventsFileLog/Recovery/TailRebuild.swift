@@ -6,13 +6,21 @@ struct TailRebuild {
     /// The index's record of a thread, by its number.
     let stored: (UInt64) throws -> StoredThread?
     let end: Int64
+    /// The numbers of threads that were deleted, and are still in blocks.
+    let deleted: Set<UInt64>
     /// The highest generation and thread number that the blocks name.
     private(set) var generation: UInt64 = 0
     private(set) var lastThread: UInt64 = 0
 
-    init(blocks: SegmentStore, end: Int64, stored: @escaping (UInt64) throws -> StoredThread?) {
+    init(
+        blocks: SegmentStore,
+        end: Int64,
+        deleted: Set<UInt64> = [],
+        stored: @escaping (UInt64) throws -> StoredThread?
+    ) {
         self.blocks = blocks
         self.end = end
+        self.deleted = deleted
         self.stored = stored
     }
 
@@ -22,12 +30,19 @@ struct TailRebuild {
         while var block = try scan.next(&buffer) {
             generation = max(generation, block.generation)
             while let head = try block.next() {
-                switch try block.record(head) {
+                let record = try block.record(head)
+                if deleted.contains(head.thread) {
+                    // Its number is not used again.
+                    lastThread = max(lastThread, head.thread)
+                    continue
+                }
+                switch record {
                 case .event(let thread, let sequence, let mark):
                     let id = EventID(generation: block.generation, sequence: sequence)
                     try note(id, thread: thread, mark: mark, block: block.position, in: &tail)
                 case .thread(let thread): try note(thread, in: &tail)
                 case .key(let key): tail.restore(key)
+                case .erased: break
                 }
             }
         }

@@ -68,7 +68,9 @@ final class LogRetention: Sendable {
                     action = machine.didReadThreads(lengths, areLast: areLast, query)
                 case .findBoundsOfThreads(let numbers):
                     let bounds = try bounds(of: numbers)
-                    if let number = numbers.first(where: { bounds[$0] == nil }) { throw missing(number) }
+                    if let number = numbers.first(where: { bounds[$0] == nil && !connection.deleted.contains($0) }) {
+                        throw missing(number)
+                    }
                     action = machine.didFind(bounds, query)
                 case .answer(let numbered, let isLast):
                     var trims: [ThreadTrim] = []
@@ -121,6 +123,8 @@ final class LogRetention: Sendable {
             while let head = try block.nextEvent() {
                 _ = try block.content(head)
                 count += 1
+                // The file stays until all deletions are erased; that what is left of them keeps nothing.
+                guard !head.isErased, !connection.deleted.contains(head.thread) else { continue }
                 last[head.thread] = max(last[head.thread] ?? 0, head.sequence)
             }
             if count > 0 { pass.offset = LogOffset(block: block.position, eventCount: count).number }
@@ -130,7 +134,10 @@ final class LogRetention: Sendable {
         var found: [RetentionStateMachine.Found] = []
         // In the order of their numbers, so that the same log always has the same answer.
         for (number, sequence) in last.sorted(by: { $0.key < $1.key }) {
-            guard let bounds = bounds[number] else { throw missing(number) }
+            guard let bounds = bounds[number] else {
+                if connection.deleted.contains(number) { continue }
+                throw missing(number)
+            }
             found.append(RetentionStateMachine.Found(number: number, sequence: sequence, bounds: bounds))
         }
         return (pass, found)

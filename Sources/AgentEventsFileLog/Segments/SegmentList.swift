@@ -7,6 +7,8 @@ struct SegmentList: Sendable {
     /// Whether the last segment gets no further commit.
     var isLastComplete = false
     private var open: [Int64: any OpenFile] = [:]
+    /// The number of files that were replaced.
+    private(set) var revision = 0
     private let openLimit: Int
 
     /// - Parameter openLimit: how many files stay open at a time.
@@ -54,6 +56,12 @@ struct SegmentList: Sendable {
     mutating func remove(_ segment: Segment) {
         open[segment.start] = nil
         segments.removeAll { $0.start == segment.start }
+    }
+
+    /// A file has another one in its place.
+    mutating func didReplace(_ segment: Segment) {
+        revision += 1
+        open[segment.start] = nil
     }
 
     func contains(_ segment: Segment) -> Bool { self.segment(at: segment.start)?.start == segment.start }

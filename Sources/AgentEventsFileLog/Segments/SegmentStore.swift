@@ -298,13 +298,61 @@ final class SegmentStore: Sendable {
     func segment(at position: Int64) -> Segment? { list.withLock { $0.segment(at: position) } }
 
     private func file(of segment: Segment) throws(EventLogError) -> any OpenFile {
-        if let file = list.withLock({ $0.file(of: segment) }) { return file }
+        let (known, revision) = list.withLock { ($0.file(of: segment), $0.revision) }
+        if let known { return known }
         let file = try withDescriptors("opening", segment.path) { () throws(FileError) in
             try files.open(segment.path, .reading)
         }
-        list.withLock { $0.keep(file, of: segment) }
+        // One that was replaced meanwhile can be read, but is not kept: what was erased would be on the disk as long.
+        list.withLock { if $0.revision == revision { $0.keep(file, of: segment) } }
         return file
     }
+
+    // MARK: Replacement
+
+    /// Ends the last file: it has no zeros after its last block, and the next commit goes into a new file. Called by the
+    /// writer.
+    func seal() throws(EventLogError) {
+        try checkFlushes()
+        try finish()
+        completeLast()
+    }
+
+    /// Puts a file in the place of one that is not written to any longer, block for block at the same positions.
+    ///
+    /// The new file is on the disk before it gets the name, and the name before this returns. At each point in between
+    /// the loss of power, or the end of the process, leaves one of the two.
+    ///
+    /// - Parameter write: writes the new file.
+    func replace(
+        _ segment: Segment,
+        _ write: (any OpenFile) throws(EventLogError) -> Void
+    ) throws(EventLogError) {
+        let path = segment.path + Self.replacementSuffix
+        let file = try logErrors("making", path) { () throws(FileError) in try files.open(path, .emptying) }
+        try write(file)
+        // By that time files become too old; see ``lastWrite(of:)``.
+        let time = try lastWrite(of: segment)
+        // Not one of the log's flushes: when it fails, nothing that the log has is lost.
+        try logErrors("flushing", path) { () throws(FileError) in
+            if let time { try files.setLastWrite(of: path, to: time) }
+            try file.synchronize()
+        }
+        try logErrors("renaming", path) { () throws(FileError) in try files.rename(path, to: segment.path) }
+        list.withLock { $0.didReplace(segment) }
+        try logErrors("renaming", path) { () throws(FileError) in try files.openFolder(folder.path).synchronize() }
+    }
+
+    /// Removes what a crash has left of a replacement.
+    func removeUnfinishedReplacements() throws(EventLogError) {
+        try logErrors("looking into", folder.path) { () throws(FileError) in
+            let names = try files.names(inFolder: folder.path).filter { $0.hasSuffix(Self.replacementSuffix) }
+            for name in names { try files.remove(folder.path + "/" + name) }
+            if !names.isEmpty { try files.openFolder(folder.path).synchronize() }
+        }
+    }
+
+    private static let replacementSuffix = ".erasing"
 
     // MARK: Removal
 

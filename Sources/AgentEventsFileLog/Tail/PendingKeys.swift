@@ -21,6 +21,17 @@ struct PendingKeys: Sendable {
         order.append(key)
     }
 
+    /// Forgets the keys of a thread. None is about to be written.
+    mutating func forget(thread: UInt64) {
+        precondition(takenCount == 0, "keys are forgotten between two updates")
+        byName = byName.filter { $0.key.thread != thread }
+        var kept = Deque<PlannedKey>()
+        while let key = order.popFirst() {
+            if key.thread != thread { kept.append(key) }
+        }
+        order = kept
+    }
+
     /// All of them, to be written.
     mutating func take() -> [PlannedKey] {
         takenCount = order.count

@@ -160,6 +160,38 @@ struct TailStateMachine: Sendable {
         slots[index]?.oldest = EventID(generation: 0, sequence: sequence)
     }
 
+    // MARK: Deletion
+
+    /// A thread in memory, as far as a deletion has to know it.
+    func stored(_ thread: ThreadID) -> StoredThread? {
+        byThread[thread].flatMap { index in
+            slots[index].map { StoredThread(number: planning[index].number, owner: $0.owner, head: $0.head) }
+        }
+    }
+
+    /// Forgets a thread that was deleted, with everything that is in no file. Nothing is on its way into the file, and
+    /// nobody plans anything for the thread.
+    mutating func delete(number: UInt64) {
+        keys.forget(thread: number)
+        guard let index = byNumber[number], let slot = slots[index] else { return }
+        newThreads.removeAll { $0 == index }
+        byOwner[ObjectIdentifier(slot.owner)] = nil
+        byThread[slot.owner.thread] = nil
+        byNumber[number] = nil
+        slots[index] = nil
+        freeSlots.append(index)
+    }
+
+    /// The threads of a user that are in memory and have an event, by their numbers.
+    func threads(of user: UserID) -> [UInt64: ThreadID] {
+        var threads: [UInt64: ThreadID] = [:]
+        for (slot, planned) in zip(slots, planning) {
+            guard let slot, slot.owner.user == user, slot.head != nil else { continue }
+            threads[planned.number] = slot.owner.thread
+        }
+        return threads
+    }
+
     /// The events of a key that is not in the file yet.
     func recall(_ key: IdempotencyKey, number: UInt64) -> PlannedKey? { keys[number, key] }
 

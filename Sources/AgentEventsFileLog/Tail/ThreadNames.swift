@@ -12,6 +12,10 @@ struct ThreadNames: Sendable {
 
     subscript(number: UInt64) -> ThreadID? { names[number] }
 
+    mutating func forget(_ numbers: Set<UInt64>) {
+        for number in numbers { names[number] = nil }
+    }
+
     mutating func remember(_ thread: ThreadID, number: UInt64) {
         if names.count >= limit { names.removeAll(keepingCapacity: true) }
         names[number] = thread

@@ -23,6 +23,9 @@ package protocol FileSystem: Sendable {
     /// When the file at a path was last written to.
     func lastWrite(of path: String) throws(FileError) -> Timestamp
 
+    /// Has a file say that it was last written to at a time.
+    func setLastWrite(of path: String, to time: Timestamp) throws(FileError)
+
     /// Gives a file another name in one step; a file that has that name is replaced.
     func rename(_ path: String, to newPath: String) throws(FileError)
 

@@ -59,6 +59,12 @@ package struct RealFileSystem: FileSystem {
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
+    package func setLastWrite(of path: String, to time: Timestamp) throws(FileError) {
+        let (seconds, rest) = time.milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let moment = timespec(tv_sec: Int(seconds), tv_nsec: Int(rest) * 1_000_000)
+        guard utimensat(AT_FDCWD, path, [moment, moment], 0) == 0 else { throw FileError(systemError: errno) }
+    }
+
     package func rename(_ path: String, to newPath: String) throws(FileError) {
         #if canImport(Glibc)
             let result = Glibc.rename(path, newPath)

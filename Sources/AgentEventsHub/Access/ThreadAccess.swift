@@ -18,6 +18,8 @@ package final class ThreadAccess: Sendable {
     private let constant: (any ConstantAuthorizer)?
     /// The authorizer, when it is that of members.
     private let members: MembersAuthorizer?
+    /// Knows which threads were deleted; `nil` when none can be.
+    private let deletingLog: (any DeletingEventLog)?
     private let environment: Environment
     private let logger: Logger
     /// Questions under way.
@@ -34,8 +36,10 @@ package final class ThreadAccess: Sendable {
         _ authorizer: any Authorizer,
         environment: Environment,
         logger: Logger,
-        revocations: Revocations? = nil
+        revocations: Revocations? = nil,
+        deletingLog: (any DeletingEventLog)? = nil
     ) {
+        self.deletingLog = deletingLog
         self.revocations =
             revocations
             ?? Revocations(store: nil, lifetime: .seconds(24 * 3600), environment: environment, logger: logger)
@@ -91,7 +95,7 @@ package final class ThreadAccess: Sendable {
     ///   - owner: the user of the thread; `nil` while it has no event.
     ///   - isNewID: whether the id of the thread was just made here.
     /// - Throws: ``ProtocolError``: `auth.scope_missing`; `thread.unknown`, the same for a thread of somebody else and for one
-    ///   that does not exist and may not be opened; or `auth.unavailable`.
+    ///   that does not exist and may not be opened; `thread.deleted` for one that was the principal's; or `auth.unavailable`.
     package func check(
         _ use: ThreadUse,
         of thread: ThreadID,
@@ -112,10 +116,29 @@ package final class ThreadAccess: Sendable {
     ) async throws(ProtocolError) -> RightsAnswer {
         try checkRevocation(of: principal)
         try Self.checkScope(of: principal, for: use, in: thread)
+        if owner == nil, !isNewID { try await throwIfDeleted(thread, by: principal) }
         let request = RightsRequest(principal: principal, thread: thread, owner: owner, isNewID: isNewID)
         let answer = try await answer(to: request).get()
         guard answer.allows(use) else { throw .unknown(thread) }
         return answer
+    }
+
+    /// Tells those whose thread it was that it was deleted; to all others it is one that does not exist.
+    func throwIfDeleted(_ thread: ThreadID, by principal: Principal) async throws(ProtocolError) {
+        if try await deletion(of: thread, of: principal) != nil { throw .deleted(thread) }
+    }
+
+    /// The deletion of a thread that was the principal's; `nil` for all others.
+    func deletion(of thread: ThreadID, of principal: Principal) async throws(ProtocolError) -> ThreadDeletion? {
+        guard let deletingLog else { return nil }
+        do throws(EventLogError) {
+            guard let deletion = try await deletingLog.deletion(of: thread),
+                deletion.belonged(to: principal.user, thread: thread)
+            else { return nil }
+            return deletion
+        } catch {
+            throw ProtocolError(error, threadID: thread)
+        }
     }
 
     /// The answer that is at hand; `nil` when the authorizer has to be asked.
@@ -294,6 +317,12 @@ extension ProtocolError {
     /// There is no such thread, or it is somebody else's: nobody is told which.
     package static func unknown(_ thread: ThreadID) -> ProtocolError {
         ProtocolError(.threadUnknown, "there is no thread \(thread)", threadID: thread)
+    }
+
+    /// The thread was the principal's.
+    static func deleted(_ thread: ThreadID) -> ProtocolError {
+        ProtocolError(
+            .threadDeleted, "the thread \(thread) was deleted, and its id is not used again", threadID: thread)
     }
 
     /// The hub is at its end, and asks nobody any longer.

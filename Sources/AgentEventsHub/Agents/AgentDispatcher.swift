@@ -464,7 +464,7 @@ package final class AgentDispatcher: Sendable {
                 "queued runs not taken up",
                 metadata: ["thread.id": "\(thread)", "error.code": "\(error.code)"])
             // A thread of somebody else is not taken up; everything else may go by.
-            return error.code == .threadForbidden
+            return error.code == .threadForbidden || error.code == .threadDeleted
         }
     }
 }

@@ -180,6 +180,13 @@ final class LoopDelivery: Sendable {
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
+    /// Ends the subscriptions to a thread that was deleted.
+    func endSubscriptions(to thread: ThreadID) async throws {
+        try await eventLoop.submit {
+            for session in self.state.sessions { session.threadDeleted(thread) }
+        }.get()
+    }
+
     /// Closes the sessions of a user.
     ///
     /// - Returns: how many there were.

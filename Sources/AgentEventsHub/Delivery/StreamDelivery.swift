@@ -124,6 +124,11 @@ final class StreamDelivery: CommitObserver {
         for loop in loops where loop.hasSessions { loop.accessChanged() }
     }
 
+    /// Ends the subscriptions to a thread that was deleted: nothing of it is written when this returns.
+    func endSubscriptions(to thread: ThreadID) async throws {
+        for loop in loops where loop.hasSessions { try await loop.endSubscriptions(to: thread) }
+    }
+
     /// Closes the sessions of a user.
     ///
     /// - Returns: how many there were.

@@ -33,7 +33,9 @@ final class StreamSubscription {
     /// The number of the last event that the subscriber may not read; 0 for none.
     private(set) var hiddenUpTo: UInt64 = 0
     /// Whether its place is known, and it has not ended: it may be given a state, or events.
-    private var isLocated = false
+    private(set) var isLocated = false
+    /// Whether the thread was deleted while its place was looked up.
+    var isDeleted = false
     /// The number of changes of rights, and what it was when the page was asked for that is on its way.
     private var changeCount = 0
     private var changeCountAtRead = 0

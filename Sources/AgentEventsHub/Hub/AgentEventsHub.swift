@@ -226,6 +226,8 @@ public final class AgentEventsHub: Sendable {
     package var commands: CommandIntake { services.commands }
     /// Carries out what people ask about the members of their threads; `nil` when they are kept elsewhere.
     package var members: MemberIntake? { services.members }
+    /// Deletes threads.
+    package var deletions: DeletionIntake { services.deletions }
     /// Takes the messages of users.
     package var intake: MessageIntake { services.intake }
     /// Decides what principals may do.

@@ -119,6 +119,7 @@ struct SubscriptionLookUp: Sendable {
     private func find(_ start: StartPosition) async throws(ProtocolError) -> Found {
         let thread = request.thread
         let known = try await record()
+        if known == nil { try await access.throwIfDeleted(thread, by: principal) }
         guard let (record, rights) = known, rights.allows(.read) else {
             var found = Found(opened: OpenedSubscription(after: 0, end: 0, owner: known?.record.user))
             if request.snapshot != .atStart { found.reset = resetOfUnknownThread(start) }

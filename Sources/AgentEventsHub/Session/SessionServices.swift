@@ -59,7 +59,9 @@ final class SessionServices: Sendable {
             logger: logger, keys: authenticator as? any KeyedAuthenticator)
         threadMembers = (authorizer as? MembersAuthorizer)?.members
         self.linkTokenSigner = linkTokenSigner
-        access = ThreadAccess(authorizer, environment: environment, logger: logger, revocations: revocations)
+        access = ThreadAccess(
+            authorizer, environment: environment, logger: logger, revocations: revocations,
+            deletingLog: runtime.log as? any DeletingEventLog)
         self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
             runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,
@@ -107,6 +109,15 @@ final class SessionServices: Sendable {
     func replaceLimits(by new: LimitConfiguration) {
         usage.replace(by: new)
         currentRates.withLock { $0 = new }
+    }
+
+    /// Deletes threads.
+    var deletions: DeletionIntake {
+        DeletionIntake(runtime: runtime, access: access) { [self] thread in
+            pages.removeAll()
+            try await delivery.endSubscriptions(to: thread)
+            pages.removeAll()
+        }
     }
 
     /// Rights have changed.

@@ -591,6 +591,23 @@ public final class StreamSession {
         order.ended(subscription.thread)
     }
 
+    /// A thread was deleted. A subscription whose place is being looked up is told so by that.
+    func threadDeleted(_ thread: ThreadID) {
+        guard let subscription = subscriptions.find(thread) else { return }
+        guard subscription.isLocated else {
+            subscription.isDeleted = true
+            return
+        }
+        endDeleted(subscription)
+        output.flush()
+    }
+
+    private func endDeleted(_ subscription: StreamSubscription) {
+        end(subscription)
+        output.send(.unsubscribed(nil, subscription.thread, code: .threadDeleted))
+        order.ended(subscription.thread)
+    }
+
     // MARK: Subscriptions
 
     private func subscribe(
@@ -670,6 +687,11 @@ public final class StreamSession {
             } catch {
                 outcome = .failure(error)
             }
+        }
+        if subscription.isDeleted, case .success = outcome {
+            // Looked up before, or while, the thread was deleted.
+            if let key = subscription.consumerKey { services.consumers?.detach(key) }
+            outcome = .failure(.deleted(request.thread))
         }
         switch outcome {
         case .success(let found):

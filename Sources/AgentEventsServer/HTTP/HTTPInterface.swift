@@ -35,6 +35,7 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
         let state = StateRoute(hub: hub, access: access)
         let subscribers = SubscribersRoute(hub: hub, access: access)
         let members = MembersRoute(hub: hub, access: access)
+        let deletion = DeletionRoute(hub: hub, access: access)
         let stream = StreamRoute(origins: hub.origins, access: access, readiness: hub.readiness)
         add(
             "threads/:thread/events",
@@ -42,6 +43,9 @@ struct HTTPInterface<Context: RequestContext>: Sendable {
                 Route(.get, parameters: ["after", "limit"]) { try await page.respond(to: $0, $1) },
                 Route(.post, parameters: ["user_id"]) { try await events.respond(to: $0, $1) },
             ], to: router)
+        add(
+            "threads/:thread", [Route(.delete, parameters: ["wait"]) { try await deletion.delete($0, $1) }], to: router)
+        add("threads/:thread/deletion", [Route(.get) { try await deletion.find($0, $1) }], to: router)
         add("threads/:thread/state", [Route(.get) { try await state.respond(to: $0, $1) }], to: router)
         add("threads/:thread/subscribers", [Route(.get) { try await subscribers.respond(to: $0, $1) }], to: router)
         add("threads/:thread/messages", [Route(.post) { try await messages.respond(to: $0, $1) }], to: router)

@@ -43,7 +43,33 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
                     access: RequestAccess(authenticator: hub.authenticator, usage: hub.usage),
                     audit: hub.configuration.audit))
         addAdminRoutes(to: admin, interface)
+        addDeletionRoutes(to: router, interface)
         AdminRoutes<Context>(hub: hub).add(to: admin, interface)
+    }
+
+    /// Like the route of users, but for whatever thread, and with the scope `admin`.
+    private func addDeletionRoutes(to router: some RouterMethods<Context>, _ interface: HTTPInterface<Context>) {
+        let access = RequestAccess(authenticator: hub.authenticator, usage: hub.usage)
+        let deletion = DeletionRoute(hub: hub, access: access)
+        let checked = router.group("v1")
+            .add(middleware: AdminCheck<Context>(access: access, audit: hub.configuration.audit))
+        interface.add(
+            "threads/:thread",
+            [
+                HTTPInterface.Route(.delete, parameters: ["wait"]) { request, context in
+                    try await deletion.deleteAsOperator(request, context)
+                }
+            ], to: checked)
+        interface.add(
+            "threads/:thread/deletion",
+            [HTTPInterface.Route(.get) { try await deletion.findAsOperator($0, $1) }], to: checked)
+        interface.add(
+            "users/:user",
+            [
+                HTTPInterface.Route(.delete, parameters: ["wait"]) { request, context in
+                    try await deletion.deleteUser(request, context)
+                }
+            ], to: checked)
     }
 
     private func addAdminRoutes(to router: some RouterMethods<Context>, _ interface: HTTPInterface<Context>) {

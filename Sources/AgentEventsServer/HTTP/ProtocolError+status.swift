@@ -28,7 +28,7 @@ extension ProtocolError.Code.Name {
             .bodyEncodingInvalid, .subprotocolUnknown, .keyInvalid, .subscriptionExists,
             .subscriptionUnknown, .acknowledgementNotSent, .acknowledgementNotStored, .consumerUnsupported,
             .authenticationInURL, .runDeadline, .toolTimedOut, .retentionUnsupported, .commandInvalid,
-            .commandKeyMissing, .memberUnsupported:
+            .commandKeyMissing, .memberUnsupported, .deletionUnsupported:
             .badRequest
         case .authenticationMissing, .authenticationInvalid, .authenticationExpired, .authenticationRevoked,
             .subjectChanged:
@@ -37,8 +37,9 @@ extension ProtocolError.Code.Name {
             .memberForbidden:
             .forbidden
         case .threadUnknown, .agentUnknown, .pathUnknown, .commandUnknown, .runUnknown, .approvalUnknown,
-            .memberUnknown:
+            .memberUnknown, .deletionUnknown:
             .notFound
+        case .threadDeleted: .gone
         case .approvalDataInvalid: .unprocessableContent
         case .methodNotAllowed: .methodNotAllowed
         case .notAcceptable: .notAcceptable

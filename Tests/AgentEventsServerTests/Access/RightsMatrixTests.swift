@@ -82,6 +82,8 @@ struct RightsMatrixTests {
             .use(.read), ["", "?after=1-1", "?after=1-9", "?after=9-1", "?after=now", "?limit=1"].map { ($0, nil) }
         ),
         "POST /v1/threads/{thread}/events": (.use(.emit), [("?user_id=owner", event)]),
+        "DELETE /v1/threads/{thread}": (.use(.share), [("?wait", nil)]),
+        "GET /v1/threads/{thread}/deletion": (.use(.share), [("", nil)]),
         "GET /v1/threads/{thread}/state": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/subscribers": (.use(.read), [("", nil)]),
         "GET /v1/threads/{thread}/members": (.use(.share), [("", nil)]),

@@ -1,0 +1,19 @@
+extension ExecutionContext {
+    /// Ends all open runs, whoever hosts them, and takes nothing any longer; returns when these ends are committed.
+    ///
+    /// - Throws: ``AgentEventsError``; then it may be closed, and ``reopen()`` has to follow.
+    func close() async throws(AgentEventsError) {
+        let time = try path.begin()
+        // An end may queue a run for messages that were not taken, which is then the next to end.
+        while let run = path.machine.openRootRuns.first {
+            let cancelled = AgentCancelled(reason: "the thread was deleted", durationMilliseconds: 0)
+            try path.acceptOfOpenRuns([.measured(run, .agentCancelled(cancelled))], at: time, isLimited: false)
+            forget(run)
+        }
+        path.close()
+        try await waitForCommit(at: services.commit.offeredPosition)
+    }
+
+    /// The thread was not deleted.
+    func reopen() { path.reopen() }
+}

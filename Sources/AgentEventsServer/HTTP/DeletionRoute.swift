@@ -1,0 +1,69 @@
+import AgentEvents
+import AgentEventsHub
+import AgentEventsProtocol
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// `DELETE /v1/threads/{t}?wait` and `GET /v1/threads/{t}/deletion`: the end of a thread, and what is left of it.
+struct DeletionRoute: Sendable {
+    let hub: AgentEventsHub
+    let access: RequestAccess
+
+    func delete(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let thread = try request.thread(context)
+        let report = try await hub.deletions.delete(thread, waits: try Self.waits(request), for: principal)
+        record(thread, by: principal, from: nil)
+        return Self.answer(report)
+    }
+
+    func find(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        let principal = try await access.principal(of: request)
+        let report = try await hub.deletions.report(of: try request.thread(context), for: principal)
+        return Response(status: .ok, json: report.json)
+    }
+
+    // MARK: For operators
+
+    func deleteAsOperator(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        let thread = try request.thread(context)
+        let report = try await hub.deletions.delete(thread, waits: try Self.waits(request))
+        record(thread, by: try await access.principal(of: request), from: "internal listener")
+        return Self.answer(report)
+    }
+
+    func findAsOperator(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        Response(status: .ok, json: try await hub.deletions.report(of: try request.thread(context)).json)
+    }
+
+    func deleteUser(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        let user: UserID = try request.pathIdentifier("user", context, "the user in the path")
+        let reports = try await hub.deletions.deleteThreads(of: user, waits: try Self.waits(request))
+        hub.configuration.audit?.record(
+            AuditEntry(
+                who: "\(try await access.principal(of: request).user)", from: "internal listener", what: "user.deleted",
+                details: ["threads": .integer(Int64(reports.count))]))
+        return Response(
+            status: reports.allSatisfy(\.isErased) ? .ok : .accepted,
+            json: ["user_id": user.json, "threads": .array(reports.map(\.json))])
+    }
+
+    private func record(_ thread: ThreadID, by principal: Principal, from place: String?) {
+        hub.configuration.audit?.record(
+            AuditEntry(
+                who: "\(principal.user)", from: place, what: "thread.deleted", details: ["thread": thread.json]))
+    }
+
+    private static func answer(_ report: DeletionReport) -> Response {
+        Response(status: report.isErased ? .ok : .accepted, json: report.json)
+    }
+
+    private static func waits(_ request: Request) throws(ProtocolError) -> Bool {
+        switch request.parameter("wait") {
+        case nil, "false": return false
+        case "", "true": return true
+        default: throw ProtocolError(.requestInvalid, "wait has no value, or true or false")
+        }
+    }
+}
