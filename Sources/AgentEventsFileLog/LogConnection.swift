@@ -9,6 +9,8 @@ final class LogConnection: Sendable {
     let tail: Mutex<TailStateMachine>
     /// The blocks that are gone.
     let removed: Mutex<[RemovedBlocks]>
+    /// The turn of what removes or replaces files of blocks, and of what needs them all to stay.
+    let fileTurn = Mutex(())
     private let names: Mutex<ThreadNames>
     private let lock: FileLock
 

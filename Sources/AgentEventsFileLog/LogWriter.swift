@@ -64,6 +64,17 @@ struct LogWriter: Sendable {
         if needsUpdate { indexWriter.update() }
     }
 
+    /// Seals the file that is written to: nothing changes it any longer.
+    ///
+    /// - Returns: all files of blocks, in which everything is that was appended.
+    mutating func seal() throws(EventLogError) -> [Segment] {
+        guard !hasFailed else {
+            throw EventLogError(.closed, "an append to \(connection.path) failed before; open the log again")
+        }
+        try connection.blocks.seal()
+        return connection.blocks.segments
+    }
+
     /// Takes the threads of entries into memory that are not.
     private mutating func makeKnown(_ entries: [LogEntry]) throws(EventLogError) {
         let unknown = try connection.tail.withLock { (tail) throws(EventLogError) in

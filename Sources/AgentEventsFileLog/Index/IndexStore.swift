@@ -117,6 +117,15 @@ final class IndexStore: Sendable {
         }
     }
 
+    /// Copies the file, as it is at one moment, into another database.
+    func backUp(to copy: any DatabaseWriter) throws(EventLogError) {
+        do {
+            try database.backup(to: copy)
+        } catch {
+            throw EventLogError(error, doing: "copying", path: path)
+        }
+    }
+
     /// Writes the write-ahead log into the file, so that the file is whole. Where it cannot be done, it stays beside it.
     func checkpoint() {
         guard memory == nil else { return }

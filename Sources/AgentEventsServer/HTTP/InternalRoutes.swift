@@ -12,6 +12,8 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
     let hub: AgentEventsHub
     /// `nil` when there is none.
     let metrics: MetricsPage?
+    /// The folder of backups; `nil` when there is none.
+    var backupFolder: String?
     /// Where the routes of operators are.
     static var adminPath: RouterPath { "v1/admin" }
 
@@ -44,6 +46,7 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
                     audit: hub.configuration.audit))
         addAdminRoutes(to: admin, interface)
         AdminRoutes<Context>(hub: hub).add(to: admin, interface)
+        BackupRoute<Context>(hub: hub, folder: backupFolder).add(to: admin, interface)
     }
 
     private func addAdminRoutes(to router: some RouterMethods<Context>, _ interface: HTTPInterface<Context>) {

@@ -238,6 +238,7 @@ struct ServeCommand: AsyncParsableCommand {
         let parts = try listen.apply(to: &configuration, host: host, port: port)
         configuration.audit = surroundings.audit
         configuration.internalAddress = operation.internalListen
+        configuration.backupFolder = inMemory ? nil : operation.backupFolder ?? "\(folder)/backups"
         configuration.maximumConnections = DescriptorLimit.raised().map { $0 - min($0 / 2, 512) }
         limits.apply(to: &configuration, needsCredentials: auth != .none)
         if let maximum = configuration.maximumConnections {
