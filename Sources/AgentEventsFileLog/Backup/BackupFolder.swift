@@ -45,6 +45,15 @@ struct BackupFolder {
                 .unavailable,
                 "\(partial) is there: it was begun and is not whole, or is being made; remove it if nobody does")
         }
+        do throws(EventLogError) {
+            try make(folders)
+        } catch {
+            abandon(with: folders)
+            throw error
+        }
+    }
+
+    private func make(_ folders: [String]) throws(EventLogError) {
         try logErrors("making", partial) { () throws(FileError) in
             // The names of all that are made on the way have to be on the disk, too.
             var made: [String] = []

@@ -60,7 +60,8 @@ enum LogSchema {
         migrator.registerMigration("runs by their ids") { database in
             try RunDatabase.createTable(in: database)
         }
-        // Part of the keys, and never of an id. All that was there is of the default one.
+        // Part of the keys, and never of an id. All that was there is of the default one. The columns of a key come first, and in
+        // its order: SQLite before 3.41 takes others for damaged.
         migrator.registerMigration("tenants") { database in
             try database.execute(
                 sql: """
@@ -74,10 +75,10 @@ enum LogSchema {
                     DROP TABLE thread;
                     ALTER TABLE tenant_thread RENAME TO thread;
                     CREATE TABLE tenant_state (
-                        kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
-                        checksum INTEGER NOT NULL, tenant TEXT NOT NULL, PRIMARY KEY (tenant, kind, thread, name)
+                        tenant TEXT NOT NULL, kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL,
+                        value BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (tenant, kind, thread, name)
                     ) WITHOUT ROWID;
-                    INSERT INTO tenant_state SELECT kind, thread, name, value, checksum, 'default' FROM state;
+                    INSERT INTO tenant_state SELECT 'default', kind, thread, name, value, checksum FROM state;
                     DROP TABLE state;
                     ALTER TABLE tenant_state RENAME TO state;
                     """

@@ -71,6 +71,7 @@ struct BackupCommand: AsyncParsableCommand {
                 return
             }
             guard let data, let to else { return }
+            BackupCommand.prepare()
             let path = "\(data)/events.sqlite"
             guard FileManager.default.fileExists(atPath: path) else {
                 throw ProgramExit.unavailable("\(data) is no data folder: there is no \(path)")
@@ -132,13 +133,19 @@ struct BackupCommand: AsyncParsableCommand {
 
         @concurrent
         func run() async throws {
-            // What is written is for this user only: events are in all of it.
-            umask(0o077)
+            BackupCommand.prepare()
             try await BackupCommand.reportingErrors {
                 let backup = try FileLogBackup(folder: folder).restore(to: data)
                 try StandardOutput.write("\(data): \(BackupCommand.text(backup))")
             }
         }
+    }
+
+    private static func prepare() {
+        // A file that may not grow (RLIMIT_FSIZE) is an error, and not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
+        // What is written is for this user only: events are in all of it.
+        umask(0o077)
     }
 
     private static func text(_ backup: LogBackup) -> String {
