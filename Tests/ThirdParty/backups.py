@@ -292,7 +292,10 @@ def restored(binary, folder, backup, acknowledged, heads, reader):
                     again.accept(text)
             check_bytes(again.raw, stored)
             # The numbers that it knew are used again, and it takes them.
-            ids = emit(service, THREADS[0], 0, count=len(reader.raw) - len(stored) + 1)
+            missing = len(reader.raw) - len(stored) + 1
+            while missing > 0:
+                ids = emit(service, THREADS[0], 0, count=min(missing, 500))
+                missing -= len(ids)
             for text in messages_until(stream, lambda message: message.get("id") == ids[-1]):
                 if text.startswith('{"type"'):
                     again.accept(text)
@@ -339,7 +342,7 @@ def damaged(binary, folder, backup, chance):
 
 def full(binary, folder, backup):
     """The index does not fit, of a backup and of a restore."""
-    data, limit = folder / "data", (backup / "index.sqlite").stat().st_size // 2
+    data, limit = folder / "data", (backup / "index.sqlite").stat().st_size - 1
     code, text = command(binary, "backup", "create", "--data", data, "--to", folder / "full", limit=limit)
     check_full(code, text, [folder / "full", folder / "full.partial"])
     code, text = command(binary, "backup", "restore", backup, "--data", folder / "none", limit=limit)
@@ -364,11 +367,9 @@ def earlier_version(binary, folder):
         answer = service.request(
             "POST", "/v1/threads/t_1/events", lines,
             {"Content-Type": "application/x-ndjson", "Idempotency-Key": "k_19"})
-        ids = [json.loads(before["t_1"][19])["id"]]
-        if answer.status != 201 or answer.json()["ids"] != ids:
-            # A key counts for a day.
-            if answer.status != 201:
-                raise Fault(f"a key of the version before got {answer}")
+        # A key counts for a day: later it is a new one.
+        if answer.status != 201:
+            raise Fault(f"a key of the version before got {answer}")
         emit(service, "t_2", 0)
         with connect(service.url, subprotocols=[SUBPROTOCOL]) as stream:
             stream.send(json.dumps({"op": "subscribe", "req": 1, "thread_id": "t_1", "consumer": "tab"}))

@@ -19,6 +19,7 @@ import Testing
             try await log.append(commit(sequence, of: "t_2", generation: generation, user: "u_2", size: 300))
         }
         var keyed = commit(1, of: "t_3", generation: generation)
+        keyed.time = WallClock.system.now()
         keyed.keys = [KeyedEvents(key: "k", thread: "t_3", ids: [EventID(generation: generation, sequence: 1)])]
         try await log.append(keyed)
         let cursor = Array("\(generation)-40".utf8)
