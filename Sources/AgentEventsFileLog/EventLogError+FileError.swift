@@ -12,7 +12,7 @@ extension EventLogError {
         switch kind {
         case .full: .full
         case .readOnly: .readOnly
-        case .missing, .exists, .tooManyOpenFiles, .locked, .other: nil
+        case .missing, .exists, .tooManyOpenFiles, .cannotLink, .locked, .other: nil
         }
     }
 }

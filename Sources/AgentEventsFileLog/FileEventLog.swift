@@ -27,6 +27,8 @@ public final class FileEventLog: EventLog {
     /// Of their own, because they flush, and reads are not to wait for that.
     private let retentionExecutor: BlockingExecutor?
     private let stateExecutor: BlockingExecutor?
+    /// Copies a log, one copy at a time.
+    private let backupExecutor: BlockingExecutor?
     private let connection: Mutex<LogConnection?>
     private let writer: Mutex<LogWriter?>
     private let retention = Mutex<LogRetention?>(nil)
@@ -42,6 +44,7 @@ public final class FileEventLog: EventLog {
         readExecutor = configuration.workers.makeExecutor("read", width: configuration.readerCount)
         retentionExecutor = configuration.workers.makeExecutor("retention")
         stateExecutor = configuration.workers.makeExecutor("state")
+        backupExecutor = configuration.workers.makeExecutor("backup")
         connection = Mutex(nil)
         writer = Mutex(nil)
     }
@@ -125,14 +128,6 @@ public final class FileEventLog: EventLog {
         return erasure
     }
 
-    /// Has the next commit begin a new file, so that nothing is written to those there are, which are returned.
-    func sealLastFile() throws(EventLogError) -> [Segment] {
-        try writer.withLock { (writer) throws(EventLogError) in
-            guard let writer else { throw closed }
-            return try writer.sealLastFile()
-        }
-    }
-
     /// Runs what may take long on the readers' threads.
     func onReaders<Result: Sendable>(
         _ body: @Sendable () throws(EventLogError) -> Result
@@ -152,6 +147,21 @@ public final class FileEventLog: EventLog {
         _ body: @Sendable () throws(EventLogError) -> Result
     ) async throws(EventLogError) -> Result {
         try await withTaskExecutorPreference(stateExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Runs what copies the log on a thread of its own.
+    func onBackup<Result: Sendable>(
+        _ body: @Sendable () throws(EventLogError) -> Result
+    ) async throws(EventLogError) -> Result {
+        try await withTaskExecutorPreference(backupExecutor) { () async throws(EventLogError) in try body() }
+    }
+
+    /// Seals the file of blocks that is written to, between two commits.
+    func seal() throws(EventLogError) -> [Segment] {
+        try writer.withLock { (writer) throws(EventLogError) in
+            guard writer != nil else { throw closed }
+            return try writer?.seal() ?? []
+        }
     }
 
     private var closed: EventLogError {

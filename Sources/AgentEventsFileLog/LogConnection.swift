@@ -11,6 +11,8 @@ final class LogConnection: Sendable {
     let removed: Mutex<[RemovedBlocks]>
     /// The threads that were deleted.
     let deleted: DeletedThreads
+    /// The turn of what removes or replaces files of blocks, and of what needs them all to stay.
+    let fileTurn = Mutex(())
     private let names: Mutex<ThreadNames>
     private let lock: FileLock
 

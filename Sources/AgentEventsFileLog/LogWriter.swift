@@ -64,10 +64,10 @@ struct LogWriter: Sendable {
         if needsUpdate { indexWriter.update() }
     }
 
-    /// Ends the last file of blocks.
+    /// Seals the file that is written to: nothing changes it any longer.
     ///
-    /// - Returns: all files.
-    func sealLastFile() throws(EventLogError) -> [Segment] {
+    /// - Returns: all files of blocks, in which everything is that was appended.
+    mutating func seal() throws(EventLogError) -> [Segment] {
         guard !hasFailed else {
             throw EventLogError(.closed, "an append to \(connection.path) failed before; open the log again")
         }

@@ -37,7 +37,9 @@ package final class SimulatedDisk: FileSystem {
 
     private struct State {
         var random: SplitMix
-        var folders: [String: SimulatedFolder] = ["/": SimulatedFolder()]
+        /// By their numbers; 0 is the root.
+        var folders: [Int: SimulatedFolder] = [0: SimulatedFolder()]
+        var folderCount = 0
         var files: [Int: File] = [:]
         var fileCount = 0
         var handleCount = 0
@@ -47,6 +49,7 @@ package final class SimulatedDisk: FileSystem {
         var operationsBeforeStop: Int?
         var failure: Failure?
         var freeByteCount: Int?
+        var isLinkRefused = false
         var operationCount = 0
         var now = Timestamp(milliseconds: 0)
     }
@@ -81,6 +84,9 @@ package final class SimulatedDisk: FileSystem {
     /// Limits by how much files can grow; `nil` for no limit.
     package func setFreeByteCount(_ count: Int?) { state.withLock { $0.freeByteCount = count } }
 
+    /// Has files that should get a second name refuse it, as between two disks.
+    package func refuseLinks() { state.withLock { $0.isLinkRefused = true } }
+
     /// Ends the process: what it wrote stays, synchronized or not; its locks and open files go.
     package func endProcess() { state.withLock { Self.start(&$0) } }
 
@@ -88,13 +94,16 @@ package final class SimulatedDisk: FileSystem {
     package func cutPower() {
         state.withLock { state in
             // In an order of their own, so that a seed always has the same result.
-            for path in state.folders.keys.sorted() { state.folders[path]?.cutPower(&state.random) }
+            for folder in state.folders.keys.sorted() { state.folders[folder]?.cutPower(&state.random) }
             for file in state.files.keys.sorted() { state.files[file]?.content.cutPower(&state.random) }
             // A folder that lost its name is gone with all that was in it.
-            for path in state.folders.keys.sorted() where path != "/" {
-                let (parent, name) = Self.split(path)
-                if state.folders[parent]?.names[name] != .folder { state.folders[path] = nil }
+            var (reached, next): (Set<Int>, [Int]) = ([0], [0])
+            while let folder = next.popLast() {
+                for child in state.folders[folder]?.folders ?? [] where reached.insert(child).inserted {
+                    next.append(child)
+                }
             }
+            state.folders = state.folders.filter { reached.contains($0.key) }
             Self.start(&state)
         }
     }
@@ -150,21 +159,35 @@ package final class SimulatedDisk: FileSystem {
 
     // MARK: Names
 
-    private static func split(_ path: String) -> (folder: String, name: String) {
-        let path = normalized(path)
-        guard let last = path.lastIndex(of: "/") else { return ("/", path) }
-        let folder = String(path[..<last])
-        return (folder.isEmpty ? "/" : folder, String(path[path.index(after: last)...]))
+    private static func split(_ path: String) -> (folder: [Substring], name: String) {
+        let names = path.split(separator: "/")
+        return (names.dropLast(), names.last.map(String.init) ?? "")
     }
 
-    private static func normalized(_ path: String) -> String {
-        path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    /// The number of the folder at a path.
+    private static func folder(_ names: [Substring], _ state: State) -> Int? {
+        var folder = 0
+        for name in names {
+            guard case .folder(let child) = state.folders[folder]?.names[String(name)] else { return nil }
+            folder = child
+        }
+        return folder
+    }
+
+    private static func parent(of path: String, _ state: State) throws(FileError) -> (folder: Int, name: String) {
+        let (names, name) = split(path)
+        guard let folder = folder(names, state) else { throw FileError(.missing, "no such folder") }
+        return (folder, name)
     }
 
     private static func entry(_ path: String, _ state: State) throws(FileError) -> SimulatedFolder.Entry? {
-        let (folder, name) = split(path)
-        guard let names = state.folders[folder]?.names else { throw FileError(.missing, "no such folder") }
-        return names[name]
+        let (folder, name) = try parent(of: path, state)
+        return state.folders[folder]?.names[name]
+    }
+
+    /// Whether a file has more than one name that a program sees.
+    private static func isLinked(_ file: Int, _ state: State) -> Bool {
+        state.folders.values.reduce(0) { count, folder in count + folder.names.values.count { $0 == .file(file) } } > 1
     }
 
     package func open(_ path: String, _ mode: FileMode) throws(FileError) -> any OpenFile {
@@ -176,7 +199,7 @@ package final class SimulatedDisk: FileSystem {
             case .file(let file): found = file
             case .folder: throw FileError(.other, "it is a folder")
             }
-            let (folder, name) = Self.split(path)
+            let (folder, name) = try Self.parent(of: path, state)
             let file: Int
             switch (found, mode) {
             case (nil, .reading), (nil, .readingAndWriting): throw FileError(.missing, "no such file")
@@ -203,28 +226,32 @@ package final class SimulatedDisk: FileSystem {
     package func openFolder(_ path: String) throws(FileError) -> any OpenFolder {
         try state.withLock { (state) throws(FileError) in
             _ = try Self.begin(.open, &state)
-            let path = Self.normalized(path)
-            guard state.folders[path] != nil else { throw FileError(.missing, "no such folder") }
-            return SimulatedOpenFolder(disk: self, path: path, start: state.start)
+            guard let folder = Self.folder(path.split(separator: "/"), state) else {
+                throw FileError(.missing, "no such folder")
+            }
+            return SimulatedOpenFolder(disk: self, folder: folder, start: state.start)
         }
     }
 
     package func createFolder(_ path: String) throws(FileError) {
-        let path = Self.normalized(path)
-        if state.withLock({ $0.folders[path] != nil }) { return }
-        let (parent, name) = Self.split(path)
-        try createFolder(parent)
+        let names = path.split(separator: "/")
+        if state.withLock({ Self.folder(names, $0) != nil }) { return }
+        try createFolder("/" + names.dropLast().joined(separator: "/"))
         try whole(.name) { (state) throws(FileError) in
+            let (parent, name) = try Self.parent(of: path, state)
             guard state.folders[parent]?.names[name] == nil else { throw FileError(.exists, "it is a file") }
-            state.folders[parent]?.set(name, to: .folder)
-            state.folders[path] = SimulatedFolder()
+            state.folderCount += 1
+            state.folders[parent]?.set(name, to: .folder(state.folderCount))
+            state.folders[state.folderCount] = SimulatedFolder()
         }
     }
 
     package func names(inFolder path: String) throws(FileError) -> [String] {
         try state.withLock { (state) throws(FileError) in
             _ = try Self.begin(.read, &state)
-            guard let folder = state.folders[Self.normalized(path)] else { throw FileError(.missing, "no such folder") }
+            guard let folder = Self.folder(path.split(separator: "/"), state).flatMap({ state.folders[$0] }) else {
+                throw FileError(.missing, "no such folder")
+            }
             return folder.names.keys.sorted().shuffled(using: &state.random)
         }
     }
@@ -232,7 +259,7 @@ package final class SimulatedDisk: FileSystem {
     package func exists(_ path: String) -> Bool {
         state.withLock { state in
             if state.isStopped { return false }
-            if state.folders[Self.normalized(path)] != nil { return true }
+            if Self.folder(path.split(separator: "/"), state) != nil { return true }
             return (try? Self.entry(path, state)) != nil
         }
     }
@@ -257,31 +284,62 @@ package final class SimulatedDisk: FileSystem {
     }
 
     package func rename(_ path: String, to newPath: String) throws(FileError) {
-        let ((folder, name), (newFolder, newName)) = (Self.split(path), Self.split(newPath))
-        precondition(folder == newFolder, "files stay in their folder")
+        let (oldNames, newName) = (Self.split(path).folder, Self.split(newPath).name)
+        precondition(oldNames == Self.split(newPath).folder, "files stay in their folder")
         try whole(.name) { (state) throws(FileError) in
-            guard try Self.entry(path, state) != nil else { throw FileError(.missing, "no such file") }
+            let (folder, name) = try Self.parent(of: path, state)
+            guard let entry = state.folders[folder]?.names[name] else { throw FileError(.missing, "no such file") }
+            if case .folder = entry, let other = state.folders[folder]?.names[newName] {
+                guard case .folder(let old) = other, state.folders[old]?.names.isEmpty == true else {
+                    throw FileError(.exists, "there is something")
+                }
+            }
             state.folders[folder]?.rename(name, to: newName)
         }
     }
 
     package func remove(_ path: String) throws(FileError) {
-        let (folder, name) = Self.split(path)
         try whole(.name) { (state) throws(FileError) in
-            guard case .file(let file) = try Self.entry(path, state) else { throw FileError(.missing, "no such file") }
-            state.folders[folder]?.remove(name)
-            if let free = state.freeByteCount {
+            let (folder, name) = try Self.parent(of: path, state)
+            guard case .file(let file) = state.folders[folder]?.names[name] else {
+                throw FileError(.missing, "no such file")
+            }
+            if let free = state.freeByteCount, !Self.isLinked(file, state) {
                 state.freeByteCount = free + (state.files[file]?.content.bytes.count ?? 0)
             }
+            state.folders[folder]?.remove(name)
+        }
+    }
+
+    package func removeFolder(_ path: String) throws(FileError) {
+        try whole(.name) { (state) throws(FileError) in
+            let (parent, name) = try Self.parent(of: path, state)
+            guard case .folder(let folder) = state.folders[parent]?.names[name] else {
+                throw FileError(.missing, "no such folder")
+            }
+            guard state.folders[folder]?.names.isEmpty == true else { throw FileError(.other, "it is not empty") }
+            state.folders[parent]?.remove(name)
+        }
+    }
+
+    package func link(_ path: String, to newPath: String) throws(FileError) {
+        try whole(.name) { (state) throws(FileError) in
+            guard !state.isLinkRefused else { throw FileError(.cannotLink, "it is another disk") }
+            let (folder, name) = try Self.parent(of: newPath, state)
+            guard let file = try Self.entry(path, state), case .file = file else {
+                throw FileError(.missing, "no such file")
+            }
+            guard state.folders[folder]?.names[name] == nil else { throw FileError(.exists, "there is such a file") }
+            state.folders[folder]?.set(name, to: file)
         }
     }
 
     // MARK: Open files
 
-    fileprivate func synchronizeNames(_ path: String, start: Int) throws(FileError) {
+    fileprivate func synchronizeNames(_ folder: Int, start: Int) throws(FileError) {
         try whole(.synchronizeNames) { (state) throws(FileError) in
             guard state.start == start else { throw Self.stopped }
-            state.folders[path]?.synchronize()
+            state.folders[folder]?.synchronize()
         }
     }
 
@@ -421,12 +479,12 @@ private final class SimulatedFile: OpenFile {
 
 private final class SimulatedOpenFolder: OpenFolder {
     private let disk: SimulatedDisk
-    private let path: String
+    private let folder: Int
     private let start: Int
 
-    init(disk: SimulatedDisk, path: String, start: Int) {
-        (self.disk, self.path, self.start) = (disk, path, start)
+    init(disk: SimulatedDisk, folder: Int, start: Int) {
+        (self.disk, self.folder, self.start) = (disk, folder, start)
     }
 
-    func synchronize() throws(FileError) { try disk.synchronizeNames(path, start: start) }
+    func synchronize() throws(FileError) { try disk.synchronizeNames(folder, start: start) }
 }

@@ -2,7 +2,7 @@
 struct SimulatedFolder {
     enum Entry: Hashable {
         case file(Int)
-        case folder
+        case folder(Int)
     }
 
     private enum Change {
@@ -54,6 +54,13 @@ struct SimulatedFolder {
         }
         pending = []
         names = durable
+    }
+
+    /// The folders that have a name in it now.
+    var folders: [Int] {
+        names.values.compactMap { entry in
+            if case .folder(let folder) = entry { folder } else { nil }
+        }
     }
 
     /// The files that have a name, or may have one after the power is cut.

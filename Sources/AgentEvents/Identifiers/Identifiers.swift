@@ -1,5 +1,15 @@
 // The kinds of identifier, one type each. They differ in nothing but their meaning.
 
+/// An organisation whose users, threads and stored values are apart from those of all others. There is one today, ``default``;
+/// it is part of the keys under which things are stored, never of another id.
+public struct TenantID: Identifier {
+    public static var kind: String { "tenant id" }
+    /// The tenant of everything that names no other.
+    public static let `default`: TenantID = "default"
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
 /// The person (or account) that a thread belongs to.
 public struct UserID: Identifier {
     public static var kind: String { "user id" }

@@ -16,22 +16,51 @@ package enum SHA256Hash {
 
     /// - Returns: the 32 bytes of the hash.
     package static func hash(_ message: [UInt8]) -> [UInt8] {
-        var state: [UInt32] = [
+        var stream = Stream()
+        message.withUnsafeBytes { stream.add($0) }
+        return stream.finish()
+    }
+
+    /// The hash of bytes that come in pieces.
+    package struct Stream {
+        private var state: [UInt32] = [
             0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
         ]
-        let wholeByteCount = message.count / blockByteCount * blockByteCount
-        message.withUnsafeBytes { update(&state, UnsafeRawBufferPointer(rebasing: $0[..<wholeByteCount])) }
-        // A bit that is set, zeros, and the length in bits, to the end of a block.
-        var rest = Array(message[wholeByteCount...])
-        rest.append(0x80)
-        while rest.count % blockByteCount != blockByteCount - 8 { rest.append(0) }
-        let bitCount = UInt64(message.count) &* 8
-        for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
-            rest.append(UInt8(truncatingIfNeeded: bitCount >> shift))
+        /// Less than a block.
+        private var rest: [UInt8] = []
+        private var byteCount: UInt64 = 0
+
+        package init() {}
+
+        package mutating func add(_ bytes: UnsafeRawBufferPointer) {
+            byteCount &+= UInt64(bytes.count)
+            var bytes = bytes
+            if !rest.isEmpty {
+                let count = min(blockByteCount - rest.count, bytes.count)
+                rest.append(contentsOf: bytes[..<count])
+                bytes = UnsafeRawBufferPointer(rebasing: bytes[count...])
+                guard rest.count == blockByteCount else { return }
+                rest.withUnsafeBytes { update(&state, $0) }
+                rest.removeAll(keepingCapacity: true)
+            }
+            let wholeByteCount = bytes.count / blockByteCount * blockByteCount
+            update(&state, UnsafeRawBufferPointer(rebasing: bytes[..<wholeByteCount]))
+            rest.append(contentsOf: bytes[wholeByteCount...])
         }
-        rest.withUnsafeBytes { update(&state, $0) }
-        return state.flatMap { word in
-            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
+
+        /// - Returns: the 32 bytes of the hash. Nothing is added afterwards.
+        package mutating func finish() -> [UInt8] {
+            let bitCount = byteCount &* 8
+            // A bit that is set, zeros, and the length in bits, to the end of a block.
+            rest.append(0x80)
+            while rest.count % blockByteCount != blockByteCount - 8 { rest.append(0) }
+            for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
+                rest.append(UInt8(truncatingIfNeeded: bitCount >> shift))
+            }
+            rest.withUnsafeBytes { update(&state, $0) }
+            return state.flatMap { word in
+                [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
+            }
         }
     }
 

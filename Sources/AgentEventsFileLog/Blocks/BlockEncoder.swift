@@ -75,6 +75,7 @@ struct BlockEncoder {
         var content: [UInt8] = []
         content.append(text: thread.owner.thread.rawValue)
         content.append(text: thread.owner.user.rawValue)
+        if thread.tenant != .default { content.append(text: thread.tenant.rawValue) }
         begin(.thread, thread: thread.number, sequence: 0, byteCount: content.count)
         commit.bytes.append(contentsOf: content)
     }

@@ -6,6 +6,10 @@ struct BlockHeader: Hashable, Sendable {
     /// The versions that can be read. In AEB2, keys have no digest, and no run is hosted outside; all else is the same.
     static let readableVersions = ["AEB2", version]
     private static let magic: UInt32 = 0x3342_4541
+    /// The bits of the flags.
+    private static let endFlag: UInt32 = 1
+    private static let encryptionFlag: UInt32 = 2
+    private static let knownFlags = endFlag | encryptionFlag
     /// The first bytes of blocks of any version.
     private static let family = "AEB"
 
@@ -17,6 +21,8 @@ struct BlockHeader: Hashable, Sendable {
     var synced: Int64
     /// Whether the commit ends with this block. The blocks of a commit count only together.
     var endsCommit: Bool
+    /// Whether the contents of its events are encrypted. There is room for it; this program neither writes nor reads such blocks.
+    var isEncrypted = false
     var checksum: UInt32
     /// The first bytes of the block, by which its version is known.
     private var magic = Self.magic
@@ -38,11 +44,12 @@ struct BlockHeader: Hashable, Sendable {
         magic = Self.number(bytes, 0, as: UInt32.self)
         guard Self.isReadable(magic: magic) else { return nil }
         let flags = Self.number(bytes, 24, as: UInt32.self)
-        guard flags <= 1 else { return nil }
+        guard flags & ~Self.knownFlags == 0 else { return nil }
         contentByteCount = Int(Self.number(bytes, 4, as: UInt32.self))
         generation = Self.number(bytes, 8, as: UInt64.self)
         synced = Int64(bitPattern: Self.number(bytes, 16, as: UInt64.self))
-        endsCommit = flags == 1
+        endsCommit = flags & Self.endFlag != 0
+        isEncrypted = flags & Self.encryptionFlag != 0
         checksum = Self.number(bytes, 28, as: UInt32.self)
     }
 
@@ -88,7 +95,7 @@ struct BlockHeader: Hashable, Sendable {
         bytes.storeBytes(of: UInt32(contentByteCount).littleEndian, toByteOffset: 4, as: UInt32.self)
         bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
         bytes.storeBytes(of: synced.littleEndian, toByteOffset: 16, as: Int64.self)
-        bytes.storeBytes(of: (endsCommit ? UInt32(1) : 0).littleEndian, toByteOffset: 24, as: UInt32.self)
+        bytes.storeBytes(of: flags.littleEndian, toByteOffset: 24, as: UInt32.self)
         let checksum = checksum(of: UnsafeRawBufferPointer(bytes), at: position)
         bytes.storeBytes(of: checksum.littleEndian, toByteOffset: 28, as: UInt32.self)
     }
@@ -107,6 +114,8 @@ struct BlockHeader: Hashable, Sendable {
     private func seed(at position: Int64) -> UInt64 {
         var seed = (UInt64(bitPattern: position) ^ UInt64(magic) << 32) &* 0xD6E8_FEB8_6659_FD93 ^ generation
         seed = seed &* 0xA24B_AED4_963E_E407 ^ UInt64(bitPattern: synced)
-        return seed &* 0x9FB2_1C65_1E98_DF25 ^ (endsCommit ? 1 : 0)
+        return seed &* 0x9FB2_1C65_1E98_DF25 ^ UInt64(flags)
     }
+
+    private var flags: UInt32 { (endsCommit ? Self.endFlag : 0) | (isEncrypted ? Self.encryptionFlag : 0) }
 }

@@ -15,7 +15,7 @@ enum BlockRecord {
         case runStarted = 1
         /// The event that ends a run.
         case runEnded = 2
-        /// A thread gets its number: thread id, user id.
+        /// A thread gets its number: thread id, user id; and its tenant, unless it is the default one.
         case thread = 3
         /// An idempotency key of a thread: time, first sequence, count, gaps, key. Blocks before AEB3 have only these.
         case key = 4
@@ -64,15 +64,26 @@ extension ByteReader {
             guard let start = number() else { return nil }
             mark = .ended(startSequence: start)
         case .thread:
-            guard let thread = text().flatMap({ try? ThreadID($0) }), let user = text().flatMap({ try? UserID($0) })
-            else { return nil }
-            let owner = ThreadOwner(thread: thread, user: user)
-            return .thread(StoredThread(number: head.thread, owner: owner))
+            guard let content = bytes(count: head.byteCount) else { return nil }
+            return Self.thread(head.thread, content).map(BlockRecord.thread)
         case .key, .digestedKey:
             return plannedKey(head, generation: generation).map(BlockRecord.key)
         }
         guard bytes(count: head.byteCount) != nil else { return nil }
         return .event(thread: head.thread, sequence: head.sequence, mark: mark)
+    }
+
+    private static func thread(_ number: UInt64, _ content: UnsafeRawBufferPointer) -> StoredThread? {
+        var reader = ByteReader(content)
+        guard let thread = reader.text().flatMap({ try? ThreadID($0) }),
+            let user = reader.text().flatMap({ try? UserID($0) })
+        else { return nil }
+        var tenant = TenantID.default
+        if !reader.isAtEnd {
+            guard let named = reader.text().flatMap({ try? TenantID($0) }), reader.isAtEnd else { return nil }
+            tenant = named
+        }
+        return StoredThread(number: number, owner: ThreadOwner(thread: thread, user: user), tenant: tenant)
     }
 
     private mutating func plannedKey(_ head: BlockRecordHead, generation: UInt64) -> PlannedKey? {

@@ -15,7 +15,7 @@ extension FileEventLog: DeletingEventLog {
         let erasure = try openErasure()
         // With what trims: both take files away from under each other.
         return try await onRetention { () throws(EventLogError) in
-            try erasure.erase(at: time) { () throws(EventLogError) -> [Segment] in try sealLastFile() }
+            try erasure.erase(at: time) { () throws(EventLogError) -> [Segment] in try seal() }
         }
     }
 

@@ -46,7 +46,9 @@ final class LogErasure: Sendable {
         let segments = try seal()
         try blocks.synchronize(upTo: segments.last?.end ?? 0)
         let numbers = Set(unfinished.map(\.number))
-        for segment in segments { try erase(numbers, in: segment) }
+        for segment in segments {
+            try connection.fileTurn.withLock { _ throws(EventLogError) in try erase(numbers, in: segment) }
+        }
         try connection.index.compact()
         var erased: [ThreadDeletion] = []
         try connection.index.transaction("erasing from") { database in

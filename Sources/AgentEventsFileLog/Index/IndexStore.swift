@@ -133,6 +133,19 @@ final class IndexStore: Sendable {
         try write("emptying the write-ahead log of") { _ = try $0.checkpoint(.truncate) }
     }
 
+    /// Copies the file, as it is at one moment, into another database.
+    func backUp(to copy: any DatabaseWriter) throws(EventLogError) {
+        do {
+            try database.backup(to: copy)
+        } catch {
+            // SQLite says only of one kind of full disk that it is one.
+            let reason = copy.writeWithoutTransaction { copy in
+                FileError(systemError: sqlite3_system_errno(copy.sqliteConnection)).kind
+            }
+            throw EventLogError(error, doing: "copying", path: path, reason: reason)
+        }
+    }
+
     /// Writes the write-ahead log into the file, so that the file is whole. Where it cannot be done, it stays beside it.
     func checkpoint() {
         guard memory == nil else { return }

@@ -6,7 +6,7 @@ enum LogDatabase {
     // MARK: Threads
 
     private static let selectThread =
-        "SELECT number, id, user, oldest_generation, oldest_sequence, checksum FROM thread"
+        "SELECT number, id, user, oldest_generation, oldest_sequence, checksum, tenant FROM thread"
 
     static func thread(_ thread: ThreadID, in database: Database) throws -> StoredThread? {
         try row(of: thread, in: database).map { try withIndex($0, in: database) }
@@ -25,8 +25,13 @@ enum LogDatabase {
 
     /// The row of a thread, without what is in other tables.
     static func row(of thread: ThreadID, in database: Database) throws -> StoredThread? {
-        let statement = try RawStatement("\(selectThread) WHERE id = ?", in: database)
-        statement.bind(thread.rawValue, at: 1)
+        try row(of: ThreadKey(thread), in: database)
+    }
+
+    static func row(of key: ThreadKey, in database: Database) throws -> StoredThread? {
+        let statement = try RawStatement("\(selectThread) WHERE tenant = ? AND id = ?", in: database)
+        statement.bind(key.tenant.rawValue, at: 1)
+        statement.bind(key.thread.rawValue, at: 2)
         return try row(statement)
     }
 
@@ -42,14 +47,21 @@ enum LogDatabase {
         let number = statement.unsigned(0)
         let (id, name) = (statement.text(1), statement.text(2))
         let oldest = EventID(generation: statement.unsigned(3), sequence: statement.unsigned(4))
-        guard statement.integer(5) == checksum(number, id: id, user: name, oldest: oldest),
-            let thread = try? ThreadID(id), let user = try? UserID(name)
+        guard let thread = try? ThreadID(id), let user = try? UserID(name),
+            let tenant = try? TenantID(statement.text(6))
         else { throw LogConnection.corrupt("the row of thread number \(number)") }
-        return StoredThread(number: number, owner: ThreadOwner(thread: thread, user: user), oldest: oldest)
+        let stored = StoredThread(
+            number: number, owner: ThreadOwner(thread: thread, user: user), tenant: tenant, oldest: oldest)
+        guard statement.integer(5) == checksum(stored, oldest: oldest) else {
+            throw LogConnection.corrupt("the row of thread number \(number)")
+        }
+        return stored
     }
 
-    private static func checksum(_ number: UInt64, id: String, user: String, oldest: EventID) -> Int64 {
-        RowChecksum.of(.thread, [number, oldest.generation, oldest.sequence], [id, user])
+    private static func checksum(_ row: StoredThread, oldest: EventID) -> Int64 {
+        RowChecksum.of(
+            .thread, [row.number, oldest.generation, oldest.sequence],
+            [row.owner.thread.rawValue, row.owner.user.rawValue] + RowChecksum.texts(of: row.tenant))
     }
 
     private static func withIndex(_ row: StoredThread, in database: Database) throws -> StoredThread {
@@ -106,14 +118,14 @@ enum LogDatabase {
 
     static func insert(_ thread: StoredThread, in database: Database) throws {
         guard let oldest = thread.oldest else { return }
-        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?, ?, ?)", in: database)
+        let statement = try RawStatement("INSERT INTO thread VALUES (?, ?, ?, ?, ?, ?, ?)", in: database)
         statement.bind(thread.number, at: 1)
         statement.bind(thread.owner.thread.rawValue, at: 2)
         statement.bind(thread.owner.user.rawValue, at: 3)
         statement.bind(oldest.generation, at: 4)
         statement.bind(oldest.sequence, at: 5)
-        let (id, user) = (thread.owner.thread.rawValue, thread.owner.user.rawValue)
-        statement.bind(checksum(thread.number, id: id, user: user, oldest: oldest), at: 6)
+        statement.bind(checksum(thread, oldest: oldest), at: 6)
+        statement.bind(thread.tenant.rawValue, at: 7)
         try statement.run()
     }
 
@@ -122,9 +134,8 @@ enum LogDatabase {
         let update = try RawStatement(
             "UPDATE thread SET oldest_generation = 0, oldest_sequence = ?, checksum = ? WHERE number = ?", in: database)
         let oldest = EventID(generation: 0, sequence: sequence)
-        let (id, user) = (row.owner.thread.rawValue, row.owner.user.rawValue)
         update.bind(sequence, at: 1)
-        update.bind(checksum(row.number, id: id, user: user, oldest: oldest), at: 2)
+        update.bind(checksum(row, oldest: oldest), at: 2)
         update.bind(row.number, at: 3)
         try update.run()
     }

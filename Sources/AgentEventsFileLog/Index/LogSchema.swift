@@ -60,6 +60,30 @@ enum LogSchema {
         migrator.registerMigration("runs by their ids") { database in
             try RunDatabase.createTable(in: database)
         }
+        // Part of the keys, and never of an id. All that was there is of the default one. The columns of a key come first, and in
+        // its order: SQLite before 3.41 takes others for damaged.
+        migrator.registerMigration("tenants") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE tenant_thread (
+                        number INTEGER PRIMARY KEY, id TEXT NOT NULL, user TEXT NOT NULL,
+                        oldest_generation INTEGER NOT NULL, oldest_sequence INTEGER NOT NULL, checksum INTEGER NOT NULL,
+                        tenant TEXT NOT NULL, UNIQUE (tenant, id)
+                    );
+                    INSERT INTO tenant_thread
+                        SELECT number, id, user, oldest_generation, oldest_sequence, checksum, 'default' FROM thread;
+                    DROP TABLE thread;
+                    ALTER TABLE tenant_thread RENAME TO thread;
+                    CREATE TABLE tenant_state (
+                        tenant TEXT NOT NULL, kind TEXT NOT NULL, thread TEXT NOT NULL, name TEXT NOT NULL,
+                        value BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (tenant, kind, thread, name)
+                    ) WITHOUT ROWID;
+                    INSERT INTO tenant_state SELECT 'default', kind, thread, name, value, checksum FROM state;
+                    DROP TABLE state;
+                    ALTER TABLE tenant_state RENAME TO state;
+                    """
+            )
+        }
         // Records of no thread come into blocks with it, which an earlier version takes for damage: it refuses the index.
         migrator.registerMigration("deleted threads") { database in
             try DeletionDatabase.createTable(in: database)

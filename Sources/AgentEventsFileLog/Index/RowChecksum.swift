@@ -1,3 +1,5 @@
+import AgentEvents
+
 /// The checksum of a row of the index, so that a damaged value is noticed where it is read. Chunks have their own, in the
 /// body.
 enum RowChecksum {
@@ -6,6 +8,10 @@ enum RowChecksum {
         case thread = 1
         case openRun, keyed, state, meta, removed, run, deleted
     }
+
+    /// The texts of a tenant in a checksum. The default one has none, so that its rows have the checksum that they had before
+    /// there were tenants.
+    static func texts(of tenant: TenantID) -> [String] { tenant == .default ? [] : [tenant.rawValue] }
 
     /// - Parameters:
     ///   - numbers: the columns that are numbers, in order.

@@ -164,6 +164,10 @@ final class LogRetention: Sendable {
     ///
     /// - Returns: whether it is gone.
     private func remove(_ pass: SegmentPass) throws(EventLogError) -> Bool {
+        try connection.fileTurn.withLock { _ throws(EventLogError) in try removeInTurn(pass) }
+    }
+
+    private func removeInTurn(_ pass: SegmentPass) throws(EventLogError) -> Bool {
         let blocks = connection.blocks
         let segments = blocks.segments
         guard let index = segments.firstIndex(where: { $0.start == pass.segment.start }), index + 1 < segments.count,

@@ -246,6 +246,8 @@ final class SegmentStore: Sendable {
     }
 
     /// The block at a position, or `nil` when there is none that is intact.
+    ///
+    /// - Throws: `log.unavailable` when it is intact and encrypted: it must not be taken for a torn one, and be cut off.
     func intactBlock(at position: Int64, _ buffer: inout BlockBuffer) throws(EventLogError) -> Block? {
         guard let segment = segment(at: position), segment.start <= position else { return nil }
         let file = try file(of: segment)
@@ -261,6 +263,12 @@ final class SegmentStore: Sendable {
         guard count >= header.blockByteCount else { return nil }
         let bytes = buffer.bytes(header.blockByteCount)
         guard header.isIntact(bytes, at: position) else { return nil }
+        guard !header.isEncrypted else {
+            throw EventLogError(
+                .unavailable,
+                "encrypted block: the one at \(position) in \(segment.path) can only be read by a program that has its key; "
+                    + "this one reads and writes no encrypted blocks")
+        }
         return Block(header: header, content: UnsafeRawBufferPointer(rebasing: bytes[BlockHeader.byteCount...]))
     }
 
@@ -310,14 +318,6 @@ final class SegmentStore: Sendable {
 
     // MARK: Replacement
 
-    /// Ends the last file: it has no zeros after its last block, and the next commit goes into a new file. Called by the
-    /// writer.
-    func seal() throws(EventLogError) {
-        try checkFlushes()
-        try finish()
-        completeLast()
-    }
-
     /// Puts a file in the place of one that is not written to any longer, block for block at the same positions.
     ///
     /// The new file is on the disk before it gets the name, and the name before this returns. At each point in between
@@ -355,6 +355,15 @@ final class SegmentStore: Sendable {
     private static let replacementSuffix = ".erasing"
 
     // MARK: Removal
+
+    /// The file that is written to gets no further commit, and is as long as its blocks: nothing changes it any longer.
+    ///
+    /// Not while a commit is written.
+    func seal() throws(EventLogError) {
+        try checkFlushes()
+        try finish()
+        completeLast()
+    }
 
     /// The next commit goes into a new file, so that the last one can be removed later.
     func completeLast() { list.withLock { $0.isLastComplete = true } }

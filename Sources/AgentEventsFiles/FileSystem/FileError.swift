@@ -9,6 +9,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case exists
         /// The process, or the machine, has too many open files.
         case tooManyOpenFiles
+        /// A file cannot have a second name there: on another disk, or where the file system has no such names.
+        case cannotLink
         /// Another holder has the lock.
         case locked
         case other

@@ -26,11 +26,20 @@ package protocol FileSystem: Sendable {
     /// Has a file say that it was last written to at a time.
     func setLastWrite(of path: String, to time: Timestamp) throws(FileError)
 
-    /// Gives a file another name in one step; a file that has that name is replaced.
+    /// Gives a file or a folder another name in one step. A file that has that name is replaced, and so is an empty folder by
+    /// a folder.
     func rename(_ path: String, to newPath: String) throws(FileError)
 
     /// Takes a file's name away. Where it is open it can be used until it is closed.
     func remove(_ path: String) throws(FileError)
+
+    /// Takes away a folder that is empty.
+    func removeFolder(_ path: String) throws(FileError)
+
+    /// Gives a file a second name, and it is the same file under both.
+    ///
+    /// - Throws: an error of the kind `cannotLink` where only a copy is possible.
+    func link(_ path: String, to newPath: String) throws(FileError)
 }
 
 /// The mode in which a file is opened. One that is created can be read and written by its owner only: events are in it.

@@ -80,6 +80,26 @@ package struct RealFileSystem: FileSystem {
         guard unlink(path) == 0 else { throw FileError(systemError: errno) }
     }
 
+    package func removeFolder(_ path: String) throws(FileError) {
+        guard rmdir(path) == 0 else { throw FileError(systemError: errno) }
+    }
+
+    package func link(_ path: String, to newPath: String) throws(FileError) {
+        #if canImport(Glibc)
+            let result = Glibc.link(path, newPath)
+        #elseif canImport(Musl)
+            let result = Musl.link(path, newPath)
+        #else
+            let result = Darwin.link(path, newPath)
+        #endif
+        if result == 0 { return }
+        let error = errno
+        guard [EXDEV, EPERM, EMLINK, ENOSYS, ENOTSUP, EOPNOTSUPP].contains(error) else {
+            throw FileError(systemError: error)
+        }
+        throw FileError(.cannotLink, String(cString: strerror(error)))
+    }
+
     private func isFolder(_ path: String) -> Bool {
         guard let status = try? status(of: path) else { return false }
         return status.st_mode & S_IFMT == S_IFDIR

@@ -12,6 +12,8 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
     let hub: AgentEventsHub
     /// `nil` when there is none.
     let metrics: MetricsPage?
+    /// The folder of backups; `nil` when there is none.
+    var backupFolder: String?
     /// Where the routes of operators are.
     static var adminPath: RouterPath { "v1/admin" }
 
@@ -45,6 +47,7 @@ struct InternalRoutes<Context: RequestContext>: Sendable {
         addAdminRoutes(to: admin, interface)
         addDeletionRoutes(to: router, interface)
         AdminRoutes<Context>(hub: hub).add(to: admin, interface)
+        BackupRoute<Context>(hub: hub, folder: backupFolder).add(to: admin, interface)
     }
 
     /// Like the route of users, but for whatever thread, and with the scope `admin`.

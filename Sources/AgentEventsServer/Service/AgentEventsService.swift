@@ -65,7 +65,9 @@ public struct AgentEventsService: Service {
             onLateResult: onLateResult)
         self.hub = hub
         internalListener = configuration.internalAddress.map {
-            InternalListener(hub: hub, address: $0, metrics: metrics, logger: logger, onListening: onInternalListening)
+            InternalListener(
+                hub: hub, address: $0, metrics: metrics, backupFolder: configuration.backupFolder, logger: logger,
+                onListening: onInternalListening)
         }
         admissions = ConnectionAdmissions(
             hub.usage, maximumCount: configuration.maximumConnections.map { max(1, $0) },

@@ -11,6 +11,8 @@ struct InternalListener: Sendable {
     let hub: AgentEventsHub
     let address: InternalAddress
     let metrics: MetricsPage?
+    /// The folder of backups; `nil` when there is none.
+    let backupFolder: String?
     let logger: Logger
     /// Opens once it listens.
     let listening = Gate()
@@ -29,7 +31,7 @@ struct InternalListener: Sendable {
 
     private func application() -> some ApplicationProtocol {
         let router = Router(options: .autoGenerateHeadEndpoints)
-        InternalRoutes<BasicRequestContext>(hub: hub, metrics: metrics).add(to: router)
+        InternalRoutes<BasicRequestContext>(hub: hub, metrics: metrics, backupFolder: backupFolder).add(to: router)
         var http = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
         http.httpDecoder = .init(
             maxHeaderFieldSize: HTTPLimits.fieldByteCount, maxHeaderListSize: HTTPLimits.headByteCount,

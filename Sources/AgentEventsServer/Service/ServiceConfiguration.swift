@@ -11,6 +11,9 @@ public struct ServiceConfiguration: Sendable {
     /// The address of the listener for operators, with details of the health, the metrics and what takes the scope `admin`:
     /// one of this machine only (`server.open_access` otherwise). `nil`: there is none. Default: `nil`.
     public var internalAddress: InternalAddress?
+    /// The folder in which `POST /v1/admin/backups` makes backups, of a log that can be copied while it is written to
+    /// (`BackedUpLog`). `nil`: no backups are made. Default: `nil`.
+    public var backupFolder: String?
     /// The time for which a connection may be silent, in either direction, before it is pinged. One from which nothing
     /// comes for twice as long after that is closed. Default: 25 seconds.
     public var heartbeatInterval: Duration = .seconds(25)

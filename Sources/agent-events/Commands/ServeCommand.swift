@@ -237,6 +237,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.audit = surroundings.audit
         configuration.internalAddress = operation.internalListen
         applyChangeable(to: &configuration)
+        configuration.backupFolder = inMemory ? nil : operation.backupFolder ?? "\(folder)/backups"
         if let maximum = configuration.maximumConnections {
             logger.info("connections limited", metadata: ["connections.maximum": "\(maximum)"])
         }

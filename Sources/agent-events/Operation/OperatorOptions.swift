@@ -14,6 +14,12 @@ struct OperatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The folder in which POST /v1/admin/backups makes backups. On the disk of the data folder they take little room. "
+                + "Default: backups in the data folder.", valueName: "folder"))
+    var backupFolder: String?
+
+    @Option(
+        help: ArgumentHelp(
             "What is logged on standard error: trace to critical. Read again on SIGHUP. Default: notice",
             valueName: "level"),
         transform: { text throws in try Choice.read(text) })
