@@ -131,7 +131,8 @@ import Testing
                 return
             }
             #expect(error is WireError)
-            #expect(try await stage.types == ["agent_failed"])
+            let types = try await stage.types
+            #expect(types == ["agent_failed"])
         }
     }
 
