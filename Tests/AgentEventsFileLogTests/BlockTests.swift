@@ -107,6 +107,7 @@ import Testing
                     read.append("\(thread) \(sequence) \(mark == marks[Int(sequence) - 1])")
                 case .thread(let thread): read.append("\(thread.number) \(thread.owner.thread) \(thread.owner.user)")
                 case .key(let found): read.append("\(found == keys[found.digest == nil ? 0 : 1])")
+                case .erased: read.append("erased")
                 }
             }
             #expect(read == ["9 t_1 u_1", "9 1 true", "9 2 true", "9 3 true", "9 4 true", "true", "true"])
