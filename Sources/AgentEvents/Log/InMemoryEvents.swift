@@ -107,21 +107,19 @@ struct InMemoryEvents: Sendable {
         var byteCount = 0
         // Looked up one by one, so that a page costs what it holds.
         for place in order[index(ofOffset: offset)...] {
-            if let event = threads[place.thread]?.event(place.sequence) {
-                let isFull =
-                    page.events.count == request.maximumCount
-                    || !page.events.isEmpty && byteCount >= request.maximumByteCount
-                if isFull {
-                    page.reachesEnd = false
-                    return page
-                }
-                if place.offset != page.nextOffset { page.skipsTrimmed = true }
-                byteCount += event.bytes.count
-                page.events.append(event)
-            } else {
-                page.skipsTrimmed = true
+            guard let event = threads[place.thread]?.event(place.sequence) else { continue }
+            let isFull =
+                page.events.count == request.maximumCount
+                || !page.events.isEmpty && byteCount >= request.maximumByteCount
+            if isFull {
+                page.reachesEnd = false
+                return page
             }
+            // The page that passes over events that are gone says so.
+            if place.offset != page.nextOffset { page.skipsTrimmed = true }
             page.nextOffset = place.offset + 1
+            byteCount += event.bytes.count
+            page.events.append(event)
         }
         if page.nextOffset < endOffset {
             page.skipsTrimmed = true

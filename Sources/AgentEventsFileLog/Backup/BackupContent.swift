@@ -39,7 +39,7 @@ struct BackupContent {
                 case .event(let number, let sequence, _):
                     message = threads.note(EventID(generation: block.generation, sequence: sequence), of: number)
                 case .thread(let thread): threads.note(thread)
-                case .key: break
+                case .key, .erased: break
                 }
                 if let message { return (threads, Fault(position: block.position, message: message)) }
             }

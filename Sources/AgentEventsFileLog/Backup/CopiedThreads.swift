@@ -12,12 +12,15 @@ struct CopiedThreads {
     }
 
     private var threads: [UInt64: Thread] = [:]
+    /// The numbers of threads that were deleted, and whose records are in blocks still: they are none of the copy's threads.
+    private let deleted: Set<UInt64>
     /// Whether all blocks are read, and not only those that are not in the index.
     private let readsAll: Bool
 
     /// Reads the threads of an index.
     init(in database: Database, readsAll: Bool) throws {
         self.readsAll = readsAll
+        deleted = Set(try DeletionDatabase.unfinished(in: database).map(\.number))
         var last: UInt64 = 0
         while true {
             let rows = try RetentionDatabase.threads(after: last, limit: 1000, in: database)
@@ -37,7 +40,7 @@ struct CopiedThreads {
 
     /// A block gives a thread its number.
     mutating func note(_ thread: StoredThread) {
-        guard threads[thread.number] == nil else { return }
+        guard threads[thread.number] == nil, !deleted.contains(thread.number) else { return }
         threads[thread.number] = Thread(key: thread.key, oldest: 1, seen: 0)
     }
 
@@ -45,6 +48,7 @@ struct CopiedThreads {
     ///
     /// - Returns: what is wrong with that.
     mutating func note(_ id: EventID, of number: UInt64) -> String? {
+        guard !deleted.contains(number) else { return nil }
         guard let thread = threads[number] else {
             return "there is no thread number \(number), which has the event \(id)"
         }

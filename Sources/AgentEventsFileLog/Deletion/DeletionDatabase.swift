@@ -63,8 +63,9 @@ enum DeletionDatabase {
         let deletion = try RawStatement("DELETE FROM thread WHERE number = ?", in: database)
         deletion.bind(thread.number, at: 1)
         try deletion.run()
-        let values = try RawStatement("DELETE FROM state WHERE thread = ?", in: database)
-        values.bind(thread.owner.thread.rawValue, at: 1)
+        let values = try RawStatement("DELETE FROM state WHERE tenant = ? AND thread = ?", in: database)
+        values.bind(thread.key.tenant.rawValue, at: 1)
+        values.bind(thread.key.thread.rawValue, at: 2)
         try values.run()
         try insert(
             ThreadDeletion(of: thread.owner, at: time), number: thread.number, id: thread.owner.thread.rawValue,

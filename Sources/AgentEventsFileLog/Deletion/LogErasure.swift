@@ -1,5 +1,6 @@
 import AgentEvents
 import AgentEventsFiles
+import Synchronization
 
 /// Removes the bytes of deleted threads from the files of a log.
 ///
