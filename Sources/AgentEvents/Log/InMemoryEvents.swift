@@ -121,7 +121,8 @@ struct InMemoryEvents: Sendable {
             byteCount += event.bytes.count
             page.events.append(event)
         }
-        if page.nextOffset < endOffset {
+        // A page with events ends after the last of them; the next one says that something after it is gone.
+        if page.events.isEmpty, page.nextOffset < endOffset {
             page.skipsTrimmed = true
             page.nextOffset = endOffset
         }

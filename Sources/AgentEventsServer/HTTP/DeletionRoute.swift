@@ -11,10 +11,6 @@ struct DeletionRoute: Sendable {
     let access: RequestAccess
 
     func delete(_ request: Request, _ context: some RequestContext) async throws -> Response {
-        // The router passes over empty segments: of a path without the id, another segment would be taken for it.
-        guard !request.uri.path.contains("//") else {
-            throw ProtocolError(.pathUnknown, "there is nothing at this path")
-        }
         let principal = try await access.principal(of: request)
         let thread = try request.thread(context)
         let report = try await hub.deletions.delete(thread, waits: try Self.waits(request), for: principal)

@@ -5,13 +5,17 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 
-/// Gives every error a JSON body.
+/// Gives every error a JSON body, and refuses paths with an empty segment.
 struct ErrorBodies<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request,
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
+        // The router passes over empty segments: of a path without an id, another segment would be taken for the id.
+        guard !request.uri.path.contains("//") else {
+            return Response(ProtocolError(.pathUnknown, "there is nothing at this path"))
+        }
         do {
             return try await next(request, context)
         } catch let error as ProtocolError {
