@@ -62,6 +62,35 @@ import Testing
         }
     }
 
+    /// A deleted thread is not in a copy, whether its bytes are erased by then or not; and what is erased later changes no copy
+    /// that shares files with the log.
+    @Test(arguments: [false, true])
+    func aDeletedThreadIsNotInACopy(_ isErased: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            let (log, _) = try await filled(folder + "/data/events.sqlite")
+            let others = [try await events(log, "t_1"), try await events(log, "t_3")]
+            let before = try await log.backUp(to: folder + "/before")
+            try await log.delete(["t_2"], at: Timestamp(milliseconds: 1))
+            if isErased { #expect(try await log.erase(at: Timestamp(milliseconds: 2)).count == 1) }
+            let made = try await log.backUp(to: folder + "/b")
+            #expect(made.threadCount == 2)
+            #expect(try FileLogBackup(folder: made.folder).verify().problems == [])
+            _ = try await log.erase(at: Timestamp(milliseconds: 3))
+            #expect(try FileLogBackup(folder: made.folder).verify().problems == [])
+            #expect(try FileLogBackup(folder: before.folder).verify().problems == [])
+            try await log.close()
+            _ = try FileLogBackup(folder: made.folder).restore(to: folder + "/restored")
+            let restored = FileEventLog(
+                path: folder + "/restored/events.sqlite", configuration: FileEventLogTests.cramped)
+            _ = try await restored.open()
+            #expect(try await [events(restored, "t_1"), events(restored, "t_3")] == others)
+            #expect(try await events(restored, "t_2").isEmpty)
+            // What was not erased before the copy was made is erased where it is restored.
+            #expect(try await restored.erase(at: Timestamp(milliseconds: 4)).count == (isErased ? 0 : 1))
+            try await restored.close()
+        }
+    }
+
     /// SEC-75
     @Test func sec75CursorsBeyondARestoredBackupDiverge() async throws {
         try await withTemporaryFolder { folder in
