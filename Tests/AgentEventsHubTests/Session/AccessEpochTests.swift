@@ -119,9 +119,10 @@ struct AccessEpochTests {
         }
     }
 
-    /// To the millisecond, with a timer that has not fired.
-    @Test func sec32NoCommitIsWrittenAfterTheCredentialsHaveEnded() async throws {
-        try await CredentialStage.with(life: 10) { stage in
+    /// To the millisecond, with a timer that has not fired; also where no answer of an authorizer ends with them.
+    @Test(arguments: [false, true])
+    func sec32NoCommitIsWrittenAfterTheCredentialsHaveEnded(isConstant: Bool) async throws {
+        try await CredentialStage.with(life: 10, isConstant: isConstant) { stage in
             try await stage.follow()
             stage.advanceHub(by: .milliseconds(9999))
             try await stage.log(1)
