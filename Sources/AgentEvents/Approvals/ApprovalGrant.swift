@@ -7,7 +7,7 @@
 /// There is one for each tool in a thread; a later one takes its place. It is an entry of the thread's shared state,
 /// `grant/<tool>`, with the time at which it ends.
 public struct ApprovalGrant: Hashable, Sendable {
-    /// Where a grant counts, by the names on the wire.
+    /// The places where a grant counts, by their names on the wire.
     @nonexhaustive
     public enum Scope: String, CaseIterable, Sendable {
         /// In the run that has asked, and in the runs around and below it.
@@ -16,13 +16,13 @@ public struct ApprovalGrant: Hashable, Sendable {
         case thread
     }
 
-    /// Where it counts.
+    /// The place where it counts.
     public var scope: Scope
     /// The pattern that the arguments of a call have to fit; `nil` for any. A member of an object fits that of its name,
     /// further members of the arguments do not matter. In a text `*` stands for any characters; any other value fits its
     /// equal.
     public var arguments: JSONValue?
-    /// How long it counts.
+    /// The time for which it counts, from the answer on.
     public var time: Duration
 
     /// The time for which it counts when none is given: a day.
@@ -88,7 +88,7 @@ struct ThreadGrants: Hashable, Sendable {
         var grant: Grant?
     }
 
-    /// What the keys of grants begin with.
+    /// The beginning of the keys of grants.
     static let keyPrefix = "grant/"
 
     static func key(of tool: ToolName) -> String { keyPrefix + tool.rawValue }
@@ -224,6 +224,6 @@ extension ThreadGrants.Grant {
 }
 
 extension StateUpdated {
-    /// Whether the entry says what is approved without a question: the service writes it, and no program that emits.
+    /// Whether the entry is a grant. Only the service writes these; programs that emit may not.
     package var isGrant: Bool { key.hasPrefix(ThreadGrants.keyPrefix) }
 }

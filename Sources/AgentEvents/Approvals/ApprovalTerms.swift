@@ -42,8 +42,7 @@ package struct ApprovalTerms: Hashable, Sendable {
         return approvers.isEmpty ? user == owner || hasRight : approvers.contains(user)
     }
 
-    /// Whether there may be a user who may answer: one who is named, or, where nobody is, one who has the right to approve
-    /// in the thread.
+    /// Whether anybody can answer: a user who is named or, if nobody is named, one who has the right to approve in the thread.
     var mayAllowAnybody: Bool { approvers.isEmpty || approvers.contains { $0 != separateFrom } }
 
     /// Checks the data of the answer `approved`.

@@ -91,7 +91,7 @@ extension ExecutionContext {
     /// again.
     func loadGrants() async throws(AgentEventsError) {
         guard grants == nil || services.isContended else { return }
-        // Every change is made after this has returned, by whoever asked first: none comes in between.
+        // Changes are made only after this has returned, by the caller that asked first: none comes in between.
         try await waitForCommit(at: offeredPosition.latest)
         let state = try await mapLogError { () async throws(EventLogError) in
             try await ThreadFold.state(of: thread, in: services.log)

@@ -176,7 +176,7 @@ private struct ProbingValue: SingleValueDecodingContainer {
         return 0
     }
 
-    /// What passes for checked can be decoded: the form has the bounds of the type, as far as a number of 64 bits has.
+    /// Data that passes the check can be decoded: the form has the bounds of the type, as far as a number of 64 bits has.
     private func integer<Integer: FixedWidthInteger>(_ type: Integer.Type) -> Integer {
         probe.note(name, ["type": "integer", "minimum": .integer(Integer.min), "maximum": .integer(Integer.max)])
         return 0

@@ -7,7 +7,7 @@
 /// With a no, or no answer in time, the body does not begin, the call is completed with the status `denied`, and
 /// ``ApprovalRefused`` is thrown; with ``Denial/fail`` the run fails besides. The time that people take is not the call's.
 public struct ToolApproval: Sendable {
-    /// What follows from a no, and from no answer in time.
+    /// The consequence of a no, and of no answer in time.
     @nonexhaustive
     public enum Denial: Hashable, Sendable {
         /// The call is `denied`, and the agent's code decides: ``ApprovalRefused`` is thrown to it.
@@ -30,7 +30,7 @@ public struct ToolApproval: Sendable {
     public var isEditable: Bool
     /// The time for an answer; `nil` for as long as the run lasts.
     public var time: Duration?
-    /// What follows from a no, and from no answer in time.
+    /// The consequence of a no, and of no answer in time.
     public var onDenied: Denial
 
     public init(

@@ -43,15 +43,15 @@ public protocol DeletingEventLog: EventLog {
     func threads(of user: UserID) async throws(EventLogError) -> [ThreadID]
 }
 
-/// What a log knows of a thread that was deleted.
+/// The note that a log keeps of a deleted thread.
 public struct ThreadDeletion: Hashable, Sendable {
     /// Stands for the id of the thread.
     public var thread: ThreadDigest
     /// Stands for the user whose thread it was.
     public var owner: ThreadDigest
-    /// When it was deleted.
+    /// The time of the deletion.
     public var deletedAt: Timestamp
-    /// When the last byte was removed from the log; `nil` as long as that is not so.
+    /// The time at which the last byte was removed from the log; `nil` before.
     public var erasedAt: Timestamp?
 
     public init(thread: ThreadDigest, owner: ThreadDigest, deletedAt: Timestamp, erasedAt: Timestamp? = nil) {
@@ -67,7 +67,7 @@ public struct ThreadDeletion: Hashable, Sendable {
             deletedAt: time)
     }
 
-    /// Whether the thread was a user's.
+    /// Whether the thread belonged to a user.
     public func belonged(to user: UserID, thread: ThreadID) -> Bool {
         owner == ThreadDigest(of: user, in: thread)
     }

@@ -1,5 +1,5 @@
 extension ExecutionContext {
-    /// Ends all open runs, whoever hosts them, and takes nothing any longer; returns when these ends are committed.
+    /// Ends all open runs, hosted here or emitted from outside, and takes no further events. Returns when the ends are committed.
     ///
     /// - Throws: ``AgentEventsError``; then it may be closed, and ``reopen()`` has to follow.
     func close() async throws(AgentEventsError) {

@@ -15,7 +15,7 @@ public protocol BackedUpLog: EventLog {
 public struct LogBackup: Hashable, Sendable {
     /// The folder that it is in.
     public var folder: String
-    /// When it was made.
+    /// The time at which it was made.
     public var time: Timestamp
     public var fileCount: Int
     /// The size of all files.

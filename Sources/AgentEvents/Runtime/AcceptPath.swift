@@ -18,7 +18,7 @@ struct AcceptPath {
     /// looks at its state: the same request is always told the same reason. Nothing depends on it but the answer; what
     /// was refused was rolled back (I4).
     private var isRefused = false
-    /// Whether the thread is about to be deleted, or was: it takes nothing any longer.
+    /// Whether the thread is being deleted, or was deleted: it takes no further events.
     private(set) var isClosed = false
     /// The time at which to check the thread, because something may be overdue.
     private var sweptAt = ThreadStateMachine.never

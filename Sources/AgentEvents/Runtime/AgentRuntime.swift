@@ -353,7 +353,7 @@ public final class AgentRuntime: Sendable {
         return try await mapLogError { () async throws(EventLogError) in try await log.erase(at: time) }
     }
 
-    /// Why deleted threads could not be erased the last time; it is tried again. `nil` when they were, or there are none.
+    /// The reason why deleted threads could not be erased the last time; it is tried again. `nil` when they were, or there are none.
     public var erasureFailure: (any Error)? { erasure?.failure }
 
     // MARK: Ends

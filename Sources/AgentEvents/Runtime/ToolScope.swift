@@ -122,7 +122,7 @@ struct ToolScope: Sendable {
         }
     }
 
-    /// How the run fails with a call that people have refused; `nil` when it does not.
+    /// The error with which the run fails when people have refused a call; `nil` when it continues.
     private func failure(after error: any Error) -> RunFailure? {
         guard onDenied == .fail, let refused = error as? ApprovalRefused, refused.decision != .cancelled else {
             return nil

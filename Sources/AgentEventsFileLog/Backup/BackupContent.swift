@@ -3,7 +3,7 @@ import AgentEventsFiles
 
 /// The log in a backup, read without opening it: its index and its blocks.
 struct BackupContent {
-    /// What is wrong at a position of the log.
+    /// A fault at a position of the log.
     struct Fault {
         var position: Int64
         var message: String

@@ -12,7 +12,7 @@ struct CopiedThreads {
     }
 
     private var threads: [UInt64: Thread] = [:]
-    /// The numbers of threads that were deleted, and whose records are in blocks still: they are none of the copy's threads.
+    /// The numbers of deleted threads whose records are still in blocks: they do not belong to the copy.
     private let deleted: Set<UInt64>
     /// Whether all blocks are read, and not only those that are not in the index.
     private let readsAll: Bool

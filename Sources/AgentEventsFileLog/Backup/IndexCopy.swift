@@ -35,7 +35,7 @@ struct IndexCopy {
         try using(isReadOnly: true) { try $0.read(body) }
     }
 
-    /// What SQLite finds wrong with the file.
+    /// The first fault that SQLite finds in the file.
     func integrityProblem() throws(EventLogError) -> String? {
         let found = try read { try String.fetchOne($0, sql: "PRAGMA integrity_check") }
         return found == "ok" ? nil : found ?? "it cannot be checked"

@@ -139,7 +139,7 @@ enum LineSubject {
     }
 }
 
-/// What is said about an input that is refused.
+/// The text about an input that is refused.
 enum Refusal {
     private static let maximumByteCount = 4096
 

@@ -9,7 +9,7 @@ struct RightsAnswer: Hashable, Sendable {
     var owner: UserID?
     /// The end of the answer's validity, on the monotonic clock; `nil` for none.
     var expires: Duration?
-    /// When the rights end; `nil` for not by themselves.
+    /// The end of the rights; `nil` when they do not end by themselves.
     var rightsEnd: Timestamp?
     /// Events up to this one may not be read; `nil` when all may.
     var visibleAfter: Cursor?

@@ -61,7 +61,7 @@ package struct DeletionIntake: Sendable {
 
     // MARK: For operators
 
-    /// Deletes a thread, whoever's it is.
+    /// Deletes a thread of any user.
     package func delete(_ thread: ThreadID, waits: Bool) async throws(ProtocolError) -> DeletionReport {
         if try await deletion(of: thread) == nil {
             guard let owner = try await owner(of: thread) else { throw .unknown(thread) }
@@ -138,13 +138,13 @@ package struct DeletionIntake: Sendable {
 
 }
 
-/// What is gone of a thread that was deleted, and what is left.
+/// A report on a deleted thread: the parts that are gone, and those that are left.
 package struct DeletionReport: Sendable {
     var thread: ThreadID
     var deletion: ThreadDeletion
     /// The names of the sinks, which may have events that they were given before.
     var sinks: [String]
-    /// Why the bytes could not be erased; it is tried again.
+    /// The reason why the bytes could not be erased; it is tried again.
     var failure: (any Error)?
 
     /// Whether the bytes are erased.

@@ -25,7 +25,7 @@ final class LoopState {
     private var settledEpoch: UInt64
     /// No credentials of a session end before, in milliseconds on the monotonic clock.
     private var earliestEnd: Int64 = .max
-    /// Whether nothing is to be looked at for a single session: the epoch is one that all of them have taken account of, and no
+    /// Whether no session has to be asked by itself: the epoch is one that all of them have taken account of, and no
     /// credentials have ended. Looked at once for all that is delivered together, and `false` in between.
     private(set) var isSettled = false
     private let counts: Counts

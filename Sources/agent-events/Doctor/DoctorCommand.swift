@@ -54,7 +54,7 @@ struct DoctorCommand: ParsableCommand {
         return findings + auditFindings
     }
 
-    /// Who may use the service.
+    /// The settings that say who may use the service.
     private var accessFinding: Finding {
         do throws(ServiceError) {
             try serve.checkAccess()
