@@ -64,14 +64,14 @@ extension EventPayload {
     /// Tells that the process of a run is gone; when it went is not known, but the run has not worked since its last event.
     var isLoss: Bool { if case .agentPaused(let paused) = self { paused.isLoss } else { false } }
 
-    /// Says if a run may rest from the event on. It may from the end of a call on, too, if it asks something.
+    /// Says if a run may rest from the event on: also from that which ends the pause of the last run of a tree, when this one
+    /// asks something. It may from the end of a call on, too, if it asks something.
     var mayRestRun: Bool {
         switch self {
-        case .approvalRequested, .agentPaused: true
+        case .approvalRequested, .agentPaused, .agentResumed: true
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
             .messageCompleted, .toolExecuting, .toolProgress, .toolCompleted, .approvalResolved, .usageReported,
-            .agentResumed, .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom,
-            .unknown:
+            .agentCompleted, .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom, .unknown:
             false
         }
     }
