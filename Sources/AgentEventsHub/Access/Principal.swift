@@ -1,28 +1,91 @@
 public import AgentEvents
 
 /// The user that makes a request, and the limits of the credentials. The rights in a thread come from an ``Authorizer``.
+///
+/// A value. It is handed on with each request, and so is one reference: a change makes a new one.
 public struct Principal: Hashable, Sendable {
+    private struct Fields: Hashable, Sendable {
+        var user: UserID
+        var scopes: Set<Scope>
+        var threads: ThreadGrant
+        var isLimitedToThreads: Bool
+        var actsAs: UserGrant
+        var expiresAt: Timestamp?
+        var token: TokenIdentity?
+        var keyFingerprint: [UInt8]?
+        /// Computed once: looked at with each request.
+        var scopeRights: Rights
+    }
+
+    private final class Storage: Sendable {
+        let fields: Fields
+
+        init(_ fields: Fields) { self.fields = fields }
+    }
+
+    private var storage: Storage
+
+    private var fields: Fields {
+        get { storage.fields }
+        set { storage = Storage(newValue) }
+    }
+
     /// The user.
-    public var user: UserID
+    public var user: UserID {
+        get { storage.fields.user }
+        set { fields.user = newValue }
+    }
+
     /// The kinds of use that the credentials allow.
     public var scopes: Set<Scope> {
-        didSet { scopeRights = Rights(scopes) }
+        get { storage.fields.scopes }
+        set {
+            var changed = fields
+            changed.scopes = newValue
+            changed.scopeRights = Rights(newValue)
+            fields = changed
+        }
     }
+
     /// The threads that the user may use in addition to their own.
-    public var threads: ThreadGrant
+    public var threads: ThreadGrant {
+        get { storage.fields.threads }
+        set { fields.threads = newValue }
+    }
+
     /// Whether the credentials reach no thread but those, not even the user's own.
-    public var isLimitedToThreads: Bool
+    public var isLimitedToThreads: Bool {
+        get { storage.fields.isLimitedToThreads }
+        set { fields.isLimitedToThreads = newValue }
+    }
+
     /// The users for whom the principal may emit, apart from its own. With any of them, its own user among others, it is a
     /// backend, and chooses the ids of the threads that it opens.
-    public var actsAs: UserGrant
+    public var actsAs: UserGrant {
+        get { storage.fields.actsAs }
+        set { fields.actsAs = newValue }
+    }
+
     /// When the credentials expire; `nil` when they do not.
-    public var expiresAt: Timestamp?
+    public var expiresAt: Timestamp? {
+        get { storage.fields.expiresAt }
+        set { fields.expiresAt = newValue }
+    }
+
     /// The token that the credentials are; `nil` when they are something else.
-    public var token: TokenIdentity?
+    public var token: TokenIdentity? {
+        get { storage.fields.token }
+        set { fields.token = newValue }
+    }
+
     /// Tells the key that the token was made with from another one of the same name; `nil` for keys that never change.
-    package var keyFingerprint: [UInt8]?
-    /// The rights that the scopes allow at most: looked at with each request, and so not computed with each.
-    private var scopeRights: Rights
+    package var keyFingerprint: [UInt8]? {
+        get { storage.fields.keyFingerprint }
+        set { fields.keyFingerprint = newValue }
+    }
+
+    /// The rights that the scopes allow at most.
+    private var scopeRights: Rights { storage.fields.scopeRights }
 
     public init(
         user: UserID,
@@ -33,15 +96,17 @@ public struct Principal: Hashable, Sendable {
         expiresAt: Timestamp? = nil,
         token: TokenIdentity? = nil
     ) {
-        self.user = user
-        self.scopes = scopes
-        scopeRights = Rights(scopes)
-        self.threads = threads
-        self.isLimitedToThreads = isLimitedToThreads
-        self.actsAs = actsAs
-        self.expiresAt = expiresAt
-        self.token = token
+        storage = Storage(
+            Fields(
+                user: user, scopes: scopes, threads: threads, isLimitedToThreads: isLimitedToThreads, actsAs: actsAs,
+                expiresAt: expiresAt, token: token, scopeRights: Rights(scopes)))
     }
+
+    public static func == (left: Principal, right: Principal) -> Bool {
+        left.storage === right.storage || left.fields == right.fields
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(fields) }
 }
 
 /// The bounds of credentials, whatever an ``Authorizer`` says.

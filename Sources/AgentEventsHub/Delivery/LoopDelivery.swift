@@ -117,7 +117,7 @@ final class LoopDelivery: Sendable {
             }
             gathered.append(thread)
         }
-        var written: [StreamSession] = []
+        var written = WrittenSessions()
         var sentCount = 0
         for thread in gathered {
             thread.deliver(isSettled: state.isSettled, written: &written, sentCount: &sentCount)
@@ -125,7 +125,7 @@ final class LoopDelivery: Sendable {
         // Once for all of it.
         metrics.sent(sentCount)
         for session in state.awaiting { session.didCommit(upTo: state.committedPosition, written: &written) }
-        for session in written { session.flushWritten() }
+        written.finish()
         // One value for all of it: that of the commit that has waited longest.
         if sentCount > 0, let time = batch.time { metrics.delivered(after: environment.monotonicNow() - time) }
     }

@@ -54,7 +54,7 @@ final class LoopThread {
     /// Every live subscriber gets what was gathered.
     ///
     /// - Parameter isSettled: ``LoopState/isSettled``.
-    func deliver(isSettled: Bool, written: inout [StreamSession], sentCount: inout Int) {
+    func deliver(isSettled: Bool, written: inout WrittenSessions, sentCount: inout Int) {
         var commits: [CommittedEvents] = []
         swap(&commits, &gathered)
         for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
@@ -65,7 +65,7 @@ final class LoopThread {
     private func deliver(
         _ committed: CommittedEvents,
         isSettled: Bool,
-        written: inout [StreamSession],
+        written: inout WrittenSessions,
         sentCount: inout Int
     ) {
         owner = committed.owner

@@ -162,16 +162,16 @@ final class StreamSubscription {
     ///
     /// - Parameters:
     ///   - isSettled: ``LoopState/isSettled``.
-    ///   - written: gets the session, when it has something to flush or to read.
+    ///   - written: gets the session, when it has something to flush or to do.
     func deliver(
         _ committed: CommittedEvents,
         isSettled: Bool,
-        written: inout [StreamSession],
+        written: inout WrittenSessions,
         sentCount: inout Int
     ) {
         guard isSettled || identity.mayWrite(to: thread) else {
             // The session takes account of it when the loop comes to flush.
-            if output.markWritten() { written.append(session) }
+            written.attend(session)
             return
         }
         if !clearance.isGrantedForGood {
@@ -179,7 +179,7 @@ final class StreamSubscription {
             guard machine.cursor != nil else { return }
             guard isCleared(owner: committed.owner) else {
                 // The question is put when the loop comes to flush.
-                if rights.hasWaiting, output.markWritten() { written.append(session) }
+                if rights.hasWaiting { written.attend(session) }
                 return
             }
         }
@@ -199,12 +199,14 @@ final class StreamSubscription {
             sent.insert(committed.lastID, from: after + 1)
             output.write(frames)
             sentCount += Int(clamping: events.lastSequence - max(after, events.firstSequence - 1))
+            // Otherwise the session takes account of what has changed before it flushes.
+            if isSettled { written.wrote(to: output) } else { written.attend(session) }
         case .fallBehind:
             output.metrics.recordFallBehind()
             // The read begins when the loop comes to flush.
             replays.append(self)
+            written.attend(session)
         }
-        if output.markWritten() { written.append(session) }
     }
 
     /// The subscriber has handled everything up to a cursor. One that may not read the thread was sent nothing.

@@ -16,6 +16,7 @@ final class SessionOutput {
     private var backlogByteCount = 0
     private var isReading = true
     private var hasPendingWrites = false
+    private var isAttended = false
 
     init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
@@ -69,7 +70,7 @@ final class SessionOutput {
         if connection.mayWrite { transport.flush() }
     }
 
-    /// Something was written, or has to be read; ``StreamSession/flushWritten()`` attends to it.
+    /// Something was written with a commit; ``flushWritten()`` follows, or ``StreamSession/flushWritten()``.
     ///
     /// - Returns: whether it is the first since then.
     func markWritten() -> Bool {
@@ -77,7 +78,26 @@ final class SessionOutput {
         return !hasPendingWrites
     }
 
-    func clearWritten() { hasPendingWrites = false }
+    /// The session has something to do with a commit; ``StreamSession/flushWritten()`` follows.
+    ///
+    /// - Returns: whether it is the first since then.
+    func markAttended() -> Bool {
+        defer { isAttended = true }
+        return !isAttended
+    }
+
+    /// Everything of a commit is written.
+    func flushWritten() {
+        guard hasPendingWrites else { return }
+        hasPendingWrites = false
+        flush()
+    }
+
+    /// The session does what it has to, and flushes.
+    func beginAttending() {
+        isAttended = false
+        hasPendingWrites = false
+    }
 
     func writabilityChanged() {
         if transport.isWritable { backlogByteCount = 0 }

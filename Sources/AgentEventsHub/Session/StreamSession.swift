@@ -900,10 +900,10 @@ public final class StreamSession {
     // MARK: The loop
 
     /// A commit reached the loop; replies to what it holds can go out.
-    func didCommit(upTo position: UInt64, written: inout [StreamSession]) {
+    func didCommit(upTo position: UInt64, written: inout WrittenSessions) {
         guard !isEnded else { return }
         let answered = emissions.answer(upTo: position)
-        if !answered.isEmpty, output.markWritten() { written.append(self) }
+        if !answered.isEmpty { written.attend(self) }
         didAnswer(answered)
     }
 
@@ -916,7 +916,7 @@ public final class StreamSession {
 
     /// Everything of a commit is written: flushes it, and reads for subscriptions that fell behind.
     func flushWritten() {
-        output.clearWritten()
+        output.beginAttending()
         guard state.isSettled ? !isEnded : settleAccess(isTimeRead: true) else { return }
         readNext()
         output.flush()

@@ -113,6 +113,10 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 waiting.value.remove(from: channel)
                 channel.pipeline.syncOperations.removeHandler(requestHandlers.value.0, promise: nil)
                 channel.pipeline.syncOperations.removeHandler(requestHandlers.value.1, promise: nil)
+                // Where the client is was asked for the last time; its ticket knows.
+                if let address = try? channel.pipeline.syncOperations.handler(type: ClientAddressHandler.self) {
+                    channel.pipeline.syncOperations.removeHandler(address, promise: nil)
+                }
                 let handler: StreamHandler
                 if let principal = admission.principal {
                     handler = StreamHandler(hub: hub, paced, principal: principal)

@@ -11,7 +11,7 @@ struct LoopThreadTests {
         framer.append(EventID(generation: 1, sequence: 1), Array("{}".utf8))
         let events = FramedEvents(framer, thread: "t_1")
         #expect(thread.gather(CommittedEvents(events, framing: 0, owner: "u_1"), upTo: 1))
-        var written: [StreamSession] = []
+        var written = WrittenSessions()
         var sentCount = 0
         thread.deliver(isSettled: true, written: &written, sentCount: &sentCount)
         #expect(thread.head == 1)
@@ -22,7 +22,7 @@ struct LoopThreadTests {
     /// What another writer of the log has committed is told late now and then.
     @Test func aLateNoticeDoesNotTakeTheHeadBack() {
         let thread = LoopThread()
-        var written: [StreamSession] = []
+        var written = WrittenSessions()
         var sentCount = 0
         for sequence in [5, 4] as [UInt64] {
             let advanced = AdvancedThread(
