@@ -184,7 +184,10 @@ public final class TraceSink: SettlingSink {
             guard limit > .zero, let spans = work.withLock({ $0.queue.next(at: now, isSettling: isSettling) }) else {
                 return
             }
-            didSend(spans.count, await exporter.export(spans, within: limit))
+            let result = await exporter.export(spans, within: limit)
+            didSend(spans.count, result)
+            // However short the pause: the events that come meanwhile are taken first.
+            if case .unavailable = result { return }
         }
     }
 

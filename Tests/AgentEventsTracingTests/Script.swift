@@ -58,10 +58,12 @@ struct Script {
         add(.agentCompleted(AgentCompleted(result: "hidden", usage: usage, durationMilliseconds: 2500)), run: run)
     }
 
-    /// The spans that a machine makes of all events; it has to know everything.
+    /// The spans that a machine makes of all events, without anything that came before.
     func spans(_ machine: inout TraceStateMachine) -> [TraceSpan] {
         events.flatMap { event -> [TraceSpan] in
-            guard case .spans(let spans) = machine.receive(event) else { return [] }
+            var reception = machine.receive(event)
+            if case .needs = reception { reception = machine.receive(event, isRecalled: true) }
+            guard case .spans(let spans) = reception else { return [] }
             return spans
         }
     }

@@ -208,6 +208,20 @@ struct TraceSinkTests {
         #expect(lines.all.contains(left))
     }
 
+    /// A collector that asks for no pause at all is not asked without end.
+    @Test func aCollectorThatAsksForNothingIsAskedOnceEachTime() async throws {
+        let log = try await filledLog()
+        let collector = Collector()
+        let sink = sink(collector, log)
+        collector.answer(.unavailable("no", retryAfter: .zero))
+        try await sink.receive(SinkBatch(events: try await events(of: log)))
+        for count in 1...3 {
+            clock.advance(by: .seconds(60))
+            #expect(await !sink.settle(isStopping: false))
+            #expect(collector.requests.count == count)
+        }
+    }
+
     @Test func whatIsRefusedForGoodIsNotSentAgain() async throws {
         let log = try await filledLog()
         let collector = Collector()

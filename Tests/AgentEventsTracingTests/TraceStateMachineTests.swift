@@ -209,6 +209,28 @@ struct TraceStateMachineTests {
         }
     }
 
+    @Test func aRunWhoseMessagesCameEarlierIsAskedFor() {
+        var script = Script()
+        script.message("m_1", caller)
+        script.message("m_2", nil)
+        script.add(.agentQueued(AgentQueued(messageIDs: ["m_1"])))
+        script.begin(messages: ["m_1", "m_2"])
+        script.end()
+        let whole = script.spans
+        #expect(whole.first?.text("agent_events.run.queued_ms") == "1000")
+        var machine = TraceStateMachine()
+        #expect(machine.receive(script.events[3]) == .needs("r_1"))
+        var past = TraceStateMachine()
+        for event in script.events.prefix(3) { _ = past.receive(event, isRecalled: true) }
+        machine.adopt(from: past)
+        #expect(machine.receive(script.events[3]) == .spans([]))
+        #expect(machine.receive(script.events[4]) == .spans(whole))
+        // Messages that are known, with a place or without one, ask for nothing.
+        machine = TraceStateMachine()
+        for event in script.events.prefix(2) { _ = machine.receive(event) }
+        #expect(machine.receive(script.events[3]) == .spans([]))
+    }
+
     @Test func whatCannotBeReadIsMadeOfItsEnd() throws {
         var script = Script()
         script.complete("c_1")

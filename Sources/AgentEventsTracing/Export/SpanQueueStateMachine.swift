@@ -73,7 +73,7 @@ package struct SpanQueueStateMachine: Sendable {
             phase = .gathering
         case .unavailable(_, let asked):
             failures += 1
-            let pause = asked.map { max(.zero, $0) } ?? bound * jitter
+            let pause = asked.flatMap { $0 > .zero ? $0 : nil } ?? bound * jitter
             phase = .pausing(until: now + min(pause, settings.longestPause))
         }
     }

@@ -19,7 +19,7 @@ package struct TraceStateMachine: Sendable {
     package struct Settings: Sendable {
         /// The most runs and calls that are kept open.
         package var maximumOpenCount = 16_384
-        /// The most messages whose places in traces are kept, for the runs that answer them.
+        /// The most messages that are kept, with their places in traces, for the runs that answer them.
         package var maximumMessageCount = 4096
         /// The most links of a span.
         package var maximumLinkCount = 32
@@ -74,7 +74,8 @@ package struct TraceStateMachine: Sendable {
     private var serial: UInt64 = 0
     /// In the order in which they were opened, with some that are open no longer.
     private var order = Deque<(key: RunKey, serial: UInt64)>()
-    private var messages: [MessageKey: TraceContext] = [:]
+    /// Those without a place, too: what is not here came earlier.
+    private var messages: [MessageKey: TraceContext?] = [:]
     private var messageOrder = Deque<MessageKey>()
 
     package init(_ settings: Settings = Settings()) { self.settings = settings }
@@ -106,9 +107,7 @@ package struct TraceStateMachine: Sendable {
     /// - Parameter isRecalled: whether there was an attempt to make known what is needed: nothing is asked for again.
     package mutating func receive(_ event: AgentEvent, isRecalled: Bool = false) -> Reception {
         if case .userMessage(let message) = event.payload {
-            if let trace = message.trace {
-                remember(trace, MessageKey(thread: event.threadID, message: message.messageID))
-            }
+            remember(message.trace, MessageKey(thread: event.threadID, message: message.messageID))
             return .spans([])
         }
         guard let run = event.runID else { return .spans([]) }
@@ -126,7 +125,7 @@ package struct TraceStateMachine: Sendable {
             if runs[key] == nil { open(key, event) }
             begin(key, started, below: above, at: event.time)
         case .inputTaken(let taken):
-            link(key, to: taken.messageIDs)
+            add(places(of: taken.messageIDs, in: key.thread), to: key)
         case .toolExecuting(let call):
             add(call.callID, OpenCall(start: event.time, sequence: event.sequence), to: key)
         case .toolCompleted(let call):
@@ -150,10 +149,10 @@ package struct TraceStateMachine: Sendable {
     private func need(of event: AgentEvent, _ key: RunKey) -> RunID? {
         switch event.payload {
         case .agentStarted(let started):
-            guard let parent = started.parentRunID, runs[RunKey(thread: key.thread, run: parent)] == nil else {
-                return nil
-            }
-            return parent
+            if let parent = started.parentRunID, runs[RunKey(thread: key.thread, run: parent)] == nil { return parent }
+            // A run that answers messages may have been queued before the process began, and they came before it.
+            let isWhole = runs[key] != nil || started.messageIDs.allSatisfy { isRemembered($0, in: key.thread) }
+            return isWhole ? nil : key.run
         case .toolCompleted(let call):
             return runs[key]?.calls[call.callID] == nil ? key.run : nil
         case .agentCompleted, .agentFailed, .agentCancelled:
@@ -176,7 +175,7 @@ package struct TraceStateMachine: Sendable {
     }
 
     private mutating func begin(_ key: RunKey, _ started: AgentStarted, below above: OpenRun?, at time: Timestamp) {
-        var links = [started.trace].compactMap(\.self)
+        let links = [started.trace].compactMap(\.self)
         if let parent = started.parentRunID {
             runs[key]?.parent = parent
             runs[key]?.isParentUnknown = above == nil
@@ -189,12 +188,15 @@ package struct TraceStateMachine: Sendable {
         runs[key]?.started = time
         runs[key]?.attempt = started.attempt
         runs[key]?.retryOf = started.retryOf
-        links += started.messageIDs.compactMap { messages[MessageKey(thread: key.thread, message: $0)] }
-        add(links, to: key)
+        add(links + places(of: started.messageIDs, in: key.thread), to: key)
     }
 
-    private mutating func link(_ key: RunKey, to messageIDs: [MessageID]) {
-        add(messageIDs.compactMap { messages[MessageKey(thread: key.thread, message: $0)] }, to: key)
+    private func places(of messageIDs: [MessageID], in thread: ThreadID) -> [TraceContext] {
+        messageIDs.compactMap { messages[MessageKey(thread: thread, message: $0)] ?? nil }
+    }
+
+    private func isRemembered(_ id: MessageID, in thread: ThreadID) -> Bool {
+        messages.keys.contains(MessageKey(thread: thread, message: id))
     }
 
     private mutating func add(_ links: [TraceContext], to key: RunKey) {
@@ -230,7 +232,7 @@ package struct TraceStateMachine: Sendable {
         order = kept
     }
 
-    private mutating func remember(_ trace: TraceContext, _ key: MessageKey) {
+    private mutating func remember(_ trace: TraceContext?, _ key: MessageKey) {
         if messages.updateValue(trace, forKey: key) == nil { messageOrder.append(key) }
         if messages.count > settings.maximumMessageCount, let first = messageOrder.popFirst() { messages[first] = nil }
     }
