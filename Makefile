@@ -10,11 +10,12 @@ export SWIFT_DETERMINISTIC_HASHING := 1
 as_usual := env -u SWIFT_DETERMINISTIC_HASHING
 swift_files := Sources Tests Package.swift
 documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtocol AgentEventsHub AgentEventsServer \
-    AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus AgentEventsTesting
+    AgentEventsTokens AgentEventsClient AgentEventsInProcess AgentEventsPrometheus \
+    AgentEventsTracing AgentEventsTesting
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
-    tls listening deployment tokens abuse isolation timing deletion backups
+    tls listening deployment tokens abuse isolation timing deletion backups traces
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -92,6 +93,7 @@ test: .build/setup/checks
 	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py
 	@$(step) 'backups' $(as_usual) $(python) Tests/ThirdParty/backups.py
 	@$(step) 'operating' $(as_usual) $(python) Tests/ThirdParty/operating.py
+	@$(step) 'traces' $(as_usual) $(python) Tests/ThirdParty/traces.py
 	@$(step) 'mounted' $(as_usual) $(python) Tests/ThirdParty/mounted.py
 	@$(step) 'TLS' $(as_usual) $(python) Tests/ThirdParty/tls.py
 	@$(step) 'listening' $(as_usual) $(python) Tests/ThirdParty/listening.py

@@ -9,6 +9,7 @@ let client: TargetDependencyCondition? = .when(traits: ["Client"])
 let prometheus: TargetDependencyCondition? = .when(traits: ["Prometheus"])
 let tls: TargetDependencyCondition? = .when(traits: ["TLS"])
 let tokens: TargetDependencyCondition? = .when(traits: ["Tokens"])
+let tracing: TargetDependencyCondition? = .when(traits: ["Tracing"])
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
 let settings: [SwiftSetting] = [
@@ -35,6 +36,7 @@ let package = Package(
         .library(name: "AgentEventsClient", targets: ["AgentEventsClient"]),
         .library(name: "AgentEventsInProcess", targets: ["AgentEventsInProcess"]),
         .library(name: "AgentEventsPrometheus", targets: ["AgentEventsPrometheus"]),
+        .library(name: "AgentEventsTracing", targets: ["AgentEventsTracing"]),
         .executable(name: "agent-events", targets: ["agent-events"]),
         .executable(name: "example-hummingbird", targets: ["example-hummingbird"]),
         .executable(name: "example-nio", targets: ["example-nio"]),
@@ -47,11 +49,15 @@ let package = Package(
         .trait(name: "Tokens", description: "JSON Web Tokens as credentials.", enabledTraits: ["Server"]),
         .trait(name: "Prometheus", description: "The exporter of metrics for Prometheus."),
         .trait(
+            name: "Tracing", description: "Spans of runs and tool calls, for collectors of OpenTelemetry.",
+            enabledTraits: ["Server"]),
+        .trait(
             name: "CommandLine",
             description: "The agent-events program.",
-            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus"]
+            enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing"]
         ),
-        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "CommandLine"]),
+        .default(enabledTraits: ["SQLite", "Server", "Client", "TLS", "Tokens", "Prometheus", "Tracing", "CommandLine"]
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -62,6 +68,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.1.0"),
@@ -165,6 +172,20 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics", condition: prometheus)],
             swiftSettings: settings
         ),
+        // Spans of what is in the log. The API of swift-distributed-tracing serves the code of agents.
+        .target(
+            name: "AgentEventsTracing",
+            dependencies: [
+                "AgentEvents", "AgentEventsHub",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: tracing),
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: tracing),
+                .product(name: "Logging", package: "swift-log", condition: tracing),
+                .product(name: "NIOCore", package: "swift-nio", condition: tracing),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: tracing),
+                .product(name: "Tracing", package: "swift-distributed-tracing", condition: tracing),
+            ],
+            swiftSettings: settings
+        ),
         // The client over a hub in the same process.
         .target(
             name: "AgentEventsInProcess",
@@ -213,6 +234,7 @@ let package = Package(
                 "AgentEvents", "AgentEventsChecks", "AgentEventsFiles", "AgentEventsFileLog", "AgentEventsHub",
                 "AgentEventsProtocol",
                 "AgentEventsServer", "AgentEventsClient", "AgentEventsTokens", "AgentEventsPrometheus",
+                "AgentEventsTracing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: commandLine),
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
@@ -270,10 +292,21 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "AgentEventsTracingTests",
+            dependencies: [
+                "AgentEvents", "AgentEventsTesting", "AgentEventsTestSupport", "AgentEventsTracing",
+                .product(name: "CoreMetrics", package: "swift-metrics", condition: tracing),
+                .product(name: "Logging", package: "swift-log", condition: tracing),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: tracing),
+                .product(name: "Tracing", package: "swift-distributed-tracing", condition: tracing),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "CommandLineTests",
             dependencies: [
                 "AgentEvents", "AgentEventsChecks", "AgentEventsHub", "AgentEventsPrometheus", "AgentEventsServer",
-                "AgentEventsTesting", "AgentEventsTestSupport", "agent-events",
+                "AgentEventsTesting", "AgentEventsTestSupport", "AgentEventsTracing", "agent-events",
                 .product(name: "Logging", package: "swift-log", condition: commandLine),
             ],
             swiftSettings: settings

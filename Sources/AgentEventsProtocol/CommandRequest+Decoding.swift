@@ -141,7 +141,7 @@ extension CommandBody {
                 let message = MessageCommand(
                     text: text, agent: try members.nameIfPresent("agent"), data: members.takePresent("data"),
                     policy: try members.policy(), replaces: try members.identifierIfPresent("replaces"),
-                    answersApproval: try members.boolIfPresent("answers_approval") ?? false)
+                    answersApproval: try members.boolIfPresent("answers_approval") ?? false, trace: members.trace())
                 try members.checkAnswers(message.answersApproval, policy: message.policy)
                 return .message(message)
             case .revoke:

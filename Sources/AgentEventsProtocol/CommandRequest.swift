@@ -85,6 +85,8 @@ package struct MessageCommand: Hashable, Sendable {
     package var replaces: MessageID?
     /// Whether it is a no to what the run asks that it is given to.
     package var answersApproval: Bool
+    /// The place in a trace from which it is sent.
+    package var trace: TraceContext?
 
     package init(
         text: String,
@@ -92,8 +94,10 @@ package struct MessageCommand: Hashable, Sendable {
         data: JSONValue? = nil,
         policy: String? = nil,
         replaces: MessageID? = nil,
-        answersApproval: Bool = false
+        answersApproval: Bool = false,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.answersApproval = answersApproval
         self.text = text
         self.agent = agent
@@ -137,7 +141,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
         case .stop, .pause, .resume: ["reason"]
         case .answer: ["approval_id", "decision", "data", "grant"]
         case .start: ["agent", "input", "policy", "retry_of"]
-        case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval"]
+        case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval", "trace"]
         case .revoke: ["tool"]
         }
     }
@@ -175,6 +179,7 @@ extension CommandBody {
                 ("data", message.data), ("policy", message.policy.map { .string($0) }),
                 ("replaces", message.replaces?.json),
                 ("answers_approval", message.answersApproval ? .bool(true) : nil),
+                ("trace", message.trace?.json),
             ]
         case .answer(let answer):
             let decision: ApprovalDecision = answer.isApproved ? .approved : .denied

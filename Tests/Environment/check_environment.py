@@ -33,6 +33,8 @@ EXCEPTIONS = [
      "blocks the thread of a log that has one of its own; a log without one never comes there"),
     ("Sources/AgentEventsServer/Webhook/WebhookSink.swift", "a deadline",
      "the HTTP client compares it with the time of its own event loops"),
+    ("Sources/AgentEventsTracing/Export/OTLPExporter.swift", "a deadline",
+     "the HTTP client compares it with the time of its own event loops"),
     ("Sources/AgentEventsClient/Connection/StreamConnection.swift", "a random number",
      "masks of frames must not be foreseen, RFC 6455 10.3: they are the system's whatever the environment"),
     ("Sources/AgentEventsClient/Connection/StreamMessageHandler.swift", "a random number", "masks, as above"),

@@ -6,6 +6,7 @@ from collections import Counter
 from exact_json import parse
 
 ABSENT = object()
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 # The schema, the example in golden/, where in it the value begins that the schema describes; then what is spoilt:
 # a path below that (`/` between members) and what is put there.
@@ -25,7 +26,12 @@ SPOILT = [
     ("events/agent_started.schema.json", "events/agent_started.json", "data", [
         ("message_ids", []), ("message_ids/0", ""), ("attempt", 0), ("retry_of", ["r_1"]),
         ("parent_run_id", ""), ("parent_call_id", 7), ("parent_call", "c_1"),
-        ("idle_timeout_ms", 999), ("idle_timeout_ms", 86_400_001), ("idle_timeout_ms", 1500.5)]),
+        ("idle_timeout_ms", 999), ("idle_timeout_ms", 86_400_001), ("idle_timeout_ms", 1500.5),
+        ("trace", "00"), ("trace/traceparent", ABSENT), ("trace/traceparent", "00-" + "0" * 32 + "-00f067aa0ba902b7-01"),
+        ("trace/traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-" + "0" * 16 + "-01"),
+        ("trace/traceparent", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("trace/traceparent", "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("trace/tracestate", "v=" + "x" * 511), ("trace/tracestate", ""), ("trace/baggage", "user=u_1")]),
     ("events/agent_thinking.schema.json", "events/agent_thinking.json", "data", [
         ("thought_id", ABSENT), ("thought_id", "th 1"), ("text", None)]),
     ("events/agent_progress.schema.json", "events/agent_progress.json", "data", [
@@ -63,7 +69,7 @@ SPOILT = [
         ("discarded", "yes"), ("discarded", None)]),
     ("events/user_message.schema.json", "events/user_message.json", "data", [
         ("user_id", ABSENT), ("text", ABSENT), ("user", "u_1"), ("replaces", "m 0"), ("replaces", ["m_0"]),
-        ("given_to", "r 1")]),
+        ("given_to", "r 1"), ("trace", []), ("trace/traceparent", "00-1-2-01")]),
     ("events/state_updated.schema.json", "events/state_updated.json", "data", [
         ("removed", True), ("value", ABSENT), ("version", 0), ("key", ABSENT)]),
     ("events/state_updated.schema.json", "events/state_updated.removed.json", "data", [
@@ -102,7 +108,7 @@ SPOILT = [
     ("client-message.schema.json", "client/command.custom.json", "", [("name", "editor undo."), ("run_id", 7)]),
     ("client-message.schema.json", "client/command.message.json", "", [
         ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1"),
-        ("data/answers_approval", "yes"), ("run_id", "r_1")]),
+        ("data/answers_approval", "yes"), ("run_id", "r_1"), ("data/trace", "00"), ("data/trace/traceparent", 1)]),
     ("client-message.schema.json", "client/command.start.json", "", [
         ("data/agent", ""), ("data/policy", 1), ("data/text", "x"), ("run_id", "r_1")]),
     ("client-message.schema.json", "client/command.answer.json", "", [
@@ -200,6 +206,9 @@ DEFINITIONS = {
     "fraction": ([0, 0.25, 1], [-0.01, 1.01, "0.5", None]),
     "text": (["", "🧭"], [None, 1, []]),
     "json": ([None, 1, {}], []),
+    "trace": ([{"traceparent": PARENT}, {"traceparent": PARENT[:-1] + "0", "tracestate": "a=1,b@c=2"}], [
+        {}, PARENT, None, {"traceparent": PARENT + "-x"}, {"traceparent": "00" + PARENT[2:53] + "02"},
+        {"traceparent": PARENT, "tracestate": "a=\n"}]),
     "req": ([1, "1", 0.5], [None, True, [], {}]),
     "error_code": (["order.paused", "a.b.c_1"], [
         "", "paused", "Order.paused", "order.", "order.paused\n", "order paused"]),

@@ -20,7 +20,7 @@ public enum EventPayload: Hashable, Sendable {
     case agentCompleted(AgentCompleted)
     indirect case agentFailed(AgentFailed)
     indirect case agentCancelled(AgentCancelled)
-    case userMessage(UserMessage)
+    indirect case userMessage(UserMessage)
     case stateUpdated(StateUpdated)
     case custom(CustomEvent)
     /// A type that this version does not know, with its bytes. It can be read, but not emitted.

@@ -93,6 +93,7 @@ extension EventType {
         case .agentStarted:
             [
                 "input", "parent_run_id", "parent_call_id", "idle_timeout_ms", "message_ids", "attempt", "retry_of",
+                "trace",
             ]
         case .inputTaken: ["message_ids"]
         case .agentThinking: ["thought_id", "text"]
@@ -114,7 +115,7 @@ extension EventType {
         case .agentCompleted: ["result", "usage", "duration_ms"]
         case .agentFailed: ["error", "usage", "duration_ms"]
         case .agentCancelled: ["reason", "by", "superseded_by", "discarded", "usage", "duration_ms"]
-        case .userMessage: ["message_id", "user_id", "text", "data", "replaces", "given_to"]
+        case .userMessage: ["message_id", "user_id", "text", "data", "replaces", "given_to", "trace"]
         case .stateUpdated: ["version", "key", "value", "removed", "expires_at", "by", "reason"]
         case .custom: ["name", "value", "by"]
         }

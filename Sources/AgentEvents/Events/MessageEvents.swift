@@ -54,6 +54,8 @@ public struct UserMessage: Hashable, Sendable {
     /// The run under way that is given the message as input. If it ends without having taken it (``InputTaken``), a run is
     /// queued for the message, next to that end.
     public var givenTo: RunID?
+    /// The place in a trace from which the message was sent; see ``TraceContext``.
+    public var trace: TraceContext?
 
     public init(
         messageID: MessageID,
@@ -61,7 +63,8 @@ public struct UserMessage: Hashable, Sendable {
         text: String,
         data: JSONValue? = nil,
         replaces: MessageID? = nil,
-        givenTo: RunID? = nil
+        givenTo: RunID? = nil,
+        trace: TraceContext? = nil
     ) {
         self.messageID = messageID
         self.userID = userID
@@ -69,5 +72,6 @@ public struct UserMessage: Hashable, Sendable {
         self.data = data
         self.replaces = replaces
         self.givenTo = givenTo
+        self.trace = trace
     }
 }

@@ -64,6 +64,8 @@ public struct AgentStarted: Hashable, Sendable {
     public var attempt: Int?
     /// The run that did not end well, or whose answer did not please, and that this one does again.
     public var retryOf: RunID?
+    /// The place in a trace from which the run was asked for; see ``TraceContext``.
+    public var trace: TraceContext?
 
     public init(
         input: JSONValue? = nil,
@@ -72,7 +74,8 @@ public struct AgentStarted: Hashable, Sendable {
         idleTimeoutMilliseconds: Int64? = nil,
         messageIDs: [MessageID] = [],
         attempt: Int? = nil,
-        retryOf: RunID? = nil
+        retryOf: RunID? = nil,
+        trace: TraceContext? = nil
     ) {
         self.input = input
         self.parentRunID = parentRunID
@@ -81,6 +84,7 @@ public struct AgentStarted: Hashable, Sendable {
         self.messageIDs = messageIDs
         self.attempt = attempt
         self.retryOf = retryOf
+        self.trace = trace
     }
 
     /// The shortest and the longest time that a run can ask for.

@@ -37,6 +37,8 @@ extension RequestDigest {
         var writer = JSONWriter()
         writer.canonical(.array([.string(user.rawValue), detail.map { .string($0) } ?? .null]))
         for (index, draft) in drafts.enumerated() {
+            // A request that is sent again has a span of its own.
+            let draft = draft.trace == nil ? draft : draft.traced(nil)
             do throws(WireError) {
                 let json = try JSONValue(parsing: try EventEncoder.encode(draft))
                 writer.byte(ASCII.lineFeed)

@@ -2,6 +2,7 @@
 final class SinkPump: CommitObserver {
     private let sink: any EventSink
     private let durable: DurableSink?
+    private let settling: (any SettlingSink)?
     private let log: any EventLog
     private let store: (any StateStore)?
     private let settings: SinkPumpStateMachine.Settings
@@ -15,6 +16,7 @@ final class SinkPump: CommitObserver {
         self.sink = sink
         self.log = log
         durable = sink as? DurableSink
+        settling = durable?.sink as? any SettlingSink
         store = log as? any StateStore
         clock = configuration.durationClock
         wallClock = configuration.clock
@@ -129,9 +131,10 @@ final class SinkPump: CommitObserver {
                 action = machine.didSetAside(sinceSave: sinceSave.elapsed)
             case .save(let offset):
                 place = Self.place(at: offset, after: page, place)
-                try await save(place)
+                let isSettled = await settling?.settle(isStopping: machine.isLast || Task.isCancelled) ?? true
+                if isSettled { try await save(place) }
                 sinceSave = Stopwatch(clock)
-                action = machine.didSave()
+                action = isSettled ? machine.didSave() : machine.didPostpone()
             case .wait(let longest):
                 progress.didCatchUp(to: commits)
                 action = machine.didWake(isLast: await !wait(atMost: longest))

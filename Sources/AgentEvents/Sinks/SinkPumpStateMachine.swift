@@ -42,7 +42,7 @@ struct SinkPumpStateMachine: Sendable {
         case probe
         /// Set the only event of the page aside, durably; ``didSetAside(sinceSave:)``.
         case setAside(attempts: Int)
-        /// Save the offset; ``didSave()``.
+        /// Save the offset, when the sink has done what it took; ``didSave()``, or ``didPostpone()``.
         case save(UInt64)
         /// Everything committed was given. Wait for more, at most this long; ``didWake(isLast:)``.
         case wait(atMost: Duration?)
@@ -90,7 +90,7 @@ struct SinkPumpStateMachine: Sendable {
     private var hasSetAside = false
     private var nextOffset: UInt64 = 0
     private var reachesEnd = false
-    private var isLast = false
+    private(set) var isLast = false
     /// The events of the batch that is given.
     private var count = 0
     /// The events of the next batch at most.
@@ -193,6 +193,15 @@ struct SinkPumpStateMachine: Sendable {
         unsavedCount = 0
         defer { afterSave = nil }
         // Read again even at the end: what came meanwhile is told by a signal, which may be spent.
+        return afterSave ?? read()
+    }
+
+    /// The sink has something in hand. What it took is saved at the next occasion, after the interval: no sooner, or a sink
+    /// that does not get on would be asked without end.
+    mutating func didPostpone() -> Action {
+        hasSetAside = false
+        unsavedCount = 0
+        defer { afterSave = nil }
         return afterSave ?? read()
     }
 

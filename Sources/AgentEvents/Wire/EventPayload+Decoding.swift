@@ -44,7 +44,7 @@ extension AgentStarted {
             parentCallID: try data.identifierIfPresent("parent_call_id"),
             idleTimeoutMilliseconds: try data.integerIfPresent("idle_timeout_ms", in: Self.idleTimeoutMilliseconds),
             messageIDs: try data.messageIDs() ?? [], attempt: try data.attempt(),
-            retryOf: try data.identifierIfPresent("retry_of"))
+            retryOf: try data.identifierIfPresent("retry_of"), trace: data.trace())
     }
 }
 
@@ -213,7 +213,7 @@ extension UserMessage {
         self.init(
             messageID: try data.identifier("message_id"), userID: try data.identifier("user_id"),
             text: try data.text("text"), data: data.json("data"), replaces: try data.identifierIfPresent("replaces"),
-            givenTo: try data.identifierIfPresent("given_to"))
+            givenTo: try data.identifierIfPresent("given_to"), trace: data.trace())
     }
 }
 
@@ -254,6 +254,14 @@ extension CustomEvent {
 }
 
 extension MemberReader {
+    /// A place in a trace; one that is not well formed counts as none, also in a draft.
+    package mutating func trace() -> TraceContext? {
+        guard let members = takePresent("trace")?.objectValue, let parent = members["traceparent"]?.stringValue else {
+            return nil
+        }
+        return TraceContext(traceparent: parent, tracestate: members["tracestate"]?.stringValue)
+    }
+
     /// The messages that a run is about.
     fileprivate mutating func messageIDs() throws(WireError) -> [MessageID]? {
         try identifiersIfPresent("message_ids", upTo: MessageList.maximumCount)

@@ -64,6 +64,16 @@ extension AgentStarted {
         try data.identifiersIfAny("message_ids", messageIDs, upTo: MessageList.maximumCount)
         try data.integer("attempt", attempt.map(Int64.init), from: 1)
         data.identifier("retry_of", retryOf)
+        try trace?.write(into: &data)
+    }
+}
+
+extension TraceContext {
+    fileprivate func write(into data: inout MemberWriter) throws(WireError) {
+        try data.object("trace") { members throws(WireError) in
+            members.text("traceparent", traceparent)
+            members.text("tracestate", tracestate)
+        }
     }
 }
 
@@ -238,6 +248,7 @@ extension UserMessage {
         try data.json("data", self.data)
         data.identifier("replaces", replaces)
         data.identifier("given_to", givenTo)
+        try trace?.write(into: &data)
     }
 }
 

@@ -140,6 +140,11 @@ extension Principal {
     /// Whether the principal may emit as a user: in the user's threads, as far as it has the right to emit there.
     func mayEmit(as user: UserID) -> Bool { user == self.user || actsAs.includes(user) }
 
+    /// A caller's place in a trace, as far as the caller is believed: what is recorded there, only backends say.
+    package func trusted(_ trace: TraceContext?) -> TraceContext? {
+        scopes.contains(.emit) ? trace : trace?.unsampled
+    }
+
     /// Whether the principal may choose the id of a thread to open. A backend chooses freely, a frontend ids that begin with
     /// its user's id and a tilde: `u_1~anything`.
     ///

@@ -131,7 +131,8 @@ package struct MessageIntake: Sendable {
         let policy = try self.policy(request.policy, of: agent, in: thread)
         let message = UserMessage(
             messageID: key?.message ?? runtime.configuration.identifiers.messageID(), userID: principal.user,
-            text: request.text, data: request.data, replaces: request.replaces)
+            text: request.text, data: request.data, replaces: request.replaces,
+            trace: principal.trusted(request.trace))
         guard let agent else { return try await log(message, request, key, in: thread, of: owner, from: principal) }
         let run = RunRequest(
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,

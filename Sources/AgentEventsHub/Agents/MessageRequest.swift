@@ -20,6 +20,9 @@ package struct MessageRequest: Hashable, Sendable {
     package var notBefore: Timestamp?
     /// A run that has not started by then fails with `run.not_started_in_time`.
     package var startBy: Timestamp?
+    /// The place in a trace from which the message is sent. A header has it, not the body; and it is no part of what is
+    /// compared when the key comes again.
+    package var trace: TraceContext?
 
     package init(
         text: String,
@@ -29,7 +32,8 @@ package struct MessageRequest: Hashable, Sendable {
         replaces: MessageID? = nil,
         answersApproval: Bool = false,
         notBefore: Timestamp? = nil,
-        startBy: Timestamp? = nil
+        startBy: Timestamp? = nil,
+        trace: TraceContext? = nil
     ) {
         self.text = text
         self.agent = agent
@@ -39,6 +43,7 @@ package struct MessageRequest: Hashable, Sendable {
         self.answersApproval = answersApproval
         self.notBefore = notBefore
         self.startBy = startBy
+        self.trace = trace
     }
 
     /// The further wishes of the request, besides its message, as they are compared when its key comes again.

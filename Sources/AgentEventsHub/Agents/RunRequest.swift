@@ -120,7 +120,8 @@ struct RunRequest: Sendable {
     // MARK: Events
 
     private func started(_ messages: [UserMessage], _ ends: [EventDraft]) -> ThreadDecision<Outcome> {
-        let started = AgentStarted(input: input, messageIDs: messageIDs, retryOf: retried?.run)
+        let started = AgentStarted(
+            input: input, messageIDs: messageIDs, retryOf: retried?.run, trace: message?.trace)
         let drafts = ends + logged(messages.first) + [EventDraft(runID: run, agent: agent.name, .agentStarted(started))]
         return ThreadDecision(.started, drafts: drafts, startedRun: run)
     }

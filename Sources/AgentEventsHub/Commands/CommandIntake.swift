@@ -129,7 +129,7 @@ package struct CommandIntake: Sendable {
             let asked = MessageRequest(
                 text: message.text, agent: message.agent, data: message.data,
                 policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces,
-                answersApproval: message.answersApproval)
+                answersApproval: message.answersApproval, trace: message.trace)
             begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
         case .start(let start):
             let asked = StartRequest(

@@ -132,6 +132,17 @@ public struct ServiceMetric: Hashable, Sendable {
         .gauge, "sink_condition", ["sink", "condition"],
         "1 for the condition that a sink is in: working, retrying, failed or stopped.")
 
+    // MARK: Traces
+
+    public static let traceSpans = ServiceMetric(
+        .counter, "trace_spans_total", ["outcome"],
+        "Spans of runs and tool calls: sent, rejected by the collector, or dropped because too many waited.")
+    public static let traceRequests = ServiceMetric(
+        .counter, "trace_requests_total", ["outcome"],
+        "Requests to the collector of spans: taken, refused for good, or failed and sent again.")
+    public static let waitingSpans = ServiceMetric(
+        .gauge, "trace_spans_waiting", "Spans that are not sent yet.")
+
     /// All of them.
     public static let all = [
         connections, connectionsTotal, connectionCloses, slowReaders, missedHeartbeats, authentications,
@@ -140,6 +151,7 @@ public struct ServiceMetric: Hashable, Sendable {
         activeRuns, stuckAgents, ready, logSize, flushDuration, sinkAttempts, sinkRefusals, sinkEvents, sinkDeadLetters,
         sinkDiverged, sinkPendingCommits, sinkCondition, limitHits, refusedProxyHeaders, ignoredForwards,
         failedHandshakes, certificateExpiry, reloadFailures, keySetAge,
+        traceSpans, traceRequests, waitingSpans,
     ]
 
     // MARK: Making

@@ -20,7 +20,7 @@ struct CommandRoute: Sendable {
         if let refusal = access.usage.command(of: principal, in: thread) { throw refusal }
         let bytes = try await request.bodyBytes(upTo: maximumBodyByteCount)
         do throws(ProtocolError) {
-            let body = try CommandBody.decode(bytes)
+            let body = try CommandBody.decode(bytes).traced(request.trace)
             guard let key else { throw CommandBody.keyMissing("the header Idempotency-Key", path: nil) }
             let answer = try await intake.submit(CommandRequest(thread: thread, key: key, body), as: principal)
             return Response(status: .ok, json: answer.body(in: thread))

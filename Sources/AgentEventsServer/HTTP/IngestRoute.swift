@@ -30,7 +30,8 @@ struct IngestRoute: Sendable {
             throw error
         }
         let ids = try await ingest.log(
-            EmitRequest(thread: thread, user: user, key: key, drafts: drafts), as: principal, root: .document)
+            EmitRequest(thread: thread, user: user, key: key, drafts: drafts.traced(request.trace)), as: principal,
+            root: .document)
         return Response(status: .created, json: ["ids": .array(ids.map { $0.json })])
     }
 }

@@ -18,7 +18,8 @@ struct MessageRoute: Sendable {
         let key = try request.idempotencyKey()
         // Before the body is asked for.
         try await intake.checkAccess(to: thread, for: principal, looksUp: request.mayHaveLargeBody)
-        let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
+        var message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
+        message.trace = request.trace
         return Self.response(try await intake.submit(message, key: key, in: thread, from: principal))
     }
 
@@ -27,7 +28,8 @@ struct MessageRoute: Sendable {
         let key = try request.idempotencyKey()
         // Before the body is asked for.
         try intake.checkOpening(by: principal)
-        let message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
+        var message = try MessageRequest.decode(try await request.bodyBytes(upTo: maximumBodyByteCount))
+        message.trace = request.trace
         return Self.response(try await intake.open(message, key: key, from: principal))
     }
 

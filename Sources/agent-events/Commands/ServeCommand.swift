@@ -127,6 +127,9 @@ struct ServeCommand: AsyncParsableCommand {
     var operation: OperatorOptions
 
     @OptionGroup
+    var traces: TraceOptions
+
+    @OptionGroup
     var configurationFile: ConfigurationOptions
 
     func validate() throws {
@@ -214,11 +217,13 @@ struct ServeCommand: AsyncParsableCommand {
         surroundings.audit?.record(AuditEntry(who: "agent-events", what: "service.started"))
         if inMemory {
             let log = InMemoryEventLog()
-            try await serve(log, try sinks.sinks(settingAsideIn: nil), agents, logger, surroundings) { log.close() }
+            let sinks = try sinks.sinks(settingAsideIn: nil) + traces.sinks(reading: log, logger: logger)
+            try await serve(log, sinks, agents, logger, surroundings) { log.close() }
         } else {
             let configuration = FileEventLog.Configuration(durability: durability ?? .process)
             let log = FileEventLog(path: "\(folder)/events.sqlite", configuration: configuration)
-            try await serve(log, try sinks.sinks(settingAsideIn: folder), agents, logger, surroundings) {
+            let sinks = try sinks.sinks(settingAsideIn: folder) + traces.sinks(reading: log, logger: logger)
+            try await serve(log, sinks, agents, logger, surroundings) {
                 try await log.close()
             }
         }

@@ -63,6 +63,11 @@ struct LayeredSettings {
                 : [try SettingValue.checked(text, setting, variable)]
             values[setting.name] = SettingValue(texts: texts, origin: .environment(variable: variable))
         }
+        for (name, variable) in SettingTable.standardVariables where values[name] == nil && table.find(name) != nil {
+            // An empty one counts as none, by the standard.
+            guard let text = environment[variable], !text.isEmpty else { continue }
+            values[name] = SettingValue(texts: [text], origin: .environment(variable: variable))
+        }
         return values
     }
 

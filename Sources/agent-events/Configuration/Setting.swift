@@ -30,6 +30,10 @@ struct SettingTable {
     /// Names the file, and is not in it.
     static let fileName = "config"
     static let serve = SettingTable(of: ServeCommand.self)
+    /// Variables that programs of all makers read, by the settings that they stand for. Those with the prefix stand over them.
+    static let standardVariables = [
+        "otlp-endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT", "otlp-service-name": "OTEL_SERVICE_NAME",
+    ]
 
     let settings: [Setting]
 

@@ -2,6 +2,7 @@ internal import AgentEvents
 internal import AgentEventsHub
 internal import AgentEventsServer
 internal import AgentEventsTokens
+internal import AgentEventsTracing
 internal import ArgumentParser
 internal import Foundation
 
@@ -35,7 +36,7 @@ struct DoctorCommand: ParsableCommand {
                 year: Int(now.rfc3339.prefix(4)) ?? 0,
                 secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
         findings += portFindings
-        findings += secretFindings + certificateFindings
+        findings += secretFindings + certificateFindings + collectorFindings
         for finding in findings { try StandardOutput.write(finding.line) }
         if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
     }
@@ -75,6 +76,19 @@ struct DoctorCommand: ParsableCommand {
             return [Diagnosis.certificate(until: pair.validUntil.rfc3339, secondsLeft: left)]
         } catch {
             return [.problem(error.message, "give the files of one pair, in PEM form")]
+        }
+    }
+
+    private var collectorFindings: [Finding] {
+        do throws(OTLPError) {
+            guard let endpoint = try serve.traces.endpoint() else { return [] }
+            return [
+                Diagnosis.collector(
+                    endpoint.url, port: endpoint.port, isSafe: endpoint.isEncrypted || endpoint.isLoopback,
+                    error: SystemFacts.problem(connectingTo: endpoint.host, endpoint.port))
+            ]
+        } catch {
+            return [.problem(error.message, "correct the setting")]
         }
     }
 

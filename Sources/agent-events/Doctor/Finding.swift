@@ -135,6 +135,27 @@ enum Diagnosis {
         return findings.isEmpty ? [.good("--\(option): \(path) is for this user only")] : findings
     }
 
+    /// - Parameters:
+    ///   - isSafe: whether nobody on the way can read what is sent.
+    ///   - error: why nobody answers there; `nil` when somebody does.
+    static func collector(_ url: String, port: Int, isSafe: Bool, error: String?) -> Finding {
+        if port == 4317 {
+            return .warning(
+                "traces go to \(url), and 4317 is the port of OTLP over gRPC",
+                "set the one of OTLP over HTTP, mostly 4318")
+        }
+        if let error {
+            return .warning(
+                "traces go to \(url), where nobody answers: \(error)",
+                "start the collector; the service runs without it")
+        }
+        return isSafe
+            ? .good("traces go to \(url), and somebody answers there")
+            : .warning(
+                "traces go to \(url) without encryption: ids and names can be read on the way",
+                "use https://, or a collector on this machine")
+    }
+
     static func certificate(until end: String, secondsLeft: Int64) -> Finding {
         let text = "the certificate and its key belong together, until \(end)"
         return secondsLeft < 14 * 86_400 ? .warning(text, "exchange the files, and reload the service") : .good(text)

@@ -56,4 +56,16 @@ enum SystemFacts {
             return "\(error)"
         }
     }
+
+    /// - Returns: why nobody can be reached there, in the words of the system; `nil` when somebody can.
+    static func problem(connectingTo host: String, _ port: Int) -> String? {
+        do {
+            let channel = try ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(.seconds(3)).connect(host: host, port: port).wait()
+            try channel.close().wait()
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
 }

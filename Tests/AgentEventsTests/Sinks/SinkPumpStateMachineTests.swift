@@ -16,6 +16,7 @@ struct SinkPumpStateMachineTests {
         case probe(SinkPumpStateMachine.Probe, stopping: Bool = false)
         case setAside
         case save
+        case postpone
         case wake(last: Bool = false)
     }
 
@@ -105,6 +106,45 @@ struct SinkPumpStateMachineTests {
                 (.read(0, next: 2, end: true, after: .seconds(5)), .save(2)),
                 (.save, read(2)),
                 (.read(0, next: 2, end: true), .wait(atMost: nil)),
+            ]),
+        Case(
+            name: "a sink that has something in hand is asked again after the interval", settings: durable,
+            steps: [
+                (.start, read(0)),
+                (.read(10, next: 10, end: true), .give),
+                (.take(after: .seconds(1)), .save(10)),
+                (.postpone, read(10)),
+                (.read(0, next: 10, end: true, after: .seconds(1)), .wait(atMost: .seconds(4))),
+                (.wake(), read(10)),
+                (.read(0, next: 10, end: true, after: .seconds(5)), .save(10)),
+                (.postpone, read(10)),
+                (.read(9, next: 19, end: true), .give),
+                (.take(after: .seconds(2)), .wait(atMost: .seconds(3))),
+                (.wake(), read(19)),
+                (.read(1, next: 20, end: true), .give),
+                (.take(after: .seconds(3)), .save(20)),
+                (.save, read(20)),
+                (.read(0, next: 20, end: true), .wait(atMost: nil)),
+            ]),
+        Case(
+            name: "a sink that has something in hand at the end is not waited for", settings: durable,
+            steps: [
+                (.start, read(0)),
+                (.read(1, next: 1, end: true), .give),
+                (.take(), .wait(atMost: .seconds(5))),
+                (.wake(last: true), read(1)),
+                (.read(0, next: 1, end: true), .save(1)),
+                (.postpone, .end(.finished)),
+            ]),
+        Case(
+            name: "what is set aside while a sink has something in hand does not ask without end", settings: careful,
+            steps: [
+                (.start, read(0)),
+                (.read(1, next: 1, end: true), .give),
+                (.refuse(.never), .setAside(attempts: 1)),
+                (.setAside, .save(1)),
+                (.postpone, read(1)),
+                (.read(0, next: 1, end: true), .wait(atMost: .seconds(5))),
             ]),
         Case(
             name: "the offset is saved at the end", settings: durable,
@@ -435,6 +475,7 @@ struct SinkPumpStateMachineTests {
         case .probe(let probe, let isStopping): machine.didProbe(probe, isStopping: isStopping)
         case .setAside: machine.didSetAside(sinceSave: .zero)
         case .save: machine.didSave()
+        case .postpone: machine.didPostpone()
         case .wake(let isLast): machine.didWake(isLast: isLast)
         }
     }

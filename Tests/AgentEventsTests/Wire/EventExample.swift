@@ -36,6 +36,11 @@ struct EventExample: CustomStringConvertible, Sendable {
 
     static let time = Timestamp(milliseconds: 1_795_227_000_123)
 
+    static let trace = TraceContext(
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: "a=1")
+    static let traceText =
+        #""trace":{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"a=1"}"#
+
     static let all: [EventExample] = [
         EventExample(.agentQueued(AgentQueued()), "{}"),
         EventExample(
@@ -47,8 +52,8 @@ struct EventExample: CustomStringConvertible, Sendable {
                 + #""not_before":"2026-11-21T02:10:00.123Z","start_by":"2026-11-21T02:10:00.123Z","#
                 + #""schedule_id":"sch_1","attempt":2,"retry_of":"r_0"}"#),
         EventExample(
-            .agentStarted(AgentStarted(messageIDs: ["m_0"], attempt: 1, retryOf: "r_0")),
-            #"{"message_ids":["m_0"],"attempt":1,"retry_of":"r_0"}"#),
+            .agentStarted(AgentStarted(messageIDs: ["m_0"], attempt: 1, retryOf: "r_0", trace: trace)),
+            #"{"message_ids":["m_0"],"attempt":1,"retry_of":"r_0",\#(traceText)}"#),
         EventExample(.inputTaken(InputTaken(messageIDs: ["m_0"])), #"{"message_ids":["m_0"]}"#),
         EventExample(
             .usageReported(UsageReported(inputTokens: 0, outputTokens: 0)), #"{"input_tokens":0,"output_tokens":0}"#),
@@ -78,8 +83,10 @@ struct EventExample: CustomStringConvertible, Sendable {
                     reason: "superseded", supersededBy: "r_2", isDiscarded: true, durationMilliseconds: 7)),
             #"{"reason":"superseded","superseded_by":"r_2","discarded":true,"duration_ms":7}"#),
         EventExample(
-            .userMessage(UserMessage(messageID: "m_1", userID: "u_1", text: "how?", replaces: "m_0", givenTo: "r_1")),
-            #"{"message_id":"m_1","user_id":"u_1","text":"how?","replaces":"m_0","given_to":"r_1"}"#),
+            .userMessage(
+                UserMessage(
+                    messageID: "m_1", userID: "u_1", text: "how?", replaces: "m_0", givenTo: "r_1", trace: trace)),
+            #"{"message_id":"m_1","user_id":"u_1","text":"how?","replaces":"m_0","given_to":"r_1",\#(traceText)}"#),
         EventExample(
             .stateUpdated(
                 StateUpdated(version: 2, key: "plan", change: .removed, by: "u_1", reason: "expired")),

@@ -35,6 +35,7 @@ struct MetricsTests {
         try await TemporaryFolder.with { folder in
             let arguments = [
                 "--data", "\(folder.path)/data", "--durability", "disk", "--file-sink", "\(folder.path)/events.ndjson",
+                "--otlp-endpoint", "http://127.0.0.1:9",
             ]
             try await RunningService.with(arguments) { service in
                 let lines = (1...3).map { #"{"type":"custom","data":{"name":"n","value":\#($0)}}"# }

@@ -1,0 +1,178 @@
+import AgentEvents
+
+/// The address of a collector that takes OTLP over HTTP, and what is sent to it with each request.
+public struct OTLPEndpoint: Hashable, Sendable {
+    /// Where spans go: the address of the collector with `/v1/traces`.
+    public let url: String
+    /// Sent with each request, such as `authorization`.
+    public let headers: [Header]
+
+    public struct Header: Hashable, Sendable {
+        public let name: String
+        public let value: String
+
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// The host in ``url``, an IPv6 address without its brackets.
+    package let host: String
+    package let port: Int
+    package let isEncrypted: Bool
+
+    /// - Parameters:
+    ///   - base: the address of the collector, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: `http://127.0.0.1:4318`.
+    ///   - headers: those that it asks for. They are secrets: over plain HTTP they are sent to this machine only.
+    /// - Throws: ``OTLPError``: `otlp.url_invalid`, `otlp.headers_unsafe`.
+    public init(_ base: String, headers: [Header] = []) throws(OTLPError) {
+        guard let scheme = base.firstRange(of: "://"),
+            case let name = base[..<scheme.lowerBound].lowercased(), ["http", "https"].contains(name)
+        else {
+            throw OTLPError(
+                .urlInvalid,
+                "the address of a collector begins with http:// or https://, as http://127.0.0.1:4318")
+        }
+        let rest = base[scheme.upperBound...]
+        guard rest.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"<>\\^`{|}".utf8.contains($0) }) else {
+            throw OTLPError(
+                .urlInvalid,
+                "the address of a collector is printable ASCII without spaces; encode the others with %")
+        }
+        guard !rest.contains("?"), !rest.contains("#") else {
+            throw OTLPError(
+                .urlInvalid,
+                "the address of a collector has no query and no fragment: a scheme, a host, a port and a path")
+        }
+        let authority = rest.prefix { $0 != "/" }
+        guard !authority.contains("@") else {
+            throw OTLPError(
+                .urlInvalid,
+                "the address of a collector has no user and no password: put them into a header authorization")
+        }
+        let isEncrypted = name == "https"
+        guard let place = Self.place(authority, defaultPort: isEncrypted ? 443 : 80) else {
+            throw OTLPError(
+                .urlInvalid,
+                "the address of a collector has a host and a port from 1 to 65535, as http://127.0.0.1:4318")
+        }
+        (host, port) = place
+        self.isEncrypted = isEncrypted
+        var path = rest.dropFirst(authority.count)
+        while path.hasSuffix("/") { path = path.dropLast() }
+        url = "\(name)://\(authority)\(path)/v1/traces"
+        self.headers = headers
+        guard headers.isEmpty || isEncrypted || isLoopback else {
+            throw OTLPError(
+                .headersUnsafe, "headers are secrets, and http:// would show them on the way to \(host): use https://")
+        }
+    }
+
+    private static func place(_ authority: Substring, defaultPort: Int) -> (host: String, port: Int)? {
+        var host = authority
+        var port = defaultPort
+        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+            guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else { return nil }
+            host = authority[..<colon]
+            port = Int(number)
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        return host.isEmpty ? nil : (String(host), port)
+    }
+
+    /// Whether the collector is on this machine.
+    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+    /// Reads headers as `OTEL_EXPORTER_OTLP_HEADERS` has them, `name=value,name=value` with values in percent-encoding, or one
+    /// on each line as `name: value`.
+    ///
+    /// - Throws: ``OTLPError`` `otlp.headers_invalid`; it names no value.
+    public static func headers(in text: String) throws(OTLPError) -> [Header] {
+        let isLines = !text.contains("=") || text.contains("\n") || text.prefix { $0 != "=" }.contains(":")
+        let parts = text.split { isLines ? $0.isNewline : $0 == "," }
+        var headers: [Header] = []
+        for part in parts where part.contains(where: { !$0.isWhitespace }) {
+            let pair = part.split(separator: isLines ? ":" : "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2, case let name = trimmed(pair[0]), isToken(name),
+                let value = isLines ? trimmed(pair[1]) : decoded(trimmed(pair[1])),
+                value.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+            else {
+                throw OTLPError(.headersInvalid, "headers are lines of name: value, or name=value joined by commas")
+            }
+            headers.append(Header(name: name.lowercased(), value: value))
+        }
+        return headers
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+    }
+
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
+                    || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+    }
+
+    private static func decoded(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// The reason why the address of a collector, or what is to be sent to it, is not taken.
+public struct OTLPError: Error, Sendable, CustomStringConvertible {
+    /// Dotted and stable.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Value: String {
+            case urlInvalid = "otlp.url_invalid"
+            case headersInvalid = "otlp.headers_invalid"
+            case headersUnsafe = "otlp.headers_unsafe"
+        }
+        private let value: Value
+
+        /// The address is not that of a collector.
+        public static let urlInvalid = Code(value: .urlInvalid)
+        /// The headers are not headers.
+        public static let headersInvalid = Code(value: .headersInvalid)
+        /// The headers would be sent without encryption.
+        public static let headersUnsafe = Code(value: .headersUnsafe)
+
+        public var description: String { value.rawValue }
+    }
+
+    public var code: Code
+    /// One sentence: what is wrong, and what would be right.
+    public var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { "\(code): \(message)" }
+}
+
+extension OTLPError.Code {
+    public static func ~= (code: Self, error: any Error) -> Bool { (error as? OTLPError)?.code == code }
+}
