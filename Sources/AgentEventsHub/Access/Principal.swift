@@ -15,6 +15,8 @@ public struct Principal: Hashable, Sendable {
     /// The users for whom the principal may emit, apart from its own. With any of them, its own user among others, it is a
     /// backend, and chooses the ids of the threads that it opens.
     public var actsAs: UserGrant
+    /// The groups that the user is in, by the credentials; they may be members of threads.
+    public var groups: Set<GroupID> = []
     /// When the credentials expire; `nil` when they do not.
     public var expiresAt: Timestamp?
     /// The token that the credentials are; `nil` when they are something else.
