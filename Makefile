@@ -15,7 +15,7 @@ documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtoco
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
-    tls listening deployment tokens abuse isolation timing deletion backups traces
+    tls listening deployment tokens abuse isolation timing deletion backups traces heads
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -74,6 +74,7 @@ test: .build/setup/checks
 	@$(step) 'kill -9' $(as_usual) $(python) Tests/ThirdParty/crash.py
 	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
 	@$(step) 'deletion' $(as_usual) $(python) Tests/ThirdParty/deletion.py
+	@$(step) 'heads' $(as_usual) $(python) Tests/ThirdParty/heads.py
 	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
 	@$(step) 'taking part' $(as_usual) $(python) Tests/ThirdParty/taking_part.py
 	@$(step) 'commands' $(as_usual) $(python) Tests/ThirdParty/commands.py

@@ -1,4 +1,5 @@
 public import AgentEvents
+import AgentEventsFiles
 import Synchronization
 
 extension FileEventLog: MeasuredLog {
@@ -7,6 +8,10 @@ extension FileEventLog: MeasuredLog {
     public func observeFlushes(_ observe: @escaping @Sendable (_ duration: Duration) -> Void) {
         flushes.setObserver(observe)
     }
+}
+
+extension FileEventLog: RoomAwareLog {
+    public var freeByteCount: Int64? { configuration.files.freeByteCount(at: path) }
 }
 
 /// Tells somebody how long flushes take.

@@ -2,7 +2,7 @@ public import AgentEvents
 
 /// Values beside the events, in the file of the index. Saving one is a transaction that is flushed to the disk, whatever
 /// the durability of commits; it is meant for what happens some times a second.
-extension FileEventLog: StateStore {
+extension FileEventLog: SearchableStateStore {
     public func load(
         _ kind: StoredValue.Kind,
         thread: ThreadID?,
@@ -21,6 +21,16 @@ extension FileEventLog: StateStore {
         }
     }
 
+    public func places(
+        of kind: StoredValue.Kind,
+        namePrefix: String
+    ) async throws(EventLogError) -> [StoredPlace] {
+        let connection = try openConnection()
+        return try await onReaders { () throws(EventLogError) in
+            try connection.index.read { try StateDatabase.places(of: kind, namePrefix: namePrefix, in: $0) }
+        }
+    }
+
     public func save(_ values: [StoredValue]) async throws(EventLogError) {
         for value in values { try value.checkLimits() }
         let connection = try openConnection()
@@ -30,7 +40,7 @@ extension FileEventLog: StateStore {
                 for value in values {
                     // Who saves it does not know yet that the thread was deleted.
                     if let thread = value.thread, connection.deleted.hasAny,
-                        try DeletionDatabase.deletion(of: thread, in: database) != nil
+                        try DeletionDatabase.deletion(of: ThreadKey(thread), in: database) != nil
                     {
                         continue
                     }

@@ -35,7 +35,8 @@ struct LogReader: Sendable {
     /// Whether a thread was deleted meanwhile.
     private func isDeleted(_ thread: ThreadID) -> Bool {
         guard connection.deleted.hasAny else { return false }
-        return (try? connection.index.read { try DeletionDatabase.deletion(of: thread, in: $0) }) ?? nil != nil
+        return (try? connection.index.read { try DeletionDatabase.deletion(of: ThreadKey(thread), in: $0) }) ?? nil
+            != nil
     }
 
     private func oldestSequence(of thread: ThreadID) throws(EventLogError) -> UInt64? {

@@ -93,7 +93,7 @@ struct LogWriter: Sendable {
             let (stored, isDeleted) = try connection.index.read { database in
                 (
                     try LogDatabase.thread(owner.thread, in: database),
-                    try mayBeDeleted && DeletionDatabase.deletion(of: owner.thread, in: database) != nil
+                    try mayBeDeleted && DeletionDatabase.deletion(of: ThreadKey(owner.thread), in: database) != nil
                 )
             }
             guard !isDeleted else { throw .deleted(owner.thread) }

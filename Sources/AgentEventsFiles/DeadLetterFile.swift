@@ -6,6 +6,8 @@ public import AgentEvents
 /// is on the disk before the sink's offset passes the event; after a crash an event may be there twice. The file is
 /// created when the first event is set aside, readable by its owner only, and grows until somebody removes it.
 ///
+/// The letters of a thread that was deleted become blank lines.
+///
 /// Several sinks, and several processes, may share a file: each opens it for the time of a letter.
 public final class DeadLetterFile: DeadLetterStore {
     /// The path of the file.
@@ -29,6 +31,16 @@ public final class DeadLetterFile: DeadLetterStore {
             try file.append(letter.line())
             try file.synchronize()
             if isNew { try FileRotation.synchronizeFolder(of: self.path, in: self.files) }
+        }
+    }
+}
+
+extension DeadLetterFile: ErasingDeadLetterStore {
+    public func erase(_ thread: ThreadID) async throws {
+        try await executor.run { () throws(SinkError) in
+            guard self.files.exists(self.path) else { return }
+            let file = try LineFile.opened(at: self.path, in: self.files, waitingForOthers: true)
+            try LineErasure(of: thread) { $0["event"] }.erase(from: file)
         }
     }
 }

@@ -11,6 +11,8 @@ import Synchronization
 /// the file and are not written twice. When more than that comes again, or a new file was started just before the
 /// crash, they are: a reader who must be sure looks at (`thread_id`, `seq`). How much can come again is a matter of
 /// ``DurableSink/savedEventCount`` and ``DurableSink/savedInterval``.
+///
+/// The lines of a thread that was deleted become blank ones, of spaces, in all of these files.
 public final class FileSink: EventSink {
     /// The failures that a batch survives once it is taken.
     @nonexhaustive
@@ -84,6 +86,18 @@ public final class FileSink: EventSink {
         }
     }
 
+    /// Erases a thread from each file: the oldest first, since these move.
+    private func erase(_ thread: ThreadID, _ state: inout State) throws(SinkError) {
+        // What was read of its end is not compared any longer with what is there.
+        state.file = nil
+        state.written = nil
+        let erasure = LineErasure(of: thread) { $0 }
+        for path in try FileRotation.paths(of: path, in: files).reversed() {
+            let file = try LineFile.opened(at: path, in: files)
+            try erasure.erase(from: file)
+        }
+    }
+
     private func write(_ batch: SinkBatch, _ state: inout State) throws(SinkError) {
         // On an error the file is closed, and what is in it is looked at again with the next batch.
         var file: LineFile
@@ -128,5 +142,16 @@ public final class FileSink: EventSink {
         let successor = try LineFile.opened(at: path, in: files)
         if durability == .disk { try FileRotation.synchronizeFolder(of: path, in: files) }
         return successor
+    }
+}
+
+extension FileSink: DeletionSink {
+    public var erasure: SinkErasure { .complete }
+
+    /// - Throws: ``SinkError``; then lines may be left.
+    public func receive(_ deletion: ThreadDeletedRecord) async throws {
+        try await executor.run { () throws(SinkError) in
+            try self.state.withLock { (state) throws(SinkError) in try self.erase(deletion.thread, &state) }
+        }
     }
 }

@@ -76,7 +76,34 @@ struct LineFile: ~Copyable {
         }
     }
 
-    /// Returns when everything appended is on the disk.
+    /// Calls for each line, without its end, and its place in the file.
+    func forEachLine(_ body: (_ line: [UInt8], _ offset: Int) throws(SinkError) -> Void) throws(SinkError) {
+        var start = 0
+        var rest: [UInt8] = []
+        var position = 0
+        while position < size {
+            let bytes = try read(from: position, count: min(256 * 1024, size - position))
+            position += bytes.count
+            var next = 0
+            while let end = bytes[next...].firstIndex(of: Self.newline) {
+                let line = rest + bytes[next..<end]
+                rest = []
+                next = end + 1
+                try body(line, start)
+                start += line.count + 1
+            }
+            rest += bytes[next...]
+        }
+    }
+
+    /// Overwrites a part of a line with spaces.
+    func blank(from start: Int, to end: Int) throws(SinkError) {
+        try sinkErrors(.fileFailed, "cannot be written", path) { () throws(FileError) in
+            try file.write([UInt8](repeating: UInt8(ascii: " "), count: end - start), at: Int64(start))
+        }
+    }
+
+    /// Returns when everything written is on the disk.
     func synchronize() throws(SinkError) {
         try sinkErrors(.fileFailed, "cannot be brought to the disk", path) { () throws(FileError) in
             try file.synchronize()
@@ -129,9 +156,30 @@ enum FileRotation {
         try sinkErrors(.fileFailed, "cannot be removed", path) { () throws(FileError) in try files.remove(path) }
     }
 
+    /// The current file and those that were moved, newest first, as far as they are there: also more than are kept now.
+    static func paths(of path: String, in files: any FileSystem) throws(SinkError) -> [String] {
+        let (folder, name) = folderAndName(path)
+        let names = try sinkErrors(.fileFailed, "cannot be read", folder) { () throws(FileError) in
+            try files.names(inFolder: folder)
+        }
+        let numbers = names.compactMap { other -> Int? in
+            if other == name { return 0 }
+            guard other.hasPrefix(name + "."), let number = Int(other.dropFirst(name.count + 1)), number > 0 else {
+                return nil
+            }
+            return number
+        }
+        return numbers.sorted().map { $0 == 0 ? path : "\(path).\($0)" }
+    }
+
+    private static func folderAndName(_ path: String) -> (folder: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        return (String(path[...slash]), String(path[path.index(after: slash)...]))
+    }
+
     /// Returns when the names in a file's folder are on the disk.
     static func synchronizeFolder(of path: String, in files: any FileSystem) throws(SinkError) {
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let folder = folderAndName(path).folder
         try sinkErrors(.fileFailed, "cannot be brought to the disk", folder) { () throws(FileError) in
             try files.openFolder(folder).synchronize()
         }

@@ -22,7 +22,7 @@ package enum OperationName: String, CaseIterable, Sendable {
     package var members: [String] {
         switch self {
         case .auth, .refresh: ["op", "req", "token"]
-        case .subscribe: ["op", "req", "thread_id", "after", "consumer", "snapshot", "merge"]
+        case .subscribe: ["op", "req", "thread_id", "after", "consumer", "snapshot", "merge", "members"]
         case .unsubscribe: ["op", "req", "thread_id"]
         case .ack: ["op", "req", "thread_id", "cursor"]
         case .emit: ["op", "req", "thread_id", "user_id", "key", "events"]

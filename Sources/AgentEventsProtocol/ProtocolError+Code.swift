@@ -27,6 +27,8 @@ extension ProtocolError {
             case tooManyAuthenticationFailures = "limits.auth_failures"
             case tooManyThreads = "limits.threads"
             case tooManyMessages = "limits.messages"
+            case storageLimit = "limits.storage"
+            case storageFull = "server.storage"
             case threadForbidden = "thread.forbidden"
             case threadDeleted = "thread.deleted"
             case deletionUnknown = "deletion.unknown"
@@ -179,6 +181,10 @@ extension ProtocolError {
         public static let tooManyThreads = Code(name: .tooManyThreads)
         /// A user sends messages to agents too often.
         public static let tooManyMessages = Code(name: .tooManyMessages)
+        /// The threads of one user have as many bytes as they may.
+        public static let storageLimit = Code(name: .storageLimit)
+        /// The disk of the service is nearly full: it is read only.
+        public static let storageFull = Code(name: .storageFull)
         /// The thread belongs to another user than the one that the request names.
         public static let threadForbidden = Code(name: .threadForbidden)
         /// The thread was deleted, and its id is not used again.
@@ -321,6 +327,8 @@ extension ProtocolError {
                 case .threadForbidden: .threadForbidden
                 case .threadDeleted: .threadDeleted
                 case .deletionUnsupported: .deletionUnsupported
+                case .storageLimit: .storageLimit
+                case .storageFull: .storageFull
                 case .cursorDiverged: .cursorDiverged
                 case .cursorTrimmed: .cursorTrimmed
                 case .cursorUnknown: .cursorUnknown

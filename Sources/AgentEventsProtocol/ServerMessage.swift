@@ -90,6 +90,11 @@ package enum ServerMessage: Hashable, Sendable {
         }
     }
 
+    /// Who may use a thread besides its user is not what it was. It says no more: members are told to those who may share it.
+    package static func membersChanged(_ thread: ThreadID) -> ServerMessage {
+        .other(["op": "members_changed", "thread_id": thread.json])
+    }
+
     /// One for each request of a backend, so without values in between.
     private static func encodeEmitted(_ tag: RequestTag?, _ thread: ThreadID, _ cursors: [Cursor]) -> [UInt8] {
         var writer = JSONWriter(capacity: 192 + cursors.count * 24)

@@ -12,6 +12,8 @@ package struct SubscribeRequest: Hashable, Sendable {
     package var snapshot: SnapshotUse
     /// Whether fragments may be merged while the subscriber catches up.
     package var merges: Bool
+    /// Whether the subscriber is told when the members of the thread change.
+    package var followsMembers: Bool
 
     /// When a subscriber gets the state of the thread in the place of the events before.
     package enum SnapshotUse: Hashable, Sendable {
@@ -27,13 +29,15 @@ package struct SubscribeRequest: Hashable, Sendable {
         start: StartPosition? = nil,
         consumer: ConsumerName? = nil,
         snapshot: SnapshotUse = .never,
-        merges: Bool = true
+        merges: Bool = true,
+        followsMembers: Bool = false
     ) {
         self.thread = thread
         self.start = start
         self.consumer = consumer
         self.snapshot = snapshot
         self.merges = merges
+        self.followsMembers = followsMembers
     }
 }
 
@@ -45,6 +49,7 @@ extension SubscribeRequest {
             self.init(thread: try members.threadID())
             consumer = try members.identifierIfPresent("consumer")
             merges = try members.boolIfPresent("merge") ?? true
+            followsMembers = try members.boolIfPresent("members") ?? false
             if try members.boolIfPresent("snapshot") ?? false { snapshot = .onReset }
             // `null` is no absence here: a client means something by it.
             after = members.object["after"] == nil ? nil : try members.word("after")
@@ -74,6 +79,7 @@ extension SubscribeRequest {
             ("consumer", consumer?.json),
             ("snapshot", snapshot == .onReset ? true : nil),
             ("merge", merges ? nil : false),
+            ("members", followsMembers ? true : nil),
         ]
     }
 }

@@ -90,6 +90,33 @@ import Testing
         #expect(StoredKey(.sink, thread: nil, name: "\u{e9}") != StoredKey(.sink, thread: nil, name: "e\u{301}"))
     }
 
+    /// What is kept of a deleted thread is of its tenant: another one may have a thread of that id, deleted or not.
+    @Test func deletionsAreOfATenant() async throws {
+        try await withTemporaryFolder { folder in
+            let log = FileEventLog(path: folder + "/log")
+            let generation = try await log.open().generation
+            try await log.append(commit(1, generation: generation))
+            let other = StoredThread(
+                number: 77, owner: ThreadOwner(thread: "t_1", user: "u_9"), tenant: "acme",
+                oldest: EventID(generation: generation, sequence: 1))
+            let index = try log.openConnection().index
+            try index.transaction("adding to") { database in
+                try LogDatabase.insert(other, in: database)
+                try DeletionDatabase.delete(other, at: Timestamp(milliseconds: 5), in: database)
+            }
+            let key = ThreadKey("t_1", tenant: "acme")
+            let deletion = try index.read { try DeletionDatabase.deletion(of: key, in: $0) }
+            #expect(deletion?.belonged(to: "u_9", thread: "t_1", tenant: "acme") == true)
+            #expect(deletion?.belonged(to: "u_9", thread: "t_1") == false)
+            #expect(try index.read { try DeletionDatabase.deletion(of: ThreadKey("t_1"), in: $0) } == nil)
+            #expect(try index.read { try DeletionDatabase.unfinished(in: $0).map(\.tenant) } == ["acme"])
+            #expect(try await log.thread("t_1")?.user == "u_1")
+            try await log.close()
+        }
+        #expect(ThreadDigest(of: "t_1") == ThreadDigest(of: "t_1", tenant: .default))
+        #expect(ThreadDigest(of: "t_1") != ThreadDigest(of: "t_1", tenant: "acme"))
+    }
+
     @Test func aThreadOfATenantIsReadFromItsBlock() throws {
         let entry = LogEntry(
             owner: ThreadOwner(thread: "t_1", user: "u_1"), id: EventID(generation: 3, sequence: 1), type: .custom,

@@ -83,7 +83,7 @@ struct SignatureTests {
         }
     }
 
-    /// A key that names no algorithm has one all the same, whatever the first token asks for.
+    /// SEC-21: a key that names no algorithm has one all the same, whatever the first token asks for.
     @Test func sec21AKeyWithoutAlgorithmIsNotDecidedByATokenBefore() async throws {
         let rsa = try await TestKey.make(.rs256, namesAlgorithm: false)
         let padded = try await TestKey.make(.ps256, namesAlgorithm: false)
@@ -96,6 +96,7 @@ struct SignatureTests {
         }
     }
 
+    /// SEC-22
     @Test func sec22AnUnknownKeyIsNotReplacedByAnother() async throws {
         let key = try await TestKey.make(.es256)
         try await TokenStage.published([key]) { stage async throws in
@@ -119,6 +120,7 @@ struct SignatureTests {
         }
     }
 
+    /// SEC-23
     @Test func sec23AKeyIsThatOfOneIssuer() async throws {
         let (one, two) = (try await TestKey.make(.es256), try await TestKey.make(.es256))
         try await withFile(keySet([one])) { first async throws in

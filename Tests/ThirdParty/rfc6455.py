@@ -474,6 +474,7 @@ def foreign_subprotocol(port, name):
     expect_declined(port, [400], Sec_WebSocket_Protocol=name)
 
 
+# SEC-06
 @case("an extension offered is not agreed on")
 def extension(port):
     with RawSocket(port) as peer:

@@ -61,15 +61,15 @@ public struct ThreadDeletion: Hashable, Sendable {
         self.erasedAt = erasedAt
     }
 
-    public init(of owner: ThreadOwner, at time: Timestamp) {
+    public init(of owner: ThreadOwner, tenant: TenantID = .default, at time: Timestamp) {
         self.init(
-            thread: ThreadDigest(of: owner.thread), owner: ThreadDigest(of: owner.user, in: owner.thread),
-            deletedAt: time)
+            thread: ThreadDigest(of: owner.thread, tenant: tenant),
+            owner: ThreadDigest(of: owner.user, in: owner.thread, tenant: tenant), deletedAt: time)
     }
 
     /// Whether the thread belonged to a user.
-    public func belonged(to user: UserID, thread: ThreadID) -> Bool {
-        owner == ThreadDigest(of: user, in: thread)
+    public func belonged(to user: UserID, thread: ThreadID, tenant: TenantID = .default) -> Bool {
+        owner == ThreadDigest(of: user, in: thread, tenant: tenant)
     }
 }
 
@@ -85,10 +85,18 @@ public struct ThreadDigest: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    public init(of thread: ThreadID) { bytes = SHA256Hash.hash(Array("thread\n\(thread.rawValue)".utf8)) }
+    /// Threads of two tenants that have one id have two digests.
+    public init(of thread: ThreadID, tenant: TenantID = .default) {
+        bytes = Self.hash("thread\n\(thread.rawValue)", of: tenant)
+    }
 
     /// Stands for a user and a thread together, so that two threads do not tell that they were of one user.
-    public init(of user: UserID, in thread: ThreadID) {
-        bytes = SHA256Hash.hash(Array("owner\n\(thread.rawValue)\n\(user.rawValue)".utf8))
+    public init(of user: UserID, in thread: ThreadID, tenant: TenantID = .default) {
+        bytes = Self.hash("owner\n\(thread.rawValue)\n\(user.rawValue)", of: tenant)
+    }
+
+    /// The default tenant is not in it, so that digests are those that they were before there were tenants. No id has a line end.
+    private static func hash(_ text: String, of tenant: TenantID) -> [UInt8] {
+        SHA256Hash.hash(Array((tenant == .default ? text : "\(text)\n\(tenant.rawValue)").utf8))
     }
 }

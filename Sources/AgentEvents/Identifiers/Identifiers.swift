@@ -17,6 +17,13 @@ public struct UserID: Identifier {
     public init(text: IdentifierText) { self.text = text }
 }
 
+/// A group of users, as the issuer of their credentials names it.
+public struct GroupID: Identifier {
+    public static var kind: String { "group id" }
+    public let text: IdentifierText
+    public init(text: IdentifierText) { self.text = text }
+}
+
 /// One conversation: the unit of order and of subscription. It is a segment of paths, and so is not `.` or `..`.
 public struct ThreadID: Identifier {
     public static var kind: String { "thread id" }

@@ -30,3 +30,22 @@ public struct LogBackup: Hashable, Sendable {
         self.threadCount = threadCount
     }
 }
+
+/// A log that knows the backups that were made of it.
+public protocol BackupListingLog: BackedUpLog {
+    /// The backups in a folder that are whole, the oldest first. Not those of which nobody can tell what they are.
+    func backups(in folder: String) async throws(EventLogError) -> [BackupMark]
+}
+
+/// A backup in a folder of backups.
+public struct BackupMark: Hashable, Sendable {
+    /// The name of its folder.
+    public var name: String
+    /// The time at which it was made.
+    public var time: Timestamp
+
+    public init(name: String, time: Timestamp) {
+        self.name = name
+        self.time = time
+    }
+}

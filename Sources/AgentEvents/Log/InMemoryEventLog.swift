@@ -97,7 +97,7 @@ extension InMemoryEventLog: RunIndexedLog {
     }
 }
 
-extension InMemoryEventLog: StateStore {
+extension InMemoryEventLog: SearchableStateStore {
     public func load(
         _ kind: StoredValue.Kind,
         thread: ThreadID?,
@@ -108,6 +108,13 @@ extension InMemoryEventLog: StateStore {
 
     public func loadAll(_ kind: StoredValue.Kind, thread: ThreadID?) async throws(EventLogError) -> [StoredValue] {
         state.withLock { $0.values.all(kind, thread: thread) }
+    }
+
+    public func places(
+        of kind: StoredValue.Kind,
+        namePrefix: String
+    ) async throws(EventLogError) -> [StoredPlace] {
+        state.withLock { $0.values.places(of: kind, namePrefix: namePrefix) }
     }
 
     public func save(_ values: [StoredValue]) async throws(EventLogError) {

@@ -24,3 +24,41 @@ public protocol StateStore: Sendable {
     ///   is opened, or why it could not be written. Then nothing changed.
     func save(_ values: [StoredValue]) async throws(EventLogError)
 }
+
+/// A store that says where it has values of a kind, so that those of a user can be found in all threads, and removed.
+public protocol SearchableStateStore: StateStore {
+    /// The places of all values of a kind that belong to a thread, and whose names begin with a text; in no order.
+    func places(of kind: StoredValue.Kind, namePrefix: String) async throws(EventLogError) -> [StoredPlace]
+}
+
+/// The place of a value of a thread in a store.
+public struct StoredPlace: Hashable, Sendable {
+    public var thread: ThreadID
+    public var name: String
+
+    public init(thread: ThreadID, name: String) {
+        self.thread = thread
+        self.name = name
+    }
+}
+
+extension SearchableStateStore {
+    /// The number of values that are removed at a time.
+    private static var removedCount: Int { 500 }
+
+    /// Removes values of a kind, and returns when that is durable.
+    ///
+    /// - Returns: the threads that they belonged to.
+    package func removeAll(
+        _ kind: StoredValue.Kind,
+        namePrefix: String,
+        where isRemoved: (_ name: String) -> Bool
+    ) async throws(EventLogError) -> [ThreadID] {
+        let found = try await places(of: kind, namePrefix: namePrefix).filter { isRemoved($0.name) }
+        for start in stride(from: 0, to: found.count, by: Self.removedCount) {
+            let part = found[start..<min(start + Self.removedCount, found.count)]
+            try await save(part.map { StoredValue(kind, thread: $0.thread, name: $0.name, bytes: nil) })
+        }
+        return found.map(\.thread)
+    }
+}

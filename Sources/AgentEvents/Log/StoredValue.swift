@@ -15,6 +15,9 @@ public struct StoredValue: Hashable, Sendable {
         case member
         /// Random bytes that the service made for itself; there is no thread.
         case secret
+        /// The deletion of a thread that a sink is still to be told of; the thread's id is in the value, so that it outlives what
+        /// belongs to the thread.
+        case deletion
     }
 
     /// The longest value, in bytes: 1 MiB.

@@ -15,6 +15,15 @@ struct StoredValueTable: Sendable {
             .map(\.value)
     }
 
+    func places(of kind: StoredValue.Kind, namePrefix: String) -> [StoredPlace] {
+        values.keys.compactMap { key in
+            guard key.tenant == .default, key.kind == kind, let thread = key.thread,
+                key.name.utf8.starts(with: namePrefix.utf8)
+            else { return nil }
+            return StoredPlace(thread: thread, name: key.name)
+        }
+    }
+
     /// The size with these values, in bytes.
     func byteCount(storing values: [StoredValue]) -> Int {
         var sizes: [StoredKey: Int] = [:]

@@ -9,6 +9,8 @@ final class RetentionSweep: Sendable {
     private let interval: Duration
     private let clock: any Clock<Duration>
     private let wallClock: WallClock
+    /// Is told of whom events were trimmed.
+    private let storage: StorageUse?
     private let state = Mutex(RetentionState())
 
     /// The outcome of a sweep that no error ended.
@@ -21,13 +23,18 @@ final class RetentionSweep: Sendable {
 
     /// - Returns: `nil` when the policy keeps everything.
     /// - Throws: ``AgentEventsError`` `retention.unsupported` when the log cannot be trimmed.
-    init?(_ log: any EventLog, _ configuration: RuntimeConfiguration) throws(AgentEventsError) {
+    init?(
+        _ log: any EventLog,
+        _ configuration: RuntimeConfiguration,
+        _ storage: StorageUse? = nil
+    ) throws(AgentEventsError) {
         guard !configuration.retention.keepsEverything else { return nil }
         guard let trimmable = log as? any TrimmableLog else {
             throw AgentEventsError(
                 .retentionUnsupported, "the log keeps everything: use one that is a TrimmableLog, or no retention")
         }
         self.log = trimmable
+        self.storage = storage
         store = log as? any StateStore
         policy = configuration.retention
         interval = configuration.retentionInterval
@@ -87,7 +94,14 @@ final class RetentionSweep: Sendable {
                 dropped.append(trim)
             }
         }
+        var users: Set<UserID> = []
+        if storage != nil {
+            for trim in trims {
+                if let user = try await log.thread(trim.thread)?.user { users.insert(user) }
+            }
+        }
         try await log.trim(trims)
+        for user in users { storage?.didRemove(of: user) }
         // Those that do not lead on to what is kept must not stay; only now that the events are gone.
         for trim in dropped {
             for place in [ThreadSnapshot.Place.trimmed, .trimmedInTurn] {

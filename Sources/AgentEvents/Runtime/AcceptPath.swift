@@ -63,6 +63,7 @@ struct AcceptPath {
     mutating func accept(_ draft: EventDraft) throws(AgentEventsError) -> Accepted? {
         let time = try begin()
         if !detached.isEmpty { try checkAttempt(of: [draft]) }
+        if let storage = services.storage { try checkRoom(for: [draft], storage) }
         do throws(ThreadHead.Refusal) {
             if let offer = try acceptOne(draft, host: .process, isLimited: true, lookedUp: [:], at: time) {
                 return didOffer(offer, releases: draft.payload.releases)
@@ -172,6 +173,7 @@ struct AcceptPath {
         _ emission: Emission,
         at time: Timestamp
     ) throws(AgentEventsError) -> AcceptedBatch? {
+        if emission.isLimited, let storage = services.storage { try checkRoom(for: drafts, storage) }
         var index = 0
         do throws(ThreadHead.Refusal) {
             if drafts.count == 1, emission.request == nil,
@@ -208,6 +210,10 @@ struct AcceptPath {
             try notAccepted(error, index: emission.isIndexed ? index : nil)
             return nil
         }
+    }
+
+    private func checkRoom(for drafts: [EventDraft], _ storage: StorageUse) throws(AgentEventsError) {
+        if let refusal = storage.refusal(of: drafts.lazy.map(\.payload), by: head.owner.user) { throw refusal }
     }
 
     private mutating func acceptOne(
@@ -420,7 +426,7 @@ struct Emission {
     var request: KeyedRequest?
     /// Whether it is one of several events: an error says which is at fault, and all ids are told.
     var isIndexed = false
-    /// Whether the events are refused when they are too large.
+    /// Whether the events are refused when they are too large, or there is no room for them.
     var isLimited = true
     /// Whether answers to requests for approval among the events have to fit what was asked.
     var checksAnswers = false

@@ -7,6 +7,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case threadForbidden
             case threadDeleted
             case deletionUnsupported
+            case storageLimit
+            case storageFull
             case cursorDiverged
             case cursorTrimmed
             case cursorUnknown
@@ -41,6 +43,10 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
         public static let threadDeleted = Code(value: .threadDeleted)
         /// The log cannot delete threads.
         public static let deletionUnsupported = Code(value: .deletionUnsupported)
+        /// The threads of one user have as many bytes as they may (``RuntimeConfiguration/maximumStoredByteCountPerUser``).
+        public static let storageLimit = Code(value: .storageLimit)
+        /// The disk is nearly full (``RuntimeConfiguration/minimumFreeByteCount``).
+        public static let storageFull = Code(value: .storageFull)
         /// The cursor is of another history: its event was lost in a crash, or is one of another log.
         public static let cursorDiverged = Code(value: .cursorDiverged)
         /// The events after the cursor, or some of them, were trimmed (``RetentionPolicy``).
@@ -101,6 +107,8 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
             case .threadForbidden: "thread.forbidden"
             case .threadDeleted: "thread.deleted"
             case .deletionUnsupported: "deletion.unsupported"
+            case .storageLimit: "limits.storage"
+            case .storageFull: "server.storage"
             case .cursorDiverged: "cursor.diverged"
             case .cursorTrimmed: "cursor.trimmed"
             case .cursorUnknown: "cursor.unknown"
@@ -172,9 +180,9 @@ public struct AgentEventsError: Error, Sendable, CustomStringConvertible {
     /// Whether the same request may succeed later.
     public var isRetryable: Bool {
         switch code.value {
-        case .notRunning, .runDeadline, .toolTimedOut, .log: true
-        case .threadForbidden, .threadDeleted, .deletionUnsupported, .cursorDiverged, .cursorTrimmed, .cursorUnknown,
-            .retentionUnsupported, .emptyBatch,
+        case .notRunning, .runDeadline, .toolTimedOut, .storageFull, .log: true
+        case .threadForbidden, .threadDeleted, .deletionUnsupported, .storageLimit, .cursorDiverged, .cursorTrimmed,
+            .cursorUnknown, .retentionUnsupported, .emptyBatch,
             .keyConflict, .runUnknown, .runNotStarted, .runNotOpen, .runPaused, .commandUnsupported,
             .commandInvalid, .approvalUnknown, .approvalResolved, .approvalExpired, .approvalForbidden,
             .approvalDataInvalid, .order, .wire, .sink:

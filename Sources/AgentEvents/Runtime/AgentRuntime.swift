@@ -29,8 +29,12 @@ public final class AgentRuntime: Sendable {
     let watchers = ThreadWatchers()
     private let deadlines = DeadlineSweep()
     private let pumps: [SinkPump]
+    private let sinkDeletions: SinkDeletions
+    /// For each sink, in their order.
+    private let sinkErasures: [SinkErasureState]
     private let retention: Mutex<RetentionSweep?>
     private let erasure: ErasureSweep?
+    private let storage: StorageUse?
     private let openedGeneration = Atomic<UInt64>(0)
     private let found = Mutex(FoundRuns())
     private let recoveryPolicies = RecoveryPolicies()
@@ -55,8 +59,18 @@ public final class AgentRuntime: Sendable {
         contexts = ThreadContexts(maximumIdleCount: configuration.maximumIdleContexts)
         retention = Mutex(nil)
         erasure = (log as? any DeletingEventLog).map { ErasureSweep($0, environment) }
-        pumps = sinks.map { SinkPump(sink: $0, log: log, configuration) }
+        sinkErasures = SinkErasureState.states(of: sinks)
+        let deletions = SinkDeletions(sinkErasures.compactMap(\.recipient), log: log)
+        sinkDeletions = deletions
+        pumps = zip(sinks, sinkErasures).map { sink, erasure in
+            SinkPump(
+                sink: sink, log: log,
+                erasing: erasure.recipient.map { SinkErasing(sink: sink, deletions: deletions, recipient: $0) },
+                configuration)
+        }
+        storage = StorageUse(log, configuration, environment)
         hub.add(watchers)
+        if let storage { hub.add(storage) }
         for pump in pumps { hub.add(pump) }
     }
 
@@ -108,18 +122,20 @@ public final class AgentRuntime: Sendable {
         } catch {
             throw AgentEventsError(error)
         }
-        let sweep = try RetentionSweep(log, configuration)
+        let sweep = try RetentionSweep(log, configuration, storage)
         retention.withLock { $0 = sweep }
         let opening: LogOpening
         do throws(EventLogError) {
             opening = try await log.open()
+            try await sinkDeletions.load()
         } catch {
             commit.fail(error)
             throw AgentEventsError(error)
         }
+        try storage?.check()
         openedGeneration.store(opening.generation, ordering: .releasing)
         let services = RuntimeServices(
-            log: log, commit: commit, generation: opening.generation, configuration: configuration,
+            log: log, commit: commit, storage: storage, generation: opening.generation, configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
             takingUp: takingUp)
@@ -143,6 +159,9 @@ public final class AgentRuntime: Sendable {
                 }
                 if let erasure {
                     group.addTask(executorPreference: environment.backgroundExecutor) { await erasure.run() }
+                }
+                if let storage {
+                    group.addTask(executorPreference: environment.backgroundExecutor) { await storage.run() }
                 }
                 if let contended = log as? any ContendedLog {
                     group.addTask(executorPreference: environment.backgroundExecutor) {
@@ -287,6 +306,7 @@ public final class AgentRuntime: Sendable {
         } else {
             services = try await lifecycle.services(within: configuration.startTimeout, sleep: environment.sleep)
         }
+        if let storage { try await mapLogError { () async throws(EventLogError) in try await storage.prepare(user) } }
         return try await contexts.context(user: user, thread: thread, services)
     }
 
@@ -332,12 +352,36 @@ public final class AgentRuntime: Sendable {
         do throws(AgentEventsError) {
             try await context.close()
             let time = environment.wallClock.now()
-            try await mapLogError { () async throws(EventLogError) in try await log.delete([thread], at: time) }
+            let record = ThreadDeletedRecord(thread: thread, deletedAt: time)
+            try await mapLogError { () async throws(EventLogError) in try await delete(record, from: log) }
         } catch {
             await context.reopen()
             throw error
         }
         withExtendedLifetime(context) { erasure?.begin() }
+        storage?.didRemove(of: user)
+    }
+
+    /// What sinks are to be told is stored first, and void until the log has deleted the thread.
+    private func delete(
+        _ record: ThreadDeletedRecord,
+        from log: any DeletingEventLog
+    ) async throws(EventLogError) {
+        try await sinkDeletions.prepare(record)
+        do throws(EventLogError) {
+            try await log.delete([record.thread], at: record.deletedAt)
+        } catch {
+            await sinkDeletions.cancel(record)
+            throw error
+        }
+        sinkDeletions.begin(record)
+        for pump in pumps { pump.didDelete() }
+    }
+
+    /// What the sinks of this runtime have of a thread that was deleted: those that have something, and durable ones of an
+    /// earlier start that are still to be told.
+    package func sinkLeftovers(of thread: ThreadID) -> [SinkLeftover] {
+        SinkErasureState.leftovers(sinkErasures, waiting: sinkDeletions.waiting(for: thread))
     }
 
     /// Removes the bytes of deleted threads from the log, and returns when that is done. It happens without this call, too,

@@ -25,6 +25,17 @@ public struct RuntimeConfiguration: Sendable {
     public var retention = RetentionPolicy()
     /// The time between two sweeps that trim the log. Default: 60 seconds.
     public var retentionInterval: Duration = .seconds(60)
+    /// The largest number of bytes that the events of all threads of one user take in the log; `nil` for no limit. Beyond it
+    /// events are refused with `limits.storage`, by no more than what was on its way. Older events that are trimmed, and threads
+    /// that are deleted, make room. The log must be a ``DeletingEventLog``. Default: `nil`.
+    public var maximumStoredByteCountPerUser: Int?
+    /// The bytes beyond ``maximumStoredByteCountPerUser`` for events that end a run, or something that is open in one. What the
+    /// runtime itself ends needs none. Default: 1 MiB.
+    public var storageReserveByteCount = 1024 * 1024
+    /// The room on the disk below which events are refused with `server.storage`, but for those that end something; the log is
+    /// read as before. Where there is no room at all, the log fails. 0 for no limit; it has an effect with a ``RoomAwareLog``.
+    /// Default: 0.
+    public var minimumFreeByteCount = 0
     /// The longest time that a run without a parent works when its caller sets no deadline; `nil` for no limit. At its
     /// end the run fails with `run.deadline`, and what its body emits later is refused. Times in which the run is paused, or
     /// in which it and its children only wait for answers to requests for approval, do not count. Default: `nil`.

@@ -8,6 +8,8 @@ final class RuntimeServices: Sendable {
     /// The log, when it can delete threads.
     let deletingLog: (any DeletingEventLog)?
     let commit: GroupCommit
+    /// Refuses events for which there is no room; `nil` without a limit.
+    let storage: StorageUse?
     let generation: UInt64
     let configuration: RuntimeConfiguration
     let environment: Environment
@@ -29,6 +31,7 @@ final class RuntimeServices: Sendable {
     init(
         log: any EventLog,
         commit: GroupCommit,
+        storage: StorageUse?,
         generation: UInt64,
         configuration: RuntimeConfiguration,
         environment: Environment,
@@ -43,6 +46,7 @@ final class RuntimeServices: Sendable {
         isContended = log is any ContendedLog
         deletingLog = log as? any DeletingEventLog
         self.commit = commit
+        self.storage = storage
         self.generation = generation
         self.configuration = configuration
         self.environment = environment

@@ -9,7 +9,7 @@
 /// to cancellation misses that.
 ///
 /// A sink starts with the events that are committed after the runtime's start; a ``DurableSink`` continues after a
-/// restart where it was.
+/// restart where it was. A ``DeletionSink`` is told of deleted threads as well.
 public protocol EventSink: Sendable {
     /// A name for people and logs.
     var name: String { get }

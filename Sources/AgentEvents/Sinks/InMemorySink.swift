@@ -33,6 +33,15 @@ public final class InMemorySink: EventSink {
     }
 }
 
+/// Forgets the events of deleted threads.
+extension InMemorySink: DeletionSink {
+    public var erasure: SinkErasure { .complete }
+
+    public func receive(_ deletion: ThreadDeletedRecord) async throws {
+        stored.withLock { $0.removeAll { $0.threadID == deletion.thread } }
+    }
+}
+
 /// An ``InMemorySink`` has no room for a batch.
 public struct SinkFullError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The number of events that the sink takes.

@@ -64,6 +64,15 @@ public final class LogSink: EventSink {
     }
 }
 
+/// Writes a line that the thread was deleted. What it wrote before stays where it is.
+extension LogSink: DeletionSink {
+    public var erasure: SinkErasure { .impossible }
+
+    public func receive(_ deletion: ThreadDeletedRecord) async throws {
+        write("\(deletion.deletedAt.rfc3339) \(deletion.thread) \(ThreadDeletedRecord.typeName)")
+    }
+}
+
 /// A text output under a lock.
 private final class TextOutput: Sendable {
     private let output: Mutex<any TextOutputStream & Sendable>

@@ -31,6 +31,10 @@ struct SinkPlaceCheck: Sendable {
     }
 
     private func isKept(_ mark: SinkOffset.Mark) async throws -> Bool {
+        // What was deleted was not lost, and its id is never used again.
+        if let deleting = log as? any DeletingEventLog, try await deleting.deletion(of: mark.thread) != nil {
+            return true
+        }
         let page = try await log.read(LogRead(.thread(mark.thread, after: mark.id.sequence - 1), maximumCount: 1))
         if !page.skipsTrimmed { return page.events.first?.id == mark.id }
         // What was trimmed was not lost; but generations rise with the numbers, so one that is higher is of another

@@ -60,6 +60,10 @@ final class SinkProgress: Sendable {
         }
     }
 
+    func didErase() {
+        state.withLock { $0.works() }
+    }
+
     func didSetAside() {
         state.withLock { state in
             state.works()

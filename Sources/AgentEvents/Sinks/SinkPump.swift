@@ -11,9 +11,12 @@ final class SinkPump: CommitObserver {
     private let jitter: @Sendable () -> Double
     private let signal = WakeSignal()
     private let progress = SinkProgress()
+    private let erasing: SinkErasing?
 
-    init(sink: any EventSink, log: any EventLog, _ configuration: RuntimeConfiguration) {
+    /// - Parameter erasing: the deletions that wait for the sink; `nil` when it is told of none.
+    init(sink: any EventSink, log: any EventLog, erasing: SinkErasing?, _ configuration: RuntimeConfiguration) {
         self.sink = sink
+        self.erasing = erasing
         self.log = log
         durable = sink as? DurableSink
         settling = durable?.sink as? any SettlingSink
@@ -46,6 +49,11 @@ final class SinkPump: CommitObserver {
     func didCommit(_ commit: LogCommit, upTo position: UInt64) { thereIsMore() }
 
     func didAdvance(_ threads: [AdvancedThread]) { thereIsMore() }
+
+    /// A thread was deleted.
+    func didDelete() {
+        if erasing != nil { thereIsMore() }
+    }
 
     private func thereIsMore() {
         progress.didCommit()
@@ -96,6 +104,10 @@ final class SinkPump: CommitObserver {
                 tell(&refusal)
                 commits = progress.commits
                 place = Self.place(at: offset, after: page, place)
+                if erasing?.next != nil {
+                    action = machine.didFindDeletion()
+                    continue
+                }
                 page = try await log.read(LogRead(.all(afterOffset: offset), maximumCount: count))
                 if page.skipsTrimmed { progress.didMissTrimmed() }
                 action = machine.didRead(
@@ -121,10 +133,34 @@ final class SinkPump: CommitObserver {
                 action = machine.didProbe(probe, isStopping: Task.isCancelled)
             case .pause(let bound):
                 await pause(for: bound * jitter(), &refusal)
-                action = machine.didPause(isStopping: Task.isCancelled)
+                action = machine.didPause(isStopping: Task.isCancelled, isStale: erasing?.isStale(page) ?? false)
             case .pauseFor(let duration):
                 await pause(for: duration, &refusal)
-                action = machine.didPause(isStopping: Task.isCancelled)
+                action = machine.didPause(isStopping: Task.isCancelled, isStale: erasing?.isStale(page) ?? false)
+            case .erase:
+                tell(&refusal)
+                guard let erasing, let deletion = erasing.next else {
+                    preconditionFailure("only this task takes deletions")
+                }
+                progress.didAttempt()
+                if let error = await erasing.refused(deletion) {
+                    if machine.failures == 0 { refusal.since = Stopwatch(clock) }
+                    action = machine.didRefuseErasure(
+                        Self.advice(error), refusedFor: refusal.since.elapsed, isStopping: Task.isCancelled)
+                    refusal.failed(error, machine.failures)
+                    progress.didRefuse(failures: machine.failures, last: error, at: wallClock.now())
+                } else {
+                    if machine.failures > 0 { tell(.recovered(failures: machine.failures)) }
+                    if lastTaken?.thread == deletion.thread { lastTaken = nil }
+                    let movesPlace = place.last?.thread == deletion.thread
+                    if movesPlace {
+                        place.last = nil
+                        page = LogPage(events: [], reachesEnd: false)
+                    }
+                    try await erasing.didTake(deletion)
+                    progress.didErase()
+                    action = machine.didErase(movesPlace: movesPlace)
+                }
             case .setAside(let attempts):
                 try await setAside(page.events[0], attempts: attempts, refusal.error)
                 refusal.isUntold = false

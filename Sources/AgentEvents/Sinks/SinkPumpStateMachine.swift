@@ -18,6 +18,15 @@
 /// probe): the last one that it took, once more, or the next one of another thread, which comes again in its turn.
 /// Delivery at least once, in the order of each thread, allows both. A sink that refuses even that is out of order, and
 /// no event is to blame.
+///
+/// Where it would read a batch, and a thread was deleted, the sink is first told of that, as often as it takes: no event
+/// overtakes it.
+///
+/// ```
+/// read ── a thread was deleted ──> erase ── refused ──> pause ──> erase
+///   ^                                │
+///   └────────────── taken ───────────┘
+/// ```
 struct SinkPumpStateMachine: Sendable {
     struct Settings: Sendable {
         var retry = SinkRetryPolicy()
@@ -40,6 +49,9 @@ struct SinkPumpStateMachine: Sendable {
         case pauseFor(Duration)
         /// Give the sink another event, the last that it took if there is one; ``didProbe(_:isStopping:)``.
         case probe
+        /// Tell the sink of the first deletion that waits for it; ``didErase(movesPlace:)`` or
+        /// ``didRefuseErasure(_:refusedFor:isStopping:)``.
+        case erase
         /// Set the only event of the page aside, durably; ``didSetAside(sinceSave:)``.
         case setAside(attempts: Int)
         /// Save the offset, when the sink has done what it took; ``didSave()``, or ``didPostpone()``.
@@ -105,6 +117,8 @@ struct SinkPumpStateMachine: Sendable {
     /// Whether a probe was taken since the batch was last refused.
     private var isProbed = false
     private var afterSave: Action?
+    /// Whether the sink is being told of a deletion.
+    private var isErasing = false
 
     /// - Parameter isSaved: whether the offset comes from the store.
     init(_ settings: Settings, offset: UInt64, isSaved: Bool) {
@@ -161,10 +175,56 @@ struct SinkPumpStateMachine: Sendable {
         }
     }
 
-    mutating func didPause(isStopping: Bool) -> Action {
+    /// - Parameter isStale: whether the batch has events of a thread that was deleted meanwhile: nobody gets these any longer.
+    mutating func didPause(isStopping: Bool, isStale: Bool = false) -> Action {
         // It refused before the pause: what is left is for the next start.
         if isStopping, settings.isDurable { return end(.interrupted) }
+        if isErasing { return .erase }
+        if isStale {
+            // Whose attempts they were is gone, perhaps.
+            attempts = 0
+            suspectCount = 0
+            isProbed = false
+            return read()
+        }
         return limit < count ? read() : .give
+    }
+
+    /// In the place of reading: a deletion waits for the sink.
+    mutating func didFindDeletion() -> Action {
+        isErasing = true
+        attempts = 0
+        return .erase
+    }
+
+    /// - Parameter movesPlace: whether the place of the sink is to be saved: it named the thread.
+    mutating func didErase(movesPlace: Bool) -> Action {
+        precondition(isErasing, "only a sink that was told of a deletion has erased")
+        isErasing = false
+        attempts = 0
+        failures = 0
+        guard movesPlace, settings.isDurable else { return read() }
+        isUnsaved = true
+        return .save(offset)
+    }
+
+    /// A deletion is never set aside, and a durable sink does not fail over it.
+    mutating func didRefuseErasure(_ advice: SinkRetryAdvice, refusedFor: Duration, isStopping: Bool) -> Action {
+        precondition(isErasing, "only a sink that was told of a deletion refuses it")
+        failures += 1
+        if isStopping, settings.isDurable { return end(.interrupted) }
+        switch advice {
+        case .stop:
+            return end(.stopped)
+        case .after(let pause) where pause > .zero && !isStopping:
+            return saving(then: .pauseFor(pause))
+        case .never where !settings.isDurable:
+            return end(.failed)
+        case .asUsual, .after, .outage, .never:
+            attempts += 1
+            if !settings.isDurable, isPatienceOver(refusedFor, isStopping) { return end(.failed) }
+            return pause()
+        }
     }
 
     mutating func didProbe(_ probe: Probe, isStopping: Bool) -> Action {

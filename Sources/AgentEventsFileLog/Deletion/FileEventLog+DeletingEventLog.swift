@@ -22,7 +22,7 @@ extension FileEventLog: DeletingEventLog {
     public func deletion(of thread: ThreadID) async throws(EventLogError) -> ThreadDeletion? {
         let connection = try openConnection()
         guard connection.deleted.hasAny else { return nil }
-        return try connection.index.read { try DeletionDatabase.deletion(of: thread, in: $0) }
+        return try connection.index.read { try DeletionDatabase.deletion(of: ThreadKey(thread), in: $0) }
     }
 
     public func unfinishedDeletions() async throws(EventLogError) -> [ThreadID] {

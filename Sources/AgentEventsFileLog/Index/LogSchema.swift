@@ -88,6 +88,9 @@ enum LogSchema {
         migrator.registerMigration("deleted threads") { database in
             try DeletionDatabase.createTable(in: database)
         }
+        migrator.registerMigration("tenants of deleted threads") { database in
+            try DeletionDatabase.addTenants(in: database)
+        }
         return migrator
     }
 }

@@ -36,6 +36,29 @@ enum StateDatabase {
         return values
     }
 
+    /// Reads all values of the kind: nobody asks for it often.
+    static func places(
+        of kind: StoredValue.Kind,
+        namePrefix: String,
+        in database: Database
+    ) throws -> [StoredPlace] {
+        let statement = try RawStatement(
+            "SELECT thread, name FROM state WHERE tenant = ? AND kind = ? AND thread <> ''", in: database)
+        defer { statement.reset() }
+        statement.bind(TenantID.default.rawValue, at: 1)
+        statement.bind(kind.rawValue, at: 2)
+        var places: [StoredPlace] = []
+        while try statement.step() {
+            let name = statement.text(1)
+            guard name.utf8.starts(with: namePrefix.utf8) else { continue }
+            guard let thread = try? ThreadID(statement.text(0)) else {
+                throw LogConnection.corrupt("the thread of a value of kind \(kind)")
+            }
+            places.append(StoredPlace(thread: thread, name: name))
+        }
+        return places
+    }
+
     static func save(_ value: StoredValue, in database: Database) throws {
         guard let bytes = value.bytes else {
             let statement = try RawStatement("DELETE FROM state WHERE \(isKey)", in: database)

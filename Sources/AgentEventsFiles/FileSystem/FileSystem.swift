@@ -33,6 +33,9 @@ package protocol FileSystem: Sendable {
     /// Takes a file's name away. Where it is open it can be used until it is closed.
     func remove(_ path: String) throws(FileError)
 
+    /// The bytes that can still be written to the disk with a file or folder; `nil` when that is not known.
+    func freeByteCount(at path: String) -> Int64?
+
     /// Takes away a folder that is empty.
     func removeFolder(_ path: String) throws(FileError)
 
@@ -40,6 +43,10 @@ package protocol FileSystem: Sendable {
     ///
     /// - Throws: an error of the kind `cannotLink` where only a copy is possible.
     func link(_ path: String, to newPath: String) throws(FileError)
+}
+
+extension FileSystem {
+    package func freeByteCount(at path: String) -> Int64? { nil }
 }
 
 /// The mode in which a file is opened. One that is created can be read and written by its owner only: events are in it.

@@ -20,6 +20,12 @@ package struct RealFileSystem: FileSystem {
         try RealFolder(path: path)
     }
 
+    package func freeByteCount(at path: String) -> Int64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
+    }
+
     package func createFolder(_ path: String) throws(FileError) {
         if mkdir(path, 0o700) == 0 { return }
         let error = FileError(systemError: errno)

@@ -10,6 +10,7 @@ public struct Principal: Hashable, Sendable {
         var threads: ThreadGrant
         var isLimitedToThreads: Bool
         var actsAs: UserGrant
+        var groups: Set<GroupID> = []
         var expiresAt: Timestamp?
         var token: TokenIdentity?
         var keyFingerprint: [UInt8]?
@@ -64,6 +65,12 @@ public struct Principal: Hashable, Sendable {
     public var actsAs: UserGrant {
         get { storage.fields.actsAs }
         set { fields.actsAs = newValue }
+    }
+
+    /// The groups that the user is in, by the credentials; they may be members of threads. Default: none.
+    public var groups: Set<GroupID> {
+        get { storage.fields.groups }
+        set { fields.groups = newValue }
     }
 
     /// When the credentials expire; `nil` when they do not.

@@ -64,6 +64,13 @@ package struct AcknowledgementLedger: Equatable {
         if places[key]?.readerCount == 0 { places[key] = nil }
     }
 
+    /// Nothing of a user waits to be saved any longer, and what is being saved is not tried again.
+    package mutating func forget(_ user: UserID) {
+        for key in places.keys where key.user == user { places[key]?.cursor = nil }
+        waiting = waiting.filter { $0.key.user != user }
+        saving = saving.filter { $0.key.user != user }
+    }
+
     package enum AcknowledgeAction: Equatable {
         case none
         /// Something waits to be saved, and nothing did.

@@ -67,6 +67,22 @@ final class ConsumerAcknowledgements: Sendable {
         }
     }
 
+    /// Removes all that a user has acknowledged, in all threads, and returns when that is durable. What the user acknowledges
+    /// later, over a connection that is still open, counts again.
+    ///
+    /// - Returns: how many places there were; `nil` for a store that cannot be searched.
+    func forget(_ user: UserID) async throws(EventLogError) -> Int? {
+        guard let store = store as? any SearchableStateStore else { return nil }
+        ledger.withLock { $0.forget(user) }
+        let count = try await forget(user, in: store)
+        // What was being saved meanwhile may have come after that.
+        return try await count + forget(user, in: store)
+    }
+
+    private func forget(_ user: UserID, in store: any SearchableStateStore) async throws(EventLogError) -> Int {
+        try await store.removeAll(.consumer, namePrefix: user.rawValue) { ConsumerKey.isName($0, of: user) }.count
+    }
+
     /// Saves what is acknowledged until ``finish()``, and then the rest.
     func run() async {
         for await _ in wakes {

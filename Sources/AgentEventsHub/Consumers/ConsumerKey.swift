@@ -17,11 +17,20 @@ package struct ConsumerKey: Hashable, Sendable {
     /// Under which name the place is stored. It stands for one user and one consumer: where a `/` could be of either, a
     /// space, which is in no identifier, stands between them. (Places that are stored already have the slash.)
     package var name: String {
-        let hasSlash = user.rawValue.utf8.contains(slash) || consumer.rawValue.utf8.contains(slash)
+        let hasSlash = user.rawValue.utf8.contains(Self.slash) || consumer.rawValue.utf8.contains(Self.slash)
         return hasSlash ? "\(user) \(consumer)" : "\(user)/\(consumer)"
     }
 
-    private var slash: UInt8 { UInt8(ascii: "/") }
+    /// Whether a place is stored under a name for this user. What an earlier version stored for a user or a consumer with a slash
+    /// could be of several, and is left to the end of its thread.
+    static func isName(_ name: String, of user: UserID) -> Bool {
+        if name.hasPrefix("\(user) ") { return true }
+        guard name.hasPrefix("\(user)/") else { return false }
+        let consumer = name.utf8.dropFirst(user.rawValue.utf8.count + 1)
+        return !consumer.contains { $0 == Self.slash || $0 == UInt8(ascii: " ") }
+    }
+
+    private static var slash: UInt8 { UInt8(ascii: "/") }
 }
 
 extension SubscribeRequest {

@@ -5,16 +5,30 @@ package import AgentEventsProtocol
 package struct DeletionIntake: Sendable {
     private let runtime: AgentRuntime
     private let access: ThreadAccess
+    /// The folder of backups; `nil` when there is none.
+    private let backupFolder: String?
+    private let consumers: ConsumerAcknowledgements?
+    private let members: ThreadMembers?
+    /// Is told whose rights have changed, after they have.
+    private let didChange: @Sendable (UserID, ThreadID) -> Void
     /// Returns when nobody gets anything of the thread any longer.
     private let endDelivery: @Sendable (ThreadID) async throws -> Void
 
     init(
         runtime: AgentRuntime,
         access: ThreadAccess,
+        backupFolder: String?,
+        consumers: ConsumerAcknowledgements?,
+        members: ThreadMembers?,
+        didChange: @escaping @Sendable (UserID, ThreadID) -> Void,
         endDelivery: @escaping @Sendable (ThreadID) async throws -> Void
     ) {
         self.runtime = runtime
         self.access = access
+        self.backupFolder = backupFolder
+        self.consumers = consumers
+        self.members = members
+        self.didChange = didChange
         self.endDelivery = endDelivery
     }
 
@@ -39,7 +53,7 @@ package struct DeletionIntake: Sendable {
             guard answer.allows(.share), let owner else { throw .unknown(thread) }
             try await delete(thread, of: owner)
         }
-        return try await finished(thread, waits: waits)
+        return try await finished(thread, waits: waits).withoutNames
     }
 
     /// The state of the deletion of a thread that was the principal's.
@@ -52,7 +66,9 @@ package struct DeletionIntake: Sendable {
     ) async throws(ProtocolError) -> DeletionReport {
         try ThreadAccess.checkScope(of: principal, for: .share, in: thread)
         try access.checkRevocation(of: principal)
-        if let deletion = try await access.deletion(of: thread, of: principal) { return report(thread, deletion) }
+        if let deletion = try await access.deletion(of: thread, of: principal) {
+            return await report(thread, deletion).withoutNames
+        }
         let question = RightsRequest(principal: principal, thread: thread, owner: try await owner(of: thread))
         let answer = try await access.answer(to: question).get()
         guard answer.allows(.share), question.owner != nil else { throw .unknown(thread) }
@@ -72,12 +88,12 @@ package struct DeletionIntake: Sendable {
 
     package func report(of thread: ThreadID) async throws(ProtocolError) -> DeletionReport {
         guard let deletion = try await deletion(of: thread) else { throw .notDeleted(thread) }
-        return report(thread, deletion)
+        return await report(thread, deletion)
     }
 
-    /// Deletes all threads of a user, one after the other. What others have written about the user in threads of their own
-    /// stays.
-    package func deleteThreads(of user: UserID, waits: Bool) async throws(ProtocolError) -> [DeletionReport] {
+    /// Deletes all threads of a user, one after the other, and what is kept of the user in threads of others: as a member, and as
+    /// a consumer. What others have written about the user in threads of their own stays, and credentials count as before.
+    package func deleteUser(_ user: UserID, waits: Bool) async throws(ProtocolError) -> UserDeletionReport {
         guard let log = runtime.log as? any DeletingEventLog else { throw .deletionUnsupported }
         // What was accepted a moment ago may open another one.
         try await mapped(nil) { () async throws in try await runtime.flush() }
@@ -86,7 +102,19 @@ package struct DeletionIntake: Sendable {
         if waits { try await mapped(nil) { () async throws in _ = try await runtime.erase() } }
         var reports: [DeletionReport] = []
         for thread in threads { reports.append(try await report(of: thread)) }
-        return reports
+        return try await UserDeletionReport(
+            user: user, threads: reports, membershipCount: forgetMember(user), consumerCount: forgetConsumers(of: user))
+    }
+
+    /// - Returns: in how many threads the user was a member; `nil` when nobody can tell.
+    private func forgetMember(_ user: UserID) async throws(ProtocolError) -> Int? {
+        guard let threads = try await members?.forget(user) else { return nil }
+        for thread in threads { didChange(user, thread) }
+        return threads.count
+    }
+
+    private func forgetConsumers(of user: UserID) async throws(ProtocolError) -> Int? {
+        try await mapped(nil) { () async throws in try await consumers?.forget(user) }
     }
 
     // MARK: Steps
@@ -112,9 +140,15 @@ package struct DeletionIntake: Sendable {
         return try await report(of: thread)
     }
 
-    private func report(_ thread: ThreadID, _ deletion: ThreadDeletion) -> DeletionReport {
-        DeletionReport(
-            thread: thread, deletion: deletion, sinks: runtime.sinkStates.map(\.name),
+    private func report(_ thread: ThreadID, _ deletion: ThreadDeletion) async -> DeletionReport {
+        var backups: [BackupMark]? = []
+        if let backupFolder, let log = runtime.log as? any BackupListingLog {
+            // That they cannot be listed is in the report, too.
+            backups = try? await log.backups(in: backupFolder).filter { $0.time <= deletion.deletedAt }
+        }
+        return DeletionReport(
+            thread: thread, deletion: deletion, sinks: runtime.sinkLeftovers(of: thread),
+            backups: backups, now: runtime.environment.wallClock.now(),
             failure: deletion.erasedAt == nil ? runtime.erasureFailure : nil)
     }
 
@@ -136,40 +170,6 @@ package struct DeletionIntake: Sendable {
         }
     }
 
-}
-
-/// A report on a deleted thread: the parts that are gone, and those that are left.
-package struct DeletionReport: Sendable {
-    var thread: ThreadID
-    var deletion: ThreadDeletion
-    /// The names of the sinks, which may have events that they were given before.
-    var sinks: [String]
-    /// The reason why the bytes could not be erased; it is tried again.
-    var failure: (any Error)?
-
-    /// Whether the bytes are erased.
-    package var isErased: Bool { deletion.erasedAt != nil }
-
-    package var json: JSONValue {
-        var left: [JSONValue] = []
-        if !isErased {
-            left.append([
-                "where": "log", "what": "the bytes of its events, which nobody can read; they are being removed",
-            ])
-        }
-        left += sinks.map { name in
-            ["where": "sink", "name": .string(name), "what": "what the sink was given before it was deleted"]
-        }
-        left.append(["where": "backups", "what": "copies that were made before it was deleted, until they are removed"])
-        var members: JSONObject = [
-            "thread_id": thread.json,
-            "deleted_at": .string(deletion.deletedAt.rfc3339),
-            "erased_at": deletion.erasedAt.map { .string($0.rfc3339) } ?? .null,
-            "left": .array(left),
-        ]
-        if let failure { members["failure"] = .string("\((failure as? any CodedError)?.eventCode ?? "error")") }
-        return .object(members)
-    }
 }
 
 extension ProtocolError {

@@ -180,6 +180,13 @@ final class LoopDelivery: Sendable {
         execute { self.deliver(self.inbox.withLock { $0.take() }, $0) }
     }
 
+    /// Tells those who asked for it that the members of a thread have changed, after what that means for their own rights.
+    func membersChanged(in thread: ThreadID) {
+        execute { state in
+            for session in state.sessions { session.membersChanged(in: thread) }
+        }
+    }
+
     /// Ends the subscriptions to a thread that was deleted.
     func endSubscriptions(to thread: ThreadID) async throws {
         try await eventLoop.submit {

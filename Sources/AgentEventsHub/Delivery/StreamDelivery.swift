@@ -124,6 +124,11 @@ final class StreamDelivery: CommitObserver {
         for loop in loops where loop.hasSessions { loop.accessChanged() }
     }
 
+    /// The members of a thread have changed, and so have rights: ``accessChanged()`` came before.
+    func membersChanged(in thread: ThreadID) {
+        for loop in loops where loop.hasSessions { loop.membersChanged(in: thread) }
+    }
+
     /// Ends the subscriptions to a thread that was deleted: nothing of it is written when this returns.
     func endSubscriptions(to thread: ThreadID) async throws {
         for loop in loops where loop.hasSessions { try await loop.endSubscriptions(to: thread) }

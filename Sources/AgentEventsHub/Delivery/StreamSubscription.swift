@@ -15,6 +15,10 @@ final class StreamSubscription {
     let merges: Bool
     /// Whether the subscriber gets the state in the place of events that are not kept any longer.
     let takesSnapshots: Bool
+    /// Whether the subscriber is told when the members of the thread change.
+    private let followsMembers: Bool
+    /// Whether it is to be told of that once its own rights are known.
+    private var owesMembersChange = false
     private let identity: SessionIdentity
     private let output: SessionOutput
     private let replays: Replays
@@ -48,6 +52,7 @@ final class StreamSubscription {
         self.feed = feed
         consumer = request.consumer
         merges = request.merges
+        followsMembers = request.followsMembers
         takesSnapshots = request.snapshot.isTaken(onReset: true)
         self.loopThread = loopThread
         self.session = session
@@ -288,7 +293,22 @@ final class StreamSubscription {
             clearance.answered(allowsReading: allowsReading, until: answer.expires)
             hiddenUpTo = answer.hiddenUpTo
             if allowsReading { endsWhenDenied = false }
+            tellOfMembers()
         }
+    }
+
+    /// The members of the thread have changed. Those who may not read it are not told, nor any longer those who are no member now.
+    func membersChanged() {
+        guard followsMembers, isLocated, clearance.isKnown else { return }
+        owesMembersChange = true
+        tellOfMembers()
+    }
+
+    private func tellOfMembers() {
+        guard owesMembersChange, clearance.isGranted, identity.mayWrite(to: thread) else { return }
+        owesMembersChange = false
+        output.send(.membersChanged(thread))
+        output.flush()
     }
 
     /// Whether a question has to be answered before an acknowledgement is checked.

@@ -71,6 +71,8 @@ public struct HubConfiguration: Sendable {
     public var drainWindow: Duration = .zero
     /// Keeps who did what to the service; `nil` for nobody. Default: `nil`.
     public var audit: (any AuditTrail)?
+    /// The folder in which backups of the log are made; `nil` when there is none.
+    package var backupFolder: String?
     /// The part of ``shutdownGrace`` that agents get to end by themselves. Default: as said there.
     package var agentGrace: Duration?
     /// The longest time that a client may take for its first request. Default: 10 seconds.

@@ -36,6 +36,7 @@ final class SessionServices: Sendable {
     let commands: CommandIntake
     /// Those who may use threads besides their users; `nil` when somebody else knows that.
     private let threadMembers: ThreadMembers?
+    private let backupFolder: String?
     private let linkTokenSigner: (any LinkTokenSigner)?
 
     init(
@@ -59,6 +60,7 @@ final class SessionServices: Sendable {
             logger: logger, keys: authenticator as? any KeyedAuthenticator)
         threadMembers = (authorizer as? MembersAuthorizer)?.members
         self.linkTokenSigner = linkTokenSigner
+        backupFolder = configuration.backupFolder
         access = ThreadAccess(
             authorizer, environment: environment, logger: logger, revocations: revocations,
             deletingLog: runtime.log as? any DeletingEventLog)
@@ -98,7 +100,7 @@ final class SessionServices: Sendable {
         threadMembers.map { members in
             MemberIntake(
                 runtime: runtime, access: access, members: members, signer: linkTokenSigner,
-                didChange: { [self] in invalidateRights(user: $0, thread: $1) })
+                didChange: { [self] in memberChanged($0, in: $1) })
         }
     }
 
@@ -113,7 +115,10 @@ final class SessionServices: Sendable {
 
     /// Deletes threads.
     var deletions: DeletionIntake {
-        DeletionIntake(runtime: runtime, access: access) { [self] thread in
+        DeletionIntake(
+            runtime: runtime, access: access, backupFolder: backupFolder, consumers: consumers, members: threadMembers,
+            didChange: { [self] in memberChanged($0, in: $1) }
+        ) { [self] thread in
             pages.removeAll()
             try await delivery.endSubscriptions(to: thread)
             pages.removeAll()
@@ -125,6 +130,14 @@ final class SessionServices: Sendable {
         // Before the loops are told, so that their questions are put again.
         access.invalidate(user: user, thread: thread)
         delivery.accessChanged()
+    }
+
+    /// Somebody is a member of a thread, or another one, or no longer.
+    ///
+    /// - Parameter user: whose rights it concerns; `nil` for those of many.
+    private func memberChanged(_ user: UserID?, in thread: ThreadID) {
+        invalidateRights(user: user, thread: thread)
+        delivery.membersChanged(in: thread)
     }
 
     /// Credentials count no longer.

@@ -602,6 +602,9 @@ public final class StreamSession {
         output.flush()
     }
 
+    /// The members of a thread have changed.
+    func membersChanged(in thread: ThreadID) { subscriptions.find(thread)?.membersChanged() }
+
     private func endDeleted(_ subscription: StreamSubscription) {
         end(subscription)
         output.send(.unsubscribed(nil, subscription.thread, code: .threadDeleted))

@@ -39,14 +39,12 @@ struct DeletionRoute: Sendable {
 
     func deleteUser(_ request: Request, _ context: some RequestContext) async throws -> Response {
         let user: UserID = try request.pathIdentifier("user", context, "the user in the path")
-        let reports = try await hub.deletions.deleteThreads(of: user, waits: try Self.waits(request))
+        let report = try await hub.deletions.deleteUser(user, waits: try Self.waits(request))
         hub.configuration.audit?.record(
             AuditEntry(
                 who: "\(try await access.principal(of: request).user)", from: "internal listener", what: "user.deleted",
-                details: ["threads": .integer(Int64(reports.count))]))
-        return Response(
-            status: reports.allSatisfy(\.isErased) ? .ok : .accepted,
-            json: ["user_id": user.json, "threads": .array(reports.map(\.json))])
+                details: ["threads": .integer(Int64(report.threadCount))]))
+        return Response(status: report.isErased ? .ok : .accepted, json: report.json)
     }
 
     private func record(_ thread: ThreadID, by principal: Principal, from place: String?) {

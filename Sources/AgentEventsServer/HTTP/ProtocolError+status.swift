@@ -55,10 +55,16 @@ extension ProtocolError.Code.Name {
             .tooManyConnections, .tooManyUserConnections, .tooManyAuthenticationFailures, .tooManyThreads,
             .tooManyMessages:
             .tooManyRequests
+        case .storageLimit, .storageFull: .insufficientStorage
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .requestTimedOut: .requestTimeout
         case .internalFailure: .internalServerError
         case .agentsBusy, .stopping, .notRunning, .authorizationUnavailable: .serviceUnavailable
         }
     }
+}
+
+extension HTTPResponse.Status {
+    /// 507 (RFC 4918): there is no room for what the request would store.
+    static var insufficientStorage: Self { .init(code: 507, reasonPhrase: "Insufficient Storage") }
 }

@@ -127,6 +127,7 @@ public struct ServiceConfiguration: Sendable {
         hub.reconnectSpread = reconnectSpread
         hub.drainWindow = drainWindow
         hub.audit = audit
+        hub.backupFolder = backupFolder
         hub.agentGrace = agentGrace
         hub.handshakeTimeout = handshakeTimeout
         hub.authenticationTimeout = authenticationTimeout

@@ -26,6 +26,10 @@ import NIOHTTP1
 /// to an hour, and do not count as attempts; with a time that has passed they are as without it. 410 stops the sink
 /// until the next start. `DurableSink` says when an event is set aside.
 ///
+/// When a thread was deleted the receiver is told by a request with the body
+/// `{"events":[],"deletions":[{"type":"thread_deleted","thread_id":…,"time":…}]}`, which is taken, or tried again, like one with
+/// events. No event of the thread follows it.
+///
 /// One request is under way at a time. It is not cut short when the runtime stops, but by its time limit.
 public struct WebhookSink: EventSink {
     /// The shortest secret, in bytes.
@@ -81,12 +85,17 @@ public struct WebhookSink: EventSink {
 
     /// - Throws: ``WebhookError``: `webhook.refused`, `webhook.gone`, `webhook.unreachable`.
     public func receive(_ batch: SinkBatch) async throws {
+        try await send(Self.body(of: batch), idempotencyKey: Self.idempotencyKey(of: batch))
+    }
+
+    private func send(_ body: [UInt8], idempotencyKey: String) async throws {
         let answer: WebhookAnswer
         do {
             // By a future, which does not look at cancellation: the last batch of a runtime that stops is sent in a
             // cancelled task.
             answer = try await client.execute(
-                request: request(for: batch), delegate: WebhookResponse(clock: clock), deadline: .now() + timeLimit
+                request: request(with: body, idempotencyKey), delegate: WebhookResponse(clock: clock),
+                deadline: .now() + timeLimit
             ).get()
         } catch let error as WebhookError {
             throw error
@@ -96,11 +105,10 @@ public struct WebhookSink: EventSink {
         guard answer.isTaken else { throw WebhookError.refused(by: answer, now: clock.now()) }
     }
 
-    private func request(for batch: SinkBatch) throws -> HTTPClient.Request {
-        let body = Self.body(of: batch)
+    private func request(with body: [UInt8], _ idempotencyKey: String) throws -> HTTPClient.Request {
         var headers = headers
         headers.replaceOrAdd(name: "Content-Type", value: "application/json")
-        headers.replaceOrAdd(name: "Idempotency-Key", value: Self.idempotencyKey(of: batch))
+        headers.replaceOrAdd(name: "Idempotency-Key", value: idempotencyKey)
         let signature = WebhookSignature(signing: body, secret: secret, time: clock.now())
         headers.replaceOrAdd(name: WebhookSignature.headerName, value: signature.headerValue)
         return try HTTPClient.Request(url: url, method: .POST, headers: headers, body: .bytes(body))
@@ -122,5 +130,21 @@ public struct WebhookSink: EventSink {
         var digest = SHA256()
         for event in batch.events { digest.update(data: Array("\(event.thread)/\(event.id)\n".utf8)) }
         return Hexadecimal.text(of: digest.finalize().prefix(16))
+    }
+}
+
+extension WebhookSink: DeletionSink {
+    public var erasure: SinkErasure { .passedOn }
+
+    /// - Throws: ``WebhookError``, as for events.
+    public func receive(_ deletion: ThreadDeletedRecord) async throws {
+        var digest = SHA256()
+        digest.update(data: Array("\(deletion.thread) \(ThreadDeletedRecord.typeName)\n".utf8))
+        try await send(
+            Self.body(of: deletion), idempotencyKey: Hexadecimal.text(of: digest.finalize().prefix(16)))
+    }
+
+    static func body(of deletion: ThreadDeletedRecord) -> [UInt8] {
+        Array("{\"events\":[],\"deletions\":[".utf8) + deletion.encoded() + Array("]}".utf8)
     }
 }

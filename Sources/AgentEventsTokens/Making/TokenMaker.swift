@@ -19,6 +19,8 @@ public struct TokenMaker: Sendable {
         public var threads: [String]?
         public var isLimitedToThreads = false
         public var actsAs: UserGrant = .nobody
+        /// The groups that the user is in.
+        public var groups: Set<GroupID> = []
 
         public init(user: UserID, issuedAt: Timestamp, expiresAt: Timestamp?) {
             self.user = user
@@ -54,6 +56,9 @@ public struct TokenMaker: Sendable {
         case .nobody: break
         case .listed(let users): claims.append(("act_as", .array(users.map(\.rawValue).sorted().map { .string($0) })))
         case .everybody: claims.append(("act_as", "*"))
+        }
+        if !content.groups.isEmpty {
+            claims.append(("groups", .array(content.groups.map(\.rawValue).sorted().map { .string($0) })))
         }
         return try sign(.object(JSONObject(claims)))
     }

@@ -22,6 +22,10 @@ package struct TokenClaims: Hashable, Sendable {
     package var threads: ThreadGrant
     package var isLimitedToThreads: Bool
     package var actsAs: UserGrant
+    package var groups: Set<GroupID>
+
+    /// The largest number of entries of `groups`.
+    static let maximumGroupCount = 256
 
     /// The scopes of a token that names none.
     static let standardScopes: Set<Scope> = [.read, .command, .open]
@@ -40,6 +44,7 @@ package struct TokenClaims: Hashable, Sendable {
         threads = try claims["threads"].map(Self.threads) ?? .own
         isLimitedToThreads = try Self.flag("threads_only", claims)
         actsAs = try claims["act_as"].map(Self.users) ?? .nobody
+        groups = try claims["groups"].map(Self.groups) ?? []
         if isLimitedToThreads, case .own = threads {
             throw TokenError(.claim, "the token is limited to its threads (threads_only), and lists none (threads)")
         }
@@ -142,6 +147,13 @@ package struct TokenClaims: Hashable, Sendable {
             throw TokenError(
                 .claim, "an entry of threads is an id, or the beginning of ids and a star: \(error.message)")
         }
+    }
+
+    /// Groups are the issuer's, for whomever they are: those with a name that no id has are passed over.
+    private static func groups(_ value: JSONValue) throws(TokenError) -> Set<GroupID> {
+        guard let list = value.arrayValue, list.count <= maximumGroupCount, list.allSatisfy({ $0.stringValue != nil })
+        else { throw TokenError(.claim, "the claim groups is a list of at most \(maximumGroupCount) texts") }
+        return Set(list.compactMap { $0.stringValue.flatMap { try? GroupID($0) } })
     }
 
     private static func users(_ value: JSONValue) throws(TokenError) -> UserGrant {

@@ -92,7 +92,7 @@ package struct TokenPolicy: Sendable {
 
     /// The caller that the token stands for, from now on.
     package func principal(_ claims: TokenClaims, key: TokenKey.Name, at now: Timestamp) -> Principal {
-        Principal(
+        var principal = Principal(
             user: claims.user,
             scopes: claims.scopes,
             threads: claims.threads,
@@ -104,6 +104,8 @@ package struct TokenPolicy: Sendable {
             token: TokenIdentity(
                 issuer: key.issuer ?? claims.issuer, key: key.id, id: claims.id,
                 issuedAt: claims.issuedAt.map { Timestamp(milliseconds: $0 * 1000) }))
+        principal.groups = claims.groups
+        return principal
     }
 
     private static func time(_ seconds: Int64) -> String { Timestamp(milliseconds: seconds * 1000).rfc3339 }

@@ -118,6 +118,9 @@ struct ServeCommand: AsyncParsableCommand {
     var limits: LimitOptions
 
     @OptionGroup
+    var storage: StorageOptions
+
+    @OptionGroup
     var sinks: SinkOptions
 
     @OptionGroup
@@ -253,6 +256,7 @@ struct ServeCommand: AsyncParsableCommand {
         var runtime = RuntimeConfiguration()
         runtime.retention = RetentionPolicy(
             maximumAge: retainAge, maximumEventsPerThread: retainEvents, maximumByteCount: retainBytes)
+        storage.apply(to: &runtime)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let links = auth == .jwt ? try await tokens.linkSecret(in: inMemory ? nil : folder) : nil
         let authenticator = auth == .jwt ? try await tokens.authenticator(links: links, logger: logger) : nil

@@ -57,6 +57,11 @@ struct TokenMakeCommand: AsyncParsableCommand {
             valueName: "user"))
     var actsAs: [String] = []
 
+    @Option(
+        name: .customLong("group"),
+        help: ArgumentHelp("A group that the user is in. May be repeated.", valueName: "group"))
+    var groups: [String] = []
+
     @Option(help: ArgumentHelp("The issuer (iss), as for serve --jwt-issuer.", valueName: "name"))
     var issuer: String?
 
@@ -98,6 +103,7 @@ struct TokenMakeCommand: AsyncParsableCommand {
         }
         content.threads = threads.isEmpty ? nil : threads
         content.isLimitedToThreads = threadsOnly
+        content.groups = Set(try groups.map { try GroupID($0) })
         if actsAs == ["*"] {
             content.actsAs = .everybody
         } else if !actsAs.isEmpty {

@@ -173,7 +173,7 @@ struct FirstMessageTests {
         }
     }
 
-    /// A token in a URL is refused, also one that would count, and is not repeated.
+    /// SEC-28: a token in a URL is refused, also one that would count, and is not repeated.
     @Test(arguments: [
         "/v1/threads/t_1/events?token=u_1", "/v1/threads/t_1/events?after=start&access_token=u_1",
         "/v1/threads/t_1/state?jwt=u_1", "/v1/threads/t_1/subscribers?%74oken=u_1", "/health?Access_Token=u_1",

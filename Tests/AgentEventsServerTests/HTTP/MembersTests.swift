@@ -10,7 +10,8 @@ struct MembersTests {
     private static let thread = "owner~plans"
     private static let path = "/v1/threads/\(thread)"
 
-    /// Everybody with the scopes of frontends, and `share`; the token is the user's id. What the signer made is a link.
+    /// Everybody with the scopes of frontends, and `share`; the token is the user's id, and those of its groups after commas. What
+    /// the signer made is a link.
     private final class Tokens: Authenticator, LinkTokenSigner {
         private let links = Mutex<[String: ShareLink]>([:])
 
@@ -26,11 +27,13 @@ struct MembersTests {
         }
 
         func authenticate(_ credentials: Credentials) async throws(AuthenticationError) -> Principal {
-            guard let token = credentials.token, let user = try? UserID(token) else {
+            guard let token = credentials.token, let user = try? UserID(token.prefix { $0 != "," }) else {
                 throw AuthenticationError(.missing, "send a token")
             }
             guard let link = links.withLock({ $0[token] }) else {
-                return Principal(user: user, scopes: [.read, .command, .open, .share])
+                var principal = Principal(user: user, scopes: [.read, .command, .open, .share])
+                principal.groups = Set(token.split(separator: ",").dropFirst().compactMap { try? GroupID($0) })
+                return principal
             }
             return Principal(
                 user: link.subject, scopes: link.scopes,
@@ -102,6 +105,98 @@ struct MembersTests {
             #expect(
                 all.map { $0["subject"]?.stringValue ?? "" }
                     == ["u_9", "u_approver", "u_owner", "u_participant", "u_viewer"])
+        }
+    }
+
+    /// Who is in a group has its part, together with its own; a user whose id looks like a group has none.
+    @Test func aGroupIsAMember() async throws {
+        try await Self.with { (stage: Stage) async throws in
+            for (group, role) in [("staff", "viewer"), ("red", "participant")] {
+                #expect(try await stage.read("u_5,\(group)") == 404)
+                let answer = try await stage.put("group:\(group)", #"{"role":"\#(role)"}"#)
+                #expect(answer.status == 200)
+                #expect(try answer.json["subject"]?.stringValue == "group:\(group)")
+            }
+            #expect(try await stage.read("u_5,staff") == 200)
+            #expect(try await stage.say("u_5,staff") == 404)
+            #expect(try await stage.say("u_5,other,staff,red") == 202)
+            for stranger in ["u_5", "u_5,other", "group:staff", "staff", "u_5,group:staff"] {
+                #expect(try await stage.read(stranger) == 404, "\(stranger)")
+            }
+            let all = try await stage.ask("GET", Self.path + "/members", "owner").json["members"]?.arrayValue ?? []
+            #expect(all.map { $0["subject"]?.stringValue } == ["group:red", "group:staff"])
+            // A part of its own, from now on, hides nothing that the group sees.
+            #expect(try await stage.put("u_5", #"{"role":"approver","from":"now"}"#).status == 200)
+            for (user, count) in [("u_5,staff", 4), ("u_5", 0)] {
+                let page = try await stage.ask("GET", Self.path + "/events", user).json
+                #expect(page["events"]?.arrayValue?.count == count, "\(user)")
+            }
+            #expect(try await stage.ask("DELETE", Self.path + "/members/group:staff", "owner").status == 204)
+            #expect(try await stage.read("u_6,staff") == 404)
+            #expect(try await stage.read("u_6,staff,red") == 200)
+        }
+    }
+
+    /// Those who ask for it are told, unless they may not read the thread; nothing of it is in the log.
+    @Test func changesAreToldToThoseWhoAsk() async throws {
+        try await Self.with { (stage: Stage) async throws in
+            func follow(_ socket: RawWebSocket, _ more: String) async throws {
+                _ = try await socket.messages(until: "welcome")
+                try await socket.send(#"{"op":"subscribe","req":1,"thread_id":"\#(Self.thread)"\#(more)}"#)
+                _ = try await socket.messages(until: "live")
+            }
+            /// The ops that came before an answer that is asked for now.
+            func told(_ socket: RawWebSocket) async throws -> Int {
+                try await socket.send(#"{"op":"ping","req":9}"#)
+                var count = 0
+                while true {
+                    let message = try await socket.message()
+                    if message["op"] == "pong" { return count }
+                    guard message["op"] == "members_changed" else { continue }
+                    #expect(message["thread_id"]?.stringValue == Self.thread)
+                    count += 1
+                }
+            }
+            let asks = #","members":true"#
+            try await stage.service.withWebSocket(headers: ["Authorization": "Bearer owner"]) { owner in
+                try await follow(owner, asks)
+                try await stage.service.withWebSocket(headers: ["Authorization": "Bearer owner"]) { silent in
+                    try await follow(silent, "")
+                    try await stage.service.withWebSocket(headers: ["Authorization": "Bearer u_7"]) { stranger in
+                        try await follow(stranger, asks)
+                        #expect(try await stage.put("u_2", #"{"role":"viewer"}"#).status == 200)
+                        let change = try await owner.messages(until: "members_changed").message
+                        #expect(change["thread_id"]?.stringValue == Self.thread)
+                        #expect(try await stage.put("group:staff", #"{"role":"viewer"}"#).status == 200)
+                        _ = try await owner.messages(until: "members_changed")
+                        #expect(try await stage.ask("DELETE", Self.path + "/members/u_2", "owner").status == 204)
+                        _ = try await owner.messages(until: "members_changed")
+                        #expect(try await stage.ask("DELETE", Self.path + "/members/u_2", "owner").status == 404)
+                        #expect(try await told(owner) == 0)
+                        #expect(try await told(silent) == 0)
+                        #expect(try await told(stranger) == 0)
+                    }
+                }
+            }
+            let events = try await stage.ask("GET", Self.path + "/events", "owner").body
+            #expect(!events.contains("member"))
+        }
+    }
+
+    /// What is removed is gone at once for everybody in the group, also for who follows the thread.
+    @Test func aGroupThatIsRemovedGetsNothingFurther() async throws {
+        try await Self.with { (stage: Stage) async throws in
+            #expect(try await stage.put("group:staff", #"{"role":"viewer"}"#).status == 200)
+            try await stage.service.withWebSocket(headers: ["Authorization": "Bearer u_2,staff"]) { socket in
+                _ = try await socket.messages(until: "welcome")
+                try await socket.send(#"{"op":"subscribe","req":1,"thread_id":"\#(Self.thread)","after":"start"}"#)
+                #expect(try await socket.messages(until: "live").events.count == 2)
+                #expect(try await stage.ask("DELETE", Self.path + "/members/group:staff", "owner").status == 204)
+                #expect(try await stage.read("u_2,staff") == 404)
+                #expect(try await stage.say("owner") == 202)
+                try await socket.send(#"{"op":"unsubscribe","req":2,"thread_id":"\#(Self.thread)"}"#)
+                #expect(try await socket.messages(until: "unsubscribed").events == [])
+            }
         }
     }
 
@@ -220,7 +315,7 @@ struct MembersTests {
             #expect(try await put("reader", "viewer") == "member.forbidden")
             #expect(try await put("scopeless", "viewer") == "auth.scope_missing")
             #expect(try await put("owner", "viewer", "owner") == "request.invalid")
-            #expect(try await put("owner", "viewer", "group:a") == "request.invalid")
+            #expect(try await put("owner", "viewer", "group:") == "request.invalid")
             #expect(try await put("owner", "viewer", "link:a") == "member.unknown")
             #expect(try await put("owner", "boss") == "message.invalid")
         }

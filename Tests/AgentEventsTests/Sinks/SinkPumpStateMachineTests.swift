@@ -14,6 +14,10 @@ struct SinkPumpStateMachineTests {
         case pause
         case pauseAsItStops
         case probe(SinkPumpStateMachine.Probe, stopping: Bool = false)
+        case stalePause
+        case find
+        case erase(movesPlace: Bool = false)
+        case refuseErasure(SinkRetryAdvice = .asUsual, stopping: Bool = false)
         case setAside
         case save
         case postpone
@@ -54,7 +58,73 @@ struct SinkPumpStateMachineTests {
         .read(afterOffset: offset, atMost: count)
     }
 
-    static let cases = deliveries + refusals + badEvents
+    static let cases = deliveries + refusals + badEvents + deletions
+
+    private static let deletions = [
+        Case(
+            name: "a deletion comes before the next page, as often as it takes", settings: durable,
+            steps: [
+                (.start, read(0)),
+                (.find, .erase),
+                (.refuseErasure(), .pause(upTo: .seconds(1))),
+                (.pause, .erase),
+                (.refuseErasure(.after(.seconds(9))), .pauseFor(.seconds(9))),
+                (.pause, .erase),
+                (.refuseErasure(.never), .pause(upTo: .seconds(2))),
+                (.pause, .erase),
+                (.refuseErasure(.outage), .pause(upTo: .seconds(3))),
+                (.pause, .erase),
+                (.refuseErasure(), .pause(upTo: .seconds(3))),
+                (.pause, .erase),
+                (.erase(), read(0)),
+                (.read(1, next: 1, end: true), .give),
+                (.take(), .wait(atMost: .seconds(5))),
+            ]),
+        Case(
+            name: "a place in the thread is saved without it", settings: durable,
+            steps: [
+                (.start, read(0)),
+                (.read(1, next: 1, end: true), .give),
+                (.take(), .wait(atMost: .seconds(5))),
+                (.wake(), read(1)),
+                (.find, .erase),
+                (.erase(movesPlace: true), .save(1)),
+                (.save, read(1)),
+                (.read(0, next: 1, end: true), .wait(atMost: nil)),
+            ]),
+        Case(
+            name: "a sink that is not durable fails over a deletion in the end", settings: plain,
+            steps: [
+                (.start, read(0)),
+                (.find, .erase),
+                (.refuseErasure(), .pause(upTo: .seconds(1))),
+                (.pauseAsItStops, .erase),
+                (.refuseErasure(), .pause(upTo: .seconds(2))),
+                (.pause, .erase),
+                (.refuseErasure(), .end(.failed)),
+            ]),
+        Case(
+            name: "a durable sink that refuses a deletion is told at the next start", settings: durable,
+            steps: [
+                (.start, read(0)),
+                (.find, .erase),
+                (.refuseErasure(stopping: true), .end(.interrupted)),
+            ]),
+        Case(
+            name: "a batch with deleted events is read again, and its attempts do not count", settings: careful,
+            steps: [
+                (.start, read(0)),
+                (.read(1, next: 1, end: true), .give),
+                (.refuse(), .pause(upTo: .seconds(1))),
+                (.pause, .give),
+                (.refuse(), .pause(upTo: .seconds(2))),
+                (.stalePause, read(0)),
+                (.find, .erase),
+                (.erase(), read(0)),
+                (.read(1, next: 2, end: true), .give),
+                (.refuse(), .pause(upTo: .seconds(1))),
+            ]),
+    ]
 
     private static let deliveries = [
         Case(
@@ -473,6 +543,11 @@ struct SinkPumpStateMachineTests {
         case .pause: machine.didPause(isStopping: false)
         case .pauseAsItStops: machine.didPause(isStopping: true)
         case .probe(let probe, let isStopping): machine.didProbe(probe, isStopping: isStopping)
+        case .stalePause: machine.didPause(isStopping: false, isStale: true)
+        case .find: machine.didFindDeletion()
+        case .erase(let moves): machine.didErase(movesPlace: moves)
+        case .refuseErasure(let advice, let isStopping):
+            machine.didRefuseErasure(advice, refusedFor: .zero, isStopping: isStopping)
         case .setAside: machine.didSetAside(sinceSave: .zero)
         case .save: machine.didSave()
         case .postpone: machine.didPostpone()
@@ -512,6 +587,7 @@ struct SinkPumpStateMachineTests {
                 setAside.append(page.lowerBound)
                 action = machine.didSetAside(sinceSave: .zero)
             case .save: action = machine.didSave()
+            case .erase: preconditionFailure("no thread is deleted")
             case .wait, .end: return (given, setAside, calls)
             }
         }

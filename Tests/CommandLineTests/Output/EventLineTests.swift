@@ -17,6 +17,7 @@ import agent_events
                 == #"00:00:01.000 3-42  guide    tool_executing  search_files {"query":"why"}"#)
     }
 
+    /// SEC-55
     @Test func aTextCannotSteerTheTerminal() {
         let payload = EventPayload.messageDelta(MessageDelta(messageID: "m", text: "a\u{1B}[31m\u{7}b\nc\u{202E}d"))
         let line = EventLine(isColoured: false).line(for: Self.event(payload))

@@ -7,15 +7,15 @@ package struct MemberIntake: Sendable {
     private let access: ThreadAccess
     private let members: ThreadMembers
     private let signer: (any LinkTokenSigner)?
-    /// Is told whose rights have changed, after they have.
-    private let didChange: @Sendable (UserID, ThreadID) -> Void
+    /// Is told whose rights have changed, `nil` for those of many, after they have.
+    private let didChange: @Sendable (UserID?, ThreadID) -> Void
 
     init(
         runtime: AgentRuntime,
         access: ThreadAccess,
         members: ThreadMembers,
         signer: (any LinkTokenSigner)?,
-        didChange: @escaping @Sendable (UserID, ThreadID) -> Void
+        didChange: @escaping @Sendable (UserID?, ThreadID) -> Void
     ) {
         self.runtime = runtime
         self.access = access
@@ -95,7 +95,7 @@ package struct MemberIntake: Sendable {
                     request.expiry(from: now) ?? (subject.isLink ? known?.expiresAt : nil), own.rightsEnd),
                 visibleAfter: beginning)
         }
-        didChange(subject.id, thread)
+        didChange(subject.user, thread)
         return member
     }
 
@@ -112,7 +112,7 @@ package struct MemberIntake: Sendable {
             try access.checkRevocation(of: principal)
         }
         guard isRemoved else { throw .unknownMember(subject, thread) }
-        didChange(subject.id, thread)
+        didChange(subject.user, thread)
     }
 
     /// A share link with its token, which is told once.

@@ -41,16 +41,36 @@ public struct MembersAuthorizer: Authorizer {
         let principal = request.principal
         let isLink = principal.token?.issuer == ShareLink.issuer
         let granted = Self.ownership.constantRights(request)
-        guard let subject = MemberSubject(principal),
-            let member = try await members.member(subject, of: request.thread), member.counts(at: now),
-            request.owner != nil
-        else { return ThreadClearance(rights: isLink ? [] : granted) }
-        let role = member.role.rights.complete
+        let all = try await memberships(of: principal, isLink: isLink, in: request.thread)
+        let found = all.filter { $0.counts(at: now) }
+        guard request.owner != nil, !found.isEmpty else { return ThreadClearance(rights: isLink ? [] : granted) }
+        let role = found.reduce(into: Rights()) { $0.formUnion($1.role.rights) }.complete
+        // Who is a member several times sees what one of them sees.
+        let seesAll = found.contains { $0.visibleAfter == nil }
+        let first = seesAll ? nil : found.compactMap(\.visibleAfter).min { $0.sequence < $1.sequence }
         return ThreadClearance(
             // A link has no other rights than those of its role, whatever its token lists.
-            rights: isLink ? role.intersection(granted) : role.union(granted), expiresAt: member.expiresAt,
+            rights: isLink ? role.intersection(granted) : role.union(granted),
+            expiresAt: found.compactMap(\.expiresAt).min(),
             // Who reads by the credentials as well reads everything.
-            visibleAfter: !isLink && granted.contains(.read) ? nil : member.visibleAfter)
+            visibleAfter: !isLink && granted.contains(.read) ? nil : first)
+    }
+
+    /// The stored members that credentials stand for: their user, and each of their groups.
+    private func memberships(
+        of principal: Principal,
+        isLink: Bool,
+        in thread: ThreadID
+    ) async throws(EventLogError) -> [ThreadMember] {
+        let subject = MemberSubject(principal)
+        guard !isLink, !principal.groups.isEmpty else {
+            guard let subject else { return [] }
+            return try await members.member(subject, of: thread).map { [$0] } ?? []
+        }
+        return try await members.all(of: thread).filter { member in
+            if case .group(let group) = member.subject { return principal.groups.contains(group) }
+            return member.subject == subject
+        }
     }
 }
 

@@ -30,6 +30,8 @@ public enum MemberRole: String, Hashable, Sendable, CaseIterable {
 /// Somebody who may be a member of a thread.
 package enum MemberSubject: Hashable, Sendable, CustomStringConvertible {
     case user(UserID)
+    /// Everybody whose credentials name the group.
+    case group(GroupID)
     /// Everybody with the token of a share link.
     case link(UserID)
 
@@ -54,22 +56,32 @@ package enum MemberSubject: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: ``ProtocolError`` `request.invalid`.
     package init(_ id: UserID) throws(ProtocolError) {
-        guard !id.rawValue.hasPrefix(Self.groupPrefix) else {
-            throw ProtocolError(.requestInvalid, "a member is a user or a link, by their ids; groups are none")
+        if id.rawValue.hasPrefix(Self.groupPrefix) {
+            guard let group = try? GroupID(String(id.rawValue.dropFirst(Self.groupPrefix.count))) else {
+                throw ProtocolError(.requestInvalid, "a group is a member as \(Self.groupPrefix) and its name")
+            }
+            self = .group(group)
+            return
         }
         self = id.rawValue.hasPrefix(Self.linkPrefix) ? .link(id) : .user(id)
     }
 
-    /// The id of the user that its credentials name.
-    package var id: UserID {
+    /// The user whose rights it concerns; `nil` for those of many.
+    var user: UserID? {
         switch self {
         case .user(let id), .link(let id): id
+        case .group: nil
         }
     }
 
     var isLink: Bool { if case .link = self { true } else { false } }
 
-    package var description: String { id.rawValue }
+    package var description: String {
+        switch self {
+        case .user(let id), .link(let id): id.rawValue
+        case .group(let id): Self.groupPrefix + id.rawValue
+        }
+    }
 }
 
 /// A member of a thread.

@@ -82,8 +82,21 @@ final class ThreadMembers: Sendable {
         }
     }
 
+    /// Removes a user from all threads, and returns when that is durable.
+    ///
+    /// - Returns: the threads that the user was a member of; `nil` for a store that cannot be searched.
+    func forget(_ user: UserID) async throws(ProtocolError) -> [ThreadID]? {
+        guard let store = store as? any SearchableStateStore else { return nil }
+        let name = MemberSubject.user(user).description
+        return try await change(nil) { [self] () async throws(ProtocolError) -> [ThreadID] in
+            try await logged(nil) { () async throws(EventLogError) in
+                try await store.removeAll(.member, namePrefix: name) { $0 == name }
+            }
+        }
+    }
+
     private func logged<Value>(
-        _ thread: ThreadID,
+        _ thread: ThreadID?,
         _ body: () async throws(EventLogError) -> Value
     ) async throws(ProtocolError) -> Value {
         do throws(EventLogError) {
@@ -94,7 +107,7 @@ final class ThreadMembers: Sendable {
     }
 
     private func change<Value: Sendable>(
-        _ thread: ThreadID,
+        _ thread: ThreadID?,
         _ body: @escaping @Sendable () async throws(ProtocolError) -> Value
     ) async throws(ProtocolError) -> Value {
         let result: Result<Value, ProtocolError> = await withCheckedContinuation { continuation in
