@@ -16,6 +16,10 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
     tls listening deployment tokens abuse isolation timing deletion backups traces heads
+# Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
+beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
+    command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
+    backups operating traces mounted tls listening deployment
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -57,48 +61,25 @@ test: .build/setup/checks
 	@$(step) build swift build --build-tests
 	@$(step) 'release build' $(release_build)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
-	@$(step) 'races' $(as_usual) $(simulation) --races 4
-	@$(step) 'fuzzing' $(as_usual) $(simulation) --fuzz 1000000 --seed $(seed)
+	@export STEP_IN_ONE_LINE=1; \
+	    $(step) 'races' $(as_usual) $(simulation) --races 4 & races=$$!; \
+	    $(step) 'fuzzing' $(as_usual) $(simulation) --fuzz 1000000 --seed $(seed); fuzzed=$$?; \
+	    wait $$races && exit $$fuzzed
 	@$(step) 'simulation, bugs' $(python) Tests/Mutations/mutations.py --self-test
 	@$(step) 'swift tests' $(as_usual) .ci/swift-tests
 	@$(step) 'third-party self-tests' sh -c \
 	    'for script in $(third_party); do $(as_usual) $(python) Tests/ThirdParty/$$script.py --self-test || exit 1; done'
 	@$(step) 'RFC 6455' $(as_usual) $(python) Tests/ThirdParty/rfc6455.py
-	@$(step) 'pipelined' $(as_usual) $(python) Tests/ThirdParty/pipelined.py
-	@$(step) 'bad input' $(as_usual) $(python) Tests/ThirdParty/bad_input.py
-	@$(step) 'field drafts' $(as_usual) $(python) Tests/ThirdParty/field_drafts.py
 	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'abuse' $(as_usual) $(python) Tests/ThirdParty/abuse.py
 	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py --binary .build/release/agent-events
-	@$(step) 'kill -9' $(as_usual) $(python) Tests/ThirdParty/crash.py
-	@$(step) 'full disk' $(as_usual) $(python) Tests/ThirdParty/full_disk.py
-	@$(step) 'deletion' $(as_usual) $(python) Tests/ThirdParty/deletion.py
-	@$(step) 'heads' $(as_usual) $(python) Tests/ThirdParty/heads.py
-	@$(step) 'demo run' $(as_usual) $(python) Tests/ThirdParty/demo_run.py
-	@$(step) 'taking part' $(as_usual) $(python) Tests/ThirdParty/taking_part.py
-	@$(step) 'commands' $(as_usual) $(python) Tests/ThirdParty/commands.py
-	@$(step) 'command input' $(as_usual) $(python) Tests/ThirdParty/command_input.py
-	@$(step) 'commands over crashes' $(as_usual) $(python) Tests/ThirdParty/command_crashes.py
-	@$(step) 'restarts' $(as_usual) $(python) Tests/ThirdParty/restarts.py
-	@$(step) 'tokens' $(as_usual) $(python) Tests/ThirdParty/tokens.py
-	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
-	@$(step) 'histories' $(as_usual) $(python) Tests/ThirdParty/histories.py
-	@$(step) 'webhook' $(as_usual) $(python) Tests/ThirdParty/webhook_receiver.py
 	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
 	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
-	@$(step) 'runs from outside' $(as_usual) $(python) Tests/ThirdParty/outside_runs.py
-	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py
-	@$(step) 'backups' $(as_usual) $(python) Tests/ThirdParty/backups.py
-	@$(step) 'operating' $(as_usual) $(python) Tests/ThirdParty/operating.py
-	@$(step) 'traces' $(as_usual) $(python) Tests/ThirdParty/traces.py
-	@$(step) 'mounted' $(as_usual) $(python) Tests/ThirdParty/mounted.py
-	@$(step) 'TLS' $(as_usual) $(python) Tests/ThirdParty/tls.py
-	@$(step) 'listening' $(as_usual) $(python) Tests/ThirdParty/listening.py
-	@$(step) 'deployment' $(as_usual) $(python) Tests/ThirdParty/deployment.py
+	@$(as_usual) .ci/lanes $(python) $(beside)
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"
 
 # Ten minutes for the simulation, and two minutes for each of the others at most; on the interrupt a script ends the
