@@ -14,7 +14,7 @@ documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtoco
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
-    tls listening deployment tokens abuse isolation timing deletion backups
+    tls listening deployment tokens abuse isolation timing deletion backups goodbye
 # What is run as a release build: the service under load, and the simulation.
 release_build := sh -c 'swift build -c release --product agent-events && \
     swift build -c release --product agent-events-simulation'
@@ -87,6 +87,7 @@ test: .build/setup/checks
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
 	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
+	@$(step) 'goodbye' $(as_usual) $(python) Tests/ThirdParty/goodbye.py
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
 	@$(step) 'runs from outside' $(as_usual) $(python) Tests/ThirdParty/outside_runs.py
 	@$(step) 'pipes' $(as_usual) $(python) Tests/ThirdParty/pipes.py

@@ -284,8 +284,9 @@ extension TokenAuthenticator: KeyedAuthenticator {
 extension TokenAuthenticator: Reloadable {
     public var name: String { "keys of tokens" }
 
-    /// Reads the files of keys again: secrets, JWK sets, and the secret of share links. Those of an address are fetched in their
-    /// time.
+    /// Reads the files of keys again: secrets, JWK sets, and the secret of share links. Those of an address are fetched once the reload
+    /// is taken, and it does not wait for them: an issuer that does not answer keeps nothing else from being taken. Their old keys
+    /// count until then, and also when the fetch fails, which the log says.
     ///
     /// - Throws: ``TokenKeyError``.
     public func prepareReload() async throws -> @Sendable () -> Void {
@@ -300,6 +301,7 @@ extension TokenAuthenticator: Reloadable {
             for (index, table) in tables { removed.formUnion(issuers[index].keys.replace(by: table)) }
             if let linkKey { linkSecret?.use(linkKey) }
             present.change(tables, removed: removed)
+            for issuer in issuers { issuer.keys.fetchAgain() }
         }
     }
 }

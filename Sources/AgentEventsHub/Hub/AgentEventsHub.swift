@@ -185,8 +185,8 @@ public final class AgentEventsHub: Sendable {
             reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
     }
 
-    /// Has other limits count from now on: for requests and connections that come. The rates of a connection stay what they were
-    /// when it began.
+    /// Has other limits count from now on: for requests and connections that come, and for the messages of connections that are there.
+    /// What was used so far counts as used of the new rates.
     ///
     /// - Parameter limits: `nil` for the default, as in ``HubConfiguration/limits``.
     public func replaceLimits(by limits: LimitConfiguration?) {
