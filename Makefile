@@ -21,7 +21,7 @@ release_build := sh -c 'swift build -c release --product agent-events && \
 simulation := .build/release/agent-events-simulation
 # Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
 seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
-soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolation
+soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolation timing
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
@@ -80,6 +80,7 @@ test: .build/setup/checks
 	@$(step) 'commands over crashes' $(as_usual) $(python) Tests/ThirdParty/command_crashes.py
 	@$(step) 'restarts' $(as_usual) $(python) Tests/ThirdParty/restarts.py
 	@$(step) 'tokens' $(as_usual) $(python) Tests/ThirdParty/tokens.py
+	@$(step) 'timing' $(as_usual) $(python) Tests/ThirdParty/timing.py
 	@$(step) 'tail, foreign service' $(as_usual) $(python) Tests/ThirdParty/tail_client.py
 	@$(step) 'histories' $(as_usual) $(python) Tests/ThirdParty/histories.py
 	@$(step) 'webhook' $(as_usual) $(python) Tests/ThirdParty/webhook_receiver.py

@@ -244,6 +244,9 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
             "tokens have no jti or no iat: a single one cannot be revoked, only all of a user, or of a key")
     }
 
+    /// Forgets which tokens were checked, so that the signature of each is checked once more: for measurements.
+    package func forgetTokens() { present.cache.withLock { $0.removeAll() } }
+
     /// The longest time since the keys of an issuer were fetched; `nil` where none are.
     package var keyAge: Duration? { issuers.compactMap(\.keys.age).max() }
 

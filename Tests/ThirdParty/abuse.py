@@ -31,17 +31,21 @@ import subprocess
 import sys
 import time
 
+import jwt
+
 from abuse_faults import FakeService, ask_often
-from frames import CONTINUATION, PING, TEXT, Closed, RawSocket, frame, ping_op
+from frames import CONTINUATION, PING, PONG, TEXT, Closed, RawSocket, frame, ping_op
 from process_use import allow_descriptors, forget_peak, peak_bytes, resident_bytes, wait_until
 from self_test import check_broken
-from service import Service, add_binary_option
+from service import SUBPROTOCOL, DataFolder, Service, add_binary_option
 from thread_reader import Fault
 
 LIMITS = (
     "--limits", "standard", "--limit-loopback", "--max-connections-per-user", "50000", "--internal-listen", "127.0.0.1:0",
 )
 MIB = 1 << 20
+# Of the process that observes, where it needs one.
+TOKEN = os.environ.get("ABUSE_TOKEN")
 FOLLOWERS = 4
 # The delay of the others may be this many times that of the service that is left alone, and more for noise.
 QUICK_FACTOR, LONG_FACTOR = 10.0, 1.2
@@ -51,8 +55,10 @@ QUICK_NOISE_SECONDS, LONG_NOISE_SECONDS = 0.5, 0.004
 # All attacks together: none but what a clock has.
 ALL_NOISE_SECONDS = 0.0005
 PRIORITY_OF_ATTACKERS = 10
-# What the service may take more than before, after an attack: the allocator's and the log's own, and buffers of sockets.
+# What the service may take more than before, after an attack: the allocator's and the log's own, and buffers of sockets; and for
+# each connection that is open at the same time, as Operating.md says.
 MEMORY_SLACK = 96 * MIB
+CONNECTION_BYTES = 16 * 1024
 CLOSE_SECONDS = 60
 HEADERS = ("Host", "Origin", "Authorization", "Sec-WebSocket-Protocol", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
 
@@ -140,10 +146,10 @@ def expect_gone(peers, seconds, what):
 
 
 def half_open(service, long, base):
-    """Heads that never end."""
-    count = 10_000 if long else 300
-    peers = []
-    for number in range(count):
+    """Heads that never end, and connections on which nothing comes."""
+    count, silent_count = (9_500, 500) if long else (300, 100)
+    peers = [connect(service.port, base + number // 16) for number in range(silent_count)]
+    for number in range(silent_count, silent_count + count):
         peer = connect(service.port, base + number // 16)
         try:
             peer.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
@@ -151,13 +157,25 @@ def half_open(service, long, base):
             pass  # closed already
         peers.append(peer)
     expect_gone(peers, 10 + CLOSE_SECONDS, "half-open handshakes")
-    return count
+    return len(peers)
 
 
-def silent(service, long, base):
-    """Connections on which nothing comes."""
-    peers = [connect(service.port, base + number // 16) for number in range(1000 if long else 200)]
-    expect_gone(peers, 10 + CLOSE_SECONDS, "connections without a request")
+def unauthenticated(service, long, base):
+    """WebSockets whose clients never show who they are: they are told, and closed, after 5 seconds."""
+    peers = []
+    for number in range(1000 if long else 100):
+        peer = Attacker(service.port, base + number // 8)
+        request, _ = peer.request(Sec_WebSocket_Protocol=SUBPROTOCOL)
+        peer.send(request)
+        if peer.response()[0] != 101:
+            raise Fault("a client without a token could not open a WebSocket, to show one in its first message")
+        peers.append(peer)
+    for peer in peers:
+        message = peer.message()
+        if message.get("code") != "auth.missing":
+            raise Fault(f"a client without a token was told {message}")
+        peer.expect_close(4401)
+        peer.socket.close()
     return len(peers)
 
 
@@ -367,30 +385,48 @@ def header_bytes(service, long, base):
 # With the number of windows in the long form: short attacks have several.
 ATTACKS = [
     ("half-open handshakes", half_open, 1),
-    ("connections without a request", silent, 1),
-    ("heads byte by byte", slow_heads, 3),
+    ("clients that never authenticate", unauthenticated, 1),
+    ("heads byte by byte", slow_heads, 1),
     ("bodies byte by byte", slow_bodies, 1),
     ("a flood of messages", message_flood, 3),
-    ("a flood of pings", control_flood(PING, b""), 2),
+    ("a flood of pings", control_flood(PING, b""), 1),
     ("a flood of fragments", control_flood(CONTINUATION, b""), 3),
-    ("a flood of connections", connect_flood(resets=False), 2),
+    ("a flood of connections", connect_flood(resets=False), 1),
     ("a flood of resets", connect_flood(resets=True), 2),
     ("bodies that become much", bodies, 2),
-    ("all bytes in all headers", header_bytes, 2),
+    ("all bytes in all headers", header_bytes, 1),
 ]
 
 
 # The others --------------------------------------------------------------------------------------------------------------
 
 
+class Follower(RawSocket):
+    """One that lives: it answers pings."""
+
+    def message(self):
+        while True:
+            _, opcode, payload = self.receive()
+            if opcode == PING:
+                self.send(frame(PONG, payload))
+            elif opcode == TEXT:
+                message = json.loads(payload)
+                if message.get("op") != "ping":
+                    return message
+                self.send(frame(TEXT, '{"op":"pong"}'))
+            else:
+                raise Fault(f"the others got a frame with opcode {opcode}: {payload[:100]!r}")
+
+
 class Observer:
     """A follower's view of a service: the delay of each event."""
 
     def __init__(self, port):
-        self.emitter = RawSocket(port).open()
-        self.followers = [RawSocket(port).open() for _ in range(FOLLOWERS)]
+        credentials = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+        self.emitter = Follower(port).open(**credentials)
+        self.followers = [Follower(port).open(**credentials) for _ in range(FOLLOWERS)]
         for follower in self.followers:
-            follower.send(frame(TEXT, json.dumps({"op": "subscribe", "thread_id": "t_others", "after": "now"})))
+            follower.send(frame(TEXT, json.dumps({"op": "subscribe", "thread_id": "others~t", "after": "now"})))
             while follower.message().get("op") != "live":
                 pass
         self.number = 0
@@ -400,7 +436,7 @@ class Observer:
         self.number += 1
         start = time.monotonic()
         event = {"type": "custom", "data": {"name": "n", "value": self.number}}
-        self.emitter.send(frame(TEXT, json.dumps({"op": "emit", "thread_id": "t_others", "events": [event]})))
+        self.emitter.send(frame(TEXT, json.dumps({"op": "emit", "thread_id": "others~t", "events": [event]})))
         for follower in self.followers:
             while True:
                 message = follower.message()
@@ -409,8 +445,6 @@ class Observer:
                         raise Fault(f"event {self.number} was due, and came {message}")
                     break
         answer = self.emitter.message()
-        while answer.get("op") == "ping":
-            answer = self.emitter.message()
         if answer.get("op") != "emitted":
             raise Fault(f"the others were refused: {answer}")
         return time.monotonic() - start
@@ -492,8 +526,8 @@ def together(all_delays):
     }
 
 
-def judge_memory(before, after):
-    if after - before > MEMORY_SLACK:
+def judge_memory(before, after, connections=0):
+    if after - before > MEMORY_SLACK + connections * CONNECTION_BYTES:
         raise Fault(f"the service grew by {(after - before) >> 20} MiB")
 
 
@@ -556,7 +590,7 @@ def run_attack(make_service, name, attack, base, long, windows):
             delays = others.end()
         finally:
             others.close()
-        judge_memory(before, grown)
+        judge_memory(before, grown, refused if attack in (half_open, unauthenticated) else 0)
         judge_count(refused, refusals_in(attacked.metrics()) - counted)
         if attacked.request("GET", "/health").status != 200:
             raise Fault("the service is not healthy afterwards")
@@ -570,8 +604,27 @@ def run_attack(make_service, name, attack, base, long, windows):
 
 
 class AttackedService(Service):
+    """A service with a secret for tokens, where clients are to authenticate: the others have one."""
+
+    def __init__(self, binary, attack):
+        if attack is unauthenticated:
+            super().__init__(binary, None, *LIMITS, "--auth", "jwt", "--jwt-secret-file", os.environ["ABUSE_SECRET"])
+        else:
+            super().__init__(binary, None, *LIMITS)
+
     def metrics(self):
         return self.request("GET", "/metrics", port=self.internal_port).body.decode()
+
+
+def make_token(folder):
+    """The secret of the services, and a token for the others, in the environment."""
+    secret, path = "s" * 40, folder / "secret"
+    path.write_text(secret)
+    path.chmod(0o600)
+    now = int(time.time())
+    os.environ["ABUSE_SECRET"] = str(path)
+    os.environ["ABUSE_TOKEN"] = jwt.encode(
+        {"sub": "others", "iat": now, "exp": now + 3600, "jti": "1", "scope": "read emit open"}, secret, "HS256")
 
 
 # Self-test ---------------------------------------------------------------------------------------------------------------
@@ -620,6 +673,7 @@ def self_test():
             ("others that were not measured", "only 3", lambda: judge_delay(measured([1] * 3, [1] * 3), 10, 0.5)),
             ("a service whose others wait", "p99 of the others", lambda: among(is_fair=False)),
             ("a service that grows", "grew by 200", lambda: judge_memory(0, 200 * MIB)),
+            ("connections that are dear", "grew by 300", lambda: judge_memory(0, 300 * MIB, 10_000)),
             ("a refusal that is not counted", "are counted", lambda: judge_count(3, 2)),
             ("an attack that fails", "over there", lambda: in_a_process(lambda: (_ for _ in ()).throw(Fault("over there")))),
             ("a connection that stays", "1 of 1", open_pair),
@@ -642,13 +696,19 @@ def main():
         observe(options.observe)
         return 0
     allow_descriptors(11_000 if options.long else 2_000)
+    with DataFolder() as folder:
+        make_token(folder)
+        return attack_all(options)
+
+
+def attack_all(options):
     failures, all_delays = 0, []
     for number, (name, attack, windows) in enumerate(ATTACKS):
         if options.only and options.only not in name:
             continue
         try:
             all_delays.append(run_attack(
-                lambda: AttackedService(options.binary, None, *LIMITS), name, attack, 1000 + number * 2000, options.long,
+                lambda: AttackedService(options.binary, attack), name, attack, 1000 + number * 2000, options.long,
                 windows if options.long else 1))
         except (Fault, Closed, RuntimeError, OSError, ValueError) as fault:
             failures += 1

@@ -127,6 +127,7 @@ package final class UnauthenticatedStream {
     private func refuse(_ refusal: AuthenticationStateMachine.Refusal) {
         deadline?.cancel()
         transport.write(transport.framing.frame(ServerMessage.error(refusal.error).encoded()))
+        hub.services.metrics.closed(refusal.closeCode)
         transport.close(refusal.closeCode, reason: refusal.error.code.rawValue)
     }
 }
