@@ -15,7 +15,8 @@ documented := AgentEvents AgentEventsFiles AgentEventsFileLog AgentEventsProtoco
 third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_run tail_client fault_proxy \
     every_cut kill_under_load slow_among_fast herd no_ghosts field_drafts pipelined outside_runs histories \
     webhook_receiver pipes mounted taking_part commands command_input command_crashes restarts operating \
-    tls listening deployment tokens abuse isolation timing deletion backups traces heads
+    tls listening deployment tokens abuse isolation timing deletion backups traces heads \
+    goodbye
 # Scripts that run beside each other: they measure nothing, and leave most of the machine to each other.
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
@@ -26,7 +27,7 @@ release_build := sh -c 'swift build -c release --product agent-events && \
 simulation := .build/release/agent-events-simulation
 # Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
 seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
-soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolation
+soaked := every_cut kill_under_load slow_among_fast herd no_ghosts abuse isolation timing
 
 help:
 	@echo 'make run      build the service and start it with the demo agent (arguments: make run arguments="--port 9000")'
@@ -74,10 +75,12 @@ test: .build/setup/checks
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'abuse' $(as_usual) $(python) Tests/ThirdParty/abuse.py
 	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py --binary .build/release/agent-events
+	@$(step) 'timing' $(as_usual) $(python) Tests/ThirdParty/timing.py
 	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py
 	@$(step) 'slow among fast' $(as_usual) $(python) Tests/ThirdParty/slow_among_fast.py
 	@$(step) 'herd' $(as_usual) $(python) Tests/ThirdParty/herd.py
+	@$(step) 'goodbye' $(as_usual) $(python) Tests/ThirdParty/goodbye.py
 	@$(step) 'no ghosts' $(as_usual) $(python) Tests/ThirdParty/no_ghosts.py
 	@$(as_usual) .ci/lanes $(python) $(beside)
 	@echo "passed: $$(paste -s -d , .build/logs/passed | sed 's/,/, /g')"

@@ -53,8 +53,10 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
     public var closeCode: Int?
     /// The service's error, when it refused a request.
     public var refusal: ProtocolError?
-    /// The time for which the service asks to be left alone.
+    /// The time for which the service asks to be left alone; at most an hour, if it asks for more.
     public var retryAfter: Duration?
+    /// The time after which the service, which stops, expects this client in particular: it spreads its clients itself.
+    package var reconnectDelay: Duration?
     /// Why the history is void, with `client.reset`.
     public var resetReason: ResetReason?
     /// The error underneath, if there is one.
@@ -90,6 +92,10 @@ public struct AgentEventsClientError: Error, Sendable, CustomStringConvertible {
             "the service closed the connection with code \(closeCode)\(reason.isEmpty ? "" : ": \(reason)")",
             closeCode: closeCode)
         if closeCode == Int(StreamCloseCode.limits.rawValue) { retryAfter = Self.shortestLimitPause }
+        if closeCode == Int(StreamCloseCode.goingAway.rawValue), let delay = ReconnectDelay(reason: reason) {
+            retryAfter = min(.milliseconds(delay.milliseconds), Self.longestRetryAfter)
+            reconnectDelay = retryAfter
+        }
     }
 
     private static let notAuthenticated = Int(StreamCloseCode.notAuthenticated.rawValue)

@@ -82,8 +82,7 @@ public final class FileEventLog: EventLog {
 
     public func thread(_ thread: ThreadID) async throws(EventLogError) -> ThreadRecord? {
         let reader = LogReader(connection: try openConnection())
-        // One look-up tells that there is no such thread.
-        if try reader.isUnknown(thread) { return nil }
+        // On the readers also where there is no such thread: an answer that came sooner would tell it to those who may not know.
         return try await onReaders { () throws(EventLogError) in try reader.record(of: thread) }
     }
 

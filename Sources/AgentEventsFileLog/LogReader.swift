@@ -87,14 +87,9 @@ struct LogReader: Sendable {
         return LogPage(events: collector.events, reachesEnd: collector.next > head)
     }
 
-    /// Whether the thread has no event, and never had one.
-    func isUnknown(_ thread: ThreadID) throws(EventLogError) -> Bool {
-        // Memory first, file second: what is written to the file leaves the memory afterwards.
-        guard connection.tail.withLock({ $0.view(of: thread) == nil }) else { return false }
-        return try connection.index.read { try LogDatabase.thread(thread, in: $0) == nil }
-    }
-
+    /// The record of a thread; `nil` for one that has no event, and never had one.
     func record(of thread: ThreadID) throws(EventLogError) -> ThreadRecord? {
+        // Memory first, file second: what is written to the file leaves the memory afterwards.
         let view = connection.tail.withLock { $0.view(of: thread) }
         let record: ThreadRecord? = try connection.index.read { database in
             let stored = try LogDatabase.thread(thread, in: database)

@@ -244,6 +244,9 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
             "tokens have no jti or no iat: a single one cannot be revoked, only all of a user, or of a key")
     }
 
+    /// Forgets which tokens were checked, so that the signature of each is checked once more: for measurements.
+    package func forgetTokens() { present.cache.withLock { $0.removeAll() } }
+
     /// The longest time since the keys of an issuer were fetched; `nil` where none are.
     package var keyAge: Duration? { issuers.compactMap(\.keys.age).max() }
 
@@ -284,8 +287,9 @@ extension TokenAuthenticator: KeyedAuthenticator {
 extension TokenAuthenticator: Reloadable {
     public var name: String { "keys of tokens" }
 
-    /// Reads the files of keys again: secrets, JWK sets, and the secret of share links. Those of an address are fetched in their
-    /// time.
+    /// Reads the files of keys again: secrets, JWK sets, and the secret of share links. Those of an address are fetched once the reload
+    /// is taken, and it does not wait for them: an issuer that does not answer keeps nothing else from being taken. Their old keys
+    /// count until then, and also when the fetch fails, which the log says.
     ///
     /// - Throws: ``TokenKeyError``.
     public func prepareReload() async throws -> @Sendable () -> Void {
@@ -300,6 +304,7 @@ extension TokenAuthenticator: Reloadable {
             for (index, table) in tables { removed.formUnion(issuers[index].keys.replace(by: table)) }
             if let linkKey { linkSecret?.use(linkKey) }
             present.change(tables, removed: removed)
+            for issuer in issuers { issuer.keys.fetchAgain() }
         }
     }
 }

@@ -150,6 +150,17 @@ import Testing
         #expect(machine.next(now: .seconds(20)) == .pause(.seconds(30)))
     }
 
+    @Test func aServiceThatStopsSaysWithItsCloseWhenToComeBack() {
+        var machine = Self.open()
+        machine.offer(Self.item(1), now: .zero)
+        machine.drain(for: .seconds(20))
+        let closed = AgentEventsClientError(closeCode: 1001, reason: "reconnect_after_ms=3000")
+        #expect(closed.retryAfter == .seconds(3))
+        #expect(machine.disconnected(closed, now: .zero, random: 0.9) == .retry(isNews: true))
+        #expect(machine.next(now: .zero) == .pause(.seconds(3)))
+        #expect(machine.next(now: .seconds(3)) == .connect)
+    }
+
     @Test(arguments: [(404, true), (502, true), (401, false), (403, false), (400, false)])
     func whatStandsInFrontOfAServiceThatIsReplacedIsNotFinal(status: Int, isRetried: Bool) {
         var machine = Self.open()

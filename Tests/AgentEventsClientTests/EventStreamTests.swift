@@ -224,7 +224,11 @@ import Testing
 
     // MARK: Ends
 
-    @Test func aDrainingServiceIsLeftAloneForAsLongAsItSays() async throws {
+    /// It says so with a message, with the reason of its close, or with both: then the last word counts.
+    @Test(
+        arguments: [(12_000, ""), (nil, "reconnect_after_ms=12000"), (7000, "reconnect_after_ms=12000")]
+            as [(Int?, String)])
+    func aServiceThatStopsIsLeftAloneForAsLongAsItSays(_ announced: Int?, _ reason: String) async throws {
         let service = HistoryService(["t_1": 2])
         let clock = ManualClock()
         let connections = Atomic(0)
@@ -232,8 +236,8 @@ import Testing
             connections.add(1, ordering: .relaxed)
             guard number == 0 else { return try await service.play(connection) }
             try await connection.send(#"{"op":"welcome","heartbeat_ms":60000}"#)
-            try await connection.send(#"{"op":"drain","reconnect_in_ms":12000}"#)
-            try await connection.close(1001)
+            if let announced { try await connection.send(#"{"op":"drain","reconnect_in_ms":\#(announced)}"#) }
+            try await connection.close(1001, reason: reason)
             try await connection.hold()
         } _: { url in
             try await Self.client(url, clock: clock).withStream { stream in

@@ -48,7 +48,7 @@ struct ScriptedService {
             try await sender.send(message, request: request)
         }
 
-        func close(_ code: Int) async throws { try await sender.close(code) }
+        func close(_ code: Int, reason: String = "") async throws { try await sender.close(code, reason: reason) }
     }
 
     struct Sender: Sendable {
@@ -69,9 +69,10 @@ struct ScriptedService {
         /// Ends the connection without a close frame.
         func cut() async throws { try await channel.close() }
 
-        func close(_ code: Int) async throws {
+        func close(_ code: Int, reason: String = "") async throws {
             var payload = ByteBuffer()
             payload.write(webSocketErrorCode: WebSocketErrorCode(codeNumber: code))
+            payload.writeString(reason)
             try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: payload))
         }
     }

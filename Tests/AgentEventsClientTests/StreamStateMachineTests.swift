@@ -52,6 +52,18 @@ import Testing
         }
     }
 
+    /// The time that a service which stops asks for is kept exactly, up to an hour; other closes have pauses of the client's own.
+    @Test(arguments: [
+        (1001, "reconnect_after_ms=0", 0), (1001, "reconnect_after_ms=12000", 12),
+        (1001, "reconnect_after_ms=3600001", 3600), (1001, "reconnect_after_ms=999999999999999999", 3600),
+        (1001, "", 0.125), (1001, "reconnect_after_ms=soon", 0.125), (1012, "reconnect_after_ms=12000", 0.125),
+    ])
+    func theReasonOfACloseSaysWhenToComeBack(_ code: Int, _ reason: String, _ seconds: Double) throws {
+        var stream = try Stream.subscribed()
+        _ = stream.machine.disconnected(AgentEventsClientError(closeCode: code, reason: reason), random: 0.5)
+        #expect(stream.state == "waiting \(seconds)")
+    }
+
     private static func cursor(_ sequence: UInt64) -> Cursor { Cursor(generation: 1, sequence: sequence) }
 
     private static func event(_ sequence: UInt64, thread: ThreadID = "t_1") -> ServerMessage {

@@ -67,6 +67,32 @@ struct KeySetStateMachineTests {
         #expect(stage.word(nil, at: 61) == "name")
     }
 
+    /// The operator does not wait for a minute, and never gets what was fetched before the wish.
+    @Test func aReloadFetchesAtOnceAndOnceMoreWhenAFetchIsUnderWay() async throws {
+        var stage = try await Stage()
+        #expect(stage.next(at: 0) == .fetch)
+        #expect(stage.fetched([stage.first], at: 0) == [])
+        stage.machine.reload()
+        // The old keys count meanwhile; one that is missing waits for it.
+        #expect(stage.word("k1", at: 1) == "k1")
+        #expect(stage.word("k2", at: 1) == "wait")
+        #expect(!stage.machine.isReloading)
+        #expect(stage.next(at: 1) == .fetch)
+        #expect(stage.machine.isReloading)
+        stage.machine.reload()
+        stage.machine.reload()
+        #expect(stage.fetched([stage.first], at: 2) == [])
+        #expect(stage.next(at: 2) == .fetch)
+        #expect(stage.machine.isReloading)
+        stage.machine.failed()
+        #expect(!stage.machine.isReloading)
+        #expect(stage.word("k1", at: 3) == "k1")
+        #expect(stage.next(at: 3) == .sleep(.seconds(59)))
+        #expect(stage.next(at: 62) == .fetch)
+        #expect(!stage.machine.isReloading)
+        #expect(stage.fetched([stage.second], at: 62) == ["k1"])
+    }
+
     @Test func aKeyThatIsGoneOrAnotherIsTold() async throws {
         var stage = try await Stage()
         #expect(stage.next(at: 0) == .fetch)

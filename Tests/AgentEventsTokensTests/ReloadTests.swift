@@ -111,6 +111,56 @@ struct ReloadTests {
         }
     }
 
+    /// Keys from an address are fetched by a reload, which does not wait for them; a failure keeps the old ones.
+    @Test func aReloadFetchesKeysAgain() async throws {
+        let keys = [try await TestKey.make(.es256, id: "k1"), try await TestKey.make(.es256, id: "k2")]
+        try await TokenStage.published([keys[0]]) { stage async throws in
+            let tokens = [try keys[0].token(stage.claims()), try keys[1].token(stage.claims())]
+            let principal = try await stage.principal(tokens[0])
+            /// Returns when the fetch has ended.
+            func reload(next: Duration) async throws {
+                let count = stage.issuer.urls.count
+                let take = try await stage.tokens.prepareReload()
+                // Prepared is not taken.
+                #expect(stage.issuer.urls.count == count)
+                take()
+                while stage.issuer.urls.count == count { await Task.yield() }
+                try await stage.clock.waitForSleep(of: next)
+            }
+            stage.issuer.publish(keySet(keys))
+            try await reload(next: .seconds(600))
+            #expect(await stage.code(tokens[1]) == nil)
+            stage.issuer.publish(nil)
+            try await reload(next: .seconds(60))
+            #expect(await stage.code(tokens[0]) == nil)
+            #expect(stage.tokens.hasKey(of: principal))
+            stage.issuer.publish(keySet([keys[1]]))
+            try await reload(next: .seconds(600))
+            #expect(await stage.code(tokens[0]) == "auth.invalid")
+            #expect(!stage.tokens.hasKey(of: principal))
+            #expect(await stage.code(tokens[1]) == nil)
+        }
+    }
+
+    /// An issuer that does not answer keeps nothing from being taken.
+    @Test func aReloadDoesNotWaitForAnIssuer() async throws {
+        let keys = [try await TestKey.make(.es256, id: "k1")]
+        try await TokenStage.published(keys) { stage async throws in
+            let token = try keys[0].token(stage.claims())
+            #expect(await stage.code(token) == nil)
+            stage.issuer.hold()
+            let count = stage.issuer.urls.count
+            try await stage.tokens.prepareReload()()
+            while stage.issuer.urls.count == count { await Task.yield() }
+            #expect(await stage.code(token) == nil)
+            try await stage.tokens.prepareReload()()
+            #expect(await stage.code(token) == nil)
+            stage.issuer.release()
+            // The second one may have come during the first fetch, so that there is another.
+            while stage.issuer.urls.count == count + 1 { await Task.yield() }
+        }
+    }
+
     /// Keys from an address, too: one that is gone, and back.
     @Test func fetchedKeysThatAreBackCountAgain() async throws {
         let keys = [try await TestKey.make(.es256, id: "k1"), try await TestKey.make(.es256, id: "k2")]

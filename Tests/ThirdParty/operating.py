@@ -5,7 +5,8 @@
 - settings come from the environment; each line of the log is a JSON object;
 - a secret in any field of requests and messages is in no line of the log (at the level trace), no metric, and no answer on the listener
   for operators; one that was sent as a credential is in no answer at all;
-- counters only grow, and tell what was done.
+- counters only grow, and tell what was done;
+- a connection that is open takes the rates of the settings that are read again, and keeps what it has used.
 
   operating.py               against services that this script starts
   operating.py --self-test   that the checks notice each fault
@@ -219,6 +220,48 @@ def secrets(binary):
         return len(log.splitlines())
 
 
+def check_refused(refused, expected):
+    if refused != expected:
+        raise Fault(f"of ten messages {refused} were refused, and {expected} should have been")
+
+
+def reloaded_rates(binary):
+    """Ten messages after each change of the settings, on one connection."""
+    with DataFolder() as folder:
+        settings = folder / "settings.yaml"
+        settings.write_text("internal-listen: 127.0.0.1:0\n")
+        service = Service(binary, None, "--config", str(settings))
+        service.has_internal_port = True
+        service.wait_until_listening()
+        try:
+            with connect(service.url, subprotocols=[SUBPROTOCOL]) as stream:
+                for count, (rate, expected) in enumerate([
+                    ("none", 0), ("8/24h", 2), ("8/24h", 10), ("13/24h", 5), ("none", 0),
+                ]):
+                    if count:
+                        settings.write_text(f"internal-listen: 127.0.0.1:0\nrate: [emitter-messages={rate}, strikes=none]\n")
+                        os.kill(service.process.pid, signal.SIGHUP)
+                        wait_for_reloads(service, count)
+                    check_refused(sum(is_refused(stream, number) for number in range(10)), expected)
+        finally:
+            service.stop()
+
+
+def is_refused(stream, number):
+    stream.send(json.dumps({"op": "ping", "req": number}))
+    while True:
+        answer = json.loads(stream.recv(timeout=SECONDS))
+        if answer.get("req") == number:
+            return answer.get("code") == "limits.rate"
+
+
+def wait_for_reloads(service, count):
+    deadline = time.monotonic() + SECONDS
+    while values_of(metrics_of(service)).get("agent_events_reloads_total") != count:
+        if time.monotonic() > deadline:
+            raise Fault(f"the settings were not read again: {log_of(service)[-2000:]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_binary_option(parser)
@@ -229,6 +272,7 @@ def main():
     try:
         notices(options.binary)
         count = secrets(options.binary)
+        reloaded_rates(options.binary)
     except Fault as fault:
         print(f"FAILED: {fault}")
         return 1
@@ -257,6 +301,8 @@ def self_test():
         ("a counter that falls", "went from", lambda: check_growth(values_of(metrics), values_of(metrics.replace(" 2", " 1")))),
         ("a counter that is gone", "went from", lambda: check_growth(values_of(metrics), {})),
         ("a line that is none", "is none", lambda: values_of("a b c")),
+        ("a rate that is not taken", "of ten", lambda: check_refused(0, 2)),
+        ("a rate that forgets", "of ten", lambda: check_refused(2, 10)),
     ]
     return check_broken("operating", broken)
 

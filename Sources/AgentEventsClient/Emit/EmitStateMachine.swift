@@ -181,7 +181,8 @@ package struct EmitStateMachine: Sendable {
             return .stop
         }
         // The service spreads its clients itself, so its pause is kept exactly.
-        let pause = drainPause ?? configuration.backoff.pause(afterFailures: failures, random: random)
+        let pause =
+            error.reconnectDelay ?? drainPause ?? configuration.backoff.pause(afterFailures: failures, random: random)
         drainPause = nil
         notBefore = now + max(pause, error.retryAfter ?? .zero)
         return .retry(isNews: failures == 1)

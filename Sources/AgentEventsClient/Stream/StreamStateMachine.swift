@@ -77,6 +77,8 @@ package struct StreamStateMachine: Sendable {
         outgoing = []
         leaving = [:]
         crowded = nil
+        // The last word of the service counts: it may have said the same before, or another time.
+        if let delay = error.reconnectDelay { reconnect.drain(for: delay) }
         let action = reconnect.disconnected(
             isRetryable: error.isRetryable,
             isRetryableOnce: hasTokenProvider && error.isUnauthenticated,

@@ -187,6 +187,14 @@ final class LoopDelivery: Sendable {
         }
     }
 
+    /// Sessions have other rates.
+    func ratesChanged() {
+        execute { state in
+            state.clock.advance()
+            for session in state.sessions { session.ratesChanged() }
+        }
+    }
+
     /// Ends the subscriptions to a thread that was deleted.
     func endSubscriptions(to thread: ThreadID) async throws {
         try await eventLoop.submit {

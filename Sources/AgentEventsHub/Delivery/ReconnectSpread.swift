@@ -1,4 +1,4 @@
-/// Makes out when the clients of a service that stops may come back, so that they do not come all at once.
+/// Computes when the clients of a service that stops may come back, so that they do not come all at once.
 package struct ReconnectSpread: Hashable, Sendable {
     /// The longest that a client is asked to wait, in milliseconds.
     package var maximumMilliseconds: Int64
@@ -10,7 +10,7 @@ package struct ReconnectSpread: Hashable, Sendable {
         self.loopCount = loopCount
     }
 
-    /// So many milliseconds lie between two clients, unless there are more clients than the longest wait has room for:
+    /// The milliseconds between two clients, unless there are more clients than the longest wait has room for:
     /// few clients need not wait for long.
     package static let millisecondsPerClient: Int64 = 10
 

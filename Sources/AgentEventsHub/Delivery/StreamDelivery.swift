@@ -145,6 +145,9 @@ final class StreamDelivery: CommitObserver {
         return count
     }
 
+    /// Connections have other rates. All loops are told: one that has no session yet may be about to have the first.
+    func ratesChanged() { for loop in loops { loop.ratesChanged() } }
+
     // MARK: The end
 
     /// Tells every session that the service is about to stop, and when its client may come back.

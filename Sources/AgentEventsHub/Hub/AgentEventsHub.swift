@@ -36,6 +36,8 @@ public final class AgentEventsHub: Sendable {
     let onUnresponsiveAgents: @Sendable (_ count: Int) -> Void
     /// Where the metrics of the hub and of what is around it are made.
     package let metrics: any MetricsFactory
+    /// Counts the requests that did not come as they should.
+    package let requestFailures: RequestFailures
     private let gauges: HubGauges
     let services: SessionServices
 
@@ -86,6 +88,7 @@ public final class AgentEventsHub: Sendable {
     ) {
         self.runtime = runtime
         self.metrics = metrics
+        requestFailures = RequestFailures(factory: metrics)
         self.configuration = configuration
         allowedOrigins = AllowedOrigins(configuration.allowedOrigins)
         self.logger = logger
@@ -185,8 +188,8 @@ public final class AgentEventsHub: Sendable {
             reason: reconnect ? "connect again" : AuthenticationError.Code.revoked.description)
     }
 
-    /// Has other limits count from now on: for requests and connections that come. The rates of a connection stay what they were
-    /// when it began.
+    /// Has other limits count from now on: for requests and connections that come, and for the messages of connections that are there.
+    /// What was used so far counts as used of the new rates.
     ///
     /// - Parameter limits: `nil` for the default, as in ``HubConfiguration/limits``.
     public func replaceLimits(by limits: LimitConfiguration?) {

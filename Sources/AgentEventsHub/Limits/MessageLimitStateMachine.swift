@@ -3,6 +3,8 @@
 ///
 ///     takes ── a message over a rate ──> strikes: refused ── too many within the period ──> closed
 ///       └── bytes over their rate ──> pauses ── the time has passed ──> takes
+///
+/// Other limits may count from some time on (``change(to:isEmitter:at:)``), in each of these states.
 package struct MessageLimitStateMachine: Sendable {
     /// A message, by the rate that it counts for.
     package enum Kind: Hashable, Sendable, CaseIterable {
@@ -23,19 +25,19 @@ package struct MessageLimitStateMachine: Sendable {
         case close(retryAfterMilliseconds: Int64)
     }
 
-    private let messageRate: RateLimit?
-    private let byteRate: RateLimit?
-    private let subscriptionRate: RateLimit?
-    private let strikeRate: RateLimit?
-    private let snapshotCost: Int
+    private var messageRate: RateLimit?
+    private var byteRate: RateLimit?
+    private var subscriptionRate: RateLimit?
+    private var strikeRate: RateLimit?
+    private var snapshotCost: Int
     /// Whether any limit counts. Otherwise every message passes, at whatever time.
-    package let isLimited: Bool
+    package private(set) var isLimited: Bool
     private var messages: TokenBucket?
     private var bytes: TokenBucket?
     private var subscriptions: TokenBucket?
     private var strikes: TokenBucket?
     /// The bytes that a frame with fewer counts as: it costs work, too. So each connection has 4096 frames a second.
-    private let minimumByteCount: Int
+    private var minimumByteCount: Int
 
     /// - Parameter isEmitter: whether the credentials have the scope `emit`.
     package init(_ limits: LimitConfiguration, isEmitter: Bool) {
@@ -46,6 +48,27 @@ package struct MessageLimitStateMachine: Sendable {
         snapshotCost = limits.snapshotCost
         minimumByteCount = (byteRate?.count ?? 0) / 4096
         isLimited = messageRate != nil || byteRate != nil || subscriptionRate != nil
+    }
+
+    /// Other limits count from now on. What was used of the old ones is used of the new ones, too.
+    package mutating func change(to limits: LimitConfiguration, isEmitter: Bool, at now: Int64) {
+        var new = MessageLimitStateMachine(limits, isEmitter: isEmitter)
+        new.messages = Self.changed(messages, messageRate, to: new.messageRate, at: now)
+        new.bytes = Self.changed(bytes, byteRate, to: new.byteRate, at: now)
+        new.subscriptions = Self.changed(subscriptions, subscriptionRate, to: new.subscriptionRate, at: now)
+        new.strikes = Self.changed(strikes, strikeRate, to: new.strikeRate, at: now)
+        self = new
+    }
+
+    private static func changed(
+        _ bucket: TokenBucket?,
+        _ old: RateLimit?,
+        to new: RateLimit?,
+        at now: Int64
+    ) -> TokenBucket? {
+        guard var bucket, let old, let new else { return nil }
+        bucket.change(from: old, to: new, at: now)
+        return bucket
     }
 
     /// - Parameter now: milliseconds of a clock that does not go backwards.

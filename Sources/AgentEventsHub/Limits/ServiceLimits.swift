@@ -60,16 +60,17 @@ package final class ServiceLimits: Sendable {
     /// The limits of now.
     package var configuration: LimitConfiguration { current.withLock { $0 } }
 
-    /// Other limits count from now on: for what comes, and for the number of those that are there. What somebody has used so far is
-    /// forgotten where its rate is another one. The rates of a connection stay what they were when it began.
+    /// Other limits count from now on: for what comes, and for the number of those that are there. What somebody has used so far counts
+    /// as used of the new rates, too.
     package func replace(by new: LimitConfiguration) {
+        let now = now
         // The tables come first: nobody uses a rate that a table does not have yet.
         addresses.replace(
             rates: Self.addressRates(new), maximumConnectionCount: new.connectionsPerAddress,
-            capacity: new.maximumTrackedCount)
+            capacity: new.maximumTrackedCount, at: now)
         users.replace(
             rates: Self.userRates(new), maximumConnectionCount: new.connectionsPerUser,
-            capacity: new.maximumTrackedCount)
+            capacity: new.maximumTrackedCount, at: now)
         hits.isDryRun = new.isDryRun
         current.withLock { $0 = new }
     }

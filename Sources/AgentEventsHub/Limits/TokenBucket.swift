@@ -40,6 +40,22 @@ package struct TokenBucket: Hashable, Sendable {
         return wait(0, at: now, rate)
     }
 
+    /// Another rate counts from now on. What was used of the old one is used of the new one as well, as far as its burst goes, and what
+    /// was owed is owed.
+    package mutating func change(from old: RateLimit, to new: RateLimit, at now: Int64) {
+        refill(at: now, old)
+        let owed = Self.tokens(max(0, -level), old)
+        let used = min(Self.tokens(old.capacity - max(0, level), old), Int64(new.burst))
+        let (parts, isOver) = owed.multipliedReportingOverflow(by: new.milliseconds)
+        level = owed > 0 ? -(isOver ? new.capacity : min(parts, new.capacity)) : new.capacity - used * new.milliseconds
+    }
+
+    /// Parts of tokens, as whole tokens: one that is not there as a whole is not there.
+    private static func tokens(_ parts: Int64, _ rate: RateLimit) -> Int64 {
+        let (whole, rest) = parts.quotientAndRemainder(dividingBy: rate.milliseconds)
+        return whole + (rest > 0 ? 1 : 0)
+    }
+
     /// Whether all tokens are there.
     package mutating func isFull(at now: Int64, _ rate: RateLimit) -> Bool {
         refill(at: now, rate)

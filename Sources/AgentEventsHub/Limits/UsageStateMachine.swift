@@ -7,7 +7,13 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
     private struct Entry {
         var connectionCount = 0
         /// One for each rate, once it was used.
-        var buckets: [TokenBucket?]
+        var uses: [Use?]
+    }
+
+    private struct Use {
+        var bucket: TokenBucket
+        /// How much more often than the rate says.
+        var factor: Int
     }
 
     package enum Verdict: Hashable, Sendable {
@@ -37,15 +43,20 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         self.capacity = max(1, capacity)
     }
 
-    /// Other limits count from now on. Connections are counted as before; what was used of a rate is forgotten where the rate of
-    /// its number is another one.
-    package mutating func replace(rates new: [RateLimit?], maximumConnectionCount: Int?, capacity: Int) {
-        let kept = new.indices.map { $0 < rates.count && rates[$0] == new[$0] }
+    /// Other limits count from now on. Connections are counted as before, and what was used of a rate is used of the one that has its
+    /// number now.
+    package mutating func replace(rates new: [RateLimit?], maximumConnectionCount: Int?, capacity: Int, at now: Int64) {
+        let rates = rates
         for key in entries.keys {
-            guard let buckets = entries[key]?.buckets else { continue }
-            entries[key]?.buckets = kept.indices.map { kept[$0] ? buckets[$0] : nil }
+            guard let uses = entries[key]?.uses else { continue }
+            entries[key]?.uses = new.indices.map { number in
+                guard let rate = new[number], number < rates.count, let old = rates[number], var use = uses[number]
+                else { return nil }
+                use.bucket.change(from: old.times(use.factor), to: rate.times(use.factor), at: now)
+                return use
+            }
         }
-        rates = new
+        self.rates = new
         self.maximumConnectionCount = maximumConnectionCount
         self.capacity = max(1, capacity)
     }
@@ -64,7 +75,7 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         if let refusal = refusal(of: used, key, factor, now) { return refusal }
         for number in used {
             guard let rate = rate(number)?.times(factor) else { continue }
-            _ = entries[key]?.buckets[number]?.take(at: now, rate)
+            _ = entries[key]?.uses[number]?.bucket.take(at: now, rate)
         }
         return .allowed
     }
@@ -75,15 +86,18 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         return refusal(of: used, key, 1, now) ?? .allowed
     }
 
-    /// - Returns: `nil` for one that does not count, or that was there before ``replace(rates:maximumConnectionCount:capacity:)``
+    /// - Returns: `nil` for one that does not count, or that was there before ``replace(rates:maximumConnectionCount:capacity:at:)``
     ///   and is not any longer: the caller has yet to see that.
     private func rate(_ number: Int) -> RateLimit? { number < rates.count ? rates[number] : nil }
 
     private mutating func refusal(of used: [Int], _ key: Key, _ factor: Int, _ now: Int64) -> Verdict? {
         for number in used {
             guard let rate = rate(number)?.times(factor) else { continue }
-            if entries[key]?.buckets[number] == nil { entries[key]?.buckets[number] = TokenBucket(rate, at: now) }
-            if let wait = entries[key]?.buckets[number]?.wait(at: now, rate) {
+            if entries[key]?.uses[number] == nil {
+                entries[key]?.uses[number] = Use(bucket: TokenBucket(rate, at: now), factor: factor)
+            }
+            entries[key]?.uses[number]?.factor = factor
+            if let wait = entries[key]?.uses[number]?.bucket.wait(at: now, rate) {
                 return .refused(rate: number, retryAfterMilliseconds: wait)
             }
         }
@@ -116,7 +130,7 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         if entries[key] != nil { return true }
         if entries.count >= capacity { sweep(at: now) }
         guard entries.count < capacity else { return false }
-        entries[key] = Entry(buckets: Array(repeating: nil, count: rates.count))
+        entries[key] = Entry(uses: Array(repeating: nil, count: rates.count))
         return true
     }
 
@@ -126,9 +140,9 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
         lastSweep = now
         entries = entries.filter { _, entry in
             guard entry.connectionCount == 0 else { return true }
-            return !zip(entry.buckets, rates).allSatisfy { bucket, rate in
-                guard var bucket, let rate else { return true }
-                return bucket.isFull(at: now, rate)
+            return !zip(entry.uses, rates).allSatisfy { use, rate in
+                guard var use, let rate else { return true }
+                return use.bucket.isFull(at: now, rate.times(use.factor))
             }
         }
     }

@@ -25,11 +25,12 @@ package final class UsageTable<Key: Hashable & Sendable>: Sendable {
     package var count: Int { parts.reduce(0) { $0 + $1.machine.withLock { $0.count } } }
 
     /// Other limits count from now on.
-    package func replace(rates: [RateLimit?], maximumConnectionCount: Int?, capacity: Int) {
+    package func replace(rates: [RateLimit?], maximumConnectionCount: Int?, capacity: Int, at now: Int64) {
         for part in parts {
             part.machine.withLock {
                 $0.replace(
-                    rates: rates, maximumConnectionCount: maximumConnectionCount, capacity: Self.part(of: capacity))
+                    rates: rates, maximumConnectionCount: maximumConnectionCount, capacity: Self.part(of: capacity),
+                    at: now)
             }
         }
     }

@@ -60,6 +60,9 @@ public struct ServiceMetric: Hashable, Sendable {
         .gauge, "jwks_age_seconds", "How long ago the keys of tokens were fetched, where they come from an address.")
     public static let limitHits = ServiceMetric(
         .counter, "limit_hits_total", ["limit", "action"], "What exceeded a limit, and what became of it.")
+    public static let requestFailures = ServiceMetric(
+        .counter, "request_failures_total", ["reason"],
+        "Connections that ended without a whole request: silent, late, not HTTP, or gone before they were looked at.")
     public static let refusedProxyHeaders = ServiceMetric(
         .counter, "proxy_header_refusals_total",
         "Connections that were closed for their header of the PROXY protocol: missing, wrong, or not to be believed.")
@@ -150,7 +153,7 @@ public struct ServiceMetric: Hashable, Sendable {
         acknowledgedEvents, deliveryLag, fallBehind, replayPages, replaysInProgress, resets, requests, requestDuration,
         activeRuns, stuckAgents, ready, logSize, flushDuration, sinkAttempts, sinkRefusals, sinkEvents, sinkDeadLetters,
         sinkDiverged, sinkPendingCommits, sinkCondition, limitHits, refusedProxyHeaders, ignoredForwards,
-        failedHandshakes, certificateExpiry, reloadFailures, keySetAge,
+        failedHandshakes, certificateExpiry, reloadFailures, keySetAge, requestFailures,
         traceSpans, traceRequests, waitingSpans,
     ]
 

@@ -17,6 +17,8 @@ final class SessionOutput {
     private var isReading = true
     private var hasPendingWrites = false
     private var isAttended = false
+    /// The time that the client was told, or is told with the close, when the service stops.
+    private var reconnectDelay: ReconnectDelay?
 
     init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
@@ -124,15 +126,22 @@ final class SessionOutput {
     func drain(reconnectMilliseconds: Int64) {
         switch connection.drain() {
         case .none: break
-        case .announce: send(.drain(reconnectMilliseconds: reconnectMilliseconds))
+        case .announce:
+            reconnectDelay = ReconnectDelay(milliseconds: reconnectMilliseconds)
+            send(.drain(reconnectMilliseconds: reconnectMilliseconds))
         }
     }
 
     /// The service stops.
     ///
-    /// - Parameter isIdle: nothing that the client asked for is still to be answered.
+    /// - Parameters:
+    ///   - isIdle: nothing that the client asked for is still to be answered.
+    ///   - reconnectMilliseconds: when the client may come back, unless it was told before.
     /// - Returns: whether the connection was closed.
-    func leave(isIdle: Bool) -> Bool { act(on: connection.leave(isIdle: isIdle)) }
+    func leave(isIdle: Bool, reconnectMilliseconds: @autoclosure () -> Int64) -> Bool {
+        if reconnectDelay == nil { reconnectDelay = ReconnectDelay(milliseconds: reconnectMilliseconds()) }
+        return act(on: connection.leave(isIdle: isIdle))
+    }
 
     /// All that the client asked for is answered.
     ///
@@ -145,7 +154,8 @@ final class SessionOutput {
             return false
         case .close:
             metrics.closed(.goingAway)
-            transport.close(.goingAway, reason: "the server is going away")
+            guard let reconnectDelay else { preconditionFailure("a connection is left with a time to come back") }
+            transport.close(.goingAway, reason: reconnectDelay.reason)
             return true
         }
     }

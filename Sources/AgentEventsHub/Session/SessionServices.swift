@@ -104,13 +104,25 @@ final class SessionServices: Sendable {
         }
     }
 
-    /// The rates of connections that begin.
+    /// The rates of connections.
     var rates: LimitConfiguration { currentRates.withLock { $0 } }
 
-    /// Other limits count from now on, and for connections that begin.
+    /// Other limits count from now on.
     func replaceLimits(by new: LimitConfiguration) {
         usage.replace(by: new)
         currentRates.withLock { $0 = new }
+        // After the rates: a connection that begins in between has the new ones already, or is found.
+        delivery.ratesChanged()
+    }
+
+    /// The time after which a client may come back that is closed by itself, and not with all others: of its own.
+    ///
+    /// - Parameter count: how many clients may be closed at the same time.
+    func reconnectMilliseconds(among count: Int) -> Int64 {
+        let chance = runtime.environment
+        let spread = ReconnectSpread(maximumMilliseconds: limits.reconnectMilliseconds, loopCount: 1)
+        return spread.milliseconds(
+            Int(chance.randomFraction() * Double(count)), of: count, fraction: chance.randomFraction())
     }
 
     /// Deletes threads.

@@ -150,12 +150,7 @@ public final class StreamSession {
     /// The hub has not stopped in time: the connection goes without it.
     private func leave() {
         guard !isEnded else { return }
-        let chance = services.runtime.environment
-        let count = state.sessions.count
-        let spread = ReconnectSpread(maximumMilliseconds: services.limits.reconnectMilliseconds, loopCount: 1)
-        drain(
-            reconnectMilliseconds: spread.milliseconds(
-                Int(chance.randomFraction() * Double(count)), of: count, fraction: chance.randomFraction()))
+        drain(reconnectMilliseconds: services.reconnectMilliseconds(among: state.sessions.count))
         goAway(waitsForAnswers: true)
     }
 
@@ -171,7 +166,10 @@ public final class StreamSession {
     /// - Parameter waitsForAnswers: whether what the client has asked for is answered before.
     func goAway(waitsForAnswers: Bool) {
         guard !isEnded else { return }
-        if output.leave(isIdle: isIdle || !waitsForAnswers) { return end() }
+        let isClosed = output.leave(
+            isIdle: isIdle || !waitsForAnswers,
+            reconnectMilliseconds: services.reconnectMilliseconds(among: state.sessions.count))
+        if isClosed { return end() }
         carryOutNext()
         output.flush()
     }
@@ -219,6 +217,13 @@ public final class StreamSession {
         updateReading()
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.endPause() }
+    }
+
+    /// Other rates count for what comes from now on. A client that is not read from is read from again when it was to be.
+    func ratesChanged() {
+        guard isLimited else { return }
+        rates.change(
+            to: services.rates, isEmitter: identity.principal.scopes.contains(.emit), at: state.clock.milliseconds)
     }
 
     private func endPause() {

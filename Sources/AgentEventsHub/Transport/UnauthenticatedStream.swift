@@ -74,6 +74,16 @@ package final class UnauthenticatedStream {
         transport.close(code, reason: reason)
     }
 
+    /// The service stops.
+    package func leave() {
+        close(
+            .goingAway,
+            reason: ReconnectDelay(milliseconds: hub.services.reconnectMilliseconds(among: Self.assumedCount)).reason)
+    }
+
+    /// The number of connections without credentials among which the times to come back are spread.
+    private static let assumedCount = 100
+
     /// The connection is gone, or its client has said goodbye.
     package func closed() {
         _ = machine.end()
@@ -99,7 +109,7 @@ package final class UnauthenticatedStream {
         }
         guard !isAccepted else { return }
         // At the very end there are no workers any longer.
-        close(.goingAway, reason: "the server is going away")
+        leave()
     }
 
     private func checked(_ answer: Result<Principal, ProtocolError>) {
@@ -117,6 +127,7 @@ package final class UnauthenticatedStream {
     private func refuse(_ refusal: AuthenticationStateMachine.Refusal) {
         deadline?.cancel()
         transport.write(transport.framing.frame(ServerMessage.error(refusal.error).encoded()))
+        hub.services.metrics.closed(refusal.closeCode)
         transport.close(refusal.closeCode, reason: refusal.error.code.rawValue)
     }
 }

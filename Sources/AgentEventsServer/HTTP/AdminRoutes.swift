@@ -88,7 +88,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         }
         let reconnect = request.parameter("reconnect") == "true"
         let count = try await hub.closeConnections(of: user, reconnect: reconnect)
-        keep("connections.closed", ["user": user.json, "count": .integer(Int64(count))])
+        keep("connections.closed", ["user": user.json, "count": .integer(Int64(count)), "reconnect": .bool(reconnect)])
         return Response(status: .ok, json: ["closed": .integer(Int64(count))])
     }
 }

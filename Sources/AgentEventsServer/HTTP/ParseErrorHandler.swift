@@ -31,12 +31,20 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The client has asked for another protocol: what follows need not be HTTP, and does not concern this handler.
     private var isUpgrading = false
 
-    init(origins: OriginPolicy) { self.origins = origins }
+    private let onFailure: (RequestFailure) -> Void
+
+    /// - Parameter onFailure: is told of input that is not a request as it should be, once.
+    init(origins: OriginPolicy, onFailure: @escaping (RequestFailure) -> Void = { _ in }) {
+        self.origins = origins
+        self.onFailure = onFailure
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         // Nothing else may be said in the middle of an upgrade.
-        case is RequestTimeout where isUpgrading: close(context)
+        case is RequestTimeout where isUpgrading:
+            onFailure(.late)
+            close(context)
         case is RequestTimeout: fail(error, Self.timedOut, context)
         case HTTPParserError.headerOverflow where !isUpgrading: fail(error, Self.headersTooLarge, context)
         case is HTTPParserError where !isUpgrading: fail(error, failure, context)
@@ -47,6 +55,11 @@ final class ParseErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func fail(_ error: any Error, _ failure: ProtocolError, _ context: ChannelHandlerContext) {
         guard !isClosing, !hasFailed else { return }
         hasFailed = true
+        switch failure.code {
+        case .requestTimedOut: onFailure(.late)
+        case .headersTooLarge: onFailure(.headersTooLarge)
+        default: onFailure(.invalid)
+        }
         self.failure = failure
         isClosing = mayRefuse
         // The reader of the body must learn that it is incomplete, or it would take the part for the whole.

@@ -35,6 +35,14 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether it has all addresses of its kind.
+    package var isEverybody: Bool {
+        switch value {
+        case .unix: false
+        case .ipv4(_, let bits), .ipv6(_, _, let bits): bits == 0
+        }
+    }
+
     package func contains(_ address: ClientAddress) -> Bool {
         switch (value, address) {
         case (.unix, .unix): true

@@ -13,6 +13,9 @@ final class ConnectionAdmissions: Sendable {
         case refused(ClosingAnswer)
         /// It is closed at once: too many are being told.
         case dropped
+        /// Its client has left already. A client that connects and leaves again and again would cost a pipeline each time, and is
+        /// nobody whose connections can be counted.
+        case gone
     }
 
     private let usage: ServiceLimits
@@ -50,6 +53,7 @@ final class ConnectionAdmissions: Sendable {
     /// - Parameter isProxied: whether the peer is a proxy: then its clients count, once they are known
     ///   (``ConnectionTicket/begin(from:on:)``).
     func admit(_ channel: any Channel, isProxied: Bool) -> Verdict {
+        if channel.isGone { return .gone }
         let address = isProxied ? nil : usage.limited(AddressKey(channel.peerAddress))
         let number = count.add(1, ordering: .relaxed).newValue
         if number > maximumCount.load(ordering: .relaxed), usage.hits.applies(.connections, .refused) {
@@ -89,6 +93,16 @@ final class ConnectionAdmissions: Sendable {
         guard let (id, displaced) = unauthenticated?.begin(channel, address) else { return nil }
         if let displaced, usage.hits.applies(.unauthenticated, .closed) { displaced.close(promise: nil) }
         return id
+    }
+}
+
+extension Channel {
+    /// Whether its peer is gone: the system no longer knows its address. Called on the event loop.
+    fileprivate var isGone: Bool {
+        switch localAddress {
+        case .v4, .v6: remoteAddress == nil
+        case .unixDomainSocket, nil: false
+        }
     }
 }
 

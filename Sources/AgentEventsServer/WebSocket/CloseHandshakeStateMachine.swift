@@ -23,6 +23,14 @@ package struct CloseHandshakeStateMachine: Equatable {
         }
     }
 
+    /// Whether nothing is waited for but the peer's close.
+    package var isClosing: Bool {
+        switch state {
+        case .closing: true
+        case .open, .closed: false
+        }
+    }
+
     package enum CloseAction: Equatable {
         case none
         /// Send a close frame, and set the deadline for the peer's.

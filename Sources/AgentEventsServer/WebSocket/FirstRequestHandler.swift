@@ -11,7 +11,13 @@ final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
     private var hasReceived = false
     private var timeout: Scheduled<Void>?
 
-    init(deadline: TimeAmount) { self.deadline = deadline }
+    private let onSilence: () -> Void
+
+    /// - Parameter onSilence: is told of a connection that is closed because nothing has come.
+    init(deadline: TimeAmount, onSilence: @escaping () -> Void) {
+        self.deadline = deadline
+        self.onSilence = onSilence
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         timeout = context.eventLoop.assumeIsolated().scheduleTask(in: deadline) {
@@ -19,6 +25,7 @@ final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
                 // A part of a head: the client is told.
                 context.fireErrorCaught(RequestTimeout())
             } else {
+                self.onSilence()
                 context.close(promise: nil)
             }
         }

@@ -37,6 +37,9 @@ struct StreamChildChannel: ServerChildChannel {
                     RefusedConnectionHandler(answer.bytes, lifetime: .seconds(hub.limits.handshakeSeconds)))
             case .dropped:
                 channel.close(promise: nil)
+            case .gone:
+                hub.requestFailures.record(.gone)
+                channel.close(promise: nil)
             }
             return Value(
                 channel: channel, negotiated: channel.eventLoop.makeSucceededFuture(.refused),

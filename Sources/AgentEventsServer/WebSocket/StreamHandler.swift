@@ -112,7 +112,7 @@ final class StreamHandler: ChannelDuplexHandler {
         switch event {
         case is ChannelShouldQuiesceEvent:
             session?.beginLeaving()
-            unauthenticated?.close(.goingAway, reason: "the server is going away")
+            unauthenticated?.leave()
         case is UnauthenticatedBytesHandler.Overrun:
             unauthenticated?.receiveOther()
         case ChannelEvent.inputClosed:

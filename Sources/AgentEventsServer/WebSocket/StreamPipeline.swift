@@ -34,14 +34,15 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     /// - Returns: what the first request has made of the connection.
     func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
         try setOptions(channel)
-        let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds))
+        let failures = hub.requestFailures
+        let waiting = FirstRequestHandler(deadline: .seconds(hub.limits.handshakeSeconds)) { failures.record(.silent) }
         try channel.pipeline.syncOperations.addHandler(waiting)
         let filter = UpgradeFilter(
             authenticator: hub.authenticator, origins: hub.origins, readiness: hub.readiness, path: path,
             answersRefusals: answersRefusals, forwarding: forwarding, ticket: ticket,
             onRefused: { [hub] in hub.noteRefusedStream(.webSocket) })
         let times = RequestTimeHandler(HTTPLimits.times(headSeconds: hub.limits.handshakeSeconds))
-        let parseErrors = ParseErrorHandler(origins: hub.origins)
+        let parseErrors = ParseErrorHandler(origins: hub.origins) { failures.record($0) }
         let waitingBox = NIOLoopBound(waiting, eventLoop: channel.eventLoop)
         let upgrader = upgrader(
             waitingBox, NIOLoopBound(filter, eventLoop: channel.eventLoop),

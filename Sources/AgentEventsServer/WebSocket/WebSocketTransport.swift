@@ -35,6 +35,7 @@ final class WebSocketTransport: PingingTransport {
     /// Whether the session wants to hear of the client.
     private(set) var isReading = true
     private var hasPendingRead = false
+    private var closingPace = ClosingPaceStateMachine()
 
     /// - Parameters:
     ///   - bytes: holds what has come and is not decoded yet.
@@ -68,8 +69,32 @@ final class WebSocketTransport: PingingTransport {
     ///
     /// - Returns: whether they are read now; later otherwise.
     func wantsToRead() -> Bool {
-        if !isReading { hasPendingRead = true }
-        return isReading
+        guard isReading else {
+            hasPendingRead = true
+            return false
+        }
+        guard handshake.isClosing, let context else { return true }
+        switch closingPace.reads() {
+        case .read:
+            return true
+        case .wait:
+            return false
+        case .rest:
+            context.eventLoop.assumeIsolated().scheduleTask(
+                in: .milliseconds(ClosingPaceStateMachine.pauseMilliseconds)
+            ) {
+                if self.closingPace.rested() { self.readNow() }
+            }
+            return false
+        }
+    }
+
+    /// Reads what was asked for before.
+    private func readNow() {
+        guard let context else { return }
+        isBusy = true
+        defer { isBusy = false }
+        if !bytes.passNext() { context.read() }
     }
 
     func receive(_ frame: WebSocketFrame) -> Received {
@@ -152,11 +177,9 @@ final class WebSocketTransport: PingingTransport {
 
     func setReading(_ isEnabled: Bool) {
         isReading = isEnabled
-        guard isEnabled, hasPendingRead, let context else { return }
+        guard isEnabled, hasPendingRead, !closingPace.isResting else { return }
         hasPendingRead = false
-        isBusy = true
-        defer { isBusy = false }
-        if !bytes.passNext() { context.read() }
+        readNow()
     }
 
     func close(_ code: StreamCloseCode, reason: String) {

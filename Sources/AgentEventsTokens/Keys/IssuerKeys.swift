@@ -66,6 +66,18 @@ package final class IssuerKeys: Sendable {
         }
     }
 
+    /// Has the keys fetched at once. The old ones count meanwhile, and also when that fails; how it ends is in the log. Returns at
+    /// once. Keys that are not fetched stay as they are.
+    package func fetchAgain() {
+        let isFetched = state.withLock { state in
+            guard case .fetched(var machine) = state.source else { return false }
+            machine.reload()
+            state.source = .fetched(machine)
+            return true
+        }
+        if isFetched { requests.signal() }
+    }
+
     // MARK: Looking up
 
     /// The key that a token names; waits for a fetch where that may bring it, for a limited time.
@@ -190,7 +202,14 @@ package final class IssuerKeys: Sendable {
             logger.warning("key of an issuer not used", metadata: ["error.message": "\(problem)"])
         }
         var removed: Set<TokenKey.Name> = []
-        change { removed = $0.fetched(set.table, at: environment.monotonicNow()) }
+        var isReloading = false
+        change {
+            isReloading = $0.isReloading
+            removed = $0.fetched(set.table, at: environment.monotonicNow())
+        }
+        logger.log(
+            level: isReloading ? .notice : .info, "keys of an issuer fetched",
+            metadata: ["keys.issuer": "\(issuer ?? "")", "keys.count": "\(set.keys.count)"])
         if !removed.isEmpty {
             logger.notice("keys of an issuer are gone", metadata: ["keys.removed": "\(removed.count)"])
         }
@@ -198,9 +217,15 @@ package final class IssuerKeys: Sendable {
     }
 
     private func didFail(_ error: any Error) {
-        change { $0.failed() }
+        var isReloading = false
+        change {
+            isReloading = $0.isReloading
+            $0.failed()
+        }
         guard !Task.isCancelled else { return }
-        logger.warning("keys of an issuer not fetched", metadata: ["error.message": "\(error)"])
+        logger.log(
+            level: isReloading ? .error : .warning, "keys of an issuer not fetched, the old ones are kept",
+            metadata: ["keys.issuer": "\(issuer ?? "")", "error.message": "\(error)"])
     }
 
     /// Tells the machine, and then those that wait.

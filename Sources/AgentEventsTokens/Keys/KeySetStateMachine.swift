@@ -2,11 +2,13 @@
 ///
 ///     none ── fetched ──> known ── 24 hours without a fetch that succeeds ──> too old ── fetched ──> known
 ///
-///     idle ── due, or a key is missing that may be new ──> fetching ── fetched, failed ──> idle
+///     idle ── due, a key is missing that may be new, or reload ──> fetching ── fetched, failed ──> idle
+///                                                     └── reload meanwhile: fetched, failed ──> fetching
 ///
 /// A fetch is due ten minutes after one that succeeded, and one minute after one that failed. A key that is missing brings it
 /// forward, but to no less than a minute after the last one: otherwise tokens with invented keys would make this service
-/// hammer its issuer. Times are those of a monotonic clock.
+/// hammer its issuer. A reload, which the operator asks for, fetches at once, and once more when a fetch is under way: that one may
+/// bring what was there before. Times are those of a monotonic clock.
 package struct KeySetStateMachine: Sendable {
     package static let interval: Duration = .seconds(600)
     package static let minimumInterval: Duration = .seconds(60)
@@ -24,6 +26,9 @@ package struct KeySetStateMachine: Sendable {
     private var attemptedAt: Duration?
     private var hasFailed = false
     private var fetch = Fetch.idle
+    private var isReloadWaiting = false
+    /// Whether the fetch that is under way is that of a reload.
+    package private(set) var isReloading = false
     /// Rises with the end of each fetch.
     package private(set) var fetchCount: UInt64 = 0
 
@@ -66,6 +71,12 @@ package struct KeySetStateMachine: Sendable {
         }
     }
 
+    /// The operator asks for a fetch, however long ago the last one was.
+    package mutating func reload() {
+        isReloadWaiting = true
+        if fetch == .idle { fetch = .requested }
+    }
+
     package enum NextAction: Equatable, Sendable {
         /// Fetch; ``fetched(_:at:)`` or ``failed()`` follows.
         case fetch
@@ -85,6 +96,8 @@ package struct KeySetStateMachine: Sendable {
             guard due <= now else { return .sleep(due - now) }
         }
         fetch = .fetching
+        isReloading = isReloadWaiting
+        isReloadWaiting = false
         attemptedAt = now
         return .fetch
     }
@@ -106,7 +119,8 @@ package struct KeySetStateMachine: Sendable {
 
     private mutating func end(failed: Bool) {
         hasFailed = failed
-        fetch = .idle
+        fetch = isReloadWaiting ? .requested : .idle
+        isReloading = false
         fetchCount += 1
     }
 

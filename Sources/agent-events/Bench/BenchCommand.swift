@@ -7,7 +7,7 @@ import Foundation
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure emission, commits, replay and memory on this machine.",
+        abstract: "Measure emission, commits, replay, memory and the check of tokens on this machine.",
         discussion: """
             Builds nothing and needs no server; the log is written to a temporary folder and removed. Use a release build.
 
@@ -69,6 +69,12 @@ struct BenchCommand: AsyncParsableCommand {
                 try await inTemporaryFolder { folder in
                     print(try await EndedRunsBenchmark(folder: folder).run())
                 }
+            case .authentication:
+                try await inTemporaryFolder { folder in
+                    for line in try await AuthenticationBenchmark(seconds: seconds, folder: folder).run() {
+                        print(line)
+                    }
+                }
             }
         }
     }
@@ -88,6 +94,6 @@ struct BenchCommand: AsyncParsableCommand {
 
 /// A part of the benchmark.
 enum BenchPart: String, CaseIterable, ExpressibleByArgument, Sendable {
-    case emit, commit, replay, context, remote
+    case emit, commit, replay, context, remote, authentication
     case endedRuns = "ended-runs"
 }

@@ -13,7 +13,7 @@ struct LimitOptions: ParsableArguments {
     /// The names of these settings.
     static let settings: Set<String> = [
         "limits", "limits-dry-run", "limit-loopback", "max-connections", "max-connections-per-address",
-        "max-connections-per-user",
+        "max-connections-per-user", "rate",
     ]
 
     @Option(
@@ -41,7 +41,18 @@ struct LimitOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The most connections of one user. Default: 32", valueName: "count"))
     var maxConnectionsPerUser: Int?
 
+    @Option(
+        name: .customLong("rate"),
+        help: ArgumentHelp(
+            "A rate of its own: a name and count/time, with a burst after a colon if it is another number, or none, such as "
+                + "messages=200/1s:400 or threads=none. Names: connects and auth-failures of an address; user-messages, "
+                + "commands and threads of a user; messages, emitter-messages, bytes, emitter-bytes, subscriptions and "
+                + "strikes of a connection. May be repeated.",
+            valueName: "name=rate"))
+    var rates: [RateOption] = []
+
     func validate() throws {
+        if let problem = RateOption.problem(with: rates) { throw ValidationError(problem) }
         for (name, value) in [
             ("max-connections", maxConnections), ("max-connections-per-address", maxConnectionsPerAddress),
             ("max-connections-per-user", maxConnectionsPerUser),
@@ -52,7 +63,7 @@ struct LimitOptions: ParsableArguments {
         let needs = [
             ("limits-dry-run", limitsDryRun), ("limit-loopback", limitLoopback),
             ("max-connections-per-address", maxConnectionsPerAddress != nil),
-            ("max-connections-per-user", maxConnectionsPerUser != nil),
+            ("max-connections-per-user", maxConnectionsPerUser != nil), ("rate", !rates.isEmpty),
         ]
         if let (name, _) = needs.first(where: { $0.1 }) {
             throw ValidationError("--\(name) has no meaning with --limits none")
@@ -64,12 +75,14 @@ struct LimitOptions: ParsableArguments {
         if let maxConnections { configuration.maximumConnections = maxConnections }
         let isTuned =
             limitsDryRun || limitLoopback || maxConnectionsPerAddress != nil || maxConnectionsPerUser != nil
+            || !rates.isEmpty
         let profile = profile ?? (needsCredentials || isTuned ? .standard : .none)
         var limits = profile == .standard ? LimitConfiguration() : .none
         limits.isDryRun = limitsDryRun
         limits.includesLoopback = limitLoopback
         if let maxConnectionsPerAddress { limits.connectionsPerAddress = maxConnectionsPerAddress }
         if let maxConnectionsPerUser { limits.connectionsPerUser = maxConnectionsPerUser }
+        RateOption.apply(rates, to: &limits)
         configuration.limits = limits
     }
 }

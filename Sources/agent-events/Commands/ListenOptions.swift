@@ -89,6 +89,11 @@ struct ListenOptions: ParsableArguments {
                 throw ValidationError("--socket-mode and --socket-group belong to --listen unix:PATH")
             }
         }
+        if let range = trustedProxies.first(where: \.isEverybody) {
+            throw ValidationError(
+                "--trusted-proxy \(range) is everybody, so that each client could choose its address: name the proxies alone"
+            )
+        }
         guard !proxyProtocol || !trustedProxies.isEmpty else {
             throw ValidationError(
                 "--proxy-protocol is believed from trusted proxies only: name them with --trusted-proxy")

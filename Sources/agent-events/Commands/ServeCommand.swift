@@ -174,6 +174,8 @@ struct ServeCommand: AsyncParsableCommand {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
+            case .openAccess where auth == .none:
+                throw ProgramExit.usage("\(error.message): --auth jwt, with the keys of tokens")
             case .openAccess, .hostInvalid, .portInvalid, .originInvalid, .listenerInvalid, .socketInvalid,
                 .certificateInvalid:
                 throw ProgramExit.usage(error.message)
@@ -259,7 +261,8 @@ struct ServeCommand: AsyncParsableCommand {
         storage.apply(to: &runtime)
         if let emittedRunTimeout { runtime.emittedRunTimeout = emittedRunTimeout }
         let links = auth == .jwt ? try await tokens.linkSecret(in: inMemory ? nil : folder) : nil
-        let authenticator = auth == .jwt ? try await tokens.authenticator(links: links, logger: logger) : nil
+        let authenticator =
+            auth == .jwt ? try await tokens.authenticator(links: links, logger: logger, audit: surroundings.audit) : nil
         if let authenticator {
             surroundings.metrics?.showKeyAge { authenticator.keyAge }
             parts.append(authenticator)

@@ -1,3 +1,4 @@
+internal import AgentEvents
 internal import AgentEventsHub
 internal import AgentEventsTokens
 internal import ArgumentParser
@@ -119,16 +120,36 @@ struct TokenOptions: ParsableArguments {
     /// The name of the file in the data folder.
     static let linkSecretName = "link-secret"
 
-    /// - Parameter links: the secret of share links; `nil` when there are none.
+    /// - Parameters:
+    ///   - links: the secret of share links; `nil` when there are none.
+    ///   - audit: is told of keys that are gone.
     /// - Throws: an exit for keys that cannot be used.
-    func authenticator(links: LinkSecret?, logger: Logger) async throws -> TokenAuthenticator {
+    func authenticator(
+        links: LinkSecret?,
+        logger: Logger,
+        audit: (any AuditTrail)? = nil
+    ) async throws -> TokenAuthenticator {
         guard var configuration else { preconditionFailure("there are keys, as was checked") }
         configuration.linkSecret = links
         do {
-            return try await TokenAuthenticator(configuration, logger: logger)
+            return try await TokenAuthenticator(configuration, logger: logger) { issuer, key in
+                audit?.record(
+                    AuditEntry(
+                        who: "agent-events", what: "key.removed",
+                        details: [
+                            "issuer": issuer.map { .string($0) } ?? .null, "key": key.map { .string($0) } ?? .null,
+                        ]))
+            }
         } catch let error as TokenKeyError {
-            throw ProgramExit.usage(error.message)
+            throw ProgramExit.usage("\(keysOption): \(error.message)")
         }
+    }
+
+    /// The option that names the keys, with its value, for messages.
+    private var keysOption: String {
+        if let jwtSecretFile { return "--jwt-secret-file \(jwtSecretFile)" }
+        if let jwks { return "--jwks \(jwks)" }
+        return "--jwks-url"
     }
 }
 

@@ -115,9 +115,12 @@ struct ShownSettings {
         }
     }
 
-    /// Names of files are no secrets; what an address has for its receiver alone is.
+    /// Names of files are no secrets, nor are those of issuers, audiences and algorithms of tokens; what an address has for its receiver
+    /// alone is.
     static func withoutSecrets(_ text: String, of setting: Setting) -> String {
-        if !setting.name.hasSuffix("-file"), LogRedaction.isCredential(setting.name) { return "***" }
+        if !setting.name.hasSuffix("-file"), !setting.name.hasPrefix("jwt-"), LogRedaction.isCredential(setting.name) {
+            return "***"
+        }
         return LogRedaction.address(text)
     }
 

@@ -7,7 +7,7 @@ internal import ArgumentParser
 internal import Foundation
 
 /// Looks at all that `serve` needs, before it is started or while it runs.
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Look for what would keep serve from running well.",
@@ -26,7 +26,8 @@ struct DoctorCommand: ParsableCommand {
     @OptionGroup
     var serve: ServeCommand
 
-    func run() throws {
+    @concurrent
+    func run() async throws {
         var findings = [Finding.good("the settings are as they should be"), accessFinding]
         findings += dataFindings
         findings.append(Diagnosis.descriptors(DescriptorLimit.raised()))
@@ -36,7 +37,8 @@ struct DoctorCommand: ParsableCommand {
                 year: Int(now.rfc3339.prefix(4)) ?? 0,
                 secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
         findings += portFindings
-        findings += secretFindings + certificateFindings + collectorFindings
+        findings += encryptionFindings + secretFindings + certificateFindings + collectorFindings
+        if serve.auth == .jwt { findings += await keyFindings }
         for finding in findings { try StandardOutput.write(finding.line) }
         if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
     }
@@ -68,6 +70,16 @@ struct DoctorCommand: ParsableCommand {
         }
     }
 
+    /// Whether tokens cross a network in the clear.
+    private var encryptionFindings: [Finding] {
+        guard serve.auth == .jwt, case .host(let host, _) = serve.address else { return [] }
+        return [
+            Diagnosis.encryption(
+                host, isLoopback: LoopbackHost.isLoopback(host), hasTLS: serve.listen.tlsCertificate != nil,
+                hasProxies: !serve.listen.trustedProxies.isEmpty)
+        ]
+    }
+
     private var certificateFindings: [Finding] {
         guard let certificate = serve.listen.tlsCertificate, let key = serve.listen.tlsKey else { return [] }
         do throws(ServiceError) {
@@ -89,6 +101,22 @@ struct DoctorCommand: ParsableCommand {
             ]
         } catch {
             return [.problem(error.message, "correct the setting")]
+        }
+    }
+
+    /// Those of a set, which is read or fetched as `serve` does; a secret is looked at as a file.
+    private var keyFindings: [Finding] {
+        get async {
+            guard let place = serve.tokens.jwks ?? serve.tokens.jwksURL else { return [] }
+            do {
+                let set =
+                    serve.tokens.jwks == nil
+                    ? try await KeySet(fetchedFrom: place, issuer: serve.tokens.jwtIssuer)
+                    : try await KeySet(file: place, issuer: serve.tokens.jwtIssuer)
+                return Diagnosis.keys(place, count: set.keys.count, problems: set.problems)
+            } catch {
+                return Diagnosis.keys(place, count: nil, problems: ["\(error)"])
+            }
         }
     }
 

@@ -158,7 +158,44 @@ enum Diagnosis {
 
     static func certificate(until end: String, secondsLeft: Int64) -> Finding {
         let text = "the certificate and its key belong together, until \(end)"
+        guard secondsLeft > 0 else {
+            return .problem(
+                "the certificate has ended, on \(end)", "exchange the files: no client connects until then")
+        }
         return secondsLeft < 14 * 86_400 ? .warning(text, "exchange the files, and reload the service") : .good(text)
+    }
+
+    /// - Parameters:
+    ///   - isLoopback: whether only this machine reaches the host.
+    ///   - hasProxies: whether somebody in front is trusted, who may encrypt.
+    static func encryption(_ host: String, isLoopback: Bool, hasTLS: Bool, hasProxies: Bool) -> Finding {
+        if hasTLS { return .good("connections are encrypted") }
+        if isLoopback { return .good("connections stay in this machine") }
+        if hasProxies { return .good("connections come from a proxy, which encrypts them: this service does not") }
+        return .warning(
+            "tokens cross the network at \(host) as they are, and whoever reads one may use it",
+            "set --tls-certificate and --tls-key, or --trusted-proxy for the proxy in front that encrypts")
+    }
+
+    /// The keys of tokens.
+    ///
+    /// - Parameters:
+    ///   - place: the file or the address.
+    ///   - count: how many can be used; `nil` when there is no set of keys.
+    ///   - problems: why there is none, or why others are not used.
+    static func keys(_ place: String, count: Int?, problems: [String]) -> [Finding] {
+        guard let count, count > 0 else {
+            return [
+                .problem(
+                    "there is no key of tokens at \(place): \(problems.joined(separator: "; "))",
+                    "it is a JWK set with the public keys of the issuer, for signatures")
+            ]
+        }
+        let found = Finding.good("tokens are checked with \(count) keys of \(place)")
+        return [found]
+            + problems.map {
+                .warning("\(place): \($0)", "its tokens are refused; have its issuer mend it")
+            }
     }
 
     /// - Parameters:

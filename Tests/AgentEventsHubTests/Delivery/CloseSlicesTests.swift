@@ -45,9 +45,16 @@ struct CloseSlicesTests {
             #expect(try await closedCount() == 4)
             await eventLoop.advanceTime(by: .milliseconds(10_000))
             #expect(try await closedCount() == 9)
-            // Each was told before when to come back.
-            let texts = try await eventLoop.submit { transports.value.map(\.texts) }.get()
-            #expect(texts.allSatisfy { texts in texts.count { $0.contains("reconnect_in_ms") } == 1 }, "\(texts)")
+            // Each was told before when to come back, and is told the same with the close.
+            let (texts, reasons) = try await eventLoop.submit {
+                (transports.value.map(\.texts), transports.value.map(\.closeReason))
+            }.get()
+            let told = try texts.map { texts in
+                try texts.compactMap { try JSONValue(parsing: Array($0.utf8))["reconnect_in_ms"]?.integerValue }
+            }
+            #expect(told.allSatisfy { $0.count == 1 && (0..<1000).contains($0[0]) }, "\(texts)")
+            #expect(reasons == told.map { "reconnect_after_ms=\($0[0])" })
+            #expect(Set(reasons).count == 9)
         }
     }
 }

@@ -65,7 +65,7 @@ struct ServiceLimitsTests {
         stage.limits.disconnect("u_1")
         #expect(stage.limits.connect(Self.address) == nil)
         #expect(stage.limits.connect("u_1") == nil)
-        // A rate that is the same goes on; another one begins.
+        // A rate that is the same goes on, and of another one as much is used.
         limits.connectionsPerUser = 4
         stage.limits.replace(by: limits)
         #expect(stage.limits.request(of: Self.user)?.code == .rateLimited)
@@ -76,7 +76,7 @@ struct ServiceLimitsTests {
         for _ in 0..<3 { #expect(stage.limits.request(of: Self.user) == nil) }
         #expect(stage.limits.connect("u_1") == nil)
         #expect(try stage.hits(.rate, .refused) == 2)
-        #expect(try stage.hits(.rate, .observed) == 1)
+        #expect(try stage.hits(.rate, .observed) == 2)
         stage.limits.replace(by: .none)
         for _ in 0..<9 { #expect(stage.limits.request(of: Self.user) == nil) }
     }

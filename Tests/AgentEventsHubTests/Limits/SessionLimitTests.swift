@@ -38,6 +38,37 @@ struct SessionLimitTests {
         }
     }
 
+    /// A connection that is there takes the limits of a reload with its next message. What it has sent counts, also over several of them.
+    @Test func otherRatesCountForConnectionsThatAreThere() async throws {
+        try await TransportStage.with { stage in
+            let ends = try await stage.adopt(on: stage.group.next())
+            let other = try await stage.adopt(on: stage.group.next())
+            func refusals(_ requests: ClosedRange<Int>) async throws -> [Int64?] {
+                for number in requests { try await ends.send(#"{"op":"ping","req":\#(number)}"#) }
+                return try await ends.onLoop { transport, _ in
+                    transport.messages.filter { $0["code"] == "limits.rate" }.map { $0["req"]?.integerValue }
+                }
+            }
+            #expect(try await refusals(1...9).isEmpty)
+            var limits = LimitConfiguration.none
+            limits.emitterMessages = Self.three
+            stage.hub.replaceLimits(by: limits)
+            #expect(try await refusals(10...13) == [13])
+            // The same again, and a larger one: three are used.
+            stage.hub.replaceLimits(by: limits)
+            #expect(try await refusals(14...14) == [13, 14])
+            limits.emitterMessages = RateLimit(5, per: .seconds(86_400))
+            stage.hub.replaceLimits(by: limits)
+            #expect(try await refusals(15...18) == [13, 14, 17, 18])
+            stage.hub.replaceLimits(by: LimitConfiguration.none)
+            #expect(try await refusals(19...40) == [13, 14, 17, 18])
+            // Another connection has rates of its own.
+            stage.hub.replaceLimits(by: limits)
+            for number in 1...5 { try await other.send(#"{"op":"ping","req":\#(number)}"#) }
+            #expect(try await other.onLoop { transport, _ in transport.operations.count { $0 == "pong" } } == 5)
+        }
+    }
+
     @Test func aClientThatContinuesIsClosed() async throws {
         let limits = Self.limits {
             $0.subscriptions = Self.three

@@ -36,6 +36,36 @@ struct TokenBucketTests {
         #expect(bucket.spend(.max, at: 500, rate) == 2000)
     }
 
+    /// Of another rate as much is used, up to its burst: nobody gets it back by a change, and nobody owes for it.
+    @Test(arguments: [
+        (RateLimit(10, per: .seconds(1), burst: 20), 5), (RateLimit(1, per: .seconds(60), burst: 15), 0),
+        (RateLimit(1, per: .seconds(86_400), burst: 3), 0), (RateLimit(1000, per: .milliseconds(1), burst: 5000), 4985),
+        (RateLimit(10, per: .seconds(60), burst: 30), 15),
+    ])
+    func whatWasUsedOfARateIsUsedOfTheNextOne(_ next: RateLimit, _ left: Int) {
+        let rate = RateLimit(10, per: .seconds(60), burst: 30)
+        var bucket = TokenBucket(rate, at: 0)
+        for _ in 0..<20 { #expect(bucket.take(at: 0, rate) == nil) }
+        // Five have come back by then.
+        bucket.change(from: rate, to: next, at: 30_000)
+        var count = 0
+        while bucket.take(at: 30_000, next) == nil { count += 1 }
+        #expect(count == left)
+    }
+
+    @Test func whatIsOwedIsOwedOfTheNextRate() {
+        let (rate, next) = (
+            RateLimit(1000, per: .seconds(1), burst: 2000), RateLimit(100, per: .seconds(1), burst: 500)
+        )
+        var bucket = TokenBucket(rate, at: 0)
+        #expect(bucket.spend(2300, at: 0, rate) == 300)
+        bucket.change(from: rate, to: next, at: 0)
+        #expect(bucket.spend(0, at: 0, next) == 3000)
+        // Not more than a burst: it is paid within the time of one.
+        bucket.change(from: next, to: RateLimit(1, per: .seconds(1), burst: 10), at: 0)
+        #expect(bucket.spend(0, at: 0, RateLimit(1, per: .seconds(1), burst: 10)) == 10_000)
+    }
+
     @Test(arguments: [0, 1, 3, 1_000_000, Int(Int32.max)])
     func noNumbersTrap(_ count: Int) {
         let rate = RateLimit(count, per: .seconds(86_400), burst: count)
@@ -44,6 +74,9 @@ struct TokenBucketTests {
         _ = bucket.take(at: .max, rate)
         _ = bucket.spend(.max, at: .max, rate)
         #expect(bucket.isFull(at: .max, rate) == (count == 0))
+        let other = RateLimit(Int(Int32.max), per: .seconds(86_400), burst: Int(Int32.max))
+        bucket.change(from: rate, to: other, at: .max)
+        bucket.change(from: other, to: rate, at: .max)
     }
 
     /// No stretch of time has more than the burst and what comes back in it.

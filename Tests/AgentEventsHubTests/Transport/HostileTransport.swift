@@ -16,6 +16,7 @@ final class HostileTransport: PingingTransport {
     private(set) var pingCount = 0
     private(set) var isReading = true
     private(set) var close: StreamCloseCode?
+    private(set) var closeReason: String?
     /// Everything that was asked or told after the close.
     private(set) var callsAfterClose: [String] = []
     private(set) var writtenByteCount = 0
@@ -62,6 +63,7 @@ final class HostileTransport: PingingTransport {
     func close(_ code: StreamCloseCode, reason: String) {
         note("close")
         close = code
+        closeReason = reason
     }
 
     /// The numbers of the events written, in their order.

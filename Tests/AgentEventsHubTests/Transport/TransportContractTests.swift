@@ -79,9 +79,37 @@ struct TransportContractTests {
             try await ends.wait { $0.close != nil }
             try await ends.onLoop { transport, _ in
                 #expect(transport.operations == ["welcome", "drain"])
-                #expect((0...5).contains(transport.messages.last?["reconnect_in_ms"]?.integerValue ?? -1))
+                let wait = transport.messages.last?["reconnect_in_ms"]?.integerValue ?? -1
+                #expect((0...5).contains(wait))
                 #expect(transport.close == .goingAway)
+                #expect(transport.closeReason == "reconnect_after_ms=\(wait)")
             }
+        }
+    }
+
+    /// Where nothing was announced, because the log has failed, a client is told with the close, and each another time.
+    @Test func aHubThatStopsAtOnceTellsItsClientsWithTheClose() async throws {
+        var limits = StreamLimits.patient
+        limits.reconnectMilliseconds = 1_000_000
+        try await TransportStage.with(limits: limits) { stage in
+            var all: [TransportEnds] = []
+            let eventLoop = stage.group.next()
+            for _ in 0..<20 { all.append(try await stage.adopt(on: eventLoop)) }
+            stage.hub.services.delivery.closeSessions(waitsForAnswers: false)
+            var waits: Set<Int64> = []
+            for ends in all {
+                try await ends.wait { $0.close != nil }
+                try await ends.onLoop { transport, _ in
+                    #expect(transport.close == .goingAway)
+                    #expect(transport.operations == ["welcome"])
+                }
+                let reason = try await ends.onLoop { transport, _ in transport.closeReason }
+                let wait = try #require(reason.flatMap { ReconnectDelay(reason: $0) }).milliseconds
+                #expect((0...200).contains(wait))
+                waits.insert(wait)
+            }
+            // Two may be alike by chance, and not ten.
+            #expect(waits.count > 10)
         }
     }
 

@@ -1,3 +1,4 @@
+import AgentEventsHub
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -68,7 +69,8 @@ struct ParseErrorHandlerTests {
     @Test(arguments: cases)
     func everyRequestThatIsWholeGetsItsAnswer(_ example: Case) throws {
         let origins = OriginPolicy(allowedOrigins: [], needsCredentials: false)
-        let channel = EmbeddedChannel(handler: ParseErrorHandler(origins: origins))
+        var failures: [RequestFailure] = []
+        let channel = EmbeddedChannel(handler: ParseErrorHandler(origins: origins) { failures.append($0) })
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         for step in example.steps { Self.feed(step, to: channel) }
         var sent: [String] = []
@@ -81,6 +83,8 @@ struct ParseErrorHandlerTests {
         }
         if !channel.isActive { sent.append("close") }
         #expect(sent == example.sent)
+        // Whatever is answered, it is counted, and once.
+        #expect(failures == [.invalid])
         let isTold = (try? channel.throwIfErrorCaught()) == nil
         #expect(isTold == example.tellsReader)
         _ = try? channel.finish(acceptAlreadyClosed: true)

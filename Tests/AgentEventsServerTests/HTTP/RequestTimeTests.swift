@@ -1,3 +1,4 @@
+import AgentEventsHub
 import AgentEventsProtocol
 import NIOCore
 import NIOEmbedded
@@ -70,12 +71,16 @@ struct RequestTimeTests {
     private final class Stage {
         let loop = EmbeddedEventLoop()
         let channel: EmbeddedChannel
+        private(set) var failures: [RequestFailure] = []
 
         init() throws {
             channel = EmbeddedChannel(loop: loop)
             try channel.pipeline.syncOperations.addHandler(RequestTimeHandler())
             try channel.pipeline.syncOperations.addHandler(
-                ParseErrorHandler(origins: OriginPolicy(allowedOrigins: [], needsCredentials: false)))
+                ParseErrorHandler(origins: OriginPolicy(allowedOrigins: [], needsCredentials: false)) {
+                    [unowned self] in
+                    failures.append($0)
+                })
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
             channel.read()
         }
@@ -121,8 +126,10 @@ struct RequestTimeTests {
             stage.feed(Self.byte)
         }
         #expect(stage.channel.isActive)
+        #expect(stage.failures.isEmpty)
         stage.advance(seconds: 2)
         #expect(try stage.statuses() == [408])
+        #expect(stage.failures == [.late])
         #expect(!stage.channel.isActive)
     }
 

@@ -93,7 +93,7 @@ struct DrainTests {
                         .messageCompleted(containing: "one moment, done")
                         .agentCompleted(result: "done")
                 }
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
     }
@@ -119,7 +119,7 @@ struct DrainTests {
                 clock.advance(by: .seconds(5))
                 let (_, drain) = try await socket.messages(until: "drain")
                 #expect(drain["reconnect_in_ms"] != nil)
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
     }
@@ -132,12 +132,12 @@ struct DrainTests {
                 try await Self.ask(service)
                 try await Self.follow(socket)
                 await service.shutDown()
-                _ = try await socket.messages(until: "drain")
+                let drain = try await socket.messages(until: "drain").message
                 expectEvents(in: try await socket.eventsToTheEnd()) {
                     .messageCompleted(containing: "one moment")
                         .agentCancelled(reason: "shutdown")
                 }
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
     }
@@ -153,7 +153,7 @@ struct DrainTests {
                 try await Self.ask(service)
                 try await Self.follow(socket)
                 await service.shutDown()
-                _ = try await socket.messages(until: "drain")
+                let drain = try await socket.messages(until: "drain").message
                 try await clock.waitForSleep(of: .seconds(300))
                 try await clock.waitForSleep(of: .seconds(100))
                 clock.advance(by: .seconds(100))
@@ -161,7 +161,7 @@ struct DrainTests {
                     .messageCompleted(containing: "one moment")
                         .agentCancelled(reason: "shutdown")
                 }
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
     }
@@ -179,7 +179,8 @@ struct DrainTests {
                 try await Self.ask(service)
                 try await Self.follow(socket)
                 await service.shutDown()
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                let (_, drain) = try await socket.messages(until: "drain")
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
             #expect(await reports.first { _ in true } == 1)
             // By then everything else has ended, and the log is whole.
@@ -215,13 +216,14 @@ struct DrainTests {
                 try await socket.send(#"{"op":"ping"}"#)
                 #expect(try await socket.messages(until: "pong").events.isEmpty)
                 await service.shutDown()
-                #expect(try await socket.messages(until: "drain").events.isEmpty)
+                let (events, drain) = try await socket.messages(until: "drain")
+                #expect(events.isEmpty)
                 log.letAppendsGo()
                 for request in 0..<count {
                     let emitted = try await socket.messages(until: "emitted").message
                     #expect(emitted["req"] == .integer(Int64(request)))
                 }
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
                 #expect(try await service.runtime.log.thread("t")?.head.sequence == UInt64(count))
             }
         }
@@ -252,7 +254,7 @@ struct DrainTests {
             try await service.withWebSocket { socket in
                 try await Self.emit(Self.start, socket)
                 await service.shutDown()
-                _ = try await socket.messages(until: "drain")
+                let drain = try await socket.messages(until: "drain").message
                 for _ in 0..<3 {
                     try await Self.emit(Self.progress, socket)
                     let posted = try await service.client.post("/v1/threads/t_7/events", Self.progress)
@@ -264,7 +266,7 @@ struct DrainTests {
                 #expect(refused.headers["retry-after"] == "1")
                 try await Self.emit(Self.end, socket)
                 // Nobody needs the rest of the time.
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
                 #expect(try await service.runtime.log.thread("t_7")?.head.sequence == 8)
             }
         }
@@ -276,8 +278,9 @@ struct DrainTests {
             try await service.withWebSocket { socket in
                 try await Self.emit(Self.start, socket)
                 await service.shutDown()
-                #expect(try await socket.messages(until: "drain").events.isEmpty)
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                let (events, drain) = try await socket.messages(until: "drain")
+                #expect(events.isEmpty)
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
         log.close()

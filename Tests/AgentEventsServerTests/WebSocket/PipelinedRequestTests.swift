@@ -249,13 +249,13 @@ struct PipelinedRequestTests {
                     ])
                 #expect(try await Self.answers(1, socket).words == [5: "pong"])
                 await service.shutDown()
-                _ = try await socket.messages(until: "drain")
+                let drain = try await socket.messages(until: "drain").message
                 log.letGo()
                 let answers = try await Self.answers(4, socket)
                 #expect(answers.order == [1, 2, 3, 4])
                 #expect(answers.events.compactMap { $0["seq"] } == [1])
                 #expect(answers.words == [1: "subscribed", 2: "emitted", 3: "unsubscribed", 4: "server.stopping"])
-                #expect(try await socket.close() == .close(code: 1001, reason: "the server is going away"))
+                #expect(try await socket.close() == .goingAway(after: drain))
             }
         }
     }

@@ -10,6 +10,13 @@ final class RawWebSocket {
         case ping
         case pong
         case close(code: UInt16, reason: String)
+
+        /// The close of a service that stops.
+        ///
+        /// - Parameter drain: the announcement, which says when to come back as well.
+        static func goingAway(after drain: JSONValue) -> Frame {
+            .close(code: 1001, reason: "reconnect_after_ms=\(drain["reconnect_in_ms"]?.integerValue ?? -1)")
+        }
     }
 
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>

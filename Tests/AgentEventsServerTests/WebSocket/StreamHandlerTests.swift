@@ -16,6 +16,27 @@ struct StreamHandlerTests {
         try body(stream)
     }
 
+    /// A client that has been closed and continues to send would have the loop to itself otherwise, and is nobody that limits count for.
+    @Test func aClientThatFloodsAfterItsCloseIsReadFromNowAndThen() throws {
+        try Self.withStream { stream throws in
+            for _ in 0..<100 { #expect(stream.reads()) }
+            try stream.receive(.binary)
+            #expect(try stream.sent() == ["(close 1003)"])
+            for _ in 0..<ClosingPaceStateMachine.readsAtOnce { #expect(stream.reads()) }
+            for _ in 0..<3 {
+                let count = stream.readCount
+                for _ in 0..<100 { #expect(!stream.reads()) }
+                stream.advance(seconds: 0.099)
+                #expect(stream.readCount == count)
+                stream.advance(seconds: 0.001)
+                #expect(stream.readCount == count + 1)
+            }
+            // Its close is found all the same.
+            try stream.receive(.connectionClose)
+            #expect(!stream.isOpen)
+        }
+    }
+
     @Test func aSilentConnectionIsPingedAndClosedTwoIntervalsLater() throws {
         try Self.withStream { stream throws in
             stream.advance(seconds: 8)

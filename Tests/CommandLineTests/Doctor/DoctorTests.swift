@@ -30,6 +30,55 @@ struct DoctorTests {
         #expect(Diagnosis.disk(DiskSpace(free: free << 20, capacity: capacity << 20), of: "d").level == level)
     }
 
+    @Test func certificates() {
+        func level(_ secondsLeft: Int64) -> Finding.Level {
+            Diagnosis.certificate(until: "then", secondsLeft: secondsLeft).level
+        }
+        #expect(level(-1) == .problem)
+        #expect(level(0) == .problem)
+        #expect(level(1) == .warning)
+        #expect(level(14 * 86_400 - 1) == .warning)
+        #expect(level(14 * 86_400) == .good)
+    }
+
+    @Test func encryption() {
+        func level(_ isLoopback: Bool, _ hasTLS: Bool, _ hasProxies: Bool) -> Finding.Level {
+            Diagnosis.encryption("h", isLoopback: isLoopback, hasTLS: hasTLS, hasProxies: hasProxies).level
+        }
+        #expect(level(true, false, false) == .good)
+        #expect(level(false, true, false) == .good)
+        #expect(level(false, false, true) == .good)
+        #expect(level(false, false, false) == .warning)
+    }
+
+    @Test func keys() {
+        func levels(_ count: Int?, _ problems: [String]) -> [Finding.Level] {
+            Diagnosis.keys("f", count: count, problems: problems).map(\.level)
+        }
+        #expect(levels(nil, ["it is not there"]) == [.problem])
+        #expect(levels(0, ["it is short", "it is private"]) == [.problem])
+        #expect(levels(1, []) == [.good])
+        #expect(levels(2, ["it is short"]) == [.good, .warning])
+    }
+
+    @Test(
+        arguments: [
+            (#"{"keys":[]}"#, 1, "there is no key of tokens at "), ("{}", 1, "the member keys"),
+            (
+                #"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#, 0,
+                "with 1 keys"
+            ),
+        ] as [(String, Int32, String)])
+    func theKeysOfTokensAreLookedAt(_ set: String, _ status: Int32, _ text: String) async throws {
+        try await TemporaryFolder.with { folder in
+            try folder.write("keys.json", set)
+            let words = ["doctor", "--in-memory", "--port", "0", "--auth", "jwt", "--jwt-audience", "here", "--jwks"]
+            let outcome = try await Program.run(words + ["\(folder.path)/keys.json"])
+            #expect(outcome.status == status, "\(outcome)")
+            #expect(outcome.output.contains(text), "\(outcome.output)")
+        }
+    }
+
     @Test func otherThings() {
         #expect(Diagnosis.disk(nil, of: "d").level == .warning)
         #expect(Diagnosis.descriptors(1024).level == .warning)

@@ -211,6 +211,8 @@ struct TokenService {
                 let audit = try String(contentsOfFile: "\(folder.path)/data/audit.ndjson", encoding: .utf8)
                 #expect(audit.components(separatedBy: #""what":"settings.reloaded""#).count == 3, "\(audit)")
                 #expect(audit.contains(#""changed":["allowed-origin","log-level"]"#), "\(audit)")
+                // The first key, and then the second one.
+                #expect(audit.components(separatedBy: #""what":"key.removed""#).count == 3, "\(audit)")
             }
         }
     }
