@@ -87,8 +87,15 @@ final class StorageUse: CommitObserver {
             let threads = try await log.threads(of: user)
             state.withLock { $0.uses.didList(threads, of: user) }
             for thread in threads {
-                let (last, byteCount) = try await size(of: thread)
-                state.withLock { $0.uses.didMeasure(thread, of: user, upTo: last, byteCount: byteCount) }
+                var last: UInt64 = 0
+                var isMeasured = false
+                while !isMeasured {
+                    let size = try await size(of: thread, after: last)
+                    last = size.last
+                    isMeasured = state.withLock {
+                        $0.uses.didMeasure(thread, of: user, upTo: size.last, byteCount: size.byteCount)
+                    }
+                }
             }
             state.withLock { $0.uses.finish(user) }
         } catch {
@@ -97,8 +104,11 @@ final class StorageUse: CommitObserver {
         }
     }
 
-    private func size(of thread: ThreadID) async throws(EventLogError) -> (last: UInt64, byteCount: Int) {
-        var (last, byteCount): (UInt64, Int) = (0, 0)
+    private func size(
+        of thread: ThreadID,
+        after start: UInt64
+    ) async throws(EventLogError) -> (last: UInt64, byteCount: Int) {
+        var (last, byteCount) = (start, 0)
         while true {
             let page = try await log.read(LogRead(.thread(thread, after: last)))
             for event in page.events { byteCount += event.bytes.count }

@@ -20,8 +20,8 @@ struct StorageUseStateMachine: Sendable {
         var byteCount = 0
         /// The last event of each thread that is in the number, where there may be commits that are not told of yet.
         var upTo: [ThreadID: UInt64] = [:]
-        /// The threads that are read, and are not measured yet: what is committed there will be found.
-        var unread: Set<ThreadID> = []
+        /// The threads that are read, and are not measured yet, with the last event that was told of: it will be found.
+        var unread: [ThreadID: UInt64] = [:]
         var isStale = false
     }
 
@@ -67,18 +67,28 @@ struct StorageUseStateMachine: Sendable {
             preconditionFailure("threads are listed once, at the beginning")
         }
         measure.phase = .measuring
-        measure.unread = Set(threads)
-        for (thread, byteCount) in begun where !measure.unread.contains(thread) { measure.byteCount += byteCount }
+        for thread in threads { measure.unread[thread] = 0 }
+        for (thread, byteCount) in begun where measure.unread[thread] == nil { measure.byteCount += byteCount }
         uses[user]?.measure = measure
     }
 
-    /// All events of a thread up to one were read.
-    mutating func didMeasure(_ thread: ThreadID, of user: UserID, upTo sequence: UInt64, byteCount: Int) {
-        guard uses[user]?.measure?.unread.remove(thread) != nil else {
+    /// Events of a thread up to one were read: after those that were read before.
+    ///
+    /// - Returns: whether that is all. Not when later ones were told of meanwhile, which are read next.
+    mutating func didMeasure(
+        _ thread: ThreadID,
+        of user: UserID,
+        upTo sequence: UInt64,
+        byteCount: Int
+    ) -> Bool {
+        guard let told = uses[user]?.measure?.unread[thread] else {
             preconditionFailure("a thread that was listed is measured once")
         }
         uses[user]?.measure?.byteCount += byteCount
+        guard told <= sequence else { return false }
+        uses[user]?.measure?.unread[thread] = nil
         uses[user]?.measure?.upTo[thread] = sequence
+        return true
     }
 
     /// All threads of the user were measured.
@@ -127,7 +137,11 @@ struct StorageUseStateMachine: Sendable {
                 use.measure?.phase = .listing(begun: begun)
             }
         case .measuring:
-            guard use.measure?.unread.contains(thread) == false, var upTo = use.measure?.upTo else { return }
+            if let told = use.measure?.unread[thread] {
+                use.measure?.unread[thread] = max(told, sequence)
+                return
+            }
+            guard var upTo = use.measure?.upTo else { return }
             use.measure?.upTo = [:]
             if !Self.isIn(&upTo, thread, sequence) { use.measure?.byteCount += byteCount }
             use.measure?.upTo = upTo

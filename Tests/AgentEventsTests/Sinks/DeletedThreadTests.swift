@@ -99,6 +99,7 @@ import Testing
                     try await runtime.deleteThread("t_1", user: "u_1")
                     #expect(runtime.sinkLeftovers(of: "t_1").map(\.reason) == [.waiting])
                 } else if round == 1 {
+                    try await runtime.waitForStart()
                     #expect(runtime.sinkLeftovers(of: "t_1").map(\.reason) == [.absent])
                     #expect(runtime.sinkLeftovers(of: "t_1").map(\.sink) == ["witness"])
                 }
@@ -129,6 +130,7 @@ import Testing
         }
         log.close()
         try await withAgentRuntime(log: log, sinks: [DurableSink(witness)], configuration: Self.quick) { runtime in
+            try await runtime.waitForStart()
             try await runtime.flushSinks()
             #expect(try await log.loadAll(.deletion, thread: nil) == [])
         }

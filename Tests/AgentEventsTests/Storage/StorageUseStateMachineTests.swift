@@ -12,15 +12,18 @@ struct StorageUseStateMachineTests {
         let again = machine.begin("u_1")
         #expect(begins && !again)
         machine.didList(["t_1", "t_2"], of: "u_1")
-        machine.didMeasure("t_1", of: "u_1", upTo: 1, byteCount: 5)
-        #expect(machine.byteCount(of: "u_1") == nil)
-        machine.didMeasure("t_2", of: "u_1", upTo: 3, byteCount: 30)
+        let isFirstMeasured = machine.didMeasure("t_1", of: "u_1", upTo: 1, byteCount: 5)
+        #expect(isFirstMeasured && machine.byteCount(of: "u_1") == nil)
+        // One was told of that was not read.
+        machine.didCommit(3, of: "t_2", "u_1", byteCount: 10)
+        var isMeasured = machine.didMeasure("t_2", of: "u_1", upTo: 2, byteCount: 20)
+        #expect(!isMeasured)
+        isMeasured = machine.didMeasure("t_2", of: "u_1", upTo: 3, byteCount: 10)
+        #expect(isMeasured)
         machine.finish("u_1")
         #expect(machine.byteCount(of: "u_1") == 35)
         // The log had these when it was read; they are told of late.
         machine.didCommit(1, of: "t_1", "u_1", byteCount: 5)
-        machine.didCommit(2, of: "t_2", "u_1", byteCount: 10)
-        machine.didCommit(3, of: "t_2", "u_1", byteCount: 10)
         #expect(machine.byteCount(of: "u_1") == 35)
         machine.didCommit(4, of: "t_2", "u_1", byteCount: 10)
         machine.didCommit(1, of: "t_3", "u_1", byteCount: 7)
@@ -32,7 +35,7 @@ struct StorageUseStateMachineTests {
         var machine = StorageUseStateMachine(maximumCount: 10)
         _ = machine.begin("u_1")
         machine.didList(["t_1"], of: "u_1")
-        machine.didMeasure("t_1", of: "u_1", upTo: 4, byteCount: 40)
+        _ = machine.didMeasure("t_1", of: "u_1", upTo: 4, byteCount: 40)
         machine.finish("u_1")
         machine.invalidate("u_1")
         #expect(machine.staleUsers == ["u_1"])
@@ -43,7 +46,7 @@ struct StorageUseStateMachineTests {
         #expect(machine.byteCount(of: "u_1") == 50)
         // The first two are gone meanwhile, and once more.
         machine.invalidate("u_1")
-        machine.didMeasure("t_1", of: "u_1", upTo: 5, byteCount: 30)
+        _ = machine.didMeasure("t_1", of: "u_1", upTo: 5, byteCount: 30)
         machine.finish("u_1")
         #expect(machine.byteCount(of: "u_1") == 30 && machine.staleUsers == ["u_1"])
         _ = machine.begin("u_1")
@@ -95,11 +98,16 @@ struct StorageUseStateMachineTests {
             commit(&random)
             machine.didList(listed, of: "u_1")
             for thread in listed {
-                commit(&random)
-                let events = log[thread] ?? []
-                let (last, byteCount) = (UInt64(events.count), events.reduce(0, +))
-                commit(&random)
-                machine.didMeasure(thread, of: "u_1", upTo: last, byteCount: byteCount)
+                var last = 0
+                var isMeasured = false
+                while !isMeasured {
+                    commit(&random)
+                    let events = (log[thread] ?? [])[last...]
+                    last += events.count
+                    commit(&random)
+                    isMeasured = machine.didMeasure(
+                        thread, of: "u_1", upTo: UInt64(last), byteCount: events.reduce(0, +))
+                }
             }
             commit(&random)
             machine.finish("u_1")
