@@ -32,6 +32,66 @@ extension StreamClient {
             thread: thread, key: key, timeout: timeout)
     }
 
+    /// Sends a message to an agent, whose run answers; returns when the message and the first event of the run are in the log.
+    ///
+    /// ```swift
+    /// let asked = try await client.message("No, the other one", policy: .supersede, thread: "t_7")
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - text: what the user wrote; not empty.
+    ///   - agent: the agent; the service's first one when it is `nil`.
+    ///   - data: further data of the message.
+    ///   - policy: what becomes of it in a thread that is busy; what the agent or the service says when it is `nil`.
+    ///   - replaced: the message in whose place this one stands.
+    ///   - answersApproval: has it be a no to what the run asks that it is given to; for the policy `steer`.
+    ///   - key: as of ``command(_:thread:key:timeout:)``.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Returns: the answer, with the ids of the message and of the run.
+    /// - Throws: as ``command(_:thread:key:timeout:)``.
+    @discardableResult
+    public func message(
+        _ text: String,
+        agent: AgentName? = nil,
+        data: JSONValue? = nil,
+        policy: BusyPolicy? = nil,
+        replacing replaced: MessageID? = nil,
+        answersApproval: Bool = false,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        let message = MessageCommand(
+            text: text, agent: agent, data: data, policy: policy?.rawValue, replaces: replaced,
+            answersApproval: answersApproval)
+        return try await command(CommandBody(.message(message)), thread: thread, key: key, timeout: timeout)
+    }
+
+    /// Has an agent work without a message, or does a run again; returns when the first event of the run is in the log.
+    ///
+    /// - Parameters:
+    ///   - agent: the agent; that of the run to do again, or the service's first one, when it is `nil`.
+    ///   - input: what the agent gets instead of a message.
+    ///   - policy: what becomes of it in a thread that is busy; what the agent or the service says when it is `nil`.
+    ///   - retried: the run to do again: the new one answers the same messages.
+    ///   - key: as of ``command(_:thread:key:timeout:)``.
+    ///   - timeout: how long it is tried while there is no service, or none that takes it.
+    /// - Returns: the answer, with the id of the run.
+    /// - Throws: as ``command(_:thread:key:timeout:)``.
+    @discardableResult
+    public func start(
+        _ agent: AgentName? = nil,
+        input: JSONValue? = nil,
+        policy: BusyPolicy? = nil,
+        retrying retried: RunID? = nil,
+        thread: ThreadID,
+        key: IdempotencyKey? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> CommandAnswer {
+        let start = StartCommand(agent: agent, input: input, policy: policy?.rawValue, retryOf: retried)
+        return try await command(CommandBody(.start(start)), thread: thread, key: key, timeout: timeout)
+    }
+
     /// Answers a request for approval; returns when the answer is in the log. The first answer counts: the same one again is
     /// ``AgentEvents/CommandReceipt/Outcome/unchanged``, another one is refused with `approval.resolved`, whose details name
     /// the answer that counts.

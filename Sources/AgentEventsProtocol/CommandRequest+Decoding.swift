@@ -160,6 +160,7 @@ extension MemberReader {
     }
 
     fileprivate mutating func isApproved() throws(WireError) -> Bool {
+        guard object["decision"] != nil else { throw missingDecision }
         switch try word("decision") {
         case ApprovalDecision.approved.rawValue: return true
         case ApprovalDecision.denied.rawValue: return false
@@ -168,12 +169,16 @@ extension MemberReader {
         }
     }
 
-    private static var policies: [String] { ["reject", "queue", "supersede", "rollback", "parallel", "steer"] }
+    private var missingDecision: WireError {
+        WireError(
+            .missingField, path: "$.data.decision", "the member decision is missing: approved or denied")
+    }
 
     fileprivate mutating func policy() throws(WireError) -> String? {
         guard let word = try wordIfPresent("policy") else { return nil }
-        guard Self.policies.contains(word) else {
-            throw invalid("policy", "policy is one of: \(Self.policies.joined(separator: ", "))")
+        guard BusyPolicy(rawValue: word) != nil else {
+            let words = BusyPolicy.allCases.map(\.rawValue)
+            throw invalid("policy", "policy is one of: \(words.joined(separator: ", "))")
         }
         return word
     }

@@ -33,6 +33,38 @@ import Testing
         }
     }
 
+    /// A frontend in Swift can ask.
+    @Test func aMessageAndAStartAreSentWithAllThatTheySay() async throws {
+        try await ScriptedService.run { number, connection in
+            try await connection.send(#"{"op":"welcome","connection_id":"c","heartbeat_ms":60000,"limits":{}}"#)
+            guard let frame = try await connection.receive() else { return }
+            let text = String(buffer: frame.unmaskedData)
+            let head = #"{"op":"command","req":1,"thread_id":"t_7","key":"k_\#(number)","name":"#
+            if number == 1 {
+                #expect(
+                    text == head + #""message","data":{"text":"No","agent":"guide","data":{"a":1},"policy":"steer","#
+                        + #""replaces":"m_1","answers_approval":true}}"#)
+            } else {
+                #expect(
+                    text == head + #""start","data":{"agent":"guide","input":7,"policy":"queue","retry_of":"r_1"}}"#)
+            }
+            let name = number == 1 ? "message" : "start"
+            try await connection.send(
+                #"{"op":"accepted","req":1,"thread_id":"t_7","name":"\#(name)","outcome":"done","cursors":["3-9"],"#
+                    + #""run_id":"r_2","message_id":"m_2"}"#)
+            try await connection.hold()
+        } _: { url in
+            let client = StreamClient(url: url)
+            let asked = try await client.message(
+                "No", agent: "guide", data: ["a": 1], policy: .steer, replacing: "m_1", answersApproval: true,
+                thread: "t_7", key: "k_1")
+            #expect(asked.runID == "r_2" && asked.messageID == "m_2")
+            let begun = try await client.start(
+                "guide", input: 7, policy: .queue, retrying: "r_1", thread: "t_7", key: "k_2")
+            #expect(begun.name == "start" && begun.cursors == [Cursor(generation: 3, sequence: 9)])
+        }
+    }
+
     @Test func aRefusedCommandIsAnError() async throws {
         try await ScriptedService.run { _, connection in
             _ = try await connection.receive()

@@ -27,10 +27,10 @@ PACE = "20"
 
 
 def blocks():
-    """The lines of each block of the README, by its name."""
+    """The lines of each part of the README, by its name; text may stand between its blocks."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"<!-- taking part: (\S+) -->\n```sh\n(.*?)```\n<!-- /taking part -->", readme, re.DOTALL)
-    named = {name: text.splitlines() for name, text in found}
+    found = re.findall(r"<!-- taking part: (\S+) -->\n(.*?)<!-- /taking part -->", readme, re.DOTALL)
+    named = {name: "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)).splitlines() for name, text in found}
     for name in ("agent-events", "curl", "kill"):
         if not named.get(name):
             raise Fault(f"README.md has no example of taking part with {name}")
@@ -92,7 +92,7 @@ class Walk:
         """The follower that the README starts, for as long as the walk takes; its output has the ids."""
         if line is not None:
             self.output = (self.folder / "shown").open("w+", encoding="utf-8")
-            command = shlex.split(line.partition("#")[0].rstrip(" &"))
+            command = shlex.split(line)
             self.shown = subprocess.Popen([str(self.path / "agent-events"), *command[1:]], stdout=self.output, stderr=subprocess.DEVNULL)
         elif self.shown is not None:
             self.shown.kill()
@@ -110,12 +110,12 @@ class Walk:
         line = re.sub(r"\br_1\b", self.runs[0] if self.runs else "r_none", line)
         code, output, errors = self.type(line)
         self.runs += check_answer(line, code, output, errors)
-        if re.search(r"\b(pause|resume)\b", line.partition("#")[0]):
-            self.is_paused = "pause" in line.partition("#")[0]
+        if re.search(r"\b(pause|resume)\b", line):
+            self.is_paused = "pause" in line
 
     def wait_for_moment(self, line):
         """The moment at which a person types the line."""
-        is_in_answer = re.search(r"\b(pause|stop|rollback|steer)\b", line.partition("#")[0])
+        is_in_answer = re.search(r"\b(pause|stop|rollback|steer)\b", line)
         if "approve" in line or "deny" in line or '"answer"' in line:
             asked = self.person.wait(self.thread, "approval_requested", self.runs[-1])["data"]["approval_id"]
             self.approvals.append(self.seen(asked))
@@ -209,11 +209,24 @@ def check_resumed(events, run):
         raise Fault(f"after the restart the run ends with {mine[-1]}")
 
 
+def copy_rivals(docs):
+    """Copies each file of the repository that speaks of what the questions are about: in its folder, where people type the
+    lines, the guide has the choice between them and the file with the secret."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    rivals = [path for path in map(Path, names) if b"picnic" in (ROOT / path).read_bytes()]
+    if Path("README.md") not in rivals:
+        raise Fault("README.md does not speak of the picnic")
+    for path in rivals:
+        (docs / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, docs / path)
+
+
 def run(binary):
     named = blocks()
     with DataFolder() as folder:
         docs = folder / "docs"
         shutil.copytree(ROOT / "Sources" / "AgentEvents" / "Runtime", docs)
+        copy_rivals(docs)
         arguments = ["--demo", "--demo-folder", str(docs), "--demo-pace", PACE]
         count = 0
         with Service(binary, folder / "data", *arguments) as service, Person(service) as person:

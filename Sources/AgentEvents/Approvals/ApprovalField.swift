@@ -72,7 +72,9 @@ public struct ApprovalField: Hashable, Sendable {
             guard isRequired else { return }
             throw WireError(.missingField, path: path, "the field \(name) is required")
         }
-        try kind.check(value, at: path)
+        if let problem = kind.problem(with: value) {
+            throw WireError(problem.isOfType ? .wrongType : .invalidValue, path: path, "\(name): \(problem.text)")
+        }
     }
 }
 
@@ -173,7 +175,7 @@ extension ApprovalField.Kind {
     }
 
     /// - Returns: what would be right; `nil` when the value is.
-    private func problem(with value: JSONValue) -> (text: String, isOfType: Bool)? {
+    fileprivate func problem(with value: JSONValue) -> (text: String, isOfType: Bool)? {
         switch self {
         case .text(let length, let format):
             guard let text = value.stringValue else { return ("a text is expected here", true) }
@@ -192,8 +194,8 @@ extension ApprovalField.Kind {
             guard let number = value.numberValue, !isWhole || number.isWhole, let double = number.double else {
                 return (isWhole ? "a whole number is expected here" : "a number is expected here", true)
             }
-            if let minimum, double < minimum { return ("the number must be at least \(minimum)", false) }
-            if let maximum, double > maximum { return ("the number must be at most \(maximum)", false) }
+            if let minimum, double < minimum { return ("the number must be at least \(Self.text(of: minimum))", false) }
+            if let maximum, double > maximum { return ("the number must be at most \(Self.text(of: maximum))", false) }
             return nil
         case .flag:
             return value.boolValue == nil ? ("true or false is expected here", true) : nil
@@ -218,6 +220,9 @@ extension ApprovalField.Kind {
             return nil
         }
     }
+
+    /// A bound as people write it: a whole one without a fraction.
+    private static func text(of bound: Double) -> String { Int64(exactly: bound).map { "\($0)" } ?? "\(bound)" }
 
     /// The first of them: an error is a sentence.
     private static func list(_ choices: [ApprovalField.Choice]) -> String {

@@ -111,7 +111,9 @@ extension ExecutionContext {
                 decision: resolved.decision, by: resolved.by, cursor: resolved.cursor))
         if resolved.decision == .expired {
             throw AgentEventsError(
-                .approvalExpired, "the time for an answer to \(answer.approvalID) is over, nothing came of it", details)
+                .approvalExpired,
+                "\(answer.approvalID) expired before this answer came: nothing was logged, and nothing can be answered there "
+                    + "any longer", details)
         }
         // One that is to count for later questions is another one: nothing of it is in the log.
         guard answer.grant == nil, resolved.decision == answer.decision, try await data(of: resolved) == answer.data

@@ -201,7 +201,12 @@ extension AgentEventsError {
             details = met
         case .runNotOpen(let run):
             let subject = run.map { "the run \($0) has ended" } ?? "no run of this thread is open"
-            self.init(.runNotOpen, "\(subject), there is nothing left to \(name)")
+            if case .custom = command.action {
+                self.init(
+                    .runNotOpen, run == nil ? "\(subject) that could take \(name)" : "\(subject) and takes no \(name)")
+            } else {
+                self.init(.runNotOpen, "\(subject), there is nothing left to \(name)")
+            }
             if let run { details = CommandDetails(runs: [CommandDetails.Run(runID: run, status: nil)]) }
         case .runPaused(let met):
             self.init(.runPaused, "the run is paused and takes no \(name) until it is resumed")

@@ -135,9 +135,9 @@ public struct IdentifierError: Error, Hashable, Sendable, CustomStringConvertibl
             "the \(kind) has \(byteCount) bytes, and may have at most \(IdentifierText.maximumByteCount)"
         case .character(let offset):
             "the \(kind) may have only printable ASCII characters without the space and \" \\ * < > `; "
-                + "at byte \(offset) there is another one"
+                + "byte \(offset) (from 0) is not one of them"
         case .control(let offset):
-            "the \(kind) must not have control characters, at byte \(offset) there is one"
+            "the \(kind) must not have control characters, byte \(offset) (from 0) begins one"
         case .dotSegment:
             "the \(kind) must not be . or .., which cannot stand in a path"
         }

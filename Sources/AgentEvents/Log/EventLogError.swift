@@ -2,7 +2,7 @@
 public struct EventLogError: Error, Sendable, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Value: String {
+        private enum Value: String, CaseIterable {
             case closed = "log.closed"
             case conflict = "log.conflict"
             case corrupt = "log.corrupt"
@@ -38,6 +38,9 @@ public struct EventLogError: Error, Sendable, CustomStringConvertible {
             guard let value = Value(rawValue: rawValue) else { return nil }
             self.init(value: value)
         }
+
+        /// All codes, in the order of their declaration.
+        package static var all: [Self] { Value.allCases.map { Self(value: $0) } }
 
         private init(value: Value) { self.value = value }
 

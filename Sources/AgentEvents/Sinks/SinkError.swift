@@ -2,7 +2,7 @@
 public struct SinkError: Error, Sendable, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Value: String {
+        private enum Value: String, CaseIterable {
             case storeMissing = "sink.store_missing"
             case offsetNameInUse = "sink.offset_name_in_use"
             case offsetUnreadable = "sink.offset_unreadable"
@@ -41,6 +41,9 @@ public struct SinkError: Error, Sendable, CustomStringConvertible {
             guard let value = Value(rawValue: rawValue) else { return nil }
             self.init(value: value)
         }
+
+        /// All codes, in the order of their declaration.
+        package static var all: [Self] { Value.allCases.map { Self(value: $0) } }
 
         private init(value: Value) { self.value = value }
 

@@ -2,7 +2,7 @@
 public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Value: String {
+        private enum Value: String, CaseIterable {
             case syntax = "json.syntax"
             case encoding = "json.encoding"
             case depth = "json.depth"
@@ -54,6 +54,9 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
             guard let value = Value(rawValue: rawValue) else { return nil }
             self.init(value: value)
         }
+
+        /// All codes, in the order of their declaration.
+        package static var all: [Self] { Value.allCases.map { Self(value: $0) } }
 
         private init(value: Value) { self.value = value }
 

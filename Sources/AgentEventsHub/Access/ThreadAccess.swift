@@ -327,7 +327,7 @@ extension ProtocolError {
 
     /// The hub is at its end, and asks nobody any longer.
     static func stopping(_ thread: ThreadID?) -> ProtocolError {
-        ProtocolError(.stopping, "the service is about to stop", isRetryable: true, threadID: thread)
+        ProtocolError.stopping(in: thread)
     }
 
     /// Nobody could say what the principal may do.

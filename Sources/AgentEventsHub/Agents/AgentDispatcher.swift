@@ -162,7 +162,7 @@ package final class AgentDispatcher: Sendable {
         if let agent = served(name) { return agent }
         let known = agents.isEmpty ? "none" : agents.map(\.name.rawValue).joined(separator: ", ")
         throw ProtocolError(
-            .agentUnknown, "no agent of that name is served here; there are: \(known)", threadID: thread)
+            .agentUnknown, "the agent \(name) is not served here; there are: \(known)", threadID: thread)
     }
 
     func served(_ name: AgentName) -> (any ServedAgent)? { agents.first { $0.name == name } }
@@ -182,7 +182,7 @@ package final class AgentDispatcher: Sendable {
     /// - Throws: ``ProtocolError`` `server.stopping`.
     func admit(_ user: UserID, in thread: ThreadID) throws(ProtocolError) -> RunQueueStateMachine.Admission {
         guard let admission = queue.withLock({ $0.admit(user) }) else {
-            throw ProtocolError(.stopping, "the service is about to stop", isRetryable: true, threadID: thread)
+            throw ProtocolError.stopping(in: thread)
         }
         return admission
     }

@@ -129,6 +129,7 @@ package struct MessageIntake: Sendable {
         let key = key.map { MessageKey($0, author: principal.user, thread: thread) }
         let agent = try dispatcher.agent(named: request.agent, in: thread)
         let policy = try self.policy(request.policy, of: agent, in: thread)
+        try Self.check(request, policy, in: thread)
         let message = UserMessage(
             messageID: key?.message ?? runtime.configuration.identifiers.messageID(), userID: principal.user,
             text: request.text, data: request.data, replaces: request.replaces,
@@ -179,7 +180,9 @@ package struct MessageIntake: Sendable {
             throw ProtocolError(error, threadID: thread)
         }
         throw ProtocolError(
-            .runUnknown, "there is no run \(run) in this thread that could be done again", threadID: thread)
+            .runUnknown,
+            "there is no run \(run) in this thread that could be done again: name a run_id from its agent_started or "
+                + "agent_queued", threadID: thread)
     }
 
     /// Logs a message that no agent of this service answers: others may, by way of the events.
@@ -227,6 +230,23 @@ package struct MessageIntake: Sendable {
                     + allowed.map(\.rawValue).joined(separator: ", "), threadID: thread)
         }
         return asked
+    }
+
+    /// Refuses a message that is to answer what a run asks where its policy, which need not be one that the request names,
+    /// gives it to none: a no that nobody is told would be lost.
+    private static func check(
+        _ request: MessageRequest,
+        _ policy: ConcurrencyPolicy,
+        in thread: ThreadID
+    ) throws(ProtocolError) {
+        let members = MemberReader(JSONObject([]), path: "$")
+        do throws(WireError) {
+            try members.checkAnswers(request.answersApproval, policy: policy.rawValue)
+        } catch {
+            var refusal = ProtocolError(member: error)
+            refusal.threadID = thread
+            throw refusal
+        }
     }
 
     // MARK: Deciding

@@ -130,7 +130,11 @@ package struct CommandIntake: Sendable {
                 text: message.text, agent: message.agent, data: message.data,
                 policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces,
                 answersApproval: message.answersApproval, trace: message.trace)
-            begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
+            do throws(ProtocolError) {
+                begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
+            } catch {
+                throw error.code == .messageInvalid ? error.ofCommand : error
+            }
         case .start(let start):
             let asked = StartRequest(
                 agent: start.agent, input: start.input,
@@ -206,6 +210,16 @@ package struct CommandIntake: Sendable {
         } catch {
             throw ProtocolError(error, threadID: thread)
         }
+    }
+}
+
+extension ProtocolError {
+    /// A fault in the members of a message, as one in the data of the command that has them.
+    fileprivate var ofCommand: ProtocolError {
+        var error = self
+        error.code = .commandInvalid
+        error.path = path.map { "$.data" + $0.dropFirst() }
+        return error
     }
 }
 

@@ -8,8 +8,7 @@ public import NIOCore
 /// transports that are given to it.
 ///
 /// ```swift
-/// let hub = AgentEventsHub(
-///     runtime: AgentRuntime(log: log), agents: [Guide()], authorizer: OwnershipAuthorizer(), logger: logger)
+/// let hub = AgentEventsHub(runtime: AgentRuntime(log: log), agents: [Guide()], logger: logger)
 /// try await ServiceGroup(services: [hub, server], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 /// ```
 ///

@@ -13,12 +13,13 @@ extension ProtocolError {
     static func stopsSubscriptions(to thread: ThreadID) -> ProtocolError {
         ProtocolError(
             .stopping, "the service is about to stop; subscribe once it has started again", isRetryable: true,
-            threadID: thread)
+            retryAfterMilliseconds: 1000, threadID: thread)
     }
 
     /// The answer to what comes too late to be emitted.
     static func stopsEmissions(in thread: ThreadID) -> ProtocolError {
         ProtocolError(
-            .stopping, "the service stops; emit once it has started again", isRetryable: true, threadID: thread)
+            .stopping, "the service stops; emit once it has started again", isRetryable: true,
+            retryAfterMilliseconds: 1000, threadID: thread)
     }
 }

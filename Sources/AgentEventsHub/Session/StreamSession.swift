@@ -546,8 +546,7 @@ public final class StreamSession {
         }
         guard !isAccepted else { return updateReading() }
         // At the very end there are no workers any longer.
-        didAuthenticate(
-            .failure(ProtocolError(.stopping, "the service is about to stop", isRetryable: true)), tag)
+        didAuthenticate(.failure(.stopping()), tag)
     }
 
     private func didAuthenticate(_ outcome: Result<Principal, ProtocolError>, _ tag: RequestTag?) {

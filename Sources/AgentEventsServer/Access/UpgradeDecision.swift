@@ -86,7 +86,9 @@ package struct UpgradeRefusal: Hashable, Sendable {
     static var stopping: Self {
         Self(
             status: 503, headers: ["retry-after": "1"],
-            ProtocolError(.stopping, "the service is about to stop", isRetryable: true))
+            ProtocolError(
+                .stopping, "the service is about to stop: connect again when it is back", isRetryable: true,
+                retryAfterMilliseconds: 1000))
     }
 
     /// The client is not known, or has too many connections.

@@ -56,7 +56,9 @@ package final class BodyDecoder {
 
     package static func tooLarge(_ maximumByteCount: Int) -> ProtocolError {
         ProtocolError(
-            .bodyTooLarge, "the body of this request has at most \(maximumByteCount) bytes, decoded too: split it")
+            .bodyTooLarge,
+            "the body of this request has at most \(maximumByteCount) bytes, decoded too: split it, or put what is large "
+                + "elsewhere and send a reference")
     }
 
     private func failure(_ failure: Inflater.Failure) -> ProtocolError {

@@ -25,7 +25,7 @@ struct ErrorBodies<Context: RequestContext>: RouterMiddleware {
         } catch let error as any HTTPResponseError where error.status.kind == .clientError {
             return Response(ProtocolError(.requestInvalid, "the request is not as it should be: \(error.status)"))
         } catch is CancellationError {
-            return Response(ProtocolError(.stopping, "the service is about to stop", isRetryable: true))
+            return Response(ProtocolError.stopping())
         } catch {
             context.logger.info("request failed", metadata: ["error.message": "\(error)"])
             return Response(ProtocolError(.internalFailure, "the request failed inside of the service"))

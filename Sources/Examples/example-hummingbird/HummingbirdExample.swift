@@ -14,8 +14,7 @@ struct HummingbirdExample {
     static func main() async throws {
         let logger = Logger(label: "example-hummingbird")
         let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [Echo()], authorizer: OwnershipAuthorizer(),
-            logger: logger)
+            runtime: AgentRuntime(log: InMemoryEventLog()), agents: [Echo()], logger: logger)
 
         let router = Router(context: AppContext.self)
         router.get("/") { _, _ in "a chat\n" }

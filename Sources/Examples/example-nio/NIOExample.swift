@@ -16,8 +16,7 @@ import UnixSignals
 struct NIOExample {
     static func main() async throws {
         let logger = Logger(label: "example-nio")
-        let hub = AgentEventsHub(
-            runtime: AgentRuntime(log: InMemoryEventLog()), authorizer: OwnershipAuthorizer(), logger: logger)
+        let hub = AgentEventsHub(runtime: AgentRuntime(log: InMemoryEventLog()), logger: logger)
         let server = Server(hub: hub, port: port())
         // The server is the last of the list, so it is the first to stop.
         try await ServiceGroup(

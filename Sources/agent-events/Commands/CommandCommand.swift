@@ -42,7 +42,7 @@ struct CommandCommand: AsyncParsableCommand {
 
     @Argument(
         help:
-            "message, start, stop, pause, resume, answer, or a command of your application's own, with a dot in its name."
+            "message, start, stop, pause, resume, answer, revoke, or a command of your application's own, with a dot in its name."
     )
     var name: String
 
@@ -119,7 +119,8 @@ struct CommandCommand: AsyncParsableCommand {
             } catch let error as AgentEventsClientError {
                 // What the command met stands below what is wrong with it.
                 let met = CommandText.lines(ofRefusal: error.refusal?.details)
-                throw ClientFailure.exit(for: error, adding: met.map { "\n\($0)" }.joined())
+                let place = error.refusal?.path.map { " (at \($0))" } ?? ""
+                throw ClientFailure.exit(for: error, adding: place + met.map { "\n\($0)" }.joined())
             }
         }
     }

@@ -21,6 +21,8 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "check",
             abstract: "Say if serve would take these settings.",
+            // Without this, the options of serve bring its name with them.
+            usage: "agent-events config check [<options>]",
             discussion: """
                 Example:
                   agent-events config check --config agent-events.yaml
@@ -40,6 +42,7 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "show",
             abstract: "Print all settings as a file that serve takes.",
+            usage: "agent-events config show [--origin] [<options>]",
             discussion: """
                 Settings without a value are comments, and so is what they add up to: who may use the service, and how much of it. \
                 Passwords and keys in addresses are shown as ***.

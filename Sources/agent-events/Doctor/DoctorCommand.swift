@@ -11,6 +11,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Look for what would keep serve from running well.",
+        // Without this, the options of serve bring its name with them.
+        usage: "agent-events doctor [<options>]",
         discussion: """
             Takes the options of serve, its environment and its file, and says of each thing that it looks at if it is well, and \
             what to do if not. Run it as the user of the service. With --running the ports are to be taken, not free. Exit code \

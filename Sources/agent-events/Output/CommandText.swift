@@ -11,11 +11,7 @@ package struct CommandText: Sendable {
             switch answer.outcome {
             case .done: [cursors.isEmpty ? "done" : "done: \(cursors)"]
             case .unchanged:
-                // A stop that came late leaves what began after the event that its sender saw.
-                [
-                    answer.details?.left.isEmpty ?? true
-                        ? "unchanged: it was so already" : "unchanged: nothing that began by then is open"
-                ]
+                ["unchanged: \(Self.words(forUnchanged: answer))"]
             case .repeated:
                 ["repeated: the key came before, with the same command" + (cursors.isEmpty ? "" : ": \(cursors)")]
             }
@@ -27,6 +23,17 @@ package struct CommandText: Sendable {
         }
         if let run = answer.runID, answer.details?.runs.isEmpty ?? true { lines.append("  run \(run)") }
         self.lines = lines
+    }
+
+    /// Why a command changed nothing.
+    private static func words(forUnchanged answer: CommandAnswer) -> String {
+        guard let details = answer.details, details.runs.isEmpty else { return "it was so already" }
+        // A stop that came late leaves what began after the event that its sender saw.
+        if !details.left.isEmpty { return "nothing that began by then is open" }
+        switch CommandWord(rawValue: answer.name) {
+        case .stop, .pause, .resume: return "no run is open in this thread"
+        case .answer, .start, .message, .revoke, nil: return "it was so already"
+        }
     }
 
     /// - Parameter details: the details of the error with which a command was refused.

@@ -16,7 +16,35 @@ package struct EventLine: Sendable {
         parts.append(type)
         let short = Self.shortened(Self.printable(text))
         if !short.isEmpty { parts.append(short) }
+        // What people name, or fill in, is not cut.
+        let named = Self.printable(named(in: event))
+        if !named.isEmpty { parts.append(named) }
         return parts.joined(separator: "  ")
+    }
+
+    /// What people need in order to act on the event: ids for the options of `command`, and the fields of a form.
+    private func named(in event: AgentEvent) -> String {
+        switch event.payload {
+        case .agentQueued, .agentStarted:
+            event.runID.map { "run \($0)" } ?? ""
+        case .approvalRequested(let approval):
+            Self.form(approval.schema)
+        case .userMessage(let message):
+            message.replaces.map { "instead of \($0)" } ?? ""
+        case .agentCancelled(let cancelled):
+            cancelled.isDiscarded ? "discarded" : ""
+        case .inputTaken, .agentThinking, .agentProgress, .messageDelta, .messageCompleted, .toolExecuting,
+            .toolProgress,
+            .toolCompleted, .approvalResolved, .usageReported, .agentPaused, .agentResumed, .agentCompleted,
+            .agentFailed,
+            .stateUpdated, .custom, .unknown:
+            ""
+        }
+    }
+
+    private static func form(_ schema: JSONValue?) -> String {
+        let fields = schema?["properties"]?.objectValue?.keys.joined(separator: ", ") ?? ""
+        return fields.isEmpty ? "" : shortened("form: \(fields)")
     }
 
     private func clock(_ time: Timestamp) -> String { String(time.rfc3339.dropFirst(11).dropLast()) }

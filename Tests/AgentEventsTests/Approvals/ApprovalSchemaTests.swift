@@ -57,6 +57,22 @@ struct ApprovalSchemaTests {
         #expect(schema.fields[0].title == schema.json["properties"]?["f"]?["title"]?.stringValue)
     }
 
+    /// People are told which field it is, and bounds as they would write them.
+    @Test(arguments: [
+        (#"{"type":"integer","minimum":1}"#, "0", "f: the number must be at least 1"),
+        (#"{"type":"number","maximum":1.5}"#, "2", "f: the number must be at most 1.5"),
+        (#"{"type":"number","maximum":1e300}"#, "1e301", "f: the number must be at most 1e+300"),
+        (#"{"type":"integer"}"#, #""x""#, "f: a whole number is expected here"),
+        (#"{"type":"boolean"}"#, "1", "f: true or false is expected here"),
+        (#"{"type":"string","enum":["a","b"]}"#, #""c""#, "f: the value must be one of: a, b"),
+    ])
+    func aFaultNamesItsField(_ field: String, _ value: String, _ problem: String) throws {
+        let form = try Self.form(field)
+        let data = JSONValue.object(JSONObject([("f", try JSONValue(parsing: Array(value.utf8)))]))
+        let error = #expect(throws: WireError.self) { try form.check(data) }
+        #expect(error?.problem == problem && error?.path == "$.f")
+    }
+
     @Test func aFormMayHaveWhatOtherToolsWrite() throws {
         let schema = try Self.schema(
             ##"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","title":"A form","##

@@ -301,6 +301,10 @@ import Testing
                 #expect(error?.code == code, "\(action), \(run)")
                 #expect(error?.details?.runs.first?.status == status, "\(action), \(run)")
             }
+            let own = await #expect(throws: AgentEventsError.self) {
+                try await stage.command(.custom("editor.undo", value: 1), run: "r_1")
+            }
+            #expect(own?.code == .runNotOpen && own?.message == "the run r_1 has ended and takes no editor.undo")
             #expect(try await stage.events == before)
             let stopped = try await stage.command(.stop, run: "q")
             #expect(stopped.details?.runs.first?.since == before.first?.id)

@@ -49,7 +49,7 @@ import Testing
         Fault(
             text: "a b",
             message: "the idempotency key may have only printable ASCII characters without the space and "
-                + "\" \\ * < > `; at byte 1 there is another one"),
+                + "\" \\ * < > `; byte 1 (from 0) is not one of them"),
     ])
     func messagesSayWhatWouldBeRight(_ fault: Fault) {
         let error = #expect(throws: IdentifierError.self) { try IdempotencyKey(fault.text) }
@@ -59,7 +59,7 @@ import Testing
     @Test func aNameHasNoControlCharacter() {
         let text = "a\u{7}"
         let error = #expect(throws: IdentifierError.self) { try ToolName(text) }
-        #expect(error?.message == "the tool name must not have control characters, at byte 1 there is one")
+        #expect(error?.message == "the tool name must not have control characters, byte 1 (from 0) begins one")
     }
 
     /// Clients and proxies take them out of a path, percent-encoded or not.

@@ -15,21 +15,27 @@ struct SystemNoticeTests {
         #expect(SystemNotice.text([.stopping, .watchdog]) == "STOPPING=1\nWATCHDOG=1")
     }
 
-    /// The unit in the documentation sets nothing that there is not.
-    @Test func theUnitHasSettingsThatThereAre() throws {
+    /// The environment stands over the file: a setting in the unit would be one that the file cannot change.
+    @Test func theUnitLeavesAllSettingsToTheFile() throws {
         let unit = try MetricsTests.resource("agent-events.service")
         #expect(unit.contains("Type=notify-reload\n") && unit.contains("WatchdogSec="))
-        let variables = Set(SettingTable.serve.settings.map(\.variable))
-        var count = 0
-        for line in unit.split(separator: "\n") where line.hasPrefix("Environment=") {
-            let name = try #require(line.split(separator: "=").dropFirst().first)
-            #expect(variables.contains(String(name)), "\(name)")
-            count += 1
-        }
-        #expect(count > 0)
+        #expect(unit.contains("serve --config /etc/agent-events.yaml\n"))
+        #expect(!unit.contains(SettingTable.prefix))
         for line in unit.split(separator: "\n") where !line.hasPrefix("#") && !line.hasPrefix("[") {
             #expect(line.contains("="), "\(line)")
         }
+    }
+
+    /// The file that the handbook begins with has what a service under systemd needs, and nothing that there is not.
+    @Test func theFirstFileHasSettingsThatThereAre() throws {
+        let page = try MetricsTests.resource("../Operating.md")
+        let command = try #require(page.split(separator: "\n").first { $0.hasPrefix("printf ") })
+        let lines = command.matches(of: /'([a-z-]+: [^']+)'/).map { String($0.output.1) }
+        let settings = try LayeredSettings(
+            commandLine: ["--config", "/etc/agent-events.yaml"], environment: [:],
+            read: { _ in lines.joined(separator: "\n") })
+        for name in ["data", "internal-listen", "log-format"] { #expect(settings.values[name] != nil, "\(name)") }
+        #expect(settings.values.count == lines.count)
     }
 
     @Test func addresses() {

@@ -39,6 +39,13 @@ import agent_events
         #expect(CommandText(repeated).lines == ["repeated: the key came before, with the same command"])
         let unchanged = CommandAnswer(name: "pause", outcome: .unchanged)
         #expect(CommandText(unchanged).lines == ["unchanged: it was so already"])
+        for name in ["pause", "resume", "stop"] {
+            let free = CommandAnswer(name: name, outcome: .unchanged, details: CommandDetails())
+            #expect(CommandText(free).lines == ["unchanged: no run is open in this thread"])
+        }
+        let paused = CommandAnswer(
+            name: "pause", outcome: .unchanged, details: CommandDetails(runs: [.init(runID: "r_9", status: .paused)]))
+        #expect(CommandText(paused).lines == ["unchanged: it was so already", "  run r_9 was paused"])
         let late = CommandAnswer(
             name: "stop", outcome: .unchanged,
             details: CommandDetails(left: [.init(runID: "r_10", status: .running, since: Self.id(60))]))

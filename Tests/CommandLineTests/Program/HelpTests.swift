@@ -11,6 +11,8 @@ import Testing
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("Example"))
         #expect(outcome.output.contains("agent-events \(command.isEmpty ? "serve" : command.joined(separator: " "))"))
+        let usage = (["USAGE: agent-events"] + command).joined(separator: " ")
+        #expect(outcome.output.contains(usage), "\(usage)")
         #expect(!outcome.output.contains("\u{1B}"))
     }
 
