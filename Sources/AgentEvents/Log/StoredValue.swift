@@ -15,6 +15,8 @@ public struct StoredValue: Hashable, Sendable {
         case member
         /// Random bytes that the service made for itself; there is no thread.
         case secret
+        /// Says that somebody may have given a grant in a thread, ever ("always allow"): without it nothing is looked for.
+        case grant
     }
 
     /// The longest value, in bytes: 1 MiB.
