@@ -167,14 +167,14 @@ extension ExecutionContext {
         try await passingGate(of: run) { () async throws(AgentEventsError) in
             var isAnswered = false
             let batch = try await settled { () async throws(AgentEventsError) in
-                if request.callID != nil, request.schema == nil { try await loadGrants() }
+                let right = try await grantRight(for: request, opening: opened, in: run)
                 // Nothing comes in between this look at what was granted, and the question.
                 let now = try path.begin()
                 var request = request
                 request.expiresAt = time.map { now.advanced(byMilliseconds: Int64(clamping: $0.wholeMilliseconds)) }
                 var drafts = [EventDraft(runID: run, agent: agent, .approvalRequested(request))]
                 if let opened { drafts.insert(EventDraft(runID: run, agent: agent, .toolExecuting(opened)), at: 0) }
-                let answer = granted(request, opening: opened, in: run, at: now)
+                let answer = right.flatMap { granted(request, opening: opened, in: run, at: now, $0) }
                 if let answer { drafts.append(answer) }
                 isAnswered = answer != nil
                 return try await acceptBatch(drafts, Emission())

@@ -110,6 +110,11 @@ extension ApprovalAnswer {
         guard isApproved else { return nil }
         do throws(WireError) {
             try terms.check(data)
+            // Nobody's answer looks like that of a grant.
+            if terms.schema == nil, data?["grant"]?.stringValue?.hasPrefix(ThreadGrants.keyPrefix) == true {
+                throw WireError(
+                    .invalidValue, path: "$.grant", "a grant is named only in the answers that it gives by itself")
+            }
             return nil
         } catch {
             return .dataInvalid(error)

@@ -145,22 +145,27 @@ struct ThreadGrants: Hashable, Sendable {
     ///   - arguments: those of the call; `nil` when they are not known.
     ///   - root: the run without a parent that the question belongs to.
     ///   - owner: the user of the thread.
+    ///   - hasRight: whether a user has the right to approve in the thread now; `nil` for one whose answers do not count. Asked
+    ///     about the one who gave the grant.
     func answer(
         _ request: ApprovalRequested,
         about tool: ToolName,
         _ arguments: JSONValue?,
         in root: RunID,
         owner: UserID,
-        at time: Timestamp
+        at time: Timestamp,
+        hasRight: (UserID) -> Bool?
     ) -> ApprovalResolved? {
         let key = Self.key(of: tool)
         // Nobody has filled in a form.
         guard let grant = places[key]?.grant, request.schema == nil, time < grant.expiresAt,
             grant.run == nil || grant.run == root
         else { return nil }
-        // The one who gave it had the right to approve then.
+        // As for an answer of theirs now.
         let terms = ApprovalTerms(request) ?? ApprovalTerms()
-        guard terms.allow(grant.by, owner: owner, hasRight: true) else { return nil }
+        guard let hasRight = hasRight(grant.by), terms.allow(grant.by, owner: owner, hasRight: hasRight) else {
+            return nil
+        }
         if let pattern = grant.arguments {
             guard let arguments, Self.fits(arguments, pattern) else { return nil }
         }

@@ -56,7 +56,7 @@ extension ExecutionContext {
     ) async throws(AgentEventsError) -> AnswerOutcome {
         try await settled { () async throws(AgentEventsError) in
             if let request, let known = try await recall(request.key, request.digest) { return .known(known) }
-            if answer.grant != nil { try await loadGrants() }
+            if answer.grant != nil { try await prepareGrant() }
             // What is overdue comes to its end first, so that no answer is both in time and too late.
             let time = try path.begin()
             let asked = path.machine.askedApprovals(answer.approvalID)
@@ -87,6 +87,8 @@ extension ExecutionContext {
                 .done, cursors: batch.ids, run: details.runs.first?.runID, details: details,
                 position: batch.accepted.position)
         case .refused(let refusal, let details):
+            // The answer tells of nothing that is not committed yet: the question may be a moment old (I1).
+            try await waitForCommit(at: offeredPosition.latest)
             throw AgentEventsError(refusal, of: answer, details)
         case .known(let receipt):
             return CommandReceipt(receipt)

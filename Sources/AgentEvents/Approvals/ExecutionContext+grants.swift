@@ -100,27 +100,87 @@ extension ExecutionContext {
         grants = ThreadGrants(state.entries)
     }
 
+    /// As ``loadGrants()``, for a question: of a thread in which nobody has ever given a grant, nothing is read. Where the log
+    /// keeps values, that is marked beside it.
+    private func loadGrantsForQuestion() async throws(AgentEventsError) {
+        if services.isContended { (grants, hasNoGrants) = (nil, false) }
+        guard grants == nil, !hasNoGrants else { return }
+        guard let store = services.log as? any StateStore else { return try await loadGrants() }
+        let mark = try await mapLogError { () async throws(EventLogError) in
+            try await store.load(.grant, thread: thread, name: "")
+        }
+        guard mark == nil else { return try await loadGrants() }
+        // One may have been given meanwhile.
+        if grants == nil { hasNoGrants = true }
+    }
+
+    /// Somebody is about to give a grant. The mark is there before the event is: it may say too much, and never too little.
+    func prepareGrant() async throws(AgentEventsError) {
+        if let store = services.log as? any StateStore {
+            try await mapLogError { () async throws(EventLogError) in
+                guard try await store.load(.grant, thread: thread, name: "") == nil else { return }
+                try await store.save([StoredValue(.grant, thread: thread, name: "", bytes: [])])
+            }
+        }
+        try await loadGrants()
+    }
+
     /// The event that goes with an answer which counts for later questions, too.
     func giving(_ answer: ApprovalAnswer, to asked: AskedApproval, at time: Timestamp) -> StateUpdated? {
         guard let grant = answer.grant, let tool = asked.tool else { return nil }
         return grants?.giving(grant, for: tool, by: answer.by, in: path.machine.root(of: asked.run.id), at: time)
     }
 
+    /// Looks at the right of the one whose grant would answer a question. It is looked at when the grant is used, as that of
+    /// somebody who answers is: a grant ends with the rights of its giver.
+    ///
+    /// - Parameters: as of ``granted(_:opening:in:at:_:)``.
+    /// - Returns: `nil` when no grant would answer.
+    func grantRight(
+        for request: ApprovalRequested,
+        opening opened: ToolExecuting?,
+        in run: RunID
+    ) async throws(AgentEventsError) -> GrantRight? {
+        guard request.callID != nil, request.schema == nil else { return nil }
+        try await loadGrantsForQuestion()
+        let answer = granted(request, opening: opened, in: run, at: path.head.lastTime)
+        guard case .approvalResolved(let resolved)? = answer?.payload, let giver = resolved.by else { return nil }
+        return GrantRight(user: giver, mayApprove: await services.approvalRights.mayApprove(giver, in: owner))
+    }
+
     /// The answer that was given to a question before it is asked; `nil` when people are to answer it.
     ///
-    /// - Parameter opened: the beginning of the call, when it begins with the question. Of a call that began before, the
-    ///   arguments are not at hand.
+    /// - Parameters:
+    ///   - opened: the beginning of the call, when it begins with the question. Of a call that began before, the arguments are
+    ///     not at hand.
+    ///   - right: the right of the one who gave the grant; `nil` to look at everything else.
     func granted(
         _ request: ApprovalRequested,
         opening opened: ToolExecuting?,
         in run: RunID,
-        at time: Timestamp
+        at time: Timestamp,
+        _ right: GrantRight? = nil
     ) -> EventDraft? {
         guard let grants, let call = request.callID,
             let tool = opened?.tool ?? path.machine.tool(ofCall: call, in: run)
         else { return nil }
         let answer = grants.answer(
-            request, about: tool, opened?.arguments, in: path.machine.root(of: run), owner: user, at: time)
+            request, about: tool, opened?.arguments, in: path.machine.root(of: run), owner: user, at: time,
+            hasRight: { user in right.map { $0.isRight(of: user) } ?? true })
         return answer.map { EventDraft(runID: run, .approvalResolved($0)) }
+    }
+}
+
+/// The right of the one who gave a grant to approve in its thread, as it was found a moment ago.
+struct GrantRight: Hashable, Sendable {
+    var user: UserID
+    /// `nil` when nobody knows.
+    var mayApprove: Bool?
+
+    /// Whether the right is that of a user; `nil` when nothing counts that the user has given.
+    func isRight(of other: UserID) -> Bool? {
+        // Somebody else has given another grant meanwhile.
+        guard user == other, mayApprove != false else { return nil }
+        return mayApprove ?? false
     }
 }

@@ -32,7 +32,7 @@ extension ExecutionContext {
         let root = path.machine.root(of: run)
         var now = services.environment.wallClock.now()
         slotWaits.begin(root, at: now, rested: path.machine.rests.milliseconds(of: root, at: now))
-        await services.slotGate.wait(thread, root)
+        await services.slotGate.wait(owner, root)
         now = services.environment.wallClock.now()
         slotWaits.end(root, at: now, rested: path.machine.rests.milliseconds(of: root, at: now))
     }

@@ -18,6 +18,8 @@ public struct StoredValue: Hashable, Sendable {
         /// The deletion of a thread that a sink is still to be told of; the thread's id is in the value, so that it outlives what
         /// belongs to the thread.
         case deletion
+        /// Says that somebody may have given a grant in a thread, ever ("always allow"): without it nothing is looked for.
+        case grant
     }
 
     /// The longest value, in bytes: 1 MiB.

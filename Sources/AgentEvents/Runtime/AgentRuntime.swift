@@ -41,6 +41,7 @@ public final class AgentRuntime: Sendable {
     private let queueNotice = QueueNotice()
     private let slotGate = SlotGate()
     private let takingUp = TakingUp()
+    private let approvalRights = ApprovalRights()
 
     /// - Parameters:
     ///   - log: where events are committed. The runtime opens it and is its only writer.
@@ -138,7 +139,7 @@ public final class AgentRuntime: Sendable {
             log: log, commit: commit, storage: storage, generation: opening.generation, configuration: configuration,
             environment: environment, deadlines: deadlines, watchers: watchers,
             queueNotice: queueNotice, slotGate: slotGate, recoveryPolicies: recoveryPolicies,
-            takingUp: takingUp)
+            takingUp: takingUp, approvalRights: approvalRights)
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pump in pumps {
@@ -265,7 +266,13 @@ public final class AgentRuntime: Sendable {
     /// Has runs that were paused wait before their next step. Called before ``run()``.
     ///
     /// - Parameter wait: returns when the run, one without a parent, may work again, or the task is cancelled.
-    package func keepSlots(_ wait: @escaping @Sendable (ThreadID, RunID) async -> Void) { slotGate.set(wait) }
+    package func keepSlots(_ wait: @escaping @Sendable (ThreadOwner, RunID) async -> Void) { slotGate.set(wait) }
+
+    /// Says if users have the right to approve in a thread. Called before ``run()``; the closure is called when a grant that one
+    /// of them gave is about to answer a question.
+    package func checkApprovers(_ check: @escaping @Sendable (UserID, ThreadOwner) async -> Bool) {
+        approvalRights.set(check)
+    }
 
     /// From now on runs for which nobody works here are left to the next process. An answer to one of them is logged with the
     /// pause that says so: nothing can have begun with it.

@@ -33,6 +33,8 @@ public actor ExecutionContext {
     var brokenMessages: [RunID: [MessageID]] = [:]
     /// The answers that count for later questions; `nil` as long as nobody has asked for them.
     var grants: ThreadGrants?
+    /// Whether the thread is known to have no such answer, as long as nobody gives one here.
+    var hasNoGrants = false
     /// The times in which runs wait for a place to work.
     var slotWaits = SlotWaits()
     var keyedEmissions = KeyedEmissionsStateMachine<CheckedContinuation<Void, Never>>()

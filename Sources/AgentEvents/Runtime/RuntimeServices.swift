@@ -23,6 +23,8 @@ final class RuntimeServices: Sendable {
     let recoveryPolicies: RecoveryPolicies
     /// Whether runs for which nobody works are still taken up here.
     let takingUp: TakingUp
+    /// Knows who may approve in a thread.
+    let approvalRights: ApprovalRights
     /// Those who follow single threads in this process.
     let watchers: ThreadWatchers
     /// The answers to commands that made no event.
@@ -40,7 +42,8 @@ final class RuntimeServices: Sendable {
         queueNotice: QueueNotice,
         slotGate: SlotGate,
         recoveryPolicies: RecoveryPolicies,
-        takingUp: TakingUp
+        takingUp: TakingUp,
+        approvalRights: ApprovalRights
     ) {
         self.log = log
         isContended = log is any ContendedLog
@@ -55,6 +58,7 @@ final class RuntimeServices: Sendable {
         self.slotGate = slotGate
         self.recoveryPolicies = recoveryPolicies
         self.takingUp = takingUp
+        self.approvalRights = approvalRights
         self.watchers = watchers
     }
 }
@@ -92,9 +96,22 @@ final class TakingUp: Sendable {
 
 /// Where a run that has rested waits until it may work again, if somebody has places for runs.
 final class SlotGate: Sendable {
-    private let keeper = Mutex<(@Sendable (ThreadID, RunID) async -> Void)?>(nil)
+    private let keeper = Mutex<(@Sendable (ThreadOwner, RunID) async -> Void)?>(nil)
 
-    func set(_ keeper: @escaping @Sendable (ThreadID, RunID) async -> Void) { self.keeper.withLock { $0 = keeper } }
+    func set(_ keeper: @escaping @Sendable (ThreadOwner, RunID) async -> Void) { self.keeper.withLock { $0 = keeper } }
 
-    func wait(_ thread: ThreadID, _ run: RunID) async { await keeper.withLock { $0 }?(thread, run) }
+    func wait(_ owner: ThreadOwner, _ run: RunID) async { await keeper.withLock { $0 }?(owner, run) }
+}
+
+/// Says if users have the right to approve in a thread, when that is known.
+final class ApprovalRights: Sendable {
+    private let check = Mutex<(@Sendable (UserID, ThreadOwner) async -> Bool)?>(nil)
+
+    func set(_ check: @escaping @Sendable (UserID, ThreadOwner) async -> Bool) { self.check.withLock { $0 = check } }
+
+    /// - Returns: `nil` when nobody knows.
+    func mayApprove(_ user: UserID, in owner: ThreadOwner) async -> Bool? {
+        guard let check = check.withLock({ $0 }) else { return nil }
+        return await check(user, owner)
+    }
 }

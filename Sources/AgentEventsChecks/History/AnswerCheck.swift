@@ -16,6 +16,8 @@ package struct AnswerCheck: Sendable {
         case dataInvalid(ApprovalID)
         /// A call has succeeded whose last request had no yes.
         case unapproved(CallID)
+        /// A yes was given by a grant that did not allow it.
+        case notGranted(ApprovalID, GrantCheck.Problem)
     }
 
     private struct Place: Hashable {
@@ -33,6 +35,7 @@ package struct AnswerCheck: Sendable {
     private var resolved: Set<Place> = []
     /// The calls whose last request has no yes, as far as they are open.
     private var unapproved: Set<Call> = []
+    private var grants = GrantCheck()
     package private(set) var faults: [Fault] = []
 
     /// - Parameter owner: the user of the thread; `nil` when that is not known.
@@ -40,6 +43,7 @@ package struct AnswerCheck: Sendable {
 
     /// The thread's next event.
     package mutating func receive(_ event: AgentEvent) {
+        grants.receive(event)
         guard let run = event.runID else { return }
         switch event.payload {
         case .approvalRequested(let request):
@@ -65,6 +69,9 @@ package struct AnswerCheck: Sendable {
         guard resolved.insert(place).inserted else { return faults.append(.repeated(answer.approvalID)) }
         if answer.decision == .approved, let call = request.callID { unapproved.remove(Call(run: run, call: call)) }
         if let fault = Self.fault(answer, to: request, at: time, owner: owner) { faults.append(fault) }
+        if let problem = grants.problem(of: answer, to: request, in: run, at: time) {
+            faults.append(.notGranted(answer.approvalID, problem))
+        }
     }
 
     /// The fault of an answer, by its request.

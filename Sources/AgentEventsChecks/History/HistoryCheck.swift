@@ -242,6 +242,11 @@ extension HistoryCheck {
                     HistoryFault(
                         .answerInvalid, thread: thread,
                         "the request \(approval) was approved with data that does not fit"))
+            case .notGranted(let approval, let problem):
+                add(
+                    HistoryFault(
+                        .answerNotGranted, thread: thread,
+                        "the request \(approval) was answered by a grant, and \(problem.rawValue)"))
             case .unapproved(let call):
                 // Programs elsewhere may do as they like.
                 guard checksQueue else { continue }

@@ -96,6 +96,8 @@ package enum HistoryRule: String, CaseIterable, Sendable {
     case answerUntimely = "answer.untimely"
     /// The data of a yes does not fit what was asked for.
     case answerInvalid = "answer.invalid"
+    /// A grant has answered a request in place of people, and did not allow what was asked for.
+    case answerNotGranted = "answer.not_granted"
     /// A call has succeeded that nobody approved, though it was asked for.
     case callUnapproved = "call.unapproved"
     /// A client acknowledged an event that it had not seen.

@@ -2,21 +2,19 @@ package import AgentEvents
 import Synchronization
 
 extension AgentDispatcher: CommitObserver {
-    /// The events from which a run may rest on.
-    private static let restingTypes: Set<EventType> = [.agentPaused, .approvalRequested, .toolCompleted]
-
     package func didCommit(_ commit: LogCommit, upTo position: UInt64) {
         parked.didCommit(commit)
         guard isConcerned.load(ordering: .sequentiallyConsistent) else { return }
         let isResting = hasResting.load(ordering: .sequentiallyConsistent)
         var ended: [RunQueueStateMachine.Place] = []
         var started: [RunQueueStateMachine.Place] = []
-        var mayRest = false
+        // Most of a commit is of few threads, whose events mostly follow each other.
+        var noted: ThreadOwner?
         for entry in commit.entries {
             guard let run = entry.run else { continue }
-            if isResting || Self.restingTypes.contains(entry.type) {
+            if isResting || entry.type.mayRestRun, noted !== entry.owner {
                 rested.insert(entry.owner.thread, of: entry.owner.user)
-                mayRest = true
+                noted = entry.owner
             }
             if entry.type.endsRun {
                 ended.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
@@ -24,7 +22,7 @@ extension AgentDispatcher: CommitObserver {
                 started.append(RunQueueStateMachine.Place(thread: entry.owner.thread, run: run))
             }
         }
-        if mayRest { rests.signal() }
+        if noted != nil { rests.signal() }
         guard !ended.isEmpty || !started.isEmpty else { return }
         perform { queue in
             var actions: [RunQueueStateMachine.Action] = []
@@ -39,5 +37,18 @@ extension AgentDispatcher: CommitObserver {
         guard !agents.isEmpty else { return }
         for thread in threads { advanced.insert(thread.thread, of: thread.user) }
         advances.signal()
+    }
+}
+
+extension EventType {
+    /// Whether its run may rest from the event on. (No look-up in a set: that would hash the name of each event.)
+    fileprivate var mayRestRun: Bool {
+        switch self {
+        case .agentPaused, .agentResumed, .approvalRequested, .toolCompleted: true
+        case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
+            .messageCompleted, .toolExecuting, .toolProgress, .approvalResolved, .usageReported, .agentCompleted,
+            .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom:
+            false
+        }
     }
 }

@@ -14,10 +14,12 @@ struct QueuedStart {
         messageIDs = queued.messageIDs
         if merges {
             for other in load.queue[(place + 1)...] where other.agent == queued.agent && other.host == queued.host {
+                // Two runs that do one again have its messages both.
+                let others = other.messageIDs.filter { !messageIDs.contains($0) }
                 guard other.notBefore.map({ $0 <= time }) ?? true, !other.messageIDs.isEmpty,
-                    messageIDs.count + other.messageIDs.count <= MessageList.maximumCount
+                    messageIDs.count + others.count <= MessageList.maximumCount
                 else { continue }
-                messageIDs += other.messageIDs
+                messageIDs += others
                 drafts.append(
                     EventDraft(
                         runID: other.run,

@@ -64,6 +64,17 @@ final class SessionServices: Sendable {
         access = ThreadAccess(
             authorizer, environment: environment, logger: logger, revocations: revocations,
             deletingLog: runtime.log as? any DeletingEventLog)
+        runtime.checkApprovers { [access] user, owner in
+            do throws(ProtocolError) {
+                // The credentials that the grant was given with are gone: what the user has without them counts.
+                let giver = Principal(user: user, scopes: [.approve])
+                try await access.check(.approve, of: owner.thread, owner: owner.user, by: giver)
+                return true
+            } catch {
+                // Also when nobody can say: then people are asked.
+                return false
+            }
+        }
         self.authenticator = RevocationAuthenticator(base: authenticator, revocations: revocations)
         intake = MessageIntake(
             runtime: runtime, access: access, usage: usage, dispatcher: dispatcher, configuration: configuration,

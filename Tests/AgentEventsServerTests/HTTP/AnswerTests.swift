@@ -1,6 +1,7 @@
 import AgentEvents
 import AgentEventsServer
 import AgentEventsTesting
+import Synchronization
 import Testing
 
 /// The command `answer` over HTTP, by those who may and by those who may not.
@@ -67,6 +68,43 @@ struct AnswerTests {
             #expect(try answer.errorCode == code)
             #expect(try await Self.resolved(service) == [])
         }
+    }
+
+    private final class Told: Sendable {
+        private let last = Mutex<AgentEventsError.Code?>(nil)
+        var code: AgentEventsError.Code? { last.withLock { $0 } }
+        func set(_ code: AgentEventsError.Code) { last.withLock { $0 = code } }
+    }
+
+    /// A refusal is as good as the question that it is about: it waits until that is committed, and is none when it is not.
+    @Test func aRefusalTellsOfNothingThatTheLogLoses() async throws {
+        let log = HeldLog()
+        let told = Told()
+        // The runtime fails with its log.
+        await #expect(throws: AgentEventsError.self) {
+            try await withAgentRuntime(log: log) { runtime in
+                let context = try await runtime.context(user: "u_1", thread: "t_1")
+                try await context.emit(EventDraft(runID: "r_1", agent: "guide", .agentStarted(AgentStarted())))
+                try await runtime.flush()
+                log.holdAppends()
+                let asked = ApprovalRequested(approvalID: "a_1", prompt: "?", approvers: ["u_2"])
+                try await context.emit(EventDraft(runID: "r_1", .approvalRequested(asked)))
+                await log.waitForAppend()
+                async let answered: Void = {
+                    do throws(AgentEventsError) {
+                        _ = try await context.answer(ApprovalAnswer("a_1", isApproved: true, by: "u_1"))
+                    } catch {
+                        told.set(error.code)
+                    }
+                }()
+                // Enough for one that does not wait.
+                for _ in 0..<10_000 { await Task.yield() }
+                #expect(told.code == nil)
+                log.failAppend()
+                await answered
+            }
+        }
+        #expect(told.code == .log(.failed))
     }
 
     @Test(

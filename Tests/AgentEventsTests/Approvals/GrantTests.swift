@@ -177,6 +177,65 @@ import Testing
         }
     }
 
+    /// One who was a member gave it; whether they may approve is looked at when it is used, and people are asked when they may
+    /// not, or when nobody can say.
+    @Test(arguments: CommandStage.logs) func aGrantEndsWithTheRightsOfItsGiver(contended: Bool) async throws {
+        try await CommandStage.with(contended: contended) { stage in
+            let approvers = Mutex<Set<UserID>>(["u_1", "u_2"])
+            stage.runtime.checkApprovers { user, owner in
+                #expect(owner.thread == "t_1" && owner.user == "u_1")
+                return approvers.withLock { $0.contains(user) }
+            }
+            async let first: Void = stage.run { try await Self.deploy([1, 2], $0) }
+            try await Self.answer(stage, question: 1, ApprovalGrant(), by: "u_2")
+            try await first
+            approvers.withLock { _ = $0.remove("u_2") }
+            async let second: Void = stage.run { try await Self.deploy([3], $0) }
+            try await Self.answer(stage, question: 3)
+            try await second
+            // Who has the right again has given it before.
+            approvers.withLock { _ = $0.insert("u_2") }
+            try await stage.run { try await Self.deploy([4], $0) }
+            let answers = try await Self.answers(stage)
+            #expect(
+                answers == [
+                    "approved u_2 -", "approved u_2 grant/deploy", "approved u_1 -", "approved u_2 grant/deploy",
+                ])
+        }
+    }
+
+    /// Where nobody knows who may approve, that is the user of the thread, and those whom the question names.
+    @Test(arguments: [([], false), (["u_2", "u_3"], true), (["u_3"], false)] as [([UserID], Bool)])
+    func aGrantOfSomebodyElseCountsWhereTheyAreNamed(_ approvers: [UserID], _ counts: Bool) async throws {
+        try await CommandStage.with { stage in
+            async let first: Void = stage.run { try await Self.deploy([1], $0) }
+            try await Self.answer(stage, question: 1, ApprovalGrant(), by: "u_2")
+            try await first
+            let approval = ToolApproval("?", approvers: approvers)
+            async let second: Void = stage.run { try await Self.deploy([2], approval: approval, $0) }
+            if !counts { try await Self.answer(stage, question: 2, by: approvers.first ?? "u_1") }
+            try await second
+            let last = try await Self.answers(stage).last
+            #expect(last == (counts ? "approved u_2 grant/deploy" : "approved \(approvers.first ?? "u_1") -"))
+        }
+    }
+
+    /// Nobody's answer looks like that of a grant.
+    @Test func aPersonDoesNotNameAGrant() async throws {
+        try await CommandStage.with { stage in
+            async let run: Void = stage.run { run in _ = try await run.approve("May I?", id: "a_1") }
+            try await stage.wait(for: .approvalRequested)
+            let error = await #expect(throws: AgentEventsError.self) {
+                try await stage.context.answer(
+                    ApprovalAnswer("a_1", isApproved: true, data: ["grant": "grant/deploy"], by: "u_1"))
+            }
+            #expect(error?.code == .approvalDataInvalid)
+            _ = try await stage.context.answer(
+                ApprovalAnswer("a_1", isApproved: true, data: ["grant": "yes"], by: "u_1"))
+            try await run
+        }
+    }
+
     /// It is in the log: another process knows it, and that it was revoked.
     @Test(arguments: [false, true]) func aGrantOutlivesItsProcess(revoked: Bool) async throws {
         let log = InMemoryEventLog(generations: .counting)

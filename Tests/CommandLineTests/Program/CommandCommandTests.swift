@@ -76,6 +76,40 @@ import Testing
         }
     }
 
+    /// A yes that counts for later questions, and its end.
+    @Test func aGrantIsGivenAndTakenBack() async throws {
+        let asking = [
+            #"{"type":"tool_executing","run_id":"r_1","data":{"call_id":"c_1","tool":"deploy","arguments":7}}"#,
+            #"{"type":"approval_requested","run_id":"r_1","data":{"approval_id":"a_1","call_id":"c_1","prompt":"?"}}"#,
+            #"{"type":"approval_requested","run_id":"r_1","data":{"approval_id":"a_2","prompt":"?"}}"#,
+        ]
+        try await RunningService.with(["--in-memory"]) { service in
+            _ = try await service.emit([Self.start("r_1")] + asking, thread: "t_1")
+            // It is about no call.
+            let refused = try await Self.command(service, ["answer", "--approve", "a_2", "--always"])
+            #expect(refused.status == 1 && refused.error.contains("command.invalid"), "\(refused)")
+            let given = try Self.json(try await Self.command(service, ["answer", "--approve", "a_1", "--always"]))
+            #expect(given["outcome"] == "done")
+            let revoke = ["revoke", "--tool", "deploy"]
+            let revoked = try Self.json(try await Self.command(service, revoke))
+            #expect(revoked["outcome"] == "done")
+            #expect(try Self.json(try await Self.command(service, revoke))["outcome"] == "unchanged")
+            let events = try await service.events("t_1").suffix(3)
+            #expect(events.map { $0["type"]?.stringValue } == ["approval_resolved", "state_updated", "state_updated"])
+            let ids = events.compactMap { $0["id"] }
+            #expect(given["cursors"]?.arrayValue == Array(ids.prefix(2)))
+            #expect(revoked["cursors"]?.arrayValue == Array(ids.suffix(1)))
+            let states = events.suffix(2).map { $0["data"] ?? .null }
+            #expect(states.allSatisfy { $0["key"] == "grant/deploy" })
+            #expect(states.first?["value"]?["scope"] == "thread" && states.first?["expires_at"] != nil)
+            #expect(states.last?["removed"] == true)
+        }
+        for arguments in [["answer", "--deny", "a_1", "--always"], ["stop", "--always"]] {
+            let outcome = try await Program.run(["command", "t_1"] + arguments)
+            #expect(outcome.status == 64, "\(arguments): \(outcome)")
+        }
+    }
+
     /// A question, one that waits, an edit of it, and the same once more; in words.
     @Test func messagesAndStartsAreTaken() async throws {
         try await TemporaryFolder.with { folder in
