@@ -53,6 +53,8 @@ extension ServerMessage {
             }
             error.tag = try members.tag()
             self = .error(error)
+        case "members_changed":
+            self = .membersChanged(try members.threadID())
         default:
             self = .other(members.object)
         }

@@ -32,6 +32,8 @@ package enum ServerMessage: Hashable, Sendable {
     case pong(RequestTag?)
     /// The answer to the request with the error's tag; without one, about a thread or the connection.
     case error(ProtocolError)
+    /// Who may use a thread besides its user is not what it was. It says no more: members are told to those who may share it.
+    case membersChanged(ThreadID)
     /// A message with an op that this version does not know.
     case other(JSONObject)
 
@@ -85,14 +87,11 @@ package enum ServerMessage: Hashable, Sendable {
             return Self.encode("pong", tag, [])
         case .error(let error):
             return Self.encode("error", error.tag, error.members)
+        case .membersChanged(let thread):
+            return Self.encode("members_changed", nil, [("thread_id", thread.json)])
         case .other(let members):
             return JSONValue.object(members).encoded()
         }
-    }
-
-    /// Who may use a thread besides its user is not what it was. It says no more: members are told to those who may share it.
-    package static func membersChanged(_ thread: ThreadID) -> ServerMessage {
-        .other(["op": "members_changed", "thread_id": thread.json])
     }
 
     /// One for each request of a backend, so without values in between.

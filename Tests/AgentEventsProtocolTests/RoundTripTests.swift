@@ -152,7 +152,7 @@ struct RoundTripTests {
         .error(ProtocolError(.agentsBusy, "busy", isRetryable: true)), .error(whole),
         .unsubscribed(nil, "t_7", code: .threadForbidden),
         .refreshed(RequestTag(5), expiresAt: Timestamp(milliseconds: 1_000)), .refreshed(nil, expiresAt: nil),
-        .expiring(inMilliseconds: 30_000), .other(["op": "later", "x": nil]),
+        .expiring(inMilliseconds: 30_000), .membersChanged("t_1"), .other(["op": "later", "x": nil]),
     ]
     private static let whole: ProtocolError = {
         var error = ProtocolError(
@@ -169,7 +169,7 @@ struct RoundTripTests {
 
     @Test func everyMessageOfTheServiceIsWrittenAndRead() {
         let kinds = Set(Self.replies.map(Self.kind))
-        #expect(kinds == Set(1...17))
+        #expect(kinds == Set(1...18))
     }
 
     private static func kind(_ message: ServerMessage) -> Int {
@@ -191,6 +191,7 @@ struct RoundTripTests {
         case .accepted: 15
         case .refreshed: 16
         case .expiring: 17
+        case .membersChanged: 18
         }
     }
 

@@ -213,7 +213,7 @@ package struct StreamStateMachine: Sendable {
             } else {
                 left(thread, &actions)
             }
-        case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .other:
+        case .snapshot, .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .pong, .membersChanged, .other:
             break
         }
         return actions

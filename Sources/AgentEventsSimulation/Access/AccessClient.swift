@@ -143,7 +143,7 @@ final class AccessClient {
             record("emitted", nil)
         case .expiring:
             record("expiring", nil)
-        case .welcome, .accepted, .ping, .drain, .pong, .other:
+        case .welcome, .accepted, .ping, .drain, .pong, .membersChanged, .other:
             break
         }
     }

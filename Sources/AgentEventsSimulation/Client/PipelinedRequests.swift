@@ -94,7 +94,8 @@ struct PipelinedRequests {
             isMine = about == thread
         case .error:
             isMine = number.map { $0 > Self.firstNumber } ?? false
-        case .welcome, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring, .ping, .drain, .pong, .other:
+        case .welcome, .snapshot, .snapshotPart, .accepted, .refreshed, .expiring, .ping, .drain, .pong,
+            .membersChanged, .other:
             isMine = false
         }
         return (isMine, nil)

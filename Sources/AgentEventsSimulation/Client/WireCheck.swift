@@ -68,6 +68,8 @@ struct WireCheck {
             connection = welcome.connection
         case .snapshotPart, .emitted, .accepted, .refreshed, .expiring, .error, .ping, .pong:
             break
+        case .membersChanged:
+            return InvariantViolation(.protocolKept, "a change of members that nobody has asked to be told of")
         case .other:
             return InvariantViolation(.protocolKept, "a message with an op that there is not")
         }
@@ -115,7 +117,7 @@ struct WireCheck {
             }
             thread = about
         case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .refreshed, .expiring, .ping, .drain, .pong,
-            .other:
+            .membersChanged, .other:
             return nil
         }
         guard let number, unanswered[thread]?.first == number else {
@@ -156,7 +158,9 @@ extension ServerMessage {
             .pong(let tag):
             tag?.number
         case .error(let error): error.tag?.number
-        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain, .other: nil
+        case .event, .welcome, .live, .reset, .snapshot, .snapshotPart, .expiring, .ping, .drain,
+            .membersChanged, .other:
+            nil
         }
     }
 }

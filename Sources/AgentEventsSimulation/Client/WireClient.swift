@@ -327,7 +327,7 @@ final class WireClient {
                 throw InvariantViolation(.requestsAnswered, "a command was answered that was not sent")
             }
             commander.answered(thread, request, answer)
-        case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .other:
+        case .snapshotPart, .refreshed, .expiring, .pong, .drain, .event, .membersChanged, .other:
             break
         }
     }
