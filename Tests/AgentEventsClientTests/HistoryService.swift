@@ -96,10 +96,7 @@ final class HistoryService: Sendable {
                 + #""data":{"name":"n","value":"\#(padding)"}}"#
             return Array(text.utf8)
         case .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted, .refreshed,
-            .expiring, .ping, .drain,
-            .pong,
-            .error,
-            .other:
+            .expiring, .ping, .drain, .pong, .error, .membersChanged, .other:
             return message.encoded()
         }
     }

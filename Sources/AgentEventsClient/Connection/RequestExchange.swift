@@ -36,7 +36,7 @@ struct RequestExchange {
             case .ping:
                 try await connection.send(ClientMessage(.pong))
             case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-                .refreshed, .expiring, .drain, .pong, .error, .other:
+                .refreshed, .expiring, .drain, .pong, .error, .membersChanged, .other:
                 continue
             }
         }

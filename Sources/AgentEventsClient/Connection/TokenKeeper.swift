@@ -35,7 +35,7 @@ final class TokenKeeper: Sendable {
         case .error(let error) where error.tag == Self.tag:
             machine.withLock { $0.failed(at: now) }
         case .event, .subscribed, .unsubscribed, .live, .reset, .snapshot, .snapshotPart, .emitted, .accepted,
-            .refreshed, .ping, .drain, .pong, .error, .other:
+            .refreshed, .ping, .drain, .pong, .error, .membersChanged, .other:
             return
         }
         changes.signal()

@@ -68,9 +68,9 @@ struct DrainTests {
                 let message = try await service.client.post(Self.path, #"{"text":"Hello"}"#)
                 #expect(message.status == 503)
                 #expect(try message.errorCode == "server.stopping")
-                let refusal = try message.json["error"]
-                #expect(refusal?["retry_after_ms"] == 1000)
-                #expect(refusal?["message"]?.stringValue?.contains("send the same again, with its key") == true)
+                let busy = try message.json["error"]
+                #expect(busy?["retry_after_ms"] == 1000)
+                #expect(busy?["message"]?.stringValue?.contains("send the same again, with its key") == true)
                 let upgrade = try await service.client.send(
                     "GET", "/v1/stream",
                     headers: [
