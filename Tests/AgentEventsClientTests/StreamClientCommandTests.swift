@@ -39,8 +39,8 @@ import Testing
             try await connection.send(#"{"op":"welcome","connection_id":"c","heartbeat_ms":60000,"limits":{}}"#)
             guard let frame = try await connection.receive() else { return }
             let text = String(buffer: frame.unmaskedData)
-            let head = #"{"op":"command","req":1,"thread_id":"t_7","key":"k_\#(number)","name":"#
-            if number == 1 {
+            let head = #"{"op":"command","req":1,"thread_id":"t_7","key":"k_\#(number + 1)","name":"#
+            if number == 0 {
                 #expect(
                     text == head + #""message","data":{"text":"No","agent":"guide","data":{"a":1},"policy":"steer","#
                         + #""replaces":"m_1","answers_approval":true}}"#)
@@ -48,7 +48,7 @@ import Testing
                 #expect(
                     text == head + #""start","data":{"agent":"guide","input":7,"policy":"queue","retry_of":"r_1"}}"#)
             }
-            let name = number == 1 ? "message" : "start"
+            let name = number == 0 ? "message" : "start"
             try await connection.send(
                 #"{"op":"accepted","req":1,"thread_id":"t_7","name":"\#(name)","outcome":"done","cursors":["3-9"],"#
                     + #""run_id":"r_2","message_id":"m_2"}"#)

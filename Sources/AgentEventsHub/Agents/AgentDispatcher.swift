@@ -74,7 +74,7 @@ package final class AgentDispatcher: Sendable {
             advances.signal()
         }
         runtime.keepSlots { [weak self] owner, run in
-            await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run), of: owner.user)
+            await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run))
         }
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
         runtime.recover { policies[$0] ?? RunRecovery.Policy() }
@@ -380,17 +380,14 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    /// Returns when a run has a slot, or needs none, or the task is cancelled. One that still waits for people then, such as
-    /// for the answer to another question, gives the slot back: no event may follow that would show it.
-    private func waitForSlot(_ place: RunQueueStateMachine.Place, of user: UserID) async {
+    /// Returns when a run has a slot, or needs none, or the task is cancelled.
+    private func waitForSlot(_ place: RunQueueStateMachine.Place) async {
         // Before it is asked for: what is given at once finds somebody.
         let signal = slotWaiters.add(of: place)
         perform { $0.mayContinue(place) }
         if !queue.withLock({ $0.isContinuing(place) }) { signal.signal() }
         _ = await signal.wait()
         slotWaiters.remove(signal, of: place)
-        rested.insert(place.thread, of: user)
-        rests.signal()
     }
 
     // MARK: Time

@@ -125,10 +125,12 @@ struct ForwardedElement: Hashable {
         return nil
     }
 
+    /// Without blanks at its ends. A header may have thousands of them: each is looked at once.
     private static func trimmed(_ text: some StringProtocol) -> Substring {
-        var text = Substring(text)
-        while let first = text.first, first == " " || first == "\t" { text = text.dropFirst() }
-        while let last = text.last, last == " " || last == "\t" { text = text.dropLast() }
-        return text
+        let bytes = Substring(text).utf8
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard let first = bytes.firstIndex(where: { !isBlank($0) }), let last = bytes.lastIndex(where: { !isBlank($0) })
+        else { return "" }
+        return Substring(bytes[first..<bytes.index(after: last)])
     }
 }

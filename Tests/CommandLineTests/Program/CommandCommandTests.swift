@@ -138,7 +138,7 @@ import Testing
                 let stopped = try await Self.command(service, ["stop"], format: "pretty")
                 #expect(stopped.lines.contains { $0.contains(" was ") }, "\(stopped)")
                 let unchanged = try await Self.command(service, ["stop"], format: "pretty")
-                #expect(unchanged.lines.first == "unchanged: it was so already")
+                #expect(unchanged.lines.first == "unchanged: no run is open in this thread")
                 let lines = try await service.tail("t_1", ["--count", "3"])
                 #expect(lines.count == 3 && lines[0].contains("Where are roses?"))
                 let page = try await service.events("t_1")
