@@ -15,6 +15,8 @@ final class PacedBytesHandler: ChannelInboundHandler {
     private var cut = FrameCutStateMachine()
     private var held = ByteBuffer()
     private var isScheduled = false
+    /// Whether this side has closed: what is held when the client goes is of no use, and is not dealt with in one turn.
+    var isClosing = false
     private var context: ChannelHandlerContext?
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -67,6 +69,10 @@ final class PacedBytesHandler: ChannelInboundHandler {
     /// Nothing further comes: what did goes before the end.
     private func passAll(_ context: ChannelHandlerContext) {
         guard held.readableBytes > 0 else { return }
+        guard !isClosing else {
+            held = ByteBuffer()
+            return
+        }
         pass(held.readableBytes, context)
         context.fireChannelReadComplete()
     }

@@ -190,6 +190,7 @@ final class WebSocketTransport: PingingTransport {
             defer { isBusy = false }
             sendClose(code, reason: reason)
             inbound.close()
+            bytes.isClosing = true
             setCloseDeadline()
         }
     }

@@ -165,7 +165,8 @@ struct MountingTests {
                 let drain = try await socket.message()
                 #expect(drain["op"] == "drain")
                 #expect(try await socket.next() == .goingAway(after: drain))
-                try await socket.sendClose()
+                // On a busy machine the service has not waited for it.
+                try? await socket.sendClose()
             }
         }
     }
