@@ -14,6 +14,19 @@ import Testing
         try proxies(header).client(of: try #require(ClientAddress(peer))) { fields[$0] ?? [] }
     }
 
+    /// Each blank is looked at once: with a look at all of them for each this would take minutes.
+    @Test(.timeLimit(.minutes(1)), arguments: TrustedProxies.Header.allCases)
+    func aLineMayBeginAndEndWithManyBlanks(_ header: TrustedProxies.Header) throws {
+        let blanks = String(repeating: " \t", count: 100_000)
+        let (name, address) =
+            switch header {
+            case .forwarded: ("forwarded", "for=198.51.100.7")
+            case .xForwardedFor: ("x-forwarded-for", "198.51.100.7")
+            }
+        let client = try Self.client("10.0.0.1", header, [name: [blanks + address + blanks]])
+        #expect(client.address == ClientAddress("198.51.100.7"))
+    }
+
     /// The peer, the lines of `X-Forwarded-For`, and the client.
     @Test(arguments: [
         // Nobody is asked.

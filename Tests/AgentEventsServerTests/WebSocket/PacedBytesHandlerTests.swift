@@ -36,10 +36,10 @@ struct PacedBytesHandlerTests {
         let channel: EmbeddedChannel
         let reads = ReadCounter()
         let gate: ReadGate
+        let bytes = PacedBytesHandler()
 
         init() throws {
             channel = EmbeddedChannel(loop: loop)
-            let bytes = PacedBytesHandler()
             gate = ReadGate(bytes)
             try channel.pipeline.syncOperations.addHandlers([reads, bytes, gate])
         }
@@ -113,5 +113,20 @@ struct PacedBytesHandlerTests {
         #expect(all.readableBytes == 7007)
         #expect(all.readableBytesView.suffix(7).allSatisfy { $0 == 2 })
         #expect(all.readableBytesView.prefix(7000) == Self.frames(1000).readableBytesView)
+    }
+
+    /// A client that was closed and goes has nothing to say: what it has flooded with is not dealt with in one turn.
+    @Test(arguments: [false, true])
+    func whatIsHeldOfAClosedConnectionIsPassedOver(_ isHalfClosed: Bool) throws {
+        let stage = try Stage()
+        try stage.channel.writeInbound(Self.frames(Self.maximum + 1000))
+        #expect(try stage.pieces() == [7 * Self.maximum])
+        stage.bytes.isClosing = true
+        if isHalfClosed {
+            stage.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        } else {
+            stage.channel.pipeline.fireChannelInactive()
+        }
+        #expect(try stage.pieces() == [])
     }
 }
