@@ -17,7 +17,7 @@ import Testing
     /// Each blank is looked at once: with a look at all of them for each this would take minutes.
     @Test(.timeLimit(.minutes(1)), arguments: TrustedProxies.Header.allCases)
     func aLineMayBeginAndEndWithManyBlanks(_ header: TrustedProxies.Header) throws {
-        let blanks = String(repeating: " \t", count: 100_000)
+        let blanks = String(repeating: " \t", count: 40_000)
         let (name, address) =
             switch header {
             case .forwarded: ("forwarded", "for=198.51.100.7")
