@@ -16,7 +16,8 @@ extension FileEventLog: BackedUpLog {
 extension FileEventLog: BackupListingLog {
     public func backups(in folder: String) async throws(EventLogError) -> [BackupMark] {
         let files = configuration.files
-        return try await onBackup { () throws(EventLogError) in
+        // Not where backups are made: nobody waits for one to end.
+        return try await onReaders { () throws(EventLogError) in
             guard files.exists(folder) else { return [] }
             let names = try logErrors("reading", folder) { () throws(FileError) in try files.names(inFolder: folder) }
             var marks: [BackupMark] = []

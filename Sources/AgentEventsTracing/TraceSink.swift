@@ -19,15 +19,21 @@ import Synchronization
 ///
 /// Spans are sent in batches of 512, or every 5 seconds. When the collector does not take them, up to 2048 wait, and are sent
 /// again after random pauses of up to a minute; further ones are dropped and counted. Nothing waits for a collector, neither
-/// a run nor a reader; a stop does for 5 seconds at most, or for the request that is under way. The place of the sink in the
-/// log moves past what was sent or dropped only: what a process that was killed had not sent, the next one sends.
+/// a run nor a reader; a stop waits for the request that is under way, and then 5 seconds at most for the rest. The place of
+/// the sink in the log moves past what was sent or dropped only: what a process that was killed had not sent, the next one
+/// sends.
+///
+/// A runtime is given ``durable``. The sink by itself is never asked to settle: what does not fill a batch is not sent.
+///
+/// When a thread is deleted, what waits of it is not sent, and nothing of it is kept. Spans that were sent stay with the
+/// collector.
 public final class TraceSink: SettlingSink {
     package struct Settings: Sendable {
         package var machine = TraceStateMachine.Settings()
         package var queue = SpanQueueStateMachine.Settings()
         /// The longest time of a request.
         package var requestLimit: Duration = .seconds(5)
-        /// The longest time of all requests at a stop.
+        /// The longest time of all requests that begin after a stop did.
         package var stopLimit: Duration = .seconds(5)
 
         package init() {}
@@ -37,6 +43,8 @@ public final class TraceSink: SettlingSink {
         var machine: TraceStateMachine
         var queue: SpanQueueStateMachine
         var metrics: TraceMetrics
+        /// The time at which nothing more is sent; `nil` while the runtime does not stop.
+        var stopEnd: Duration?
     }
 
     public let name = "traces"
@@ -92,14 +100,16 @@ public final class TraceSink: SettlingSink {
     public func receive(_ batch: SinkBatch) async throws {
         for event in batch.events where TraceStateMachine.isOfInterest(event.bytes) {
             try await receive(try event.decoded())
-            await send(isSettling: false, until: nil)
+            await send(isSettling: false, isStopping: false)
         }
     }
 
     public func settle(isStopping: Bool) async -> Bool {
-        await send(
-            isSettling: true, until: isStopping ? environment.monotonicNow() + settings.stopLimit : nil)
-        let waiting = work.withLock { $0.queue.waitingCount }
+        await send(isSettling: true, isStopping: isStopping)
+        let waiting = work.withLock { work in
+            if isStopping { work.stopEnd = nil }
+            return work.queue.waitingCount
+        }
         if waiting > 0, isStopping {
             logger.notice(
                 "spans were not sent before the stop; a durable log has them for the next start",
@@ -177,10 +187,11 @@ public final class TraceSink: SettlingSink {
     // MARK: Sending
 
     /// Sends what is due, one request after the other, until nothing is or one fails.
-    private func send(isSettling: Bool, until end: Duration?) async {
+    private func send(isSettling: Bool, isStopping: Bool) async {
         while true {
             let now = environment.monotonicNow()
-            let limit = end.map { min(settings.requestLimit, $0 - now) } ?? settings.requestLimit
+            // A runtime that stops cancels the task of the sink, which may have much to take before the last call.
+            let limit = requestLimit(at: now, isStopping: isStopping || Task.isCancelled)
             guard limit > .zero, let spans = work.withLock({ $0.queue.next(at: now, isSettling: isSettling) }) else {
                 return
             }
@@ -188,6 +199,19 @@ public final class TraceSink: SettlingSink {
             didSend(spans.count, result)
             // However short the pause: the events that come meanwhile are taken first.
             if case .unavailable = result { return }
+        }
+    }
+
+    /// The longest time of a request that begins now; not above zero when the time of a stop is over.
+    private func requestLimit(at now: Duration, isStopping: Bool) -> Duration {
+        work.withLock { work in
+            guard isStopping else {
+                work.stopEnd = nil
+                return settings.requestLimit
+            }
+            let end = work.stopEnd ?? now + settings.stopLimit
+            work.stopEnd = end
+            return min(settings.requestLimit, end - now)
         }
     }
 
@@ -225,7 +249,20 @@ public final class TraceSink: SettlingSink {
     }
 }
 
-/// What became of spans, in metrics.
+extension TraceSink: DeletionSink {
+    public var erasure: SinkErasure { .impossible }
+
+    public func receive(_ deletion: ThreadDeletedRecord) async throws {
+        let thread = TraceSpan.Attribute("gen_ai.conversation.id", .text(deletion.thread.rawValue))
+        work.withLock { work in
+            work.machine.forget(deletion.thread)
+            work.queue.remove { $0.attributes.contains(thread) }
+            work.metrics.show(work.queue)
+        }
+    }
+}
+
+/// Counters of spans and requests by their outcome, and the number of spans that wait.
 struct TraceMetrics: Sendable {
     private let sent: Counter
     private let rejected: Counter
@@ -249,7 +286,7 @@ struct TraceMetrics: Sendable {
         switch result {
         case .taken(let rejectedCount):
             taken.increment()
-            let lost = min(count, rejectedCount)
+            let lost = min(count, max(0, rejectedCount))
             sent.increment(by: Int64(count - lost))
             rejected.increment(by: Int64(lost))
         case .refused:

@@ -168,7 +168,7 @@ struct TokenPolicyTests {
         try await Self.withSecret { stage, maker async throws in
             let claims: JSONObject = [
                 "threads": ["t_7", "project-*", ["id": "t_9", "allow": ["read", "later"]], "*"], "threads_only": true,
-                "act_as": ["u_2", "u_3"],
+                "act_as": ["u_2", "u_3"], "groups": ["staff", "a group with a name that no id has", "g:eng"],
             ]
             let principal = try await stage.principal(try maker.sign(Self.claims(stage, claims)))
             #expect(
@@ -179,6 +179,7 @@ struct TokenPolicyTests {
                     ]))
             #expect(principal.isLimitedToThreads)
             #expect(principal.actsAs == .listed(["u_2", "u_3"]))
+            #expect(principal.groups == ["staff", "g:eng"])
             let everybody = try await stage.principal(
                 try maker.sign(Self.claims(stage, ["act_as": "*", "threads": []])))
             #expect(everybody.actsAs == .everybody)
@@ -194,6 +195,8 @@ struct TokenPolicyTests {
             ["threads": [["id": "t", "deny": []]]], ["threads": [["id": "t", "allow": "read"]]],
             ["threads_only": "yes"],
             ["threads_only": true], ["act_as": "u_2"], ["act_as": [1]], ["act_as": ["u 2"]], ["act_as": ["*"]],
+            ["groups": "staff"],
+            ["groups": 7], ["groups": [1]], ["groups": .array(Array(repeating: "g", count: 257))],
         ] as [JSONObject])
     func grantsThatAreNotWhatTheyShouldBeAreRefused(claims: JSONObject) async throws {
         try await Self.withSecret { stage, maker async throws in

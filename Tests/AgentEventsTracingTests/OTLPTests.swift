@@ -3,7 +3,7 @@ import Testing
 
 @testable import AgentEventsTracing
 
-/// What goes to a collector, and where.
+/// The documents, addresses and headers of OTLP.
 struct OTLPTests {
     @Test func aDocumentIsWhatTheProtocolAsksFor() {
         var span = TraceSpan(
@@ -43,7 +43,8 @@ struct OTLPTests {
     @Test(arguments: [
         ("", "begins with http"), ("collector:4318", "begins with http"), ("grpc://collector:4317", "begins with http"),
         ("http://", "host"), ("http://:4318", "host"), ("http://c:0", "port"), ("http://c:65536", "port"),
-        ("http://c:x", "port"), ("http://::1:4318", "port"), ("http://u:p@c:4318", "authorization"),
+        ("http://c:x", "port"), ("http://c:+4318", "port"), ("http://::1:4318", "port"),
+        ("http://u:p@c:4318", "authorization"),
         ("http://c/?key=1", "query"), ("http://c/#x", "query"), ("http://c/a b", "spaces"), ("http://é", "ASCII"),
         ("http://c\r\nx: y", "spaces"),
     ])
@@ -60,14 +61,26 @@ struct OTLPTests {
         for loopback in ["http://127.0.0.1:4318", "http://localhost", "http://[::1]:4318"] {
             #expect(try OTLPEndpoint(loopback, headers: headers).headers == headers)
         }
-        let error = #expect(throws: OTLPError.self) { try OTLPEndpoint("http://collector:4318", headers: headers) }
-        #expect(error?.code == .headersUnsafe)
-        #expect(error?.message.contains("Bearer") == false)
+        for foreign in ["http://collector:4318", "http://127.example.com", "http://127.0.0.1.example.com:4318"] {
+            let error = #expect(throws: OTLPError.self) { try OTLPEndpoint(foreign, headers: headers) }
+            #expect(error?.code == .headersUnsafe)
+            #expect(error?.message.contains("Bearer") == false)
+        }
+    }
+
+    @Test func noDescriptionShowsTheValueOfAHeader() throws {
+        let header = OTLPEndpoint.Header(name: "authorization", value: "Bearer hidden")
+        #expect("\(header)" == "authorization: …")
+        #expect(String(reflecting: header) == "authorization: …")
+        let endpoint = try OTLPEndpoint("https://c", headers: [header])
+        #expect(!"\(endpoint)".contains("hidden"))
+        #expect(!String(reflecting: endpoint).contains("hidden"))
     }
 
     @Test(
         arguments: [
-            ("", []), ("a=1", ["a: 1"]), ("A=1, b=x%2Cy ,", ["a: 1", "b: x,y"]), ("a=b=c", ["a: b=c"]),
+            ("", []), ("a=1", ["a: 1"]), ("a=1\n", ["a: 1"]), ("A=1, b=x%2Cy ,", ["a: 1", "b: x,y"]),
+            ("a=b=c", ["a: b=c"]),
             ("Authorization: Bearer x=y\nb: 2\n", ["authorization: Bearer x=y", "b: 2"]),
             ("a:1\r\n\r\nb:", ["a: 1", "b: "]),
         ] as [(String, [String])])
@@ -75,7 +88,7 @@ struct OTLPTests {
         #expect(try OTLPEndpoint.headers(in: text).map { "\($0.name): \($0.value)" } == expected)
     }
 
-    @Test(arguments: ["a", "=1", "a b=1", "a=%zz", "a=%2", "a=%0A", "a: 1\nb", ": 1"])
+    @Test(arguments: ["a", "=1", "a b=1", "a=%zz", "a=%2", "a=%+f", "a=%0A", "a: 1\nb", ": 1"])
     func whatIsNoHeaderIsRefused(_ text: String) {
         let error = #expect(throws: OTLPError.self) { try OTLPEndpoint.headers(in: text) }
         #expect(error?.code == .headersInvalid)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AgentEventsTracing
 
-/// When spans are sent, sent again and dropped.
+/// The times at which spans are sent, sent again and dropped.
 struct SpanQueueStateMachineTests {
     private static var settings: SpanQueueStateMachine.Settings {
         var settings = SpanQueueStateMachine.Settings()
@@ -70,6 +70,33 @@ struct SpanQueueStateMachineTests {
         queue.didSend(.unavailable("no", retryAfter: .seconds(asked)), at: .seconds(10), jitter: 0)
         #expect(queue.next(at: .seconds(10 + seconds) - .milliseconds(1), isSettling: true) == nil)
         #expect(ids(queue.next(at: .seconds(10 + seconds), isSettling: true)) == [1])
+    }
+
+    @Test func nothingIsGivenOutWhileARequestIsUnderWay() {
+        var queue = SpanQueueStateMachine(Self.settings)
+        queue.add(Self.spans(1...6))
+        #expect(ids(queue.next(at: .zero, isSettling: false)) == [1, 2, 3])
+        #expect(queue.next(at: .zero, isSettling: false) == nil)
+        #expect(queue.next(at: .seconds(60), isSettling: true) == nil)
+        queue.didSend(.taken(rejectedCount: 0), at: .zero, jitter: 1)
+        #expect(ids(queue.next(at: .zero, isSettling: false)) == [4, 5, 6])
+    }
+
+    @Test func whatIsRemovedIsNotSentAndTheOthersAre() {
+        var queue = SpanQueueStateMachine(Self.settings)
+        queue.add(Self.spans(1...6))
+        queue.remove { ["1", "5"].contains($0.spanID) }
+        #expect(queue.waitingCount == 4)
+        #expect(ids(queue.next(at: .zero, isSettling: false)) == [2, 3, 4])
+        // One that is being sent, and not another time.
+        queue.remove { $0.spanID == "3" }
+        queue.didSend(.unavailable("no", retryAfter: nil), at: .zero, jitter: 0)
+        #expect(ids(queue.next(at: .zero, isSettling: true)) == [2, 4, 6])
+        queue.add(Self.spans(7...7))
+        queue.remove { $0.spanID == "2" }
+        queue.didSend(.taken(rejectedCount: 0), at: .zero, jitter: 0)
+        #expect(ids(queue.next(at: .zero, isSettling: true)) == [7])
+        #expect(queue.droppedCount == 0)
     }
 
     @Test func whatDoesNotFitIsDroppedAndCounted() {

@@ -15,17 +15,23 @@ private final class Collector: SpanExporter {
         var requests: [[TraceSpan]] = []
         var limits: [Duration] = []
         var result = SpanExportResult.taken(rejectedCount: 0)
+        var work: @Sendable () -> Void = {}
     }
 
     private let state = Mutex(State())
 
     func export(_ spans: [TraceSpan], within limit: Duration) async -> SpanExportResult {
-        state.withLock { state in
+        let (result, work) = state.withLock { state in
             state.requests.append(spans)
             state.limits.append(limit)
-            return state.result
+            return (state.result, state.work)
         }
+        work()
+        return result
     }
+
+    /// What happens during each request.
+    func meanwhile(_ work: @escaping @Sendable () -> Void) { state.withLock { $0.work = work } }
 
     func answer(_ result: SpanExportResult) { state.withLock { $0.result = result } }
     var requests: [[TraceSpan]] { state.withLock { $0.requests } }
@@ -230,6 +236,39 @@ struct TraceSinkTests {
         try await sink.receive(SinkBatch(events: try await events(of: log)))
         #expect(await sink.settle(isStopping: false))
         #expect(collector.requests.map(\.count) == [16])
+    }
+
+    @Test func aStopSendsForFiveSecondsAtMost() async throws {
+        let log = try await filledLog()
+        let events = try await events(of: log)
+        let collector = Collector()
+        collector.meanwhile { [clock] in clock.advance(by: .seconds(2)) }
+        let sink = sink(collector, log) { $0.queue.batchCount = 3 }
+        let stop = Task { () async throws -> Bool in
+            while !Task.isCancelled { await Task.yield() }
+            try await sink.receive(SinkBatch(events: events))
+            return await sink.settle(isStopping: true)
+        }
+        stop.cancel()
+        let isSettled = try await stop.value
+        #expect(!isSettled)
+        #expect(collector.limits == [.seconds(5), .seconds(3), .seconds(1)])
+        // Another runtime has all its time.
+        #expect(await sink.settle(isStopping: false))
+        #expect(collector.limits == [5, 3, 1, 5, 5, 5].map { Duration.seconds($0) })
+    }
+
+    @Test func nothingMoreIsSentOfADeletedThread() async throws {
+        let log = try await filledLog()
+        let events = try await events(of: log)
+        let collector = Collector()
+        let sink = sink(collector, log)
+        #expect(sink.erasure == .impossible)
+        try await sink.receive(SinkBatch(events: events))
+        try await sink.receive(ThreadDeletedRecord(thread: "t_1", deletedAt: Script.time(100)))
+        #expect(await sink.settle(isStopping: false))
+        #expect(collector.spans.count == 8)
+        #expect(collector.spans.allSatisfy { $0.text("gen_ai.conversation.id") == "t_2" })
     }
 
     @Test func aRunThatIsOpenOverARestartIsOneSpan() async throws {

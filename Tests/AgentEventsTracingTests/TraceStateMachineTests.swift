@@ -205,7 +205,8 @@ struct TraceStateMachineTests {
                 }
                 spans += made
             }
-            #expect(spans == whole.suffix(spans.count))
+            // The four ends are at the places 4 to 7.
+            #expect(spans == whole.suffix(8 - max(place, 4)))
         }
     }
 
@@ -292,6 +293,30 @@ struct TraceStateMachineTests {
         for number in 0..<10 { script.call(CallID(stringLiteral: "k_\(number)"), run: "r_2") }
         for event in script.events.dropFirst(7) { _ = machine.receive(event) }
         #expect(machine.openCount == 12)
+    }
+
+    @Test func aThreadIsForgottenAndNoOther() {
+        var machine = TraceStateMachine()
+        var scripts = [Script(thread: "t_1"), Script(thread: "t_2")]
+        for index in scripts.indices {
+            scripts[index].message("m_1", caller)
+            scripts[index].begin()
+            scripts[index].call("c_1")
+            #expect(scripts[index].spans(&machine) == [])
+        }
+        #expect(machine.openCount == 4)
+        machine.forget("t_1")
+        #expect(machine.openCount == 2)
+        #expect(machine.keptOrderCount == 1)
+        for index in scripts.indices {
+            scripts[index].begin("r_2", messages: ["m_1"])
+            scripts[index].end()
+        }
+        // Neither its message is known, nor its run.
+        #expect(machine.receive(scripts[0].events[3]) == .needs("r_2"))
+        #expect(machine.receive(scripts[0].events[4]) == .needs("r_1"))
+        #expect(machine.receive(scripts[1].events[3]) == .spans([]))
+        #expect(machine.receive(scripts[1].events[4]) == .spans(scripts[1].spans))
     }
 
     @Test func manyRunsThatEndLeaveNothing() {

@@ -65,7 +65,8 @@ extension ExecutionContext {
                 var drafts = path.pausesBeforeAnswer(in: draft.runID) + [draft]
                 let given = asked.first { $0.run.id == draft.runID }.flatMap { giving(answer, to: $0, at: time) }
                 if let given { drafts.append(EventDraft(.stateUpdated(given))) }
-                guard let batch = try path.accept(drafts, Emission(request: request, isIndexed: true), at: time) else {
+                let emission = Emission(request: request, isIndexed: true, needsRoom: false)
+                guard let batch = try path.accept(drafts, emission, at: time) else {
                     preconditionFailure("a run that is open is not looked up")
                 }
                 if let given { grants?.apply(given) }

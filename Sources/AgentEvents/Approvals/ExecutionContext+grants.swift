@@ -71,7 +71,7 @@ extension ExecutionContext {
             try await loadGrants()
             let time = try path.begin()
             guard let update = grants?.revoking(tool, by: user) else { return .unchanged }
-            let emission = Emission(request: request, isIndexed: true)
+            let emission = Emission(request: request, isIndexed: true, needsRoom: false)
             guard let batch = try path.accept([EventDraft(.stateUpdated(update))], emission, at: time) else {
                 preconditionFailure("an event of the thread names no run")
             }

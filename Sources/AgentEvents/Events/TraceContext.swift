@@ -58,7 +58,7 @@ public struct TraceContext: Hashable, Sendable {
         TraceContext(traceparent: String(traceparent.dropLast(2)) + "00", checked: tracestate)
     }
 
-    /// As it stands on the wire.
+    /// The object that stands on the wire.
     package var json: JSONValue {
         var members: JSONObject = ["traceparent": .string(traceparent)]
         members["tracestate"] = tracestate.map { .string($0) }

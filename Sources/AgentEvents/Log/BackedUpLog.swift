@@ -33,7 +33,9 @@ public struct LogBackup: Hashable, Sendable {
 
 /// A log that knows the backups that were made of it.
 public protocol BackupListingLog: BackedUpLog {
-    /// The backups in a folder that are whole, the oldest first. Not those of which nobody can tell what they are.
+    /// The backups in a folder that were completed, the oldest first. Folders without a manifest are not among them.
+    ///
+    /// - Throws: ``EventLogError``, also when one manifest cannot be read.
     func backups(in folder: String) async throws(EventLogError) -> [BackupMark]
 }
 

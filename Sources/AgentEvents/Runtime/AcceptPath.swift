@@ -173,7 +173,9 @@ struct AcceptPath {
         _ emission: Emission,
         at time: Timestamp
     ) throws(AgentEventsError) -> AcceptedBatch? {
-        if emission.isLimited, let storage = services.storage { try checkRoom(for: drafts, storage) }
+        if emission.isLimited, emission.needsRoom, let storage = services.storage {
+            try checkRoom(for: drafts, storage)
+        }
         var index = 0
         do throws(ThreadHead.Refusal) {
             if drafts.count == 1, emission.request == nil,
@@ -426,8 +428,10 @@ struct Emission {
     var request: KeyedRequest?
     /// Whether it is one of several events: an error says which is at fault, and all ids are told.
     var isIndexed = false
-    /// Whether the events are refused when they are too large, or there is no room for them.
+    /// Whether the events are refused when they are too large.
     var isLimited = true
+    /// Whether the events are refused when there is no room for them. Not an answer, or the end of a grant.
+    var needsRoom = true
     /// Whether answers to requests for approval among the events have to fit what was asked.
     var checksAnswers = false
     /// Of runs that are not open, whether the log had one of that id.

@@ -317,9 +317,11 @@ public final class AgentRuntime: Sendable {
         return try await contexts.context(user: user, thread: thread, services)
     }
 
-    /// The context of a thread, when it is in memory, the runtime runs, and the thread certainly is its user's.
+    /// The context of a thread, when it is in memory, the runtime runs, the thread certainly is its user's, and it is known how
+    /// much the user has stored, where that is limited.
     package func contextInMemory(of thread: ThreadID) -> ExecutionContext? {
-        guard lifecycle.isRunning, let context = contexts.use(contextOf: thread), context.ownership == .confirmed
+        guard lifecycle.isRunning, let context = contexts.use(contextOf: thread), context.ownership == .confirmed,
+            storage?.isReady(for: context.user) ?? true
         else { return nil }
         return context
     }

@@ -5,7 +5,8 @@
 /// - after all events of the thread that it was ever given, and none comes after it;
 /// - by the same task as its batches, one call at a time;
 /// - again, with pauses as after a batch that it refused (``SinkRetryPolicy``), until it has taken the record. Events wait for
-///   that as they wait for each other. A ``DurableSink`` gets it after a restart where it was not taken before;
+///   that as they wait for each other. After a restart a sink gets a record that it had not taken; a ``DurableSink`` also when
+///   a runtime ran without it in between;
 /// - once, unless the process ended just after it took the record; then perhaps twice.
 ///
 /// A sink that does not conform is told nothing, and the report of the deletion names it.

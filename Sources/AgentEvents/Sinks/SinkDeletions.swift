@@ -68,11 +68,16 @@ final class SinkDeletions: Sendable {
         try await store.save(recipients.map { Self.value($0, record) })
     }
 
-    /// The thread was not deleted. When the store fails, the next start does it.
+    /// The log failed to delete the thread. The record goes, unless the thread was deleted all the same.
     func cancel(_ record: ThreadDeletedRecord) async {
-        guard let store, !recipients.isEmpty else { return }
-        try? await store.save(
-            recipients.map { StoredValue(.deletion, name: Self.name($0, record.thread), bytes: nil) })
+        guard let store, !recipients.isEmpty, let deleting = log as? any DeletingEventLog else { return }
+        do throws(EventLogError) {
+            guard try await deleting.deletion(of: record.thread) == nil else { return }
+            try await store.save(
+                recipients.map { StoredValue(.deletion, name: Self.name($0, record.thread), bytes: nil) })
+        } catch {
+            // The next start finds out.
+        }
     }
 
     /// The thread was deleted: from now on the sinks are given the record. Called at once, so that none is given a page that

@@ -10,7 +10,7 @@ struct SinkErasing: Sendable {
     /// Whether a page has events of a thread that was deleted since it was read.
     func isStale(_ page: LogPage) -> Bool { deletions.concern(page.events.lazy.map(\.thread), of: recipient) }
 
-    /// The dead letters first: they are there also when the sink is not.
+    /// Has the dead letters erased, then tells the sink: the letters are there even where the sink is not.
     ///
     /// - Returns: the error when something is left of the thread.
     func refused(_ deletion: ThreadDeletedRecord) async -> (any Error)? {

@@ -6,10 +6,10 @@ struct SinkErasureState: Sendable {
     var recipient: SinkDeletions.Recipient?
     /// `nil` when the sink knows nothing of deletions.
     var erasure: SinkErasure?
-    /// Whether it has dead letters, which nobody can erase.
+    /// Whether it has dead letters in a store that cannot erase them.
     var keepsDeadLetters: Bool
 
-    /// In the order of the sinks.
+    /// The states of sinks, in their order.
     static func states(of sinks: [any EventSink]) -> [SinkErasureState] {
         var counts: [SinkDeletions.Recipient: Int] = [:]
         return sinks.map { sink in

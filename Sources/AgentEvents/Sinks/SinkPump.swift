@@ -167,7 +167,7 @@ final class SinkPump: CommitObserver {
                 action = machine.didSetAside(sinceSave: sinceSave.elapsed)
             case .save(let offset):
                 place = Self.place(at: offset, after: page, place)
-                let isSettled = await settling?.settle(isStopping: machine.isLast || Task.isCancelled) ?? true
+                let isSettled = await settling?.settle(isStopping: machine.isEnding) ?? true
                 if isSettled { try await save(place) }
                 sinceSave = Stopwatch(clock)
                 action = isSettled ? machine.didSave() : machine.didPostpone()

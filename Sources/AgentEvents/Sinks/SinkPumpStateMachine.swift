@@ -102,7 +102,7 @@ struct SinkPumpStateMachine: Sendable {
     private var hasSetAside = false
     private var nextOffset: UInt64 = 0
     private var reachesEnd = false
-    private(set) var isLast = false
+    private var isLast = false
     /// The events of the batch that is given.
     private var count = 0
     /// The events of the next batch at most.
@@ -126,6 +126,9 @@ struct SinkPumpStateMachine: Sendable {
         self.offset = offset
         isUnsaved = settings.isDurable && !isSaved
     }
+
+    /// Whether what is saved now is saved before the end.
+    var isEnding: Bool { if case .end? = afterSave { true } else { false } }
 
     /// A new sink's offset is saved before anything else, so that a crash does not move its beginning.
     mutating func start() -> Action { isUnsaved ? .save(offset) : read() }
@@ -181,7 +184,7 @@ struct SinkPumpStateMachine: Sendable {
         if isStopping, settings.isDurable { return end(.interrupted) }
         if isErasing { return .erase }
         if isStale {
-            // Whose attempts they were is gone, perhaps.
+            // The event that was refused may be gone with its thread.
             attempts = 0
             suspectCount = 0
             isProbed = false
@@ -190,7 +193,7 @@ struct SinkPumpStateMachine: Sendable {
         return limit < count ? read() : .give
     }
 
-    /// In the place of reading: a deletion waits for the sink.
+    /// Begins to tell the sink of a deletion, in the place of reading.
     mutating func didFindDeletion() -> Action {
         isErasing = true
         attempts = 0

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Refuses events where the log has no room for more: of a user who has stored as much as it may, or of all when the disk is nearly
-/// full. What ends something that is open is taken further on, from a reserve, and what the runtime itself ends always.
+/// full. What ends something that is open is still taken, from a reserve; what the runtime itself ends is always taken.
 ///
 /// The bytes of a user are read from the log when the user first does something, and counted from then on; see
 /// ``StorageUseStateMachine``. Nothing of it is stored: after a restart it is read again.
@@ -48,6 +48,8 @@ final class StorageUse: CommitObserver {
                 "the log does not know the threads of a user: there can be no limit on what it has of one")
         }
         checkRoom()
+        // Nothing is committed that would have it looked at again.
+        if isRoomLow.load(ordering: .acquiring) { signal.signal() }
     }
 
     // MARK: Deciding
@@ -75,10 +77,17 @@ final class StorageUse: CommitObserver {
 
     // MARK: Counting
 
-    /// Returns when it is known how much the log has of a user, or somebody else reads it.
+    /// Whether ``prepare(_:)`` has nothing to do for a user.
+    func isReady(for user: UserID) -> Bool {
+        maximumByteCount == nil || state.withLock { $0.uses.byteCount(of: user) != nil }
+    }
+
+    /// Returns when it is known how much the log has of a user, or another caller reads it. A number from before something was
+    /// removed is enough: ``run()`` reads it again.
     func prepare(_ user: UserID) async throws(EventLogError) {
-        guard maximumByteCount != nil, state.withLock({ $0.uses.begin(user) }) else { return }
-        try await measure(user)
+        guard maximumByteCount != nil else { return }
+        let begins = state.withLock { $0.uses.byteCount(of: user) == nil && $0.uses.begin(user) }
+        if begins { try await measure(user) }
     }
 
     private func measure(_ user: UserID) async throws(EventLogError) {
@@ -88,16 +97,23 @@ final class StorageUse: CommitObserver {
             state.withLock { $0.uses.didList(threads, of: user) }
             for thread in threads {
                 var last: UInt64 = 0
+                var emptyCount = 0
                 var isMeasured = false
                 while !isMeasured {
                     let size = try await size(of: thread, after: last)
+                    emptyCount = size.last == last ? emptyCount + 1 : 0
                     last = size.last
+                    // What was told of before the second empty read was there to be read, unless it was deleted or trimmed.
+                    let isGone = emptyCount > 1
                     isMeasured = state.withLock {
-                        $0.uses.didMeasure(thread, of: user, upTo: size.last, byteCount: size.byteCount)
+                        $0.uses.didMeasure(
+                            thread, of: user, upTo: size.last, byteCount: size.byteCount, isGone: isGone)
                     }
                 }
             }
-            state.withLock { $0.uses.finish(user) }
+            let isStale = state.withLock { $0.uses.finish(user) }
+            // The signal of the removal may be spent: no user is stale while it is measured.
+            if isStale { signal.signal() }
         } catch {
             state.withLock { $0.uses.fail(user) }
             throw error
@@ -144,13 +160,14 @@ final class StorageUse: CommitObserver {
     func run() async {
         while await signal.wait() {
             checkRoom()
-            for user in state.withLock({ $0.uses.staleUsers }) {
-                // It stays what it was when the log cannot be read; the next request reads it again.
-                try? await prepare(user)
+            var hasFailed = false
+            for user in state.withLock({ $0.uses.staleUsers }) where state.withLock({ $0.uses.begin(user) }) {
+                // The last number counts when the log cannot be read, and the user stays stale.
+                if (try? await measure(user)) == nil { hasFailed = true }
             }
-            if isRoomLow.load(ordering: .acquiring) {
-                // Nothing is committed that would wake it. Cancelled at the end of the runtime.
-                try? await environment.sleep(Self.pause)
+            if hasFailed || isRoomLow.load(ordering: .acquiring) {
+                // Nothing is committed that would wake it. Cancelled at the end of the runtime, which a signal would hide.
+                guard (try? await environment.sleep(Self.pause)) != nil else { return }
                 signal.signal()
             }
         }

@@ -74,25 +74,30 @@ struct StorageUseStateMachine: Sendable {
 
     /// Events of a thread up to one were read: after those that were read before.
     ///
+    /// - Parameter isGone: whether the later ones were deleted or trimmed meanwhile.
     /// - Returns: whether that is all. Not when later ones were told of meanwhile, which are read next.
     mutating func didMeasure(
         _ thread: ThreadID,
         of user: UserID,
         upTo sequence: UInt64,
-        byteCount: Int
+        byteCount: Int,
+        isGone: Bool = false
     ) -> Bool {
         guard let told = uses[user]?.measure?.unread[thread] else {
             preconditionFailure("a thread that was listed is measured once")
         }
         uses[user]?.measure?.byteCount += byteCount
-        guard told <= sequence else { return false }
+        guard told <= sequence || isGone else { return false }
         uses[user]?.measure?.unread[thread] = nil
         uses[user]?.measure?.upTo[thread] = sequence
         return true
     }
 
     /// All threads of the user were measured.
-    mutating func finish(_ user: UserID) {
+    ///
+    /// - Returns: whether it is to be measured again: something was removed meanwhile.
+    @discardableResult
+    mutating func finish(_ user: UserID) -> Bool {
         guard var use = uses[user], let measure = use.measure, measure.unread.isEmpty else {
             preconditionFailure("all threads that were listed are measured")
         }
@@ -101,6 +106,7 @@ struct StorageUseStateMachine: Sendable {
         use.isStale = measure.isStale
         use.measure = nil
         uses[user] = use
+        return use.isStale
     }
 
     /// The log could not be read.
@@ -150,7 +156,7 @@ struct StorageUseStateMachine: Sendable {
         }
     }
 
-    /// Whether an event was measured. The first one that was not is the last one to ask.
+    /// Whether an event is among those that were measured. The first one that is not ends the question for its thread.
     private static func isIn(_ upTo: inout [ThreadID: UInt64], _ thread: ThreadID, _ sequence: UInt64) -> Bool {
         guard let last = upTo[thread] else { return false }
         if sequence <= last { return true }

@@ -232,8 +232,8 @@ package struct MessageIntake: Sendable {
         return asked
     }
 
-    /// Refuses a message that is to answer what a run asks where its policy, which need not be one that the request names,
-    /// gives it to none: a no that nobody is told would be lost.
+    /// Refuses a message that answers what a run asks, when its policy does not give it to a run: its no would be lost. The policy
+    /// may be that of the agent or the service, which decoding does not know.
     private static func check(
         _ request: MessageRequest,
         _ policy: ConcurrencyPolicy,

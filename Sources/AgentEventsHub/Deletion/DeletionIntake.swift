@@ -67,7 +67,7 @@ package struct DeletionIntake: Sendable {
         try ThreadAccess.checkScope(of: principal, for: .share, in: thread)
         try access.checkRevocation(of: principal)
         if let deletion = try await access.deletion(of: thread, of: principal) {
-            return await report(thread, deletion).withoutNames
+            return await report(thread, deletion, backupMarks()).withoutNames
         }
         let question = RightsRequest(principal: principal, thread: thread, owner: try await owner(of: thread))
         let answer = try await access.answer(to: question).get()
@@ -88,7 +88,7 @@ package struct DeletionIntake: Sendable {
 
     package func report(of thread: ThreadID) async throws(ProtocolError) -> DeletionReport {
         guard let deletion = try await deletion(of: thread) else { throw .notDeleted(thread) }
-        return await report(thread, deletion)
+        return await report(thread, deletion, backupMarks())
     }
 
     /// Deletes all threads of a user, one after the other, and what is kept of the user in threads of others: as a member, and as
@@ -100,8 +100,12 @@ package struct DeletionIntake: Sendable {
         let threads = try await mapped(nil) { () async throws in try await log.threads(of: user) }
         for thread in threads { try await delete(thread, of: user) }
         if waits { try await mapped(nil) { () async throws in _ = try await runtime.erase() } }
+        let backups = await backupMarks()
         var reports: [DeletionReport] = []
-        for thread in threads { reports.append(try await report(of: thread)) }
+        for thread in threads {
+            guard let deletion = try await deletion(of: thread) else { throw .notDeleted(thread) }
+            reports.append(report(thread, deletion, backups))
+        }
         return try await UserDeletionReport(
             user: user, threads: reports, membershipCount: forgetMember(user), consumerCount: forgetConsumers(of: user))
     }
@@ -140,15 +144,16 @@ package struct DeletionIntake: Sendable {
         return try await report(of: thread)
     }
 
-    private func report(_ thread: ThreadID, _ deletion: ThreadDeletion) async -> DeletionReport {
-        var backups: [BackupMark]? = []
-        if let backupFolder, let log = runtime.log as? any BackupListingLog {
-            // That they cannot be listed is in the report, too.
-            backups = try? await log.backups(in: backupFolder).filter { $0.time <= deletion.deletedAt }
-        }
-        return DeletionReport(
+    /// All backups, the oldest first; `nil` when they cannot be listed, which is in the report, too.
+    private func backupMarks() async -> [BackupMark]? {
+        guard let backupFolder, let log = runtime.log as? any BackupListingLog else { return [] }
+        return try? await log.backups(in: backupFolder)
+    }
+
+    private func report(_ thread: ThreadID, _ deletion: ThreadDeletion, _ backups: [BackupMark]?) -> DeletionReport {
+        DeletionReport(
             thread: thread, deletion: deletion, sinks: runtime.sinkLeftovers(of: thread),
-            backups: backups, now: runtime.environment.wallClock.now(),
+            backups: backups?.filter { $0.time <= deletion.deletedAt }, now: runtime.environment.wallClock.now(),
             failure: deletion.erasedAt == nil ? runtime.erasureFailure : nil)
     }
 

@@ -17,7 +17,7 @@ package struct DeletionReport: Sendable {
     /// Whether the bytes are erased.
     package var isErased: Bool { deletion.erasedAt != nil }
 
-    /// The same for those to whom the names of backups are no matter.
+    /// The report without the names of backups, which are for operators.
     var withoutNames: DeletionReport {
         var report = self
         report.backups = backups?.map { BackupMark(name: "", time: $0.time) }

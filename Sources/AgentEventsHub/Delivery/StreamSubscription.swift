@@ -17,7 +17,7 @@ final class StreamSubscription {
     let takesSnapshots: Bool
     /// Whether the subscriber is told when the members of the thread change.
     private let followsMembers: Bool
-    /// Whether it is to be told of that once its own rights are known.
+    /// Whether a change of members was not told yet, because the subscriber's own rights are not known.
     private var owesMembersChange = false
     private let identity: SessionIdentity
     private let output: SessionOutput

@@ -1,7 +1,7 @@
 /// The sessions that a delivery concerns, each once, for what is done when all of it is written. Confined to the event loop.
 ///
-/// Most of them have nothing to do but to flush: these are not looked at again, and only their way out is. With a thousand
-/// connections that is what a delivery costs.
+/// Most of them have nothing to do but to flush: of these only the output is looked at again. With a thousand connections the
+/// memory that is looked at is much of what a delivery costs.
 struct WrittenSessions {
     private var written: [SessionOutput] = []
     private var attended: [StreamSession] = []

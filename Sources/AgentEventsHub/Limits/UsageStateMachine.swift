@@ -12,7 +12,7 @@ package struct UsageStateMachine<Key: Hashable & Sendable>: Sendable {
 
     private struct Use {
         var bucket: TokenBucket
-        /// How much more often than the rate says.
+        /// The number by which the rate is multiplied.
         var factor: Int
     }
 

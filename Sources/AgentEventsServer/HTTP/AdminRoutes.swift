@@ -77,8 +77,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     /// Has it kept who did it.
     private func keep(_ what: String, _ details: JSONObject) {
         guard let audit = hub.configuration.audit else { return }
-        let who = AdminOperator.current.map { "\($0.user)" } ?? "unknown"
-        audit.record(AuditEntry(who: who, from: AdminOperator.place, what: what, details: details))
+        audit.record(AuditEntry(who: AdminOperator.name, from: AdminOperator.place, what: what, details: details))
     }
 
     private func closeConnections(_ request: Request, _ context: Context) async throws -> Response {

@@ -2,7 +2,7 @@
 /// otherwise have the event loop take all that it sends until its time is over: with no limit, since nothing is counted any longer.
 ///
 ///     ready ── reads, a few times ──> ready
-///       └── reads once more ──> resting ── the time has passed ──> ready, once
+///       └── reads once more ──> resting ── the time has passed: it reads ──> ready, with no read left
 package struct ClosingPaceStateMachine: Equatable {
     /// The number of reads at once: what is on its way from a peer that has not seen the close yet, up to 64 KiB each.
     package static let readsAtOnce = 4
@@ -10,10 +10,10 @@ package struct ClosingPaceStateMachine: Equatable {
     package static let pauseMilliseconds: Int64 = 100
 
     private enum State: Equatable {
-        /// So many reads are left before a pause.
+        /// The number of reads that are left before a pause.
         case ready(Int)
-        /// - Parameter isAwaited: whether a read waits for the end of the pause.
-        case resting(isAwaited: Bool)
+        /// A read waits for the end of the pause.
+        case resting
     }
 
     private var state = State.ready(readsAtOnce)
@@ -32,13 +32,12 @@ package struct ClosingPaceStateMachine: Equatable {
     package mutating func reads() -> Action {
         switch state {
         case .ready(0):
-            state = .resting(isAwaited: true)
+            state = .resting
             return .rest
         case .ready(let left):
             state = .ready(left - 1)
             return .read
         case .resting:
-            state = .resting(isAwaited: true)
             return .wait
         }
     }
@@ -48,9 +47,9 @@ package struct ClosingPaceStateMachine: Equatable {
     /// - Returns: whether bytes are read now.
     package mutating func rested() -> Bool {
         switch state {
-        case .resting(let isAwaited):
-            state = .ready(isAwaited ? 0 : 1)
-            return isAwaited
+        case .resting:
+            state = .ready(0)
+            return true
         case .ready:
             return false
         }

@@ -8,7 +8,7 @@ package enum OTLPDocument {
     /// The kind of all spans: an operation inside of an application.
     private static let internalKind: Int64 = 1
     private static let errorStatus: Int64 = 2
-    /// Of a link: whether the other end is in another process is known, and it is.
+    /// The flags of a link: it is known whether the other end is in another process, and it is.
     private static let remoteFlags: Int64 = 0x300
 
     /// - Parameters:

@@ -1,13 +1,15 @@
 import AgentEvents
+import NIOCore
 
 /// The address of a collector that takes OTLP over HTTP, and what is sent to it with each request.
 public struct OTLPEndpoint: Hashable, Sendable {
-    /// Where spans go: the address of the collector with `/v1/traces`.
+    /// The address to which spans go: that of the collector with `/v1/traces`.
     public let url: String
-    /// Sent with each request, such as `authorization`.
+    /// Headers of each request, such as `authorization`.
     public let headers: [Header]
 
-    public struct Header: Hashable, Sendable {
+    /// A header; its value is a secret, which no description shows.
+    public struct Header: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
         public let name: String
         public let value: String
 
@@ -15,6 +17,9 @@ public struct OTLPEndpoint: Hashable, Sendable {
             self.name = name
             self.value = value
         }
+
+        public var description: String { "\(name): …" }
+        public var debugDescription: String { description }
     }
 
     /// The host in ``url``, an IPv6 address without its brackets.
@@ -73,7 +78,10 @@ public struct OTLPEndpoint: Hashable, Sendable {
         var host = authority
         var port = defaultPort
         if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
-            guard let number = UInt16(authority[authority.index(after: colon)...]), number > 0 else { return nil }
+            let digits = authority[authority.index(after: colon)...]
+            // A sign is read as part of a number, too.
+            guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(digits), number > 0
+            else { return nil }
             host = authority[..<colon]
             port = Int(number)
         }
@@ -85,15 +93,19 @@ public struct OTLPEndpoint: Hashable, Sendable {
         return host.isEmpty ? nil : (String(host), port)
     }
 
-    /// Whether the collector is on this machine.
-    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    /// Whether the collector is on this machine. A name may begin like an address: 127.example.com.
+    package var isLoopback: Bool {
+        if host.lowercased() == "localhost" { return true }
+        guard let address = (try? SocketAddress(ipAddress: host, port: 0))?.ipAddress else { return false }
+        return address == "::1" || address.hasPrefix("127.")
+    }
 
     /// Reads headers as `OTEL_EXPORTER_OTLP_HEADERS` has them, `name=value,name=value` with values in percent-encoding, or one
     /// on each line as `name: value`.
     ///
     /// - Throws: ``OTLPError`` `otlp.headers_invalid`; it names no value.
     public static func headers(in text: String) throws(OTLPError) -> [Header] {
-        let isLines = !text.contains("=") || text.contains("\n") || text.prefix { $0 != "=" }.contains(":")
+        let isLines = !text.contains("=") || text.prefix { $0 != "=" }.contains(":")
         let parts = text.split { isLines ? $0.isNewline : $0 == "," }
         var headers: [Header] = []
         for part in parts where part.contains(where: { !$0.isWhitespace }) {
@@ -130,18 +142,22 @@ public struct OTLPEndpoint: Hashable, Sendable {
                 continue
             }
             let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
-                return nil
-            }
+            guard digits.count == 2, digits.allSatisfy({ isHexadecimal($0) }),
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
             bytes.append(value)
             rest = rest.dropFirst(2)
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
+    }
 }
 
 /// The reason why the address of a collector, or what is to be sent to it, is not taken.
-public struct OTLPError: Error, Sendable, CustomStringConvertible {
+public struct OTLPError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Dotted and stable.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String {

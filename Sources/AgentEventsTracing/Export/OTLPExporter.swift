@@ -6,8 +6,9 @@ import Synchronization
 
 /// Sends spans to a collector of OpenTelemetry: OTLP as JSON, by `POST` to `/v1/traces`.
 ///
-/// 429, 502, 503, 504 and no answer are worth another try, after `Retry-After` if there is one; all other answers but those of
-/// 2xx refuse the spans for good, as the protocol asks for. Redirects are not followed.
+/// 429, 502, 503, 504 and no answer are worth another try; with 429 and 503 after `Retry-After`, where it is a number of
+/// seconds, but within a minute. All other answers but those of 2xx refuse the spans for good, as the protocol asks for.
+/// Redirects are not followed.
 public struct OTLPExporter: SpanExporter {
     public let endpoint: OTLPEndpoint
     /// The name of the service, as collectors show it (`service.name`).

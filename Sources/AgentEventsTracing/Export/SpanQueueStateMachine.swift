@@ -50,10 +50,12 @@ package struct SpanQueueStateMachine: Sendable {
     /// - Parameters:
     ///   - now: on a clock that never goes backwards.
     ///   - isSettling: whether less than a batch is sent, too.
-    /// - Returns: the spans to send now, and then ``didSend(_:at:jitter:)``; `nil` when there is nothing to send, or not yet.
+    /// - Returns: the spans to send now, and then ``didSend(_:at:jitter:)``; `nil` when there is nothing to send, or not
+    ///   yet, or a request is under way.
     package mutating func next(at now: Duration, isSettling: Bool) -> [TraceSpan]? {
         switch phase {
-        case .sending: preconditionFailure("one request is under way at a time")
+        // Another task sends: a sink may be in two runtimes.
+        case .sending: return nil
         case .pausing(let end) where now < end: return nil
         case .pausing, .gathering: break
         }
@@ -76,6 +78,16 @@ package struct SpanQueueStateMachine: Sendable {
             let pause = asked.flatMap { $0 > .zero ? $0 : nil } ?? bound * jitter
             phase = .pausing(until: now + min(pause, settings.longestPause))
         }
+    }
+
+    /// Removes spans that wait, those of a request that is under way among them: they are not sent again.
+    package mutating func remove(where isRemoved: (TraceSpan) -> Bool) {
+        if case .sending(let count) = phase {
+            phase = .sending(count: spans.prefix(count).filter { !isRemoved($0) }.count)
+        }
+        var kept = Deque<TraceSpan>()
+        kept.append(contentsOf: spans.filter { !isRemoved($0) })
+        spans = kept
     }
 
     private var bound: Duration {

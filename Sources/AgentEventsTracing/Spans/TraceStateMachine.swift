@@ -72,9 +72,9 @@ package struct TraceStateMachine: Sendable {
     private var runs: [RunKey: OpenRun] = [:]
     private var callCount = 0
     private var serial: UInt64 = 0
-    /// In the order in which they were opened, with some that are open no longer.
+    /// The runs in the order in which they were opened, with some that are open no longer.
     private var order = Deque<(key: RunKey, serial: UInt64)>()
-    /// Those without a place, too: what is not here came earlier.
+    /// Messages with their places in traces, also those without one: a message that is not here came earlier.
     private var messages: [MessageKey: TraceContext?] = [:]
     private var messageOrder = Deque<MessageKey>()
 
@@ -230,6 +230,19 @@ package struct TraceStateMachine: Sendable {
         var kept = Deque<(key: RunKey, serial: UInt64)>()
         kept.append(contentsOf: order.filter { runs[$0.key]?.serial == $0.serial })
         order = kept
+    }
+
+    /// Forgets all of a thread: what is open in it, and its messages.
+    package mutating func forget(_ thread: ThreadID) {
+        for (key, open) in runs where key.thread == thread { callCount -= open.calls.count }
+        runs = runs.filter { $0.key.thread != thread }
+        messages = messages.filter { $0.key.thread != thread }
+        var keptOrder = Deque<(key: RunKey, serial: UInt64)>()
+        keptOrder.append(contentsOf: order.filter { $0.key.thread != thread })
+        order = keptOrder
+        var keptMessages = Deque<MessageKey>()
+        keptMessages.append(contentsOf: messageOrder.filter { $0.thread != thread })
+        messageOrder = keptMessages
     }
 
     private mutating func remember(_ trace: TraceContext?, _ key: MessageKey) {

@@ -33,18 +33,19 @@ struct RateOption: ExpressibleByArgument, Hashable {
             rate = nil
             return
         }
-        guard let rate = Self.rate(parts[1]) else { return nil }
+        guard let rate = Self.rate(parts[1], of: name) else { return nil }
         self.rate = rate
     }
 
-    private static func rate(_ text: Substring) -> RateLimit? {
+    private static func rate(_ text: Substring, of name: Name) -> RateLimit? {
         let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let parts = halves[0].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let count = number(parts[0]), let seconds = TimeSpan.seconds(String(parts[1])),
-            (1...86_400).contains(seconds)
+            (1...86_400).contains(seconds), let burst = halves.count == 2 ? number(halves[1]) : count
         else { return nil }
-        guard halves.count == 2 else { return RateLimit(count, per: .seconds(seconds)) }
-        guard let burst = number(halves[1]) else { return nil }
+        // A bucket counts a part of a token for each millisecond of the time, and emitters have more of these two.
+        let factor = name == .userMessages || name == .threads ? LimitConfiguration().emitterFactor : 1
+        guard max(count, burst) <= Int.max / 4 / (1000 * Int(seconds) * factor) else { return nil }
         return RateLimit(count, per: .seconds(seconds), burst: burst)
     }
 

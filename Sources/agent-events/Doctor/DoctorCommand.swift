@@ -136,6 +136,8 @@ struct DoctorCommand: AsyncParsableCommand {
         switch option {
         case "jwt-secret-file": serve.tokens.jwtAlgorithm?.hashByteCount ?? 32
         case "link-secret-file": 32
+        // Whether they are headers is told with the collector.
+        case "otlp-headers-file": 0
         default: 16
         }
     }
@@ -156,8 +158,9 @@ struct DoctorCommand: AsyncParsableCommand {
     private var secretFindings: [Finding] {
         guard let settings = try? ProgramArguments.settings(of: ProgramArguments.given) else { return [] }
         let shown = ShownSettings(settings, commandLine: ProgramArguments.given)
-        return SettingTable.serve.settings.filter { $0.name.hasSuffix("secret-file") || $0.name == "tls-key" }.flatMap {
-            setting in
+        return SettingTable.serve.settings.filter {
+            $0.name.hasSuffix("secret-file") || ["tls-key", "otlp-headers-file"].contains($0.name)
+        }.flatMap { setting in
             shown.texts(of: setting).flatMap { path in
                 let data = FileManager.default.contents(atPath: path)
                 let count = data.map { $0.reversed().drop { $0 == 0x0A || $0 == 0x0D }.count }

@@ -16,7 +16,7 @@ package struct EventLine: Sendable {
         parts.append(type)
         let short = Self.shortened(Self.printable(text))
         if !short.isEmpty { parts.append(short) }
-        // What people name, or fill in, is not cut.
+        // What people name, or fill in, is whole, whatever is cut before.
         let named = Self.printable(named(in: event))
         if !named.isEmpty { parts.append(named) }
         return parts.joined(separator: "  ")
@@ -44,7 +44,7 @@ package struct EventLine: Sendable {
 
     private static func form(_ schema: JSONValue?) -> String {
         let fields = schema?["properties"]?.objectValue?.keys.joined(separator: ", ") ?? ""
-        return fields.isEmpty ? "" : shortened("form: \(fields)")
+        return fields.isEmpty ? "" : "form: \(fields)"
     }
 
     private func clock(_ time: Timestamp) -> String { String(time.rfc3339.dropFirst(11).dropLast()) }

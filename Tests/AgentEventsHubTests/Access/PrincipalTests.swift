@@ -7,6 +7,19 @@ import Testing
 @testable import AgentEventsHub
 
 struct PrincipalTests {
+    /// What the scopes allow is computed once, and once more when they change.
+    @Test func scopesThatChangeCountAtOnce() {
+        var principal = Principal(user: "u_1", scopes: [.read])
+        let before = principal
+        #expect(principal.mayAnywhere(.read) && !principal.mayAnywhere(.emit))
+        principal.scopes = [.emit]
+        #expect(!principal.mayAnywhere(.read) && principal.mayAnywhere(.emit))
+        // A copy is a value of its own.
+        #expect(before.scopes == [.read] && before.mayAnywhere(.read) && before != principal)
+        principal.scopes = [.read]
+        #expect(before == principal && before.hashValue == principal.hashValue)
+    }
+
     private static func allows(
         _ use: ThreadUse, _ principal: Principal, _ thread: ThreadID, _ owner: UserID?
     ) async throws -> Bool {

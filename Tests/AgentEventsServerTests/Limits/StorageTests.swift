@@ -59,6 +59,21 @@ import Testing
         }
     }
 
+    /// Nothing is committed there, and yet it is found out that there is room.
+    @Test func aServiceThatStartsOnAFullDiskWaitsForRoom() async throws {
+        let log = TightLog(InMemoryEventLog(generations: .counting))
+        log.free.withLock { $0 = 999 }
+        var runtime = RuntimeConfiguration()
+        runtime.minimumFreeByteCount = 1000
+        try await withRunningService(
+            log: log, authenticator: NamingAuthenticator(), runtime: runtime
+        ) { (service: RunningService) async throws in
+            #expect(try await Self.emit(service, Self.event(1)) == "507 server.storage")
+            log.free.withLock { $0 = 1000 }
+            while try await Self.emit(service, Self.event(1)) != "201 -" { try Task.checkCancellation() }
+        }
+    }
+
     @Test func oneUserFillsNothingForOthers() async throws {
         var runtime = RuntimeConfiguration()
         runtime.maximumStoredByteCountPerUser = 10_000

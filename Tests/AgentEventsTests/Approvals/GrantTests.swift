@@ -177,6 +177,26 @@ import Testing
         }
     }
 
+    /// Where there is no room for events, questions are answered and grants end all the same.
+    @Test func answersAndEndsOfGrantsNeedNoRoom() async throws {
+        var configuration = RuntimeConfiguration()
+        configuration.maximumStoredByteCountPerUser = 20_000
+        try await CommandStage.with(configuration) { stage in
+            async let first: Void = stage.run { try await Self.deploy([1], $0) }
+            try await stage.wait(for: .approvalRequested)
+            let other = try await stage.runtime.context(user: "u_1", thread: "t_2")
+            let filler = EventDraft(
+                .custom(CustomEvent(name: "filler", value: .string(String(repeating: "x", count: 20_000)))))
+            _ = try await other.emit([filler])
+            try await stage.runtime.flush()
+            await #expect(throws: AgentEventsError.self) { _ = try await other.emit([filler]) }
+            // With the grant it does more than end something.
+            #expect(try await Self.answer(stage, question: 1, ApprovalGrant()).outcome == .done)
+            try await first
+            #expect(try await stage.context.revokeGrant(for: "deploy", by: "u_1").outcome == .done)
+        }
+    }
+
     /// One who was a member gave it; whether they may approve is looked at when it is used, and people are asked when they may
     /// not, or when nobody can say.
     @Test(arguments: CommandStage.logs) func aGrantEndsWithTheRightsOfItsGiver(contended: Bool) async throws {

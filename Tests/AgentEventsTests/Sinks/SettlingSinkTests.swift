@@ -5,7 +5,7 @@ import Testing
 @testable import AgentEvents
 
 /// The place of a sink moves past what the sink has done only.
-struct SettlingSinkTests {
+@Suite(.timeLimit(.minutes(5))) struct SettlingSinkTests {
     /// Takes everything, and has it done when it is told so.
     private final class Gatherer: SettlingSink {
         struct State {

@@ -31,6 +31,21 @@ struct StorageUseStateMachineTests {
         #expect(machine.byteCount(of: "u_1") == 52)
     }
 
+    /// A thread of which more was told than is there: it was deleted while it was read.
+    @Test func aThreadThatIsGoneIsMeasured() {
+        var machine = StorageUseStateMachine(maximumCount: 10)
+        _ = machine.begin("u_1")
+        machine.didList(["t_1"], of: "u_1")
+        machine.didCommit(5, of: "t_1", "u_1", byteCount: 10)
+        machine.invalidate("u_1")
+        var isMeasured = machine.didMeasure("t_1", of: "u_1", upTo: 0, byteCount: 0)
+        #expect(!isMeasured)
+        isMeasured = machine.didMeasure("t_1", of: "u_1", upTo: 0, byteCount: 0, isGone: true)
+        #expect(isMeasured)
+        let isStale = machine.finish("u_1")
+        #expect(isStale && machine.byteCount(of: "u_1") == 0 && machine.staleUsers == ["u_1"])
+    }
+
     @Test func theLastNumberCountsWhileItIsMeasuredAgain() {
         var machine = StorageUseStateMachine(maximumCount: 10)
         _ = machine.begin("u_1")

@@ -21,6 +21,8 @@ struct RateOptionTests {
         "messages=0/1s",
         "messages=-1/1s", "messages=+1/1s", "messages=1/0s", "messages=1/2d", "messages=1/1s:", "messages=1/1s:0",
         "messages=1.5/1s", "messages=1/1s/1s", "messages=99999999999999/1s", "messages=off",
+        // A bucket of so many could not be counted.
+        "bytes=107374182400/24h", "threads=1000000000/24h",
     ])
     func anythingElseIsNone(_ text: String) {
         #expect(RateOption(argument: text) == nil)

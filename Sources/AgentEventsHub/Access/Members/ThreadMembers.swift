@@ -87,7 +87,9 @@ final class ThreadMembers: Sendable {
     /// - Returns: the threads that the user was a member of; `nil` for a store that cannot be searched.
     func forget(_ user: UserID) async throws(ProtocolError) -> [ThreadID]? {
         guard let store = store as? any SearchableStateStore else { return nil }
-        let name = MemberSubject.user(user).description
+        // A user whose id looks like a group or a link is no member: what is stored under the name is theirs.
+        guard let subject = try? MemberSubject(user), subject == .user(user) else { return [] }
+        let name = subject.description
         return try await change(nil) { [self] () async throws(ProtocolError) -> [ThreadID] in
             try await logged(nil) { () async throws(EventLogError) in
                 try await store.removeAll(.member, namePrefix: name) { $0 == name }
