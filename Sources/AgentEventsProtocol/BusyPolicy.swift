@@ -1,4 +1,4 @@
-/// What becomes of a request for a run in a thread that is busy: one in which a run is open or queued. The service's agents say
+/// The ways to treat a request for a run in a thread that is busy: one in which a run is open or queued. The service's agents say
 /// which of them they take.
 @nonexhaustive
 public enum BusyPolicy: String, CaseIterable, Hashable, Sendable {

@@ -32,7 +32,7 @@ package enum ServerMessage: Hashable, Sendable {
     case pong(RequestTag?)
     /// The answer to the request with the error's tag; without one, about a thread or the connection.
     case error(ProtocolError)
-    /// Who may use a thread besides its user is not what it was. It says no more: members are told to those who may share it.
+    /// The members of a thread have changed. It says no more: who they are is for those who may share the thread.
     case membersChanged(ThreadID)
     /// A message with an op that this version does not know.
     case other(JSONObject)

@@ -371,7 +371,7 @@ public final class AgentRuntime: Sendable {
         storage?.didRemove(of: user)
     }
 
-    /// What sinks are to be told is stored first, and void until the log has deleted the thread.
+    /// The records for the sinks are stored first, and count only once the log has deleted the thread.
     private func delete(
         _ record: ThreadDeletedRecord,
         from log: any DeletingEventLog
@@ -387,7 +387,7 @@ public final class AgentRuntime: Sendable {
         for pump in pumps { pump.didDelete() }
     }
 
-    /// What the sinks of this runtime have of a thread that was deleted: those that have something, and durable ones of an
+    /// The sinks that still have something of a thread that was deleted: those of this runtime, and durable ones of an
     /// earlier start that are still to be told.
     package func sinkLeftovers(of thread: ThreadID) -> [SinkLeftover] {
         SinkErasureState.leftovers(sinkErasures, waiting: sinkDeletions.waiting(for: thread))

@@ -188,7 +188,7 @@ public final class AgentEventsHub: Sendable {
     }
 
     /// Has other limits count from now on: for requests and connections that come, and for the messages of connections that are there.
-    /// What was used so far counts as used of the new rates.
+    /// The tokens that are used count as used of the new rates.
     ///
     /// - Parameter limits: `nil` for the default, as in ``HubConfiguration/limits``.
     public func replaceLimits(by limits: LimitConfiguration?) {

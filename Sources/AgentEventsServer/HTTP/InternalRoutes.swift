@@ -119,7 +119,7 @@ struct AdminCheck<Context: RequestContext>: RouterMiddleware {
 /// The operator whose request is being answered: known before it is carried out, since it may revoke its own credentials.
 enum AdminOperator {
     @TaskLocal static var current: Principal?
-    /// Who it is, in the audit trail: the one that was let in, also when the credentials have ended meanwhile.
+    /// The user in the audit trail: the one that was let in, also when the credentials have ended meanwhile.
     static var name: String { current.map { "\($0.user)" } ?? "unknown" }
     /// Where it comes from, in the audit trail: a listener that only this machine reaches.
     static let place = "internal listener"

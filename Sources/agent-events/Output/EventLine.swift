@@ -22,7 +22,7 @@ package struct EventLine: Sendable {
         return parts.joined(separator: "  ")
     }
 
-    /// What people need in order to act on the event: ids for the options of `command`, and the fields of a form.
+    /// The ids for the options of `command`, and the fields of a form: people need them in order to act on the event.
     private func named(in event: AgentEvent) -> String {
         switch event.payload {
         case .agentQueued, .agentStarted:
