@@ -20,7 +20,8 @@ struct CommandJudge {
         case .message, .start:
             MessageJudge(witness).check(answer, request, log)
         case .answer(let given):
-            for cursor in answer.cursors { check(cursor, given, request, log) }
+            for cursor in answer.cursors.dropLast() { checkPause(at: cursor, log) }
+            if let cursor = answer.cursors.last { check(cursor, given, request, log) }
         case .revoke:
             // A state that is no event of a run.
             break
@@ -51,6 +52,16 @@ struct CommandJudge {
             return nil
         }
         return try? EventDecoder.decode(stored.bytes)
+    }
+
+    /// A run that is left to the next process is paused before it is answered, with those of its tree, in one commit: nothing
+    /// begins with the answer before that process takes it up.
+    private func checkPause(at cursor: Cursor, _ log: SimulatedThread) {
+        guard let event = event(at: cursor, log) else { return }
+        guard case .agentPaused(let paused) = event.payload, paused.isHandedOver else {
+            return fail(
+                .answers, "\(log.owner.thread): \(cursor) comes with an answer and is \(event.typeName)")
+        }
     }
 
     /// What an answer is told to count by is in the log: the same answer to the same question.
