@@ -21,9 +21,9 @@ third_party := rfc6455 bad_input http_field many_threads crash full_disk demo_ru
 beside := pipelined bad_input field_drafts crash full_disk deletion heads demo_run taking_part commands \
     command_input command_crashes restarts tokens tail_client histories webhook_receiver outside_runs pipes \
     backups operating traces mounted tls listening deployment
-# What is run as a release build: the service under load, and the simulation.
-release_build := sh -c 'swift build -c release --product agent-events && \
-    swift build -c release --product agent-events-simulation'
+# The simulation is run as a release build always, and the service for the long checks: it takes twice as long to build.
+release_simulation := swift build -c release --product agent-events-simulation
+release_build := sh -c 'swift build -c release --product agent-events && $(release_simulation)'
 simulation := .build/release/agent-events-simulation
 # Each commit is tried in worlds of its own, and always in the same ones; `make soak` takes others each time.
 seed = $$(printf '%d' "0x$$(git rev-parse --short=12 HEAD 2>/dev/null || echo 1)")
@@ -60,7 +60,7 @@ test: .build/setup/checks
 	@$(step) 'trait-less self-test' Tests/TraitlessConsumer/check.sh --self-test
 	@$(step) 'trait-less consumer' Tests/TraitlessConsumer/check.sh
 	@$(step) build swift build --build-tests
-	@$(step) 'release build' $(release_build)
+	@$(step) 'release build' $(release_simulation)
 	@$(step) 'simulation' $(as_usual) $(simulation) --steps 1000000 --seed $(seed)
 	@export STEP_IN_ONE_LINE=1; \
 	    $(step) 'races' $(as_usual) $(simulation) --races 4 & races=$$!; \
@@ -74,7 +74,7 @@ test: .build/setup/checks
 	@$(step) 'HTTP in the field' $(as_usual) $(python) Tests/ThirdParty/http_field.py
 	@$(step) 'many threads' $(as_usual) $(python) Tests/ThirdParty/many_threads.py
 	@$(step) 'abuse' $(as_usual) $(python) Tests/ThirdParty/abuse.py
-	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py --binary .build/release/agent-events
+	@$(step) 'isolation' $(as_usual) $(python) Tests/ThirdParty/isolation.py
 	@$(step) 'timing' $(as_usual) $(python) Tests/ThirdParty/timing.py
 	@$(step) 'every cut' $(as_usual) $(python) Tests/ThirdParty/every_cut.py
 	@$(step) 'kill -9 under load' $(as_usual) $(python) Tests/ThirdParty/kill_under_load.py

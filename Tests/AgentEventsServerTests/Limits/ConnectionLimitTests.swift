@@ -101,9 +101,14 @@ struct ConnectionLimitTests {
             let known = ["Authorization": "Bearer u_1"]
             try await service.withWebSocket(headers: known) { socket in
                 _ = try await socket.message()
-                let silent = try await Self.silentConnection(to: service)
-                for _ in 0..<2 { _ = try await Self.silentConnection(to: service) }
-                try await silent.closeFuture.get()
+                // Each is accepted on the loop that it was given, so which of them is the oldest is known to the service.
+                let (gone, continuation) = AsyncStream.makeStream(of: ObjectIdentifier.self)
+                for _ in 0..<3 {
+                    let silent = try await Self.silentConnection(to: service)
+                    silent.closeFuture.whenComplete { _ in continuation.yield(ObjectIdentifier(silent)) }
+                }
+                var iterator = gone.makeAsyncIterator()
+                #expect(await iterator.next() != nil)
                 try await socket.send(#"{"op":"ping","req":1}"#)
                 #expect(try await socket.message()["op"] == "pong")
             }
