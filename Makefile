@@ -90,8 +90,10 @@ test: .build/setup/checks
 soak: .build/setup/checks
 	@rm -f .build/logs/passed
 	@$(step) 'release build' $(release_build)
-	@$(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600
-	@$(step) 'fuzzing, long' $(as_usual) $(simulation) --fuzz 10000000
+	@export STEP_IN_ONE_LINE=1; \
+	    $(step) 'simulation, long' $(as_usual) $(simulation) --seconds 600 & simulated=$$!; \
+	    $(step) 'fuzzing, long' $(as_usual) $(simulation) --fuzz 10000000; fuzzed=$$?; \
+	    wait $$simulated && exit $$fuzzed
 	@for script in $(soaked); do \
 	    $(step) "$$script, long" timeout --signal INT 240 $(as_usual) $(python) Tests/ThirdParty/$$script.py \
 	        --long --binary .build/release/agent-events || exit 1; \

@@ -13,6 +13,8 @@ import Synchronization
 ///     }
 /// }
 /// ```
+///
+/// The file is long because it is the door to everything that a runtime consists of; each part has a file of its own.
 public final class AgentRuntime: Sendable {
     /// The log; read it directly for whole pages of events. The runtime is its only writer.
     public let log: any EventLog

@@ -13,6 +13,8 @@
 ///                         │ refused                                   │ not taken by the log
 ///                         └───────────────────────────────────────────┴──> rollBack: everything is as it was (I4)
 /// ```
+///
+/// The file is long because what is applied and what takes it back stand beside each other.
 package struct ThreadHead: Sendable {
     package let owner: ThreadOwner
     private let generation: UInt64

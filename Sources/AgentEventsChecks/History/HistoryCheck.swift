@@ -8,6 +8,7 @@ package import AgentEvents
 /// nothing of a thread that is not theirs (I5); and that everything called acknowledged was (I10).
 ///
 /// Without ``HistoryRecord/logged(bytes:)`` records of a thread, what clients saw together stands for the log.
+/// The file is long because every question is put to the same book of what was tried, logged and seen.
 package struct HistoryCheck: Sendable {
     private struct Seen {
         var event: AgentEvent

@@ -18,6 +18,8 @@ import AgentEvents
 /// blocks that are in no chunk, *taken* has a chunk on its way into the file: both stay in memory, so that a reader who
 /// looks here first and into the file second finds each event. At an opening, ``restore(_:number:mark:block:)`` leads
 /// from settled to pending at once.
+///
+/// The file is long because a commit and the writing of the index change the same threads, which nobody else can reach.
 struct TailStateMachine: Sendable {
     struct Limits: Sendable {
         /// References of a thread that fill a chunk.
