@@ -11,6 +11,8 @@ final class Commander: Sendable {
         var pending: [Int: CommandRequest] = [:]
         /// The commands that are on their way, by the way: one may be on two, and on one after it was answered on the other.
         var inFlight: [Int64: CommandRequest] = [:]
+        /// The ways on which an answer may still come from a process that is gone.
+        var sentToLostProcess: Set<Int64> = []
         /// The last command of a thread that was answered.
         var answered: [Int: (request: CommandRequest, answer: CommandAnswer)] = [:]
         var lastKey = 0
@@ -118,8 +120,15 @@ final class Commander: Sendable {
     /// A way is gone.
     func lost(_ number: Int64) { state.withLock { $0.inFlight[number] = nil } }
 
-    /// The process is gone, and everybody who was past its streams.
-    func lostVisits() { state.withLock { $0.inFlight = $0.inFlight.filter { $0.key > 0 } } }
+    /// The process is gone, and everybody who was past its streams. What has changed nothing is in no log: a new process
+    /// decides it again.
+    func lostProcess() {
+        state.withLock { state in
+            state.inFlight = state.inFlight.filter { $0.key > 0 }
+            state.sentToLostProcess = Set(state.inFlight.keys)
+            state.answered = state.answered.filter { $0.value.answer.outcome != .unchanged }
+        }
+    }
 
     /// The last events of threads may be lost: nobody relies on what was answered.
     func giveUp() { state.withLock { $0.answered = [:] } }
@@ -131,7 +140,9 @@ final class Commander: Sendable {
             }
             let known = state.answered[thread].flatMap { $0.request == request ? $0.answer : nil }
             if state.pending[thread] == request { state.pending[thread] = nil }
-            if known == nil { state.answered[thread] = (request, answer) }
+            if known == nil, answer.outcome != .unchanged || !state.sentToLostProcess.contains(number) {
+                state.answered[thread] = (request, answer)
+            }
             return (request, known)
         }
         guard let request else { return }
@@ -142,7 +153,9 @@ final class Commander: Sendable {
         {
             witness.fail(
                 InvariantViolation(
-                    .commandsKept, "\(request.key) was answered with \(known.cursors), and with \(answer.cursors)"))
+                    .commandsKept,
+                    "\(request.key) was answered \(known.outcome) with \(known.cursors), and \(answer.outcome) with "
+                        + "\(answer.cursors)"))
         }
         CommandJudge(witness).check(answer, request, log)
     }

@@ -416,7 +416,7 @@ final class RealWorld {
 
     private func endProcess(isOrderly: Bool, _ random: inout SimulationRandom) {
         store.endProcess(isOrderly: isOrderly, &random)
-        for commander in commanders { commander.lostVisits() }
+        for commander in commanders { commander.lostProcess() }
         giveUpLost()
     }
 
