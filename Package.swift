@@ -118,7 +118,7 @@ let package = Package(
         .target(
             name: "AgentEventsServer",
             dependencies: [
-                "AgentEvents", "AgentEventsHub", "AgentEventsProtocol",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsHub", "AgentEventsProtocol",
                 .target(name: "CZlib", condition: server),
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: server),
                 .product(name: "CoreMetrics", package: "swift-metrics", condition: server),
@@ -143,7 +143,7 @@ let package = Package(
         .target(
             name: "AgentEventsTokens",
             dependencies: [
-                "AgentEvents", "AgentEventsHub",
+                "AgentEvents", "AgentEventsFiles", "AgentEventsHub",
                 .product(name: "AsyncHTTPClient", package: "async-http-client", condition: tokens),
                 .product(name: "Crypto", package: "swift-crypto", condition: tokens),
                 .product(name: "JWTKit", package: "jwt-kit", condition: tokens),

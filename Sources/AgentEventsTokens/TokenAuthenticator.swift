@@ -118,13 +118,19 @@ public final class TokenAuthenticator: FirstMessageAuthenticator, Service {
                 try await TokenKey.secret(try KeyFile.secret(at: path), algorithm: algorithm, name: name)
             ])
         case .keySetFile(let path):
-            let set = try await KeySet(try KeyFile.keySet(at: path), issuer: issuer.name)
-            for problem in set.problems {
-                logger.warning("key not used", metadata: ["file.path": "\(path)", "error.message": "\(problem)"])
+            let set: KeySet
+            do {
+                set = try await KeySet(try KeyFile.keySet(at: path), issuer: issuer.name)
+            } catch let error as TokenKeyError where !error.message.contains(path) {
+                throw TokenKeyError("the file \(path): \(error.message)")
             }
             guard !set.keys.isEmpty else {
                 throw TokenKeyError(
-                    "there is no key in \(path) that can be used: " + set.problems.joined(separator: "; "))
+                    "there is no key in \(path) that can be used: "
+                        + (set.problems.isEmpty ? "the list is empty" : set.problems.joined(separator: "; ")))
+            }
+            for problem in set.problems {
+                logger.warning("key not used", metadata: ["file.path": "\(path)", "error.message": "\(problem)"])
             }
             return set.table
         case .keySetURL:

@@ -166,6 +166,7 @@ async def reloads(service, old, new):
             ("a key of another pair", lambda: key.write_bytes(new.issue("another")[1].read_bytes())),
             ("no certificate", certificate.unlink),
             ("no key", key.unlink),
+            ("a key that others may read", lambda: key.chmod(0o644)),
             ("a certificate that has expired", lambda: new.issue("server", days=-1)),
             ("a file that is no certificate", lambda: certificate.write_text("nothing")),
         ]
@@ -176,6 +177,7 @@ async def reloads(service, old, new):
             expect(f"a connection after {name}", handshake(port, context_of(new))[-1], "200")
             certificate.write_bytes(pair[0])
             key.write_bytes(pair[1])
+            key.chmod(0o600)
         await emit_one(open_since_before, 3)
         check_reload_log(service.errors(), len(faults))
 
@@ -248,11 +250,14 @@ def check_refusals(answers):
 
 def refusals(binary, certificate, key, authority):
     other = authority.issue("other_key")[1]
+    open_key = authority.issue("open_key")[1]
+    open_key.chmod(0o644)
     expired = authority.issue("expired", days=-1)
     serve = lambda *arguments: program(binary, "serve", "--in-memory", "--port", "0", *arguments)  # noqa: E731
     check_refusals([
         ("a certificate without its key", serve("--tls-certificate", certificate), "go together"),
         ("another key", serve("--tls-certificate", certificate, "--tls-key", other), "does not belong to"),
+        ("an open key", serve("--tls-certificate", certificate, "--tls-key", open_key), f"chmod 600 {open_key}"),
         ("a missing file", serve("--tls-certificate", certificate, "--tls-key", "/nowhere"), "cannot be read"),
         ("an old certificate", serve("--tls-certificate", expired[0], "--tls-key", expired[1]), "has expired"),
         ("a key for a certificate", serve("--tls-certificate", key, "--tls-key", key), "no certificate"),

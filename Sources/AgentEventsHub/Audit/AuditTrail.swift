@@ -72,14 +72,21 @@ package struct AuditChain: Sendable {
 
     /// Takes a line that was written before.
     ///
-    /// - Returns: what is wrong with it; `nil` when it continues the chain. The chain continues after it all the same.
+    /// - Returns: what is wrong with it; `nil` when it continues the chain. The chain continues after it all the same, with the
+    ///   number that the line has: what is missing is told once.
     package mutating func check(_ line: [UInt8]) -> String? {
-        defer { accept(line) }
+        let (expected, before) = (count + 1, previous)
+        accept(line)
         guard let value = try? JSONValue(parsing: line) else { return "it is not JSON" }
-        guard value["seq"]?.integerValue == count + 1 else {
-            return "it has the number \(value["seq"]?.integerValue ?? 0) and not \(count + 1)"
+        guard let number = value["seq"]?.integerValue, number > 0, number < .max else { return "it has no number" }
+        count = number
+        switch number - expected {
+        case 0: break
+        case 1: return "entry \(expected) is missing before it"
+        case 2...: return "entries \(expected) to \(number - 1) are missing before it"
+        default: return "it has the number \(number), and \(expected) was expected"
         }
-        return value["previous"]?.stringValue == previous ? nil : "the line before it is not the one that was written"
+        return value["previous"]?.stringValue == before ? nil : "the line before it is not the one that was written"
     }
 
     private mutating func accept(_ line: [UInt8]) {

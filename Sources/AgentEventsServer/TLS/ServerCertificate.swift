@@ -1,16 +1,11 @@
 #if TLS
     public import AgentEvents
+    import AgentEventsFiles
     public import AgentEventsHub
     package import CoreMetrics
     import NIOCore
     import NIOSSL
     import Synchronization
-
-    #if canImport(FoundationEssentials)
-        import FoundationEssentials
-    #else
-        import Foundation
-    #endif
 
     /// The certificate of a service and its private key, read from files in PEM form.
     ///
@@ -18,6 +13,9 @@
     /// the connections that are accepted from then on; with any other the pair that is there stays in use. Connections that are
     /// open are not touched.
     public final class ServerCertificate: Reloadable {
+        /// Certificates of a whole chain are a few kilobytes.
+        private static let maximumByteCount = 1 << 20
+
         public let name = "certificate"
         private let certificatePath: String
         private let keyPath: String
@@ -32,10 +30,10 @@
 
         /// - Parameters:
         ///   - certificatePath: the file with the certificate, and after it those that lead to its authority.
-        ///   - keyPath: the file with the private key.
+        ///   - keyPath: the file with the private key; for its owner alone, or of root and readable by its group.
         ///   - clock: tells whether the certificate is valid.
-        /// - Throws: ``ServiceError`` `server.certificate_invalid` when a file cannot be read, the two do not belong together, or
-        ///   the certificate is not valid now.
+        /// - Throws: ``ServiceError`` `server.certificate_invalid` when a file cannot be read or has more than a megabyte, others
+        ///   may use the key, the two do not belong together, or the certificate is not valid now.
         public convenience init(
             certificatePath: String,
             keyPath: String,
@@ -93,7 +91,7 @@
         ) throws(ServiceError) -> Pair {
             let chain: [NIOSSLCertificate]
             do {
-                chain = try NIOSSLCertificate.fromPEMBytes(try bytes(of: certificatePath))
+                chain = try NIOSSLCertificate.fromPEMBytes(try bytes(of: certificatePath, isSecret: false))
             } catch let error as ServiceError {
                 throw error
             } catch {
@@ -104,7 +102,7 @@
             }
             let key: NIOSSLPrivateKey
             do {
-                key = try NIOSSLPrivateKey(bytes: try bytes(of: keyPath), format: .pem)
+                key = try NIOSSLPrivateKey(bytes: try bytes(of: keyPath, isSecret: true), format: .pem)
             } catch let error as ServiceError {
                 throw error
             } catch {
@@ -132,11 +130,11 @@
             }
         }
 
-        private static func bytes(of path: String) throws(ServiceError) -> [UInt8] {
-            do {
-                return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        private static func bytes(of path: String, isSecret: Bool) throws(ServiceError) -> [UInt8] {
+            do throws(ConfiguredFile.ReadingError) {
+                return try ConfiguredFile.read(path, maximumByteCount: maximumByteCount, isSecret: isSecret)
             } catch {
-                throw invalid("the file \(path) cannot be read", error)
+                throw invalid(error.message, error)
             }
         }
 

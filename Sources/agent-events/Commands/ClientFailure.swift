@@ -23,6 +23,9 @@ enum ClientFailure {
         case .badURL: ProgramExit.usage(error.message + addition)
         case .unreachable, .closed, .silent, .declined, .untrusted: ProgramExit.unavailable(error.message + addition)
         // It would succeed later, but was asked not to wait.
+        case _ where error.refusal?.code == .authenticationMissing:
+            ProgramExit.unavailable(
+                "the service asks for a token: give --token-file or --token (auth.missing)" + addition)
         case _ where error.refusal?.code == .threadBusy: ProgramExit.wrong("\(error)" + addition)
         default:
             error.isRetryable

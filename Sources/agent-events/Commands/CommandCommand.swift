@@ -111,7 +111,8 @@ struct CommandCommand: AsyncParsableCommand {
         let body = try body()
         try await ClientFailure.reported {
             do {
-                let answer = try await stream.client.command(body, thread: thread, key: key, timeout: .seconds(giveUp))
+                let answer = try await stream.client().command(
+                    body, thread: thread, key: key, timeout: .seconds(giveUp))
                 switch format {
                 case .json: try StandardOutput.write(answer.body(in: thread).encoded())
                 case .pretty: try StandardOutput.write(CommandText(answer).lines.joined(separator: "\n"))

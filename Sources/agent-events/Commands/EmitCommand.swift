@@ -45,7 +45,7 @@ struct EmitCommand: AsyncParsableCommand {
     @concurrent
     func run() async throws {
         let run = FeedRun(
-            feed: EventFeed(client: stream.client, configuration: feed.configuration(batch: batch ?? 100)),
+            feed: EventFeed(client: try stream.client(), configuration: feed.configuration(batch: batch ?? 100)),
             inputName: "standard input")
         let thread = thread
         try await run.run { feed in

@@ -43,7 +43,7 @@ struct ReplayCommand: AsyncParsableCommand {
             // Before anything is connected.
             try LineReader.check(file)
             let run = FeedRun(
-                feed: EventFeed(client: stream.client, configuration: feed.configuration(batch: 100)),
+                feed: EventFeed(client: try stream.client(), configuration: feed.configuration(batch: 100)),
                 inputName: LineReader.name(of: file))
             let (file, thread, speed) = (file, thread, speed)
             try await run.run { feed in

@@ -174,8 +174,8 @@ struct ServeCommand: AsyncParsableCommand {
             try await serve()
         } catch let error as ServiceError {
             switch error.code {
-            case .openAccess where auth == .none:
-                throw ProgramExit.usage("\(error.message): --auth jwt, with the keys of tokens")
+            case .openAccess where auth == .none && isExposed:
+                throw ProgramExit.usage("\(error.message) (--auth jwt, with the keys of tokens)")
             case .openAccess, .hostInvalid, .portInvalid, .originInvalid, .listenerInvalid, .socketInvalid,
                 .certificateInvalid:
                 throw ProgramExit.usage(error.message)
@@ -191,7 +191,12 @@ struct ServeCommand: AsyncParsableCommand {
     /// Where it listens.
     var address: ListenAddress { listen.listen ?? .host(host, port: port) }
 
-    /// What is refused whatever else is set.
+    /// Whether others than this machine reach the service.
+    private var isExposed: Bool {
+        if case .host(let host, _) = address { !LoopbackHost.isLoopback(host) } else { false }
+    }
+
+    /// Refuses what is refused whatever else is set.
     func checkAccess() throws(ServiceError) {
         // A unix socket has its permissions instead.
         if auth == .none, case .host(let host, _) = address {
@@ -212,6 +217,9 @@ struct ServeCommand: AsyncParsableCommand {
             ServiceLogHandler(label: label, format: format, level: level)
         }
         let logger = Logger(label: "agent-events")
+        for finding in exposure where finding.level == .warning {
+            logger.warning("\(finding.text)", metadata: ["advice": "\(finding.advice)"])
+        }
         let metrics = operation.internalListen.map { _ in ProgramMetrics(folder: inMemory ? nil : folder) }
         // Before the service makes its metrics. Without a listener for them, to count costs nothing.
         if let metrics { MetricsSystem.bootstrap(metrics.exporter) }
@@ -288,8 +296,9 @@ struct ServeCommand: AsyncParsableCommand {
         let isReloaded = !parts.isEmpty || isExpectedToReload(surroundings.notifier)
         try await run(
             ServiceGroup(services: services, logger: logger), reloading: isReloaded ? reloading : nil,
-            surroundings.notifier)
+            surroundings.notifier, logger)
         try await close()
+        logger.notice("stopped")
     }
 
     /// Ends the process while agents still run: everything is committed and every client is told, nothing is left to
@@ -309,7 +318,8 @@ struct ServeCommand: AsyncParsableCommand {
     private func run(
         _ services: ServiceGroup,
         reloading: Reloading?,
-        _ notifier: SystemNotifier
+        _ notifier: SystemNotifier,
+        _ logger: Logger
     ) async throws {
         let signals = await UnixSignalsSequence(
             trapping: reloading == nil ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup])
@@ -322,8 +332,12 @@ struct ServeCommand: AsyncParsableCommand {
                         await reloading?.reload()
                         continue
                     }
-                    if isStopping { return }
+                    if isStopping {
+                        logger.warning("stopping at once", metadata: ["signal": "\(signal)"])
+                        return
+                    }
                     isStopping = true
+                    logger.notice("stopping", metadata: ["signal": "\(signal)"])
                     notifier.send(.stopping)
                     await services.triggerGracefulShutdown()
                 }

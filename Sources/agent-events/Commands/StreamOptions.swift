@@ -11,8 +11,8 @@ struct StreamOptions: ParsableArguments {
         transform: { text throws in try StreamURL(text) })
     var url = StreamURL(host: "127.0.0.1", port: 8080)
 
-    @Option(help: "Sent as Authorization: Bearer. Not needed with serve --auth none.")
-    var token: String?
+    @OptionGroup
+    var token: GivenToken
 
     @Option(
         help: ArgumentHelp(
@@ -20,9 +20,9 @@ struct StreamOptions: ParsableArguments {
             valueName: "file"))
     var caFile: String?
 
-    var client: StreamClient {
+    func client() throws -> StreamClient {
         var configuration = ClientConfiguration()
         configuration.certificateAuthorityFile = caFile
-        return StreamClient(url: url, token: token, configuration: configuration)
+        return StreamClient(url: url, token: try token.text(), configuration: configuration)
     }
 }

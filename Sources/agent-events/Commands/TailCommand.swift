@@ -61,7 +61,7 @@ struct TailCommand: AsyncParsableCommand {
     @concurrent
     func run() async throws {
         try await ClientFailure.reported {
-            try await stream.client.withEvents(of: thread, from: after) { try await follow($0) }
+            try await stream.client().withEvents(of: thread, from: after) { try await follow($0) }
         }
     }
 

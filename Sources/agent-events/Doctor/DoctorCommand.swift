@@ -39,7 +39,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 year: Int(now.rfc3339.prefix(4)) ?? 0,
                 secondsBehindFiles: SystemFacts.newestWrite(below: serve.folder).map { $0 - now.milliseconds / 1000 }))
         findings += portFindings
-        findings += encryptionFindings + secretFindings + certificateFindings + collectorFindings
+        findings += serve.exposure + secretFindings + certificateFindings + collectorFindings
         if serve.auth == .jwt { findings += await keyFindings }
         for finding in findings { try StandardOutput.write(finding.line) }
         if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
@@ -70,16 +70,6 @@ struct DoctorCommand: AsyncParsableCommand {
         case .none: return .good("everybody on this machine may use it, as one user: there are no tokens (--auth none)")
         case .jwt: return .good("it takes tokens")
         }
-    }
-
-    /// Whether tokens cross a network in the clear.
-    private var encryptionFindings: [Finding] {
-        guard serve.auth == .jwt, case .host(let host, _) = serve.address else { return [] }
-        return [
-            Diagnosis.encryption(
-                host, isLoopback: LoopbackHost.isLoopback(host), hasTLS: serve.listen.tlsCertificate != nil,
-                hasProxies: !serve.listen.trustedProxies.isEmpty)
-        ]
     }
 
     private var certificateFindings: [Finding] {

@@ -1,3 +1,5 @@
+internal import AgentEventsFiles
+
 /// Something that the doctor looked at.
 struct Finding: Hashable {
     enum Level: String, Hashable {
@@ -37,8 +39,10 @@ enum Diagnosis {
         var isWritable: Bool
         /// The nine bits of rights.
         var mode: UInt16
-        /// Whether the user of this process owns it.
-        var isOwn: Bool
+        /// The number of the user whose it is.
+        var owner: UInt32
+        /// The number of the user of this process.
+        var user: UInt32
     }
 
     /// - Parameters:
@@ -123,8 +127,10 @@ enum Diagnosis {
             return [.problem("--\(option): the file \(path) cannot be read", "give this user the right to read it")]
         }
         var findings: [Finding] = []
-        if place.mode & 0o077 != 0 {
-            findings.append(.problem("--\(option): other users may read \(path)", "chmod 600 \(path)"))
+        if let problem = ConfiguredFile.secrecyProblem(
+            of: path, mode: UInt32(place.mode), owner: place.owner, user: place.user)
+        {
+            findings.append(.problem("--\(option): \(problem)", "the service does not start with it"))
         }
         if byteCount < minimum {
             findings.append(
@@ -132,7 +138,15 @@ enum Diagnosis {
                     "--\(option): \(path) has \(byteCount) bytes, and needs \(minimum)",
                     "make one: (umask 077; head -c \(max(32, minimum)) /dev/urandom | base64 -w 0 > \(path))"))
         }
-        return findings.isEmpty ? [.good("--\(option): \(path) is for this user only")] : findings
+        guard findings.isEmpty else { return findings }
+        if place.user == 0 {
+            return [
+                .warning(
+                    "--\(option): root may read \(path); the user of the service may not be able to",
+                    "run the doctor as that user, or give the file to a group of the service: chmod 640 \(path)")
+            ]
+        }
+        return [.good("--\(option): \(path) is for this user only")]
     }
 
     /// - Parameters:
@@ -175,6 +189,15 @@ enum Diagnosis {
         return .warning(
             "tokens cross the network at \(host) as they are, and whoever reads one may use it",
             "set --tls-certificate and --tls-key, or --trusted-proxy for the proxy in front that encrypts")
+    }
+
+    /// - Parameter isSafe: whether nobody on the way can read what is sent.
+    static func webhook(isSafe: Bool, host: String) -> Finding {
+        isSafe
+            ? .good("events that go to the webhook can be read by nobody on the way")
+            : .warning(
+                "the events that go to the webhook at \(host) cross the network as they are: everybody on the way can read them",
+                "begin --webhook with https://")
     }
 
     /// The keys of tokens.

@@ -12,7 +12,7 @@ enum SystemFacts {
         else { return nil }
         return Diagnosis.Place(
             path: path, isFolder: type == .typeDirectory, isWritable: access(path, W_OK) == 0,
-            mode: mode.uint16Value & 0o777, isOwn: owner.uint32Value == geteuid())
+            mode: mode.uint16Value & 0o777, owner: owner.uint32Value, user: geteuid())
     }
 
     /// Those of the file that a link stands for.

@@ -26,7 +26,7 @@ struct BackupCommand: AsyncParsableCommand {
                 the folder of a service that does not run, into the folder --to.
 
                 Example:
-                  agent-events backup create --url http://127.0.0.1:8081 --name monday
+                  agent-events backup create --url http://127.0.0.1:8081 --name monday --token-file admin.token
                   agent-events backup create --data data --to /backups/monday
                 """)
 
@@ -36,8 +36,8 @@ struct BackupCommand: AsyncParsableCommand {
                 valueName: "url"))
         var url: String?
 
-        @Option(help: "Sent as Authorization: Bearer; with the scope admin. Not needed with serve --auth none.")
-        var token: String?
+        @OptionGroup
+        var token: GivenToken
 
         @Option(help: ArgumentHelp("The name of the backup. Default: the time.", valueName: "name"))
         var name: String?
@@ -53,7 +53,7 @@ struct BackupCommand: AsyncParsableCommand {
                 throw ValidationError("give --url for a service that runs, or --data for one that does not")
             }
             guard (data == nil) == (to == nil) else { throw ValidationError("--data and --to belong together") }
-            guard data == nil || (name == nil && token == nil) else {
+            guard data == nil || (name == nil && !token.isGiven) else {
                 throw ValidationError("--name and --token belong to --url")
             }
         }
@@ -61,6 +61,7 @@ struct BackupCommand: AsyncParsableCommand {
         @concurrent
         func run() async throws {
             if let url {
+                let token = try token.text()
                 do throws(BackupRequest.Failure) {
                     let answer = try await BackupRequest(url: url, token: token, name: name).send()
                     try? StandardOutput.write(answer.encoded())

@@ -191,7 +191,7 @@ import Testing
 
     /// What can be wrong with a pair of files that is reloaded.
     enum Fault: CaseIterable {
-        case noCertificate, noKey, otherKey, noPEM, emptyFile, expired
+        case noCertificate, noKey, otherKey, openKey, noPEM, emptyFile, expired
 
         func make(_ pair: (certificate: String, key: String), _ authority: TestAuthority) throws {
             let files = FileManager.default
@@ -202,6 +202,7 @@ import Testing
                 let other = try authority.issue("second", for: TLSTests.subject)
                 try files.removeItem(atPath: pair.key)
                 try files.copyItem(atPath: other.key, toPath: pair.key)
+            case .openKey: try files.setAttributes([.posixPermissions: 0o640], ofItemAtPath: pair.key)
             case .noPEM: try Data("not a certificate".utf8).write(to: URL(fileURLWithPath: pair.certificate))
             case .emptyFile: try Data().write(to: URL(fileURLWithPath: pair.key))
             case .expired: _ = try authority.issue("server", for: TLSTests.subject, days: -1)

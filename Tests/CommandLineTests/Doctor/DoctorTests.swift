@@ -9,7 +9,7 @@ struct DoctorTests {
     private static func folder(_ mode: UInt16 = 0o700, isWritable: Bool = true, isFolder: Bool = true)
         -> Diagnosis.Place
     {
-        Diagnosis.Place(path: "d", isFolder: isFolder, isWritable: isWritable, mode: mode, isOwn: true)
+        Diagnosis.Place(path: "d", isFolder: isFolder, isWritable: isWritable, mode: mode, owner: 1000, user: 1000)
     }
 
     @Test func folders() {

@@ -40,6 +40,11 @@ struct AuditTests {
                 #expect(broken.status == 1)
                 #expect(broken.lines.first?.hasPrefix("line \(line): ") == true, "\(broken)")
             }
+            // What is missing is told once, and not of each line after it.
+            try (without.joined(separator: "\n") + "\n").write(toFile: path, atomically: false, encoding: .utf8)
+            let gap = try await Program.run(["audit", path])
+            #expect(gap.lines.count { $0.hasPrefix("line ") } == 1, "\(gap)")
+            #expect(gap.lines.first == "line 3: entry 3 is missing before it", "\(gap)")
             #expect(try await Program.run(["audit", "\(folder.path)/none"]).status == 69)
         }
     }

@@ -73,7 +73,12 @@ struct TokenService {
     func emitAsOwner() async throws {
         let token = try await token("owner", ["emit", "open"])
         let event = #"{"type":"custom","data":{"name":"n","value":1}}"#
-        let emitted = try await service.emit([event], thread: "owner~t", ["--token", token])
+        let file = try folder.write("token", "\(token)\n")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+        let open = try await service.emit([event], thread: "owner~t", ["--token-file", file])
+        #expect(open.status == 64 && open.error.contains("chmod 600 \(file)"), "\(open)")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+        let emitted = try await service.emit([event], thread: "owner~t", ["--token-file", file])
         #expect(emitted.status == 0, "\(emitted.error)")
     }
 
