@@ -291,6 +291,8 @@ struct CrewAgent: ConcurrentAgent, CommandedAgent {
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         guard await crew.pause() else { throw CancellationError() }
         if crew.asks { try await crew.askForTool(run) }
+        if crew.asks { try await crew.ask(run) }
+        if crew.asks { try await crew.delegate(run) }
         do throws(AgentEventsError) {
             try await run.say(prompt.text)
             guard await crew.pause() else { return nil }

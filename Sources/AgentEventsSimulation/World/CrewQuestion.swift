@@ -85,6 +85,14 @@ extension AgentCrew {
         witness.acted(upon: id, of: run.id, in: run.context.thread, at: now)
     }
 
+    /// A child run, which asks for something itself.
+    func delegate(_ run: AgentRun) async throws {
+        try await run.withChild(agent: "helper") { child in
+            try await child.think("hm")
+            if asks { try await askForTool(child) } else { try await ask(child) }
+        }
+    }
+
     /// The body of a call has begun.
     func begin(_ call: ToolCall) {
         guard !isStopped else { return }
