@@ -73,9 +73,14 @@ package final class AgentDispatcher: Sendable {
             advanced.insert(owner.thread, of: owner.user)
             advances.signal()
         }
-        runtime.keepSlots { [weak self] owner, run in
-            await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run))
-        }
+        runtime.keepSlots(
+            wait: { [weak self] owner, run in
+                await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run))
+            },
+            rest: { [rested, rests] owner in
+                rested.insert(owner.thread, of: owner.user)
+                rests.signal()
+            })
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
         runtime.recover { policies[$0] ?? RunRecovery.Policy() }
         for agent in agents where agent.resumesWithoutSayingHow {
