@@ -20,8 +20,12 @@ extension CrewAgent: ResumableAgent {
     private func finish(_ resumed: ResumedRun) async throws {
         for child in resumed.children {
             crew.witness.count(.childResumed)
-            // A child that was stopped meanwhile is no matter of its parent.
-            try await resumed.withChild(child) { child in try await finish(child) }
+            do {
+                try await resumed.withChild(child) { child in try await finish(child) }
+            } catch let error as AgentEventsError where error.code == .order(.alreadyEnded) {
+                // A child that was stopped meanwhile is no matter of its parent.
+                continue
+            }
         }
         for call in resumed.calls { try await finish(call, of: resumed) }
         for question in resumed.approvals {
