@@ -45,14 +45,14 @@ struct RunRestsTests {
         let isAccepted = machine.takenBack("r_1", .think, at: 6000)
         #expect(isAccepted && machine.rests.isResting("r_1"))
         _ = machine.receive("r_1", .usage, at: 6000)
-        #expect(machine.rests.milliseconds(of: "r_1", at: Timestamp(milliseconds: 6000)) == before && before == 3000)
+        #expect(machine.rests.milliseconds(of: "r_1", at: Timestamp(milliseconds: 6000)) == before && before == 5000)
         _ = machine.receive("r_1", .think, at: 7000)
         #expect(!machine.rests.isResting("r_1"))
         machine.waitAgain("r_1", at: Timestamp(milliseconds: 8000))
         _ = machine.receive("r_1", .answer("a_2"), at: 9000)
         #expect(!machine.rests.isResting("r_1"))
-        // From 3 s to 7 s, and from 8 s to 9 s.
-        #expect(machine.rests.milliseconds(of: "r_1", at: Timestamp(milliseconds: 10_000)) == 5000)
+        // From 0 s to 2 s, from 3 s to 7 s, and from 8 s to 9 s.
+        #expect(machine.rests.milliseconds(of: "r_1", at: Timestamp(milliseconds: 10_000)) == 7000)
     }
 
     /// One that works at the same time does not rest; one that has nothing to wait for does not wait.
