@@ -54,7 +54,7 @@ extension StreamClient {
         _ text: String,
         agent: AgentName? = nil,
         data: JSONValue? = nil,
-        policy: BusyPolicy? = nil,
+        policy: ConcurrencyPolicy? = nil,
         replacing replaced: MessageID? = nil,
         answersApproval: Bool = false,
         thread: ThreadID,
@@ -62,7 +62,7 @@ extension StreamClient {
         timeout: Duration = .seconds(30)
     ) async throws -> CommandAnswer {
         let message = MessageCommand(
-            text: text, agent: agent, data: data, policy: policy?.rawValue, replaces: replaced,
+            text: text, agent: agent, data: data, policy: policy, replaces: replaced,
             answersApproval: answersApproval)
         return try await command(CommandBody(.message(message)), thread: thread, key: key, timeout: timeout)
     }
@@ -82,13 +82,13 @@ extension StreamClient {
     public func start(
         _ agent: AgentName? = nil,
         input: JSONValue? = nil,
-        policy: BusyPolicy? = nil,
+        policy: ConcurrencyPolicy? = nil,
         retrying retried: RunID? = nil,
         thread: ThreadID,
         key: IdempotencyKey? = nil,
         timeout: Duration = .seconds(30)
     ) async throws -> CommandAnswer {
-        let start = StartCommand(agent: agent, input: input, policy: policy?.rawValue, retryOf: retried)
+        let start = StartCommand(agent: agent, input: input, policy: policy, retryOf: retried)
         return try await command(CommandBody(.start(start)), thread: thread, key: key, timeout: timeout)
     }
 

@@ -174,12 +174,12 @@ extension MemberReader {
             .missingField, path: "$.data.decision", "the member decision is missing: approved or denied")
     }
 
-    fileprivate mutating func policy() throws(WireError) -> String? {
+    fileprivate mutating func policy() throws(WireError) -> ConcurrencyPolicy? {
         guard let word = try wordIfPresent("policy") else { return nil }
-        guard BusyPolicy(rawValue: word) != nil else {
-            let words = BusyPolicy.allCases.map(\.rawValue)
+        guard let policy = ConcurrencyPolicy(rawValue: word) else {
+            let words = ConcurrencyPolicy.allCases.map(\.rawValue)
             throw invalid("policy", "policy is one of: \(words.joined(separator: ", "))")
         }
-        return word
+        return policy
     }
 }

@@ -61,11 +61,16 @@ package struct StartCommand: Hashable, Sendable {
     package var agent: AgentName?
     package var input: JSONValue?
     /// What is done when the thread is busy; `nil` for what the agent or the service does.
-    package var policy: String?
+    package var policy: ConcurrencyPolicy?
     /// The run that is to be done again.
     package var retryOf: RunID?
 
-    package init(agent: AgentName? = nil, input: JSONValue? = nil, policy: String? = nil, retryOf: RunID? = nil) {
+    package init(
+        agent: AgentName? = nil,
+        input: JSONValue? = nil,
+        policy: ConcurrencyPolicy? = nil,
+        retryOf: RunID? = nil
+    ) {
         self.agent = agent
         self.input = input
         self.policy = policy
@@ -80,7 +85,7 @@ package struct MessageCommand: Hashable, Sendable {
     package var agent: AgentName?
     package var data: JSONValue?
     /// What is done when the thread is busy; `nil` for what the agent or the service does.
-    package var policy: String?
+    package var policy: ConcurrencyPolicy?
     /// The message in whose place it comes.
     package var replaces: MessageID?
     /// Whether it is a no to what the run asks that it is given to.
@@ -92,7 +97,7 @@ package struct MessageCommand: Hashable, Sendable {
         text: String,
         agent: AgentName? = nil,
         data: JSONValue? = nil,
-        policy: String? = nil,
+        policy: ConcurrencyPolicy? = nil,
         replaces: MessageID? = nil,
         answersApproval: Bool = false,
         trace: TraceContext? = nil
@@ -171,12 +176,12 @@ extension CommandBody {
         case .start(let start):
             members = [
                 ("agent", start.agent.map { .string($0.rawValue) }), ("input", start.input),
-                ("policy", start.policy.map { .string($0) }), ("retry_of", start.retryOf?.json),
+                ("policy", start.policy.map { .string($0.rawValue) }), ("retry_of", start.retryOf?.json),
             ]
         case .message(let message):
             members = [
                 ("text", .string(message.text)), ("agent", message.agent.map { .string($0.rawValue) }),
-                ("data", message.data), ("policy", message.policy.map { .string($0) }),
+                ("data", message.data), ("policy", message.policy.map { .string($0.rawValue) }),
                 ("replaces", message.replaces?.json),
                 ("answers_approval", message.answersApproval ? .bool(true) : nil),
                 ("trace", message.trace?.json),
@@ -197,10 +202,10 @@ extension CommandBody {
 
 extension MemberReader {
     /// - Throws: when a message is to answer what is asked, and its policy gives it to no run.
-    package func checkAnswers(_ answersApproval: Bool, policy: String?) throws(WireError) {
-        guard answersApproval, let policy, policy != "steer" else { return }
+    package func checkAnswers(_ answersApproval: Bool, policy: ConcurrencyPolicy?) throws(WireError) {
+        guard answersApproval, let policy, policy != .steer else { return }
         throw invalid(
             "answers_approval",
-            "a message answers what the run asks that it is given to: its policy is steer, not \(policy)")
+            "a message answers what the run asks that it is given to: its policy is steer, not \(policy.rawValue)")
     }
 }

@@ -39,12 +39,12 @@ struct RoundTripTests {
         CommandBody(.run(.pause, reason: nil), run: "r_1"), CommandBody(.run(.resume, reason: "go"), asOf: cursor),
         CommandBody(.run(.custom("editor.undo", value: ["steps": 2]), reason: nil), run: "r_1"),
         CommandBody(.start(StartCommand())),
-        CommandBody(.start(StartCommand(agent: "guide", input: [1], policy: "queue", retryOf: "r_1"))),
+        CommandBody(.start(StartCommand(agent: "guide", input: [1], policy: .queue, retryOf: "r_1"))),
         CommandBody(.message(MessageCommand(text: "Hello"))),
         CommandBody(
             .message(
                 MessageCommand(
-                    text: "Hello", agent: "guide", data: [1], policy: "steer", replaces: "m_1",
+                    text: "Hello", agent: "guide", data: [1], policy: .steer, replaces: "m_1",
                     answersApproval: true)),
             asOf: cursor),
         CommandBody(.answer(AnswerCommand("a_1", isApproved: true, data: ["f": 1]))),

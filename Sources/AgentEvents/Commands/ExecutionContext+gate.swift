@@ -37,6 +37,14 @@ extension ExecutionContext {
         slotWaits.end(root, at: now, rested: path.machine.rests.milliseconds(of: root, at: now))
     }
 
+    /// A run that was taken up waits for the answer to a question of an earlier process: others may have its place, and its
+    /// time does not count, unless a part of it works.
+    func waitAgain(for asked: ApprovalPlace) {
+        guard path.machine.isOpen(asked) else { return }
+        path.waitAgain(asked.run, at: services.environment.wallClock.now())
+        services.slotGate.noteRest(owner)
+    }
+
     /// The number of tasks that wait until their run has a place to work.
     package var tasksWaitingForSlot: Int { slotWaits.taskCount }
 

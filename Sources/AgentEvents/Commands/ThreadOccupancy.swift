@@ -64,13 +64,7 @@ extension ThreadStateMachine {
     /// The open runs as a command meets them.
     package var occupancy: ThreadOccupancy {
         let entries = runs.inOrder
-        var waiting: Set<RunID> = []
-        // The children of a run come after it, so that they are known by then.
-        for entry in entries.reversed() where entry.machine.isWaiting(children: waiting) {
-            // One that has asked, and does something else meanwhile, does not wait.
-            if entry.hasMovedOn, !entry.machine.work.approvals.isEmpty { continue }
-            waiting.insert(entry.machine.run)
-        }
+        let waiting = waitingRuns(here: false)
         return ThreadOccupancy(
             entries.map { entry in
                 let machine = entry.machine
@@ -89,6 +83,22 @@ extension ThreadStateMachine {
                 run.isLost = status == .paused && machine.attempts.isLost
                 return run
             })
+    }
+
+    /// The runs that do nothing until people have answered.
+    ///
+    /// - Parameter here: whether those are among them of whose waits no event tells, but this process knows. What is decided
+    ///   on runs is not decided by these: another process would decide otherwise.
+    func waitingRuns(here: Bool) -> Set<RunID> {
+        var waiting: Set<RunID> = []
+        // The children of a run come after it, so that they are known by then.
+        for entry in runs.inOrder.reversed() where entry.machine.isWaiting(children: waiting) {
+            // One that has asked, and does something else meanwhile, does not wait.
+            let waits = entry.motion == .asks || here && entry.motion == .waitsAgain
+            if !waits, !entry.machine.work.approvals.isEmpty { continue }
+            waiting.insert(entry.machine.run)
+        }
+        return waiting
     }
 }
 

@@ -15,12 +15,28 @@ struct OpenRuns: Sendable {
         var messageIDs: [MessageID] = []
         /// The messages that the run was given and has not taken, in their order.
         var inputs: [GivenInput] = []
-        /// The run has done something since it asked for an approval last.
-        var hasMovedOn = true
+        var motion = Motion.moves
         var machine: RunStateMachine
         /// When the last event of the run was, or of a child run that has ended.
         var lastTime: Timestamp
         var marks = Marks()
+    }
+
+    /// The last sign that a run gave of itself, when it has asked people something.
+    ///
+    /// ```
+    ///         it asks                 any other event of its own
+    ///   moves ────────> asks          <any> ────────────────────> moves
+    ///   moves ────────> waitsAgain
+    ///         it was taken up, and waits for the answer to what it had asked before
+    /// ```
+    enum Motion: Hashable, Sendable {
+        /// It has done something since it asked last, or has not asked.
+        case moves
+        /// It has asked, and done nothing since.
+        case asks
+        /// As `moves` by the log: nothing else knows of its wait than the process in which it waits.
+        case waitsAgain
     }
 
     /// The events of a run that commands refer to; `nil` while they have no id yet.
@@ -93,7 +109,7 @@ struct OpenRuns: Sendable {
     func asks(at place: Int) -> Bool { !entries.span[place].machine.work.approvals.isEmpty }
 
     func attempts(at place: Int) -> RunAttempts { entries.span[place].machine.attempts }
-    func hasMovedOn(at place: Int) -> Bool { entries.span[place].hasMovedOn }
+    func motion(at place: Int) -> Motion { entries.span[place].motion }
     func marks(at place: Int) -> Marks { entries.span[place].marks }
     func message(_ message: MessageID, at place: Int) -> OpenMessage? {
         entries.span[place].machine.work.messages[message]
@@ -289,7 +305,7 @@ extension OpenRuns: Equatable {
                 one.ordinal = other.ordinal
                 one.marks = other.marks
                 // What it tells is when a run waits, and no event is decided by it.
-                one.hasMovedOn = other.hasMovedOn
+                one.motion = other.motion
                 return one == other
             }
     }

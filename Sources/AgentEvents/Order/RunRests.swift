@@ -45,19 +45,19 @@ struct RunRests: Sendable {
 }
 
 extension EventPayload {
-    /// Says if the event shows that its run does something else than to wait for people; `nil` when it shows neither. What
-    /// people do to the run, such as a pause and its end, shows neither; nor does the end of a call that was answered, while
-    /// the run waits for the answers about others.
-    var movesRun: Bool? {
+    /// Says if the event shows that its run asks people, or does something else than to wait for them; `nil` when it shows
+    /// neither. What people do to the run, such as a pause and its end, shows neither; nor does the end of a call that was
+    /// answered, while the run waits for the answers about others.
+    var motion: OpenRuns.Motion? {
         switch self {
-        case .approvalRequested: false
+        case .approvalRequested: .asks
         case .agentPaused, .agentResumed: nil
         case .approvalResolved, .usageReported, .toolCompleted: nil
-        case .custom(let custom): custom.by == nil ? true : nil
+        case .custom(let custom): custom.by == nil ? .moves : nil
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
             .messageCompleted, .toolExecuting, .toolProgress, .agentCompleted, .agentFailed, .agentCancelled,
             .userMessage, .stateUpdated, .unknown:
-            true
+            .moves
         }
     }
 

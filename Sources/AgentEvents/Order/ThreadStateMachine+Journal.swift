@@ -7,8 +7,8 @@ extension ThreadStateMachine {
             case began(RunID, began: CallID?)
             indirect case startedQueued(RunID, QueuedEntry)
             case gaveInput(RunID)
-            indirect case tookInput(RunID, lastTime: Timestamp, hadMovedOn: Bool, [OpenRuns.GivenInput])
-            case event(RunID, lastTime: Timestamp, hadMovedOn: Bool, RunStateMachine.Undo)
+            indirect case tookInput(RunID, lastTime: Timestamp, motion: OpenRuns.Motion, [OpenRuns.GivenInput])
+            case event(RunID, lastTime: Timestamp, motion: OpenRuns.Motion, RunStateMachine.Undo)
             /// - Parameter since: the mark before; see ``OpenRuns/Marks``.
             case marked(RunID, since: EventID?)
             indirect case ended(EndedTree)

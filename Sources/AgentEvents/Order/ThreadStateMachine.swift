@@ -234,28 +234,28 @@ package struct ThreadStateMachine: Sendable {
             return runs.change(at: place) { entry in
                 defer {
                     entry.lastTime = time
-                    entry.hasMovedOn = true
+                    entry.motion = .moves
                     entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
                 }
                 return .tookInput(
-                    run, lastTime: entry.lastTime, hadMovedOn: entry.hasMovedOn, entry.inputs)
+                    run, lastTime: entry.lastTime, motion: entry.motion, entry.inputs)
             }
         }
-        let (lastTime, hadMovedOn, undo) = runs.change(at: place) { entry in
+        let (lastTime, motion, undo) = runs.change(at: place) { entry in
             precondition(entry.machine.run == run, "nothing was applied since the check")
             defer {
                 entry.lastTime = time
-                if let moves = payload.movesRun { entry.hasMovedOn = moves }
+                if let motion = payload.motion { entry.motion = motion }
             }
             return (
-                entry.lastTime, entry.hasMovedOn,
+                entry.lastTime, entry.motion,
                 entry.machine.apply(payload, half: half, byteCount: byteCount, at: time)
             )
         }
         if mayChangeRests(payload, at: place) { noteRests(at: payload.isLoss ? lastTime : time) }
         if half != nil { hasHeldHalves = true }
         due.note(payload, at: time, idleMilliseconds: runs.idleMilliseconds(at: place))
-        return .event(run, lastTime: lastTime, hadMovedOn: hadMovedOn, undo)
+        return .event(run, lastTime: lastTime, motion: motion, undo)
     }
 
     /// Says if runs may begin to rest, or end that, with an event of one of them.
@@ -412,17 +412,17 @@ package struct ThreadStateMachine: Sendable {
         case .gaveInput(let run):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { _ = $0.inputs.popLast() }
-        case .tookInput(let run, let lastTime, let hadMovedOn, let inputs):
+        case .tookInput(let run, let lastTime, let motion, let inputs):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
-                entry.hasMovedOn = hadMovedOn
+                entry.motion = motion
                 entry.inputs = inputs
                 entry.lastTime = lastTime
             }
-        case .event(let run, let lastTime, let hadMovedOn, let change):
+        case .event(let run, let lastTime, let motion, let change):
             guard let place = runs.place(of: run) else { break }
             runs.change(at: place) { entry in
-                entry.hasMovedOn = hadMovedOn
+                entry.motion = motion
                 entry.machine.undo(change)
                 entry.lastTime = lastTime
             }
@@ -474,7 +474,7 @@ package struct ThreadStateMachine: Sendable {
             let lastTime = runs.change(at: place) { entry in
                 defer { entry.lastTime = event.time }
                 _ = entry.machine.apply(event.payload, at: event.time)
-                if let moves = event.payload.movesRun { entry.hasMovedOn = moves }
+                if let motion = event.payload.motion { entry.motion = motion }
                 if case .inputTaken(let taken) = event.payload {
                     entry.inputs.removeAll { taken.messageIDs.contains($0.message) }
                 }
@@ -548,9 +548,19 @@ extension ThreadStateMachine {
 
     /// Notes which runs rest from a time on. That is looked at when a run may begin to, and as long as one does.
     private mutating func noteRests(at time: Timestamp) {
-        for run in occupancy.runs where run.parent == nil && run.status != .queued {
-            rests.set(run.id, isResting: run.status == .paused || run.status == .waiting, at: time)
+        let waiting = waitingRuns(here: true)
+        for entry in runs.inOrder where entry.machine.state != .queued {
+            let (run, parent) = (entry.machine.run, entry.machine.parent)
+            guard !(parent.map { isOpen($0) } ?? false) else { continue }
+            rests.set(run, isResting: entry.machine.state == .paused || waiting.contains(run), at: time)
         }
+    }
+
+    /// A run that was taken up waits for the answer to what it had asked before. No event tells of it.
+    package mutating func waitAgain(_ run: RunID, at time: Timestamp) {
+        guard let place = runs.place(of: run), runs.asks(at: place), runs.motion(at: place) == .moves else { return }
+        runs.change(at: place) { $0.motion = .waitsAgain }
+        noteRests(at: time)
     }
 
     /// The items taken as overdue at a time were not ended: they will be taken again.

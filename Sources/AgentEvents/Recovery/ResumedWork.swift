@@ -129,6 +129,12 @@ extension AgentRun {
             call.arguments, body)
     }
 
+    /// Begins to wait for the answer to a question that an earlier process has asked. The run rests from now on if it only
+    /// waits: no event will show that. It is followed by ``outcome(of:_:)``.
+    package func waitAgain(for approval: ResumedApproval) async {
+        await context.waitAgain(for: ApprovalPlace(run: id, approval: approval.id))
+    }
+
     /// Waits for the answer to a question that was asked before.
     ///
     /// - Parameter decode: makes the form of the answer's data, without the arguments for the call.

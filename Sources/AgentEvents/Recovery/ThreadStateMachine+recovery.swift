@@ -109,8 +109,8 @@ extension ThreadStateMachine {
     /// The ends of the messages that are open when a run is continued. One that was paused in the middle of a message has lost
     /// the rest of it. One that was only answered had said what it had to say when it asked.
     private func brokenMessages(in run: RunRecovery.Run) -> [EventDraft] {
-        let hasMovedOn = runs.place(of: run.id).map { runs.hasMovedOn(at: $0) } ?? false
-        return hasMovedOn ? interruptions(in: run) : []
+        let hasOnlyAsked = runs.place(of: run.id).map { runs.motion(at: $0) == .asks } ?? true
+        return hasOnlyAsked ? [] : interruptions(in: run)
     }
 
     /// The events with which a process leaves a run that it has not taken up, and that could be by now: nothing of it has

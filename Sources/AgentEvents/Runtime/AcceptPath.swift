@@ -400,6 +400,9 @@ struct AcceptPath {
     /// The bodies of runs begin.
     mutating func unpark(_ runs: [RunID]) { parked.subtract(runs) }
 
+    /// The body of a run that was taken up waits for an answer.
+    mutating func waitAgain(_ run: RunID, at time: Timestamp) { head.waitAgain(run, at: time) }
+
     /// Lets go of runs that stay open: from now on their bodies are too late, and are told so.
     mutating func detach(_ runs: [RunID]) {
         detached.formUnion(runs)

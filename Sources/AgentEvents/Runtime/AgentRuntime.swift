@@ -267,8 +267,13 @@ public final class AgentRuntime: Sendable {
 
     /// Has runs that were paused wait before their next step. Called before ``run()``.
     ///
-    /// - Parameter wait: returns when the run, one without a parent, may work again, or the task is cancelled.
-    package func keepSlots(_ wait: @escaping @Sendable (ThreadOwner, RunID) async -> Void) { slotGate.set(wait) }
+    /// - Parameters:
+    ///   - wait: returns when the run, one without a parent, may work again, or the task is cancelled.
+    ///   - rest: is told of the thread of a run that may rest without an event that shows it; returns at once.
+    package func keepSlots(
+        wait: @escaping @Sendable (ThreadOwner, RunID) async -> Void,
+        rest: @escaping @Sendable (ThreadOwner) -> Void
+    ) { slotGate.set(wait, rest) }
 
     /// Says if users have the right to approve in a thread. Called before ``run()``; the closure is called when a grant that one
     /// of them gave is about to answer a question.

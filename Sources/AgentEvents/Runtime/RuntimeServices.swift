@@ -97,10 +97,20 @@ final class TakingUp: Sendable {
 /// Where a run that has rested waits until it may work again, if somebody has places for runs.
 final class SlotGate: Sendable {
     private let keeper = Mutex<(@Sendable (ThreadOwner, RunID) async -> Void)?>(nil)
+    private let observer = Mutex<(@Sendable (ThreadOwner) -> Void)?>(nil)
 
-    func set(_ keeper: @escaping @Sendable (ThreadOwner, RunID) async -> Void) { self.keeper.withLock { $0 = keeper } }
+    func set(
+        _ keeper: @escaping @Sendable (ThreadOwner, RunID) async -> Void,
+        _ observer: @escaping @Sendable (ThreadOwner) -> Void
+    ) {
+        self.keeper.withLock { $0 = keeper }
+        self.observer.withLock { $0 = observer }
+    }
 
     func wait(_ owner: ThreadOwner, _ run: RunID) async { await keeper.withLock { $0 }?(owner, run) }
+
+    /// A run of a thread may rest from now on, which no event shows.
+    func noteRest(_ owner: ThreadOwner) { observer.withLock { $0 }?(owner) }
 }
 
 /// Says if users have the right to approve in a thread, when that is known.

@@ -407,6 +407,9 @@ extension ThreadHead {
     /// The items taken as overdue at a time were not ended: they will be taken again.
     package mutating func lookAgain(at time: Timestamp) { machine.lookAgain(at: time) }
 
+    /// A run that was taken up waits for an answer, which no event shows.
+    package mutating func waitAgain(_ run: RunID, at time: Timestamp) { machine.waitAgain(run, at: time) }
+
     package mutating func beginLookUp(committedThrough position: UInt64) {
         machine.beginLookUp(committedThrough: position)
     }

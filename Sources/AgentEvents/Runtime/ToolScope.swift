@@ -86,7 +86,10 @@ struct ToolScope: Sendable {
 
     /// - Returns: the question whose answer is waited for; `nil` for none.
     private func open(_ executing: ToolExecuting) async throws(AgentEventsError) -> ResumedApproval? {
-        if let resumed { return resumed.approval }
+        if let resumed {
+            if let asked = resumed.approval { await run.waitAgain(for: asked) }
+            return resumed.approval
+        }
         if let approval { return try await run.ask(approval, for: callID, opening: executing) }
         try await run.emit(.toolExecuting(executing))
         return nil

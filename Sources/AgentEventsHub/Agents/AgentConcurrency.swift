@@ -1,4 +1,4 @@
-import AgentEvents
+public import AgentEvents
 
 /// The settings of an agent for threads that are busy.
 public struct AgentConcurrency: Sendable {

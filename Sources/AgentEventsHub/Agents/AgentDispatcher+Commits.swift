@@ -41,13 +41,16 @@ extension AgentDispatcher: CommitObserver {
 }
 
 extension EventType {
-    /// Whether its run may rest from the event on. (No look-up in a set: that would hash the name of each event.)
+    /// Whether a run may rest from the event on: its own, or one above it, which waits for people and is left alone with that.
+    /// (No look-up in a set: that would hash the name of each event.)
     fileprivate var mayRestRun: Bool {
         switch self {
-        case .agentPaused, .agentResumed, .approvalRequested, .toolCompleted: true
+        case .agentPaused, .agentResumed, .approvalRequested, .toolCompleted, .agentCompleted, .agentFailed,
+            .agentCancelled:
+            true
         case .agentQueued, .agentStarted, .inputTaken, .agentThinking, .agentProgress, .messageDelta,
-            .messageCompleted, .toolExecuting, .toolProgress, .approvalResolved, .usageReported, .agentCompleted,
-            .agentFailed, .agentCancelled, .userMessage, .stateUpdated, .custom:
+            .messageCompleted, .toolExecuting, .toolProgress, .approvalResolved, .usageReported, .userMessage,
+            .stateUpdated, .custom:
             false
         }
     }

@@ -73,9 +73,14 @@ package final class AgentDispatcher: Sendable {
             advanced.insert(owner.thread, of: owner.user)
             advances.signal()
         }
-        runtime.keepSlots { [weak self] owner, run in
-            await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run))
-        }
+        runtime.keepSlots(
+            wait: { [weak self] owner, run in
+                await self?.waitForSlot(RunQueueStateMachine.Place(thread: owner.thread, run: run))
+            },
+            rest: { [rested, rests] owner in
+                rested.insert(owner.thread, of: owner.user)
+                rests.signal()
+            })
         let policies = Dictionary(agents.map { ($0.name, $0.recovery) }) { first, _ in first }
         runtime.recover { policies[$0] ?? RunRecovery.Policy() }
         for agent in agents where agent.resumesWithoutSayingHow {
@@ -205,6 +210,10 @@ package final class AgentDispatcher: Sendable {
         _ job: AgentJob? = nil
     ) {
         perform(job) { $0.settle(admission.ticket, as: outcome) }
+        // What ends it may be committed already. One that can be tried is found to be gone then; this one is looked for.
+        guard case .queued(let entry, settlesUntil: _) = outcome, entry.notBefore != nil else { return }
+        advanced.insert(entry.place.thread, of: entry.owner)
+        advances.signal()
     }
 
     /// Changes the queue, and does what follows.
@@ -442,22 +451,12 @@ package final class AgentDispatcher: Sendable {
         }
     }
 
-    /// Takes up the queued runs of a thread.
+    /// Takes up the queued runs of a thread, and forgets those that are queued no longer.
     ///
     /// - Returns: `false` when it has to be tried again.
     private func takeUp(_ thread: ThreadID, of user: UserID) async -> Bool {
         do throws(AgentEventsError) {
-            let entries = try await runtime.queuedRuns(of: thread, user: user).map { run in
-                RunQueueStateMachine.Entry(
-                    place: RunQueueStateMachine.Place(thread: thread, run: run.queued.run), owner: user,
-                    user: run.queued.by ?? user, agent: run.queued.agent, sequence: run.sequence,
-                    queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore, isScheduled: run.queued.isScheduled)
-            }
-            // A run that nobody can start stays queued in the log, until its agent is served again.
-            for entry in entries where !mayBeStarted(entry.agent) { noteMissing(entry) }
-            perform { queue in
-                entries.filter { mayBeStarted($0.agent) }.flatMap { queue.enqueue($0) } + queue.freed(thread)
-            }
+            while try await lookAtQueue(of: thread, user) {}
             return true
         } catch {
             logger.info(
@@ -466,5 +465,27 @@ package final class AgentDispatcher: Sendable {
             // A thread of somebody else is not taken up; everything else may go by.
             return error.code == .threadForbidden || error.code == .threadDeleted
         }
+    }
+
+    /// - Returns: whether to look again: a run may have ended between the look and its entry here, and nobody would look for it
+    ///   before its time.
+    private func lookAtQueue(of thread: ThreadID, _ user: UserID) async throws(AgentEventsError) -> Bool {
+        // Before the look: those that come meanwhile may not be among what it finds.
+        let known = queue.withLock { $0.queued(in: thread) }
+        let found = try await runtime.queuedRuns(of: thread, user: user).map { run in
+            RunQueueStateMachine.Entry(
+                place: RunQueueStateMachine.Place(thread: thread, run: run.queued.run), owner: user,
+                user: run.queued.by ?? user, agent: run.queued.agent, sequence: run.sequence,
+                queuedAt: run.queued.queuedAt, notBefore: run.queued.notBefore, isScheduled: run.queued.isScheduled)
+        }
+        // A run that nobody can start stays queued in the log, until its agent is served again.
+        for entry in found where !mayBeStarted(entry.agent) { noteMissing(entry) }
+        let entries = found.filter { mayBeStarted($0.agent) }
+        let places = Set(found.map(\.place))
+        let gone = known.filter { !places.contains($0) }
+        perform { queue in
+            gone.flatMap { queue.left($0) } + entries.flatMap { queue.enqueue($0) } + queue.freed(thread)
+        }
+        return entries.contains { $0.notBefore != nil && !known.contains($0.place) }
     }
 }

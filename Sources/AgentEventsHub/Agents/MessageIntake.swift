@@ -241,7 +241,7 @@ package struct MessageIntake: Sendable {
     ) throws(ProtocolError) {
         let members = MemberReader(JSONObject([]), path: "$")
         do throws(WireError) {
-            try members.checkAnswers(request.answersApproval, policy: policy.rawValue)
+            try members.checkAnswers(request.answersApproval, policy: policy)
         } catch {
             var refusal = ProtocolError(member: error)
             refusal.threadID = thread

@@ -99,7 +99,7 @@ package struct MessageRequest: Hashable, Sendable {
                 policy: try members.choiceIfPresent("policy"), replaces: try members.identifierIfPresent("replaces"),
                 answersApproval: try members.boolIfPresent("answers_approval") ?? false,
                 notBefore: try members.timeIfPresent("not_before"), startBy: try members.timeIfPresent("start_by"))
-            try members.checkAnswers(request.answersApproval, policy: request.policy?.rawValue)
+            try members.checkAnswers(request.answersApproval, policy: request.policy)
         } catch {
             throw ProtocolError(member: error)
         }

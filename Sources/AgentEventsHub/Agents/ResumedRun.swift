@@ -49,7 +49,8 @@ public struct ResumedRun: Sendable {
     ///
     /// - Throws: as `AgentRun.approve`.
     public func answer(to approval: ResumedApproval) async throws -> ApprovalOutcome<JSONValue?> {
-        try await run.outcome(of: approval) { $0 }
+        await run.waitAgain(for: approval)
+        return try await run.outcome(of: approval) { $0 }
     }
 
     /// Continues a child run for the length of a scope, and ends it, whichever way the body ends.

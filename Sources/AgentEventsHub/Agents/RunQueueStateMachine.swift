@@ -107,6 +107,8 @@ package struct RunQueueStateMachine: Sendable {
     /// Says if nothing queued in a thread is tried before something in it ends.
     package func isHeld(_ thread: ThreadID) -> Bool { threads[thread]?.hold == .held }
     package func isQueued(_ place: Place) -> Bool { queuedUsers[place] != nil }
+    /// The queued runs of a thread, in their order.
+    package func queued(in thread: ThreadID) -> [Place] { threads[thread]?.entries.map(\.place) ?? [] }
     /// Says if runs of a thread are queued, or work.
     package func isConcerned(_ thread: ThreadID) -> Bool { threads[thread] != nil || bodyCounts[thread] != nil }
     /// The runs of a thread whose bodies have not returned.

@@ -128,7 +128,7 @@ package struct CommandIntake: Sendable {
         case .message(let message):
             let asked = MessageRequest(
                 text: message.text, agent: message.agent, data: message.data,
-                policy: message.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, replaces: message.replaces,
+                policy: message.policy, replaces: message.replaces,
                 answersApproval: message.answersApproval, trace: message.trace)
             do throws(ProtocolError) {
                 begun = try await intake.submit(asked, key: request.key, in: request.thread, from: principal)
@@ -138,7 +138,7 @@ package struct CommandIntake: Sendable {
         case .start(let start):
             let asked = StartRequest(
                 agent: start.agent, input: start.input,
-                policy: start.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, retryOf: start.retryOf)
+                policy: start.policy, retryOf: start.retryOf)
             begun = try await intake.start(asked, key: request.key, in: request.thread, from: principal)
         }
         return Accepted(

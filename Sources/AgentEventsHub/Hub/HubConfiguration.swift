@@ -1,3 +1,5 @@
+public import AgentEvents
+
 /// The settings of an ``AgentEventsHub``. Every value has a default that suits a development machine.
 public struct HubConfiguration: Sendable {
     /// The time for which a connection may be silent, in either direction, before it is pinged. One from which nothing

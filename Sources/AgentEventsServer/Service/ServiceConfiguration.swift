@@ -1,3 +1,4 @@
+public import AgentEvents
 public import AgentEventsHub
 
 /// The settings of an ``AgentEventsService``. Every value has a default that suits a development machine.

@@ -12,7 +12,7 @@ package enum Occurrence: Int, CaseIterable, Sendable {
     case messageSteered, leftInputQueued, runRolledBack, runsMerged, runRetried, runNotStartedInTime, runBesideOthers
     case approvalApproved, approvalDenied, approvalExpired, approvalCancelled, answeredWhilePaused, expiredWhilePaused
     case answerForbidden, answerDataRefused, answerTooLate, answerUnknown, answerUnchanged, bodyApproved, bodyStuck
-    case runRested
+    case runRested, childResumed, questionResumed
     // Those who follow.
     case eventDelivered, eventMerged, eventTaken, snapshotGiven
     case acknowledgementTaken, acknowledgementStored, acknowledgementRefused

@@ -88,6 +88,9 @@ final class AgentCrew: Sendable {
     /// Whether an agent asks for something now.
     var asks: Bool { below(4) == 0 }
 
+    /// Whether an agent leaves something to a child run now.
+    var delegates: Bool { below(2) == 0 }
+
     func makeQuestion(owner: UserID) -> CrewQuestion {
         state.withLock { CrewQuestion(&$0.random, owner: owner) }
     }
@@ -291,6 +294,8 @@ struct CrewAgent: ConcurrentAgent, CommandedAgent {
     func respond(to prompt: UserPrompt, run: AgentRun) async throws -> JSONValue? {
         guard await crew.pause() else { throw CancellationError() }
         if crew.asks { try await crew.askForTool(run) }
+        if crew.asks { try await crew.ask(run) }
+        if crew.delegates { try await crew.delegate(run) }
         do throws(AgentEventsError) {
             try await run.say(prompt.text)
             guard await crew.pause() else { return nil }

@@ -53,8 +53,8 @@ struct CommandMaker {
                     policy: policy(&random), retryOf: retried)))
     }
 
-    private func policy(_ random: inout SimulationRandom) -> String? {
-        RealWorld.policies[random.below(RealWorld.policies.count)]?.rawValue
+    private func policy(_ random: inout SimulationRandom) -> ConcurrencyPolicy? {
+        RealWorld.policies[random.below(RealWorld.policies.count)]
     }
 
     // MARK: Answers

@@ -85,6 +85,20 @@ extension AgentCrew {
         witness.acted(upon: id, of: run.id, in: run.context.thread, at: now)
     }
 
+    /// A child run, which asks for something itself. It is one of the same agent: where that resumes its runs, the child stays
+    /// open with its parent.
+    func delegate(_ run: AgentRun) async throws {
+        do {
+            try await run.withChild(agent: run.agent) { child in
+                try await child.think("hm")
+                if asks { try await askForTool(child) } else { try await ask(child) }
+            }
+        } catch let error as AgentEventsError where error.code == .order(.alreadyEnded) {
+            // A child that is stopped is no matter of its parent.
+            return
+        }
+    }
+
     /// The body of a call has begun.
     func begin(_ call: ToolCall) {
         guard !isStopped else { return }

@@ -119,6 +119,10 @@ struct SimulatedThread {
             let answer = approvals.receive(event, isPaused: isPaused, owner: owner.user)
             if let fault = answer.fault { return InvariantViolation(.answers, "\(id): \(fault)") }
             lastOccurrences = [answer.occurrence].compactMap(\.self) + runs.receive(event)
+            // Who takes a run up is given all that is open in it, so that it can end.
+            if case .agentFailed(let failed) = event.payload, failed.error.code == "order.work_open" {
+                return InvariantViolation(.wellFormedRuns, "\(id): a run has come to its end with work open in it")
+            }
             queue.receive(event)
             if let fault = queue.faults.first { return InvariantViolation(.queue, "\(id): \(fault)") }
             said.receive(event)

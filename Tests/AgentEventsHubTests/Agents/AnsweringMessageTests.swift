@@ -29,9 +29,4 @@ struct AnsweringMessageTests {
             try await stage.finish(run)
         }
     }
-
-    /// The names on the wire are written once for each side: a client is not linked with the hub.
-    @Test func clientsNameThePoliciesThatThereAre() {
-        #expect(BusyPolicy.allCases.map(\.rawValue) == ConcurrencyPolicy.allCases.map(\.rawValue))
-    }
 }

@@ -1,28 +1,6 @@
 package import AgentEvents
 
-/// The way in which a message, or another request for a run, meets a thread that is busy: one in which a run is open or
-/// queued. In a thread that is free all of them start the run at once.
-///
-/// | policy | in a busy thread |
-/// |---|---|
-/// | ``reject`` | it is refused with `thread.busy`, and nothing is logged |
-/// | ``queue`` | the run is queued; one starts when those before it have ended |
-/// | ``supersede`` | the open runs end as `agent_cancelled`, reason `superseded`, the queued ones too, and the run takes their place |
-/// | ``rollback`` | the same, and readers are told to leave out the runs that end, and the message that is replaced |
-/// | ``parallel`` | the run starts beside the others, up to a limit; then it is queued |
-/// | ``steer`` | the run under way that takes input gets the message; without one the run is queued |
-///
-/// The outcome for a message is one commit: nobody ever sees two runs where there should be one, or a message without a
-/// run.
-@nonexhaustive
-public enum ConcurrencyPolicy: String, CaseIterable, Hashable, Sendable {
-    case reject
-    case queue
-    case supersede
-    case rollback
-    case parallel
-    case steer
-}
+// What a request becomes in its thread, and when a queued run starts.
 
 extension ConcurrencyPolicy {
     /// The facts about the request, and about the agent that it is for.
