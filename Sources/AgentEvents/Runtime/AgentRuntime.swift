@@ -367,7 +367,8 @@ public final class AgentRuntime: Sendable {
             await context.reopen()
             throw error
         }
-        withExtendedLifetime(context) { erasure?.begin() }
+        await context.didDelete()
+        erasure?.begin()
         storage?.didRemove(of: user)
     }
 

@@ -417,6 +417,7 @@ package struct MessageIntake: Sendable {
         isNewID: Bool = false
     ) async throws(ProtocolError) -> UserID {
         let owner = try await knownOwner(of: thread, isNewID: isNewID, for: principal)
+        if owner == nil, !isNewID { try await access.throwIfDeleted(thread, openingFor: principal.user) }
         if let refusal = usage.message(of: principal, in: thread) { throw refusal }
         if let owner { return owner }
         if let refusal = usage.opening(of: thread, for: principal.user, by: principal) { throw refusal }
@@ -471,6 +472,7 @@ package struct MessageIntake: Sendable {
         } catch {
             // It was opened meanwhile for somebody else, of whom the author may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: author) }
+            if error.code == .threadDeleted { throw try await access.refusal(ofDeleted: thread, for: author.user) }
             var failure = ProtocolError(error, threadID: thread)
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil

@@ -103,6 +103,7 @@ package struct CommandIntake: Sendable {
         } catch {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, request.use, for: principal, nil) }
+            if error.code == .threadDeleted { throw try await access.refusal(ofDeleted: thread, for: principal.user) }
             var failure = ProtocolError(error, threadID: thread)
             if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
                 failure.path = "$.data.data" + fault.path.dropFirst()
