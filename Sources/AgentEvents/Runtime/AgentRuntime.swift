@@ -372,7 +372,8 @@ public final class AgentRuntime: Sendable {
         storage?.didRemove(of: user)
     }
 
-    /// The records for the sinks are stored first, and count only once the log has deleted the thread.
+    /// The records for the sinks are stored first, and count only once the log has deleted the thread. What an error means
+    /// is for the log to say: as long as it does not, the records stay, and the next start finds out.
     private func delete(
         _ record: ThreadDeletedRecord,
         from log: any DeletingEventLog
@@ -381,8 +382,10 @@ public final class AgentRuntime: Sendable {
         do throws(EventLogError) {
             try await log.delete([record.thread], at: record.deletedAt)
         } catch {
-            await sinkDeletions.cancel(record)
-            throw error
+            guard try await log.deletion(of: record.thread) != nil else {
+                await sinkDeletions.cancel(record)
+                throw error
+            }
         }
         sinkDeletions.begin(record)
         for pump in pumps { pump.didDelete() }
