@@ -259,6 +259,11 @@ public final class AgentRuntime: Sendable {
         }
     }
 
+    /// Tells somebody of each event that exceeds a limit on what is stored. Called before ``run()``; the judge returns at once.
+    ///
+    /// - Parameter judge: says whether the event is refused for it.
+    package func judgeStorage(_ judge: @escaping @Sendable (StorageLimit) -> Bool) { storage?.setJudge(judge) }
+
     /// Tells somebody of the threads in which the runtime itself queues runs. Called before ``run()``; the observer returns
     /// at once.
     package func observeQueue(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { queueNotice.set(observer) }
