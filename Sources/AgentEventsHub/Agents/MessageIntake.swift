@@ -139,7 +139,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
             answersApproval: request.answersApproval, input: .string(message.text), notBefore: request.notBefore,
             startBy: request.startBy,
-            takesAnyAgent: request.agent == nil, run: runtime.configuration.identifiers.runID())
+            takesAnyAgent: request.agent == nil, trace: message.trace, run: runtime.configuration.identifiers.runID())
         let identity = key.map { RequestIdentity($0, detail: request.detail, draft: run.messageDraft) }
         return try await take(run, identity, from: principal)
     }
@@ -164,7 +164,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
-            retried: retried,
+            retried: retried, trace: principal.trusted(request.trace),
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)

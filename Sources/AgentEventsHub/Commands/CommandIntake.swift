@@ -139,7 +139,8 @@ package struct CommandIntake: Sendable {
         case .start(let start):
             let asked = StartRequest(
                 agent: start.agent, input: start.input,
-                policy: start.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, retryOf: start.retryOf)
+                policy: start.policy.flatMap { ConcurrencyPolicy(rawValue: $0) }, retryOf: start.retryOf,
+                trace: start.trace)
             begun = try await intake.start(asked, key: request.key, in: request.thread, from: principal)
         }
         return Accepted(
