@@ -45,6 +45,8 @@ extension StreamClient {
     ///   - policy: what becomes of it in a thread that is busy; what the agent or the service says when it is `nil`.
     ///   - replaced: the message in whose place this one stands.
     ///   - answersApproval: has it be a no to what the run asks that it is given to; for the policy `steer`.
+    ///   - trace: the place in a trace from which it is sent: the `user_message` and the run have it, and spans of the run link
+    ///     to it.
     ///   - key: as of ``command(_:thread:key:timeout:)``.
     ///   - timeout: how long it is tried while there is no service, or none that takes it.
     /// - Returns: the answer, with the ids of the message and of the run.
@@ -57,13 +59,14 @@ extension StreamClient {
         policy: ConcurrencyPolicy? = nil,
         replacing replaced: MessageID? = nil,
         answersApproval: Bool = false,
+        trace: TraceContext? = nil,
         thread: ThreadID,
         key: IdempotencyKey? = nil,
         timeout: Duration = .seconds(30)
     ) async throws -> CommandAnswer {
         let message = MessageCommand(
             text: text, agent: agent, data: data, policy: policy, replaces: replaced,
-            answersApproval: answersApproval)
+            answersApproval: answersApproval, trace: trace)
         return try await command(CommandBody(.message(message)), thread: thread, key: key, timeout: timeout)
     }
 
@@ -74,6 +77,7 @@ extension StreamClient {
     ///   - input: what the agent gets instead of a message.
     ///   - policy: what becomes of it in a thread that is busy; what the agent or the service says when it is `nil`.
     ///   - retried: the run to do again: the new one answers the same messages.
+    ///   - trace: the place in a trace from which it is sent: that of the run, if it starts at once. One that is queued has none.
     ///   - key: as of ``command(_:thread:key:timeout:)``.
     ///   - timeout: how long it is tried while there is no service, or none that takes it.
     /// - Returns: the answer, with the id of the run.
@@ -84,11 +88,12 @@ extension StreamClient {
         input: JSONValue? = nil,
         policy: ConcurrencyPolicy? = nil,
         retrying retried: RunID? = nil,
+        trace: TraceContext? = nil,
         thread: ThreadID,
         key: IdempotencyKey? = nil,
         timeout: Duration = .seconds(30)
     ) async throws -> CommandAnswer {
-        let start = StartCommand(agent: agent, input: input, policy: policy, retryOf: retried)
+        let start = StartCommand(agent: agent, input: input, policy: policy, retryOf: retried, trace: trace)
         return try await command(CommandBody(.start(start)), thread: thread, key: key, timeout: timeout)
     }
 

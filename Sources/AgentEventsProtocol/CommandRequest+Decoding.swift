@@ -134,7 +134,7 @@ extension CommandBody {
                     StartCommand(
                         agent: try members.nameIfPresent("agent"), input: members.takePresent("input"),
                         policy: try members.policy(),
-                        retryOf: try members.identifierIfPresent("retry_of")))
+                        retryOf: try members.identifierIfPresent("retry_of"), trace: members.trace()))
             case .message:
                 let text = try members.text("text")
                 guard !text.isEmpty else { throw members.invalid("text", "the text of a message is not empty") }

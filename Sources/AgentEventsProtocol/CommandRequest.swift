@@ -64,13 +64,17 @@ package struct StartCommand: Hashable, Sendable {
     package var policy: ConcurrencyPolicy?
     /// The run that is to be done again.
     package var retryOf: RunID?
+    /// The place in a trace from which it is sent.
+    package var trace: TraceContext?
 
     package init(
         agent: AgentName? = nil,
         input: JSONValue? = nil,
         policy: ConcurrencyPolicy? = nil,
-        retryOf: RunID? = nil
+        retryOf: RunID? = nil,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.agent = agent
         self.input = input
         self.policy = policy
@@ -145,7 +149,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
         switch self {
         case .stop, .pause, .resume: ["reason"]
         case .answer: ["approval_id", "decision", "data", "grant"]
-        case .start: ["agent", "input", "policy", "retry_of"]
+        case .start: ["agent", "input", "policy", "retry_of", "trace"]
         case .message: ["text", "agent", "data", "policy", "replaces", "answers_approval", "trace"]
         case .revoke: ["tool"]
         }
@@ -177,6 +181,7 @@ extension CommandBody {
             members = [
                 ("agent", start.agent.map { .string($0.rawValue) }), ("input", start.input),
                 ("policy", start.policy.map { .string($0.rawValue) }), ("retry_of", start.retryOf?.json),
+                ("trace", start.trace?.json),
             ]
         case .message(let message):
             members = [

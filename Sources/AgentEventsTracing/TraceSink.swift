@@ -241,9 +241,8 @@ public final class TraceSink: SettlingSink {
             logger.warning(
                 "spans were refused for good", metadata: ["spans.count": "\(count)", "error.message": "\(problem)"])
         case .unavailable(let problem, retryAfter: _):
-            // More and more rarely: the 1st, 2nd, 4th, 8th and so on.
             logger.log(
-                level: failures & (failures - 1) == 0 ? .warning : .debug, "spans were not taken, they are sent again",
+                level: .ofFailure(failures, pause: .zero), "spans were not taken, they are sent again",
                 metadata: ["spans.failures": "\(failures)", "error.message": "\(problem)"])
         }
     }

@@ -33,6 +33,8 @@ import Testing
         }
     }
 
+    private static let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
     /// A frontend in Swift can ask.
     @Test func aMessageAndAStartAreSentWithAllThatTheySay() async throws {
         try await ScriptedService.run { number, connection in
@@ -43,10 +45,11 @@ import Testing
             if number == 0 {
                 #expect(
                     text == head + #""message","data":{"text":"No","agent":"guide","data":{"a":1},"policy":"steer","#
-                        + #""replaces":"m_1","answers_approval":true}}"#)
+                        + #""replaces":"m_1","answers_approval":true,"trace":{"traceparent":"\#(Self.parent)"}}}"#)
             } else {
                 #expect(
-                    text == head + #""start","data":{"agent":"guide","input":7,"policy":"queue","retry_of":"r_1"}}"#)
+                    text == head + #""start","data":{"agent":"guide","input":7,"policy":"queue","retry_of":"r_1","#
+                        + #""trace":{"traceparent":"\#(Self.parent)","tracestate":"a=1"}}}"#)
             }
             let name = number == 0 ? "message" : "start"
             try await connection.send(
@@ -57,10 +60,11 @@ import Testing
             let client = StreamClient(url: url)
             let asked = try await client.message(
                 "No", agent: "guide", data: ["a": 1], policy: .steer, replacing: "m_1", answersApproval: true,
-                thread: "t_7", key: "k_1")
+                trace: TraceContext(traceparent: Self.parent), thread: "t_7", key: "k_1")
             #expect(asked.runID == "r_2" && asked.messageID == "m_2")
             let begun = try await client.start(
-                "guide", input: 7, policy: .queue, retrying: "r_1", thread: "t_7", key: "k_2")
+                "guide", input: 7, policy: .queue, retrying: "r_1",
+                trace: TraceContext(traceparent: Self.parent, tracestate: "a=1"), thread: "t_7", key: "k_2")
             #expect(begun.name == "start" && begun.cursors == [Cursor(generation: 3, sequence: 9)])
         }
     }

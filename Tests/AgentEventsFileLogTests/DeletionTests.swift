@@ -25,6 +25,17 @@ import Testing
                     let path = try copyOfFiles(of: log)
                     try await log.close()
                     return FileEventLog(path: path, configuration: configuration)
+                },
+                fail: { log, fails in
+                    // The last thread of a deletion: what was done for the others is taken back.
+                    let statement =
+                        fails
+                        ? "CREATE TRIGGER refusal BEFORE INSERT ON deleted WHEN NEW.id = 't_3' "
+                            + "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                        : "DROP TRIGGER refusal"
+                    try (log as? FileEventLog)?.openConnection().index.write("damaging") { database in
+                        try RawStatement(statement, in: database).run()
+                    }
                 }
             ).run()
         }

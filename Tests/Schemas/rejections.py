@@ -110,7 +110,7 @@ SPOILT = [
         ("data/text", ABSENT), ("data/text", ""), ("data", ABSENT), ("data/policy", "wait"), ("data/replaces", "m 1"),
         ("data/answers_approval", "yes"), ("run_id", "r_1"), ("data/trace", "00"), ("data/trace/traceparent", 1)]),
     ("client-message.schema.json", "client/command.start.json", "", [
-        ("data/agent", ""), ("data/policy", 1), ("data/text", "x"), ("run_id", "r_1")]),
+        ("data/agent", ""), ("data/policy", 1), ("data/text", "x"), ("run_id", "r_1"), ("data/trace", "00")]),
     ("client-message.schema.json", "client/command.answer.json", "", [
         ("data/approval_id", ABSENT), ("data/decision", "yes"), ("data/by", "u_1"), ("data", None)]),
     ("client-message.schema.json", "client/command.grant.json", "", [

@@ -226,6 +226,7 @@ def webhook(binary, certificate, key, authority, folder):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     secret = folder / "secret"
     secret.write_text("a secret of some length")
+    secret.chmod(0o600)
     url = f"https://localhost:{server.server_address[1]}/hook"
     arguments = ["--webhook", url, "--webhook-secret-file", str(secret), "--sink-pause", "1s"]
     try:

@@ -399,6 +399,7 @@ def main():
         with DataFolder() as folder:
             secret = folder / "secret"
             secret.write_bytes(SECRET + b"\n")
+            secret.chmod(0o600)
             data = folder / "data"
 
             def start(*arguments, in_memory=False):

@@ -23,7 +23,11 @@ public protocol DeletingEventLog: EventLog {
     /// Called while the log appends and is read; but no event of these threads is offered to it any longer.
     ///
     /// - Parameter time: when it is deleted.
-    /// - Throws: ``EventLogError``; then none of the threads is deleted.
+    /// All of the threads are deleted, or none. Called again after an error, it deletes those that are there.
+    ///
+    /// - Throws: ``EventLogError``; then none of the threads is deleted, unless ``deletion(of:)`` says that they are: a log whose
+    ///   last step failed may have come to its end all the same. As long as that cannot be told, ``deletion(of:)`` throws, too.
+    ///   An ``AgentRuntime`` asks, and then tells its sinks and its caller what the log says.
     func delete(_ threads: [ThreadID], at time: Timestamp) async throws(EventLogError)
 
     /// Removes the bytes of all threads that were deleted before, and returns when that is durable. Writers and readers

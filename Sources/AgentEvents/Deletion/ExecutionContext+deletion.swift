@@ -14,6 +14,9 @@ extension ExecutionContext {
         try await waitForCommit(at: services.commit.offeredPosition)
     }
 
+    /// The log has deleted the thread. From now on its id is answered from the log, as if it had never been in memory.
+    func didDelete() { ownership = .gone }
+
     /// The thread was not deleted.
     func reopen() { path.reopen() }
 }

@@ -261,6 +261,11 @@ public final class AgentRuntime: Sendable {
         }
     }
 
+    /// Tells somebody of each event that exceeds a limit on what is stored. Called before ``run()``; the judge returns at once.
+    ///
+    /// - Parameter judge: says whether the event is refused for it.
+    package func judgeStorage(_ judge: @escaping @Sendable (StorageLimit) -> Bool) { storage?.setJudge(judge) }
+
     /// Tells somebody of the threads in which the runtime itself queues runs. Called before ``run()``; the observer returns
     /// at once.
     package func observeQueue(_ observer: @escaping @Sendable (ThreadOwner) -> Void) { queueNotice.set(observer) }
@@ -374,11 +379,13 @@ public final class AgentRuntime: Sendable {
             await context.reopen()
             throw error
         }
-        withExtendedLifetime(context) { erasure?.begin() }
+        await context.didDelete()
+        erasure?.begin()
         storage?.didRemove(of: user)
     }
 
-    /// The records for the sinks are stored first, and count only once the log has deleted the thread.
+    /// The records for the sinks are stored first, and count only once the log has deleted the thread. What an error means
+    /// is for the log to say: as long as it does not, the records stay, and the next start finds out.
     private func delete(
         _ record: ThreadDeletedRecord,
         from log: any DeletingEventLog
@@ -387,8 +394,10 @@ public final class AgentRuntime: Sendable {
         do throws(EventLogError) {
             try await log.delete([record.thread], at: record.deletedAt)
         } catch {
-            await sinkDeletions.cancel(record)
-            throw error
+            guard try await log.deletion(of: record.thread) != nil else {
+                await sinkDeletions.cancel(record)
+                throw error
+            }
         }
         sinkDeletions.begin(record)
         for pump in pumps { pump.didDelete() }

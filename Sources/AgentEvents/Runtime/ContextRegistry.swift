@@ -34,9 +34,9 @@ struct ContextRegistry<Waiter> {
             offered = context.offeredPosition
         }
 
-        /// `nil` also when the thread has turned out to be another user's.
+        /// `nil` also when the thread has turned out to be another user's, or was deleted.
         var context: ExecutionContext? {
-            guard let context = weakContext, context.ownership != .foreign else { return nil }
+            guard let context = weakContext, context.ownership.isKept else { return nil }
             return context
         }
     }
@@ -116,13 +116,13 @@ struct ContextRegistry<Waiter> {
     /// The context of a thread, when it is in memory. This is no use of it.
     func context(of thread: ThreadID) -> ExecutionContext? {
         // First where it is held: to look at a weak reference costs more.
-        if let context = young[thread], context.ownership != .foreign { return context }
+        if let context = young[thread], context.ownership.isKept { return context }
         return known[thread]?.context
     }
 
     /// The same, and this is a use of it.
     mutating func use(contextOf thread: ThreadID) -> ExecutionContext? {
-        if let context = young[thread], context.ownership != .foreign { return context }
+        if let context = young[thread], context.ownership.isKept { return context }
         guard let context = known[thread]?.context else { return nil }
         use(context)
         return context

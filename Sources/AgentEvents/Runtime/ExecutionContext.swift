@@ -47,11 +47,15 @@ public actor ExecutionContext {
         self.path = AcceptPath(head, services, offeredPosition)
     }
 
-    /// Whether the thread belongs to the user. A context that turns out to be foreign takes nothing any longer, and is not
-    /// in the ``ContextRegistry``.
+    /// Whether the thread belongs to the user. A context that turns out to be foreign, or that is gone, takes nothing any
+    /// longer, and is not in the ``ContextRegistry``.
     nonisolated var ownership: ThreadOwnership {
         get { storedOwnership.load(ordering: .relaxed) }
         set { storedOwnership.store(newValue, ordering: .relaxed) }
+    }
+
+    private func confirmOwnership() {
+        if ownership == .presumed { ownership = .confirmed }
     }
 
     // MARK: Raw events
@@ -361,7 +365,7 @@ public actor ExecutionContext {
         }
         if isTaken {
             path.didSettle()
-            ownership = .confirmed
+            confirmOwnership()
         }
         return contention.settled(isTaken: isTaken)
     }
@@ -382,7 +386,7 @@ public actor ExecutionContext {
             services.deadlines.remove(thread)
             throw .forbidden(thread)
         }
-        if head.lastSequence > 0 { ownership = .confirmed }
+        if head.lastSequence > 0 { confirmOwnership() }
         path.rebuild(head)
         // The log has no halves.
         keptForHalves = nil

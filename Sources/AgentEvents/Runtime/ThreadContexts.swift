@@ -53,7 +53,7 @@ final class ThreadContexts: Sendable {
         _ context: ExecutionContext,
         _ services: RuntimeServices
     ) async throws(AgentEventsError) -> Bool {
-        guard context.ownership == .presumed else { return context.ownership == .foreign }
+        guard context.ownership == .presumed else { return !context.ownership.isKept }
         let record = try await mapLogError { () async throws(EventLogError) in
             try await services.log.thread(context.thread)
         }

@@ -5,7 +5,8 @@ import Synchronization
 /// A deletion is stored for each sink that is to be told before the thread is deleted, and removed when the sink has taken it:
 ///
 ///     prepared (stored) ── the log has deleted the thread ──> waiting ── the sink took it ──> gone
-///            └── the log has not: dropped, at the latest by the next start
+///            ├── the log has not, and says so: dropped, at the latest by the next start
+///            └── the log cannot say: kept, and the next start asks again
 ///
 /// In memory it has the deletions that wait, in their order: a few words for each and every sink that has not taken it.
 final class SinkDeletions: Sendable {
@@ -68,11 +69,10 @@ final class SinkDeletions: Sendable {
         try await store.save(recipients.map { Self.value($0, record) })
     }
 
-    /// The log failed to delete the thread. The record goes, unless the thread was deleted all the same.
+    /// The log did not delete the thread, and says so: the record goes.
     func cancel(_ record: ThreadDeletedRecord) async {
-        guard let store, !recipients.isEmpty, let deleting = log as? any DeletingEventLog else { return }
+        guard let store, !recipients.isEmpty else { return }
         do throws(EventLogError) {
-            guard try await deleting.deletion(of: record.thread) == nil else { return }
             try await store.save(
                 recipients.map { StoredValue(.deletion, name: Self.name($0, record.thread), bytes: nil) })
         } catch {

@@ -1,5 +1,13 @@
 import Synchronization
 
+/// A limit on what a log takes.
+package enum StorageLimit: Hashable, Sendable {
+    /// The bytes of one user: ``RuntimeConfiguration/maximumStoredByteCountPerUser``.
+    case user
+    /// The room on the disk: ``RuntimeConfiguration/minimumFreeByteCount``.
+    case disk
+}
+
 /// Refuses events where the log has no room for more: of a user who has stored as much as it may, or of all when the disk is nearly
 /// full. What ends something that is open is still taken, from a reserve; what the runtime itself ends is always taken.
 ///
@@ -26,6 +34,7 @@ final class StorageUse: CommitObserver {
     private let environment: Environment
     private let state = Mutex(State())
     private let isRoomLow = Atomic<Bool>(false)
+    private let judge = Mutex<(@Sendable (StorageLimit) -> Bool)?>(nil)
     private let signal = WakeSignal()
 
     /// - Returns: `nil` without any limit.
@@ -54,6 +63,17 @@ final class StorageUse: CommitObserver {
 
     // MARK: Deciding
 
+    /// - Parameter judge: says of each event that exceeds a limit whether it is refused for it.
+    func setJudge(_ judge: @escaping @Sendable (StorageLimit) -> Bool) {
+        self.judge.withLock { $0 = judge }
+    }
+
+    /// Somebody else is asked, and with no lock held.
+    private func applies(_ limit: StorageLimit) -> Bool {
+        let judge = judge.withLock { $0 }
+        return judge?(limit) ?? true
+    }
+
     /// The reason why an event is not taken; `nil` when it is. No `await` between this and the offer.
     func refusal(of payloads: some Sequence<EventPayload>, by user: UserID) -> AgentEventsError? {
         let isLow = isRoomLow.load(ordering: .acquiring)
@@ -61,7 +81,7 @@ final class StorageUse: CommitObserver {
         let isOver = maximumByteCount.map { (byteCount ?? 0) >= $0 } ?? false
         guard isLow || isOver else { return nil }
         let isEnd = payloads.allSatisfy(\.endsSomething)
-        if isLow, !isEnd {
+        if isLow, !isEnd, applies(.disk) {
             return AgentEventsError(
                 .storageFull,
                 "the disk of this service is nearly full: it takes no events until there is room, and is read as before"
@@ -69,6 +89,7 @@ final class StorageUse: CommitObserver {
         }
         guard isOver, let maximumByteCount else { return nil }
         if isEnd, byteCount ?? 0 < maximumByteCount + reserveByteCount { return nil }
+        guard applies(.user) else { return nil }
         return AgentEventsError(
             .storageLimit,
             "the threads of one user have at most \(maximumByteCount) bytes here, and those of this one's user have them: "

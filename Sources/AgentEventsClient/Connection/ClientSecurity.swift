@@ -58,7 +58,7 @@ internal import NIOCore
                 let name = host.hasSuffix(".") ? String(host.dropLast()) : host
                 try channel.pipeline.syncOperations.addHandlers([
                     try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name),
-                    HandshakeFailureHandler(onFailure),
+                    HandshakeFailureHandler(onFailure), GoodbyeHandler(),
                 ])
             }
         }

@@ -128,14 +128,33 @@ package final class ThreadAccess: Sendable {
         if try await deletion(of: thread, of: principal) != nil { throw .deleted(thread) }
     }
 
+    /// The id of a deleted thread opens none. Those whose thread it was are told so; to all others it is one that does not
+    /// exist, and that they may not open.
+    ///
+    /// - Parameter user: the user for whom it would be opened.
+    func throwIfDeleted(_ thread: ThreadID, openingFor user: UserID) async throws(ProtocolError) {
+        guard let deletion = try await deletion(of: thread) else { return }
+        throw deletion.belonged(to: user, thread: thread) ? .deleted(thread) : .unknown(thread)
+    }
+
+    /// The answer to a request that was allowed, and then met that the thread was deleted: that of one that comes later.
+    func refusal(ofDeleted thread: ThreadID, for user: UserID) async throws(ProtocolError) -> ProtocolError {
+        try await throwIfDeleted(thread, openingFor: user)
+        // It is being deleted, and as long it may be used by those who are answered here.
+        return .deleted(thread)
+    }
+
     /// The deletion of a thread that was the principal's; `nil` for all others.
     func deletion(of thread: ThreadID, of principal: Principal) async throws(ProtocolError) -> ThreadDeletion? {
+        guard let deletion = try await deletion(of: thread), deletion.belonged(to: principal.user, thread: thread)
+        else { return nil }
+        return deletion
+    }
+
+    private func deletion(of thread: ThreadID) async throws(ProtocolError) -> ThreadDeletion? {
         guard let deletingLog else { return nil }
         do throws(EventLogError) {
-            guard let deletion = try await deletingLog.deletion(of: thread),
-                deletion.belonged(to: principal.user, thread: thread)
-            else { return nil }
-            return deletion
+            return try await deletingLog.deletion(of: thread)
         } catch {
             throw ProtocolError(error, threadID: thread)
         }

@@ -254,11 +254,14 @@ package final class AgentDispatcher: Sendable {
             perform { $0.bodyEnded(job.place) }
             slotWaiters.wake(job.place)
         }
+        let trace = Mutex<TraceContext?>(nil)
         do {
-            let observer = bodies.observer(of: job.place.run, in: job.place.thread, agent: job.agent.name)
+            let observer = bodies.observer(
+                of: job.place.run, in: job.place.thread, agent: job.agent.name, trace: { trace.withLock { $0 } })
             try await runtime.work(for: job.run, observer: observer) { run in
                 guard let work = job.resumed else {
                     let prompt = try await job.prompt(run)
+                    trace.withLock { $0 = prompt.trace }
                     return try await job.agent.respond(to: prompt, run: run.asked(by: job.author ?? prompt.author))
                 }
                 guard let agent = job.agent as? any ResumableAgent else {
@@ -266,18 +269,18 @@ package final class AgentDispatcher: Sendable {
                 }
                 try await run.beginResumed()
                 let prompt = try await job.prompt(run)
+                trace.withLock { $0 = prompt.trace }
                 let asked = run.asked(by: job.author ?? prompt.author)
                 return try await agent.resume(ResumedRun(asked, work, prompt))
             }
         } catch {
             // The thread's readers are told by the run's last event.
-            logger.info(
-                "run ended with an error",
-                metadata: [
-                    "thread.id": "\(job.place.thread)", "run.id": "\(job.place.run)", "agent.name": "\(job.agent.name)",
-                    "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
-                ]
-            )
+            var metadata: Logger.Metadata = [
+                "thread.id": "\(job.place.thread)", "run.id": "\(job.place.run)", "agent.name": "\(job.agent.name)",
+                "error.code": "\((error as? any CodedError)?.eventCode ?? "error")",
+            ]
+            metadata.add(trace.withLock { $0 })
+            logger.info("run ended with an error", metadata: metadata)
         }
     }
 

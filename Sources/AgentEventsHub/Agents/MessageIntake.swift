@@ -139,7 +139,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent, policy: policy, message: message,
             answersApproval: request.answersApproval, input: .string(message.text), notBefore: request.notBefore,
             startBy: request.startBy,
-            takesAnyAgent: request.agent == nil, run: runtime.configuration.identifiers.runID())
+            takesAnyAgent: request.agent == nil, trace: message.trace, run: runtime.configuration.identifiers.runID())
         let identity = key.map { RequestIdentity($0, detail: request.detail, draft: run.messageDraft) }
         return try await take(run, identity, from: principal)
     }
@@ -164,7 +164,7 @@ package struct MessageIntake: Sendable {
             thread: thread, owner: owner, author: principal.user, agent: agent,
             policy: try policy(request.policy, of: agent, in: thread), message: nil,
             input: request.input ?? retried?.beginning.input,
-            retried: retried,
+            retried: retried, trace: principal.trusted(request.trace),
             run: runtime.configuration.identifiers.runID())
         let identity = RequestIdentity(
             key: CommandKey(key, author: principal.user, thread: thread).key, given: key, detail: request.detail)
@@ -417,6 +417,7 @@ package struct MessageIntake: Sendable {
         isNewID: Bool = false
     ) async throws(ProtocolError) -> UserID {
         let owner = try await knownOwner(of: thread, isNewID: isNewID, for: principal)
+        if owner == nil, !isNewID { try await access.throwIfDeleted(thread, openingFor: principal.user) }
         if let refusal = usage.message(of: principal, in: thread) { throw refusal }
         if let owner { return owner }
         if let refusal = usage.opening(of: thread, for: principal.user, by: principal) { throw refusal }
@@ -471,6 +472,7 @@ package struct MessageIntake: Sendable {
         } catch {
             // It was opened meanwhile for somebody else, of whom the author may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, for: author) }
+            if error.code == .threadDeleted { throw try await access.refusal(ofDeleted: thread, for: author.user) }
             var failure = ProtocolError(error, threadID: thread)
             // The client sent no events, so it is not told about the place of one.
             failure.index = nil

@@ -119,13 +119,17 @@ package struct StartRequest: Hashable, Sendable {
     package var policy: ConcurrencyPolicy?
     /// The run to do again: the new one answers the same messages.
     package var retryOf: RunID?
+    /// The place in a trace from which it is asked for: that of the run, if it starts at once. One that is queued has none.
+    package var trace: TraceContext?
 
     package init(
         agent: AgentName? = nil,
         input: JSONValue? = nil,
         policy: ConcurrencyPolicy? = nil,
-        retryOf: RunID? = nil
+        retryOf: RunID? = nil,
+        trace: TraceContext? = nil
     ) {
+        self.trace = trace
         self.agent = agent
         self.input = input
         self.policy = policy

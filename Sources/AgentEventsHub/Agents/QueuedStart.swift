@@ -85,9 +85,11 @@ struct QueuedPrompt: Sendable {
                 text: input?.stringValue ?? "", data: input?.stringValue == nil ? input : nil,
                 messageID: messages.last ?? Self.noMessage, author: author)
         }
-        return UserPrompt(
+        var prompt = UserPrompt(
             text: given.map(\.text).joined(separator: "\n\n"), data: given.last { $0.data != nil }?.data,
             messageID: last.messageID, author: last.userID)
+        prompt.trace = given.last { $0.trace != nil }?.trace
+        return prompt
     }
 
     private static let noMessage: MessageID = "m_none"

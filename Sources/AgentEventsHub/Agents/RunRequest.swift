@@ -23,6 +23,8 @@ struct RunRequest: Sendable {
     var retried: RetriedRun?
     /// Says if any agent may answer: none was named.
     var takesAnyAgent = false
+    /// The place in a trace from which it is sent.
+    var trace: TraceContext?
     var run: RunID
     /// Says if nobody can have used the id of the run before.
     var isRunNew = true
@@ -49,13 +51,18 @@ struct RunRequest: Sendable {
     /// Gives the request as the agent gets it.
     func prompt(from log: any EventLog) -> @Sendable (AgentRun) async throws -> UserPrompt {
         if let message {
-            let prompt = UserPrompt(
+            var prompt = UserPrompt(
                 text: message.text, data: message.data, messageID: message.messageID, author: author)
-            return { _ in prompt }
+            prompt.trace = trace
+            return { [prompt] _ in prompt }
         }
         let prompt = QueuedPrompt(
             thread: thread, messages: messageIDs, before: retried?.sequence, input: input, author: author)
-        return { _ in try await prompt.read(from: log) }
+        return { [trace] _ in
+            var read = try await prompt.read(from: log)
+            read.trace = trace ?? read.trace
+            return read
+        }
     }
 
     /// The message as it would be logged in a thread that is free.
@@ -121,7 +128,7 @@ struct RunRequest: Sendable {
 
     private func started(_ messages: [UserMessage], _ ends: [EventDraft]) -> ThreadDecision<Outcome> {
         let started = AgentStarted(
-            input: input, messageIDs: messageIDs, retryOf: retried?.run, trace: message?.trace)
+            input: input, messageIDs: messageIDs, retryOf: retried?.run, trace: trace)
         let drafts = ends + logged(messages.first) + [EventDraft(runID: run, agent: agent.name, .agentStarted(started))]
         return ThreadDecision(.started, drafts: drafts, startedRun: run)
     }

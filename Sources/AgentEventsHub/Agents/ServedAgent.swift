@@ -27,6 +27,8 @@ public struct UserPrompt: Hashable, Sendable {
     public var messageID: MessageID
     /// The user who wrote it.
     public var author: UserID
+    /// The place in a trace from which it was asked for, as far as that is known.
+    package var trace: TraceContext?
 
     public init(text: String, data: JSONValue? = nil, messageID: MessageID, author: UserID) {
         self.text = text

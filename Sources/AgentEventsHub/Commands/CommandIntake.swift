@@ -103,6 +103,7 @@ package struct CommandIntake: Sendable {
         } catch {
             // It was opened meanwhile for somebody else, of whom the principal may not be to know.
             if error.code == .threadForbidden { _ = try await self.owner(of: thread, request.use, for: principal, nil) }
+            if error.code == .threadDeleted { throw try await access.refusal(ofDeleted: thread, for: principal.user) }
             var failure = ProtocolError(error, threadID: thread)
             if failure.code == .approvalDataInvalid, let fault = error.cause as? WireError {
                 failure.path = "$.data.data" + fault.path.dropFirst()
@@ -138,7 +139,8 @@ package struct CommandIntake: Sendable {
         case .start(let start):
             let asked = StartRequest(
                 agent: start.agent, input: start.input,
-                policy: start.policy, retryOf: start.retryOf)
+                policy: start.policy, retryOf: start.retryOf,
+                trace: start.trace)
             begun = try await intake.start(asked, key: request.key, in: request.thread, from: principal)
         }
         return Accepted(

@@ -8,7 +8,13 @@ import Synchronization
 package final class StuckBodies: Sendable {
     private struct State {
         var machine: StuckBodiesStateMachine
-        var agents: [RunID: (thread: ThreadID, agent: AgentName)] = [:]
+        var agents: [RunID: StuckAgent] = [:]
+    }
+
+    private struct StuckAgent {
+        var thread: ThreadID
+        var name: AgentName
+        var trace: TraceContext?
     }
 
     private let state: Mutex<State>
@@ -37,12 +43,20 @@ package final class StuckBodies: Sendable {
     package var count: Int { state.withLock { $0.machine.count } }
 
     /// The reports of the scope of a run about its body.
-    func observer(of run: RunID, in thread: ThreadID, agent: AgentName) -> RunBodyObserver {
+    ///
+    /// - Parameter trace: says in which trace it was asked for.
+    func observer(
+        of run: RunID,
+        in thread: ThreadID,
+        agent: AgentName,
+        trace: @escaping @Sendable () -> TraceContext? = { nil }
+    ) -> RunBodyObserver {
         RunBodyObserver(
             runDidEnd: {
+                let stuck = StuckAgent(thread: thread, name: agent, trace: trace())
                 self.state.withLock { [now = self.environment.monotonicNow()] state in
                     state.machine.ended(run, at: now)
-                    state.agents[run] = (thread, agent)
+                    state.agents[run] = stuck
                 }
                 self.gauge.increment()
                 self.changes.signal()
@@ -66,12 +80,14 @@ package final class StuckBodies: Sendable {
         while !Task.isCancelled {
             let (named, rest) = state.withLock { [now = environment.monotonicNow()] state in
                 let (runs, rest) = state.machine.time(now)
-                return (runs.compactMap { run in state.agents[run].map { (run, $0.thread, $0.agent) } }, rest)
+                return (runs.compactMap { run in state.agents[run].map { (run, $0) } }, rest)
             }
-            for (run, thread, agent) in named {
-                logger.warning(
-                    "agent still works although its run has ended",
-                    metadata: ["thread.id": "\(thread)", "run.id": "\(run)", "agent.name": "\(agent)"])
+            for (run, agent) in named {
+                var metadata: Logger.Metadata = [
+                    "thread.id": "\(agent.thread)", "run.id": "\(run)", "agent.name": "\(agent.name)",
+                ]
+                metadata.add(agent.trace)
+                logger.warning("agent still works although its run has ended", metadata: metadata)
             }
             guard let rest else {
                 _ = await changes.wait()

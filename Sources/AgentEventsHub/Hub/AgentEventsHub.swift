@@ -105,6 +105,7 @@ public final class AgentEventsHub: Sendable {
             configuration.usageLimits(needsCredentials: authenticator.needsCredentials), metrics: metrics,
             logger: logger,
             environment: runtime.environment)
+        runtime.judgeStorage { usage.applies($0) }
         services = SessionServices(
             runtime: runtime, authorizer: authorizer ?? Self.defaultAuthorizer(for: runtime),
             authenticator: authenticator, linkTokenSigner: linkTokenSigner, limits: limits, usage: usage,

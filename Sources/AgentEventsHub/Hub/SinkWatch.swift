@@ -1,6 +1,6 @@
 import AgentEvents
 import CoreMetrics
-import Logging
+package import Logging
 import Synchronization
 
 /// Looks after the sinks of a runtime: shows in metrics how they are doing, and logs what goes wrong. The handles are
@@ -138,7 +138,7 @@ final class SinkWatch: SinkObserver {
             metadata["sink.failures"] = "\(failures)"
             metadata["sink.next_try_seconds"] = .string(Self.seconds(pause ?? .zero))
             logger.log(
-                level: Self.level(failures: failures, pause: pause ?? .zero),
+                level: .ofFailure(failures, pause: pause ?? .zero),
                 "sink did not take events, they are given again", metadata: metadata)
         case .recovered(let failures):
             metadata["sink.failures"] = "\(failures)"
@@ -163,16 +163,22 @@ final class SinkWatch: SinkObserver {
         }
     }
 
-    /// A failure is worth a warning at first, and then more and more rarely: the 1st, 2nd, 4th, 8th and so on, and each
-    /// one after which nothing is tried for ten minutes.
-    static func level(failures: Int, pause: Duration) -> Logger.Level {
-        let isPowerOfTwo = failures > 0 && failures & (failures - 1) == 0
-        return isPowerOfTwo || pause >= .seconds(600) ? .warning : .debug
-    }
-
     private static func seconds(_ duration: Duration) -> String {
         let milliseconds = Int64(min(duration, .seconds(3_155_760_000)) / .milliseconds(1))
         return "\(Double(milliseconds) / 1000)"
+    }
+}
+
+extension Logger.Level {
+    /// A failure is worth a warning at first, and then more and more rarely: the 1st, 2nd, 4th, 8th and so on, and each
+    /// one after which nothing is tried for ten minutes.
+    ///
+    /// - Parameters:
+    ///   - number: how often it failed, one after the other.
+    ///   - pause: the time until it is tried again.
+    package static func ofFailure(_ number: Int, pause: Duration) -> Logger.Level {
+        let isPowerOfTwo = number > 0 && number & (number - 1) == 0
+        return isPowerOfTwo || pause >= .seconds(600) ? .warning : .debug
     }
 }
 

@@ -83,6 +83,7 @@ package struct EventIngest: Sendable {
             owner = try await authorize(thread, of: request.user, as: principal, answer)
             if owner == nil {
                 let opener = request.user ?? principal.user
+                try await access.throwIfDeleted(thread, openingFor: opener)
                 if let refusal = usage.opening(of: thread, for: opener, by: principal) { throw refusal }
             }
         }
@@ -104,6 +105,9 @@ package struct EventIngest: Sendable {
             // It may have been opened meanwhile, for a user of whom the principal is not to know.
             if error.code == .threadForbidden {
                 _ = try await authorize(thread, of: request.user, as: principal)
+            }
+            if error.code == .threadDeleted {
+                throw try await access.refusal(ofDeleted: thread, for: request.user ?? principal.user)
             }
             throw ProtocolError(error, threadID: thread, root: root)
         }

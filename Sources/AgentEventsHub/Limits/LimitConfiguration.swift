@@ -21,7 +21,9 @@ public struct RateLimit: Hashable, Sendable {
 /// A limit that is `nil` does not count. A request over a limit is refused with the limit's code and with the time after
 /// which it would be taken; a client that takes no notice is disconnected (4429).
 public struct LimitConfiguration: Hashable, Sendable {
-    /// Whether what exceeds a limit is only counted and logged. Default: `false`.
+    /// Whether what exceeds a limit is only counted and logged. It goes for ``RuntimeConfiguration/maximumStoredByteCountPerUser``
+    /// as well, and not for the room on the disk (``RuntimeConfiguration/minimumFreeByteCount``), without which the log itself
+    /// would fail. Default: `false`.
     public var isDryRun = false
 
     // MARK: Addresses

@@ -16,6 +16,10 @@ package enum LimitName: String, CaseIterable, Sendable {
     case userConnections = "user_connections"
     case messages
     case threads
+    /// The bytes that the events of one user take.
+    case storage
+    /// The room on the disk. It is applied while limits are only tried out, too.
+    case disk
     /// More addresses or users than are kept in mind.
     case tracking
 }
@@ -69,6 +73,9 @@ package final class LimitHits: Sendable {
         if isDryRun { log(limit, action) }
         return !isDryRun
     }
+
+    /// Notes that something was refused by a limit that protects the service itself: there is no trying it out.
+    package func recordRefused(_ limit: LimitName) { count(limit, .refused) }
 
     /// More than can be kept in mind: it passes, whatever it is.
     package func recordUntracked() { count(.tracking, .passed) }

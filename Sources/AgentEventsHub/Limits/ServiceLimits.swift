@@ -77,6 +77,20 @@ package final class ServiceLimits: Sendable {
 
     private var now: Int64 { environment.monotonicMilliseconds }
 
+    // MARK: Storage
+
+    /// Whether an event is refused because of what is stored already. The room on the disk is that of all, and of the log itself,
+    /// which fails without any: that limit always counts.
+    func applies(_ limit: StorageLimit) -> Bool {
+        switch limit {
+        case .user:
+            return hits.applies(.storage, .refused)
+        case .disk:
+            hits.recordRefused(.disk)
+            return true
+        }
+    }
+
     // MARK: Addresses
 
     /// The address, if it is one that is limited.

@@ -1,3 +1,4 @@
+import AgentEventsHub
 import AgentEventsProtocol
 
 /// A token as a parameter of a URL: it would stay in the logs of proxies, in the history of browsers and in `Referer`, so a

@@ -27,7 +27,9 @@ struct ErrorBodies<Context: RequestContext>: RouterMiddleware {
         } catch is CancellationError {
             return Response(ProtocolError.stopping())
         } catch {
-            context.logger.info("request failed", metadata: ["error.message": "\(error)"])
+            var metadata: Logger.Metadata = ["error.message": "\(error)"]
+            metadata.add(request.trace)
+            context.logger.info("request failed", metadata: metadata)
             return Response(ProtocolError(.internalFailure, "the request failed inside of the service"))
         }
     }

@@ -13,12 +13,20 @@ extension Request {
 }
 
 extension CommandBody {
-    /// The same command; a message of which the command itself says no place in a trace has this one.
+    /// The same command; one that asks for a run, and says no place in a trace itself, has this one.
     func traced(_ trace: TraceContext?) -> CommandBody {
-        guard let trace, case .message(var message) = kind, message.trace == nil else { return self }
-        message.trace = trace
+        guard let trace else { return self }
         var body = self
-        body.kind = .message(message)
+        switch kind {
+        case .message(var message) where message.trace == nil:
+            message.trace = trace
+            body.kind = .message(message)
+        case .start(var start) where start.trace == nil:
+            start.trace = trace
+            body.kind = .start(start)
+        case .message, .start, .run, .answer, .revoke:
+            break
+        }
         return body
     }
 }

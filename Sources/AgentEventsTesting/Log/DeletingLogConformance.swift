@@ -16,22 +16,29 @@ public struct DeletingLogConformance: ConformanceSuite {
     /// Ends the use of a log and gives one, not open, that holds the same.
     public typealias Reopen = @Sendable (any DeletingEventLog) async throws -> any DeletingEventLog
 
+    /// Has the deletions of a log fail once ``DeletingEventLog/delete(_:at:)`` has begun, or no longer.
+    public typealias Fail = @Sendable (_ log: any DeletingEventLog, _ fails: Bool) async throws -> Void
+
     static let subject = "A log that deletes"
     let make: Make
     let reopen: Reopen?
+    let fail: Fail?
     let sourceLocation: SourceLocation
 
     /// - Parameters:
     ///   - make: makes an empty log that is not open; called for each property.
     ///   - reopen: ends the use of a log and gives one, not open, that holds the same; `nil` for a log that keeps
     ///     nothing.
+    ///   - fail: has the deletions of a log fail; `nil` for a log of which none fails while it is open.
     public init(
         make: @escaping Make,
         reopen: Reopen? = nil,
+        fail: Fail? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         self.make = make
         self.reopen = reopen
+        self.fail = fail
         self.sourceLocation = sourceLocation
     }
 
@@ -43,6 +50,8 @@ public struct DeletingLogConformance: ConformanceSuite {
         try await tellsWhatIsToBeErased()
         try await namesTheThreadsOfAUser()
         try await staysDeletedWhenReopened()
+        try await deletesNothingUnlessOpen()
+        try await deletesAllOrNone()
     }
 
     private static let time = Timestamp(milliseconds: 1_000_000)
@@ -180,6 +189,52 @@ public struct DeletingLogConformance: ConformanceSuite {
         check(try await log.threads(of: "u_2").isEmpty, "another user has none")
         try await log.delete(["t_2"], at: Self.time)
         check(try await log.threads(of: "u_1") == ["t_1", "t_3"], "without those that were deleted")
+    }
+
+    private func checkIsThere(_ log: any DeletingEventLog, _ script: LogScript, _ when: String) async throws {
+        for thread in ["t_1", "t_2", "t_3"] as [ThreadID] {
+            check(try await log.deletion(of: thread) == nil, "\(when), no thread is deleted")
+            let page = try await log.read(LogRead(.thread(thread, after: 0)))
+            check(page.events == script.events(of: thread), "\(when), all threads are as they were")
+        }
+        check(try await log.unfinishedDeletions().isEmpty, "\(when), nothing is to be erased")
+    }
+
+    func deletesNothingUnlessOpen() async throws {
+        guard let reopen else { return }
+        var (log, script) = try await opened()
+        try await fill(log, &script)
+        log = try await reopen(log)
+        do {
+            try await log.delete(["t_2"], at: Self.time)
+            check(false, "a log that is not open refuses to delete")
+        } catch {
+            check(EventLogError.Code.closed ~= error, "it refuses with log.closed")
+        }
+        _ = try await log.open()
+        try await checkIsThere(log, script, "after a deletion that was refused")
+    }
+
+    func deletesAllOrNone() async throws {
+        guard let fail else { return }
+        var (log, script) = try await opened()
+        try await fill(log, &script)
+        try await fail(log, true)
+        do {
+            try await log.delete(["t_1", "t_2", "t_3"], at: Self.time)
+            check(false, "a deletion that fails throws")
+        } catch {
+            // Whether it came to its end, the log says.
+            var deletedCount = 0
+            for thread in ["t_1", "t_2", "t_3"] as [ThreadID] {
+                if try await log.deletion(of: thread) != nil { deletedCount += 1 }
+            }
+            check(deletedCount == 0 || deletedCount == 3, "after an error all threads are deleted, or none")
+            if deletedCount == 0 { try await checkIsThere(log, script, "after a deletion that failed") }
+        }
+        try await fail(log, false)
+        try await log.delete(["t_2"], at: Self.time)
+        try await checkIsGone(log, "after a deletion that failed, and another one")
     }
 
     func staysDeletedWhenReopened() async throws {

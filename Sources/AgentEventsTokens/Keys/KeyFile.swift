@@ -14,9 +14,9 @@ import AgentEventsHub
 #endif
 
 /// Reads the files that keys are in.
-enum KeyFile {
+package enum KeyFile {
     /// The secret in a file: all of it but a line end. Others than the owner may not even read it.
-    static func secret(at path: String) throws(TokenKeyError) -> [UInt8] {
+    package static func secret(at path: String) throws(TokenKeyError) -> [UInt8] {
         var bytes = try read(path, maximumByteCount: 4096, isSecret: true)
         while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
         return bytes

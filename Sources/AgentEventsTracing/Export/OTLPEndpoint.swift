@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import NIOCore
 
 /// The address of a collector that takes OTLP over HTTP, and what is sent to it with each request.
@@ -111,7 +112,7 @@ public struct OTLPEndpoint: Hashable, Sendable {
         for part in parts where part.contains(where: { !$0.isWhitespace }) {
             let pair = part.split(separator: isLines ? ":" : "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2, case let name = trimmed(pair[0]), isToken(name),
-                let value = isLines ? trimmed(pair[1]) : decoded(trimmed(pair[1])),
+                let value = isLines ? trimmed(pair[1]) : PercentEncoding.decode(trimmed(pair[1])),
                 value.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
             else {
                 throw OTLPError(.headersInvalid, "headers are lines of name: value, or name=value joined by commas")
@@ -131,28 +132,6 @@ public struct OTLPEndpoint: Hashable, Sendable {
                 (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
                     || "!#$%&'*+-.^_`|~".utf8.contains(byte)
             }
-    }
-
-    private static func decoded(_ text: String) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, digits.allSatisfy({ isHexadecimal($0) }),
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
     }
 }
 

@@ -23,7 +23,7 @@ struct LimitOptions: ParsableArguments {
         ))
     var profile: Profile?
 
-    @Flag(help: "Count and log what exceeds a limit, and let it pass.")
+    @Flag(help: "Count and log what exceeds a limit, and let it pass; --disk-reserve is kept all the same.")
     var limitsDryRun = false
 
     @Flag(help: "Limit the addresses of this machine, too; they are those of a proxy otherwise.")

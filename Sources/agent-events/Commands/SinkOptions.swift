@@ -1,8 +1,8 @@
 internal import AgentEvents
 internal import AgentEventsFiles
 internal import AgentEventsServer
+internal import AgentEventsTokens
 internal import ArgumentParser
-internal import Foundation
 
 /// The further destinations of a service's events.
 struct SinkOptions: ParsableArguments {
@@ -80,8 +80,8 @@ struct SinkOptions: ParsableArguments {
         var sinks: [any EventSink] = []
         if let fileSink { sinks.append(durable(FileSink(path: fileSink), folder)) }
         if let webhook, let webhookSecretFile {
+            let secret = try Self.secret(in: webhookSecretFile)
             do throws(WebhookError) {
-                let secret = try Self.secret(in: webhookSecretFile)
                 let timeout = Duration.seconds(webhookTimeout)
                 let sink =
                     if let webhookCaFile {
@@ -109,13 +109,12 @@ struct SinkOptions: ParsableArguments {
         return durable
     }
 
-    /// A file that cannot be read has a secret that is too short.
-    private static func secret(in path: String) throws(WebhookError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw WebhookError(.secretTooShort, "the file \(path) cannot be read")
+    /// Read by the same rules as the secrets of tokens: others than the owner of the file may not use it.
+    private static func secret(in path: String) throws -> [UInt8] {
+        do {
+            return try KeyFile.secret(at: path)
+        } catch let error as TokenKeyError {
+            throw ProgramExit.usage("--webhook-secret-file \(path): \(error.message)")
         }
-        var secret = Array(data)
-        while let last = secret.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { secret.removeLast() }
-        return secret
     }
 }

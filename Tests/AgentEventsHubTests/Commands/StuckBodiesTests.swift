@@ -14,7 +14,9 @@ import Testing
         let lines = LineRecord<String>()
         let logger = Logger(label: "test") { _ in
             RecordingLogHandler { level, message, metadata in
-                lines.append("\(level) \(message): \(metadata["run.id"] ?? ""), \(metadata["agent.name"] ?? "")")
+                let trace = metadata["trace.id"] ?? "no trace"
+                let agent = metadata["agent.name"] ?? ""
+                lines.append("\(level) \(message): \(metadata["run.id"] ?? ""), \(agent), \(trace)")
             }
         }
         let bodies = StuckBodies(
@@ -23,7 +25,10 @@ import Testing
         let gauge = try factory.expectMeter("agent_events_agents_stuck")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bodies.watch() }
-            bodies.observer(of: "r_1", in: "t_1", agent: "guide").runDidEnd()
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            let observer = bodies.observer(
+                of: "r_1", in: "t_1", agent: "guide", trace: { TraceContext(traceparent: parent) })
+            observer.runDidEnd()
             try await clock.waitForSleep(of: .seconds(30))
             #expect(bodies.count == 1)
             #expect(gauge.lastValue == 1)
@@ -34,7 +39,8 @@ import Testing
             clock.advance(by: .seconds(1))
             while lines.all.isEmpty { await Task.yield() }
             clock.advance(by: .seconds(3600))
-            #expect(lines.all == ["warning agent still works although its run has ended: r_1, guide"])
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+            #expect(lines.all == ["warning agent still works although its run has ended: r_1, guide, \(trace)"])
             bodies.returned("r_1")
             // One whose run has not ended before was never counted.
             bodies.returned("r_3")

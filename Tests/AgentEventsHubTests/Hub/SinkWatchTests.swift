@@ -149,9 +149,9 @@ import Testing
     }
 
     @Test func warningsBecomeRarer() {
-        let warned = (1...1000).filter { SinkWatch.level(failures: $0, pause: .seconds(1)) == .warning }
+        let warned = (1...1000).filter { Logger.Level.ofFailure($0, pause: .seconds(1)) == .warning }
         #expect(warned == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
-        #expect(SinkWatch.level(failures: 33, pause: .seconds(600)) == .warning)
-        #expect(SinkWatch.level(failures: 33, pause: .milliseconds(599_999)) == .debug)
+        #expect(Logger.Level.ofFailure(33, pause: .seconds(600)) == .warning)
+        #expect(Logger.Level.ofFailure(33, pause: .milliseconds(599_999)) == .debug)
     }
 }

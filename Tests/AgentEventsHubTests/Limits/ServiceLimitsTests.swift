@@ -44,6 +44,19 @@ struct ServiceLimitsTests {
         #expect(try stage.hits(.addressConnections, .refused) == 1)
     }
 
+    /// The room of one user may be tried out; that on the disk is the log's own.
+    @Test func storageIsTriedOutAndTheDiskIsNot() throws {
+        for isDryRun in [false, true] {
+            let stage = Stage { $0.isDryRun = isDryRun }
+            #expect(stage.limits.applies(StorageLimit.user) == !isDryRun)
+            #expect(stage.limits.applies(StorageLimit.disk))
+            #expect(try stage.hits(.storage, .refused) == (isDryRun ? 0 : 1))
+            #expect(try stage.hits(.storage, .observed) == (isDryRun ? 1 : 0))
+            #expect(try stage.hits(.disk, .refused) == 1)
+            #expect(try stage.hits(.disk, .observed) == 0)
+        }
+    }
+
     /// What was counted before counts, also what was counted while nothing was limited.
     @Test func otherLimitsCountFromThenOn() throws {
         let stage = Stage { $0 = .none }

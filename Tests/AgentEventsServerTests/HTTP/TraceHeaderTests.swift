@@ -53,6 +53,22 @@ struct TraceHeaderTests {
         }
     }
 
+    @Test func aStartHasTheHeadersOrItsOwn() async throws {
+        try await withRunningService(agents: [EchoAgent()]) { service in
+            let own = "00-4bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-00"
+            for (thread, trace, expected) in [
+                ("t_7", "", Self.expected),
+                ("t_8", #","trace":{"traceparent":"\#(own)"}"#, TraceContext(traceparent: own)),
+            ] {
+                let body = #"{"name":"start","data":{"input":"Hello"\#(trace)}}"#
+                let headers = Self.headers.merging(["Idempotency-Key": "k_1"]) { $1 }
+                let answer = try await service.client.post("/v1/threads/\(thread)/commands", body, headers: headers)
+                #expect(answer.status == 200, "\(answer.body)")
+                #expect(Self.traces(try await service.loggedEvents(in: try ThreadID(thread))) == [expected])
+            }
+        }
+    }
+
     @Test func emittedEventsHaveTheHeadersOrTheirOwn() async throws {
         try await withRunningService { service in
             let own = "00-4bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-00"

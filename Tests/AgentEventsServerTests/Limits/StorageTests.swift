@@ -1,4 +1,5 @@
 import AgentEvents
+import AgentEventsHub
 import AgentEventsTesting
 import Synchronization
 import Testing
@@ -72,6 +73,37 @@ import Testing
             log.free.withLock { $0 = 1000 }
             while try await Self.emit(service, Self.event(1)) != "201 -" { try Task.checkCancellation() }
         }
+    }
+
+    /// What one user stores is let pass while limits are only tried out, and the room that the log itself needs is kept.
+    @Test func aDryRunSparesUsersAndNotTheDisk() async throws {
+        let log = TightLog(InMemoryEventLog(generations: .counting))
+        var runtime = RuntimeConfiguration()
+        runtime.minimumFreeByteCount = 1000
+        try await withRunningService(
+            log: log, authenticator: NamingAuthenticator(), runtime: runtime,
+            configure: { $0.limits = Self.dryRun }
+        ) { (service: RunningService) async throws in
+            #expect(try await Self.emit(service, Self.event(1)) == "201 -")
+            log.free.withLock { $0 = 999 }
+            while try await Self.emit(service, Self.event(500_000), thread: "t_2") == "201 -" {
+                try Task.checkCancellation()
+            }
+            #expect(try await Self.emit(service, Self.event(1)) == "507 server.storage")
+        }
+        runtime = RuntimeConfiguration()
+        runtime.maximumStoredByteCountPerUser = 10_000
+        try await withRunningService(
+            authenticator: NamingAuthenticator(), runtime: runtime, configure: { $0.limits = Self.dryRun }
+        ) { (service: RunningService) async throws in
+            for _ in 0..<3 { #expect(try await Self.emit(service, Self.event(10_000)) == "201 -") }
+        }
+    }
+
+    private static var dryRun: LimitConfiguration {
+        var limits = LimitConfiguration.none
+        limits.isDryRun = true
+        return limits
     }
 
     @Test func oneUserFillsNothingForOthers() async throws {

@@ -23,6 +23,30 @@ import Testing
         }
     }
 
+    private static func writeSecret(in folder: TemporaryFolder, mode: Int = 0o600) throws {
+        try folder.write("secret", "a secret that is long enough\n")
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: "\(folder.path)/secret")
+    }
+
+    /// The secret is for the owner of its file, as those of tokens are, and with the same words.
+    @Test(arguments: [0o644, 0o640, 0o604, 0o660])
+    func aSecretThatOthersMayReadIsRefused(mode: Int) async throws {
+        try await TemporaryFolder.with { folder in
+            try Self.writeSecret(in: folder, mode: mode)
+            let path = "\(folder.path)/secret"
+            let refused = try await Program.run([
+                "serve", "--in-memory", "--webhook", "http://127.0.0.1:1/", "--webhook-secret-file", path,
+            ])
+            let tokens = try await Program.run([
+                "serve", "--in-memory", "--auth", "jwt", "--jwt-secret-file", path,
+            ])
+            #expect(refused.status == 64)
+            let words = "others than its owner may use the file \(path): chmod 600 \(path)"
+            #expect(refused.error.contains("--webhook-secret-file \(path): \(words)"), "\(refused.error)")
+            #expect(tokens.error.contains("--jwt-secret-file \(path): \(words)"), "\(tokens.error)")
+        }
+    }
+
     @Test func optionsThatDoNotGoTogetherAreRefused() async throws {
         let alone = try await Program.run(["serve", "--in-memory", "--webhook", "http://127.0.0.1:1/"])
         #expect(alone.status == 64)
@@ -33,7 +57,7 @@ import Testing
         #expect(missing.status == 64)
         #expect(missing.error.contains("/nowhere"))
         try await TemporaryFolder.with { folder in
-            try folder.write("secret", "a secret that is long enough\n")
+            try Self.writeSecret(in: folder)
             let scheme = try await Program.run([
                 "serve", "--in-memory", "--webhook", "gopher://x/", "--webhook-secret-file", "\(folder.path)/secret",
             ])
@@ -45,7 +69,7 @@ import Testing
     /// being deployed does: the webhook says so, loses nothing, and does not hold up a stop.
     @Test func whatAWebhookRefusesIsKeptAndShown() async throws {
         try await TemporaryFolder.with { folder in
-            try folder.write("secret", "a secret that is long enough\n")
+            try Self.writeSecret(in: folder)
             try await RunningService.with(["--in-memory"]) { receiver in
                 let data = "\(folder.path)/data"
                 let arguments = [

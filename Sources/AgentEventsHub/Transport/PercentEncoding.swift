@@ -1,7 +1,7 @@
-/// Percent-encoded text in paths (RFC 3986, section 2.1).
-enum PercentEncoding {
+/// Percent-encoded text (RFC 3986, section 2.1), in paths, queries and lists of headers.
+package enum PercentEncoding {
     /// - Returns: `nil` when a percent sign is not followed by two hexadecimal digits.
-    static func decode(_ text: String) -> String? {
+    package static func decode(_ text: String) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
