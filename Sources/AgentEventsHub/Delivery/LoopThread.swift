@@ -6,7 +6,7 @@ final class LoopThread {
     /// Small commits become one write, so that a loop with a backlog writes less often; large ones gain nothing.
     private static let joinedByteCount = 64 * 1024
 
-    private var subscriptions: [StreamSubscription] = []
+    private var subscriptions = ThreadSubscriptions()
     /// Commits up to there do not count: they were on their way when the loop began to listen, and others after them
     /// passed it by.
     private var listeningStart: UInt64 = 0
@@ -32,14 +32,11 @@ final class LoopThread {
     func wasFound(owner: UserID) { self.owner = owner }
 
     func remove(_ subscription: StreamSubscription) {
-        if let index = subscriptions.firstIndex(where: { $0 === subscription }) {
-            subscriptions.swapAt(index, subscriptions.count - 1)
-            subscriptions.removeLast()
-        }
+        subscriptions.remove(subscription)
     }
 
     /// The subscribers of the thread on this loop.
-    var subscribers: [Subscriber] { subscriptions.compactMap(\.subscriber) }
+    var subscribers: [Subscriber] { subscriptions.all.compactMap(\.subscriber) }
 
     /// A commit with events of the thread; delivered with those that come with it.
     ///
@@ -57,6 +54,9 @@ final class LoopThread {
     func deliver(isSettled: Bool, written: inout WrittenSessions, sentCount: inout Int) {
         var commits: [CommittedEvents] = []
         swap(&commits, &gathered)
+        if commits.count == 1 {
+            return deliver(commits[0], isSettled: isSettled, written: &written, sentCount: &sentCount)
+        }
         for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
             deliver(committed, isSettled: isSettled, written: &written, sentCount: &sentCount)
         }
@@ -72,7 +72,7 @@ final class LoopThread {
         // A notice of what another writer has committed may be late.
         if committed.lastID.sequence > head { headID = committed.lastID }
         var somebodyCatchesUp = false
-        for subscription in subscriptions {
+        subscriptions.forEach { subscription in
             subscription.deliver(committed, isSettled: isSettled, written: &written, sentCount: &sentCount)
             if !subscription.isLive { somebodyCatchesUp = true }
         }
@@ -87,5 +87,45 @@ final class LoopThread {
     /// The frames after a sequence number up to ``head``; `nil` when they are not all kept.
     func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
         sequence >= head ? [] : recent.frames(after: sequence)
+    }
+}
+
+/// The subscriptions of one event loop to a thread. Most threads have one, which needs no array: neither its memory, nor the look
+/// into it with each event.
+private struct ThreadSubscriptions {
+    private var only: StreamSubscription?
+    /// All of them; empty while there is only one.
+    private var several: [StreamSubscription] = []
+
+    var isEmpty: Bool { only == nil && several.isEmpty }
+    var all: [StreamSubscription] { only.map { [$0] } ?? several }
+
+    mutating func append(_ subscription: StreamSubscription) {
+        if isEmpty {
+            only = subscription
+        } else if let first = only {
+            only = nil
+            several = [first, subscription]
+        } else {
+            several.append(subscription)
+        }
+    }
+
+    mutating func remove(_ subscription: StreamSubscription) {
+        if only === subscription {
+            only = nil
+        } else if let index = several.firstIndex(where: { $0 === subscription }) {
+            several.swapAt(index, several.count - 1)
+            several.removeLast()
+            if several.isEmpty { several = [] }
+        }
+    }
+
+    func forEach(_ body: (StreamSubscription) -> Void) {
+        if let only { body(only) } else { several.forEach(body) }
+    }
+
+    func allSatisfy(_ condition: (StreamSubscription) -> Bool) -> Bool {
+        if let only { condition(only) } else { several.allSatisfy(condition) }
     }
 }
