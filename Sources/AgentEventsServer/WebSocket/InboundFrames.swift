@@ -1,5 +1,4 @@
 import NIOCore
-import NIOWebSocket
 
 /// The frames in the bytes that come from the client of a WebSocket (RFC 6455, section 5.2), up to a number of them in each turn of
 /// the event loop. Confined to the loop.
@@ -120,9 +119,7 @@ struct InboundFrames {
         var payload = bytes.readSlice(length: header.payloadByteCount) ?? ByteBuffer()
         // Nothing is kept of a buffer that others may write to again.
         if bytes.readableBytes == 0 { bytes = ByteBuffer() }
-        if let mask = header.mask, payload.readableBytes > 0 {
-            payload.webSocketUnmask(WebSocketMaskingKey(mask))
-        }
+        if let mask = header.mask, payload.readableBytes > 0 { payload = payload.masked(by: mask) }
         return Frame(
             isFinal: header.first & 0x80 != 0, hasReservedBits: header.first & 0x70 != 0, opcode: header.first & 0x0f,
             isMasked: header.mask != nil, payload: payload.readableBytesView)
@@ -135,12 +132,29 @@ struct InboundFrames {
     }
 }
 
-extension WebSocketMaskingKey {
+extension ByteBuffer {
+    /// The bytes with a mask, or without the one that they have, in a buffer of their own. Eight at a time: each emitted event comes
+    /// here, and a read may have 64 KiB of them.
+    ///
     /// - Parameter key: the four bytes of a header, the first one highest.
-    fileprivate init(_ key: UInt32) {
-        self = [
-            UInt8(truncatingIfNeeded: key >> 24), UInt8(truncatingIfNeeded: key >> 16),
-            UInt8(truncatingIfNeeded: key >> 8), UInt8(truncatingIfNeeded: key),
-        ]
+    fileprivate func masked(by key: UInt32) -> ByteBuffer {
+        var result = ByteBufferAllocator().buffer(capacity: readableBytes)
+        let word = (UInt64(key) << 32 | UInt64(key)).bigEndian
+        withUnsafeReadableBytes { source in
+            _ = result.writeWithUnsafeMutableBytes(minimumWritableBytes: source.count) { target in
+                var index = 0
+                while index + 8 <= source.count {
+                    let bytes = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    target.storeBytes(of: bytes ^ word, toByteOffset: index, as: UInt64.self)
+                    index += 8
+                }
+                while index < source.count {
+                    target[index] = source[index] ^ UInt8(truncatingIfNeeded: key >> (24 - 8 * UInt32(index % 4)))
+                    index += 1
+                }
+                return source.count
+            }
+        }
+        return result
     }
 }
