@@ -11,11 +11,11 @@ final class LoopThread {
     /// passed it by.
     private var listeningStart: UInt64 = 0
     private var recent = RecentCommits()
-    /// Commits that are about to be delivered.
-    private var gathered: [CommittedEvents] = []
     /// The last event that the loop has seen; 0 before the first commit.
     var head: UInt64 { headID?.sequence ?? 0 }
     private(set) var headID: EventID?
+    /// The place of the thread in the delivery that is being gathered; `nil` when it has none. As small as the gap that it fills.
+    private var gatheredPlace: Int32?
     /// The user whose thread it is, once a commit or a look-up has told; a thread without events has none.
     private(set) var owner: UserID?
 
@@ -40,24 +40,39 @@ final class LoopThread {
 
     /// A commit with events of the thread; delivered with those that come with it.
     ///
-    /// - Parameter position: everything accepted up to there is committed.
-    /// - Returns: whether it is the first commit that waits for delivery.
-    func gather(_ committed: CommittedEvents, upTo position: UInt64) -> Bool {
+    /// - Parameters:
+    ///   - position: everything accepted up to there is committed.
+    ///   - gathered: all that is delivered together, each thread once; ``deliver(_:isSettled:written:sentCount:)`` follows.
+    /// - Returns: whether it is delivered.
+    @discardableResult
+    func gather(_ committed: CommittedEvents, upTo position: UInt64, into gathered: inout [GatheredCommits]) -> Bool {
         guard position > listeningStart else { return false }
-        gathered.append(committed)
-        return gathered.count == 1
+        if let gatheredPlace {
+            gathered[Int(gatheredPlace)].others.append(committed)
+        } else {
+            gatheredPlace = Int32(gathered.count)
+            gathered.append(GatheredCommits(thread: self, first: committed))
+        }
+        return true
     }
 
     /// Every live subscriber gets what was gathered.
     ///
-    /// - Parameter isSettled: ``LoopState/isSettled``.
-    func deliver(isSettled: Bool, written: inout WrittenSessions, sentCount: inout Int) {
-        var commits: [CommittedEvents] = []
-        swap(&commits, &gathered)
-        if commits.count == 1 {
-            return deliver(commits[0], isSettled: isSettled, written: &written, sentCount: &sentCount)
+    /// - Parameters:
+    ///   - commits: those of the thread.
+    ///   - isSettled: ``LoopState/isSettled``.
+    func deliver(
+        _ commits: GatheredCommits,
+        isSettled: Bool,
+        written: inout WrittenSessions,
+        sentCount: inout Int
+    ) {
+        gatheredPlace = nil
+        guard !commits.others.isEmpty else {
+            return deliver(commits.first, isSettled: isSettled, written: &written, sentCount: &sentCount)
         }
-        for committed in CommittedEvents.joined(commits, maximumByteCount: Self.joinedByteCount) {
+        let all = [commits.first] + commits.others
+        for committed in CommittedEvents.joined(all, maximumByteCount: Self.joinedByteCount) {
             deliver(committed, isSettled: isSettled, written: &written, sentCount: &sentCount)
         }
     }
@@ -88,6 +103,14 @@ final class LoopThread {
     func recentFrames(after sequence: UInt64) -> [ByteBuffer]? {
         sequence >= head ? [] : recent.frames(after: sequence)
     }
+}
+
+/// The commits of a thread that are delivered together. Mostly there is one: with a thread for each connection, an array of its own
+/// would be made and dropped for each event.
+struct GatheredCommits {
+    let thread: LoopThread
+    let first: CommittedEvents
+    var others: [CommittedEvents] = []
 }
 
 /// The subscriptions of one event loop to a thread. Most threads have one, which needs no array: neither its memory, nor the look
