@@ -1,4 +1,5 @@
 import NIOCore
+import NIOWebSocket
 import Testing
 
 @testable import AgentEventsHub
