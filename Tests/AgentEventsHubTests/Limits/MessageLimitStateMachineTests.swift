@@ -104,4 +104,18 @@ struct MessageLimitStateMachineTests {
         var machine = Machine(MessageRates(.none, isEmitter: false))
         #expect(machine.received(byteCount: .max, at: 0) == nil)
     }
+
+    /// A limit that there was not before has all of its burst left, whatever came; one that is gone refuses nothing.
+    @Test func aLimitThatComesLaterCountsFromThen() {
+        var limits = LimitConfiguration.none
+        limits.messages = RateLimit(1, per: .seconds(3600), burst: 2)
+        var machine = Machine(.none)
+        for _ in 0..<1000 { #expect(machine.receive(.request, at: 1) == .pass) }
+        machine.change(to: MessageRates(limits, isEmitter: false), at: 2)
+        #expect((0..<3).map { _ in machine.receive(.request, at: 3) == .pass } == [true, true, false])
+        machine.change(to: .none, at: 4)
+        #expect(machine.receive(.request, at: 5) == .pass)
+        machine.change(to: MessageRates(limits, isEmitter: false), at: 6)
+        #expect((0..<3).map { _ in machine.receive(.request, at: 7) == .pass } == [true, true, false])
+    }
 }
