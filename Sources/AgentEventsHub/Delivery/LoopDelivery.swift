@@ -110,17 +110,14 @@ final class LoopDelivery: Sendable {
         state.beginDelivery(epoch.value)
         defer { state.endDelivery() }
         state.committedPosition = max(state.committedPosition, batch.position)
-        var gathered: [LoopThread] = []
+        var gathered: [GatheredCommits] = []
         for (committed, position) in batch.elements {
-            guard let thread = state.knownThread(committed.thread), thread.gather(committed, upTo: position) else {
-                continue
-            }
-            gathered.append(thread)
+            state.knownThread(committed.thread)?.gather(committed, upTo: position, into: &gathered)
         }
         var written = WrittenSessions()
         var sentCount = 0
-        for thread in gathered {
-            thread.deliver(isSettled: state.isSettled, written: &written, sentCount: &sentCount)
+        for commits in gathered {
+            commits.thread.deliver(commits, isSettled: state.isSettled, written: &written, sentCount: &sentCount)
         }
         // Once for all of it.
         metrics.sent(sentCount)

@@ -11,19 +11,8 @@ final class StreamSubscription {
     let feed: ThreadFeed
     let loopThread: LoopThread
     let consumer: ConsumerName?
-    /// Whether fragments may be merged while the subscriber catches up.
-    let merges: Bool
-    /// Whether the subscriber gets the state in the place of events that are not kept any longer.
-    let takesSnapshots: Bool
-    /// Whether the subscriber is told when the members of the thread change.
-    private let followsMembers: Bool
-    /// Whether a change of members was not told yet, because the subscriber's own rights are not known.
-    private var owesMembersChange = false
-    private let identity: SessionIdentity
     private let output: SessionOutput
-    private let replays: Replays
-    private let rights: SessionRights
-    /// Only handed over, to those who flush it.
+    /// Handed over, to those who flush it; and what the subscription needs of it is noted there.
     private unowned let session: StreamSession
     private var machine = SubscriptionStateMachine()
     private var acknowledgements = AcknowledgementStateMachine()
@@ -32,17 +21,26 @@ final class StreamSubscription {
     private var startSequence: UInt64 = 0
     /// The thread's last event when the place was looked up.
     private var knownEnd: UInt64 = 0
-    /// Whether the subscriber may read the thread.
-    private var clearance = ClearanceStateMachine()
     /// The number of the last event that the subscriber may not read; 0 for none.
     private(set) var hiddenUpTo: UInt64 = 0
+    /// The number of changes of rights, and what it was when the page was asked for that is on its way.
+    private var changeCount: UInt32 = 0
+    private var changeCountAtRead: UInt32 = 0
+    /// Whether the subscriber may read the thread.
+    private var clearance = ClearanceStateMachine()
+    // Side by side, so that they take no more room than they need.
+    /// Whether fragments may be merged while the subscriber catches up.
+    let merges: Bool
+    /// Whether the subscriber gets the state in the place of events that are not kept any longer.
+    let takesSnapshots: Bool
+    /// Whether the subscriber is told when the members of the thread change.
+    private let followsMembers: Bool
+    /// Whether a change of members was not told yet, because the subscriber's own rights are not known.
+    private var owesMembersChange = false
     /// Whether its place is known, and it has not ended: it may be given a state, or events.
     private(set) var isLocated = false
     /// Whether the thread was deleted while its place was looked up.
     var isDeleted = false
-    /// The number of changes of rights, and what it was when the page was asked for that is on its way.
-    private var changeCount = 0
-    private var changeCountAtRead = 0
     /// Whether earlier credentials allowed it.
     private var endsWhenDenied = false
     /// Whether the place of the consumer is kept for this subscription.
@@ -56,12 +54,10 @@ final class StreamSubscription {
         takesSnapshots = request.snapshot.isTaken(onReset: true)
         self.loopThread = loopThread
         self.session = session
-        identity = session.identity
         output = session.output
-        replays = session.replays
-        rights = session.rights
     }
 
+    private var identity: SessionIdentity { session.identity }
     var thread: ThreadID { feed.thread }
     var isLive: Bool { machine.isLive }
 
@@ -106,7 +102,7 @@ final class StreamSubscription {
     func didRead(_ page: PageRead.Page) -> SnapshotWrite? {
         guard mayBeGiven(owner: loopThread.owner), changeCount == changeCountAtRead else {
             machine.dropPage()
-            if clearance.isGranted, machine.resume() { replays.append(self) }
+            if clearance.isGranted, machine.resume() { session.replays.append(self) }
             return nil
         }
         if let trim = page.trim, machine.trimmed(upTo: trim.sequence) {
@@ -156,7 +152,7 @@ final class StreamSubscription {
     private func act(_ action: NextAction) {
         switch action {
         case .none: break
-        case .read: replays.append(self)
+        case .read: session.replays.append(self)
         case .goLive(let isFirst):
             if isFirst { output.send(.live(thread, cursor: sent.last)) }
             loopThread.caughtUp()
@@ -184,7 +180,7 @@ final class StreamSubscription {
             guard machine.cursor != nil else { return }
             guard isCleared(owner: committed.owner) else {
                 // The question is put when the loop comes to flush.
-                if rights.hasWaiting { written.attend(session) }
+                if session.rights.hasWaiting { written.attend(session) }
                 return
             }
         }
@@ -209,7 +205,7 @@ final class StreamSubscription {
         case .fallBehind:
             output.metrics.recordFallBehind()
             // The read begins when the loop comes to flush.
-            replays.append(self)
+            session.replays.append(self)
             written.attend(session)
         }
     }
@@ -274,7 +270,7 @@ final class StreamSubscription {
             take(known)
             return clearance.isGranted
         }
-        rights.append(self)
+        session.rights.append(self)
         return false
     }
 
@@ -327,7 +323,7 @@ final class StreamSubscription {
             take(answer)
             // The thread got its first event while it was asked for without one.
             if answer.owner == nil, loopThread.owner != nil { return askAgain() }
-            if clearance.isGranted, machine.resume() { replays.append(self) }
+            if clearance.isGranted, machine.resume() { session.replays.append(self) }
         case .success(let answer) where !access.isOfNow(answer):
             // Rights have changed since.
             clearance.failed()
@@ -335,24 +331,24 @@ final class StreamSubscription {
         case .success, .failure:
             // Nobody could say it, or the credentials have come to their end.
             clearance.failed()
-            rights.appendFailed(self)
+            session.rights.appendFailed(self)
         }
     }
 
     /// There was no answer, or rights have changed: it is asked, unless the answer can be no other.
     func askAgain() {
-        if isLocated, clearance.askAgain() { rights.append(self) }
+        if isLocated, clearance.askAgain() { session.rights.append(self) }
     }
 
     /// Rights have changed: nothing that was asked for before counts.
     func rightsChanged() {
-        changeCount += 1
+        changeCount &+= 1
         askAgain()
     }
 
     /// The credentials of the connection were replaced: what those before allowed counts no longer.
     func credentialsChanged() {
-        changeCount += 1
+        changeCount &+= 1
         guard isLocated else { return }
         if clearance.isKnown { endsWhenDenied = true }
         let wasGranted = clearance.isGranted
@@ -362,7 +358,7 @@ final class StreamSubscription {
         }
         take(known)
         // Otherwise nothing was held back.
-        if clearance.isGranted, !wasGranted, machine.resume() { replays.append(self) }
+        if clearance.isGranted, !wasGranted, machine.resume() { session.replays.append(self) }
     }
 
     /// Whether the subscription was allowed by earlier credentials, and those of now do not allow it: the client is told, and it

@@ -6,9 +6,11 @@ package struct TokenBucket: Hashable, Sendable {
     private var level: Int64
     private var last: Int64
 
-    /// - Parameter now: milliseconds of a clock that does not go backwards.
-    package init(_ rate: RateLimit, at now: Int64) {
-        level = rate.capacity
+    /// - Parameters:
+    ///   - rate: `nil` for a bucket that nothing is taken from.
+    ///   - now: milliseconds of a clock that does not go backwards.
+    package init(_ rate: RateLimit?, at now: Int64) {
+        level = rate?.capacity ?? 0
         last = now
     }
 
@@ -41,8 +43,12 @@ package struct TokenBucket: Hashable, Sendable {
     }
 
     /// Another rate counts from now on. What was used of the old one is used of the new one as well, as far as its burst goes, and what
-    /// was owed is owed.
-    package mutating func change(from old: RateLimit, to new: RateLimit, at now: Int64) {
+    /// was owed is owed. After no rate, or none, nothing is used.
+    package mutating func change(from old: RateLimit?, to new: RateLimit?, at now: Int64) {
+        guard let old, let new else {
+            self = TokenBucket(new, at: now)
+            return
+        }
         refill(at: now, old)
         let owed = Self.tokens(max(0, -level), old)
         let used = min(Self.tokens(old.capacity - max(0, level), old), Int64(new.burst))

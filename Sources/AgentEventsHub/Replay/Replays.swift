@@ -1,6 +1,6 @@
 /// The subscriptions of a connection that catch up and want to read a page, in the order of their turns. Confined to
 /// the event loop.
-final class Replays {
+struct Replays {
     /// The state of the connection's turn to read.
     enum Turn {
         case none
@@ -15,20 +15,14 @@ final class Replays {
 
     var isEmpty: Bool { subscriptions.isEmpty }
 
-    func append(_ subscription: StreamSubscription) {
+    mutating func append(_ subscription: StreamSubscription) {
         if !subscriptions.contains(where: { $0 === subscription }) { subscriptions.append(subscription) }
     }
 
-    func remove(_ subscription: StreamSubscription) { subscriptions.removeAll { $0 === subscription } }
+    mutating func remove(_ subscription: StreamSubscription) { subscriptions.removeAll { $0 === subscription } }
 
-    func removeAll() { subscriptions = [] }
+    mutating func removeAll() { subscriptions = [] }
 
-    /// The next subscription that reads, and after which event.
-    func next() -> (subscription: StreamSubscription, after: UInt64)? {
-        while !subscriptions.isEmpty {
-            let subscription = subscriptions.removeFirst()
-            if let after = subscription.startReading() { return (subscription, after) }
-        }
-        return nil
-    }
+    /// The next subscription to ask whether it reads.
+    mutating func takeFirst() -> StreamSubscription? { subscriptions.isEmpty ? nil : subscriptions.removeFirst() }
 }

@@ -62,7 +62,7 @@ final class Emissions {
         let generation = identity.generation
         return queue.takeBatch(credentials: generation).map {
             EmissionBatch(
-                items: $0, principal: identity.principal, validity: identity.validity, access: services.access,
+                items: $0, principal: identity.principal, validity: identity.validity.share(), access: services.access,
                 environment: services.runtime.environment, ingest: services.ingest, commands: services.commands)
         }
     }

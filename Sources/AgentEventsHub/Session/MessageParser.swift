@@ -11,16 +11,13 @@ struct ParsedMessage: Sendable {
 
 /// Parses the messages of a connection in the order in which they came: small ones on its event loop, large ones on a worker.
 /// Confined to the event loop.
-final class MessageParser {
+struct MessageParser {
     private struct Message: Sendable {
         let bytes: ByteBuffer
         let isInTime: Bool
     }
 
     private var machine = ParsingStateMachine<Message>()
-    private let services: SessionServices
-
-    init(_ services: SessionServices) { self.services = services }
 
     /// Nothing is parsed on a worker, and nothing waits for that.
     var isIdle: Bool { machine.isIdle }
@@ -28,8 +25,8 @@ final class MessageParser {
     /// A whole message has come.
     ///
     /// - Parameter isInTime: whether the connection takes emissions.
-    /// - Returns: the message, parsed; `nil` when ``next(_:)`` gives it out.
-    func receive(_ bytes: ByteBuffer, isInTime: Bool) -> ParsedMessage? {
+    /// - Returns: the message, parsed; `nil` when ``next(_:_:)`` gives it out.
+    mutating func receive(_ bytes: ByteBuffer, isInTime: Bool, _ services: SessionServices) -> ParsedMessage? {
         let message = Message(bytes: bytes, isInTime: isInTime)
         let isLarge = bytes.readableBytes > services.limits.maximumInlineByteCount
         return machine.receive(message, isLarge: isLarge) ? Self.parse(message, services.limits) : nil
@@ -38,7 +35,10 @@ final class MessageParser {
     /// The next message; to be asked for again until there is none.
     ///
     /// - Parameter onParsed: called on a worker, for a message that is parsed there; ``parsedElsewhere()`` follows on the loop.
-    func next(_ onParsed: @escaping @Sendable (ParsedMessage) -> Void) -> ParsedMessage? {
+    mutating func next(
+        _ services: SessionServices,
+        _ onParsed: @escaping @Sendable (ParsedMessage) -> Void
+    ) -> ParsedMessage? {
         switch machine.next() {
         case .none:
             return nil
@@ -53,11 +53,11 @@ final class MessageParser {
         }
     }
 
-    /// A message that was parsed on a worker has come back. It is carried out before ``next(_:)`` is asked.
-    func parsedElsewhere() { machine.parsedElsewhere() }
+    /// A message that was parsed on a worker has come back. It is carried out before ``next(_:_:)`` is asked.
+    mutating func parsedElsewhere() { machine.parsedElsewhere() }
 
     /// The connection is gone: nothing waits any longer.
-    func end() { machine.end() }
+    mutating func end() { machine.end() }
 
     private static func parse(_ message: Message, _ limits: StreamLimits) -> ParsedMessage {
         let result: Result<ClientMessage, ProtocolError> = message.bytes.withUnsafeReadableBytes { bytes in

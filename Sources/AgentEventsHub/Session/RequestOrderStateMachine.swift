@@ -95,7 +95,7 @@ package struct RequestOrderStateMachine<Request> {
     /// Those that are not idle.
     private var lanes: Lanes = [:]
     /// The threads that the connection follows once everything is carried out that has come.
-    private var followed: Set<ThreadID> = []
+    private var followed = SmallDictionary<ThreadID, Void>()
     private var ready = Deque<ThreadID>()
     private var readyForSnapshot = Deque<ThreadID>()
     private var isSnapshotUnderWay = false
@@ -145,10 +145,10 @@ package struct RequestOrderStateMachine<Request> {
         case .subscribe, .subscribeWithSnapshot:
             guard !followed.contains(thread) else { return false }
             guard followed.count < maximumFollowedCount else { return true }
-            followed.insert(thread)
+            followed[thread] = ()
             return false
         case .unsubscribe:
-            followed.remove(thread)
+            followed[thread] = nil
             return false
         case .acknowledge, .emit:
             return false
@@ -273,7 +273,7 @@ package struct RequestOrderStateMachine<Request> {
         lanes[thread]?.isLookingUp = false
         // It does later, if another one waits; its place was kept.
         if !isFollowed, !lane.hasSubscription {
-            followed.remove(thread)
+            followed[thread] = nil
         }
         makeReady(thread)
     }
@@ -281,7 +281,7 @@ package struct RequestOrderStateMachine<Request> {
     /// The service has ended a subscription by itself.
     package mutating func ended(_ thread: ThreadID) {
         // It begins again, if another one waits; its place was kept.
-        if lanes[thread]?.hasSubscription != true { followed.remove(thread) }
+        if lanes[thread]?.hasSubscription != true { followed[thread] = nil }
     }
 
     /// The snapshot of a look-up was written, is not to be written any longer, or there is none.

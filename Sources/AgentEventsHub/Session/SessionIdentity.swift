@@ -10,8 +10,8 @@ final class SessionIdentity {
     private(set) var principal: Principal
     /// The number of times that the credentials were replaced: what was asked for earlier ones does not count for these.
     private(set) var generation = 0
-    /// Until when they count, for workers too.
-    let validity = Validity()
+    /// Until when they count.
+    var validity = LoopValidity()
     private let access: ThreadAccess
     private let epoch: AccessEpoch
     private let clock: LoopClock
@@ -121,7 +121,25 @@ extension Principal {
     }
 }
 
-/// Until when the credentials of a connection count, for its event loop and its workers.
+/// Until when the credentials of a connection count, for its event loop.
+struct LoopValidity {
+    /// In milliseconds on the monotonic clock; the largest number when they do not end.
+    var end: Int64 = .max {
+        didSet { shared?.end = end }
+    }
+    private var shared: Validity?
+
+    /// For workers; made when the first one needs it.
+    mutating func share() -> Validity {
+        if let shared { return shared }
+        let made = Validity()
+        made.end = end
+        shared = made
+        return made
+    }
+}
+
+/// Until when the credentials of a connection count, for workers.
 final class Validity: Sendable {
     private let milliseconds = Atomic<Int64>(.max)
 

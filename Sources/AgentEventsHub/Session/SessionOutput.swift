@@ -4,9 +4,7 @@ import NIOCore
 /// The way from a session to its client: the transport, what is known of the connection, and whether the client lives
 /// and takes what it is sent. Confined to the event loop.
 final class SessionOutput {
-    let framing: StreamFraming
     private let transport: any StreamTransport
-    private let pinging: (any PingingTransport)?
     private let services: SessionServices
     private var connection = ConnectionStateMachine()
     private var heartbeat: HeartbeatStateMachine
@@ -14,21 +12,20 @@ final class SessionOutput {
     private var writtenByteCount: UInt64 = 0
     /// The number of bytes of answers that were written while the client took nothing.
     private var backlogByteCount = 0
+    /// The time that the client was told, or is told with the close, when the service stops.
+    private var reconnectDelay: ReconnectDelay?
     private var isReading = true
     private var hasPendingWrites = false
     private var isAttended = false
-    /// The time that the client was told, or is told with the close, when the service stops.
-    private var reconnectDelay: ReconnectDelay?
 
     init(_ transport: any StreamTransport, services: SessionServices) {
         self.transport = transport
         self.services = services
-        framing = transport.framing
-        pinging = transport as? any PingingTransport
         heartbeat = HeartbeatStateMachine(interval: services.limits.heartbeatMilliseconds)
         progress = ProgressStateMachine(deadline: services.limits.stallMilliseconds)
     }
 
+    var framing: StreamFraming { transport.framing }
     var metrics: StreamMetrics { services.metrics }
     var access: ThreadAccess { services.access }
 
@@ -208,6 +205,7 @@ final class SessionOutput {
     private func sendPings(ping: Bool, message: Bool) {
         // Not noted by the heartbeat: a client's code never sees such a ping, so for it the connection is as silent as
         // before.
+        let pinging = transport as? any PingingTransport
         if ping, let pinging { writtenByteCount += UInt64(pinging.ping()) }
         // Where there is no other ping, the client answers the message.
         if message || ping && pinging == nil { send(.ping) }

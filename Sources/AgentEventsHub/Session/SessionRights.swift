@@ -2,23 +2,13 @@ import AgentEvents
 import AgentEventsProtocol
 import NIOCore
 
-/// Asks the authorizer for one connection: what its requests take, and what its subscriptions may be given. Confined to the
-/// event loop.
-final class SessionRights {
-    private let identity: SessionIdentity
-    private let services: SessionServices
+/// The questions of one connection to the authorizer: what its requests take, and what its subscriptions may be given. Confined to
+/// the event loop.
+struct SessionRights {
     /// Subscriptions whose question has yet to be put.
     private var waiting: [StreamSubscription] = []
     /// Those for which there was no answer.
     private var failed: [StreamSubscription] = []
-
-    init(_ identity: SessionIdentity, services: SessionServices) {
-        self.identity = identity
-        self.services = services
-    }
-
-    /// Whether there is anything to ask: not when every answer is at hand.
-    var isAsked: Bool { !services.access.isConstant }
 
     // MARK: Requests
 
@@ -27,44 +17,50 @@ final class SessionRights {
     /// - Parameters:
     ///   - subscription: the one of the connection to the thread.
     ///   - takesSubscriptions: whether the connection takes further ones.
-    func use(
+    static func use(
         askedFor start: RequestOrder.Start,
         _ subscription: StreamSubscription?,
-        takesSubscriptions: Bool
+        takesSubscriptions: Bool,
+        by identity: SessionIdentity,
+        _ services: SessionServices
     ) -> ThreadUse? {
-        guard isAsked, start.request.rights == nil, !start.exceedsLimit else { return nil }
+        // There is nothing to ask when every answer is at hand.
+        guard !services.access.isConstant, start.request.rights == nil, !start.exceedsLimit else { return nil }
         if !services.access.asksBeforehand {
             guard case .acknowledge = start.request.message.operation else { return nil }
         }
         switch start.request.message.operation {
         case .subscribe:
-            return takesSubscriptions && subscription == nil ? use(.read) : nil
+            return takesSubscriptions && subscription == nil ? use(.read, identity) : nil
         case .acknowledge:
             return subscription?.isInDoubt == true ? .read : nil
         case .emit(let request):
             let isKnown = services.ingest.knownRights(for: request, of: identity.principal) != nil
-            return isKnown ? nil : use(.emit)
+            return isKnown ? nil : use(.emit, identity)
         case .command(let request):
             let isKnown = services.commands.knownRights(in: request.thread, of: identity.principal) != nil
-            return isKnown ? nil : use(request.use)
+            return isKnown ? nil : use(request.use, identity)
         case .unsubscribe, .refresh, .ping, .pong:
             return nil
         }
     }
 
     /// A use without its scope is refused without a question.
-    private func use(_ use: ThreadUse) -> ThreadUse? { identity.principal.mayAnywhere(use) ? use : nil }
+    private static func use(_ use: ThreadUse, _ identity: SessionIdentity) -> ThreadUse? {
+        identity.principal.mayAnywhere(use) ? use : nil
+    }
 
     /// - Parameter take: called on the loop, once, and not before this method has returned.
-    func ask(
+    static func ask(
         _ use: ThreadUse,
         of thread: ThreadID,
+        by principal: Principal,
+        _ services: SessionServices,
         on eventLoop: any EventLoop,
         _ take: @escaping @Sendable (Result<RightsAnswer, ProtocolError>) -> Void
     ) {
-        let (principal, services) = (identity.principal, services)
         let isAccepted = services.readers.submit {
-            let answer = await Self.answer(use, of: thread, principal, services)
+            let answer = await answer(use, of: thread, principal, services)
             eventLoop.execute { take(answer) }
         }
         guard !isAccepted else { return }
@@ -95,30 +91,28 @@ final class SessionRights {
 
     var hasWaiting: Bool { !waiting.isEmpty }
 
-    func append(_ subscription: StreamSubscription) { waiting.append(subscription) }
+    mutating func append(_ subscription: StreamSubscription) { waiting.append(subscription) }
 
-    func appendFailed(_ subscription: StreamSubscription) { failed.append(subscription) }
+    mutating func appendFailed(_ subscription: StreamSubscription) { failed.append(subscription) }
 
     /// Takes the subscriptions whose question has to be put now.
-    func takeWaiting() -> [StreamSubscription] {
+    mutating func takeWaiting() -> [StreamSubscription] {
         defer { waiting = [] }
         return waiting
     }
 
-    /// It is tried again where there was no answer.
-    func retry() {
-        guard !failed.isEmpty else { return }
-        let retried = failed
-        failed = []
-        for subscription in retried { subscription.askAgain() }
+    /// Takes those for which there was no answer: it is tried again.
+    mutating func takeFailed() -> [StreamSubscription] {
+        defer { failed = [] }
+        return failed
     }
 
-    func remove(_ subscription: StreamSubscription) {
+    mutating func remove(_ subscription: StreamSubscription) {
         waiting.removeAll { $0 === subscription }
         failed.removeAll { $0 === subscription }
     }
 
-    func removeAll() {
+    mutating func removeAll() {
         waiting = []
         failed = []
     }

@@ -27,7 +27,7 @@ final class SessionServices: Sendable {
     let limits: StreamLimits
     /// Decides what addresses and users may still do.
     let usage: ServiceLimits
-    private let currentRates: Mutex<LimitConfiguration>
+    private let currentRates: Mutex<ConnectionRates>
     let logger: Logger
     let outsideEmitters: OutsideEmitters
     /// Takes the messages of users.
@@ -83,7 +83,7 @@ final class SessionServices: Sendable {
             dispatcher.takes($1, agent: $0)
         }
         self.limits = limits
-        currentRates = Mutex(limits.rates)
+        currentRates = Mutex(ConnectionRates(limits.rates))
         self.usage = usage
         self.metrics = metrics
         self.logger = logger
@@ -115,13 +115,27 @@ final class SessionServices: Sendable {
         }
     }
 
-    /// The rates of connections.
-    var rates: LimitConfiguration { currentRates.withLock { $0 } }
+    /// The rates of connections, shared by all that have the same.
+    ///
+    /// - Parameter isEmitter: whether the credentials have the scope `emit`.
+    func rates(isEmitter: Bool) -> MessageRates {
+        currentRates.withLock { isEmitter ? $0.emitters : $0.others }
+    }
+
+    private struct ConnectionRates {
+        let emitters: MessageRates
+        let others: MessageRates
+
+        init(_ limits: LimitConfiguration) {
+            emitters = MessageRates(limits, isEmitter: true)
+            others = MessageRates(limits, isEmitter: false)
+        }
+    }
 
     /// Other limits count from now on.
     func replaceLimits(by new: LimitConfiguration) {
         usage.replace(by: new)
-        currentRates.withLock { $0 = new }
+        currentRates.withLock { $0 = ConnectionRates(new) }
         // After the rates: a connection that begins in between has the new ones already, or is found.
         delivery.ratesChanged()
     }

@@ -2,25 +2,14 @@ import AgentEvents
 import AgentEventsProtocol
 
 /// The subscriptions of one connection. Confined to its event loop.
-final class SessionSubscriptions {
-    private let identity: SessionIdentity
-    private let services: SessionServices
-    private let loop: LoopDelivery
-    private let state: LoopState
-    private var threads: [ThreadID: Place] = [:]
+struct SessionSubscriptions {
+    private var threads = SmallDictionary<ThreadID, Place>()
     private var nextNumber: UInt64 = 0
 
     /// A subscription, and its number in the order in which they came.
     private struct Place {
         let number: UInt64
         let subscription: StreamSubscription
-    }
-
-    init(_ identity: SessionIdentity, services: SessionServices, loop: LoopDelivery) {
-        self.identity = identity
-        self.services = services
-        self.loop = loop
-        state = loop.state
     }
 
     /// In the order in which they came. To be asked for rarely.
@@ -37,9 +26,15 @@ final class SessionSubscriptions {
     /// - Parameters:
     ///   - isTaken: whether the connection takes subscriptions at all.
     ///   - exceedsLimit: whether it would be one too many.
-    func check(_ request: SubscribeRequest, isTaken: Bool, exceedsLimit: Bool) throws(ProtocolError) {
+    func check(
+        _ request: SubscribeRequest,
+        by principal: Principal,
+        isTaken: Bool,
+        exceedsLimit: Bool,
+        _ services: SessionServices
+    ) throws(ProtocolError) {
         let thread = request.thread
-        try ThreadAccess.checkScope(of: identity.principal, for: .read, in: thread)
+        try ThreadAccess.checkScope(of: principal, for: .read, in: thread)
         guard isTaken else { throw .stopsSubscriptions(to: thread) }
         guard find(thread) == nil else {
             throw ProtocolError(
@@ -62,8 +57,14 @@ final class SessionSubscriptions {
 
     /// A subscription begins. Its place is looked up after this: first listen, then look up, so that what is committed in
     /// between reaches the loop.
-    func add(_ request: SubscribeRequest, _ feed: ThreadFeed, of session: StreamSession) -> StreamSubscription {
-        let part = state.thread(feed)
+    mutating func add(
+        _ request: SubscribeRequest,
+        _ feed: ThreadFeed,
+        of session: StreamSession,
+        on loop: LoopDelivery,
+        _ services: SessionServices
+    ) -> StreamSubscription {
+        let part = loop.state.thread(feed)
         let subscription = StreamSubscription(request, feed, loopThread: part.thread, session: session)
         part.thread.add(subscription)
         threads[request.thread] = Place(number: nextNumber, subscription: subscription)
@@ -73,33 +74,31 @@ final class SessionSubscriptions {
         return subscription
     }
 
-    func remove(_ subscription: StreamSubscription) {
+    mutating func remove(_ subscription: StreamSubscription, on loop: LoopDelivery, _ services: SessionServices) {
         guard contains(subscription) else { return }
         threads[subscription.thread] = nil
-        // An idle connection keeps no room for them.
-        if threads.isEmpty { threads = [:] }
-        end(subscription)
+        Self.end(subscription, on: loop, services)
     }
 
     /// Those that the credentials of now do not allow any longer.
     var forbidden: [StreamSubscription] { all.filter(\.isForbidden) }
 
     /// The connection is gone.
-    func removeAll() {
+    mutating func removeAll(on loop: LoopDelivery, _ services: SessionServices) {
         let all = all
-        threads = [:]
-        for subscription in all { end(subscription) }
+        threads = SmallDictionary()
+        for subscription in all { Self.end(subscription, on: loop, services) }
     }
 
-    private func end(_ subscription: StreamSubscription) {
+    private static func end(_ subscription: StreamSubscription, on loop: LoopDelivery, _ services: SessionServices) {
         subscription.end()
         services.metrics.unsubscribed()
         if subscription.isAttached, let key = subscription.consumerKey { services.consumers?.detach(key) }
-        if state.remove(subscription) { services.delivery.stopListening(to: subscription.feed, on: loop) }
+        if loop.state.remove(subscription) { services.delivery.stopListening(to: subscription.feed, on: loop) }
     }
 
     /// The client has handled everything of a thread up to a cursor.
-    func acknowledge(_ thread: ThreadID, _ cursor: Cursor) throws(ProtocolError) {
+    func acknowledge(_ thread: ThreadID, _ cursor: Cursor, _ services: SessionServices) throws(ProtocolError) {
         guard let subscription = find(thread) else { throw Self.unknown(thread) }
         let before = subscription.acknowledgedSequence
         let action = try subscription.acknowledge(cursor) { () throws(ProtocolError) in

@@ -14,44 +14,59 @@ public import NIOCore
 /// emissions, one message. So a connection costs its outbound watermark and one page, whatever it asks for.
 ///
 /// Calls go one way: transport and ``LoopDelivery`` call the session, the session calls its parts
-/// (``SubscriptionStateMachine`` with its shell, ``MessageParser``, ``Emissions``, ``Replays``, ``SessionRights``,
-/// ``SnapshotWriter``), these call ``SessionOutput``, and that the transport. What a part has to say to the session is
-/// what it returns. The file is long because this is where all parts meet: what one of them returns, another one gets.
+/// (``SubscriptionStateMachine`` with its shell, ``MessageParser``, ``Emissions``, ``SessionRights``, ``SnapshotWriter``), these
+/// call ``SessionOutput``, and that the transport. What a part has to say to the session is what it returns; only a
+/// subscription that wants to read or to ask notes that in ``Replays`` and ``SessionRights``. The small parts are values: they
+/// stand in the session itself, and a connection that only listens pays for no others. The file is long because this is where
+/// all parts meet: what one of them returns, another one gets.
 public final class StreamSession {
     let identity: SessionIdentity
     let services: SessionServices
     let output: SessionOutput
     /// Those that want to read a page.
-    let replays = Replays()
-    /// Asks for the rights that requests and subscriptions need.
-    let rights: SessionRights
-    /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
-    var place: Int?
-    var awaitingPlace: Int?
-    /// Whether the limits on what a client and a user take from others count.
-    private let isLimited: Bool
+    var replays = Replays()
+    /// The rights that requests and subscriptions need.
+    var rights = SessionRights()
     private let loop: LoopDelivery
     private let state: LoopState
     private let framing: Int
-    private let subscriptions: SessionSubscriptions
-    private let parser: MessageParser
-    private var malformed = MalformedMessageLimit()
+    private var subscriptions = SessionSubscriptions()
+    private var parser = MessageParser()
     private var rates: MessageLimitStateMachine
+    /// Requests that wait, and for what.
+    private var order: RequestOrder
+    /// Made with the first emission; most connections only listen.
+    private var emissions: Emissions?
+    /// On their way to the client, part by part.
+    private var snapshots = SnapshotWriter()
+    private var rareParts: RareParts?
+    /// The end of the credentials; `nil` when they do not end.
+    private var expiry: Expiry?
+    /// The place of the session among those of its loop, and among those that wait for commits; kept by ``LoopState``.
+    var place: Int?
+    var awaitingPlace: Int?
+    // Side by side, so that they take no more room than they need.
+    /// Whether the limits on what a client and a user take from others count.
+    private let isLimited: Bool
     /// Nothing is read from the client for a while: it has sent too much.
     private var isPaused = false
     /// Whether the connection counts among those of its user.
     private var isCounted = false
-    /// Requests that wait, and for what.
-    private var order: RequestOrder
-    private let emissions: Emissions
-    /// On their way to the client, part by part.
-    private let snapshots: SnapshotWriter
-    /// What comes after a refresh waits for it.
-    private var refreshes = RefreshStateMachine<ReceivedRequest>()
-    /// The end of the credentials.
-    private var expiry = ExpiryStateMachine(end: nil, at: 0)
-    private var nextCheck: Scheduled<Void>?
     private var isEnded = false
+
+    /// What few connections need. It is made for those that do, since the others would pay for it with their memory.
+    private final class RareParts {
+        var malformed = MalformedMessageLimit()
+        /// What comes after a refresh waits for it.
+        var refreshes = RefreshStateMachine<ReceivedRequest>()
+    }
+
+    private final class Expiry {
+        var machine: ExpiryStateMachine
+        var nextCheck: Scheduled<Void>?
+
+        init(end: Int64, at now: Int64) { machine = ExpiryStateMachine(end: end, at: now) }
+    }
 
     init(
         _ transport: any StreamTransport,
@@ -68,16 +83,11 @@ public final class StreamSession {
         state = loop.state
         output = SessionOutput(transport, services: services)
         framing = services.delivery.number(of: output.framing)
-        subscriptions = SessionSubscriptions(identity, services: services, loop: loop)
-        rights = SessionRights(identity, services: services)
-        emissions = Emissions(identity, services: services, output: output)
-        snapshots = SnapshotWriter(output)
-        parser = MessageParser(services)
         order = RequestOrderStateMachine(maximumFollowedCount: services.limits.maximumSubscriptions)
         // The application's own code is trusted with its process.
         isLimited = !(transport is InProcessTransport)
         rates = MessageLimitStateMachine(
-            isLimited ? services.rates : .none, isEmitter: principal.scopes.contains(.emit))
+            isLimited ? services.rates(isEmitter: principal.scopes.contains(.emit)) : .none)
     }
 
     // MARK: Life
@@ -118,17 +128,17 @@ public final class StreamSession {
         isEnded = true
         services.metrics.disconnected(output.framing)
         if isCounted { services.usage.disconnect(identity.principal.user) }
-        subscriptions.removeAll()
+        subscriptions.removeAll(on: loop, services)
         replays.removeAll()
         rights.removeAll()
         snapshots.removeAll()
         order.end()
-        refreshes.end()
-        nextCheck?.cancel()
-        nextCheck = nil
+        rareParts?.refreshes.end()
+        expiry?.nextCheck?.cancel()
+        expiry = nil
         parser.end()
         state.remove(self)
-        emissions.end()
+        emissions?.end()
         services.delivery.sessions.didEnd()
     }
 
@@ -177,7 +187,7 @@ public final class StreamSession {
     func sweep(elapsed milliseconds: UInt32) {
         if output.sweep(elapsed: milliseconds) { return end() }
         guard settleAccess() else { return }
-        rights.retry()
+        for subscription in rights.takeFailed() { subscription.askAgain() }
         askForClearances()
     }
 
@@ -193,7 +203,9 @@ public final class StreamSession {
             return close(.tooBig, reason: "a message has at most \(maximum) bytes")
         }
         count(byteCount: message.readableBytes)
-        guard let parsed = parser.receive(message, isInTime: output.takesEmissions) else { return parseNext() }
+        guard let parsed = parser.receive(message, isInTime: output.takesEmissions, services) else {
+            return parseNext()
+        }
         didParse(parsed)
         if !isEnded { updateReading() }
     }
@@ -223,7 +235,7 @@ public final class StreamSession {
     func ratesChanged() {
         guard isLimited else { return }
         rates.change(
-            to: services.rates, isEmitter: identity.principal.scopes.contains(.emit), at: state.clock.milliseconds)
+            to: services.rates(isEmitter: identity.principal.scopes.contains(.emit)), at: state.clock.milliseconds)
     }
 
     private func endPause() {
@@ -267,17 +279,27 @@ public final class StreamSession {
     }
 
     private func updateReading() {
-        output.updateReading(isOverloaded: isPaused || isOverloaded || !parser.isIdle || !refreshes.isIdle)
+        output.updateReading(isOverloaded: isPaused || isOverloaded || !parser.isIdle || isRefreshing)
     }
 
     /// Whether so much waits to be carried out that nothing further is read from the client.
     private var isOverloaded: Bool {
-        emissions.queuedCount + order.waitingCount >= services.limits.maximumQueuedRequests
-            || emissions.queuedByteCount + order.waitingByteCount >= services.limits.maximumQueuedByteCount
+        (emissions?.queuedCount ?? 0) + order.waitingCount >= services.limits.maximumQueuedRequests
+            || (emissions?.queuedByteCount ?? 0) + order.waitingByteCount >= services.limits.maximumQueuedByteCount
     }
 
     /// Everything that the client asked for is answered.
-    private var isIdle: Bool { order.isIdle && parser.isIdle && refreshes.isIdle }
+    private var isIdle: Bool { order.isIdle && parser.isIdle && !isRefreshing }
+
+    /// Whether credentials are looked at, or something waits for that.
+    private var isRefreshing: Bool { rareParts.map { !$0.refreshes.isIdle } ?? false }
+
+    private func makeRareParts() -> RareParts {
+        if let rareParts { return rareParts }
+        let made = RareParts()
+        rareParts = made
+        return made
+    }
 
     // MARK: Parsing
 
@@ -285,7 +307,7 @@ public final class StreamSession {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         while !isEnded {
-            let message = parser.next { message in
+            let message = parser.next(services) { message in
                 eventLoop.execute { session.value.didParseElsewhere(message) }
             }
             guard let message else { return updateReading() }
@@ -308,10 +330,10 @@ public final class StreamSession {
         case .success(let parsed):
             let request = ReceivedRequest(
                 message: parsed, byteCount: message.byteCount, isInTime: message.isInTime)
-            if refreshes.receive(request) { receive(request) }
+            if rareParts?.refreshes.receive(request) ?? true { receive(request) }
         case .failure(let error):
             output.send(.error(error))
-            if !malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
+            if !makeRareParts().malformed.record(at: services.runtime.environment.monotonicMilliseconds) {
                 close(
                     .protocolAbuse, reason: "more than \(MalformedMessageLimit.maximumCount) malformed messages in 10 s"
                 )
@@ -382,7 +404,7 @@ public final class StreamSession {
             carryOut(start)
         }
         guard !isEnded else { return }
-        if emissions.isIdle { state.endAwaitingCommits(self) }
+        if emissions?.isIdle ?? true { state.endAwaitingCommits(self) }
         if isIdle, output.becameIdle() { return end() }
         updateReading()
     }
@@ -391,9 +413,9 @@ public final class StreamSession {
         var start = start
         // What was asked for earlier credentials does not count for these.
         if let asked = start.request.rights, asked.generation != identity.generation { start.request.rights = nil }
-        if rights.isAsked,
-            let use = rights.use(
-                askedFor: start, subscriptions.find(start.thread), takesSubscriptions: output.takesSubscriptions)
+        if let use = SessionRights.use(
+            askedFor: start, subscriptions.find(start.thread), takesSubscriptions: output.takesSubscriptions,
+            by: identity, services)
         {
             return ask(for: start, use)
         }
@@ -409,7 +431,7 @@ public final class StreamSession {
                     subscriptions.find(thread)?.answered(answer.result, for: answer.generation)
                 }
                 _ = try start.request.rights?.get()
-                try subscriptions.acknowledge(thread, cursor)
+                try subscriptions.acknowledge(thread, cursor, services)
             case .emit(let request):
                 try emit(.emit(request), start.request)
             case .command(let request):
@@ -460,7 +482,7 @@ public final class StreamSession {
         _ then: @escaping @Sendable (StreamSession, Result<RightsAnswer, ProtocolError>) -> Void
     ) {
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        rights.ask(use, of: thread, on: loop.eventLoop) { answer in
+        SessionRights.ask(use, of: thread, by: identity.principal, services, on: loop.eventLoop) { answer in
             guard !session.value.isEnded else { return }
             then(session.value, answer)
             session.value.output.flush()
@@ -500,23 +522,23 @@ public final class StreamSession {
         let end = identity.principal.expiresAt.map { services.runtime.environment.monotonicMilliseconds(at: $0) }
         identity.validity.end = end ?? .max
         state.noteEnd(identity.validity.end)
-        expiry = ExpiryStateMachine(end: end, at: monotonicMilliseconds)
+        if let end { expiry = Expiry(end: end, at: monotonicMilliseconds) }
         scheduleNextCheck()
     }
 
     private func scheduleNextCheck() {
-        nextCheck?.cancel()
-        nextCheck = nil
-        guard !isEnded, let time = expiry.nextCheck else { return }
+        expiry?.nextCheck?.cancel()
+        expiry?.nextCheck = nil
+        guard !isEnded, let expiry, let time = expiry.machine.nextCheck else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         // A longer time is looked at in between.
         let wait = min(max(0, time - monotonicMilliseconds), 24 * 3600 * 1000)
-        nextCheck = loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.checkExpiry() }
+        expiry.nextCheck = loop.eventLoop.scheduleTask(in: .milliseconds(wait)) { session.value.checkExpiry() }
     }
 
     private func checkExpiry() {
-        guard settleAccess() else { return }
-        switch expiry.check(at: monotonicMilliseconds) {
+        guard settleAccess(), let expiry else { return }
+        switch expiry.machine.check(at: monotonicMilliseconds) {
         case .none:
             break
         case .warn(let milliseconds):
@@ -530,7 +552,7 @@ public final class StreamSession {
 
     /// The client has new credentials. What it sends after this is carried out with them, and waits.
     private func refresh(_ token: String, _ tag: RequestTag?) {
-        refreshes.begin()
+        makeRareParts().refreshes.begin()
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         let authenticator = services.authenticator
@@ -551,7 +573,7 @@ public final class StreamSession {
 
     private func didAuthenticate(_ outcome: Result<Principal, ProtocolError>, _ tag: RequestTag?) {
         guard settleAccess() else { return }
-        refreshes.authenticated()
+        rareParts?.refreshes.authenticated()
         do throws(ProtocolError) {
             try replaceCredentials(by: try outcome.get())
             output.send(.refreshed(tag, expiresAt: identity.principal.expiresAt))
@@ -563,7 +585,7 @@ public final class StreamSession {
                 return close(.notAuthenticated, reason: error.code.rawValue)
             }
         }
-        while !isEnded, let request = refreshes.next() { receive(request) }
+        while !isEnded, let request = rareParts?.refreshes.next() { receive(request) }
         carryOutNext()
         readNext()
         output.flush()
@@ -584,7 +606,11 @@ public final class StreamSession {
         guard identity.replace(by: principal) else { throw ProtocolError(AuthenticationError.revoked) }
         identity.validity.end = end ?? .max
         state.noteEnd(identity.validity.end)
-        expiry.refreshed(end: end, at: now)
+        if let expiry {
+            expiry.machine.refreshed(end: end, at: now)
+        } else if let end {
+            expiry = Expiry(end: end, at: now)
+        }
         scheduleNextCheck()
     }
 
@@ -623,11 +649,12 @@ public final class StreamSession {
         exceedsLimit: Bool,
         rights: RightsAnswer?
     ) throws(ProtocolError) {
-        try subscriptions.check(request, isTaken: output.takesSubscriptions, exceedsLimit: exceedsLimit)
+        try subscriptions.check(
+            request, by: identity.principal, isTaken: output.takesSubscriptions, exceedsLimit: exceedsLimit, services)
         let feed = ThreadFeed(thread: request.thread, framing: framing)
-        let subscription = subscriptions.add(request, feed, of: self)
+        let subscription = subscriptions.add(request, feed, of: self, on: loop, services)
         guard lookUp(subscription, request, tag, rights) else {
-            subscriptions.remove(subscription)
+            subscriptions.remove(subscription, on: loop, services)
             throw .stopsSubscriptions(to: request.thread)
         }
     }
@@ -707,7 +734,7 @@ public final class StreamSession {
             }
             didFind(found, for: subscription, tag, takesSnapshot: takesSnapshot)
         case .failure(let error):
-            subscriptions.remove(subscription)
+            subscriptions.remove(subscription, on: loop, services)
             output.send(.error(error.answering(tag)))
             if takesSnapshot { order.snapshotEnded() }
         }
@@ -756,7 +783,7 @@ public final class StreamSession {
         replays.remove(subscription)
         rights.remove(subscription)
         if snapshots.drop(subscription) { order.snapshotEnded() }
-        subscriptions.remove(subscription)
+        subscriptions.remove(subscription, on: loop, services)
     }
 
     // MARK: Snapshots
@@ -769,7 +796,7 @@ public final class StreamSession {
 
     private func writeSnapshots() {
         while true {
-            switch snapshots.writeNext() {
+            switch snapshots.writeNext(to: output) {
             case .none:
                 return
             case .held(let write):
@@ -821,7 +848,7 @@ public final class StreamSession {
     }
 
     private func startReading() -> Bool {
-        guard let (subscription, after) = replays.next() else { return false }
+        guard let (subscription, after) = nextReader() else { return false }
         replays.turn = .reading
         services.metrics.replayBegan()
         let job = PageRead(
@@ -836,6 +863,14 @@ public final class StreamSession {
             eventLoop.execute { session.value.didRead(reader.value, outcome) }
         }
         return true
+    }
+
+    /// The next subscription that reads, and after which event.
+    private func nextReader() -> (subscription: StreamSubscription, after: UInt64)? {
+        while let subscription = replays.takeFirst() {
+            if let after = subscription.startReading() { return (subscription, after) }
+        }
+        return nil
     }
 
     private func didRead(_ subscription: StreamSubscription, _ outcome: Result<PageRead.Page, EventLogError>) {
@@ -860,13 +895,15 @@ public final class StreamSession {
     // MARK: Emissions
 
     private func emit(_ request: Addition, _ received: ReceivedRequest) throws(ProtocolError) {
+        let emissions = self.emissions ?? Emissions(identity, services: services, output: output)
+        self.emissions = emissions
         try emissions.begin(request, received)
         // Before it is carried out, so that the loop is told of its commit.
         state.beginAwaitingCommits(self)
-        emitNext()
+        emitNext(emissions)
     }
 
-    private func emitNext() {
+    private func emitNext(_ emissions: Emissions) {
         guard let batch = emissions.takeBatch() else { return }
         let session = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -880,9 +917,10 @@ public final class StreamSession {
     }
 
     private func didEmit(_ replies: [EmissionReply]) {
+        guard let emissions else { return }
         emissions.didEmit(replies)
         guard !isEnded else { return }
-        emitNext()
+        emitNext(emissions)
         answerEmissions()
         // A repeated request waits for a commit that may not have concerned this loop.
         if !emissions.isIdle { services.delivery.catchUp(loop) }
@@ -891,6 +929,7 @@ public final class StreamSession {
 
     /// Answers emissions whose events are committed, or never will be, and carries out what waited for that.
     private func answerEmissions() {
+        guard let emissions else { return carryOutNext() }
         guard let error = services.delivery.failure else {
             return didAnswer(emissions.answer(upTo: state.committedPosition))
         }
@@ -909,7 +948,7 @@ public final class StreamSession {
     /// A commit reached the loop; replies to what it holds can go out.
     func didCommit(upTo position: UInt64, written: inout WrittenSessions) {
         guard !isEnded else { return }
-        let answered = emissions.answer(upTo: position)
+        let answered = emissions?.answer(upTo: position) ?? []
         if !answered.isEmpty { written.attend(self) }
         didAnswer(answered)
     }

@@ -34,16 +34,13 @@ struct SnapshotWrite {
 /// Before each part the rights of the subscription count, as before each event:
 ///
 ///     being written ── may not be given ──> held ── resume: rights are known again ──> being written ──> written
-final class SnapshotWriter {
-    private let output: SessionOutput
+struct SnapshotWriter {
     private var writes: [SnapshotWrite] = []
-
-    init(_ output: SessionOutput) { self.output = output }
 
     /// Nothing is to be written that may be.
     var isEmpty: Bool { writes.allSatisfy(\.isHeld) }
 
-    func append(_ write: SnapshotWrite) { writes.append(write) }
+    mutating func append(_ write: SnapshotWrite) { writes.append(write) }
 
     enum Written {
         /// Nothing for now.
@@ -55,7 +52,7 @@ final class SnapshotWriter {
     }
 
     /// Writes until the last part of a snapshot is written, the client takes no more, or the next part may not be given.
-    func writeNext() -> Written {
+    mutating func writeNext(to output: SessionOutput) -> Written {
         while output.isWritable, let index = writes.firstIndex(where: { !$0.isHeld }) {
             let write = writes[index]
             // The state of nothing is what everybody gets of a thread that is unknown to them.
@@ -72,14 +69,14 @@ final class SnapshotWriter {
     }
 
     /// It is known whether a subscription may be given what was held.
-    func resume(_ subscription: StreamSubscription) {
+    mutating func resume(_ subscription: StreamSubscription) {
         for index in writes.indices where writes[index].subscription === subscription { writes[index].isHeld = false }
     }
 
     /// The subscription ends: nothing further of its snapshot is written.
     ///
     /// - Returns: whether the order of requests waited for its snapshot.
-    func drop(_ subscription: StreamSubscription) -> Bool {
+    mutating func drop(_ subscription: StreamSubscription) -> Bool {
         var wasAwaited = false
         writes.removeAll { write in
             guard write.subscription === subscription else { return false }
@@ -89,5 +86,5 @@ final class SnapshotWriter {
         return wasAwaited
     }
 
-    func removeAll() { writes = [] }
+    mutating func removeAll() { writes = [] }
 }

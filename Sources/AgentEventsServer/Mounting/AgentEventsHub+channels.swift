@@ -1,7 +1,6 @@
 public import AgentEventsHub
 public import NIOCore
 import NIOHTTP1
-import NIOWebSocket
 
 extension AgentEventsHub {
     /// Sets up a connection that a server of SwiftNIO has accepted: its first request makes it a WebSocket of the hub, or
@@ -35,16 +34,11 @@ extension AgentEventsHub {
         }
     }
 
-    /// Begins a session over a WebSocket that is open, after an upgrade that the application has made itself: without an
-    /// encoder of frames and without an aggregator in the pipeline. Called on the event loop of the channel.
+    /// Begins a session over a WebSocket that is open, after an upgrade that the application has made itself: without a
+    /// codec of frames and without an aggregator in the pipeline. Called on the event loop of the channel.
     ///
     /// - Parameter principal: the user of the connection, and what they may do.
     public func adoptWebSocket(_ channel: any Channel, as principal: Principal) throws {
-        let bytes = PacedBytesHandler()
-        try channel.pipeline.syncOperations.addHandlers([
-            bytes,
-            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limits.maximumMessageByteCount)),
-            StreamHandler(hub: self, bytes, principal: principal),
-        ])
+        try channel.pipeline.syncOperations.addHandler(StreamHandler(hub: self, principal: principal))
     }
 }

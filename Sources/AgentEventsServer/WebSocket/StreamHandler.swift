@@ -4,62 +4,65 @@ import AgentEventsProtocol
 import Logging
 import NIOCore
 import NIOExtras
-import NIOWebSocket
 
-/// A WebSocket connection after its upgrade: gives the frames to the codec, and the session what they mean. A client that has
+/// A WebSocket connection after its upgrade: gives the bytes to the codec, and the session what they mean. A client that has
 /// shown no token yet has no session, but an ``UnauthenticatedStream``.
+///
+/// The only handler of a connection whose client is known: each one that stands before it costs memory, and is passed by with each
+/// event that is written.
 final class StreamHandler: ChannelDuplexHandler {
-    typealias InboundIn = WebSocketFrame
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let hub: AgentEventsHub
     /// The way in which the connection begins.
     private enum Beginning {
+        case begun
         case known(Principal)
         /// - Parameters:
         ///   - path: that of the upgrade.
         ///   - bytes: leaves the pipeline when the client is known.
         ///   - ticket: the connection.
-        case unknown(path: String, bytes: UnauthenticatedBytesHandler, ticket: ConnectionTicket)
+        indirect case unknown(path: String, bytes: UnauthenticatedBytesHandler, ticket: ConnectionTicket)
     }
 
-    private let beginning: Beginning
+    private var beginning: Beginning
     private var unauthenticated: UnauthenticatedStream?
     private let transport: WebSocketTransport
-    private let inbound: PacedBytesHandler
     private var session: StreamSession?
-    /// When a message in fragments has begun, and the timer that looks after it.
-    private var messageStart: NIODeadline?
-    private var messageTimer: Scheduled<Void>?
-    private static let messageTimes = RequestTimeStateMachine.Limits()
+    /// Looks after a message in fragments that has begun.
+    private var watch: MessageWatch?
 
-    /// - Parameter inbound: the handler of the pipeline before the decoder of frames.
-    convenience init(hub: AgentEventsHub, _ inbound: PacedBytesHandler, principal: Principal) {
-        self.init(hub, inbound, .known(principal))
+    private final class MessageWatch {
+        let start: NIODeadline
+        var timer: Scheduled<Void>?
+
+        init(start: NIODeadline) { self.start = start }
     }
 
+    private static let messageTimes = RequestTimeStateMachine.Limits()
+
+    convenience init(hub: AgentEventsHub, principal: Principal) { self.init(hub, .known(principal)) }
+
     /// - Parameters:
-    ///   - inbound: the handler of the pipeline before the decoder of frames.
     ///   - path: the path of the upgrade.
-    ///   - bytes: a handler of the pipeline, before the decoder of frames.
+    ///   - bytes: a handler of the pipeline, before this one.
     ///   - ticket: the connection.
     convenience init(
         hub: AgentEventsHub,
-        _ inbound: PacedBytesHandler,
         unknownAt path: String,
         _ bytes: UnauthenticatedBytesHandler,
         _ ticket: ConnectionTicket
     ) {
-        self.init(hub, inbound, .unknown(path: path, bytes: bytes, ticket: ticket))
+        self.init(hub, .unknown(path: path, bytes: bytes, ticket: ticket))
     }
 
-    private init(_ hub: AgentEventsHub, _ inbound: PacedBytesHandler, _ beginning: Beginning) {
+    private init(_ hub: AgentEventsHub, _ beginning: Beginning) {
         self.hub = hub
-        self.inbound = inbound
         self.beginning = beginning
         transport = WebSocketTransport(
-            inbound, maximumMessageByteCount: hub.limits.maximumMessageByteCount,
+            maximumMessageByteCount: hub.limits.maximumMessageByteCount,
             closeTimeout: .milliseconds(hub.limits.closeMilliseconds))
     }
 
@@ -67,7 +70,9 @@ final class StreamHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         transport.begin(context)
+        defer { beginning = .begun }
         switch beginning {
+        case .begun: break
         case .known(let principal):
             session = hub.adopt(transport, as: principal, on: context.eventLoop)
         case .unknown(let path, let bytes, let ticket):
@@ -88,12 +93,13 @@ final class StreamHandler: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }
 
     func channelInactive(context: ChannelHandlerContext) {
+        passHeld(context)
         end(context)
         context.fireChannelInactive()
     }
 
     private func end(_ context: ChannelHandlerContext) {
-        messageTimer?.cancel()
+        watch?.timer?.cancel()
         transport.end()
         unauthenticated?.closed()
         unauthenticated = nil
@@ -115,7 +121,10 @@ final class StreamHandler: ChannelDuplexHandler {
             unauthenticated?.leave()
         case is UnauthenticatedBytesHandler.Overrun:
             unauthenticated?.receiveOther()
+        case is WebSocketTransport.Turn:
+            passTurn(context)
         case ChannelEvent.inputClosed:
+            passHeld(context)
             context.close(promise: nil)
         default:
             context.fireUserInboundEventTriggered(event)
@@ -135,8 +144,28 @@ final class StreamHandler: ChannelDuplexHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let received = transport.receive(unwrapInboundIn(data))
-        if let unauthenticated { return tell(unauthenticated, received) }
+        // After a header that broke a rule there is nothing to understand, and a client that continues is not waited for.
+        guard !transport.isBroken else { return context.close(promise: nil) }
+        guard transport.append(unwrapInboundIn(data)) else { return }
+        passFrames(context)
+        guard transport.isHolding else { return }
+        // What came with the upgrade comes without a read of the channel, after which the next one would be asked for.
+        let channel = context.channel
+        context.eventLoop.execute { channel.read() }
+    }
+
+    private func passFrames(_ context: ChannelHandlerContext) {
+        while let received = transport.next() {
+            if let unauthenticated {
+                tell(unauthenticated, received)
+            } else {
+                pass(received)
+                watchMessage(context)
+            }
+        }
+    }
+
+    private func pass(_ received: WebSocketTransport.Received) {
         switch received {
         case .nothing:
             session?.didHear()
@@ -147,36 +176,56 @@ final class StreamHandler: ChannelDuplexHandler {
             session?.didWriteControl(byteCount: byteCount)
         case .violation(let code, let reason):
             session?.close(code, reason: reason)
+        case .broken(.tooBig):
+            session?.close(.tooBig, reason: "a message has at most \(hub.limits.maximumMessageByteCount) bytes")
+        case .broken(.control):
+            session?.close(.protocolError, reason: Self.controlFrameRule)
         case .closed:
             session?.closed()
         }
-        watchMessage(context)
+    }
+
+    private static let controlFrameRule = "control frames are whole and have at most 125 bytes"
+
+    /// What is held has its turn.
+    private func passTurn(_ context: ChannelHandlerContext) {
+        guard transport.beginTurn() else { return }
+        passFrames(context)
+        channelReadComplete(context: context)
+        // As after a read of the channel: the handlers decide whether they want more.
+        context.channel.read()
+    }
+
+    /// Nothing further comes.
+    private func passHeld(_ context: ChannelHandlerContext) {
+        guard transport.beginLastTurn() else { return }
+        passFrames(context)
+        channelReadComplete(context: context)
     }
 
     /// A message in fragments has as much time as the body of a request: the fragments of one that never ends would keep
     /// the connection and what has come of it.
     private func watchMessage(_ context: ChannelHandlerContext) {
         guard transport.fragmentedByteCount != nil else {
-            guard messageStart != nil else { return }
-            messageStart = nil
-            messageTimer?.cancel()
+            watch?.timer?.cancel()
+            watch = nil
             return
         }
-        guard messageStart == nil else { return }
-        messageStart = context.eventLoop.now
+        guard watch == nil else { return }
+        watch = MessageWatch(start: context.eventLoop.now)
         setMessageTimer(in: .milliseconds(Self.messageTimes.body), context)
     }
 
     private func setMessageTimer(in time: TimeAmount, _ context: ChannelHandlerContext) {
-        messageTimer = context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.checkMessage(context) }
+        watch?.timer = context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.checkMessage(context) }
     }
 
     private func checkMessage(_ context: ChannelHandlerContext) {
-        guard let messageStart, let byteCount = transport.fragmentedByteCount else { return }
+        guard let watch, let byteCount = transport.fragmentedByteCount else { return }
         // What is not read is not waited for.
         guard transport.isReading else { return setMessageTimer(in: .milliseconds(Self.messageTimes.body), context) }
         let left =
-            .milliseconds(Self.messageTimes.body(byteCount: byteCount)) - (context.eventLoop.now - messageStart)
+            .milliseconds(Self.messageTimes.body(byteCount: byteCount)) - (context.eventLoop.now - watch.start)
         guard left <= .zero else { return setMessageTimer(in: left, context) }
         session?.close(.heartbeatMissed, reason: "a message in fragments did not come in time; resume at the cursor")
     }
@@ -189,6 +238,8 @@ final class StreamHandler: ChannelDuplexHandler {
         case .message(let message): stream.receive(message)
         case .answered, .violation(.unsupportedData, _): stream.receiveOther()
         case .violation(let code, let reason): stream.close(code, reason: reason)
+        case .broken(.tooBig): stream.receiveOther()
+        case .broken(.control): stream.close(.protocolError, reason: Self.controlFrameRule)
         case .closed: stream.closed()
         }
     }
@@ -200,25 +251,13 @@ final class StreamHandler: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
-    /// The decoder could not make sense of the bytes.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case NIOWebSocketError.invalidFrameLength where unauthenticated != nil:
-            unauthenticated?.receiveOther()
-        case is NIOWebSocketError where unauthenticated != nil:
-            unauthenticated?.close(.protocolError, reason: "control frames are whole and have at most 125 bytes")
-        case NIOWebSocketError.invalidFrameLength:
-            session?.close(.tooBig, reason: "a message has at most \(hub.limits.maximumMessageByteCount) bytes")
-        case is NIOWebSocketError:
-            session?.close(.protocolError, reason: "control frames are whole and have at most 125 bytes")
-        default:
-            hub.logger.debug("connection lost", metadata: ["error.message": "\(error)"])
-            context.close(promise: nil)
-        }
+        hub.logger.debug("connection lost", metadata: ["error.message": "\(error)"])
+        context.close(promise: nil)
     }
 
     /// Reading pauses while the session wants nothing.
     func read(context: ChannelHandlerContext) {
-        if transport.wantsToRead(), !inbound.passNext() { context.read() }
+        if transport.wantsToRead(), !transport.scheduleTurn() { context.read() }
     }
 }

@@ -2,7 +2,6 @@ import AgentEventsHub
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
-import NIOWebSocket
 
 /// Sets up an accepted connection: its first request makes it a WebSocket, or leaves it to HTTP.
 ///
@@ -80,9 +79,7 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
             .writeBufferWaterMark,
             value: .init(
                 low: hub.limits.outboundWatermarkByteCount / 2, high: hub.limits.outboundWatermarkByteCount))
-        // Kept for as long as the connection is there, and larger when it has more to say.
-        try channel.syncOptions?.setOption(
-            .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536))
+        try channel.syncOptions?.setOption(.recvAllocator, value: ReadBufferAllocator())
         switch channel.localAddress {
         case .v4, .v6:
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -100,14 +97,13 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
     ) -> StreamUpgrader<Negotiated> {
         let (hub, path, ticket) = (hub, path, ticket)
         return StreamUpgrader(
-            maximumFrameByteCount: hub.limits.maximumMessageByteCount,
             shouldUpgrade: { channel, _ in
                 let headers = filter.value.admission.map { admission in
                     admission.subprotocol.map { HTTPHeaders([("Sec-WebSocket-Protocol", $0)]) } ?? HTTPHeaders()
                 }
                 return channel.eventLoop.makeSucceededFuture(headers)
             },
-            upgraded: { channel, paced in
+            upgraded: { channel in
                 guard let admission = filter.value.admission else {
                     preconditionFailure("an upgraded connection was admitted")
                 }
@@ -120,13 +116,11 @@ struct StreamPipeline<HTTP: Sendable>: Sendable {
                 }
                 let handler: StreamHandler
                 if let principal = admission.principal {
-                    handler = StreamHandler(hub: hub, paced, principal: principal)
+                    handler = StreamHandler(hub: hub, principal: principal)
                 } else {
-                    let decoder = try channel.pipeline.syncOperations.handler(
-                        type: ByteToMessageHandler<WebSocketFrameDecoder>.self)
                     let bytes = UnauthenticatedBytesHandler()
-                    try channel.pipeline.syncOperations.addHandler(bytes, position: .before(decoder))
-                    handler = StreamHandler(hub: hub, paced, unknownAt: path, bytes, ticket)
+                    try channel.pipeline.syncOperations.addHandler(bytes)
+                    handler = StreamHandler(hub: hub, unknownAt: path, bytes, ticket)
                 }
                 try channel.pipeline.syncOperations.addHandler(handler)
                 return .webSocket

@@ -2,21 +2,18 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// The WebSocket upgrade, without an encoder in the pipeline: sessions write finished frames.
+/// The WebSocket upgrade, without a codec in the pipeline: its handler reads and writes bytes.
 struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrader {
     private let handshake: NIOTypedWebSocketServerUpgrader<Void>
-    private let maximumFrameByteCount: Int
-    private let upgraded: @Sendable (any Channel, PacedBytesHandler) throws -> UpgradeResult
+    private let upgraded: @Sendable (any Channel) throws -> UpgradeResult
 
     /// - Parameters:
     ///   - shouldUpgrade: the headers of the answer, or `nil` to leave the request to HTTP.
-    ///   - upgraded: adds the handlers after the frame decoder. Called on the event loop.
+    ///   - upgraded: adds the handlers. Called on the event loop.
     init(
-        maximumFrameByteCount: Int,
         shouldUpgrade: @escaping @Sendable (any Channel, HTTPRequestHead) -> EventLoopFuture<HTTPHeaders?>,
-        upgraded: @escaping @Sendable (any Channel, PacedBytesHandler) throws -> UpgradeResult
+        upgraded: @escaping @Sendable (any Channel) throws -> UpgradeResult
     ) {
-        self.maximumFrameByteCount = maximumFrameByteCount
         self.upgraded = upgraded
         handshake = NIOTypedWebSocketServerUpgrader(
             shouldUpgrade: shouldUpgrade,
@@ -37,12 +34,6 @@ struct StreamUpgrader<UpgradeResult: Sendable>: NIOTypedHTTPServerProtocolUpgrad
     }
 
     func upgrade(channel: any Channel, upgradeRequest: HTTPRequestHead) -> EventLoopFuture<UpgradeResult> {
-        channel.eventLoop.makeCompletedFuture {
-            let bytes = PacedBytesHandler()
-            try channel.pipeline.syncOperations.addHandler(bytes)
-            try channel.pipeline.syncOperations.addHandler(
-                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: maximumFrameByteCount)))
-            return try upgraded(channel, bytes)
-        }
+        channel.eventLoop.makeCompletedFuture { try upgraded(channel) }
     }
 }

@@ -1,8 +1,8 @@
 import AgentEventsHub
 import NIOCore
 
-/// Takes no more bytes of a client than the message with its token needs, until there is a session. It stands before the
-/// decoder of frames, which would otherwise hold a whole message of the usual size for each unknown client.
+/// Takes no more bytes of a client than the message with its token needs, until there is a session. It stands before
+/// ``StreamHandler``, which would otherwise hold a whole message of the usual size for each unknown client.
 final class UnauthenticatedBytesHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -21,8 +21,8 @@ struct WebSocketInboundStateMachine<Payload: RangeReplaceableCollection<UInt8> &
     private enum State: Sendable {
         /// Between two messages.
         case idle
-        /// Inside of a text message that comes in fragments.
-        case fragmented(Payload, count: Int)
+        /// Inside of a text message that comes in fragments. In a box, since few do.
+        indirect case fragmented(Payload, count: Int)
         /// The closing handshake has begun, or the peer broke the protocol: nothing more is read.
         case closing
     }

@@ -1,9 +1,8 @@
 import AgentEventsHub
 import AgentEventsProtocol
 import NIOCore
-import NIOWebSocket
 
-/// The codec of one WebSocket: frames to messages, messages to frames, and the closing handshake (RFC 6455). Confined
+/// The codec of one WebSocket: bytes to messages, messages to frames, and the closing handshake (RFC 6455). Confined
 /// to the event loop.
 ///
 /// ``StreamHandler`` gives it what comes from the network and passes on to the session what that means; the session
@@ -18,30 +17,36 @@ final class WebSocketTransport: PingingTransport {
         case answered(byteCount: Int)
         /// The client broke a rule: the session closes.
         case violation(StreamCloseCode, reason: String)
+        /// The client broke a rule with the header of a frame; nothing is read of what follows.
+        case broken(InboundFrames.Violation)
         /// The client has closed, and is answered.
         case closed
     }
 
-    let framing = StreamFraming.webSocket
+    /// Goes through the pipeline to the handler: what is held has its turn.
+    struct Turn {}
+
+    /// Shared, and so no part of each transport.
+    var framing: StreamFraming { .webSocket }
+    private var context: ChannelHandlerContext?
+    private var frames: InboundFrames
+    // Side by side, so that they take no more room than they need.
+    private var isTurnScheduled = false
     /// Whether less than the outbound watermark waits to be taken, as the channel has told.
     private(set) var isWritable = false
     /// Whether a call of the session is under way: what the channel tells meanwhile, the session is told later.
     private(set) var isBusy = false
-    private var context: ChannelHandlerContext?
-    private let bytes: PacedBytesHandler
-    private var inbound: WebSocketInboundStateMachine<ByteBufferView>
-    private var handshake = CloseHandshakeStateMachine()
-    private let closeTimeout: TimeAmount
     /// Whether the session wants to hear of the client.
     private(set) var isReading = true
     private var hasPendingRead = false
+    private var handshake = CloseHandshakeStateMachine()
+    private var inbound: WebSocketInboundStateMachine<ByteBufferView>
+    private let closeTimeout: TimeAmount
     private var closingPace = ClosingPaceStateMachine()
 
-    /// - Parameters:
-    ///   - bytes: holds what has come and is not decoded yet.
-    ///   - closeTimeout: how long the client may take to answer a close.
-    init(_ bytes: PacedBytesHandler, maximumMessageByteCount: Int, closeTimeout: TimeAmount) {
-        self.bytes = bytes
+    /// - Parameter closeTimeout: how long the client may take to answer a close.
+    init(maximumMessageByteCount: Int, closeTimeout: TimeAmount) {
+        frames = InboundFrames(maximumFrameByteCount: maximumMessageByteCount)
         inbound = WebSocketInboundStateMachine(maximumMessageByteCount: maximumMessageByteCount)
         self.closeTimeout = closeTimeout
     }
@@ -61,6 +66,7 @@ final class WebSocketTransport: PingingTransport {
     /// The channel is gone.
     func end() {
         handshake.lost()
+        frames.removeAll()
         context = nil
         isWritable = false
     }
@@ -94,19 +100,72 @@ final class WebSocketTransport: PingingTransport {
         guard let context else { return }
         isBusy = true
         defer { isBusy = false }
-        if !bytes.passNext() { context.read() }
+        if !scheduleTurn() { context.read() }
     }
 
-    func receive(_ frame: WebSocketFrame) -> Received {
-        let action = inbound.receive(
-            .init(
-                isFinal: frame.fin,
-                hasReservedBits: frame.rsv1 || frame.rsv2 || frame.rsv3,
-                opcode: UInt8(webSocketOpcode: frame.opcode),
-                isMasked: frame.maskKey != nil,
-                payload: frame.unmaskedData.readableBytesView
-            ))
-        switch action {
+    /// More is asked for. What is held goes first, in a turn of its own.
+    ///
+    /// - Returns: whether something is held; the channel is not to be read then.
+    func scheduleTurn() -> Bool {
+        guard frames.isHolding, let context else { return false }
+        guard !isTurnScheduled else { return true }
+        isTurnScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isTurnScheduled = false
+            // Not the channel's last handler: the one that gives the frames to the session.
+            self.context?.pipeline.syncOperations.fireUserInboundEventTriggered(Turn())
+        }
+        return true
+    }
+
+    /// Bytes have come.
+    ///
+    /// - Returns: whether they are dealt with now; otherwise they wait for a turn.
+    func append(_ bytes: ByteBuffer) -> Bool {
+        let isHolding = isHolding
+        frames.append(bytes)
+        return !isHolding
+    }
+
+    /// Whether something is held for a turn of its own.
+    var isHolding: Bool { frames.isHolding }
+
+    /// Whether nothing that comes can be understood any longer.
+    var isBroken: Bool { frames.isBroken }
+
+    /// - Returns: whether there is something to deal with.
+    func beginTurn() -> Bool {
+        guard frames.isHolding else { return false }
+        frames.beginTurn()
+        return true
+    }
+
+    /// Nothing further comes: what did goes before the end. When this side has closed it is of no use, and is not dealt with in one
+    /// turn.
+    ///
+    /// - Returns: whether there is something to deal with.
+    func beginLastTurn() -> Bool {
+        guard frames.isHolding else { return false }
+        guard !handshake.isClosing else {
+            frames.removeAll()
+            return false
+        }
+        frames.beginLastTurn()
+        return true
+    }
+
+    /// The meaning of the next frame; `nil` when the turn is over.
+    func next() -> Received? {
+        do throws(InboundFrames.Violation) {
+            guard let frame = try frames.next() else { return nil }
+            return receive(frame)
+        } catch {
+            return .broken(error)
+        }
+    }
+
+    private func receive(_ frame: InboundFrames.Frame) -> Received {
+        switch inbound.receive(frame) {
         case .none: return .nothing
         case .message(let payload):
             guard UTF8Validation.isValid(payload) else {
@@ -190,7 +249,6 @@ final class WebSocketTransport: PingingTransport {
             defer { isBusy = false }
             sendClose(code, reason: reason)
             inbound.close()
-            bytes.isClosing = true
             setCloseDeadline()
         }
     }

@@ -11,7 +11,7 @@ struct MessageLimitStateMachineTests {
         isEmitter: Bool = false,
         _ limits: LimitConfiguration = LimitConfiguration()
     ) -> [Machine.Action] {
-        var machine = Machine(limits, isEmitter: isEmitter)
+        var machine = Machine(MessageRates(limits, isEmitter: isEmitter))
         return (0..<count).map { _ in machine.receive(kind, at: 0) }
     }
 
@@ -41,7 +41,7 @@ struct MessageLimitStateMachineTests {
     }
 
     @Test func whoWaitsAsToldIsNotClosed() {
-        var machine = Machine(LimitConfiguration(), isEmitter: false)
+        var machine = Machine(MessageRates(LimitConfiguration(), isEmitter: false))
         var now: Int64 = 0
         var refused = 0
         for _ in 0..<10_000 {
@@ -59,7 +59,7 @@ struct MessageLimitStateMachineTests {
     @Test func strikesAreForgotten() {
         var limits = LimitConfiguration()
         limits.messages = RateLimit(1, per: .seconds(3600))
-        var machine = Machine(limits, isEmitter: false)
+        var machine = Machine(MessageRates(limits, isEmitter: false))
         #expect(machine.receive(.request, at: 0) == .pass)
         for second in 1..<1000 as Range<Int64> {
             guard case .refuse = machine.receive(.request, at: second * 501) else {
@@ -71,7 +71,7 @@ struct MessageLimitStateMachineTests {
 
     /// A cursor that is none leads to a snapshot as well.
     @Test func snapshotsThatWereNotAskedForFirstCostAsMuch() {
-        var machine = Machine(LimitConfiguration(), isEmitter: false)
+        var machine = Machine(MessageRates(LimitConfiguration(), isEmitter: false))
         var count = 0
         while machine.receive(.subscription, at: 0) == .pass {
             machine.tookSnapshot(at: 0)
@@ -83,14 +83,14 @@ struct MessageLimitStateMachineTests {
     /// Frames without content cost something, too.
     @Test(arguments: [false, true])
     func framesMakeTheConnectionWait(isEmitter: Bool) {
-        var machine = Machine(LimitConfiguration(), isEmitter: isEmitter)
+        var machine = Machine(MessageRates(LimitConfiguration(), isEmitter: isEmitter))
         var frames = 0
         while machine.received(byteCount: 0, at: 0) == nil { frames += 1 }
         #expect(frames == 8192)
     }
 
     @Test func bytesMakeTheConnectionWait() {
-        var machine = Machine(LimitConfiguration(), isEmitter: false)
+        var machine = Machine(MessageRates(LimitConfiguration(), isEmitter: false))
         #expect(machine.received(byteCount: 1 << 20, at: 0) == nil)
         #expect(machine.received(byteCount: 1 << 20, at: 0) == nil)
         #expect(machine.received(byteCount: 1 << 20, at: 0) == 1000)
@@ -101,7 +101,21 @@ struct MessageLimitStateMachineTests {
         for kind in Machine.Kind.allCases {
             #expect(Self.run(kind, count: 10_000, .none).allSatisfy { $0 == .pass })
         }
-        var machine = Machine(.none, isEmitter: false)
+        var machine = Machine(MessageRates(.none, isEmitter: false))
         #expect(machine.received(byteCount: .max, at: 0) == nil)
+    }
+
+    /// A limit that there was not before has all of its burst left, whatever came; one that is gone refuses nothing.
+    @Test func aLimitThatComesLaterCountsFromThen() {
+        var limits = LimitConfiguration.none
+        limits.messages = RateLimit(1, per: .seconds(3600), burst: 2)
+        var machine = Machine(.none)
+        for _ in 0..<1000 { #expect(machine.receive(.request, at: 1) == .pass) }
+        machine.change(to: MessageRates(limits, isEmitter: false), at: 2)
+        #expect((0..<3).map { _ in machine.receive(.request, at: 3) == .pass } == [true, true, false])
+        machine.change(to: .none, at: 4)
+        #expect(machine.receive(.request, at: 5) == .pass)
+        machine.change(to: MessageRates(limits, isEmitter: false), at: 6)
+        #expect((0..<3).map { _ in machine.receive(.request, at: 7) == .pass } == [true, true, false])
     }
 }

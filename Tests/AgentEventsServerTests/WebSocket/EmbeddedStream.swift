@@ -26,17 +26,28 @@ final class EmbeddedStream {
             authenticator: NoAuthentication(), configuration: HubConfiguration(), limits: limits, metrics: factory,
             logger: Logger(label: "test"), onUnresponsiveAgents: { _ in })
         try channel.pipeline.syncOperations.addHandler(readCounter)
-        try channel.pipeline.syncOperations.addHandlers(handlers())
+        try channel.pipeline.syncOperations.addHandler(handler())
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 
-    /// Tests write whole frames: nothing is cut.
-    private func handlers() -> [any ChannelHandler] {
-        let bytes = PacedBytesHandler()
-        return [
-            StreamHandler(
-                hub: hub, bytes, principal: Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody))
-        ]
+    private func handler() -> StreamHandler {
+        StreamHandler(hub: hub, principal: Principal(user: "u_1", scopes: [.read, .emit], actsAs: .everybody))
+    }
+
+    /// A frame as clients send it.
+    static func frame(_ opcode: WebSocketOpcode, isFinal: Bool = true, _ text: String = "") -> ByteBuffer {
+        let (mask, payload) = ([1, 2, 3, 4] as [UInt8], Array(text.utf8))
+        var bytes = ByteBuffer()
+        bytes.writeInteger((isFinal ? 0x80 : 0) | UInt8(webSocketOpcode: opcode))
+        if payload.count < 126 {
+            bytes.writeInteger(0x80 | UInt8(payload.count))
+        } else {
+            bytes.writeBytes([0xfe])
+            bytes.writeInteger(UInt16(payload.count))
+        }
+        bytes.writeBytes(mask)
+        bytes.writeBytes(payload.enumerated().map { $1 ^ mask[$0 % 4] })
+        return bytes
     }
 
     private var delivery: StreamDelivery { hub.services.delivery }
@@ -44,11 +55,8 @@ final class EmbeddedStream {
     /// Lets another connection follow a thread.
     func listen(to thread: ThreadID) throws {
         let other = EmbeddedChannel(loop: loop)
-        try other.pipeline.syncOperations.addHandlers(handlers())
-        try other.writeInbound(
-            WebSocketFrame(
-                fin: true, opcode: .text, maskKey: [0, 0, 0, 0],
-                data: ByteBuffer(string: #"{"op":"subscribe","thread_id":"\#(thread)"}"#)))
+        try other.pipeline.syncOperations.addHandler(handler())
+        try other.writeInbound(Self.frame(.text, #"{"op":"subscribe","thread_id":"\#(thread)"}"#))
         others.append(other)
     }
 
@@ -91,28 +99,26 @@ final class EmbeddedStream {
     func advance(seconds: Double) { loop.advanceTime(by: .nanoseconds(Int64(seconds * 1_000_000_000))) }
 
     func receive(_ opcode: WebSocketOpcode, _ text: String = "") throws {
-        try channel.writeInbound(
-            WebSocketFrame(fin: true, opcode: opcode, maskKey: [0, 0, 0, 0], data: ByteBuffer(string: text)))
+        try channel.writeInbound(Self.frame(opcode, text))
     }
 
     /// A fragment of a text message that is not the last one.
     func receiveFragment(isFirst: Bool, _ text: String = "") throws {
-        try channel.writeInbound(
-            WebSocketFrame(
-                fin: false, opcode: isFirst ? .text : .continuation, maskKey: [0, 0, 0, 0],
-                data: ByteBuffer(string: text)))
-    }
-
-    /// Puts the decoder of frames in front, as it stands in a connection: ``receive(_:)``.
-    func addDecoder() throws {
-        try channel.pipeline.syncOperations.addHandler(
-            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: hub.limits.maximumMessageByteCount)),
-            position: .first)
+        try channel.writeInbound(Self.frame(isFirst ? .text : .continuation, isFinal: false, text))
     }
 
     func receive(_ bytes: ByteBuffer) {
         channel.pipeline.fireChannelRead(bytes)
         channel.pipeline.fireChannelReadComplete()
+    }
+
+    /// Nothing further comes: the connection is gone, or its client has closed its half.
+    func end(isHalfClosed: Bool) {
+        if isHalfClosed {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        } else {
+            channel.pipeline.fireChannelInactive()
+        }
     }
 
     /// What was sent since the last call, in words: the op of a message, `(ping)`, `(pong)` or `(close 4408)`.

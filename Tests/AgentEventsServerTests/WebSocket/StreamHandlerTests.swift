@@ -240,7 +240,6 @@ struct StreamHandlerTests {
         ] as [(UInt64, String)])
     func aLengthOf64BitsIsComparedBeforeItIsUsed(_ length: UInt64, _ word: String) throws {
         try Self.withStream { stream throws in
-            try stream.addDecoder()
             var frame = ByteBuffer(bytes: [0x81, 0xFF])
             frame.writeInteger(length)
             frame.writeBytes([0, 0, 0, 0])
